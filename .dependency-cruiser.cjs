@@ -1,0 +1,56 @@
+/** The directions of imports (docs/architecture.md). A new folder fits one of these rules or gets its own. */
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', comment: 'A cycle hides which part owns the other.', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    { name: 'libs-know-no-apps', severity: 'error', from: { path: '^libs/' }, to: { path: '^apps/' } },
+    { name: 'apps-are-strangers', severity: 'error', from: { path: '^apps/([^/]+)/' }, to: { path: '^apps/', pathNot: '^apps/$1/' } },
+    {
+      name: 'nothing-imports-autoscaling',
+      severity: 'error',
+      from: { path: '^apps/orchestrator/src/', pathNot: '^apps/orchestrator/src/(autoscaling/|app\\.module)' },
+      to: { path: '^apps/orchestrator/src/autoscaling/' },
+    },
+    {
+      name: 'runtime-knows-only-how',
+      severity: 'error',
+      comment: 'How an engine is run does not know why.',
+      from: { path: '^apps/orchestrator/src/runtime/' },
+      to: { path: '^apps/orchestrator/src/', pathNot: '^apps/orchestrator/src/(runtime|settings|clock)' },
+    },
+    {
+      name: 'provisioning-does-not-decide-how-many',
+      severity: 'error',
+      from: { path: '^apps/orchestrator/src/provisioning/' },
+      to: { path: '^apps/orchestrator/src/(autoscaling|health|streams|maintenance)/' },
+    },
+    {
+      name: 'engines-are-read-by-everybody',
+      severity: 'error',
+      comment: 'Everybody may read engines; so engines reads nobody but the contracts and its own memory.',
+      from: { path: '^apps/orchestrator/src/engines/' },
+      to: { path: '^apps/orchestrator/src/(autoscaling|provisioning|health|vpn|streams|maintenance)/' },
+    },
+    {
+      name: 'broadcast-knows-bytes',
+      severity: 'error',
+      comment: 'The hot path: no HTTP client, no orchestrator, no framework.',
+      from: { path: '^apps/proxy/src/broadcast/' },
+      to: { path: '^(node_modules/(@nestjs|axios|rxjs)|libs/(engine-client|orchestrator-client|service-kit|contracts)|apps/proxy/src/(?!broadcast/))' },
+    },
+    {
+      name: 'pure-parts-are-pure',
+      severity: 'error',
+      comment: 'Decide in pure functions: a policy or a plan imports no framework, no client, no Docker.',
+      from: { path: '\\.(policy|plan)\\.ts$' },
+      to: { path: 'node_modules/(@nestjs|axios|dockerode|typeorm|rxjs)' },
+    },
+    { name: 'mpegts-is-alone', severity: 'error', from: { path: '^libs/mpegts/' }, to: { path: '^(libs/(?!mpegts)|node_modules/)', pathNot: '^node_modules/(@types|vitest|fast-check)' } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(/dist/|\\.spec\\.ts$|\\.test-kit\\.ts$)' },
+    tsConfig: { fileName: 'tsconfig.tests.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['source', 'import', 'node', 'default'] },
+    tsPreCompilationDeps: true,
+  },
+};

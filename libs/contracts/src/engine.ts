@@ -1,0 +1,45 @@
+import { ApiProperty } from '@nestjs/swagger';
+
+export const HEALTH_STATUSES = ['healthy', 'unhealthy', 'unknown'] as const;
+export type HealthStatus = (typeof HEALTH_STATUSES)[number];
+
+/**
+ * One engine as every client sees it. Times are ISO 8601 in UTC or null, never an empty string: Go clients parse each of them.
+ */
+export class EngineState {
+  @ApiProperty({ description: 'The container id, or the id the process runtime gave', example: '3f1c9a7be2d4' })
+  container_id!: string;
+
+  @ApiProperty({ example: 'acestream-19000' })
+  container_name!: string;
+
+  @ApiProperty({ description: 'What a proxy connects to', example: '127.0.0.1' })
+  host!: string;
+
+  @ApiProperty({ description: 'The HTTP port of the engine on that host', example: 19000 })
+  port!: number;
+
+  @ApiProperty({ type: 'object', additionalProperties: { type: 'string' }, example: { 'acestream.http_port': '19000' } })
+  labels!: Record<string, string>;
+
+  @ApiProperty({ description: 'True for the one engine that has the forwarded port of the VPN' })
+  forwarded!: boolean;
+
+  @ApiProperty({ format: 'date-time', example: '2026-01-01T12:00:00.000Z' })
+  first_seen!: string;
+
+  @ApiProperty({ format: 'date-time', example: '2026-01-01T12:00:00.000Z' })
+  last_seen!: string;
+
+  @ApiProperty({ type: [String], description: 'Ids of the streams that play on it' })
+  streams!: string[];
+
+  @ApiProperty({ enum: HEALTH_STATUSES })
+  health_status!: HealthStatus;
+
+  @ApiProperty({ type: String, format: 'date-time', nullable: true })
+  last_health_check!: string | null;
+
+  @ApiProperty({ type: String, format: 'date-time', nullable: true })
+  last_stream_usage!: string | null;
+}

@@ -1,0 +1,106 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsDefined, IsIn, IsInt, IsObject, IsOptional, IsString, Length, Max, MaxLength, Min, ValidateNested } from 'class-validator';
+import { IsLabelMap } from './is-label-map.js';
+import { KEY_TYPES, type KeyType } from './stream.js';
+
+export class EventEngine {
+  @ApiProperty({ example: '127.0.0.1' })
+  @IsString()
+  @Length(1, 255)
+  host!: string;
+
+  @ApiProperty({ example: 19000 })
+  @IsInt()
+  @Min(1)
+  @Max(65535)
+  port!: number;
+}
+
+export class EventStream {
+  @ApiProperty({ enum: KEY_TYPES })
+  @IsIn(KEY_TYPES)
+  key_type!: KeyType;
+
+  @ApiProperty()
+  @IsString()
+  @Length(1, 4096)
+  key!: string;
+}
+
+export class EventSession {
+  @ApiProperty()
+  @IsString()
+  @Length(1, 256)
+  playback_session_id!: string;
+
+  @ApiProperty({ description: 'Only the path is kept; host and port come from our own registry' })
+  @IsString()
+  @Length(1, 2048)
+  stat_url!: string;
+
+  @ApiProperty({ description: 'Only the path is kept; host and port come from our own registry' })
+  @IsString()
+  @Length(1, 2048)
+  command_url!: string;
+
+  @ApiProperty({ enum: [0, 1] })
+  @IsIn([0, 1])
+  is_live!: 0 | 1;
+}
+
+/** `POST /events/stream_started`. The stream's id is `labels.stream_id`, else `<key>|<playback_session_id>`. */
+export class StreamStartedEvent {
+  @ApiPropertyOptional({ type: String, nullable: true, description: 'May be wrong or missing; the engine is then found by host and port' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  container_id?: string | null;
+
+  @ApiProperty({ type: () => EventEngine })
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => EventEngine)
+  engine!: EventEngine;
+
+  @ApiProperty({ type: () => EventStream })
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => EventStream)
+  stream!: EventStream;
+
+  @ApiProperty({ type: () => EventSession })
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => EventSession)
+  session!: EventSession;
+
+  @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
+  @IsOptional()
+  @IsLabelMap()
+  labels?: Record<string, string>;
+}
+
+/** `POST /events/stream_ended`. At least one of `stream_id` and `container_id` says which. */
+export class StreamEndedEvent {
+  @ApiPropertyOptional({ type: String, nullable: true })
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  container_id?: string | null;
+
+  @ApiPropertyOptional({ type: String, nullable: true })
+  @IsOptional()
+  @IsString()
+  @MaxLength(4400)
+  stream_id?: string | null;
+
+  @ApiPropertyOptional({ type: String, nullable: true })
+  @IsOptional()
+  @IsString()
+  @MaxLength(1024)
+  reason?: string | null;
+}

@@ -1,0 +1,168 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsISO8601,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Length,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { INFOHASH_PATTERN } from './leases.js';
+import { KEY_TYPES, type KeyType } from './stream.js';
+
+export const SESSION_STATES = ['starting', 'playing', 'failing_over', 'lingering'] as const;
+export type ReportedSessionState = (typeof SESSION_STATES)[number];
+
+/** One engine session as the proxy that owns it tells it. What is not known before the engine has answered is null or empty. */
+export class ReportedSession {
+  @ApiProperty({ format: 'uuid', description: 'Kept over a failover' })
+  @IsUUID()
+  stream_id!: string;
+
+  @ApiPropertyOptional({ type: String, nullable: true, format: 'uuid' })
+  @IsOptional()
+  @IsUUID()
+  lease_id?: string | null;
+
+  @ApiPropertyOptional({ type: String, nullable: true })
+  @IsOptional()
+  @IsString()
+  @Length(1, 256)
+  container_id?: string | null;
+
+  @ApiProperty()
+  @IsString()
+  @MaxLength(255)
+  host!: string;
+
+  @ApiProperty({ description: '0 while no engine is chosen' })
+  @IsInt()
+  @Min(0)
+  @Max(65535)
+  port!: number;
+
+  @ApiProperty({ enum: KEY_TYPES })
+  @IsIn(KEY_TYPES)
+  key_type!: KeyType;
+
+  @ApiProperty()
+  @IsString()
+  @Length(1, 4096)
+  key!: string;
+
+  @ApiPropertyOptional({ type: String, nullable: true })
+  @IsOptional()
+  @Matches(INFOHASH_PATTERN, { message: 'infohash must be 40 hexadecimal digits' })
+  infohash?: string | null;
+
+  @ApiProperty({ enum: SESSION_STATES })
+  @IsIn(SESSION_STATES)
+  state!: ReportedSessionState;
+
+  @ApiProperty({ description: 'Empty until the engine has answered' })
+  @IsString()
+  @MaxLength(256)
+  playback_session_id!: string;
+
+  @ApiProperty({ description: 'Empty until the engine has answered' })
+  @IsString()
+  @MaxLength(2048)
+  stat_url!: string;
+
+  @ApiProperty({ description: 'Empty until the engine has answered' })
+  @IsString()
+  @MaxLength(2048)
+  command_url!: string;
+
+  @ApiProperty()
+  @IsBoolean()
+  is_live!: boolean;
+
+  @ApiProperty({ type: 'integer' })
+  @IsInt()
+  @Min(0)
+  viewers!: number;
+
+  @ApiProperty({ type: 'integer' })
+  @IsInt()
+  @Min(0)
+  failovers!: number;
+
+  @ApiProperty({ format: 'date-time' })
+  @IsISO8601({ strict: true })
+  started_at!: string;
+}
+
+export class EndedSession {
+  @ApiProperty({ format: 'uuid' })
+  @IsUUID()
+  stream_id!: string;
+
+  @ApiProperty()
+  @IsString()
+  @MaxLength(1024)
+  reason!: string;
+
+  @ApiProperty({ format: 'date-time' })
+  @IsISO8601({ strict: true })
+  ended_at!: string;
+}
+
+/** `PUT /proxies/{proxy_id}/report`: the whole list of what the proxy plays, and what ended since the last report acknowledged. */
+export class ProxyReport {
+  @ApiProperty({ format: 'uuid', description: 'New at every start of the proxy' })
+  @IsUUID()
+  boot_id!: string;
+
+  @ApiProperty({ type: 'integer', description: 'Grows with every report of one boot; an older one is ignored' })
+  @IsInt()
+  @Min(0)
+  seq!: number;
+
+  @ApiProperty({ type: () => [ReportedSession] })
+  @IsArray()
+  @ArrayMaxSize(5000)
+  @ValidateNested({ each: true })
+  @Type(() => ReportedSession)
+  sessions!: ReportedSession[];
+
+  @ApiProperty({ type: () => [EndedSession] })
+  @IsArray()
+  @ArrayMaxSize(20_000)
+  @ValidateNested({ each: true })
+  @Type(() => EndedSession)
+  ended!: EndedSession[];
+}
+
+/** An engine the proxy should leave, playing on elsewhere, before the deadline. */
+export class LeaveOrder {
+  @ApiProperty()
+  container_id!: string;
+
+  @ApiProperty()
+  reason!: string;
+
+  @ApiProperty({ format: 'date-time' })
+  deadline!: string;
+}
+
+export class ReportAnswer {
+  @ApiProperty({ format: 'uuid', description: 'The boot of the proxy that this answers' })
+  boot_id!: string;
+
+  @ApiProperty({ type: 'integer' })
+  ack_seq!: number;
+
+  @ApiProperty({ type: () => [LeaveOrder] })
+  leave!: LeaveOrder[];
+}

@@ -1,0 +1,3 @@
+export * from './packet.js';
+export * from './psi.js';
+export * from './timestamps.js';
