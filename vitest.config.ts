@@ -20,8 +20,7 @@ export default defineConfig({
       {
         plugins,
         // `source`: unit tests import the libraries' TypeScript, so that they never test an old build.
-        ssr: { resolve: { conditions: ['source', 'node', 'import', 'default'] } },
-        resolve: { conditions: ['source', 'node', 'import', 'default'] },
+        ssr: { resolve: { conditions: ['source'] } },
         test: {
           name: 'unit',
           environment: 'node',

@@ -1,0 +1,61 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { Log } from '../logging/log.js';
+
+export interface RunOptions {
+  listen: { host?: string; port: number };
+  /** How the setting of the port is called, for the message when it is taken. */
+  portSetting: string;
+  log: Log;
+  /** Milliseconds that the shutdown hooks may take; then the process ends all the same. */
+  shutdownLimitMs?: number;
+}
+
+const DEFAULT_SHUTDOWN_LIMIT_MS = 10_000;
+const EXIT_INTERRUPTED = 130;
+
+/**
+ * Listens, and owns the end of the process: the first SIGTERM or SIGINT closes the application within a limit, a second one ends it at once.
+ * An error nobody caught is logged and ends the process with 1 (its supervisor starts it anew), because its state is no longer known.
+ */
+export async function runService(app: NestExpressApplication, options: RunOptions): Promise<void> {
+  const { log, listen } = options;
+  let closing = false;
+  const close = (signal: string): void => {
+    if (closing) {
+      log.warn('interrupted again, ending at once', { signal });
+      process.exit(EXIT_INTERRUPTED);
+    }
+    closing = true;
+    log.info('shutting down', { signal });
+    const limit = setTimeout(() => {
+      log.error('shutdown took too long, ending at once', { limit_ms: options.shutdownLimitMs ?? DEFAULT_SHUTDOWN_LIMIT_MS });
+      process.exit(1);
+    }, options.shutdownLimitMs ?? DEFAULT_SHUTDOWN_LIMIT_MS);
+    limit.unref();
+    app.close().then(
+      () => {
+        log.info('ended');
+        process.exit(0);
+      },
+      (error: unknown) => {
+        log.error('shutdown failed', { error });
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', close);
+  process.on('SIGINT', close);
+  process.on('unhandledRejection', (error) => log.error('a promise was rejected and nobody caught it', { error }));
+  process.on('uncaughtException', (error) => {
+    log.error('uncaught exception, ending', { error });
+    process.exit(1);
+  });
+  try {
+    await (listen.host ? app.listen(listen.port, listen.host) : app.listen(listen.port));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    log.error(`port ${listen.port} is taken by another program: stop it, or choose another port with ${options.portSetting}`);
+    process.exit(1);
+  }
+  log.info('listening', { port: listen.port });
+}

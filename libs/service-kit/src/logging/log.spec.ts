@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { createLog, NestLog, type LogFormat } from './log.js';
+
+function lines(format: LogFormat): { log: ReturnType<typeof createLog>; written: string[] } {
+  const written: string[] = [];
+  return { log: createLog({ service: 'proxy', level: 'INFO', format, destination: { write: (line) => written.push(line) } }), written };
+}
+
+describe('the log', () => {
+  it('is one JSON line an event with the upper-case level, the part and the ids', () => {
+    const { log, written } = lines('json');
+    log.child('sessions').error('engine lost', { stream_id: 's1', error: new Error('reset') });
+    expect(written).toHaveLength(1);
+    expect(JSON.parse(written[0])).toMatchObject({
+      level: 'ERROR',
+      service: 'proxy',
+      part: 'sessions',
+      msg: 'engine lost',
+      stream_id: 's1',
+      error: { message: 'reset' },
+    });
+  });
+
+  it('is one readable line as text', () => {
+    const { log, written } = lines('text');
+    log.child('sessions').info('playing', { stream_id: 's1', ms: 12 });
+    expect(written[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} INFO {2}sessions: playing stream_id=s1 ms=12\n$/);
+  });
+
+  it('keeps below its level and hides secrets', () => {
+    const { log, written } = lines('json');
+    log.debug('noise');
+    log.info('call', { api_key: 's3cret', headers: { authorization: 'Bearer s3cret' } });
+    expect(written).toHaveLength(1);
+    expect(written[0]).not.toContain('s3cret');
+  });
+
+  it("takes Nest's errors with their stack and its chatter as debug", () => {
+    const { log, written } = lines('json');
+    const nest = new NestLog(log);
+    nest.log('Nest application successfully started', 'NestApplication');
+    nest.error(new Error('broken'), 'Injector');
+    expect(written.map((line) => JSON.parse(line) as { nest: string })).toMatchObject([{ msg: 'broken', nest: 'Injector', level: 'ERROR' }]);
+  });
+});

@@ -1,0 +1,92 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { SettingsError, loadSettings, readEnvironment } from './load-settings.js';
+import type { ListenAddress, PortRange } from './parse.js';
+import { Setting } from './setting.js';
+
+class Sample {
+  @Setting({ name: 'PORT', type: 'port', default: '8000', help: 'a port' })
+  port!: number;
+
+  @Setting({ name: 'INTERVAL_S', aliases: ['OLD_INTERVAL_S'], type: 'seconds', default: '0.5', help: 'pace' })
+  intervalMs!: number;
+
+  @Setting({ name: 'WAIT', type: 'duration', default: '1m30s', help: 'wait' })
+  waitMs!: number;
+
+  @Setting({ name: 'BUFFER', type: 'size', default: '4.2MiB', help: 'buffer' })
+  bufferBytes!: number;
+
+  @Setting({ name: 'RANGE', type: 'port-range', default: '19000-19999', help: 'ports' })
+  range!: PortRange;
+
+  @Setting({ name: 'LISTEN', type: 'address', default: ':8080', help: 'listen' })
+  listen!: ListenAddress;
+
+  @Setting({ name: 'KEY', type: 'string', secret: true, help: 'key' })
+  key?: string;
+
+  @Setting({ name: 'LEVEL', type: 'choice', choices: ['DEBUG', 'INFO'], default: 'INFO', help: 'level' })
+  level!: string;
+}
+
+describe('settings', () => {
+  it('come with their defaults', () => {
+    expect({ ...loadSettings(Sample, {}) }).toEqual({
+      port: 8000,
+      intervalMs: 500,
+      waitMs: 90_000,
+      bufferBytes: 4_404_019,
+      range: { first: 19_000, last: 19_999 },
+      listen: { host: '', port: 8080 },
+      level: 'INFO',
+    });
+  });
+
+  it('an empty value counts as unset, and an alias is taken where the name itself is not set', () => {
+    expect(loadSettings(Sample, { PORT: ' ', OLD_INTERVAL_S: '2' })).toMatchObject({ port: 8000, intervalMs: 2000 });
+    expect(loadSettings(Sample, { INTERVAL_S: '1', OLD_INTERVAL_S: '2' }).intervalMs).toBe(1000);
+  });
+
+  it('reports all faults at once, with the name that was used, the value and what would be right', () => {
+    const faults = faultsOf({ PORT: '70000', OLD_INTERVAL_S: 'fast', WAIT: '3', BUFFER: '4 stones', RANGE: '9-1', LISTEN: '8080', LEVEL: 'loud' });
+    expect(faults.map((fault) => `${fault.name}=${fault.value}: ${fault.problem}`)).toEqual([
+      'PORT=70000: must be a whole number from 1 to 65535',
+      'OLD_INTERVAL_S=fast: must be a number of at least 0',
+      'WAIT=3: must be a duration such as 500ms, 3s or 1m30s',
+      'BUFFER=4 stones: must be a size such as 4.2MiB, 512KB or a number of bytes',
+      'RANGE=9-1: must be two ports from 1 to 65535, the lower one first, such as 19000-19999',
+      'LISTEN=8080: must be an address such as :8080 or 127.0.0.1:8080',
+      'LEVEL=loud: must be one of DEBUG, INFO',
+    ]);
+  });
+
+  it('takes either case of a choice', () => {
+    expect(loadSettings(Sample, { LEVEL: 'debug' }).level).toBe('DEBUG');
+  });
+
+  it('reads a secret from the file that NAME_FILE names, and says so when it cannot', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'settings-')), 'key');
+    expect(faultsOf({ KEY_FILE: file })).toMatchObject([{ name: 'KEY_FILE', problem: 'must name a readable file (ENOENT)' }]);
+    writeFileSync(file, 's3cret\n');
+    expect(loadSettings(Sample, { KEY_FILE: file }).key).toBe('s3cret');
+  });
+
+  it('the environment wins over the .env file', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+    writeFileSync(join(folder, '.env'), 'PORT=1234 # comment\nLEVEL=DEBUG\n');
+    expect(readEnvironment(folder, { LEVEL: 'INFO', PORT: '' })).toEqual({ PORT: '1234', LEVEL: 'INFO' });
+  });
+});
+
+function faultsOf(environment: Record<string, string>): SettingsError['faults'] {
+  try {
+    loadSettings(Sample, environment);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults;
+    throw error;
+  }
+  throw new Error('the settings were accepted');
+}
