@@ -1,0 +1,102 @@
+/**
+ * How an engine is run, without why: one interface for Docker containers and local processes. The runtime is the truth about which
+ * engines exist; everything else is a picture of it. Every implementation passes the contract suite in `engine-runtime.test-kit.ts`.
+ */
+
+/** The four ports an engine listens on, inside its own network (which is the host's for a local process). */
+export interface EnginePorts {
+  http: number;
+  https: number;
+  /** The line API (62062 by default). */
+  api: number;
+  p2p: number;
+}
+
+/** `acestream`: leased and probed. `generic`: started for a caller of `POST /provision`, managed and listed, never leased. */
+export type EngineKind = 'acestream' | 'generic';
+
+export interface EngineSpec {
+  /** Unique within the installation. */
+  name: string;
+  kind: EngineKind;
+  /** Only for runtimes that have images. */
+  image?: string;
+  env: Readonly<Record<string, string>>;
+  labels: Readonly<Record<string, string>>;
+  ports: EnginePorts;
+}
+
+export type InstanceState = 'created' | 'running' | 'exited';
+
+/** What the runtime says of one engine it owns. */
+export interface EngineInstance {
+  id: string;
+  name: string;
+  kind: EngineKind;
+  image: string;
+  state: InstanceState;
+  /** What the proxy and the orchestrator connect to. */
+  host: string;
+  port: number;
+  ports: EnginePorts;
+  labels: Readonly<Record<string, string>>;
+  /** Published ports in Docker's own shape, `{"40117/tcp": [{HostIp, HostPort}]}`. */
+  published: Readonly<Record<string, { HostIp: string; HostPort: string }[] | null>>;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+  exitCode: number | null;
+}
+
+/** `changed`: something happened to this engine, look again. `lost`: events may have been missed, look at everything again. */
+export type RuntimeEvent = { type: 'started' | 'died' | 'removed'; id: string } | { type: 'lost' };
+
+export interface EngineRuntime {
+  readonly name: 'process' | 'docker';
+
+  /** Takes over what an earlier run of this installation left running. Call once, before anything else. */
+  open(): Promise<void>;
+
+  /**
+   * Creates and starts an engine; resolves when it runs, not when its API answers. On any failure, and when `signal` aborts,
+   * nothing is left behind.
+   * @throws PortTakenError where one of the ports is not to be had; RuntimeFailedError otherwise
+   */
+  start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance>;
+
+  /** All engines of this installation, dead ones included. */
+  list(): Promise<EngineInstance[]>;
+
+  /** Stops and removes an engine: told to end, and killed where it has not within `graceMs`. An unknown id is no error: it is gone already. */
+  remove(id: string, graceMs: number): Promise<void>;
+
+  /** Calls back on every event until the returned function is called. */
+  watch(listener: (event: RuntimeEvent) => void): () => void;
+
+  /** Lets go of everything but the engines, which run on. */
+  close(): Promise<void>;
+}
+
+export const ENGINE_RUNTIME = Symbol('ENGINE_RUNTIME');
+
+/** A port of the spec is in use by somebody else: choose another. */
+export class PortTakenError extends Error {
+  readonly code = 'port_taken';
+
+  constructor(
+    readonly port: number,
+    options?: ErrorOptions,
+  ) {
+    super(`port ${port} is in use by another program`, options);
+    this.name = 'PortTakenError';
+  }
+}
+
+/** The engine could not be started or removed; the message says what and what to do. */
+export class RuntimeFailedError extends Error {
+  readonly code = 'runtime_failed';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RuntimeFailedError';
+  }
+}

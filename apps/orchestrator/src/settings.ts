@@ -1,0 +1,107 @@
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, type PortRange, Setting, type SettingFault } from '@acexy/service-kit';
+
+/** The settings of the orchestrator; durations are milliseconds here, whatever unit the variable has. */
+export class OrchestratorSettings {
+  @Setting({ name: 'APP_PORT', type: 'port', default: '8000', help: 'Port of the REST API' })
+  port!: number;
+
+  @Setting({ name: 'APP_HOST', type: 'string', help: 'Address to listen on; every interface by default' })
+  host?: string;
+
+  @Setting({ name: 'API_KEY', type: 'string', secret: true, help: 'Key of the protected calls' })
+  apiKey?: string;
+
+  @Setting({ name: 'AUTH', type: 'choice', choices: ['key', 'open'], default: 'key', help: 'open: the protected calls need no key' })
+  auth!: 'key' | 'open';
+
+  @Setting({ name: 'LOG_LEVEL', type: 'choice', choices: LOG_LEVELS, default: 'INFO', help: 'Least level that is logged' })
+  logLevel!: LogLevel;
+
+  @Setting({ name: 'LOG_FORMAT', type: 'choice', choices: LOG_FORMATS, default: 'json', help: 'json: one object a line; text: for a terminal' })
+  logFormat!: LogFormat;
+
+  @Setting({ name: 'DB_URL', type: 'string', default: 'sqlite:///./orchestrator.db', help: 'The database, relative to the folder the service starts in' })
+  dbUrl!: string;
+
+  @Setting({ name: 'ENGINE_RUNTIME', type: 'choice', choices: ['process'], default: 'process', help: 'How engines are run' })
+  engineRuntime!: 'process';
+
+  @Setting({ name: 'MIN_REPLICAS', type: 'integer', min: 0, max: 10_000, default: '3', help: 'Free engines kept ready' })
+  minReplicas!: number;
+
+  @Setting({ name: 'MAX_REPLICAS', type: 'integer', min: 1, max: 10_000, default: '20', help: 'Engines there may be in all' })
+  maxReplicas!: number;
+
+  @Setting({ name: 'MAX_STREAMS_PER_ENGINE', type: 'integer', min: 1, max: 100, default: '1', help: 'Streams that one engine may carry' })
+  maxStreamsPerEngine!: number;
+
+  @Setting({ name: 'AUTOSCALE_INTERVAL_S', type: 'seconds', min: 0.1, max: 86_400, default: '30', help: 'Longest time between two rounds of the reconcile loop' })
+  autoscaleIntervalMs!: number;
+
+  @Setting({ name: 'ENGINE_GRACE_PERIOD_S', type: 'seconds', max: 86_400, default: '30', help: 'How long a surplus engine stays idle before it is removed' })
+  engineGracePeriodMs!: number;
+
+  @Setting({ name: 'IDLE_TTL_S', type: 'seconds', max: 604_800, default: '600', help: 'The same where AUTO_DELETE is false' })
+  idleTtlMs!: number;
+
+  @Setting({ name: 'AUTO_DELETE', type: 'boolean', default: 'true', help: 'Remove surplus engines soon (ENGINE_GRACE_PERIOD_S) or late (IDLE_TTL_S)' })
+  autoDelete!: boolean;
+
+  @Setting({ name: 'MAX_CONCURRENT_PROVISIONS', type: 'integer', min: 1, max: 100, default: '5', help: 'Engines that are started at the same time' })
+  maxConcurrentProvisions!: number;
+
+  @Setting({
+    name: 'MIN_PROVISION_INTERVAL_S',
+    aliases: ['PROVISION_INTERVAL_S'],
+    type: 'seconds',
+    max: 600,
+    default: '0.5',
+    help: 'Least time between the starts of two engines',
+  })
+  minProvisionIntervalMs!: number;
+
+  @Setting({ name: 'PROVISION_TIMEOUT_S', type: 'seconds', min: 1, max: 3600, default: '120', help: 'Limit of a whole provision, the wait in the queue included' })
+  provisionTimeoutMs!: number;
+
+  @Setting({
+    name: 'PROVISION_STARTUP_GRACE_S',
+    type: 'seconds',
+    min: 1,
+    max: 3600,
+    default: '30',
+    help: 'Time from a running engine until its API must have answered',
+  })
+  startupGraceMs!: number;
+
+  @Setting({ name: 'STARTUP_TIMEOUT_S', type: 'seconds', min: 1, max: 3600, default: '25', help: 'Limit of creating and starting, until the engine runs' })
+  startupTimeoutMs!: number;
+
+  @Setting({ name: 'HEALTH_CHECK_INTERVAL_S', type: 'seconds', min: 0.1, max: 3600, default: '30', help: 'Time between two probes of an engine' })
+  healthCheckIntervalMs!: number;
+
+  @Setting({ name: 'HEALTH_CHECK_TIMEOUT_S', type: 'seconds', min: 0.1, max: 600, default: '5', help: 'Limit of one probe' })
+  healthCheckTimeoutMs!: number;
+
+  @Setting({ name: 'HEALTH_FAILURE_THRESHOLD', type: 'integer', min: 1, max: 100, default: '3', help: 'Failed probes in a row that make an engine unhealthy' })
+  healthFailureThreshold!: number;
+
+  @Setting({ name: 'PORT_RANGE_HOST', type: 'port-range', default: '19000-19999', help: 'HTTP ports of engines on the host' })
+  portRangeHost!: PortRange;
+
+  @Setting({ name: 'ACE_HTTPS_RANGE', type: 'port-range', default: '45000-49999', help: 'HTTPS ports of engines' })
+  httpsRange!: PortRange;
+
+  @Setting({ name: 'ACE_API_RANGE', type: 'port-range', default: '35000-35999', help: 'Line API ports of engines that share a network' })
+  apiRange!: PortRange;
+
+  @Setting({ name: 'ACE_P2P_RANGE', type: 'port-range', default: '36000-36999', help: 'P2P ports of engines' })
+  p2pRange!: PortRange;
+
+  @Setting({ name: 'ENGINE_HOST', type: 'string', help: 'What proxies connect to, whatever the runtime says' })
+  engineHost?: string;
+
+  faults(): SettingFault[] {
+    if (this.maxReplicas >= this.minReplicas) return [];
+    return [{ name: 'MIN_REPLICAS', value: String(this.minReplicas), problem: `must not be more than MAX_REPLICAS (${this.maxReplicas})` }];
+  }
+}
