@@ -16,10 +16,13 @@ export function IsLabelMap(options?: ValidationOptions): PropertyDecorator {
           const entries = Object.entries(value);
           return (
             entries.length <= MAX_ENTRIES &&
-            entries.every(([name, text]) => name.length > 0 && name.length <= MAX_NAME && typeof text === 'string' && text.length <= MAX_VALUE)
+            entries.every(
+              ([name, text]) => name.length > 0 && name.length <= MAX_NAME && typeof text === 'string' && text.length <= MAX_VALUE,
+            )
           );
         },
-        defaultMessage: (args): string => `${args?.property ?? 'value'} must be an object whose values are strings (at most ${MAX_ENTRIES} entries)`,
+        defaultMessage: (args): string =>
+          `${args?.property ?? 'value'} must be an object whose values are strings (at most ${MAX_ENTRIES} entries)`,
       },
     },
     options,

@@ -10,7 +10,10 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
  * Endless answers (`skip`) are counted but not timed.
  */
 export function apiMetrics(prefix: string, skip: (route: string) => boolean = () => false) {
-  const requests = metric(`${prefix}_api_requests_total`, (name) => new Counter({ name, help: 'Requests answered', labelNames: ['endpoint', 'method', 'status'] }));
+  const requests = metric(
+    `${prefix}_api_requests_total`,
+    (name) => new Counter({ name, help: 'Requests answered', labelNames: ['endpoint', 'method', 'status'] }),
+  );
   const duration = metric(
     `${prefix}_api_duration_seconds`,
     (name) => new Histogram({ name, help: 'Time to answer a request', labelNames: ['endpoint', 'method'], buckets: BUCKETS }),

@@ -38,11 +38,22 @@ export class DetailExceptionFilter implements ExceptionFilter {
     }
     response.status(reply.status).set(reply.headers ?? {});
     if (request.method === 'HEAD') response.end();
-    else response.json({ statusCode: reply.status, error: STATUS_CODES[reply.status], message: textOf(reply.detail), detail: reply.detail, ...reply.body });
+    else
+      response.json({
+        statusCode: reply.status,
+        error: STATUS_CODES[reply.status],
+        message: textOf(reply.detail),
+        detail: reply.detail,
+        ...reply.body,
+      });
   }
 
   private unexpected(error: unknown, request: Request): ErrorReply {
-    this.log.error('request failed', { method: request.method, path: request.path, error: error instanceof Error ? error : new Error(String(error)) });
+    this.log.error('request failed', {
+      method: request.method,
+      path: request.path,
+      error: error instanceof Error ? error : new Error(String(error)),
+    });
     return { status: HttpStatus.INTERNAL_SERVER_ERROR, detail: 'internal error; the log of the service has the cause' };
   }
 }
@@ -64,7 +75,11 @@ function fromHttp(error: unknown, request: Request): ErrorReply | null {
 function noRoute(request: Request): ErrorReply {
   const allowed = allowedMethods(request);
   if (allowed.length === 0) return { status: 404, detail: `no such path: ${request.path}` };
-  return { status: 405, detail: `${request.path} takes ${allowed.join(', ')}, not ${request.method}`, headers: { Allow: allowed.join(', ') } };
+  return {
+    status: 405,
+    detail: `${request.path} takes ${allowed.join(', ')}, not ${request.method}`,
+    headers: { Allow: allowed.join(', ') },
+  };
 }
 
 function textOf(detail: unknown): string {

@@ -1,5 +1,6 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Log } from '../logging/log.js';
+import { SettingsError, loadSettings, readEnvironment } from '../settings/load-settings.js';
 
 export interface RunOptions {
   listen: { host?: string; port: number };
@@ -12,6 +13,21 @@ export interface RunOptions {
 
 const DEFAULT_SHUTDOWN_LIMIT_MS = 10_000;
 const EXIT_INTERRUPTED = 130;
+/** EX_CONFIG of sysexits.h: a supervisor need not try again. */
+export const EXIT_CONFIG = 78;
+
+/**
+ * The settings of a service from its environment and its `.env` file. Where they are wrong, all faults are printed and the process ends with 78.
+ */
+export function settingsOrExit<T extends object>(type: new () => T): T {
+  try {
+    return loadSettings(type, readEnvironment());
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(EXIT_CONFIG);
+  }
+}
 
 /**
  * Listens, and owns the end of the process: the first SIGTERM or SIGINT closes the application within a limit, a second one ends it at once.
@@ -45,6 +61,8 @@ export async function runService(app: NestExpressApplication, options: RunOption
   };
   process.on('SIGTERM', close);
   process.on('SIGINT', close);
+  // Started by a supervisor with a channel: without it nobody would ever stop this process.
+  if (process.connected) process.once('disconnect', () => close('supervisor gone'));
   process.on('unhandledRejection', (error) => log.error('a promise was rejected and nobody caught it', { error }));
   process.on('uncaughtException', (error) => {
     log.error('uncaught exception, ending', { error });

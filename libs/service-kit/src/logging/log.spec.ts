@@ -24,7 +24,7 @@ describe('the log', () => {
   it('is one readable line as text', () => {
     const { log, written } = lines('text');
     log.child('sessions').info('playing', { stream_id: 's1', ms: 12 });
-    expect(written[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} INFO {2}sessions: playing stream_id=s1 ms=12\n$/);
+    expect(written[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} INFO {2}proxy\/sessions: playing stream_id=s1 ms=12\n$/);
   });
 
   it('keeps below its level and hides secrets', () => {
@@ -40,6 +40,8 @@ describe('the log', () => {
     const nest = new NestLog(log);
     nest.log('Nest application successfully started', 'NestApplication');
     nest.error(new Error('broken'), 'Injector');
-    expect(written.map((line) => JSON.parse(line) as { nest: string })).toMatchObject([{ msg: 'broken', nest: 'Injector', level: 'ERROR' }]);
+    expect(written.map((line) => JSON.parse(line) as { nest: string })).toMatchObject([
+      { msg: 'broken', nest: 'Injector', level: 'ERROR' },
+    ]);
   });
 });

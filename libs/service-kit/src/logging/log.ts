@@ -86,7 +86,7 @@ function textLine(json: string): string {
   if (error?.stack) fields.error = error.message;
   const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
   const stack = error?.stack && level === 'ERROR' ? `\n${error.stack}` : '';
-  return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${String(part ?? service)}: ${String(msg)}${rest.join('')}${stack}\n`;
+  return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${[service, part].filter(Boolean).join('/')}: ${String(msg)}${rest.join('')}${stack}\n`;
 }
 
 /** Nest's own messages in the same log; its routine chatter at start is debug. */
@@ -98,7 +98,10 @@ export class NestLog implements LoggerService {
   }
 
   error(message: unknown, ...rest: unknown[]): void {
-    this.log_.error(message instanceof Error ? message.message : String(message), { ...context(rest), ...(message instanceof Error && { error: message }) });
+    this.log_.error(message instanceof Error ? message.message : String(message), {
+      ...context(rest),
+      ...(message instanceof Error && { error: message }),
+    });
   }
 
   warn(message: unknown, ...rest: unknown[]): void {

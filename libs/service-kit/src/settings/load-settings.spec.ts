@@ -51,7 +51,15 @@ describe('settings', () => {
   });
 
   it('reports all faults at once, with the name that was used, the value and what would be right', () => {
-    const faults = faultsOf({ PORT: '70000', OLD_INTERVAL_S: 'fast', WAIT: '3', BUFFER: '4 stones', RANGE: '9-1', LISTEN: '8080', LEVEL: 'loud' });
+    const faults = faultsOf({
+      PORT: '70000',
+      OLD_INTERVAL_S: 'fast',
+      WAIT: '3',
+      BUFFER: '4 stones',
+      RANGE: '9-1',
+      LISTEN: '8080',
+      LEVEL: 'loud',
+    });
     expect(faults.map((fault) => `${fault.name}=${fault.value}: ${fault.problem}`)).toEqual([
       'PORT=70000: must be a whole number from 1 to 65535',
       'OLD_INTERVAL_S=fast: must be a number of at least 0',

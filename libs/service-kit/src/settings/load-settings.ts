@@ -60,7 +60,11 @@ export function loadSettings<T extends object>(type: new () => T, environment: E
   return settings;
 }
 
-function findGiven(setting: DeclaredSetting, environment: Environment, faults: SettingFault[]): { name: string; value: string } | undefined {
+function findGiven(
+  setting: DeclaredSetting,
+  environment: Environment,
+  faults: SettingFault[],
+): { name: string; value: string } | undefined {
   for (const name of [setting.name, ...(setting.aliases ?? [])]) {
     const value = environment[name]?.trim();
     if (value) return { name, value };
