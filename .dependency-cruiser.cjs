@@ -1,7 +1,13 @@
 /** The directions of imports (docs/architecture.md). A new folder fits one of these rules or gets its own. */
 module.exports = {
   forbidden: [
-    { name: 'no-circular', severity: 'error', comment: 'A cycle hides which part owns the other.', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    {
+      name: 'no-circular',
+      severity: 'error',
+      comment: 'A cycle hides which part owns the other.',
+      from: {},
+      to: { circular: true, dependencyTypesNot: ['type-only'] },
+    },
     { name: 'libs-know-no-apps', severity: 'error', from: { path: '^libs/' }, to: { path: '^apps/' } },
     { name: 'apps-are-strangers', severity: 'error', from: { path: '^apps/([^/]+)/' }, to: { path: '^apps/', pathNot: '^apps/$1/' } },
     {
@@ -35,7 +41,9 @@ module.exports = {
       severity: 'error',
       comment: 'The hot path: no HTTP client, no orchestrator, no framework.',
       from: { path: '^apps/proxy/src/broadcast/' },
-      to: { path: '^(node_modules/(@nestjs|axios|rxjs)|libs/(engine-client|orchestrator-client|service-kit|contracts)|apps/proxy/src/(?!broadcast/))' },
+      to: {
+        path: '^(node_modules/(@nestjs|axios|rxjs)|libs/(engine-client|orchestrator-client|service-kit|contracts)|apps/proxy/src/(?!broadcast/))',
+      },
     },
     {
       name: 'pure-parts-are-pure',
@@ -44,7 +52,12 @@ module.exports = {
       from: { path: '\\.(policy|plan)\\.ts$' },
       to: { path: 'node_modules/(@nestjs|axios|dockerode|typeorm|rxjs)' },
     },
-    { name: 'mpegts-is-alone', severity: 'error', from: { path: '^libs/mpegts/' }, to: { path: '^(libs/(?!mpegts)|node_modules/)', pathNot: '^node_modules/(@types|vitest|fast-check)' } },
+    {
+      name: 'mpegts-is-alone',
+      severity: 'error',
+      from: { path: '^libs/mpegts/' },
+      to: { path: '^(libs/(?!mpegts)|node_modules/)', pathNot: '^node_modules/(@types|vitest|fast-check)' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -1,0 +1,58 @@
+/**
+ * Brings a checkout to where it can run: the packages of the lock file, their native parts for this Node, and the build.
+ * Does only what is missing, so that a second start takes a second.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const LEAST_NODE = [20, 19];
+
+export function prepare() {
+  checkNode();
+  if (!installed()) run('npm', ['ci', '--no-audit', '--no-fund'], 'installing packages (once; a native part may compile for two minutes)');
+  if (!nativePartsLoad()) run('npm', ['rebuild', 'better-sqlite3'], `building native parts for Node ${process.version}`);
+  run(
+    process.execPath,
+    [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b'],
+    existsSync(join(ROOT, 'apps/proxy/dist')) ? null : 'building',
+  );
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1])) return;
+  fail(`Node ${process.versions.node} is too old: ${LEAST_NODE.join('.')} or newer is needed`);
+}
+
+/** npm leaves its own copy of the lock file behind, as old as the last installation. */
+function installed() {
+  const copy = join(ROOT, 'node_modules/.package-lock.json');
+  return existsSync(copy) && statSync(copy).mtimeMs >= statSync(join(ROOT, 'package-lock.json')).mtimeMs;
+}
+
+/** False where the compiled SQLite is missing or was built for another Node. */
+function nativePartsLoad() {
+  try {
+    const Database = createRequire(join(ROOT, 'apps/orchestrator/package.json'))('better-sqlite3');
+    new Database(':memory:').close();
+    return true;
+  } catch (error) {
+    console.error(`better-sqlite3 does not load: ${String(error.message).split('\n')[0]}`);
+    return false;
+  }
+}
+
+function run(command, args, announcement) {
+  if (announcement) console.error(`> ${announcement} …`);
+  const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2] });
+  if (error || status !== 0) fail(`"${[command, ...args].join(' ')}" failed${error ? `: ${error.message}` : ` with exit code ${status}`}`);
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}

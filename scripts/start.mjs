@@ -1,0 +1,128 @@
+/**
+ * `npm start`: installs and builds what is missing, then runs orchestrator and proxy on the embedded default.
+ * `npm start orchestrator` (or proxy, or engine-simulator) runs that one alone.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ROOT, prepare } from './prepare.mjs';
+import { Supervisor } from './supervisor.mjs';
+
+const NAMES = ['orchestrator', 'proxy', 'engine-simulator'];
+const READY_LIMIT_MS = 60_000;
+const STOP_LIMIT_MS = 12_000;
+/** Any 40 hexadecimal digits play on a simulated engine. */
+const SAMPLE_ID = 'dd1e67078381739d14beca697356ab76d49d1a2d';
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !NAMES.includes(name));
+if (unknown.length > 0) {
+  console.error(`unknown service ${unknown.join(', ')}: choose from ${NAMES.join(', ')}, or none for orchestrator and proxy`);
+  process.exit(64);
+}
+
+prepare();
+const { readEnvironment } = await import(join(ROOT, 'libs/service-kit/dist/index.js'));
+const pair = wanted.length === 0;
+const names = pair ? ['orchestrator', 'proxy'] : wanted;
+const folder = process.env.INIT_CWD ?? process.cwd();
+const env = withDefaults(readEnvironment(folder));
+const supervisors = names.map((name) => new Supervisor(service(name)));
+
+let stopping = null;
+process.on('SIGINT', () => void stop(0));
+process.on('SIGTERM', () => void stop(0));
+process.on('SIGHUP', () => void stop(0));
+
+for (const supervisor of supervisors) supervisor.start();
+const ready = await Promise.all(supervisors.map((supervisor) => supervisor.untilReady(READY_LIMIT_MS)));
+if (!stopping) announce(ready.every(Boolean));
+
+/** What the embedded default adds to the settings: a key of its own, kept for the next start, and the two services told of each other. */
+function withDefaults(given) {
+  const result = { ...given, LOG_FORMAT: given.LOG_FORMAT ?? 'text' };
+  const dataFolder = resolve(folder, given.DATA_DIR ?? 'data');
+  const keyFile = join(dataFolder, 'api-key');
+  const keyGiven = Boolean(given.API_KEY ?? given.API_KEY_FILE) || given.AUTH === 'open';
+  if (names.includes('orchestrator') && !keyGiven) {
+    mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+    if (!existsSync(keyFile)) writeFileSync(keyFile, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600 });
+    chmodSync(keyFile, 0o600);
+    result.API_KEY_FILE = keyFile;
+  }
+  if (pair) {
+    result.ACEXY_ORCH_URL ??= `http://127.0.0.1:${given.APP_PORT ?? 8000}`;
+    // Ctrl-C ends everything that was started here, engines too; a service that is run on its own leaves them for its next start.
+    result.STOP_ENGINES_ON_EXIT ??= 'true';
+  }
+  if (names.includes('proxy') && !(given.ACEXY_ORCH_APIKEY ?? given.ACEXY_ORCH_APIKEY_FILE)) {
+    if (given.API_KEY) result.ACEXY_ORCH_APIKEY = given.API_KEY;
+    else if (given.API_KEY_FILE ?? existsSync(keyFile)) result.ACEXY_ORCH_APIKEY_FILE = given.API_KEY_FILE ?? keyFile;
+  }
+  return result;
+}
+
+function service(name) {
+  const url = urls()[name];
+  return {
+    name,
+    entry: join(ROOT, 'apps', name, 'dist/main.js'),
+    cwd: folder,
+    env,
+    ready: async () => {
+      try {
+        return (
+          await fetch(`${url}${name === 'engine-simulator' ? '/webui/api/service?method=get_version' : '/health/ready'}`, {
+            signal: AbortSignal.timeout(1000),
+          })
+        ).ok;
+      } catch {
+        return false; // not listening yet
+      }
+    },
+    onGiveUp: (why, exitCode) => {
+      console.error(`> ${why}`);
+      void stop(exitCode);
+    },
+  };
+}
+
+function urls() {
+  const proxyPort = /:(\d+)$/.exec(env.ACEXY_LISTEN_ADDR ?? env.ACEXY_ADDR ?? ':8080')?.[1] ?? '8080';
+  return {
+    orchestrator: `http://localhost:${env.APP_PORT ?? 8000}`,
+    proxy: `http://localhost:${proxyPort}`,
+    'engine-simulator': `http://localhost:${env.HTTP_PORT ?? 6878}`,
+  };
+}
+
+function announce(allReady) {
+  const { orchestrator, proxy } = urls();
+  const lines = [''];
+  if (!allReady) lines.push(`Not ready within ${READY_LIMIT_MS / 1000} s; still trying. The lines above say why.`);
+  if (pair && !env.ENGINE_COMMAND && (env.ENGINE_RUNTIME ?? 'process') === 'process') {
+    lines.push('These are SIMULATED engines that show a test picture: nothing here comes from the AceStream network.');
+  }
+  if (names.includes('proxy'))
+    lines.push(`  Play   ${proxy}/ace/getstream?id=${SAMPLE_ID}   (VLC, mpv, ffplay; any 40 hexadecimal digits)`);
+  if (names.includes('orchestrator')) {
+    lines.push(`  API    ${orchestrator}   (documentation: ${orchestrator}/docs)`);
+    if (env.API_KEY_FILE) lines.push(`  Key    ${env.API_KEY_FILE}   (Authorization: Bearer …)`);
+  }
+  lines.push('  Stop   Ctrl-C', '');
+  console.log(lines.join('\n'));
+}
+
+/** Ends all services, the proxy first so that its viewers and engines are given up in order. A second call only waits for the first. */
+function stop(exitCode) {
+  if (stopping) {
+    console.error('> still stopping …');
+    return stopping;
+  }
+  stopping = (async () => {
+    console.error('> stopping …');
+    for (const supervisor of [...supervisors].reverse()) await supervisor.stop(STOP_LIMIT_MS);
+    process.exit(exitCode);
+  })();
+  return stopping;
+}

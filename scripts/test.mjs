@@ -1,0 +1,58 @@
+/** `npm test`: installs and builds what is missing, then lint, types, unit tests and end-to-end tests; ends with one line of counts. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT, prepare } from './prepare.mjs';
+
+prepare();
+const reports = mkdtempSync(join(tmpdir(), 'test-report-'));
+const counts = { passed: 0, failed: 0, skipped: 0 };
+let failed = false;
+
+step('format', ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.']);
+step('lint', ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0']);
+step('directions of imports', [
+  'node_modules/dependency-cruiser/bin/dependency-cruise.mjs',
+  '--config',
+  '.dependency-cruiser.cjs',
+  'apps',
+  'libs',
+]);
+step('types of the tests', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.tests.json']);
+for (const project of ['unit', 'e2e']) tests(project);
+
+rmSync(reports, { recursive: true });
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exit(failed ? 1 : 0);
+
+function step(name, args) {
+  const started = performance.now();
+  console.log(`\n> ${name}`);
+  const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+  console.log(`> ${name}: ${status === 0 ? 'good' : 'FAILED'} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  if (status !== 0) failed = true;
+  return status === 0;
+}
+
+function tests(project) {
+  const report = join(reports, `${project}.json`);
+  step(`${project} tests`, [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--project',
+    project,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ]);
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, 'utf8'));
+    counts.passed += numPassedTests;
+    counts.failed += numFailedTests;
+    counts.skipped += numPendingTests + numTodoTests;
+  } catch (error) {
+    console.error(`the ${project} tests left no report: ${error.message}`);
+    failed = true;
+  }
+}
