@@ -85,6 +85,24 @@ export class OrchestratorSettings {
   @Setting({ name: 'HEALTH_FAILURE_THRESHOLD', type: 'integer', min: 1, max: 100, default: '3', help: 'Failed probes in a row that make an engine unhealthy' })
   healthFailureThreshold!: number;
 
+  @Setting({
+    name: 'HEALTH_UNHEALTHY_GRACE_PERIOD_S',
+    type: 'seconds',
+    max: 86_400,
+    default: '60',
+    help: 'How long an engine stays unhealthy before it is drained and removed',
+  })
+  unhealthyGraceMs!: number;
+
+  @Setting({ name: 'MONITOR_INTERVAL_S', type: 'seconds', min: 0.1, max: 3600, default: '10', help: 'Longest time between two looks at all engines of the runtime' })
+  monitorIntervalMs!: number;
+
+  @Setting({ name: 'API_REQUEST_TIMEOUT_S', type: 'seconds', min: 1, max: 3600, default: '30', help: 'Limit of any call of the REST API' })
+  apiRequestTimeoutMs!: number;
+
+  @Setting({ name: 'API_LONG_OPERATION_TIMEOUT_S', type: 'seconds', min: 1, max: 3600, default: '60', help: 'The same for calls that remove engines' })
+  apiLongOperationTimeoutMs!: number;
+
   @Setting({ name: 'PORT_RANGE_HOST', type: 'port-range', default: '19000-19999', help: 'HTTP ports of engines on the host' })
   portRangeHost!: PortRange;
 
