@@ -26,6 +26,19 @@ export class OrchestratorSettings {
   @Setting({ name: 'ENGINE_RUNTIME', type: 'choice', choices: ['process'], default: 'process', help: 'How engines are run' })
   engineRuntime!: 'process';
 
+  @Setting({ name: 'DATA_DIR', type: 'string', default: './data', help: 'Folder of the process runtime: what runs, state and logs of engines' })
+  dataDir!: string;
+
+  @Setting({
+    name: 'ENGINE_COMMAND',
+    type: 'string',
+    help: 'Command of an engine in the process runtime, with {http_port} {https_port} {api_port} {p2p_port} {name} {state_dir}; the simulator by default',
+  })
+  engineCommand?: string;
+
+  @Setting({ name: 'CONTAINER_LABEL', type: 'string', default: 'orchestrator.managed=acestream', help: 'Label of every engine we manage, key=value' })
+  containerLabel!: string;
+
   @Setting({ name: 'MIN_REPLICAS', type: 'integer', min: 0, max: 10_000, default: '3', help: 'Free engines kept ready' })
   minReplicas!: number;
 
@@ -75,6 +88,28 @@ export class OrchestratorSettings {
 
   @Setting({ name: 'STARTUP_TIMEOUT_S', type: 'seconds', min: 1, max: 3600, default: '25', help: 'Limit of creating and starting, until the engine runs' })
   startupTimeoutMs!: number;
+
+  @Setting({
+    name: 'CIRCUIT_BREAKER_THRESHOLD',
+    aliases: ['CIRCUIT_BREAKER_FAILURE_THRESHOLD'],
+    type: 'integer',
+    min: 1,
+    max: 1000,
+    default: '5',
+    help: 'Failed provisions in a row that stop further ones',
+  })
+  circuitBreakerThreshold!: number;
+
+  @Setting({
+    name: 'CIRCUIT_BREAKER_TIMEOUT_S',
+    aliases: ['CIRCUIT_BREAKER_RECOVERY_TIMEOUT_S'],
+    type: 'seconds',
+    min: 0.1,
+    max: 86_400,
+    default: '300',
+    help: 'How long they stay stopped before one is tried',
+  })
+  circuitBreakerTimeoutMs!: number;
 
   @Setting({ name: 'HEALTH_CHECK_INTERVAL_S', type: 'seconds', min: 0.1, max: 3600, default: '30', help: 'Time between two probes of an engine' })
   healthCheckIntervalMs!: number;
