@@ -1,0 +1,108 @@
+/**
+ * Bytes for one viewer alone. A joining viewer gets its tables and the first moments as a copy, until every stream has begun a unit; a viewer that
+ * has jumped gets copies with its own clocks and counters from then on. Everybody else shares.
+ */
+import {
+  PACKET_SIZE,
+  PAT_PID,
+  type Program,
+  type Restamper,
+  continuityCounter,
+  packetizeSection,
+  pidOf,
+  setContinuityCounter,
+} from '@acexy/mpegts';
+import { type FramedBytes, FramedRoom } from './framed-bytes.js';
+import { JoinFilter } from './join-filter.js';
+import type { Step } from './ring.js';
+import type { AccessPoint } from './stream-index.js';
+
+/** PAT and PMT to begin with, and the counters of the last ones before the place of joining. */
+export type Tables = Pick<AccessPoint, 'program' | 'patCounter' | 'pmtCounter'>;
+
+export class OwnCopy {
+  readonly #filter: JoinFilter | null;
+  readonly #program: Program | null;
+  #tables: Buffer | null;
+
+  /** `tables` null: none are known yet. `restamper` null: clocks and counters stay as they are. */
+  constructor(
+    tables: Tables | null,
+    private readonly restamper: Restamper | null,
+  ) {
+    this.#program = tables?.program ?? null;
+    this.#filter = tables === null ? null : new JoinFilter(tables.program);
+    this.#tables =
+      tables === null
+        ? null
+        : Buffer.concat([
+            sectionUpTo(tables.program.patSection, PAT_PID, tables.patCounter),
+            sectionUpTo(tables.program.pmtSection, tables.program.pat.pmtPid, tables.pmtCounter),
+          ]);
+  }
+
+  /** From here on the viewer can share. */
+  get done(): boolean {
+    return this.restamper === null && this.#tables === null && (this.#filter === null || this.#filter.done);
+  }
+
+  /** The viewer's copy of a step from byte `from` on, or null where nothing of it is for this viewer. Steps must come in order. */
+  of(step: Step, from = 0): FramedBytes | null {
+    const tables = this.#tables;
+    this.#tables = null;
+    const before = tables?.length ?? 0;
+    const copy = new FramedRoom(before + step.data.length - from);
+    const room = copy.room;
+    tables?.copy(room);
+    const length = before + this.#copyWanted(step.data, from, room, before);
+    if (length === 0) return null;
+    if (before > 0 && this.#program !== null) {
+      fitCounters(room, before, length, PAT_PID);
+      fitCounters(room, before, length, this.#program.pat.pmtPid);
+    }
+    this.restamper?.restamp(room, 0, length);
+    return copy.close(length);
+  }
+
+  #copyWanted(data: Buffer, from: number, room: Buffer, at: number): number {
+    const filter = this.#filter;
+    let to = at;
+    for (let packet = from; packet < data.length; packet += PACKET_SIZE) {
+      if (filter === null || filter.done) {
+        to += data.copy(room, to, packet);
+        break;
+      }
+      if (filter.passes(data, packet, PACKET_SIZE)) to += data.copy(room, to, packet, packet + PACKET_SIZE);
+    }
+    return to - at;
+  }
+}
+
+/** The section in packets whose last one has counter `counter`. */
+function sectionUpTo(section: Uint8Array, pid: number, counter: number): Buffer {
+  const packets = packetizeSection(section, pid, 0);
+  renumber(packets, packets.length, pid, counter);
+  return packets;
+}
+
+/**
+ * Gives the injected packets of `pid` in `buffer[0, before)` the counters that lead up to the first one that follows, so that nobody sees a
+ * break. Where none follows yet they keep the counters that led up to the place of joining.
+ */
+function fitCounters(buffer: Buffer, before: number, length: number, pid: number): void {
+  for (let at = before; at < length; at += PACKET_SIZE) {
+    if (pidOf(buffer, at) !== pid) continue;
+    renumber(buffer, before, pid, continuityCounter(buffer, at) - 1);
+    return;
+  }
+}
+
+/** Numbers the packets of `pid` in `buffer[0, to)` so that the last of them has counter `last`. */
+function renumber(buffer: Buffer, to: number, pid: number, last: number): void {
+  let counter = last;
+  for (let at = to - PACKET_SIZE; at >= 0; at -= PACKET_SIZE) {
+    if (pidOf(buffer, at) !== pid) continue;
+    setContinuityCounter(buffer, at, counter & 0x0f);
+    counter -= 1;
+  }
+}

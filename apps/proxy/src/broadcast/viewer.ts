@@ -1,0 +1,226 @@
+/** One viewer: a place in the ring and at most one unfinished write. */
+import { NULL_PACKET, Restamper } from '@acexy/mpegts';
+import type { BroadcastSettings } from './broadcast-settings.js';
+import type { Clock } from './clock.js';
+import { type FramedBytes, LAST_CHUNK, frame } from './framed-bytes.js';
+import { chooseAccessPoint } from './join.policy.js';
+import { spliceAt } from './jump.js';
+import { OwnCopy, type Tables } from './own-copy.js';
+import type { Ring, Step } from './ring.js';
+import type { AccessPoint } from './stream-index.js';
+import type { ViewerEndReason, ViewerHooks, ViewerSink } from './viewer-sink.js';
+
+const FILLER = frame(NULL_PACKET);
+
+/** What viewers share with their broadcast. */
+export interface ViewerContext {
+  readonly ring: Ring;
+  readonly settings: BroadcastSettings;
+  readonly clock: Clock;
+  /** Milliseconds of media at the live edge. */
+  liveMs(): number;
+  /** No more steps will come. */
+  readonly ended: boolean;
+  /** The viewer is to be forgotten. */
+  onGone(viewer: Viewer): void;
+}
+
+/** 'waiting' for a place to join at; 'streaming'; 'gone' for good. */
+type ViewerState = 'waiting' | 'streaming' | 'gone';
+
+export class Viewer {
+  /** When it came (milliseconds of the clock). */
+  readonly joinedAt: number;
+  #state: ViewerState = 'waiting';
+  /** Index of the next step to send. */
+  #next = 0;
+  /** Byte within the next step to begin at: only on the first one after joining or jumping. */
+  #from = 0;
+  #lastStep: Step | null = null;
+  #ownCopy: OwnCopy | null = null;
+  #restamper: Restamper | null = null;
+  #writing = false;
+  #writingSince = 0;
+  #writingBytes = 0;
+  #pumping = false;
+  #bytesSent = 0;
+  #skips = 0;
+  /** One function for all writes, so that a write allocates nothing. */
+  readonly #onWritten = (error?: Error | null): void => this.#written(error);
+
+  constructor(
+    readonly id: number,
+    private readonly sink: ViewerSink,
+    private readonly hooks: ViewerHooks,
+    private readonly context: ViewerContext,
+  ) {
+    this.joinedAt = context.clock.now();
+  }
+
+  /** Bytes of stream that have been written out, chunk framing not counted. */
+  get bytesSent(): number {
+    return this.#bytesSent;
+  }
+
+  /** How often it has jumped. */
+  get skips(): number {
+    return this.#skips;
+  }
+
+  /** Bytes of the ring that it has not been sent in full; 0 while waiting. */
+  get lagBytes(): number {
+    const { ring } = this.context;
+    const step = this.#unfinished();
+    return step === undefined ? 0 : ring.endPosition - step.position;
+  }
+
+  /** The same in milliseconds of media. */
+  get lagMs(): number {
+    const step = this.#unfinished();
+    if (step === undefined) return 0;
+    const before = this.context.ring.step(step.index - 1);
+    return Math.max(0, this.context.liveMs() - (before ?? step).mediaMs);
+  }
+
+  /** Milliseconds that the unfinished write has taken so far; 0 where there is none. */
+  get writingMs(): number {
+    return this.#writing ? this.context.clock.now() - this.#writingSince : 0;
+  }
+
+  /** Lets a waiting viewer in at byte `from` of step `index`; `tables` go first, if they are known. */
+  join(index: number, from: number, tables: Tables | null): void {
+    if (this.#state !== 'waiting') return;
+    this.#state = 'streaming';
+    this.#next = index;
+    this.#from = from;
+    this.#ownCopy = new OwnCopy(tables, null);
+    this.hooks.onFirstByte?.();
+    this.pump();
+  }
+
+  /** Writes what there is to write, as far as the viewer takes it. Called whenever that may have changed. */
+  pump(): void {
+    if (this.#pumping) return; // a sink that is done at once calls back while we are still in the loop
+    this.#pumping = true;
+    try {
+      while (this.#state === 'streaming' && !this.#writing) {
+        const bytes = this.#take();
+        if (bytes !== null) {
+          this.#write(bytes);
+        } else if (this.#caughtUp()) {
+          if (this.context.ended) this.#finish();
+          return;
+        }
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  /** Keeps the connection from going quiet; only where there is nothing else to send. */
+  writeFiller(): void {
+    if (this.#state === 'streaming' && !this.#writing && this.#bytesSent > 0 && this.#caughtUp()) this.#write(FILLER);
+  }
+
+  /** Lets go of the viewer; nothing is written any more. */
+  leave(reason: ViewerEndReason): void {
+    if (this.#state === 'gone') return;
+    this.#state = 'gone';
+    this.#lastStep = null;
+    this.#ownCopy = null;
+    this.#restamper = null;
+    this.context.onGone(this);
+    this.hooks.onEnd(reason);
+  }
+
+  /** A viewer that never joined ends as well. */
+  finishWaiting(): void {
+    if (this.#state === 'waiting') this.#finish();
+  }
+
+  #finish(): void {
+    try {
+      this.sink.end(this.sink.framing === 'chunked' ? LAST_CHUNK : undefined);
+    } catch {
+      this.leave('write-failed'); // a connection that is broken already; its owner destroys it
+      return;
+    }
+    this.leave('source-ended');
+  }
+
+  #unfinished(): Step | undefined {
+    if (this.#state !== 'streaming') return undefined;
+    if (this.#writing && this.#lastStep !== null) return this.#lastStep;
+    return this.context.ring.step(this.#next);
+  }
+
+  #caughtUp(): boolean {
+    return this.#state === 'streaming' && this.#next >= this.context.ring.nextIndex;
+  }
+
+  /** The next bytes, or null where there are none or none of the next step are for this viewer. */
+  #take(): FramedBytes | null {
+    const { ring } = this.context;
+    if (this.#next < ring.firstIndex && !this.#jump()) return null;
+    const step = ring.step(this.#next);
+    if (step === undefined) return null;
+    const from = this.#from;
+    this.#from = 0;
+    this.#next += 1;
+    this.#lastStep = step;
+    if (this.#ownCopy === null) return step;
+    const own = this.#ownCopy.of(step, from);
+    if (this.#ownCopy.done) this.#ownCopy = null;
+    return own;
+  }
+
+  /** The viewer's place has left the ring. False where it is let go instead. */
+  #jump(): boolean {
+    const { ring, settings } = this.context;
+    if (settings.slowClient === 'drop' || this.#skips >= settings.maxSkips) {
+      this.leave('too-slow');
+      return false;
+    }
+    this.#skips += 1;
+    const points = ring.points.filter((point) => point.position < ring.endPosition);
+    const point = chooseAccessPoint(points, this.context.liveMs(), { joinMode: 'keyframe', joinSeconds: settings.joinSeconds });
+    this.#landAt(point);
+    return true;
+  }
+
+  /** Without an entry point it goes on with the oldest step there is. */
+  #landAt(point: AccessPoint | null): void {
+    const { ring } = this.context;
+    const position = point?.position ?? ring.step(ring.firstIndex)?.position ?? 0;
+    const step = ring.stepAt(position);
+    if (step === undefined) throw new Error(`the ring has no byte ${position}`);
+    this.#next = step.index;
+    this.#from = position - step.position;
+    if (this.#restamper === null && this.#lastStep !== null) this.#restamper = new Restamper(this.#lastStep.exit);
+    if (this.#restamper !== null) spliceAt(this.#restamper, ring, position);
+    this.#ownCopy = new OwnCopy(point, this.#restamper);
+  }
+
+  #write(bytes: FramedBytes): void {
+    this.#writing = true;
+    this.#writingSince = this.context.clock.now();
+    this.#writingBytes = bytes.data.length;
+    try {
+      this.sink.write(this.sink.framing === 'chunked' ? bytes.framed : bytes.data, this.#onWritten);
+    } catch (error) {
+      this.#written(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #written(error?: Error | null): void {
+    if (!this.#writing) return;
+    this.#writing = false;
+    if (this.#state === 'gone') return;
+    if (error) {
+      this.leave('write-failed');
+      return;
+    }
+    this.#bytesSent += this.#writingBytes;
+    this.pump();
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Turns bytes in any chunking into whole transport packets. Finds the packets at strides of 188, 192 (BDAV: four bytes of time code before
+ * each) and 204 (sixteen bytes of Reed-Solomon parity after each) and hands them on as 188.
+ */
+import { PACKET_SIZE, SYNC_BYTE } from './packet.js';
+
+/**
+ * Takes a run of whole packets: `buffer[from, to)`, a multiple of 188 bytes. The buffer is the caller's chunk or the aligner's own scratch,
+ * so it is only good during the call.
+ */
+export type PacketRunListener = (buffer: Buffer, from: number, to: number) => void;
+
+const STRIDES = [PACKET_SIZE, 192, 204] as const;
+const MAX_STRIDE = 204;
+/** Sync bytes that must stand at one stride. Random data passes with ~187·2⁻⁴⁰; three or more never locked wrongly on coded video. */
+const LOCK_PACKETS = 5;
+/** At the end of the stream no more can be asked for than what is there; three never locked wrongly in 20,000 tries. */
+const FINAL_LOCK_PACKETS = 3;
+const HUNTING = 0;
+
+/** Finds, keeps and counts packets. Aligned input is passed on where it lies; only a packet that straddles two chunks is copied. */
+export class PacketAligner {
+  /** Distance of sync bytes while locked, else 0. */
+  #stride: number = HUNTING;
+  /** While locked: the beginning of a packet. While hunting: what could still turn out to be packets. */
+  readonly #carry = Buffer.alloc(LOCK_PACKETS * MAX_STRIDE);
+  #carried = 0;
+  /** Bytes between two packets (strides over 188) that are still to come. */
+  #gap = 0;
+  #losses = 0;
+  #bytesSkipped = 0;
+  #bytesWithoutLock = 0;
+
+  /** Packets are being found where they are expected. */
+  get locked(): boolean {
+    return this.#stride !== HUNTING;
+  }
+
+  /** How often a sync byte was missing where one was due. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  /** Bytes that belonged to no packet. Time codes and parity of the longer strides are not counted. */
+  get bytesSkipped(): number {
+    return this.#bytesSkipped;
+  }
+
+  /** Bytes thrown away since packets were last found; 0 while locked. Above 64 kB a source counts as corrupt. */
+  get bytesWithoutLock(): number {
+    return this.#bytesWithoutLock;
+  }
+
+  push(chunk: Buffer, onRun: PacketRunListener): void {
+    let bytes = chunk;
+    let at = 0;
+    while (true) {
+      if (this.#stride === HUNTING) {
+        if (this.#carried > 0) {
+          bytes = Buffer.concat([this.#carry.subarray(0, this.#carried), bytes.subarray(at)]);
+          at = 0;
+          this.#carried = 0;
+        }
+        at = this.#hunt(bytes, at, LOCK_PACKETS);
+        if (this.#stride === HUNTING) {
+          this.#keep(bytes, at);
+          return;
+        }
+      }
+      at = this.#take(bytes, at, onRun);
+      if (this.#stride !== HUNTING) return;
+    }
+  }
+
+  /** The stream is over: hands on what is still held and whole, forgets the rest. */
+  flush(onRun: PacketRunListener): void {
+    if (this.#stride === HUNTING && this.#carried > 0) {
+      const rest = Buffer.from(this.#carry.subarray(0, this.#carried));
+      this.#carried = 0;
+      const at = this.#hunt(rest, 0, FINAL_LOCK_PACKETS);
+      if (this.#stride === HUNTING) this.#skip(rest.length - at);
+      else this.#take(rest, at, onRun);
+    }
+    this.#bytesSkipped += this.#carried;
+    this.#carried = 0;
+    this.#gap = 0;
+    this.#stride = HUNTING;
+  }
+
+  /** Looks for the first place with enough sync bytes. Returns it, or, where more bytes are needed to decide, the place to go on from. */
+  #hunt(bytes: Buffer, from: number, packets: number): number {
+    let at = bytes.indexOf(SYNC_BYTE, from);
+    for (; at >= 0; at = bytes.indexOf(SYNC_BYTE, at + 1)) {
+      for (const stride of STRIDES) {
+        const verdict = syncBytesAt(bytes, at, stride, packets);
+        if (verdict === 'too-short') {
+          this.#skip(at - from);
+          return at;
+        }
+        if (verdict === 'found') {
+          this.#skip(at - from);
+          this.#bytesWithoutLock = 0;
+          this.#stride = stride;
+          return at;
+        }
+      }
+    }
+    this.#skip(bytes.length - from);
+    return bytes.length;
+  }
+
+  /** Locked: hands on whole packets. Returns the end of `bytes`, or the place of a bad sync byte with the lock given up. */
+  #take(bytes: Buffer, from: number, onRun: PacketRunListener): number {
+    let at = from;
+    if (this.#carried > 0) {
+      const wanted = PACKET_SIZE - this.#carried;
+      if (bytes.length - at < wanted) {
+        this.#keep(bytes, at);
+        return bytes.length;
+      }
+      bytes.copy(this.#carry, this.#carried, at, at + wanted);
+      this.#carried = 0;
+      this.#gap = this.#stride - PACKET_SIZE;
+      at += wanted;
+      onRun(this.#carry, 0, PACKET_SIZE);
+    }
+    at += this.#gap;
+    const runFrom = at;
+    while (at < bytes.length) {
+      if (bytes[at] !== SYNC_BYTE) {
+        if (at > runFrom && this.#stride === PACKET_SIZE) onRun(bytes, runFrom, at);
+        this.#stride = HUNTING;
+        this.#gap = 0;
+        this.#losses += 1;
+        return at;
+      }
+      if (at + PACKET_SIZE > bytes.length) break;
+      if (this.#stride !== PACKET_SIZE) onRun(bytes, at, at + PACKET_SIZE);
+      at += this.#stride;
+    }
+    if (at > runFrom && this.#stride === PACKET_SIZE) onRun(bytes, runFrom, at);
+    this.#gap = Math.max(0, at - bytes.length);
+    if (at < bytes.length) this.#keep(bytes, at);
+    return bytes.length;
+  }
+
+  #keep(bytes: Buffer, from: number): void {
+    this.#carried += bytes.copy(this.#carry, this.#carried, from);
+  }
+
+  #skip(count: number): void {
+    this.#bytesSkipped += count;
+    this.#bytesWithoutLock += count;
+  }
+}
+
+function syncBytesAt(bytes: Buffer, at: number, stride: number, packets: number): 'found' | 'no' | 'too-short' {
+  for (let count = 1; count < packets; count += 1) {
+    const next = at + count * stride;
+    if (next >= bytes.length) return 'too-short';
+    if (bytes[next] !== SYNC_BYTE) return 'no';
+  }
+  return 'found';
+}
