@@ -1,0 +1,102 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePorts } from './support/ports.js';
+import { ROOT, ServiceProcess } from './support/service.js';
+import { contentId } from './support/pair.js';
+import { until } from './support/until.js';
+import { Viewer } from './support/viewer.js';
+
+/** Processes whose command line or environment names `text`. */
+function processesNaming(text: string): string[] {
+  return execFileSync('ps', ['axeww', '-o', 'pid=,args='], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+    .split('\n')
+    .filter((line) => line.includes(text) && !line.includes('ps axeww'));
+}
+
+describe('npm start', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'start-'));
+  let launcher: ServiceProcess;
+  let apiPort: number;
+  let proxyPort: number;
+
+  function start(args: string[] = []): ServiceProcess {
+    return new ServiceProcess('npm start', [process.execPath, join(ROOT, 'scripts/start.mjs'), ...args], {
+      cwd: folder,
+      // The folder is in the environment of every process of this pair, which is how the last test finds what is left.
+      env: { INIT_CWD: folder, SIM_BOOT_MS: '300' },
+    });
+  }
+
+  beforeAll(async () => {
+    [apiPort, proxyPort] = await freePorts(2);
+    writeFileSync(
+      join(folder, '.env'),
+      `APP_PORT=${apiPort}\nACEXY_LISTEN_ADDR=:${proxyPort}\nMIN_REPLICAS=1\nPORT_RANGE_HOST=26000-26099\nACE_HTTPS_RANGE=26100-26199\nACE_API_RANGE=26200-26299\nACE_P2P_RANGE=26300-26399\n`,
+    );
+    launcher = start();
+    await until('the banner', () => Promise.resolve(launcher.log.includes('Ctrl-C')), 60_000);
+  });
+  afterAll(async () => {
+    await launcher.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('says plainly that the engines are simulated, and prints the URLs to play and to call', () => {
+    expect(launcher.log).toContain('SIMULATED engines');
+    expect(launcher.log).toContain(`http://localhost:${proxyPort}/ace/getstream?id=`);
+    expect(launcher.log).toContain(`http://localhost:${apiPort}`);
+  });
+
+  it('keeps a key of its own in the data folder, readable by its owner only, that opens the API', async () => {
+    const file = join(folder, 'data/api-key');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const key = readFileSync(file, 'utf8').trim();
+    const preview = (authorization: string): Promise<Response> =>
+      fetch(`http://127.0.0.1:${apiPort}/engines/lease/preview`, { headers: { Authorization: authorization } });
+    expect((await preview('Bearer nonsense')).status).toBe(401);
+    expect((await preview(`Bearer ${key}`)).status).not.toBe(401);
+  });
+
+  it('plays', async () => {
+    const viewer = await Viewer.open(`http://127.0.0.1:${proxyPort}/ace/getstream?id=${contentId(1)}`, { keep: false });
+    expect(viewer.status).toBe(200);
+    await viewer.untilBytes(500_000);
+    await viewer.leave();
+  });
+
+  it('restarts a service that dies', async () => {
+    const [line] = processesNaming(folder).filter((text) => text.includes('apps/proxy/dist/main.js'));
+    process.kill(Number(line.trim().split(/\s+/)[0]), 'SIGKILL');
+    await until(
+      'the proxy again',
+      async () => launcher.log.includes('starting it again') && (await fetch(`http://127.0.0.1:${proxyPort}/health/ready`)).ok,
+    );
+  });
+
+  it('says what is wrong when its ports are taken, and gives up', async () => {
+    const second = start();
+    const { code } = await second.exited;
+    expect(code).not.toBe(0);
+    expect(second.log).toMatch(/APP_PORT|ACEXY_LISTEN_ADDR|DATA_DIR/);
+  });
+
+  it('names every wrong setting at once, and does not try again', async () => {
+    const wrong = new ServiceProcess('npm start', [process.execPath, join(ROOT, 'scripts/start.mjs'), 'orchestrator'], {
+      cwd: folder,
+      env: { INIT_CWD: folder, MIN_REPLICAS: 'many', AUTOSCALE_INTERVAL_S: '-1' },
+    });
+    expect((await wrong.exited).code).toBe(78);
+    expect(wrong.log).toContain('MIN_REPLICAS=many: must be a whole number');
+    expect(wrong.log).toContain('AUTOSCALE_INTERVAL_S=-1: must be a number');
+  });
+
+  it('ends cleanly on Ctrl-C pressed twice, with no process left', async () => {
+    launcher.kill('SIGINT');
+    launcher.kill('SIGINT');
+    expect(await launcher.exited).toEqual({ code: 0, signal: null });
+    expect(processesNaming(folder)).toEqual([]);
+  });
+});

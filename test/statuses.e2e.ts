@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Pair, contentId } from './support/pair.js';
+import { until } from './support/until.js';
+import { Viewer } from './support/viewer.js';
+
+describe('honest statuses before the first byte', () => {
+  let pair: Pair;
+
+  beforeAll(async () => {
+    pair = await Pair.start({
+      engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' },
+      orchestrator: { MIN_REPLICAS: '1', MAX_REPLICAS: '2', MIN_PROVISION_INTERVAL_S: '0.05' },
+      proxy: { ACEXY_NO_RESPONSE_TIMEOUT: '1s', ACEXY_FIRST_BYTE_TIMEOUT: '2s', ACEXY_START_TIMEOUT: '6s', ACEXY_LINGER: '100ms' },
+    });
+  });
+  afterAll(() => pair.stop());
+
+  const get = (path: string, init?: RequestInit): Promise<Response> => fetch(pair.proxyUrl + path, init);
+
+  it.each([
+    ['no selector', '/ace/getstream'],
+    ['both selectors', `/ace/getstream?id=${contentId(1)}&infohash=${contentId(2)}`],
+    ['a pid of the client', `/ace/getstream?id=${contentId(1)}&pid=7`],
+    ['an id that is not 40 hexadecimal digits', '/ace/getstream?id=hello'],
+    ['an empty id', '/ace/getstream?id='],
+    ['a selector twice', `/ace/getstream?id=${contentId(1)}&id=${contentId(2)}`],
+    ['a url that the engine would fetch', `/ace/getstream?id=${contentId(1)}&url=http://example.org/x.acelive`],
+    ['a magnet', '/ace/getstream?magnet=magnet:?xt=1'],
+  ])('400 for %s, with the field named in JSON', async (_, path) => {
+    const response = await get(path);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: expect.any(String) as string });
+  });
+
+  it('404 for an unknown path and for the status of a stream that does not play', async () => {
+    expect((await get('/nothing')).status).toBe(404);
+    expect((await get(`/ace/status?id=${contentId(77)}`)).status).toBe(404);
+  });
+
+  it('405 with Allow for another method, on both services', async () => {
+    const proxy = await get(`/ace/getstream?id=${contentId(1)}`, { method: 'POST' });
+    expect([proxy.status, proxy.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+    const api = await fetch(`${pair.apiUrl}/engines`, { method: 'DELETE' });
+    expect([api.status, api.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+
+  it('HEAD answers the headers and starts nothing', async () => {
+    const response = await get(`/ace/getstream?id=${contentId(50)}`, { method: 'HEAD' });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'video/MP2T']);
+    expect((await get(`/ace/status?id=${contentId(50)}`)).status).toBe(404);
+  });
+
+  it('401 without the key, and with a wrong one', async () => {
+    for (const headers of [{}, { Authorization: 'Bearer wrong' }]) {
+      const response = await fetch(`${pair.apiUrl}/provision/acestream`, { method: 'POST', headers });
+      expect(response.status).toBe(401);
+      expect(await response.json()).toHaveProperty('detail');
+    }
+  });
+
+  it('502 with the words of the engines when each of them refuses the content', async () => {
+    await eachEngine('refuseContent', { text: 'failed to load content' });
+    const response = await get(`/ace/getstream?id=${contentId(60)}`);
+    expect(response.status).toBe(502);
+    expect(JSON.stringify(await response.json())).toContain('failed to load content');
+    await eachEngine(null);
+  });
+
+  it('504 when the engines stay silent, and every session begun there is stopped', async () => {
+    await eachEngine('holdForever');
+    const response = await get(`/ace/getstream?id=${contentId(61)}`);
+    expect(response.status).toBe(504);
+    await eachEngine(null);
+    await until('all stopped', async () => {
+      const active = await Promise.all(
+        (await pair.engines()).map(
+          async (engine) => (await pair.control(engine).get<{ sessions: { active: number } }>('metrics')).sessions.active,
+        ),
+      );
+      return active.every((count) => count === 0);
+    });
+  });
+
+  it('503 with Retry-After when every engine is taken', async () => {
+    const viewers = await Promise.all([1, 2].map((index) => Viewer.open(pair.streamUrl(contentId(index)), { keep: false })));
+    expect(viewers.map(({ status }) => status)).toEqual([200, 200]);
+    const response = await get(`/ace/getstream?id=${contentId(3)}`);
+    expect(response.status).toBe(503);
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await response.json()).toMatchObject({ error: expect.any(String) as string, retry_after: expect.any(Number) as number });
+    expect(pair.proxy.log).toContain('no engines available');
+    await Promise.all(viewers.map((viewer) => viewer.leave()));
+  });
+
+  async function eachEngine(fault: string | null, params: Record<string, unknown> = {}): Promise<void> {
+    // The pool is brought to its full size first, or an engine without the fault would be started meanwhile.
+    await until('quiet', async () => (await pair.startedStreams()).length === 0);
+    for (const engine of await pair.engines()) {
+      if (fault) await pair.control(engine).fault(fault, params);
+      else await pair.control(engine).clearFaults();
+    }
+  }
+});

@@ -1,0 +1,142 @@
+import type { EngineState, StreamState } from '@acexy/contracts';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts } from './ports.js';
+import { ROOT, ServiceProcess } from './service.js';
+import { SimulatorControl } from './simulator-control.js';
+import { until } from './until.js';
+
+/** Each pair gets its own stretch of ports, so that pairs of one test run never meet. */
+const PORTS_PER_PAIR = 40;
+const FIRST_PORT = 20_000;
+let pairs = 0;
+
+export interface PairOptions {
+  orchestrator?: Record<string, string>;
+  proxy?: Record<string, string>;
+  /** Environment of the simulated engines (SIM_*). */
+  engines?: Record<string, string>;
+}
+
+/** An orchestrator and a proxy as their users run them: two processes on the embedded default, in a folder of their own. */
+export class Pair {
+  readonly folder = mkdtempSync(join(tmpdir(), 'pair-'));
+  readonly apiKey = 'key-of-the-test';
+  orchestrator!: ServiceProcess;
+  proxy!: ServiceProcess;
+  private readonly portBase = FIRST_PORT + PORTS_PER_PAIR * 5 * pairs++;
+
+  private constructor(
+    readonly apiPort: number,
+    readonly proxyPort: number,
+    private readonly options: PairOptions,
+  ) {}
+
+  static async start(options: PairOptions = {}): Promise<Pair> {
+    const [apiPort, proxyPort] = await freePorts(2);
+    const pair = new Pair(apiPort, proxyPort, options);
+    try {
+      pair.startOrchestrator();
+      pair.startProxy();
+      await pair.untilReady();
+      return pair;
+    } catch (error) {
+      await pair.stop();
+      throw error;
+    }
+  }
+
+  get apiUrl(): string {
+    return `http://127.0.0.1:${this.apiPort}`;
+  }
+
+  get proxyUrl(): string {
+    return `http://127.0.0.1:${this.proxyPort}`;
+  }
+
+  startOrchestrator(): void {
+    const range = (index: number): string =>
+      `${this.portBase + index * PORTS_PER_PAIR}-${this.portBase + (index + 1) * PORTS_PER_PAIR - 1}`;
+    this.orchestrator = this.service('orchestrator', {
+      APP_PORT: String(this.apiPort),
+      API_KEY: this.apiKey,
+      LOG_LEVEL: 'DEBUG',
+      PORT_RANGE_HOST: range(0),
+      ACE_HTTPS_RANGE: range(1),
+      ACE_API_RANGE: range(2),
+      ACE_P2P_RANGE: range(3),
+      STOP_ENGINES_ON_EXIT: 'true',
+      // Each engine's control port stands in the fifth stretch, beside its HTTP port.
+      SIM_CONTROL_PORT: `+${4 * PORTS_PER_PAIR}`,
+      ...this.options.engines,
+      ...this.options.orchestrator,
+    });
+  }
+
+  startProxy(): void {
+    this.proxy = this.service('proxy', {
+      ACEXY_LISTEN_ADDR: `:${this.proxyPort}`,
+      ACEXY_ORCH_URL: this.apiUrl,
+      ACEXY_ORCH_APIKEY: this.apiKey,
+      ACEXY_LOG_LEVEL: 'DEBUG',
+      ...this.options.proxy,
+    });
+  }
+
+  private service(name: string, env: Record<string, string>): ServiceProcess {
+    return new ServiceProcess(name, [process.execPath, join(ROOT, `apps/${name}/dist/main.js`)], { cwd: this.folder, env });
+  }
+
+  async untilReady(): Promise<void> {
+    await Promise.all(
+      [this.apiUrl, this.proxyUrl].map((url) =>
+        until(`${url} ready`, async () => {
+          const ended = await Promise.race([this.orchestrator.exited, this.proxy.exited, Promise.resolve(null)]);
+          if (ended) throw new Error(`a service ended:\n${this.orchestrator.log}\n${this.proxy.log}`);
+          return (await fetch(`${url}/health/ready`)).ok;
+        }),
+      ),
+    );
+  }
+
+  /** A call of the REST API with the key; throws unless the status is one of 2xx. */
+  async api<T>(path: string, init: RequestInit = {}): Promise<T> {
+    const response = await fetch(this.apiUrl + path, {
+      ...init,
+      headers: { Authorization: `Bearer ${this.apiKey}`, 'Content-Type': 'application/json', ...init.headers },
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${init.method ?? 'GET'} ${path}: ${response.status} ${text}`);
+    return JSON.parse(text) as T;
+  }
+
+  engines(): Promise<EngineState[]> {
+    return this.api('/engines');
+  }
+
+  startedStreams(): Promise<StreamState[]> {
+    return this.api('/streams?status=started');
+  }
+
+  /** The control API of the simulated engine behind `engine`. */
+  control(engine: EngineState): SimulatorControl {
+    return new SimulatorControl(engine.port + 4 * PORTS_PER_PAIR);
+  }
+
+  streamUrl(id: string): string {
+    return `${this.proxyUrl}/ace/getstream?id=${id}`;
+  }
+
+  /** Ends both, engines too, and removes the folder. */
+  async stop(): Promise<void> {
+    await this.proxy?.stop();
+    await this.orchestrator?.stop();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** A content id: 40 hexadecimal digits that end in `index`. */
+export function contentId(index: number): string {
+  return index.toString(16).padStart(40, 'c');
+}

@@ -1,0 +1,16 @@
+/** Asks until `condition` gives a value that is not false, null or undefined; throws with `what` and the last answer after `limitMs`. */
+export async function until<T>(what: string, condition: () => Promise<T | false | null | undefined>, limitMs = 15_000): Promise<T> {
+  const end = performance.now() + limitMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const value = await condition();
+      if (value !== false && value !== null && value !== undefined) return value;
+      last = value;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${what} (last: ${String(last)})`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

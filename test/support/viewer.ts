@@ -1,0 +1,84 @@
+import { type ClientRequest, type IncomingMessage, get } from 'node:http';
+
+/** A player as seen from the wire: one GET that reads on until it is told to leave. */
+export class Viewer {
+  readonly chunks: Buffer[] = [];
+  bytes = 0;
+  ended = false;
+  error: Error | null = null;
+  /** Time of the first byte of the body, milliseconds after the request. */
+  firstByteMs: number | null = null;
+  readonly closed: Promise<void>;
+  private waiting: { bytes: number; resolve: () => void }[] = [];
+
+  private constructor(
+    private readonly request: ClientRequest,
+    readonly response: IncomingMessage,
+    private readonly startedAt: number,
+    private readonly keep: boolean,
+  ) {
+    response.on('data', (chunk: Buffer) => this.take(chunk));
+    this.closed = new Promise((resolve) => {
+      response.once('end', () => (this.ended = true));
+      response.once('error', (error) => (this.error = error));
+      response.once('close', () => resolve());
+    });
+  }
+
+  /** Resolves with the headers of the reply, whatever the status. `keep: false` counts bytes only. */
+  static open(url: string, { keep = true, headers = {} }: { keep?: boolean; headers?: Record<string, string> } = {}): Promise<Viewer> {
+    const startedAt = performance.now();
+    return new Promise((resolve, reject) => {
+      const request = get(url, { agent: false, headers }, (response) => resolve(new Viewer(request, response, startedAt, keep)));
+      request.once('error', reject);
+    });
+  }
+
+  get status(): number {
+    return this.response.statusCode ?? 0;
+  }
+
+  get body(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+
+  /** Resolves once `bytes` have come in all; rejects when the stream ends before. */
+  async untilBytes(bytes: number, limitMs = 30_000): Promise<void> {
+    if (this.bytes >= bytes) return;
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${this.bytes} of ${bytes} bytes within ${limitMs} ms`)), limitMs);
+    });
+    const enough = new Promise<void>((resolve) => this.waiting.push({ bytes, resolve }));
+    const closed = this.closed.then(() => {
+      if (this.bytes < bytes) throw new Error(`the stream ended after ${this.bytes} of ${bytes} bytes`);
+    });
+    try {
+      await Promise.race([enough, closed, limit]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The rest of a short reply as text. */
+  async text(): Promise<string> {
+    await this.closed;
+    return this.body.toString();
+  }
+
+  async leave(): Promise<void> {
+    this.request.destroy();
+    await this.closed;
+  }
+
+  private take(chunk: Buffer): void {
+    this.firstByteMs ??= performance.now() - this.startedAt;
+    this.bytes += chunk.length;
+    if (this.keep) this.chunks.push(chunk);
+    this.waiting = this.waiting.filter((waiter) => {
+      if (this.bytes < waiter.bytes) return true;
+      waiter.resolve();
+      return false;
+    });
+  }
+}
