@@ -1,7 +1,4 @@
-import { EngineBadReplyError, EngineError, EngineTimeoutError, EngineUnreachableError } from './errors.js';
-
-/** Kernel limits on a connection attempt; longer than any of ours unless a host drops packets. */
-const SYSTEM_TIMEOUTS = new Set(['ETIMEDOUT', 'ESOCKETTIMEDOUT']);
+import { EngineBadReplyError, EngineError, EngineUnreachableError } from './errors.js';
 
 /** What a failed exchange means. Parser errors (`HPE_…`) and axios' own verdicts are bad replies, the rest is the network. */
 export function toEngineError(what: string, cause: unknown): EngineError {
@@ -10,7 +7,6 @@ export function toEngineError(what: string, cause: unknown): EngineError {
   const message = cause instanceof Error ? cause.message : String(cause);
   if (code.startsWith('HPE_')) return new EngineBadReplyError(what, `malformed HTTP (${code})`, null, { cause });
   if (code === 'ERR_BAD_RESPONSE') return new EngineBadReplyError(what, message, null, { cause });
-  if (SYSTEM_TIMEOUTS.has(code)) return new EngineTimeoutError(what, 'reply', 0, { cause });
   return new EngineUnreachableError(`${what}: ${code || message}`, { cause });
 }
 

@@ -57,7 +57,9 @@ function getHeaders(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = { accept: '*/*', 'accept-encoding': 'identity' };
     // No agent: media end with their connection, and nothing else may wait behind them.
-    request(url, { method: 'GET', agent: false, headers, signal }, resolve).once('error', reject).end();
+    const exchange = request(url, { method: 'GET', agent: false, headers, signal }, resolve);
+    // Stays for good: what fails after the headers is told by the reply, and must not be an error that nobody listens to here.
+    exchange.on('error', reject).end();
   });
 }
 

@@ -1,5 +1,12 @@
 import type { EngineState } from '@acexy/contracts';
-import axios, { AxiosError, isAxiosError, type AxiosInstance, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
+import axios, {
+  AxiosError,
+  AxiosHeaders,
+  isAxiosError,
+  type AxiosInstance,
+  type AxiosResponse,
+  type InternalAxiosRequestConfig,
+} from 'axios';
 import { buildMemoryStorage, setupCache, type AxiosCacheInstance, type CacheAxiosResponse } from 'axios-cache-interceptor';
 import { WRONG_BODY } from './failures.js';
 import { parseEngines } from './replies.js';
@@ -73,9 +80,10 @@ async function fetchList(http: AxiosInstance, config: InternalAxiosRequestConfig
  * The headers as the cache should see them. It drops an expired answer that has neither ETag nor Last-Modified, and never shows one again
  * whose Cache-Control says `must-revalidate`; but an old list is worth having whoever answered and whatever stands in between.
  */
-function keepable(headers: AxiosResponse['headers']): AxiosResponse['headers'] {
-  const { 'cache-control': _, ...kept } = headers;
-  if (!kept.etag && !kept['last-modified']) kept['last-modified'] = new Date(0).toUTCString();
+function keepable(headers: AxiosResponse['headers']): AxiosHeaders {
+  const kept = new AxiosHeaders(headers as AxiosHeaders);
+  kept.delete('cache-control');
+  if (!kept.has('etag') && !kept.has('last-modified')) kept.set('last-modified', new Date(0).toUTCString());
   return kept;
 }
 

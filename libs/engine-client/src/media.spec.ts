@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { EngineClient } from './client.js';
+import { EngineBadReplyError, EngineRefusedError, EngineStillPreparingError, EngineUnreachableError, type EngineError } from './errors.js';
+import { deadAddress, rawEngine, scriptedEngine } from './scripted-engine.test-kit.js';
+
+const PATH = '/ace/r/ab/cd';
+const PACKET = Buffer.alloc(188, 0x47);
+
+function open(
+  address: { host: string; port: number },
+  options: { signal?: AbortSignal; headersTimeoutMs?: number } = {},
+): Promise<IncomingMessage> {
+  return new EngineClient(address).openMedia(PATH, { headersTimeoutMs: 2000, ...options });
+}
+
+async function failure(call: Promise<unknown>): Promise<EngineError> {
+  return call.then(
+    () => expect.unreachable('resolved'),
+    (error: unknown) => error as EngineError,
+  );
+}
+
+describe('opening the media', () => {
+  it('follows redirects on the engine we know, whatever host they name, and delivers the bytes untouched', async () => {
+    const { address, requests, headers } = await scriptedEngine((request, response) => {
+      if (request.url === PATH) response.writeHead(302, { location: 'http://10.1.2.3:6878/content/ab/0.42' }).end('moved');
+      else if (request.url === '/content/ab/0.42') response.writeHead(302, { location: '../cd/final?x=1' }).end();
+      else response.writeHead(200, { 'content-type': 'video/mp2t' }).end(PACKET);
+    });
+    const media = await open(address);
+    const [bytes] = (await once(media, 'data')) as [Buffer];
+    expect(bytes.equals(PACKET)).toBe(true);
+    expect(requests).toEqual([PATH, '/content/ab/0.42', '/content/cd/final?x=1']);
+    expect(headers.map((each) => each['accept-encoding'])).toEqual(['identity', 'identity', 'identity']);
+    expect(headers[2].host).toBe(`127.0.0.1:${address.port}`);
+  });
+
+  it('gives up on redirects without end', async () => {
+    const { address, requests } = await scriptedEngine((_request, response) => response.writeHead(302, { location: PATH }).end());
+    const call = new EngineClient(address).openMedia(PATH, { headersTimeoutMs: 2000, maxRedirects: 2 });
+    expect(await failure(call)).toBeInstanceOf(EngineBadReplyError);
+    expect(requests).toHaveLength(3);
+  });
+
+  it.each([undefined, 'http://[oops', 'ftp://stranger/x'])('takes a redirect to %s for a bad reply', async (location) => {
+    const { address } = await scriptedEngine((_request, response) => response.writeHead(302, location ? { location } : {}).end());
+    expect(await failure(open(address))).toBeInstanceOf(EngineBadReplyError);
+  });
+
+  it.each(['download not found', 'start timeout'])('says of a 500 with "%s" that it is worth asking again', async (words) => {
+    const { address } = await scriptedEngine((_request, response) => response.writeHead(500, { 'content-type': 'text/plain' }).end(words));
+    const error = await failure(open(address));
+    expect(error).toBeInstanceOf(EngineStillPreparingError);
+    expect(error).toMatchObject({ code: 'engine_still_preparing', reason: words, status: 500 });
+  });
+
+  it.each<[string, RequestListener, string]>([
+    ['a 403 after being superseded', (_request, response) => response.writeHead(403).end('forbidden'), 'forbidden'],
+    ['a 500 with other words', (_request, response) => response.writeHead(500).end("couldn't find resource"), "couldn't find resource"],
+    ['a 404 without words', (_request, response) => response.writeHead(404).end(), 'HTTP 404'],
+    ['an error page without end', (_request, response) => response.writeHead(500).write('x'.repeat(100_000)), 'xxx'],
+  ])('takes %s for a refusal', async (_name, answer, words) => {
+    const { address } = await scriptedEngine(answer);
+    const error = await failure(open(address));
+    expect(error).toBeInstanceOf(EngineRefusedError);
+    expect((error as EngineRefusedError).reason).toContain(words);
+  });
+
+  it('takes a page with status 200 for no media', async () => {
+    const { address } = await scriptedEngine((_request, response) =>
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<p>sorry</p>'),
+    );
+    expect(await failure(open(address))).toBeInstanceOf(EngineBadReplyError);
+  });
+
+  it('takes the doubled status line that a second reader gets for a bad reply', async () => {
+    const address = await rawEngine((socket) =>
+      socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n')),
+    );
+    const error = await failure(open(address));
+    expect(error).toBeInstanceOf(EngineBadReplyError);
+    expect(error.message).toContain('HPE_');
+  });
+
+  it('waits for the headers no longer than told, over all redirects', async () => {
+    const { address } = await scriptedEngine((request, response) => {
+      if (request.url === PATH) response.writeHead(302, { location: '/content/held' }).end();
+    });
+    expect(await failure(open(address, { headersTimeoutMs: 50 }))).toMatchObject({ code: 'engine_timeout', phase: 'headers', limitMs: 50 });
+  });
+
+  it('sets no limit to what comes after the headers', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let deliver!: () => void;
+    const { address } = await scriptedEngine((_request, response) => {
+      response.writeHead(200, { 'content-type': 'video/mp2t' }).flushHeaders();
+      deliver = () => response.end(PACKET);
+    });
+    const media = await open(address, { headersTimeoutMs: 40 });
+    vi.advanceTimersByTime(60_000);
+    deliver();
+    expect(((await once(media, 'data')) as [Buffer])[0]).toHaveLength(188);
+  });
+
+  it('says that nobody listens', async () => {
+    expect(await failure(open(await deadAddress()))).toBeInstanceOf(EngineUnreachableError);
+  });
+
+  it('ends the wait with the reason of the caller who gives up', async () => {
+    const caller = new AbortController();
+    const reason = new Error('the last viewer left');
+    const address = await rawEngine((socket) => socket.once('data', () => caller.abort(reason)));
+    expect(await failure(open(address, { signal: caller.signal }))).toBe(reason);
+  });
+
+  it('ends open media with the signal, and the engine sees the connection close', async () => {
+    const engine = await scriptedEngine((_request, response) => response.writeHead(200, { 'content-type': 'video/mp2t' }).write(PACKET));
+    const caller = new AbortController();
+    const media = await open(engine.address, { signal: caller.signal });
+    media.resume();
+    const failed = once(media, 'error') as Promise<[Error]>;
+    const closed = once(engine.connections[0], 'close');
+    caller.abort();
+    expect((await failed)[0].name).toBe('AbortError');
+    await closed;
+  });
+});
