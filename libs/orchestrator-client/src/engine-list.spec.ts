@@ -1,0 +1,273 @@
+import { once } from 'node:events';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { UnauthorizedError } from './errors.js';
+import { clientOf, engine, reply, reset, ScriptedOrchestrator, type Answer } from './scripted-orchestrator.test-kit.js';
+
+const TTL = 5000;
+const LIST = [engine('a'), engine('b')];
+
+/** As our orchestrator does it: a weak ETag, and 304 to the one who knows it. */
+function listWithEtag(etag: string, list: unknown = LIST): Answer {
+  return (response, request) => {
+    if (request.headers['if-none-match'] === etag) response.writeHead(304, { etag }).end();
+    else reply(response, 200, list, { etag, 'cache-control': 'max-age=5' });
+  };
+}
+
+/** The cache has no clock but the system's; sockets and timers stay real. */
+function letTimePass(ms: number): void {
+  vi.setSystemTime(Date.now() + ms);
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+});
+
+describe('the engine list while the orchestrator is there', () => {
+  it('makes no request for a second call inside the time to live', async () => {
+    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    const client = clientOf(orchestrator);
+    expect(await client.engines()).toEqual({ engines: LIST, stale: false });
+    letTimePass(TTL - 1);
+    expect(await client.engines()).toEqual({ engines: LIST, stale: false });
+    expect(orchestrator.requests).toHaveLength(1);
+    expect(client.calls.map((call) => call.outcome)).toEqual(['ok', 'cached']);
+  });
+
+  it('makes one conditional request after it, and a 304 is the same list for another while', async () => {
+    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    const client = clientOf(orchestrator);
+    await client.engines();
+    letTimePass(TTL);
+    expect(await client.engines()).toEqual({ engines: LIST, stale: false });
+    letTimePass(TTL - 1);
+    expect(await client.engines()).toEqual({ engines: LIST, stale: false });
+    expect(orchestrator.requests.map((request) => request.headers['if-none-match'])).toEqual([undefined, 'W/"1"']);
+    expect(client.calls.map((call) => call.outcome)).toEqual(['ok', 'not_modified', 'cached']);
+  });
+
+  it('takes a list over that has changed', async () => {
+    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    const client = clientOf(orchestrator);
+    await client.engines();
+    orchestrator.answer = listWithEtag('W/"2"', [engine('c')]);
+    letTimePass(TTL);
+    expect(await client.engines()).toEqual({ engines: [engine('c')], stale: false });
+    letTimePass(TTL);
+    await client.engines();
+    expect(orchestrator.requests.map((request) => request.headers['if-none-match'])).toEqual([undefined, 'W/"1"', 'W/"2"']);
+  });
+
+  it('never asks in a way that would forbid a 304', async () => {
+    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    await clientOf(orchestrator).engines();
+    expect(orchestrator.requests[0].headers).not.toHaveProperty('cache-control');
+    expect(orchestrator.requests[0].headers).not.toHaveProperty('pragma');
+  });
+
+  it('serves all who ask at once with one request, first and later', async () => {
+    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    const client = clientOf(orchestrator);
+    for (const requests of [1, 2]) {
+      const answers = await Promise.all(Array.from({ length: 50 }, () => client.engines()));
+      expect(answers).toEqual(Array.from({ length: 50 }, () => ({ engines: LIST, stale: false })));
+      expect(orchestrator.requests).toHaveLength(requests);
+      letTimePass(TTL);
+    }
+  });
+
+  it('lets one caller give up without taking the answer from the others', async () => {
+    let deliver!: () => void;
+    const arrived = new Promise<void>((resolve) => {
+      deliver = resolve;
+    });
+    let answer!: () => void;
+    const orchestrator = await ScriptedOrchestrator.listening((response, request, number) => {
+      answer = () => listWithEtag('W/"1"')(response, request, number);
+      deliver();
+    });
+    const client = clientOf(orchestrator);
+    const caller = new AbortController();
+    const leaving = client.engines(caller.signal).catch((error: unknown) => error);
+    const staying = client.engines();
+    await arrived;
+    const reason = new Error('no longer needed');
+    caller.abort(reason);
+    expect(await leaving).toBe(reason);
+    answer();
+    expect(await staying).toEqual({ engines: LIST, stale: false });
+    expect(orchestrator.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ['longer', 'public, max-age=3600', 2],
+    ['shorter', 'no-store, max-age=0', 2],
+  ])('goes by the setting where the server would have it %s', async (_name, cacheControl, expected) => {
+    const orchestrator = await ScriptedOrchestrator.listening((response) =>
+      reply(response, 200, LIST, { 'cache-control': cacheControl, vary: '*' }),
+    );
+    const client = clientOf(orchestrator);
+    await client.engines();
+    letTimePass(TTL - 1);
+    await client.engines();
+    letTimePass(1);
+    await client.engines();
+    expect(orchestrator.requests).toHaveLength(expected);
+  });
+
+  it('asks every time when the time to live is 0', async () => {
+    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    const client = clientOf(orchestrator, { engineCacheTtlMs: 0 });
+    await client.engines();
+    expect(await client.engines()).toEqual({ engines: LIST, stale: false });
+    expect(orchestrator.requests.map((request) => request.headers['if-none-match'])).toEqual([undefined, 'W/"1"']);
+  });
+
+  it('hands out a list of its own to every call', async () => {
+    const client = clientOf(await ScriptedOrchestrator.listening(listWithEtag('W/"1"')));
+    (await client.engines()).engines.length = 0;
+    expect((await client.engines()).engines).toEqual(LIST);
+  });
+
+  it('understands the shorter list of another orchestrator and leaves out what has no address', async () => {
+    const list = [
+      { container_id: 'x', host: 'gluetun', port: 19003, streams: null, health_status: 'fine' },
+      { container_id: 'y', host: '' },
+      null,
+    ];
+    const client = clientOf(await ScriptedOrchestrator.listening((response) => reply(response, 200, list)));
+    const { engines } = await client.engines();
+    expect(engines).toHaveLength(1);
+    expect(engines[0]).toMatchObject({
+      container_id: 'x',
+      host: 'gluetun',
+      port: 19003,
+      streams: [],
+      health_status: 'unknown',
+      labels: {},
+      forwarded: false,
+    });
+  });
+});
+
+describe('the engine list while the orchestrator is away', () => {
+  /** A client that has a list whose time is over. */
+  async function withOldList(first: Answer = listWithEtag('W/"1"'), timeoutMs = 3000) {
+    const orchestrator = await ScriptedOrchestrator.listening(first);
+    const client = clientOf(orchestrator, { timeoutMs });
+    await client.engines();
+    letTimePass(TTL);
+    return { orchestrator, client };
+  }
+
+  const old = { engines: LIST, stale: true };
+
+  it('settles for everybody with the old list, flagged, when the server dies in the middle of a revalidation', async () => {
+    const { orchestrator, client } = await withOldList();
+    orchestrator.answer = () => void orchestrator.die();
+    const answers = await Promise.all([client.engines(), client.engines(), client.engines()]);
+    expect(answers).toEqual([old, old, old]);
+    expect(orchestrator.requests[1].headers['if-none-match']).toBe('W/"1"');
+    expect(await client.engines()).toEqual(old);
+  });
+
+  it('settles when the server dies in the middle of its answer', async () => {
+    const { orchestrator, client } = await withOldList();
+    orchestrator.answer = (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).write('[{"container_id": "half');
+      setImmediate(() => void orchestrator.die());
+    };
+    expect(await client.engines()).toEqual(old);
+  });
+
+  it('has the new list as soon as the server is back', async () => {
+    const { orchestrator, client } = await withOldList();
+    await orchestrator.die();
+    expect(await client.engines()).toEqual(old);
+    orchestrator.answer = listWithEtag('W/"2"', [engine('new')]);
+    await orchestrator.rise();
+    expect(await client.engines()).toEqual({ engines: [engine('new')], stale: false });
+    expect(client.calls.map((call) => call.outcome)).toEqual(['ok', 'stale', 'ok']);
+  });
+
+  it('keeps the old list for as long as the outage lasts', async () => {
+    const { orchestrator, client } = await withOldList();
+    await orchestrator.die();
+    for (let hour = 0; hour < 30; hour++) {
+      expect(await client.engines()).toEqual(old);
+      letTimePass(3_600_000);
+    }
+  });
+
+  it.each<[string, Answer]>([
+    ['503', (response) => reply(response, 503, { detail: 'starting' })],
+    ['429', (response) => reply(response, 429, { detail: 'slow down' }, { 'retry-after': '60' })],
+    ['a page instead of the list', (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Bad Gateway</h1>')],
+    ['an object instead of the list', (response) => reply(response, 200, { engines: [] })],
+    ['a reset', (response) => reset(response)],
+  ])('answers %s with the old list, and forgets nothing of it', async (_name, answer) => {
+    const { orchestrator, client } = await withOldList();
+    orchestrator.answer = answer;
+    expect(await client.engines()).toEqual(old);
+    expect(await client.engines()).toEqual(old);
+    orchestrator.answer = listWithEtag('W/"1"');
+    expect(await client.engines()).toEqual({ engines: LIST, stale: false });
+  });
+
+  it('waits for a server that hangs no longer than the limit', async () => {
+    const { orchestrator, client } = await withOldList(listWithEtag('W/"1"'), 80);
+    orchestrator.answer = () => undefined;
+    expect(await client.engines()).toEqual(old);
+    expect(client.calls.at(-1)).toMatchObject({ endpoint: 'engines', outcome: 'stale' });
+  });
+
+  it('keeps a list that came without an ETag, or with an order to forget it', async () => {
+    const { orchestrator, client } = await withOldList((response) =>
+      reply(response, 200, LIST, { 'cache-control': 'no-store, must-revalidate' }),
+    );
+    await orchestrator.die();
+    expect(await client.engines()).toEqual(old);
+  });
+
+  it('does not hide that the key is refused', async () => {
+    const { orchestrator, client } = await withOldList();
+    orchestrator.answer = (response) => reply(response, 401, { detail: 'Unauthorized' });
+    await expect(client.engines()).rejects.toBeInstanceOf(UnauthorizedError);
+  });
+
+  it('fails for everybody who asks when there never was a list, and works as soon as there is one', async () => {
+    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    await orchestrator.die();
+    const client = clientOf(orchestrator);
+    const answers = await Promise.allSettled([client.engines(), client.engines()]);
+    expect(answers).toMatchObject([
+      { status: 'rejected', reason: { code: 'orchestrator_unreachable' } },
+      { status: 'rejected', reason: { code: 'orchestrator_unreachable' } },
+    ]);
+    await orchestrator.rise();
+    expect(await client.engines()).toEqual({ engines: LIST, stale: false });
+  });
+
+  it('fails a first list that is none, and does not keep it', async () => {
+    const orchestrator = await ScriptedOrchestrator.listening((response) => reply(response, 200, { not: 'a list' }));
+    const client = clientOf(orchestrator);
+    await expect(client.engines()).rejects.toMatchObject({ code: 'orchestrator_bad_reply', status: 200 });
+    orchestrator.answer = listWithEtag('W/"1"');
+    expect(await client.engines()).toEqual({ engines: LIST, stale: false });
+  });
+});
+
+describe('closing the client', () => {
+  it('ends a list under way and closes every connection', async () => {
+    const orchestrator = await ScriptedOrchestrator.listening(() => undefined);
+    const client = clientOf(orchestrator);
+    const call = client.engines().catch((error: unknown) => error);
+    await vi.waitUntil(() => orchestrator.requests.length === 1);
+    const closed = Promise.all([...orchestrator.sockets].map((socket) => once(socket, 'close')));
+    client.close();
+    expect(await call).toMatchObject({ code: 'orchestrator_unreachable' });
+    await closed;
+    await expect(client.engines()).rejects.toMatchObject({ code: 'orchestrator_unreachable' });
+  });
+});
