@@ -3,6 +3,7 @@
  * viewer holds only a place in the ring, so none can hold up another.
  */
 import { NONE, PACKET_SIZE, PAT_PID, PacketAligner, type StreamSnapshot, StreamState } from '@acexy/mpegts';
+import { Alarm } from './alarm.js';
 import type { BroadcastSettings } from './broadcast-settings.js';
 import { type BroadcastSnapshot, codecsOf } from './broadcast-snapshot.js';
 import type { Clock } from './clock.js';
@@ -45,9 +46,13 @@ export class Broadcast {
   #lastByteAt: number | null = null;
   #openSince = 0;
   #announced = false;
-  #stepTimer: unknown = null;
-  #checkTimer: unknown = null;
-  #coldTimer: unknown = null;
+  #programKnown = false;
+  /** Bytes are being taken in. */
+  #taking = false;
+  #endWanted = false;
+  readonly #stepDue: Alarm;
+  readonly #checkDue: Alarm;
+  readonly #coldDue: Alarm;
 
   constructor(
     private readonly settings: BroadcastSettings,
@@ -57,6 +62,9 @@ export class Broadcast {
       () => clock.now(),
       (point) => this.#ring.addPoint(point),
     );
+    this.#stepDue = new Alarm(clock, () => this.#onStepDue());
+    this.#checkDue = new Alarm(clock, () => this.#onCheck());
+    this.#coldDue = new Alarm(clock, () => this.#admit());
     this.#open = new OpenStep(settings.stepBytes);
     this.#ring = new Ring(settings);
     this.#context = {
@@ -64,6 +72,7 @@ export class Broadcast {
       settings,
       clock,
       ended: false,
+      wholeUnits: () => this.#open.bytes.subarray(0, this.#cut()),
       liveMs: () => this.#index.clock.elapsedMs,
       onGone: (viewer) => this.#forget(viewer),
     };
@@ -89,23 +98,29 @@ export class Broadcast {
     if (this.#context.ended || bytes.length === 0) return;
     this.#bytesIn += bytes.length;
     this.#lastByteAt = this.clock.now();
-    this.#aligner.push(bytes, this.#onRun);
-    this.#armStepTimer();
+    this.#taking = true;
+    try {
+      this.#aligner.push(bytes, this.#onRun);
+    } finally {
+      this.#taking = false;
+    }
+    this.#armStep();
     if (this.ready && !this.#announced) {
       this.#announced = true;
       for (const listener of this.#readyListeners.splice(0)) listener();
     }
     if (this.#waiting.size > 0) this.#admit();
+    if (this.#endWanted) this.end();
   }
 
+  /** A viewer that comes after the end gets what the ring still holds, and is told of its end before this returns. */
   addViewer(sink: ViewerSink, hooks: ViewerHooks): Viewer {
     const viewer = new Viewer(this.#nextViewerId++, sink, hooks, this.#context);
     this.#viewers.add(viewer);
     this.#waiting.add(viewer);
-    this.#closeWholeUnits(); // a joining viewer does not wait for the step
     this.#letIn(viewer);
     if (this.#context.ended) viewer.finishWaiting();
-    this.#armCheckTimer();
+    this.#armCheck();
     return viewer;
   }
 
@@ -117,10 +132,12 @@ export class Broadcast {
   /** The stream is over: what is held back goes out, then every viewer gets a clean end. */
   end(): void {
     if (this.#context.ended) return;
+    this.#endWanted = true;
+    if (this.#taking) return; // called from a viewer's hook: first what has just come in
     this.#aligner.flush(this.#onRun);
     if (this.#open.length > 0) this.#closeStep(this.#open.length);
     this.#context.ended = true;
-    this.#clear('step');
+    this.#stepDue.clear();
     for (const viewer of this.#viewers) {
       this.#letIn(viewer);
       viewer.finishWaiting();
@@ -163,7 +180,21 @@ export class Broadcast {
   #indexFrom(start: number): void {
     const position = this.#ring.endPosition;
     const bytes = this.#open.bytes;
-    for (let at = start; at < this.#open.length; at += PACKET_SIZE) this.#index.observe(bytes, at, position + at);
+    for (let at = start; at < this.#open.length; at += PACKET_SIZE) {
+      this.#index.observe(bytes, at, position + at);
+      if (!this.#programKnown && this.#index.program !== null) this.#readAgain(at + PACKET_SIZE);
+    }
+  }
+
+  /** The program has just become known: a keyframe may have gone by unrecognised before its tables. */
+  #readAgain(until: number): void {
+    this.#programKnown = true;
+    for (let index = this.#ring.firstIndex; index < this.#ring.nextIndex; index += 1) {
+      const step = this.#ring.step(index);
+      if (step === undefined) continue;
+      for (let at = 0; at < step.data.length; at += PACKET_SIZE) this.#index.observe(step.data, at, step.position + at);
+    }
+    for (let at = 0; at < until; at += PACKET_SIZE) this.#index.observe(this.#open.bytes, at, this.#ring.endPosition + at);
   }
 
   /** Bytes of the open step up to its newest unit: up to there every picture is whole. 0 where no unit begins in it. */
@@ -171,40 +202,33 @@ export class Broadcast {
     return Math.max(0, this.#index.unitPosition - this.#ring.endPosition);
   }
 
-  #closeWholeUnits(): void {
-    const cut = this.#cut();
-    if (cut > 0) this.#closeStep(cut);
-  }
-
   #closeStep(length: number): void {
     const bytes = this.#open.take(length);
     for (let at = 0; at < length; at += PACKET_SIZE) this.#exit.observe(bytes.data, at);
     this.#ring.append(bytes, this.#index.clock.elapsedMs, this.#exit.snapshot());
     this.#openSince = this.clock.now();
-    this.#clear('step');
-    this.#armStepTimer();
+    this.#stepDue.clear();
+    this.#armStep();
     for (const viewer of this.#viewers) viewer.pump();
   }
 
   #onStepDue(): void {
-    this.#stepTimer = null;
     const held = this.clock.now() - this.#openSince >= HELD_STEPS * this.settings.stepMs;
     const length = this.#cut() || (held || this.#index.unitPosition === NONE ? this.#open.length : 0);
     if (length > 0) this.#closeStep(length);
-    this.#armStepTimer();
+    this.#armStep();
     if (this.#waiting.size > 0) this.#admit();
   }
 
   /** Lets waiting viewers in as soon as there is a place for them. */
   #admit(): void {
-    const cut = this.#ring.endPosition + this.#cut();
-    if (this.#ring.points.some((point) => point.position < cut)) this.#closeWholeUnits();
     for (const viewer of this.#waiting) this.#letIn(viewer);
   }
 
   #letIn(viewer: Viewer): void {
     if (!this.#waiting.has(viewer) || !this.ready) return;
-    const points = this.#ring.points.filter((point) => point.position < this.#ring.endPosition);
+    const wholeUpTo = this.#ring.endPosition + this.#cut();
+    const points = this.#ring.points.filter((point) => point.position < wholeUpTo);
     const point = chooseAccessPoint(points, this.#index.clock.elapsedMs, this.settings);
     if (point !== null) {
       this.#joinAt(viewer, point.position, point);
@@ -213,14 +237,13 @@ export class Broadcast {
     const waitedMs = this.clock.now() - Math.max(viewer.joinedAt, this.#firstPacketAt);
     const bytes = this.#ring.bytes + this.#open.length;
     if (this.#context.ended || takesWhatThereIs({ waitedMs, bytes }, this.settings)) this.#joinAnywhere(viewer);
-    else this.#armColdTimer(this.settings.coldJoinMs - waitedMs);
+    else this.#coldDue.set(Math.max(1, this.settings.coldJoinMs - waitedMs));
   }
 
   #joinAt(viewer: Viewer, position: number, tables: Tables | null): void {
     const step = this.#ring.stepAt(position);
-    if (step === undefined) throw new Error(`the ring has no byte ${position}`);
     this.#waiting.delete(viewer);
-    viewer.join(step.index, position - step.position, tables);
+    viewer.join(step?.index ?? this.#ring.nextIndex, position - (step?.position ?? this.#ring.endPosition), tables);
   }
 
   /** No entry point in time: the viewer gets what there is, with the tables if they are known. */
@@ -241,61 +264,26 @@ export class Broadcast {
     this.#viewers.delete(viewer);
     this.#waiting.delete(viewer);
     if (this.#viewers.size > 0) return;
-    this.#clear('check');
-    this.#clear('cold');
+    this.#checkDue.clear();
+    this.#coldDue.clear();
   }
 
   /** Every so often: fillers for the quiet, and an end for those who take nothing. */
   #onCheck(): void {
-    this.#checkTimer = null;
     const silent = this.#lastByteAt !== null && this.clock.now() - this.#lastByteAt >= QUIET_AFTER_MS;
     for (const viewer of this.#viewers) {
       if (viewer.writingMs >= this.settings.maxWriteMs) viewer.leave('too-slow');
       else if (silent && this.#index.program !== null) viewer.writeFiller();
     }
-    this.#armCheckTimer();
+    this.#armCheck();
   }
 
-  #armStepTimer(): void {
-    if (this.#stepTimer !== null || this.#open.length === 0 || this.#context.ended) return;
-    this.#stepTimer = this.clock.setTimeout(() => this.#onStepDue(), this.settings.stepMs);
+  #armStep(): void {
+    if (this.#open.length > 0 && !this.#context.ended) this.#stepDue.set(this.settings.stepMs);
   }
 
-  #armCheckTimer(): void {
-    if (this.#checkTimer !== null || this.#viewers.size === 0) return;
-    this.#checkTimer = this.clock.setTimeout(() => this.#onCheck(), CHECK_EVERY_MS);
-  }
-
-  #armColdTimer(ms: number): void {
-    if (this.#coldTimer !== null) return;
-    this.#coldTimer = this.clock.setTimeout(
-      () => {
-        this.#coldTimer = null;
-        this.#admit();
-      },
-      Math.max(1, ms),
-    );
-  }
-
-  #clear(timer: 'step' | 'check' | 'cold'): void {
-    switch (timer) {
-      case 'step':
-        if (this.#stepTimer !== null) this.clock.clearTimeout(this.#stepTimer);
-        this.#stepTimer = null;
-        return;
-      case 'check':
-        if (this.#checkTimer !== null) this.clock.clearTimeout(this.#checkTimer);
-        this.#checkTimer = null;
-        return;
-      case 'cold':
-        if (this.#coldTimer !== null) this.clock.clearTimeout(this.#coldTimer);
-        this.#coldTimer = null;
-        return;
-      default: {
-        const unknown: never = timer;
-        throw new TypeError(`no such timer: ${String(unknown)}`);
-      }
-    }
+  #armCheck(): void {
+    if (this.#viewers.size > 0) this.#checkDue.set(CHECK_EVERY_MS);
   }
 }
 

@@ -14,7 +14,6 @@ import {
 } from '@acexy/mpegts';
 import { type FramedBytes, FramedRoom } from './framed-bytes.js';
 import { JoinFilter } from './join-filter.js';
-import type { Step } from './ring.js';
 import type { AccessPoint } from './stream-index.js';
 
 /** PAT and PMT to begin with, and the counters of the last ones before the place of joining. */
@@ -46,15 +45,15 @@ export class OwnCopy {
     return this.restamper === null && this.#tables === null && (this.#filter === null || this.#filter.done);
   }
 
-  /** The viewer's copy of a step from byte `from` on, or null where nothing of it is for this viewer. Steps must come in order. */
-  of(step: Step, from = 0): FramedBytes | null {
+  /** The viewer's copy of `data` from byte `from` on, or null where nothing of it is for this viewer. Data must come in order. */
+  of(data: Buffer, from: number): FramedBytes | null {
     const tables = this.#tables;
     this.#tables = null;
     const before = tables?.length ?? 0;
-    const copy = new FramedRoom(before + step.data.length - from);
+    const copy = new FramedRoom(before + data.length - from);
     const room = copy.room;
     tables?.copy(room);
-    const length = before + this.#copyWanted(step.data, from, room, before);
+    const length = before + this.#copyWanted(data, from, room, before);
     if (length === 0) return null;
     if (before > 0 && this.#program !== null) {
       fitCounters(room, before, length, PAT_PID);

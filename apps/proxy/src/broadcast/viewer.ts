@@ -1,5 +1,5 @@
 /** One viewer: a place in the ring and at most one unfinished write. */
-import { NULL_PACKET, Restamper } from '@acexy/mpegts';
+import { NULL_PACKET, PACKET_SIZE, Restamper, type StreamSnapshot, StreamState } from '@acexy/mpegts';
 import type { BroadcastSettings } from './broadcast-settings.js';
 import type { Clock } from './clock.js';
 import { type FramedBytes, LAST_CHUNK, frame } from './framed-bytes.js';
@@ -17,6 +17,8 @@ export interface ViewerContext {
   readonly ring: Ring;
   readonly settings: BroadcastSettings;
   readonly clock: Clock;
+  /** The whole pictures of the step that is being filled; a view that is good only at once. */
+  wholeUnits(): Buffer;
   /** Milliseconds of media at the live edge. */
   liveMs(): number;
   /** No more steps will come. */
@@ -37,6 +39,10 @@ export class Viewer {
   /** Byte within the next step to begin at: only on the first one after joining or jumping. */
   #from = 0;
   #lastStep: Step | null = null;
+  /** On joining, what it was given of the step after `#lastStep` while that was still being filled. */
+  #ahead: Buffer | null = null;
+  /** It has yet to reach the live edge for the first time. */
+  #joining = false;
   #ownCopy: OwnCopy | null = null;
   #restamper: Restamper | null = null;
   #writing = false;
@@ -91,6 +97,7 @@ export class Viewer {
   join(index: number, from: number, tables: Tables | null): void {
     if (this.#state !== 'waiting') return;
     this.#state = 'streaming';
+    this.#joining = true;
     this.#next = index;
     this.#from = from;
     this.#ownCopy = new OwnCopy(tables, null);
@@ -127,6 +134,7 @@ export class Viewer {
     if (this.#state === 'gone') return;
     this.#state = 'gone';
     this.#lastStep = null;
+    this.#ahead = null;
     this.#ownCopy = null;
     this.#restamper = null;
     this.context.onGone(this);
@@ -163,15 +171,38 @@ export class Viewer {
     const { ring } = this.context;
     if (this.#next < ring.firstIndex && !this.#jump()) return null;
     const step = ring.step(this.#next);
-    if (step === undefined) return null;
+    if (step === undefined) return this.#takeAhead();
     const from = this.#from;
     this.#from = 0;
     this.#next += 1;
     this.#lastStep = step;
-    if (this.#ownCopy === null) return step;
-    const own = this.#ownCopy.of(step, from);
+    this.#ahead = null;
+    return this.#share(step, from);
+  }
+
+  /** Shared bytes where nothing stands against it, else a copy; null where nothing of them is for this viewer. */
+  #share(bytes: FramedBytes, from: number): FramedBytes | null {
+    if (this.#ownCopy === null && from === 0) return bytes;
+    return this.#copy(bytes.data, from);
+  }
+
+  #copy(data: Buffer, from: number): FramedBytes | null {
+    this.#ownCopy ??= new OwnCopy(null, null);
+    const copy = this.#ownCopy.of(data, from);
     if (this.#ownCopy.done) this.#ownCopy = null;
-    return own;
+    return copy;
+  }
+
+  /** A joining viewer at the live edge does not wait for the step to be finished: it gets a copy of the pictures that are whole already. */
+  #takeAhead(): FramedBytes | null {
+    if (!this.#joining) return null;
+    this.#joining = false;
+    const whole = this.context.wholeUnits();
+    if (whole.length <= this.#from) return null;
+    const copy = this.#copy(whole, this.#from);
+    this.#ahead = Buffer.from(whole);
+    this.#from = whole.length;
+    return copy;
   }
 
   /** The viewer's place has left the ring. False where it is let go instead. */
@@ -196,9 +227,17 @@ export class Viewer {
     if (step === undefined) throw new Error(`the ring has no byte ${position}`);
     this.#next = step.index;
     this.#from = position - step.position;
-    if (this.#restamper === null && this.#lastStep !== null) this.#restamper = new Restamper(this.#lastStep.exit);
-    if (this.#restamper !== null) spliceAt(this.#restamper, ring, position);
+    this.#restamper ??= new Restamper(this.#sentUpTo());
+    this.#ahead = null;
+    spliceAt(this.#restamper, ring, position);
     this.#ownCopy = new OwnCopy(point, this.#restamper);
+  }
+
+  /** Counters and clocks at the end of what it was sent, from before its first jump. */
+  #sentUpTo(): StreamSnapshot {
+    const state = this.#lastStep === null ? new StreamState() : StreamState.from(this.#lastStep.exit);
+    if (this.#ahead !== null) for (let at = 0; at < this.#ahead.length; at += PACKET_SIZE) state.observe(this.#ahead, at);
+    return state.snapshot();
   }
 
   #write(bytes: FramedBytes): void {
