@@ -1,0 +1,30 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { OrchestratorSettings } from '../settings.js';
+import { DatabaseHealth } from './database-health.js';
+import { databaseFile } from './database-url.js';
+import { InstallationId } from './installation-id.js';
+import { dataSourceOptions, openDatabase } from './open-database.js';
+import { StreamHistory } from './stream-history.js';
+import { WriteQueue } from './write-queue.js';
+
+/** Memory over restarts: one SQLite file, written through one queue. Wants OrchestratorSettings and Log from a global module. */
+@Module({
+  imports: [
+    TypeOrmModule.forRootAsync({
+      inject: [OrchestratorSettings],
+      // One attempt: what a retry could cure (a busy file) is retried where the file is opened, and the rest needs the operator.
+      useFactory: (settings: OrchestratorSettings) => ({ ...dataSourceOptions(databaseFile(settings.dbUrl)), retryAttempts: 1 }),
+      dataSourceFactory: (options) => openDatabase(String(options?.database)),
+    }),
+  ],
+  providers: [
+    WriteQueue,
+    StreamHistory,
+    DatabaseHealth,
+    { provide: InstallationId, inject: [DataSource], useFactory: (dataSource: DataSource) => InstallationId.load(dataSource) },
+  ],
+  exports: [StreamHistory, DatabaseHealth, InstallationId, WriteQueue],
+})
+export class DatabaseModule {}

@@ -1,0 +1,100 @@
+import { access, constants, mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DataSource } from 'typeorm';
+import type { BetterSqlite3DataSourceOptions } from 'typeorm/driver/better-sqlite3/BetterSqlite3DataSourceOptions.js';
+import { InstallationRow } from './installation-row.entity.js';
+import { MIGRATIONS } from './migrations/index.js';
+import { isSqliteBusy, sqliteCode, whileBusyRetry } from './sqlite-busy.js';
+import { StreamRow } from './stream-row.entity.js';
+
+/** Milliseconds that the driver blocks the event loop for a busy database before it gives up and the queue takes over. */
+const DRIVER_BUSY_MS = 5;
+/** How long a start waits for a database that somebody else is busy with. */
+const OPEN_BUDGET_MS = 30_000;
+
+/** The database cannot be used; the message names the file, what is wrong and what to do. */
+export class DatabaseUnusableError extends Error {
+  readonly code = 'database_unusable';
+
+  constructor(file: string, problem: string, options?: ErrorOptions) {
+    super(`the database ${file} cannot be used: ${problem} (DB_URL)`, options);
+    this.name = 'DatabaseUnusableError';
+  }
+}
+
+export function dataSourceOptions(file: string): BetterSqlite3DataSourceOptions {
+  return {
+    type: 'better-sqlite3',
+    database: file,
+    entities: [InstallationRow, StreamRow],
+    migrations: MIGRATIONS,
+    migrationsTransactionMode: 'all',
+    synchronize: false,
+    logging: false,
+    timeout: DRIVER_BUSY_MS,
+    enableWAL: true,
+    // With WAL, NORMAL loses nothing when the process is killed; a power cut may lose the last commits, never the file.
+    prepareDatabase: (database: { pragma(text: string): unknown }) => void database.pragma('synchronous = NORMAL'),
+  };
+}
+
+/**
+ * Opens the file, made where it does not exist, and brings its tables up to date.
+ * @throws DatabaseUnusableError
+ */
+export async function openDatabase(file: string): Promise<DataSource> {
+  await makeFolder(file);
+  try {
+    return await whileBusyRetry(() => initialize(file), OPEN_BUDGET_MS);
+  } catch (error) {
+    throw new DatabaseUnusableError(file, await problemOf(error, file), { cause: error });
+  }
+}
+
+async function initialize(file: string): Promise<DataSource> {
+  const dataSource = new DataSource(dataSourceOptions(file));
+  await dataSource.initialize();
+  try {
+    await dataSource.runMigrations();
+    return dataSource;
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+}
+
+async function makeFolder(file: string): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+  } catch (error) {
+    throw new DatabaseUnusableError(file, `its folder cannot be made (${(error as NodeJS.ErrnoException).code})`, { cause: error });
+  }
+}
+
+async function problemOf(error: unknown, file: string): Promise<string> {
+  const code = sqliteCode(error);
+  if (isSqliteBusy(error)) return `another program has held it for ${OPEN_BUDGET_MS / 1000} s`;
+  switch (code) {
+    case 'SQLITE_NOTADB':
+    case 'SQLITE_CORRUPT':
+      return 'it is damaged or no SQLite database; move it away to start with an empty one, or restore a copy';
+    case 'SQLITE_FULL':
+      return 'the disk is full';
+    case 'SQLITE_READONLY':
+    case 'SQLITE_CANTOPEN':
+    case 'SQLITE_IOERR':
+      return (await isWritable(file)) ? `it cannot be opened (${code})` : 'it may not be read and written by this user';
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function isWritable(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    // That it cannot be accessed is the answer.
+    return false;
+  }
+}

@@ -1,0 +1,143 @@
+import { Log } from '@acexy/service-kit';
+import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { isSqliteBusy, whileBusyRetry } from './sqlite-busy.js';
+
+/** One small change; it may be run again, so it must not have effects outside of the database. */
+export type Write = (manager: EntityManager) => Promise<unknown>;
+
+export interface WriteQueueLimits {
+  /** The longest that a write waits for others to share its commit, in milliseconds. */
+  gatherMs: number;
+  /** Writes in one transaction. */
+  batchSize: number;
+  /** Writes that may wait. */
+  maxWaiting: number;
+  /** How long a batch is tried while somebody else holds the database, in milliseconds. */
+  busyBudgetMs: number;
+}
+
+/** A batch of 100 small rows takes about 10 ms, spread over as many turns of the event loop; a VACUUM by hand may take a minute. */
+export const WRITE_QUEUE_LIMITS: WriteQueueLimits = { gatherMs: 10, batchSize: 100, maxWaiting: 20_000, busyBudgetMs: 60_000 };
+
+/** More is waiting to be written than could be caught up with: the disk is full, or somebody has held the database for minutes. */
+export class WriteQueueFullError extends Error {
+  readonly code = 'write_queue_full';
+
+  constructor(waiting: number) {
+    super(`${waiting} writes are waiting for the database already`);
+    this.name = 'WriteQueueFullError';
+  }
+}
+
+export class WriteQueueClosedError extends Error {
+  readonly code = 'write_queue_closed';
+
+  constructor() {
+    super('the database is closed');
+    this.name = 'WriteQueueClosedError';
+  }
+}
+
+interface Waiting {
+  write: Write;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * All writes of the service, in order, many to a transaction: a commit costs more than what it commits, and SQLite has one writer.
+ * A promise resolves after the commit, so what was acknowledged survives a kill.
+ */
+@Injectable()
+export class WriteQueue implements BeforeApplicationShutdown {
+  private readonly waiting: Waiting[] = [];
+  private gathering: NodeJS.Timeout | null = null;
+  private draining: Promise<void> | null = null;
+  private closed = false;
+  private readonly log: Log;
+  private limits = WRITE_QUEUE_LIMITS;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    log: Log,
+  ) {
+    this.log = log.child('database');
+  }
+
+  /** The same queue with other limits. */
+  static withLimits(dataSource: DataSource, log: Log, limits: Partial<WriteQueueLimits>): WriteQueue {
+    const queue = new WriteQueue(dataSource, log);
+    queue.limits = { ...WRITE_QUEUE_LIMITS, ...limits };
+    return queue;
+  }
+
+  get length(): number {
+    return this.waiting.length;
+  }
+
+  /**
+   * Resolves after the commit.
+   * @throws WriteQueueFullError, WriteQueueClosedError, or what the database says of this write; other writes of its batch go on
+   */
+  write(write: Write): Promise<void> {
+    if (this.closed) return Promise.reject(new WriteQueueClosedError());
+    if (this.waiting.length >= this.limits.maxWaiting) return Promise.reject(new WriteQueueFullError(this.waiting.length));
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ write, resolve, reject });
+      if (this.draining) return;
+      if (this.waiting.length >= this.limits.batchSize) this.drain();
+      else this.gathering ??= setTimeout(() => this.drain(), this.limits.gatherMs);
+    });
+  }
+
+  /** Writes all that waits, then takes no more. */
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.waiting.length > 0) this.drain();
+    await this.draining;
+  }
+
+  /** After every module has put its last writes in, and before TypeORM closes the connection. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.close();
+  }
+
+  private drain(): void {
+    if (this.gathering) clearTimeout(this.gathering);
+    this.gathering = null;
+    this.draining ??= this.commitAll().finally(() => {
+      this.draining = null;
+    });
+  }
+
+  private async commitAll(): Promise<void> {
+    while (this.waiting.length > 0) await this.commit(this.waiting.splice(0, this.limits.batchSize));
+  }
+
+  private async commit(batch: readonly Waiting[]): Promise<void> {
+    try {
+      await this.transaction(batch);
+    } catch (error) {
+      if (batch.length > 1 && !isSqliteBusy(error)) {
+        // One of them is bad: alone, each gets its own answer.
+        for (const one of batch) await this.commit([one]);
+        return;
+      }
+      this.log.error('database write failed', { error, writes: batch.length });
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    for (const { resolve } of batch) resolve();
+  }
+
+  private transaction(batch: readonly Waiting[]): Promise<void> {
+    return whileBusyRetry(
+      () =>
+        this.dataSource.transaction(async (manager) => {
+          for (const { write } of batch) await write(manager);
+        }),
+      this.limits.busyBudgetMs,
+    );
+  }
+}

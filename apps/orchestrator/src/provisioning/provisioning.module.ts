@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { DatabaseModule } from '../database/database.module.js';
+import { RuntimeModule } from '../runtime/runtime.module.js';
+import { ProvisioningService } from './provisioning.service.js';
+
+/** How a new engine comes to be. Wants OrchestratorSettings, Clock and Log from a global module. */
+@Module({
+  imports: [RuntimeModule, DatabaseModule],
+  providers: [ProvisioningService],
+  exports: [ProvisioningService],
+})
+export class ProvisioningModule {}

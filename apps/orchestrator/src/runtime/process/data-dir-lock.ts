@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { link, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isAlive, parseProcessRef, processOf } from './process-identity.js';
+
+/** Two orchestrators on one DATA_DIR would take each other's engines for their own. */
+export class DataDirInUseError extends Error {
+  readonly code = 'data_dir_in_use';
+
+  constructor(dataDir: string, pid: number) {
+    super(`DATA_DIR ${dataDir} is in use by another orchestrator (process ${pid}): stop it, or give this one a DATA_DIR of its own`);
+    this.name = 'DataDirInUseError';
+  }
+}
+
+const RELEASED = 'released';
+/** Far more rounds than processes that could contend. */
+const MAX_ROUNDS = 100;
+
+/**
+ * Node has no lock that ends with its process, so the lock names its owner and is void once that very process is gone.
+ *
+ * Locks are numbered and the highest one counts. A void one is never removed or overwritten but topped: making `lock.<n+1>` succeeds
+ * for one process only, so two that find the same void lock at the same moment cannot both get it.
+ */
+export class DataDirLock {
+  private constructor(
+    private readonly dataDir: string,
+    private readonly number: number,
+  ) {}
+
+  /** @throws DataDirInUseError */
+  static async acquire(dataDir: string): Promise<DataDirLock> {
+    const self = await processOf(process.pid);
+    if (!self) throw new Error(`cannot see process ${process.pid}, which is this one`);
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const highest = (await lockNumbers(dataDir)).at(-1) ?? 0;
+      const owner = highest > 0 ? await ownerOf(dataDir, highest) : null;
+      if (owner && (await isAlive(owner))) throw new DataDirInUseError(dataDir, owner.pid);
+      if (!(await make(dataDir, highest + 1, `${self.pid} ${self.started}`))) continue;
+      const numbers = await lockNumbers(dataDir);
+      if (numbers.at(-1) === highest + 1) {
+        await Promise.all(numbers.slice(0, -1).map((number) => rm(lockFile(dataDir, number), { force: true })));
+        return new DataDirLock(dataDir, highest + 1);
+      }
+      // Another process was faster by more than one number, and took the ones between away.
+      await rm(lockFile(dataDir, highest + 1), { force: true });
+    }
+    throw new Error(`the lock of DATA_DIR ${dataDir} cannot be had: too many processes want it`);
+  }
+
+  /** The file stays, without an owner: numbers must not begin anew. */
+  async release(): Promise<void> {
+    await replace(lockFile(this.dataDir, this.number), RELEASED);
+  }
+}
+
+function lockFile(dataDir: string, number: number): string {
+  return join(dataDir, `lock.${number}`);
+}
+
+async function lockNumbers(dataDir: string): Promise<number[]> {
+  const names = await readdir(dataDir);
+  return names
+    .map((name) => Number(/^lock\.(\d+)$/.exec(name)?.[1] ?? 0))
+    .filter((number) => number > 0)
+    .sort((a, b) => a - b);
+}
+
+async function ownerOf(dataDir: string, number: number) {
+  try {
+    return parseProcessRef(await readFile(lockFile(dataDir, number), 'utf8'));
+  } catch (error) {
+    // Topped and taken away meanwhile; the next round sees by whom.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** False where it exists already. Linked and not created, so that nobody ever reads a lock half written. */
+async function make(dataDir: string, number: number, content: string): Promise<boolean> {
+  const draft = draftFile(lockFile(dataDir, number));
+  await writeFile(draft, `${content}\n`);
+  try {
+    await link(draft, lockFile(dataDir, number));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function replace(file: string, content: string): Promise<void> {
+  const draft = draftFile(file);
+  await writeFile(draft, `${content}\n`);
+  await rename(draft, file);
+}
+
+function draftFile(file: string): string {
+  return `${file}.${randomBytes(6).toString('hex')}.new`;
+}

@@ -1,0 +1,66 @@
+/**
+ * A pid alone names nobody: it is used again. A pid and the moment its process started do.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+export interface ProcessRef {
+  pid: number;
+  /** Opaque; equal for the same process only. */
+  started: string;
+}
+
+const PS_TIMEOUT_MS = 2000;
+/** In /proc/<pid>/stat, counted from the state, which is the first after the name in parentheses (proc(5), fields 3, 5 and 22). */
+const STATE = 0;
+const GROUP = 2;
+const START_TIME = 19;
+
+const hasProc = existsSync('/proc/self/stat');
+/** Start times count from the boot, so the boot belongs to them. */
+const bootId = hasProc ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() : '';
+
+/** Who has this pid now; null when nobody has, or only as a dead process that its parent has not fetched yet. */
+export async function processOf(pid: number): Promise<(ProcessRef & { group: number }) | null> {
+  return hasProc ? fromProc(pid) : fromPs(pid);
+}
+
+export async function isAlive({ pid, started }: ProcessRef): Promise<boolean> {
+  return (await processOf(pid))?.started === started;
+}
+
+/** `<pid> <started>` as the guard writes it; null for anything else. */
+export function parseProcessRef(text: string): ProcessRef | null {
+  const match = /^(\d+) (\S.*)$/.exec(text.trim());
+  return match ? { pid: Number(match[1]), started: match[2] } : null;
+}
+
+async function fromProc(pid: number): Promise<(ProcessRef & { group: number }) | null> {
+  let stat: string;
+  try {
+    stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ESRCH') return null;
+    throw error;
+  }
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (fields[STATE] === 'Z' || fields[STATE] === 'X') return null;
+  return { pid, group: Number(fields[GROUP]), started: `${bootId}:${fields[START_TIME]}` };
+}
+
+/** Where there is no /proc (macOS). */
+async function fromPs(pid: number): Promise<(ProcessRef & { group: number }) | null> {
+  const options = { timeout: PS_TIMEOUT_MS, env: { ...process.env, LC_ALL: 'C' } };
+  try {
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=,pgid=,lstart=', '-p', String(pid)], options);
+    const [state, group, ...started] = stdout.trim().split(/\s+/);
+    return state.startsWith('Z') ? null : { pid, group: Number(group), started: started.join(' ') };
+  } catch (error) {
+    // ps ends with 1 and says nothing where there is no such process.
+    if ((error as { code?: unknown }).code === 1) return null;
+    throw error;
+  }
+}
