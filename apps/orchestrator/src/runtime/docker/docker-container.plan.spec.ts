@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import type { EngineSpec } from '../engine-runtime.js';
+import { type DockerPlacement, type ListedContainer, planContainer, SPEC_LABEL, toInstance } from './docker-container.plan.js';
+
+const spec: EngineSpec = {
+  name: 'acestream-1',
+  kind: 'acestream',
+  env: { CONF: '--http-port=19000\n--bind-all', HTTP_PORT: '19000' },
+  labels: { 'acestream-orchestrator': 'true' },
+  ports: { http: 19000, https: 45000, api: 62062, p2p: 36000 },
+};
+const placement: DockerPlacement = { network: null, engineHost: null, remoteHost: null, memoryBytes: null, mapHttps: false };
+
+function listed(changes: Partial<ListedContainer> = {}): ListedContainer {
+  const { Labels } = planContainer(spec, 'engine:latest', placement);
+  return {
+    Id: 'f00d',
+    Names: ['/acestream-1'],
+    Image: 'engine:latest',
+    Created: 1_700_000_000,
+    State: 'running',
+    Status: 'Up 2 minutes',
+    Labels,
+    Ports: [],
+    ...changes,
+  };
+}
+
+describe('a container of an engine', () => {
+  it('has the same HTTP port inside and on the host, its P2P port open both ways, and starts again by itself', () => {
+    const { HostConfig, ExposedPorts, Env } = planContainer(spec, 'engine:latest', placement);
+    expect(HostConfig.PortBindings).toEqual({
+      '19000/tcp': [{ HostIp: '', HostPort: '19000' }],
+      '36000/tcp': [{ HostIp: '', HostPort: '36000' }],
+      '36000/udp': [{ HostIp: '', HostPort: '36000' }],
+    });
+    expect(Object.keys(ExposedPorts)).toEqual(Object.keys(HostConfig.PortBindings));
+    expect(HostConfig.RestartPolicy).toEqual({ Name: 'unless-stopped' });
+    expect(Env).toEqual(['CONF=--http-port=19000\n--bind-all', 'HTTP_PORT=19000']);
+  });
+
+  it('has its network, its memory limit and its HTTPS port where they are set', () => {
+    const { HostConfig } = planContainer(spec, 'engine:latest', { ...placement, network: 'ace', memoryBytes: 2 ** 29, mapHttps: true });
+    expect(HostConfig).toMatchObject({ NetworkMode: 'ace', Memory: 2 ** 29 });
+    expect(HostConfig.PortBindings['45000/tcp']).toEqual([{ HostIp: '', HostPort: '45000' }]);
+  });
+
+  it('is read back from a list alone, ports and kind included', () => {
+    expect(toInstance(listed(), placement)).toMatchObject({
+      id: 'f00d',
+      name: 'acestream-1',
+      kind: 'acestream',
+      state: 'running',
+      host: '127.0.0.1',
+      port: 19000,
+      ports: spec.ports,
+      createdAt: 1_700_000_000_000,
+      exitCode: null,
+    });
+  });
+
+  it.each([
+    [{ network: 'ace' }, 'acestream-1'],
+    [{ remoteHost: 'docker' }, 'docker'],
+    [{ network: 'ace', remoteHost: 'docker' }, 'acestream-1'],
+    [{ network: 'ace', engineHost: '10.1.2.3' }, '10.1.2.3'],
+    [{}, '127.0.0.1'],
+  ])('with %j is reached at %s', (changes, host) => {
+    expect(toInstance(listed(), { ...placement, ...changes })?.host).toBe(host);
+  });
+
+  it.each([
+    ['exited', 'Exited (137) 5 seconds ago', 'exited', 137],
+    ['dead', 'Dead', 'exited', null],
+    ['restarting', 'Restarting (1) 2 seconds ago', 'created', null],
+    ['paused', 'Up 2 minutes (Paused)', 'running', null],
+  ])('that is %s (%s) counts as %s', (State, Status, state, exitCode) => {
+    expect(toInstance(listed({ State, Status }), placement)).toMatchObject({ state, exitCode });
+  });
+
+  it('shows its published ports as Docker does', () => {
+    const Ports = [
+      { IP: '0.0.0.0', PrivatePort: 19000, PublicPort: 19000, Type: 'tcp' },
+      { IP: '::', PrivatePort: 19000, PublicPort: 19000, Type: 'tcp' },
+      { PrivatePort: 6878, Type: 'tcp' },
+    ];
+    expect(toInstance(listed({ Ports }), placement)?.published).toEqual({
+      '19000/tcp': [
+        { HostIp: '0.0.0.0', HostPort: '19000' },
+        { HostIp: '::', HostPort: '19000' },
+      ],
+      '6878/tcp': null,
+    });
+  });
+
+  it.each([{}, { [SPEC_LABEL]: 'acestream 1 2 3' }, { [SPEC_LABEL]: 'ghost 1 2 3 4' }])('with labels %j is not ours', (Labels) => {
+    expect(toInstance(listed({ Labels: Labels as Record<string, string> }), placement)).toBeNull();
+  });
+});

@@ -1,0 +1,147 @@
+/**
+ * From an engine's specification to Docker's words and back. Pure: what Docker says in one list is all that is needed, so nothing is ever
+ * asked per engine.
+ */
+import type { EngineInstance, EnginePorts, EngineSpec, InstanceState } from '../engine-runtime.js';
+
+/** Bears kind and ports of an engine (`acestream 19000 45000 62062 36000`), so that the next start reads them back without a database. */
+export const SPEC_LABEL = 'acestream-orchestrator.spec';
+
+/** An engine writes a line a second for each stream; the default driver would keep them all. */
+const LOG_OPTIONS = { 'max-size': '10m', 'max-file': '2' };
+
+export interface DockerPlacement {
+  /** The Docker network that engines and services share; null: Docker's default bridge and published ports. */
+  network: string | null;
+  /** What proxies connect to, whatever else is said (ENGINE_HOST). */
+  engineHost: string | null;
+  /** The host part of DOCKER_HOST=tcp://…; null for a local socket. */
+  remoteHost: string | null;
+  /** Bytes of memory an engine may use; null: no limit. */
+  memoryBytes: number | null;
+  /** Publish the engine's HTTPS port too (ACE_MAP_HTTPS). */
+  mapHttps: boolean;
+}
+
+/** The body of `POST /containers/create`, as far as we use it. */
+export interface ContainerConfig {
+  name: string;
+  Image: string;
+  Env: string[];
+  Labels: Record<string, string>;
+  ExposedPorts: Record<string, Record<string, never>>;
+  HostConfig: {
+    PortBindings: Record<string, { HostIp: string; HostPort: string }[]>;
+    RestartPolicy: { Name: 'unless-stopped' };
+    LogConfig: { Type: 'json-file'; Config: Record<string, string> };
+    NetworkMode?: string;
+    Memory?: number;
+  };
+}
+
+export function planContainer(spec: EngineSpec, image: string, placement: DockerPlacement): ContainerConfig {
+  const { http, https, p2p } = spec.ports;
+  const published =
+    spec.kind === 'generic'
+      ? (spec.publish ?? {})
+      : {
+          [`${http}/tcp`]: http,
+          // Without it other peers cannot call, and few are found.
+          [`${p2p}/tcp`]: p2p,
+          [`${p2p}/udp`]: p2p,
+          ...(placement.mapHttps && { [`${https}/tcp`]: https }),
+        };
+  const { api } = spec.ports;
+  return {
+    name: spec.name,
+    Image: image,
+    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    Labels: { ...spec.labels, [SPEC_LABEL]: [spec.kind, http, https, api, p2p].join(' ') },
+    ExposedPorts: Object.fromEntries(Object.keys(published).map((port) => [port, {}])),
+    HostConfig: {
+      PortBindings: Object.fromEntries(Object.entries(published).map(([port, host]) => [port, [{ HostIp: '', HostPort: String(host) }]])),
+      RestartPolicy: { Name: 'unless-stopped' },
+      LogConfig: { Type: 'json-file', Config: LOG_OPTIONS },
+      ...(placement.network !== null && { NetworkMode: placement.network }),
+      ...(placement.memoryBytes !== null && { Memory: placement.memoryBytes }),
+    },
+  };
+}
+
+/** One entry of `GET /containers/json`, as far as we use it. */
+export interface ListedContainer {
+  Id: string;
+  Names: string[];
+  Image: string;
+  /** Seconds since the epoch. */
+  Created: number;
+  State: string;
+  Status: string;
+  Labels: Record<string, string>;
+  Ports: { IP?: string; PrivatePort: number; PublicPort?: number; Type: string }[];
+}
+
+/** The engine behind a list entry, or null where the entry is not one of ours. */
+export function toInstance(container: ListedContainer, placement: DockerPlacement): EngineInstance | null {
+  const spec = readSpecLabel(container.Labels[SPEC_LABEL]);
+  if (!spec) return null;
+  const name = (container.Names[0] ?? '').replace(/^\//, '');
+  const state = toState(container.State);
+  return {
+    id: container.Id,
+    name,
+    kind: spec.kind,
+    image: container.Image,
+    state,
+    host: hostFor(name, placement),
+    port: spec.ports.http,
+    ports: spec.ports,
+    labels: container.Labels,
+    published: publishedPorts(container.Ports),
+    createdAt: container.Created * 1000,
+    exitCode: state === 'exited' ? exitCodeOf(container.Status) : null,
+  };
+}
+
+/** What a proxy connects to (wire-api.md §2). */
+export function hostFor(containerName: string, placement: DockerPlacement): string {
+  if (placement.engineHost !== null) return placement.engineHost;
+  if (placement.network !== null) return containerName;
+  return placement.remoteHost ?? '127.0.0.1';
+}
+
+function readSpecLabel(text: string | undefined): { kind: EngineSpec['kind']; ports: EnginePorts } | null {
+  const [kind, ...numbers] = (text ?? '').split(' ');
+  const [http, https, api, p2p] = numbers.map(Number);
+  if ((kind !== 'acestream' && kind !== 'generic') || numbers.length !== 4 || numbers.some((port) => !/^\d+$/.test(port))) return null;
+  return { kind, ports: { http, https, api, p2p } };
+}
+
+/** Docker's words for a container's state; `restarting` will run again by itself, because of the restart policy. */
+function toState(state: string): InstanceState {
+  switch (state) {
+    case 'running':
+    case 'paused':
+      return 'running';
+    case 'created':
+    case 'restarting':
+      return 'created';
+    default: // exited, dead, removing
+      return 'exited';
+  }
+}
+
+function exitCodeOf(status: string): number | null {
+  const match = /^Exited \((\d+)\)/.exec(status);
+  return match ? Number(match[1]) : null;
+}
+
+function publishedPorts(ports: ListedContainer['Ports']): Record<string, { HostIp: string; HostPort: string }[] | null> {
+  const published: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
+  for (const { IP, PrivatePort, PublicPort, Type } of ports) {
+    const key = `${PrivatePort}/${Type}`;
+    if (PublicPort === undefined) published[key] ??= null;
+    else (published[key] ??= []).push({ HostIp: IP ?? '', HostPort: String(PublicPort) });
+  }
+  return published;
+}
