@@ -1,0 +1,69 @@
+/** Harm done to a piece of transport stream on its way to a reader. Which packets are hit depends on their number alone. */
+import {
+  CLOCK_90K,
+  NULL_PACKET,
+  PACKET_SIZE,
+  PAT_PID,
+  WRAP_27M,
+  continuityCounter,
+  pidOf,
+  readPcr,
+  setContinuityCounter,
+  wrapped,
+  writePcr,
+  NONE,
+} from '@acexy/mpegts';
+import type { Knobs } from '../faults/knobs.js';
+import { noise } from '../noise.js';
+import { AUDIO_PID, VIDEO_PID } from './layout.js';
+import { shiftTimestamps } from './timeline.js';
+
+const GARBAGE_BYTES = 100;
+const MILLION = 1_000_000;
+
+function isHit(n: number, ppm: number, salt: number): boolean {
+  return ppm > 0 && noise(n * 7 + salt) * MILLION < ppm;
+}
+
+/** PIDs written as "0x101,256"; throws nothing: what is no number matches no packet. */
+function pidsOf(text: string): Set<number> {
+  return new Set(text.split(',').map((pid) => Number(pid.trim())));
+}
+
+function isHarmless(knobs: Knobs): boolean {
+  return (
+    knobs.dropPpm === 0 &&
+    knobs.dropPids === null &&
+    knobs.ccErrorPpm === 0 &&
+    !knobs.missingPat &&
+    knobs.audioLostAfterMs === null &&
+    knobs.ptsJumpAfterMs === null &&
+    knobs.garbagePpm === 0
+  );
+}
+
+/** Damages `bytes`, the packets from number `from` on, as the knobs say; `sinceStart` is the reader's age in ms. May return fewer or more bytes. */
+export function damage(bytes: Buffer, from: number, sinceStart: number, knobs: Knobs): Buffer {
+  if (isHarmless(knobs)) return bytes;
+  const drops = knobs.dropPids === null ? null : pidsOf(knobs.dropPids);
+  const audioLost = knobs.audioLostAfterMs !== null && sinceStart >= knobs.audioLostAfterMs;
+  const jumpTicks = knobs.ptsJumpAfterMs !== null && sinceStart >= knobs.ptsJumpAfterMs ? (knobs.ptsJumpMs * CLOCK_90K) / 1000 : 0;
+  const parts: Buffer[] = [];
+  for (let at = 0, n = from; at < bytes.length; at += PACKET_SIZE, n += 1) {
+    const pid = pidOf(bytes, at);
+    const isMedia = pid === VIDEO_PID || pid === AUDIO_PID;
+    if ((isMedia && isHit(n, knobs.dropPpm, 1)) || drops?.has(pid)) continue;
+    if (isHit(n, knobs.garbagePpm, 2)) parts.push(Buffer.alloc(GARBAGE_BYTES, n & 0x3f));
+    if ((knobs.missingPat && pid === PAT_PID) || (audioLost && pid === AUDIO_PID)) bytes.set(NULL_PACKET, at);
+    else if (isMedia && isHit(n, knobs.ccErrorPpm, 3)) setContinuityCounter(bytes, at, continuityCounter(bytes, at) + 5);
+    if (jumpTicks !== 0 && isMedia) jump(bytes, at, Math.round(jumpTicks));
+    parts.push(bytes.subarray(at, at + PACKET_SIZE));
+  }
+  return Buffer.concat(parts);
+}
+
+function jump(bytes: Buffer, at: number, ticks: number): void {
+  const pcr = readPcr(bytes, at);
+  if (pcr !== NONE) writePcr(bytes, at, wrapped(pcr + ticks * 300, WRAP_27M));
+  shiftTimestamps(bytes, at, ticks);
+}

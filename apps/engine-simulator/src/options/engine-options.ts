@@ -1,0 +1,89 @@
+/** Everything the process is told at its start: the command line over CONF over the images' variables; SIM_* for the simulation itself. */
+import { hostname } from 'node:os';
+import { type Knobs, knobsFromEnvironment } from '../faults/knobs.js';
+import { OptionError, parseArguments, splitWords } from './command-line.js';
+
+export interface EngineOptions {
+  httpPort: number;
+  httpsPort: number;
+  apiPort: number;
+  p2pPort: number;
+  /** 0.0.0.0 with --bind-all, else 127.0.0.1. */
+  host: string;
+  accessToken: string | null;
+  /** Folder for the cache and engine_runtime.json; null writes nothing. */
+  stateDir: string | null;
+  cacheDir: string | null;
+  /** The control API's port on 127.0.0.1; 0 is none. */
+  controlPort: number;
+  catalogFile: string | null;
+  /** Who it is in markers of the engine form. */
+  engineId: string;
+  /** Every option as understood, for the start's log. */
+  given: Map<string, string | true>;
+}
+
+const isYes = (value: string | true | undefined): boolean => value === true || /^(1|true|yes|on)$/i.test(value ?? '');
+
+function portOf(name: string, value: string | true | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  const port = Number(value);
+  if (value === true || value === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new OptionError(`option --${name}: '${value}' is not a port`);
+  return port;
+}
+
+/** The images' own variables as options. */
+function imageArguments(environment: NodeJS.ProcessEnv): string[] {
+  const args: string[] = [];
+  const { HTTP_PORT, HTTPS_PORT, P2P_PORT, CACHE_LIMIT, BIND_ALL, ALLOW_REMOTE_ACCESS, INTERNAL_BUFFERING } = environment;
+  if (HTTP_PORT) args.push(`--http-port=${HTTP_PORT}`);
+  if (HTTPS_PORT) args.push(`--https-port=${HTTPS_PORT}`);
+  if (P2P_PORT) args.push(`--port=${P2P_PORT}`);
+  if (CACHE_LIMIT) args.push(`--cache-limit=${CACHE_LIMIT}`);
+  if (INTERNAL_BUFFERING) args.push(`--use-internal-buffering=${INTERNAL_BUFFERING}`);
+  if (isYes(BIND_ALL) || isYes(ALLOW_REMOTE_ACCESS)) args.push('--bind-all');
+  return args;
+}
+
+/**
+ * Understands arguments and environment; throws OptionError or KnobError. CONF holds one option a line; an option it does not know ends the
+ * process like one on the command line, unless the knob unknownOptionFails says otherwise.
+ */
+export function readOptions(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  readFile: (path: string) => string,
+): { options: EngineOptions; knobs: Knobs; ignored: string[] } {
+  const knobs = knobsFromEnvironment(environment);
+  const sources = [
+    imageArguments(environment),
+    splitWords(environment.ACESTREAM_ARGS ?? ''),
+    splitWords(environment.EXTRA_FLAGS ?? ''),
+    (environment.CONF ?? '').split(/\r?\n|\\n/).flatMap(splitWords),
+    args,
+  ].map((words) => parseArguments(words, readFile));
+  const ignored = sources.flatMap((source) => source.unrecognized);
+  if (ignored.length > 0 && knobs.unknownOptionFails) throw new OptionError(`unrecognized option: ${ignored[0]}`);
+  const given = new Map(sources.flatMap((source) => [...source.options]));
+  const text = (name: string): string | null => {
+    const value = given.get(name);
+    return typeof value === 'string' && value !== '' ? value : null;
+  };
+  const httpPort = portOf('http-port', given.get('http-port'), 6878);
+  const options: EngineOptions = {
+    httpPort,
+    httpsPort: portOf('https-port', given.get('https-port'), 6879),
+    apiPort: portOf('api-port', given.get('api-port'), 62_062),
+    p2pPort: portOf('port', given.get('port'), 8621),
+    host: isYes(given.get('bind-all')) ? '0.0.0.0' : '127.0.0.1',
+    accessToken: text('access-token') ?? text('service-access-token'),
+    stateDir: text('state-dir') ?? environment.SIM_STATE_DIR ?? null,
+    cacheDir: text('cache-dir'),
+    controlPort: portOf('SIM_CONTROL_PORT', environment.SIM_CONTROL_PORT, 0),
+    catalogFile: environment.SIM_CATALOG || null,
+    engineId: environment.SIM_ENGINE_ID ?? `${hostname()}:${httpPort}`,
+    given,
+  };
+  return { options, knobs, ignored };
+}
