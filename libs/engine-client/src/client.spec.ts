@@ -84,7 +84,6 @@ describe('asking how an engine is', () => {
     ['HTTP 503', (_request, response) => json(response, '{"result": {}}', 503)],
     ['HTTP 500 with words', (_request, response) => response.writeHead(500).end("Internal Server Error, couldn't find resource")],
     ['a redirect', (_request, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()],
-    ['a reply without end', (_request, response) => response.writeHead(200).end(Buffer.alloc(2 * 1024 * 1024, 'a'))],
     [
       'fewer bytes than promised',
       (request, response) => (response.writeHead(200, { 'content-length': 99 }).write('{'), request.socket.destroySoon()),
@@ -94,6 +93,13 @@ describe('asking how an engine is', () => {
     const error = await failure(new EngineClient(address).getStatus());
     expect(error).toBeInstanceOf(EngineBadReplyError);
     expect(error.code).toBe('engine_bad_reply');
+  });
+
+  it('stops reading a reply that is longer than any engine has to say', async () => {
+    const { address } = await scriptedEngine((_request, response) => response.writeHead(200).write(Buffer.alloc(2 * 1024 * 1024, ' ')));
+    const error = await failure(new EngineClient(address).getStatus());
+    expect(error).toBeInstanceOf(EngineBadReplyError);
+    expect(error.message).toContain('exceeded');
   });
 
   it('takes what is no HTTP for a bad reply', async () => {
@@ -222,6 +228,12 @@ describe('starting a playback', () => {
     const error = await failure(new EngineClient(address).startPlayback(start));
     expect(error).toBeInstanceOf(EngineBadReplyError);
     expect(error.message).toContain(name);
+  });
+
+  it('stops on the engine what it started and we cannot use', async () => {
+    const { address, requests } = await scriptedEngine((_request, response) => json(response, started({ playback_url: undefined })));
+    expect(await failure(new EngineClient(address).startPlayback(start))).toBeInstanceOf(EngineBadReplyError);
+    expect(requests.slice(1)).toEqual([`/ace/cmd/${INFOHASH}/${KEY}?method=stop`]);
   });
 
   it.each(['{"response": null, "error": null}', '{"response": null}', '{}'])('takes %s for no answer', async (body) => {

@@ -1,11 +1,12 @@
 import { Agent, type IncomingMessage } from 'node:http';
 import axios, { type AxiosInstance } from 'axios';
 import { engineOrigin, rehostEngineUrl, type EngineAddress } from './address.js';
-import { EngineBadReplyError, UnknownSessionError } from './errors.js';
+import { EngineBadReplyError, EngineError, UnknownSessionError } from './errors.js';
 import { wasClosedWhileIdle } from './failures.js';
 import { withLimit } from './limit.js';
 import { openMedia, type OpenMediaOptions } from './media.js';
 import {
+  findCommandUrl,
   parseEnvelope,
   parseObject,
   parsePlayback,
@@ -97,7 +98,8 @@ export class EngineClient {
   }
 
   /**
-   * Starts a session, or gets the one of the same player and content again. Resolves before the media are ready.
+   * Starts a session, or gets the one of the same player and content again. Resolves before the media are ready. An abort does not undo it:
+   * the engine may have a session then whose URLs nobody knows. To take a start back, let it end and stop what came of it.
    * @throws EngineRefusedError with the engine's words, such as "failed to load content"
    */
   async startPlayback({ kind, selector, pid, params, timeoutMs, signal }: StartPlayback): Promise<Playback> {
@@ -110,7 +112,13 @@ export class EngineClient {
     for (const [name, value] of Object.entries(params ?? {})) {
       if (!RESERVED.has(name)) url.searchParams.set(name, value);
     }
-    return parsePlayback(await this.call('start', url, timeoutMs, signal), kind, this.address);
+    const reply = await this.call('start', url, timeoutMs, signal);
+    try {
+      return parsePlayback(reply, kind, this.address);
+    } catch (error) {
+      await this.abandon(reply);
+      throw error;
+    }
   }
 
   /** Asks without counting as a player's activity, so that our asking never keeps alive what nobody reads. */
@@ -139,6 +147,18 @@ export class EngineClient {
   /** The media behind a playback URL: see {@link openMedia}. */
   openMedia(playbackUrl: string, options: OpenMediaOptions): Promise<IncomingMessage> {
     return openMedia(this.address, playbackUrl, options);
+  }
+
+  /** A session that was started but cannot be used must not stay open on the engine. */
+  private async abandon(reply: RawReply): Promise<void> {
+    const commandUrl = findCommandUrl(reply);
+    if (commandUrl === null) return;
+    try {
+      await this.stop({ commandUrl });
+    } catch (error) {
+      // What made the start fail is the news; the engine reaps in time what nobody reads.
+      if (!(error instanceof EngineError)) throw error;
+    }
   }
 
   private callServerApi(method: string, signal?: AbortSignal): Promise<RawReply> {

@@ -1,5 +1,5 @@
 import { rehostEngineUrl, type EngineAddress } from './address.js';
-import { EngineBadReplyError, EngineRefusedError, UnknownSessionError } from './errors.js';
+import { EngineBadReplyError, EngineError, EngineRefusedError, UnknownSessionError } from './errors.js';
 
 /** `get_version`. */
 export interface EngineVersion {
@@ -152,6 +152,16 @@ export function parsePlayback(reply: RawReply, kind: PlaybackKind, address: Engi
     isLive: (toNumber(response.is_live) ?? 1) > 0,
     isEncrypted: (toNumber(response.is_encrypted) ?? 0) > 0,
   };
+}
+
+/** The command URL of a start's reply that may be of no other use; null where there is none. */
+export function findCommandUrl(reply: RawReply): string | null {
+  try {
+    return toText(parseObject(reply, 'response').command_url);
+  } catch (error) {
+    if (error instanceof EngineError) return null;
+    throw error;
+  }
 }
 
 export function parseStat(reply: RawReply): PlaybackStat {

@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { EngineError } from './errors.js';
+import { findCommandUrl, parseEnvelope, parsePlayback, parseStat, parseStatus, parseVersion, type RawReply } from './replies.js';
+
+const address = { host: '127.0.0.1', port: 6878 };
+
+/** Replies with the right names and any values in them, besides replies of any form. */
+const replies = fc
+  .oneof(
+    fc.string(),
+    fc.json(),
+    fc
+      .dictionary(
+        fc.constantFrom(
+          'playback_url',
+          'stat_url',
+          'command_url',
+          'playback_session_id',
+          'infohash',
+          'is_live',
+          'livepos',
+          'peers',
+          'version',
+        ),
+        fc.jsonValue(),
+      )
+      .chain((inner) =>
+        fc.constantFrom({ response: inner }, { result: inner }, { response: null, error: inner }, { result: inner, error: '' }),
+      )
+      .map((reply) => JSON.stringify(reply)),
+  )
+  .chain((body) => fc.constantFrom(200, 404, 500).map((status): RawReply => ({ what: 'a call', status, body })));
+
+describe('the replies of an engine', () => {
+  it('are understood or end in a typed error, whatever they are', () => {
+    fc.assert(
+      fc.property(replies, (reply) => {
+        const readings = [
+          () => parseEnvelope(reply, 'response'),
+          () => parseVersion(reply),
+          () => parseStatus(reply),
+          () => parseStat(reply),
+          () => parsePlayback(reply, 'ts', address),
+        ];
+        for (const read of readings) {
+          try {
+            read();
+          } catch (error) {
+            expect(error).toBeInstanceOf(EngineError);
+          }
+        }
+        findCommandUrl(reply);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('quote no more of a useless reply than a line', () => {
+    const reply = { what: 'get_status', status: 200, body: `<html>\n\n${'busy '.repeat(1000)}` };
+    expect(() => parseStatus(reply)).toThrow(/^get_status: not JSON: <html> busy .{1,150}…$/);
+  });
+});
