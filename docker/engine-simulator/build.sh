@@ -1,0 +1,77 @@
+#!/bin/sh
+# Builds the image of the engine simulator without any registry: this machine's node, a shell and a few commands with the libraries
+# they need, and the built simulator. Linux only, since the files are this machine's. DOCKER_HOST chooses another Docker Engine.
+#
+#   docker/engine-simulator/build.sh [IMAGE]      default: acestream-engine-simulator:latest
+set -eu
+image=${1:-acestream-engine-simulator:latest}
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+# cat, du and rm: operators look after an engine's cache by `docker exec`; grep: the health check.
+commands='cat curl du grep rm'
+
+fail() {
+  echo "build.sh: $*" >&2
+  exit 1
+}
+[ "$(uname -s)" = Linux ] || fail 'the image is made of files of this machine, which must be Linux'
+for command in node ldd docker $commands; do
+  command -v "$command" >/dev/null || fail "$command is missing on this machine"
+done
+[ -f "$root/node_modules/typescript/bin/tsc" ] || fail 'the packages are not installed: run npm ci first'
+node "$root/node_modules/typescript/bin/tsc" -b "$root/apps/engine-simulator"
+
+context=$(mktemp -d)
+trap 'rm -rf "$context"' EXIT
+trap 'exit 1' INT TERM HUP
+system=$context/system
+owned=$context/owned
+
+# A program under `to`, and every library that ldd names, where the loader looks for it.
+add_program() {
+  program=$1 to=$2
+  mkdir -p "$system$(dirname "$to")"
+  cp -L "$program" "$system$to"
+  # A static program has none: ldd then fails, and that is fine.
+  for library in $(ldd "$program" 2>/dev/null | grep -o '/[^ )]*'); do
+    [ -f "$system$library" ] && continue
+    mkdir -p "$system$(dirname "$library")"
+    cp -L "$library" "$system$library"
+  done
+}
+add_program "$(node -p process.execPath)" /usr/local/bin/node
+add_program "$(readlink -f /bin/sh)" /bin/sh
+for command in $commands; do add_program "$(readlink -f "$(command -v "$command")")" "/usr/bin/$command"; done
+
+mkdir -p "$system/etc/ssl/certs"
+[ ! -f /etc/ld.so.cache ] || cp /etc/ld.so.cache "$system/etc/"
+echo 'hosts: files dns' >"$system/etc/nsswitch.conf"
+printf '%s\n' 'root:x:0:0:root:/:/bin/sh' 'appuser:x:1000:1000:appuser:/home/appuser:/bin/sh' >"$system/etc/passwd"
+printf '%s\n' 'root:x:0:' 'appuser:x:1000:' >"$system/etc/group"
+for certificates in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem ''; do
+  [ -n "$certificates" ] || fail 'found no CA certificates on this machine'
+  [ -f "$certificates" ] || continue
+  cp -L "$certificates" "$system/etc/ssl/certs/ca-certificates.crt"
+  break
+done
+
+simulator=$system/opt/engine-simulator
+mkdir -p "$simulator/node_modules/@acexy/mpegts"
+cp -R "$root/apps/engine-simulator/package.json" "$root/apps/engine-simulator/dist" "$root/apps/engine-simulator/media" "$simulator/"
+cp -R "$root/libs/mpegts/package.json" "$root/libs/mpegts/dist" "$simulator/node_modules/@acexy/mpegts/"
+find "$simulator" \( -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' \) -delete
+
+cp "$here/entrypoint.sh" "$system/usr/local/bin/entrypoint"
+# The names of the engine: of the image without one, of `python main.py`, of /app/start-engine, of /acestream/acestreamengine.
+mkdir -p "$system/app" "$owned/acestream" "$owned/home/appuser/.ACEStream" "$owned/tmp"
+for name in "$system/usr/local/bin/acestreamengine" "$system/usr/local/bin/python" "$system/app/start-engine" "$owned/acestream/acestreamengine"; do
+  cp "$here/engine.sh" "$name"
+  chmod 755 "$name"
+done
+chmod 755 "$system/usr/local/bin/entrypoint"
+chmod 1777 "$owned/tmp"
+cp "$here/Dockerfile" "$context/Dockerfile"
+
+# As a stream, so that it works with a Docker Engine on another machine; owner 0, whoever runs this.
+tar -C "$context" --owner=0 --group=0 -c . | docker build -q -t "$image" - >/dev/null || fail "docker build of $image failed"
+echo "built $image ($(docker image inspect -f '{{.Size}}' "$image" | awk '{printf "%.0f MB", $1 / 1e6}'), node $(node -p process.versions.node))"
