@@ -17,16 +17,32 @@ export class OrchestratorSettings {
   @Setting({ name: 'LOG_LEVEL', type: 'choice', choices: LOG_LEVELS, default: 'INFO', help: 'Least level that is logged' })
   logLevel!: LogLevel;
 
-  @Setting({ name: 'LOG_FORMAT', type: 'choice', choices: LOG_FORMATS, default: 'json', help: 'json: one object a line; text: for a terminal' })
+  @Setting({
+    name: 'LOG_FORMAT',
+    type: 'choice',
+    choices: LOG_FORMATS,
+    default: 'json',
+    help: 'json: one object a line; text: for a terminal',
+  })
   logFormat!: LogFormat;
 
-  @Setting({ name: 'DB_URL', type: 'string', default: 'sqlite:///./orchestrator.db', help: 'The database, relative to the folder the service starts in' })
+  @Setting({
+    name: 'DB_URL',
+    type: 'string',
+    default: 'sqlite:///./orchestrator.db',
+    help: 'The database, relative to the folder the service starts in',
+  })
   dbUrl!: string;
 
   @Setting({ name: 'ENGINE_RUNTIME', type: 'choice', choices: ['process'], default: 'process', help: 'How engines are run' })
   engineRuntime!: 'process';
 
-  @Setting({ name: 'DATA_DIR', type: 'string', default: './data', help: 'Folder of the process runtime: what runs, state and logs of engines' })
+  @Setting({
+    name: 'DATA_DIR',
+    type: 'string',
+    default: './data',
+    help: 'Folder of the process runtime: what runs, state and logs of engines',
+  })
   dataDir!: string;
 
   @Setting({
@@ -36,7 +52,12 @@ export class OrchestratorSettings {
   })
   engineCommand?: string;
 
-  @Setting({ name: 'CONTAINER_LABEL', type: 'string', default: 'orchestrator.managed=acestream', help: 'Label of every engine we manage, key=value' })
+  @Setting({
+    name: 'CONTAINER_LABEL',
+    type: 'string',
+    default: 'orchestrator.managed=acestream',
+    help: 'Label of every engine we manage, key=value',
+  })
   containerLabel!: string;
 
   @Setting({ name: 'MIN_REPLICAS', type: 'integer', min: 0, max: 10_000, default: '3', help: 'Free engines kept ready' })
@@ -48,19 +69,44 @@ export class OrchestratorSettings {
   @Setting({ name: 'MAX_STREAMS_PER_ENGINE', type: 'integer', min: 1, max: 100, default: '1', help: 'Streams that one engine may carry' })
   maxStreamsPerEngine!: number;
 
-  @Setting({ name: 'AUTOSCALE_INTERVAL_S', type: 'seconds', min: 0.1, max: 86_400, default: '30', help: 'Longest time between two rounds of the reconcile loop' })
+  @Setting({
+    name: 'AUTOSCALE_INTERVAL_S',
+    type: 'seconds',
+    min: 0.1,
+    max: 86_400,
+    default: '30',
+    help: 'Longest time between two rounds of the reconcile loop',
+  })
   autoscaleIntervalMs!: number;
 
-  @Setting({ name: 'ENGINE_GRACE_PERIOD_S', type: 'seconds', max: 86_400, default: '30', help: 'How long a surplus engine stays idle before it is removed' })
+  @Setting({
+    name: 'ENGINE_GRACE_PERIOD_S',
+    type: 'seconds',
+    max: 86_400,
+    default: '30',
+    help: 'How long a surplus engine stays idle before it is removed',
+  })
   engineGracePeriodMs!: number;
 
   @Setting({ name: 'IDLE_TTL_S', type: 'seconds', max: 604_800, default: '600', help: 'The same where AUTO_DELETE is false' })
   idleTtlMs!: number;
 
-  @Setting({ name: 'AUTO_DELETE', type: 'boolean', default: 'true', help: 'Remove surplus engines soon (ENGINE_GRACE_PERIOD_S) or late (IDLE_TTL_S)' })
+  @Setting({
+    name: 'AUTO_DELETE',
+    type: 'boolean',
+    default: 'true',
+    help: 'Remove surplus engines soon (ENGINE_GRACE_PERIOD_S) or late (IDLE_TTL_S)',
+  })
   autoDelete!: boolean;
 
-  @Setting({ name: 'MAX_CONCURRENT_PROVISIONS', type: 'integer', min: 1, max: 100, default: '5', help: 'Engines that are started at the same time' })
+  @Setting({
+    name: 'MAX_CONCURRENT_PROVISIONS',
+    type: 'integer',
+    min: 1,
+    max: 100,
+    default: '5',
+    help: 'Engines that are started at the same time',
+  })
   maxConcurrentProvisions!: number;
 
   @Setting({
@@ -73,7 +119,14 @@ export class OrchestratorSettings {
   })
   minProvisionIntervalMs!: number;
 
-  @Setting({ name: 'PROVISION_TIMEOUT_S', type: 'seconds', min: 1, max: 3600, default: '120', help: 'Limit of a whole provision, the wait in the queue included' })
+  @Setting({
+    name: 'PROVISION_TIMEOUT_S',
+    type: 'seconds',
+    min: 1,
+    max: 3600,
+    default: '120',
+    help: 'Limit of a whole provision, the wait in the queue included',
+  })
   provisionTimeoutMs!: number;
 
   @Setting({
@@ -86,7 +139,14 @@ export class OrchestratorSettings {
   })
   startupGraceMs!: number;
 
-  @Setting({ name: 'STARTUP_TIMEOUT_S', type: 'seconds', min: 1, max: 3600, default: '25', help: 'Limit of creating and starting, until the engine runs' })
+  @Setting({
+    name: 'STARTUP_TIMEOUT_S',
+    type: 'seconds',
+    min: 1,
+    max: 3600,
+    default: '25',
+    help: 'Limit of creating and starting, until the engine runs',
+  })
   startupTimeoutMs!: number;
 
   @Setting({
@@ -111,13 +171,27 @@ export class OrchestratorSettings {
   })
   circuitBreakerTimeoutMs!: number;
 
-  @Setting({ name: 'HEALTH_CHECK_INTERVAL_S', type: 'seconds', min: 0.1, max: 3600, default: '30', help: 'Time between two probes of an engine' })
+  @Setting({
+    name: 'HEALTH_CHECK_INTERVAL_S',
+    type: 'seconds',
+    min: 0.1,
+    max: 3600,
+    default: '30',
+    help: 'Time between two probes of an engine',
+  })
   healthCheckIntervalMs!: number;
 
   @Setting({ name: 'HEALTH_CHECK_TIMEOUT_S', type: 'seconds', min: 0.1, max: 600, default: '5', help: 'Limit of one probe' })
   healthCheckTimeoutMs!: number;
 
-  @Setting({ name: 'HEALTH_FAILURE_THRESHOLD', type: 'integer', min: 1, max: 100, default: '3', help: 'Failed probes in a row that make an engine unhealthy' })
+  @Setting({
+    name: 'HEALTH_FAILURE_THRESHOLD',
+    type: 'integer',
+    min: 1,
+    max: 100,
+    default: '3',
+    help: 'Failed probes in a row that make an engine unhealthy',
+  })
   healthFailureThreshold!: number;
 
   @Setting({
@@ -129,13 +203,27 @@ export class OrchestratorSettings {
   })
   unhealthyGraceMs!: number;
 
-  @Setting({ name: 'MONITOR_INTERVAL_S', type: 'seconds', min: 0.1, max: 3600, default: '10', help: 'Longest time between two looks at all engines of the runtime' })
+  @Setting({
+    name: 'MONITOR_INTERVAL_S',
+    type: 'seconds',
+    min: 0.1,
+    max: 3600,
+    default: '10',
+    help: 'Longest time between two looks at all engines of the runtime',
+  })
   monitorIntervalMs!: number;
 
   @Setting({ name: 'API_REQUEST_TIMEOUT_S', type: 'seconds', min: 1, max: 3600, default: '30', help: 'Limit of any call of the REST API' })
   apiRequestTimeoutMs!: number;
 
-  @Setting({ name: 'API_LONG_OPERATION_TIMEOUT_S', type: 'seconds', min: 1, max: 3600, default: '60', help: 'The same for calls that remove engines' })
+  @Setting({
+    name: 'API_LONG_OPERATION_TIMEOUT_S',
+    type: 'seconds',
+    min: 1,
+    max: 3600,
+    default: '60',
+    help: 'The same for calls that remove engines',
+  })
   apiLongOperationTimeoutMs!: number;
 
   @Setting({ name: 'PORT_RANGE_HOST', type: 'port-range', default: '19000-19999', help: 'HTTP ports of engines on the host' })

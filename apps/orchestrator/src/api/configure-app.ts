@@ -1,0 +1,37 @@
+import { apiMetrics, DetailExceptionFilter, type Log } from '@acexy/service-kit';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { IncomingMessage } from 'node:http';
+import { mapError } from './error-mapping.js';
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+/** A report lists all sessions of a proxy: 5,000 of about 3 KB. */
+const REPORT_LIMIT_BYTES = 16 * BODY_LIMIT_BYTES;
+
+/** All that the application is besides its modules: bodies, errors, metrics of calls, documentation. Made with `bodyParser: false`. */
+export function configureApp(app: NestExpressApplication, log: Log): void {
+  app.disable('x-powered-by');
+  app.use(apiMetrics('orch'));
+  app.useBodyParser('json', { limit: REPORT_LIMIT_BYTES, type: (request: IncomingMessage) => isJson(request) && isReport(request) });
+  app.useBodyParser('json', { limit: BODY_LIMIT_BYTES, type: (request: IncomingMessage) => isJson(request) && !isReport(request) });
+  app.useGlobalFilters(new DetailExceptionFilter(log.child('api'), mapError));
+  SwaggerModule.setup('docs', app, () => openApiDocument(app));
+}
+
+export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
+  const about = new DocumentBuilder()
+    .setTitle('AceStream orchestrator')
+    .setDescription('Starts, watches, hands out and removes AceStream engines')
+    .setVersion('1')
+    .addBearerAuth()
+    .build();
+  return SwaggerModule.createDocument(app, about);
+}
+
+function isJson(request: IncomingMessage): boolean {
+  return /^application\/(\w+\+)?json\b/i.test(request.headers['content-type'] ?? '');
+}
+
+function isReport(request: IncomingMessage): boolean {
+  return /^\/proxies\//i.test(request.url ?? '');
+}

@@ -1,0 +1,17 @@
+import { ProvisioningBlocked } from '@acexy/contracts';
+import { ApiProperty } from '@nestjs/swagger';
+
+/** The body of a refused provisioning: existing clients read `detail`. */
+export class ProvisioningRefusal {
+  @ApiProperty({ type: 'integer', example: 503 })
+  statusCode!: number;
+
+  @ApiProperty({ example: 'Service Unavailable' })
+  error!: string;
+
+  @ApiProperty()
+  message!: string;
+
+  @ApiProperty({ type: () => ProvisioningBlocked })
+  detail!: ProvisioningBlocked;
+}

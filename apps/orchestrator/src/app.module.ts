@@ -1,0 +1,27 @@
+import { Log } from '@acexy/service-kit';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
+import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import { RequestLimitInterceptor } from './api/request-limit.interceptor.js';
+import { AutoscalingModule } from './autoscaling/autoscaling.module.js';
+import { CoreModule } from './core.module.js';
+import { ContainersController } from './engines/containers.controller.js';
+import { EnginesController } from './engines/engines.controller.js';
+import { EnginesModule } from './engines/engines.module.js';
+import { LeasesController } from './engines/leases.controller.js';
+import { HealthModule } from './health/health.module.js';
+import { ProvisioningApiModule } from './provisioning-api/provisioning-api.module.js';
+import { OrchestratorSettings } from './settings.js';
+import { StreamsModule } from './streams/streams.module.js';
+
+/** The orchestrator. The controllers of engines stand here because they show streams too, and engines know nobody. */
+@Module({
+  imports: [PrometheusModule.register(), EnginesModule, StreamsModule, HealthModule, ProvisioningApiModule, AutoscalingModule],
+  controllers: [LeasesController, EnginesController, ContainersController],
+  providers: [{ provide: APP_INTERCEPTOR, useClass: RequestLimitInterceptor }],
+})
+export class AppModule {
+  static with(settings: OrchestratorSettings, log: Log): DynamicModule {
+    return { module: AppModule, imports: [CoreModule.with(settings, log)] };
+  }
+}

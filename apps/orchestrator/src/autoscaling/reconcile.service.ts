@@ -1,0 +1,193 @@
+import type { ProvisioningBlocked } from '@acexy/contracts';
+import { Log } from '@acexy/service-kit';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Clock } from '../clock.js';
+import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
+import { EngineRemover } from '../engines/engine-remover.service.js';
+import { EngineSync } from '../engines/engine-sync.service.js';
+import { LeaseService } from '../engines/lease.service.js';
+import { Supply } from '../engines/supply.js';
+import { Readiness } from '../health/readiness.js';
+import { EngineStarter } from '../provisioning-api/engine-starter.service.js';
+import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
+import { ProvisioningService } from '../provisioning/provisioning.service.js';
+import { OrchestratorSettings } from '../settings.js';
+import { StreamService } from '../streams/stream.service.js';
+import { WakeableLoop } from '../wakeable-loop.js';
+import { decideScaling, type PoolEngine, type PoolState, type ScalingDecision } from './scaling.policy.js';
+import { StartBackoff } from './start-backoff.js';
+
+/** How long the viewers of an engine that drains have to be moved. */
+const DRAIN_MS = 60_000;
+/** A burst of wake-ups is answered by its first round and one more. */
+const GAP_MS = 20;
+
+/** The one loop that makes the pool what it should be: gathers, decides by the policy, acts, and says what it did. */
+@Injectable()
+export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly loop: WakeableLoop;
+  private readonly backoff = new StartBackoff();
+  private readonly log: Log;
+  private readonly subscriptions: (() => void)[] = [];
+  private readonly leaving = new Set<string>();
+  private closing = false;
+
+  constructor(
+    private readonly registry: EngineRegistry,
+    private readonly leases: LeaseService,
+    private readonly supply: Supply,
+    private readonly sync: EngineSync,
+    private readonly remover: EngineRemover,
+    private readonly starter: EngineStarter,
+    private readonly provisioning: ProvisioningService,
+    private readonly streams: StreamService,
+    private readonly readiness: Readiness,
+    private readonly settings: OrchestratorSettings,
+    private readonly clock: Clock,
+    log: Log,
+  ) {
+    this.log = log.child('autoscaling');
+    this.loop = new WakeableLoop({
+      name: 'reconcile',
+      intervalMs: settings.autoscaleIntervalMs,
+      gapMs: GAP_MS,
+      round: () => Promise.resolve(this.round()),
+      log: this.log,
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    const wake = (): void => this.loop.wake();
+    this.subscriptions.push(this.registry.onChange(wake), this.leases.onDemand(wake), this.starter.onSettled(wake));
+    // Nothing is started or removed before we know what is there and who watches.
+    void this.streams.restored.then(() => this.sync.start());
+    void this.sync.firstSync.then(() => {
+      if (!this.closing) this.loop.start();
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.closing = true;
+    for (const unsubscribe of this.subscriptions) unsubscribe();
+    await this.loop.stop();
+  }
+
+  private round(): number {
+    const pool = this.gather();
+    const limits = {
+      minFree: this.settings.minReplicas,
+      max: this.settings.maxReplicas,
+      idleGraceMs: this.settings.autoDelete ? this.settings.engineGracePeriodMs : this.settings.idleTtlMs,
+      unhealthyGraceMs: this.settings.unhealthyGraceMs,
+    };
+    const decision = this.withoutLeaving(decideScaling(pool, limits));
+    this.record(pool, decision);
+    this.act(decision);
+    this.readiness.reconciled();
+    return this.nextLookMs(pool);
+  }
+
+  private gather(): PoolState {
+    const now = this.clock.monotonic();
+    return {
+      engines: this.registry.all().map((engine) => this.describe(engine, now)),
+      total: Math.max(this.provisioning.engineCount(), this.registry.everything().length),
+      pending: this.starter.pending,
+      waiting: this.leases.waitingCount,
+      startDelayMs: this.backoff.delayMs(now),
+    };
+  }
+
+  private describe(engine: Engine, now: number): PoolEngine {
+    const { id, lifecycle, health, idleSince, healthSince, drain } = engine;
+    return {
+      id,
+      lifecycle,
+      health,
+      claims: this.leases.claimCount(id),
+      held: this.leases.heldBecause(id) !== null,
+      idleMs: idleSince === null ? 0 : now - idleSince,
+      healthMs: now - healthSince,
+      deadlineMs: drain && drain.deadline - this.clock.now(),
+    };
+  }
+
+  private record({ total, waiting, pending }: PoolState, { target, start, drain, remove, reasons }: ScalingDecision): void {
+    if (start + drain.length + remove.length === 0) return;
+    this.log.info('pool changes', { target, total, waiting, pending, start, drain: drain.length, remove: remove.length, reasons });
+  }
+
+  private act({ start, drain, remove, limited }: ScalingDecision): void {
+    const circuit = this.provisioning.circuit();
+    // What breaker and queue let through is theirs to say; but an open breaker needs no asking.
+    if (circuit.state !== 'open') for (let i = 0; i < start; i++) void this.startOne();
+    this.supply.pending = this.starter.pending;
+    this.supply.refusal = this.refusal(limited);
+    const deadline = this.clock.now() + DRAIN_MS;
+    for (const { id, reason } of drain) this.registry.startDraining(id, { reason, deadline });
+    for (const { id, reason } of remove) void this.removeOne(id, reason);
+  }
+
+  /** An engine takes seconds to end; nobody waits for that. */
+  private async removeOne(id: string, reason: string): Promise<void> {
+    this.leaving.add(id);
+    try {
+      await this.remover.remove(id, reason);
+    } catch (error) {
+      this.log.warn('engine could not be removed, trying again later', { engine_id: id, error });
+    } finally {
+      this.leaving.delete(id);
+    }
+  }
+
+  private withoutLeaving(decision: ScalingDecision): ScalingDecision {
+    return { ...decision, remove: decision.remove.filter(({ id }) => !this.leaving.has(id)) };
+  }
+
+  private async startOne(): Promise<void> {
+    try {
+      await this.starter.start({}, 'autoscaler');
+      this.backoff.succeeded();
+    } catch (error) {
+      if (!(error instanceof ProvisioningRefusedError)) this.log.error('an engine could not be started', { error });
+      this.backoff.failed(this.clock.monotonic());
+      this.loop.wake();
+    }
+  }
+
+  /** Why those who wait will get no engine started for them, or null. */
+  private refusal(limited: boolean): ProvisioningBlocked | null {
+    const { state, retryInSeconds, failures } = this.provisioning.circuit();
+    if (state === 'open') {
+      return new ProvisioningRefusedError({
+        code: 'circuit_breaker',
+        message: `Circuit breaker open after ${failures} failures in a row: the next try is in ${retryInSeconds} s`,
+        recoveryEtaSeconds: retryInSeconds,
+        canRetry: false,
+        shouldWait: true,
+      }).toDetail();
+    }
+    if (!limited) return null;
+    return new ProvisioningRefusedError({
+      code: 'max_capacity',
+      message: `all ${this.settings.maxReplicas} engines of MAX_REPLICAS are in use`,
+      recoveryEtaSeconds: this.settings.autoscaleIntervalMs / 1000,
+      canRetry: false,
+      shouldWait: true,
+    }).toDetail();
+  }
+
+  /** When something falls due before the interval is over. */
+  private nextLookMs({ engines, startDelayMs }: PoolState): number {
+    const dues = [startDelayMs, this.provisioning.circuit().retryInSeconds * 1000];
+    const graceMs = this.settings.autoDelete ? this.settings.engineGracePeriodMs : this.settings.idleTtlMs;
+    for (const { claims, held, idleMs, health, healthMs, deadlineMs } of engines) {
+      if (claims === 0 && !held) dues.push(graceMs - idleMs);
+      if (health === 'unhealthy') dues.push(this.settings.unhealthyGraceMs - healthMs);
+      if (deadlineMs !== null) dues.push(deadlineMs);
+    }
+    // What was due already is done by now, or waits for something else than time.
+    const later = dues.filter((ms) => ms > 0);
+    return later.length === 0 ? this.settings.autoscaleIntervalMs : Math.min(...later);
+  }
+}

@@ -1,0 +1,221 @@
+import type { HealthStatus } from '@acexy/contracts';
+import type { Clock } from '../clock.js';
+import type { EngineInstance } from '../runtime/engine-runtime.js';
+
+/**
+ * `starting`: runs, its API has not answered yet. `ready`: it has. `draining`: gets no new streams and is removed when empty or at its
+ * deadline. `gone`: the runtime has it no more; only seen by listeners.
+ */
+export type Lifecycle = 'starting' | 'ready' | 'draining' | 'gone';
+
+export interface Engine {
+  readonly id: string;
+  readonly instance: EngineInstance;
+  readonly lifecycle: Lifecycle;
+  readonly health: HealthStatus;
+  /** True for the one engine that has the forwarded port of a VPN. */
+  readonly forwarded: boolean;
+  /** Found by the first look at the runtime: an earlier run of ours started it. */
+  readonly adopted: boolean;
+  readonly drain: Drain | null;
+  /** Milliseconds since the epoch. */
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  readonly lastHealthCheck: number | null;
+  readonly lastStreamUsage: number | null;
+  /** Monotonic milliseconds. */
+  readonly lifecycleSince: number;
+  readonly healthSince: number;
+  /** Monotonic milliseconds since which nothing plays on it; null while something does. */
+  readonly idleSince: number | null;
+}
+
+export interface Drain {
+  reason: string;
+  /** Milliseconds since the epoch; then it is removed, playing or not. */
+  deadline: number;
+}
+
+export interface EngineChange {
+  type: 'added' | 'ready' | 'draining' | 'health' | 'gone';
+  engine: Engine;
+  reason?: string;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type KnownEngine = Mutable<Engine> & { addedAt: number };
+
+/**
+ * Which engines there are, in memory: what every read of the API is answered from. A picture of the runtime: `observe` brings it up to
+ * date with a list, `add` and `gone` are the short cuts.
+ */
+export class EngineRegistry {
+  private readonly engines = new Map<string, KnownEngine>();
+  private readonly listeners = new Set<(change: EngineChange) => void>();
+  /** When each engine went, as long as a list begun earlier could still name it. */
+  private readonly departed = new Map<string, number>();
+  private sequence = 0;
+  private firstLook = true;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Grows with every change that a reader could see, except mere sightings and probes. */
+  get revision(): number {
+    return this.sequence;
+  }
+
+  get(id: string): Engine | undefined {
+    return this.engines.get(id);
+  }
+
+  /** The engines that can be leased or will be, oldest first. */
+  all(): readonly Engine[] {
+    return [...this.engines.values()].filter((engine) => engine.instance.kind === 'acestream');
+  }
+
+  /** Everything the runtime runs for us, the containers of `POST /provision` included. */
+  everything(): readonly Engine[] {
+    return [...this.engines.values()];
+  }
+
+  /** Calls back on every change until the returned function is called. */
+  onChange(listener: (change: EngineChange) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** An engine that runs; one that is known already is only seen again. */
+  add(instance: EngineInstance, { adopted = false } = {}): Engine {
+    const known = this.engines.get(instance.id);
+    if (known) {
+      this.see(known, instance);
+      return known;
+    }
+    const now = this.clock.monotonic();
+    const engine: KnownEngine = {
+      id: instance.id,
+      instance,
+      lifecycle: 'starting',
+      health: 'unknown',
+      forwarded: false,
+      adopted,
+      drain: null,
+      firstSeen: adopted ? instance.createdAt : this.clock.now(),
+      lastSeen: this.clock.now(),
+      lastHealthCheck: null,
+      lastStreamUsage: null,
+      lifecycleSince: now,
+      healthSince: now,
+      idleSince: now,
+      addedAt: ++this.sequence,
+    };
+    this.engines.set(engine.id, engine);
+    this.emit({ type: 'added', engine, reason: adopted ? 'found running' : 'started' });
+    return engine;
+  }
+
+  /** Taken before a list is asked for, and given to `observe` with its answer. */
+  mark(): number {
+    return this.sequence;
+  }
+
+  /**
+   * Takes over a list of the runtime. What came or went while the list was under way is left as it is: the next list tells.
+   * @returns the instances that are no running engines, for the caller to clear away
+   */
+  observe(instances: readonly EngineInstance[], mark: number): EngineInstance[] {
+    const listed = new Set(instances.map((instance) => instance.id));
+    for (const engine of [...this.engines.values()]) {
+      if (!listed.has(engine.id) && engine.addedAt <= mark) this.gone(engine.id, 'no longer there');
+    }
+    for (const [id, at] of this.departed) if (at <= mark) this.departed.delete(id);
+    const leftovers: EngineInstance[] = [];
+    for (const instance of instances) {
+      switch (instance.state) {
+        case 'running':
+          if (!this.departed.has(instance.id)) this.add(instance, { adopted: this.firstLook });
+          break;
+        case 'exited':
+          this.gone(instance.id, `died${instance.exitCode === null ? '' : ` with exit code ${instance.exitCode}`}`);
+          leftovers.push(instance);
+          break;
+        case 'created':
+          leftovers.push(instance);
+          break;
+        default:
+          throw new TypeError(`unknown state ${String(instance.state satisfies never)}`);
+      }
+    }
+    this.firstLook = false;
+    return leftovers;
+  }
+
+  /** The engine's API has answered. */
+  ready(id: string): void {
+    const engine = this.engines.get(id);
+    if (!engine) return;
+    engine.lastHealthCheck = this.clock.now();
+    if (engine.lifecycle !== 'starting') return;
+    engine.health = 'healthy';
+    engine.healthSince = this.clock.monotonic();
+    this.move(engine, 'ready');
+    this.emit({ type: 'ready', engine });
+  }
+
+  /** What the last probe means for the engine's health. */
+  probed(id: string, health: HealthStatus, reason?: string): void {
+    const engine = this.engines.get(id);
+    if (!engine) return;
+    engine.lastHealthCheck = this.clock.now();
+    if (engine.health === health) return;
+    engine.health = health;
+    engine.healthSince = this.clock.monotonic();
+    this.sequence++;
+    this.emit({ type: 'health', engine, reason });
+  }
+
+  /** No new streams from here on; false where it was draining already or is not known. */
+  startDraining(id: string, drain: Drain): boolean {
+    const engine = this.engines.get(id);
+    if (!engine || engine.lifecycle === 'draining') return false;
+    engine.drain = drain;
+    this.move(engine, 'draining');
+    this.emit({ type: 'draining', engine, reason: drain.reason });
+    return true;
+  }
+
+  /** Tells when something plays on the engine (`busy`) and when it stopped. */
+  used(id: string, busy: boolean): void {
+    const engine = this.engines.get(id);
+    if (!engine) return;
+    engine.lastStreamUsage = this.clock.now();
+    engine.idleSince = busy ? null : this.clock.monotonic();
+    this.sequence++;
+  }
+
+  /** The runtime has it no more. */
+  gone(id: string, reason: string): void {
+    const engine = this.engines.get(id);
+    if (!engine) return;
+    this.engines.delete(id);
+    this.move(engine, 'gone');
+    this.departed.set(id, this.sequence);
+    this.emit({ type: 'gone', engine, reason });
+  }
+
+  private see(engine: KnownEngine, instance: EngineInstance): void {
+    engine.lastSeen = this.clock.now();
+    if (engine.instance.host !== instance.host || engine.instance.port !== instance.port) this.sequence++;
+    engine.instance = instance;
+  }
+
+  private move(engine: KnownEngine, lifecycle: Lifecycle): void {
+    engine.lifecycle = lifecycle;
+    engine.lifecycleSince = this.clock.monotonic();
+    this.sequence++;
+  }
+
+  private emit(change: EngineChange): void {
+    for (const listener of this.listeners) listener(change);
+  }
+}

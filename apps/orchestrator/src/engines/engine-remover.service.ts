@@ -1,0 +1,44 @@
+import { Log } from '@acexy/service-kit';
+import { Inject, Injectable } from '@nestjs/common';
+import { Clock } from '../clock.js';
+import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
+import { EngineRegistry } from './engine-registry.js';
+
+/** How long an engine may take to end before it is killed. */
+const STOP_GRACE_MS = 5000;
+
+/** The one way engines are removed: out of the choice first, then out of the runtime, then out of the registry. */
+@Injectable()
+export class EngineRemover {
+  private readonly underWay = new Map<string, Promise<void>>();
+  private readonly log: Log;
+
+  constructor(
+    @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
+    private readonly registry: EngineRegistry,
+    private readonly clock: Clock,
+    log: Log,
+  ) {
+    this.log = log.child('engines');
+  }
+
+  /**
+   * Removes an engine, whatever plays on it; an unknown one is no error.
+   * @throws RuntimeFailedError; the engine then stays, draining, and the reconcile loop tries again
+   */
+  remove(id: string, reason: string): Promise<void> {
+    let removal = this.underWay.get(id);
+    if (!removal) {
+      removal = this.carryOut(id, reason).finally(() => this.underWay.delete(id));
+      this.underWay.set(id, removal);
+    }
+    return removal;
+  }
+
+  private async carryOut(id: string, reason: string): Promise<void> {
+    this.registry.startDraining(id, { reason, deadline: this.clock.now() });
+    await this.runtime.remove(id, STOP_GRACE_MS);
+    this.log.info('engine removed', { engine_id: id, reason });
+    this.registry.gone(id, reason);
+  }
+}

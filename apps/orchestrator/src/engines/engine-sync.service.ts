@@ -1,0 +1,106 @@
+import { Log } from '@acexy/service-kit';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Clock } from '../clock.js';
+import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime } from '../runtime/engine-runtime.js';
+import { OrchestratorSettings } from '../settings.js';
+import { WakeableLoop } from '../wakeable-loop.js';
+import { EngineRegistry } from './engine-registry.js';
+import { EngineRemover } from './engine-remover.service.js';
+
+/** Events of the runtime come in bursts (one engine that goes makes several); one list answers them all. */
+const GAP_MS = 200;
+
+/**
+ * Keeps the registry a picture of the runtime: one list per round, a round on every event and at the latest every MONITOR_INTERVAL_S.
+ * The first list takes over what an earlier run left running.
+ */
+@Injectable()
+export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
+  private readonly loop: WakeableLoop;
+  private readonly log: Log;
+  private unsubscribe: (() => void) | undefined;
+  private reached: boolean | null = null;
+  private readonly synced: Promise<void>;
+  private markSynced!: () => void;
+
+  constructor(
+    @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
+    private readonly registry: EngineRegistry,
+    private readonly remover: EngineRemover,
+    private readonly settings: OrchestratorSettings,
+    private readonly clock: Clock,
+    log: Log,
+  ) {
+    this.log = log.child('sync');
+    this.synced = new Promise((resolve) => (this.markSynced = resolve));
+    this.loop = new WakeableLoop({
+      name: 'engine sync',
+      intervalMs: settings.monitorIntervalMs,
+      gapMs: GAP_MS,
+      round: () => this.round(),
+      log: this.log,
+    });
+  }
+
+  /** @throws where the runtime cannot be had at all: the service then ends with the reason */
+  async onModuleInit(): Promise<void> {
+    await this.runtime.open();
+    this.unsubscribe = this.runtime.watch(() => this.loop.wake());
+    this.registry.onChange(({ type, engine, reason }) =>
+      this.log.info(`engine ${type}`, { engine_id: engine.id, name: engine.instance.name, health: engine.health, reason }),
+    );
+  }
+
+  /** Begins to look; the first look is what adopts engines, so whoever wants to hear of them subscribes before. */
+  start(): void {
+    this.loop.start();
+  }
+
+  /** Resolves after the first list; never where the runtime stays out of reach. */
+  get firstSync(): Promise<void> {
+    return this.synced;
+  }
+
+  /** Whether the runtime answered the last list; null before the first. */
+  get runtimeReached(): boolean | null {
+    return this.reached;
+  }
+
+  lookAgain(): void {
+    this.loop.wake();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.unsubscribe?.();
+    await this.loop.stop();
+  }
+
+  /** Last of all: engines run on, and whoever still removed one is done. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.runtime.close();
+  }
+
+  private async round(): Promise<void> {
+    const mark = this.registry.mark();
+    let instances: EngineInstance[];
+    try {
+      instances = await this.runtime.list();
+    } catch (error) {
+      this.reached = false;
+      throw error;
+    }
+    this.reached = true;
+    const leftovers = this.registry.observe(instances, mark).filter((instance) => this.isLeftover(instance));
+    this.markSynced();
+    const removals = await Promise.allSettled(leftovers.map((instance) => this.remover.remove(instance.id, `leftover, ${instance.state}`)));
+    for (const removal of removals) {
+      if (removal.status === 'rejected')
+        this.log.warn('a leftover could not be removed, trying again later', { error: removal.reason as Error });
+    }
+  }
+
+  /** Dead, or created so long ago that nobody is about to start it. */
+  private isLeftover(instance: EngineInstance): boolean {
+    return instance.state === 'exited' || this.clock.now() - instance.createdAt > this.settings.startupTimeoutMs * 2;
+  }
+}

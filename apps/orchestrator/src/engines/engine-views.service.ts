@@ -1,0 +1,60 @@
+import type { ContainerInfo, EngineState } from '@acexy/contracts';
+import { Injectable } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import { type Engine, EngineRegistry } from './engine-registry.js';
+import { isoTime, toEngineState } from './engine-state.js';
+import { LeaseService } from './lease.service.js';
+
+export interface EngineList {
+  engines: EngineState[];
+  etag: string;
+}
+
+/** What clients see of the registry. */
+@Injectable()
+export class EngineViews {
+  constructor(
+    private readonly registry: EngineRegistry,
+    private readonly leases: LeaseService,
+  ) {}
+
+  /** Engines whose API has answered, oldest first; with `all` also those that are starting. */
+  list(all: boolean): EngineList {
+    const engines = this.registry
+      .all()
+      .filter((engine) => all || engine.lifecycle !== 'starting')
+      .sort((a, b) => a.firstSeen - b.firstSeen || (a.id < b.id ? -1 : 1))
+      .map((engine) => this.stateOf(engine));
+    return { engines, etag: etagOf(engines) };
+  }
+
+  /** By id or name. */
+  one(id: string): EngineState | null {
+    const engine = this.registry.all().find((each) => each.id === id || each.instance.name === id);
+    return engine ? this.stateOf(engine) : null;
+  }
+
+  container(id: string): ContainerInfo | null {
+    const instance = this.registry.everything().find((each) => each.id === id || each.instance.name === id)?.instance;
+    if (!instance) return null;
+    return {
+      id: instance.id,
+      name: instance.name,
+      image: instance.image,
+      created: isoTime(instance.createdAt),
+      status: instance.state,
+      labels: { ...instance.labels },
+      ports: { ...instance.published },
+    };
+  }
+
+  private stateOf(engine: Engine): EngineState {
+    return toEngineState(engine, this.leases.streamsOn(engine.id));
+  }
+}
+
+/** Over everything but what a mere probe or sighting changes. */
+function etagOf(engines: readonly EngineState[]): string {
+  const lasting = engines.map(({ last_seen: _seen, last_health_check: _check, ...rest }) => rest);
+  return `W/"${createHash('sha1').update(JSON.stringify(lasting)).digest('base64url')}"`;
+}

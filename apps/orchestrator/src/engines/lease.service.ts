@@ -1,0 +1,287 @@
+import type { EngineState, LeaseGranted, LeaseRequest, LeaseWaiting } from '@acexy/contracts';
+import { Log } from '@acexy/service-kit';
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { Clock } from '../clock.js';
+import { OrchestratorSettings } from '../settings.js';
+import { type Content, ContentKeys } from './content-keys.js';
+import type { Occupant } from './engine-claims.js';
+import { EngineRegistry } from './engine-registry.js';
+import { isoTime, toEngineState } from './engine-state.js';
+import { type Lease, LeaseBook, LEASE_MS } from './lease-book.js';
+import type { Selection } from './selection.policy.js';
+import { NoEngineError, Supply } from './supply.js';
+
+/** How soon a caller may ask again who was told to wait. */
+const ASK_AGAIN_MS = 250;
+/** How often leases and places are looked at for having run out. */
+const EXPIRY_CHECK_MS = 500;
+/** A lease call is answered well before the limit of any call. */
+const SHARE_OF_REQUEST_LIMIT = 0.8;
+
+/** A stream as its reporter tells it, for the books of who uses which engine. */
+export interface PlayingStream {
+  streamId: string;
+  engineId: string;
+  content: Content;
+  leaseId: string | null;
+}
+
+/**
+ * Hands out engines. Decisions are the lease book's; here are the callers who wait, the clock that lets leases lapse, and the news to
+ * those who depend on it.
+ */
+@Injectable()
+export class LeaseService implements OnModuleInit, OnModuleDestroy {
+  readonly contents = new ContentKeys();
+  private readonly book: LeaseBook;
+  private readonly waiters = new Map<string, Set<() => void>>();
+  private readonly demandListeners = new Set<() => void>();
+  private readonly log: Log;
+  private timer: NodeJS.Timeout | undefined;
+  private unsubscribe: (() => void) | undefined;
+  private closing = false;
+
+  constructor(
+    private readonly registry: EngineRegistry,
+    private readonly supply: Supply,
+    private readonly clock: Clock,
+    private readonly settings: OrchestratorSettings,
+    log: Log,
+  ) {
+    this.log = log.child('leases');
+    this.book = new LeaseBook({
+      clock,
+      engines: () => registry.all(),
+      maxStreamsPerEngine: settings.maxStreamsPerEngine,
+      newId: randomUUID,
+    });
+  }
+
+  onModuleInit(): void {
+    this.unsubscribe = this.registry.onChange(({ type, engine }) => {
+      if (type === 'gone') {
+        for (const lease of this.book.engineGone(engine.id)) this.log.info('lease ended, its engine is gone', describeLease(lease));
+      }
+      this.settle();
+    });
+    this.timer = setInterval(() => this.expire(), EXPIRY_CHECK_MS);
+  }
+
+  onModuleDestroy(): void {
+    this.closing = true;
+    this.unsubscribe?.();
+    clearInterval(this.timer);
+    for (const requestId of [...this.waiters.keys()]) this.wake(requestId);
+  }
+
+  /** Calls back when more or fewer callers wait or an engine's use changed, until the returned function is called. */
+  onDemand(listener: () => void): () => void {
+    this.demandListeners.add(listener);
+    return () => this.demandListeners.delete(listener);
+  }
+
+  /** How many callers wait for an engine. */
+  get waitingCount(): number {
+    return this.book.waitingCount;
+  }
+
+  get leaseCount(): number {
+    return this.book.leaseCount;
+  }
+
+  /**
+   * An engine for one stream, or the caller's place in the queue after waiting `wait_ms` for one; `hangUp` says that the caller is gone.
+   * @throws NoEngineError where waiting on is no use
+   */
+  async ask(request: LeaseRequest, hangUp: AbortSignal): Promise<LeaseGranted | LeaseWaiting> {
+    if (this.closing) throw new NoEngineError(SHUTTING_DOWN);
+    const { request_id: requestId, proxy_id: proxyId, purpose } = request;
+    const keys = this.contents.of({ keyType: request.key_type, key: request.key, infohash: request.infohash });
+    const asked = this.book.ask({ requestId, proxyId, purpose, keys, exclude: new Set(request.exclude) });
+    if (asked.kind === 'granted') return this.granted(asked.lease);
+    this.announceDemand();
+    const waitMs = Math.min(request.wait_ms, this.settings.apiRequestTimeoutMs * SHARE_OF_REQUEST_LIMIT);
+    if (waitMs > 0) await this.wait(requestId, waitMs, hangUp);
+    if (this.closing) throw new NoEngineError(SHUTTING_DOWN);
+    const lease = this.book.leaseOfRequest(requestId);
+    return lease ? this.granted(this.book.deliver(lease)) : this.stillWaiting(requestId);
+  }
+
+  /** What a request would get and why, without reserving anything. */
+  preview(content: Content, exclude: readonly string[]): Selection {
+    return this.book.preview({ keys: this.contents.of(content), exclude: new Set(exclude) });
+  }
+
+  /** Gives a lease back. @returns false for one that is not known (any more) */
+  release(leaseId: string): boolean {
+    const lease = this.book.release(leaseId);
+    if (!lease) return false;
+    this.log.info('lease given back', describeLease(lease));
+    this.freed(lease);
+    return true;
+  }
+
+  /** A proxy's report: the leases it names stay, those it named before and dropped end. */
+  reported(proxyId: string, leaseIds: ReadonlySet<string>): void {
+    for (const lease of this.book.reported(proxyId, leaseIds)) this.freed(lease);
+  }
+
+  /** The proxy is silent or was started anew: nobody will use its leases. */
+  releaseOf(proxyId: string): void {
+    for (const lease of this.book.releaseOf(proxyId)) {
+      this.log.info('lease ended with its proxy', describeLease(lease));
+      this.freed(lease);
+    }
+  }
+
+  occupy({ streamId, engineId, content, leaseId }: PlayingStream): void {
+    const occupant: Occupant = { streamId, engineId, leaseId, keys: this.contents.of(content) };
+    const before = this.book.engineOf(streamId);
+    if (!this.book.occupy(occupant)) return;
+    if (before !== null && before !== engineId) this.track(before);
+    this.track(engineId);
+    this.settle();
+  }
+
+  vacate(streamId: string): void {
+    const engineId = this.book.vacate(streamId);
+    if (engineId === null) return;
+    this.track(engineId);
+    this.settle();
+  }
+
+  /** Keeps an engine back from leases and removal until `lift` by the same owner. */
+  hold(engineId: string, owner: string, reason: string): void {
+    this.book.hold(engineId, owner, reason);
+  }
+
+  lift(engineId: string, owner: string): void {
+    if (this.book.lift(engineId, owner)) this.settle();
+  }
+
+  streamsOn(engineId: string): string[] {
+    return this.book.streamsOn(engineId);
+  }
+
+  claimCount(engineId: string): number {
+    return this.book.claimCount(engineId);
+  }
+
+  heldBecause(engineId: string): string | null {
+    return this.book.heldBecause(engineId);
+  }
+
+  private granted(lease: Lease): LeaseGranted {
+    this.track(lease.engineId);
+    this.announceDemand();
+    this.log.info('engine leased', describeLease(lease));
+    const remainingMs = Number.isFinite(lease.expiresAt) ? lease.expiresAt - this.clock.monotonic() : LEASE_MS;
+    return {
+      lease_id: lease.id,
+      engine: this.stateOf(lease.engineId),
+      expires_at: isoTime(this.clock.now() + remainingMs),
+      reason: lease.reason,
+      considered: [...lease.considered],
+    };
+  }
+
+  private stillWaiting(requestId: string): LeaseWaiting {
+    const position = this.book.position(requestId);
+    const coming = this.supply.pending + this.registry.all().filter((engine) => engine.lifecycle === 'starting').length;
+    const { refusal } = this.supply;
+    if (refusal && position > coming) {
+      this.book.withdraw(requestId);
+      this.log.warn('no engine for a lease', { request_id: requestId, code: refusal.code, reason: refusal.message });
+      throw new NoEngineError(refusal);
+    }
+    return { state: 'waiting', retry_after_ms: ASK_AGAIN_MS, position, provisioning: coming };
+  }
+
+  private async wait(requestId: string, waitMs: number, hangUp: AbortSignal): Promise<void> {
+    this.book.attend(requestId);
+    try {
+      await new Promise<void>((resolve) => {
+        const end = (): void => {
+          clearTimeout(limit);
+          hangUp.removeEventListener('abort', end);
+          const others = this.waiters.get(requestId);
+          others?.delete(end);
+          if (others?.size === 0) this.waiters.delete(requestId);
+          resolve();
+        };
+        const limit = setTimeout(end, waitMs);
+        const waiters = this.waiters.get(requestId) ?? new Set();
+        this.waiters.set(requestId, waiters.add(end));
+        hangUp.addEventListener('abort', end, { once: true });
+        if (hangUp.aborted) end();
+      });
+    } finally {
+      this.book.leave(requestId);
+    }
+  }
+
+  private settle(): void {
+    for (const lease of this.book.settle()) {
+      this.track(lease.engineId);
+      this.wake(lease.requestId);
+    }
+    this.announceDemand();
+  }
+
+  private expire(): void {
+    const { lapsed, abandoned } = this.book.expire();
+    for (const lease of lapsed) {
+      this.log.warn('lease lapsed, no report ever named it', describeLease(lease));
+      this.freed(lease);
+    }
+    for (const requestId of abandoned) this.log.info('nobody waits for this lease any more', { request_id: requestId });
+    if (abandoned.length > 0) this.announceDemand();
+  }
+
+  private freed(lease: Lease): void {
+    this.track(lease.engineId);
+    this.settle();
+  }
+
+  /** Keeps the registry's word on whether an engine is in use. */
+  private track(engineId: string): void {
+    const busy = this.book.claimCount(engineId) > 0;
+    const engine = this.registry.get(engineId);
+    if (engine && busy !== (engine.idleSince === null)) this.registry.used(engineId, busy);
+  }
+
+  private wake(requestId: string): void {
+    for (const end of [...(this.waiters.get(requestId) ?? [])]) end();
+  }
+
+  private announceDemand(): void {
+    for (const listener of this.demandListeners) listener();
+  }
+
+  private stateOf(engineId: string): EngineState {
+    const engine = this.registry.get(engineId);
+    if (!engine) throw new TypeError(`lease on engine ${engineId}, which is not known`);
+    return toEngineState(engine, this.book.streamsOn(engineId));
+  }
+}
+
+const SHUTTING_DOWN = {
+  error: 'provisioning_blocked',
+  code: 'general_error',
+  message: 'the orchestrator is shutting down',
+  recovery_eta_seconds: 5,
+  can_retry: true,
+  should_wait: true,
+} as const;
+
+function describeLease(lease: Lease): Record<string, unknown> {
+  return {
+    lease_id: lease.id,
+    request_id: lease.requestId,
+    proxy_id: lease.proxyId,
+    engine_id: lease.engineId,
+    purpose: lease.purpose,
+    reason: lease.reason,
+  };
+}

@@ -1,0 +1,37 @@
+import { Controller, Get, Header, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
+import { HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
+import type { Response } from 'express';
+import { HealthAnswer, ReadyAnswer } from './health-answers.js';
+import { ReadinessReport } from './readiness-report.service.js';
+
+@ApiTags('health')
+@Controller('health')
+export class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly report: ReadinessReport,
+  ) {}
+
+  @Get()
+  @Header('Cache-Control', 'no-store')
+  @ApiOperation({ summary: 'The service is alive; depends on nothing else' })
+  @ApiOkResponse({ type: HealthAnswer })
+  alive(): Promise<HealthCheckResult> {
+    return this.health.check([]);
+  }
+
+  @Get('ready')
+  @Header('Cache-Control', 'no-store')
+  @ApiOperation({ summary: 'The service can do its work; its limits and what it has' })
+  @ApiOkResponse({ type: ReadyAnswer })
+  @ApiServiceUnavailableResponse({
+    type: ReadyAnswer,
+    description: 'First round not done, runtime or database out of reach, or shutting down',
+  })
+  async ready(@Res({ passthrough: true }) response: Response): Promise<ReadyAnswer> {
+    const answer = await this.report.make();
+    response.status(answer.ready ? 200 : 503);
+    return answer;
+  }
+}

@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { DatabaseModule } from '../database/database.module.js';
+import { EnginesModule } from '../engines/engines.module.js';
+import { ProvisioningModule } from '../provisioning/provisioning.module.js';
+import { StreamsModule } from '../streams/streams.module.js';
+import { EngineProber } from './engine-prober.js';
+import { HealthController } from './health.controller.js';
+import { HealthMonitor } from './health-monitor.service.js';
+import { Readiness } from './readiness.js';
+import { ReadinessReport } from './readiness-report.service.js';
+import { StartupWatch } from './startup-watch.service.js';
+
+/** Is an engine well, is a dependency, is the service. */
+@Module({
+  imports: [TerminusModule.forRoot({ logger: false }), EnginesModule, DatabaseModule, ProvisioningModule, StreamsModule],
+  controllers: [HealthController],
+  providers: [Readiness, EngineProber, StartupWatch, HealthMonitor, ReadinessReport],
+  exports: [Readiness],
+})
+export class HealthModule {}

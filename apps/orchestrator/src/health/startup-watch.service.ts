@@ -1,0 +1,83 @@
+import { Log } from '@acexy/service-kit';
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Clock } from '../clock.js';
+import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
+import { EngineRemover } from '../engines/engine-remover.service.js';
+import { LeaseService } from '../engines/lease.service.js';
+import { ProvisioningService } from '../provisioning/provisioning.service.js';
+import { OrchestratorSettings } from '../settings.js';
+import { EngineProber } from './engine-prober.js';
+
+/** The pause between two questions to an engine that starts: short at first, growing to its longest. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 1000;
+const GROWTH = 1.2;
+
+/**
+ * Waits for each engine that starts until its API answers at the address that will be given out. One that has not within
+ * PROVISION_STARTUP_GRACE_S is removed and counts as a failed provision.
+ */
+@Injectable()
+export class StartupWatch implements OnModuleInit, OnModuleDestroy {
+  private readonly end = new AbortController();
+  private readonly watches = new Map<string, Promise<void>>();
+  private readonly log: Log;
+  private unsubscribe: (() => void) | undefined;
+
+  constructor(
+    private readonly registry: EngineRegistry,
+    private readonly remover: EngineRemover,
+    private readonly leases: LeaseService,
+    private readonly provisioning: ProvisioningService,
+    private readonly prober: EngineProber,
+    private readonly settings: OrchestratorSettings,
+    private readonly clock: Clock,
+    log: Log,
+  ) {
+    this.log = log.child('health');
+  }
+
+  onModuleInit(): void {
+    this.unsubscribe = this.registry.onChange(({ type, engine }) => {
+      if (type !== 'added' || engine.instance.kind !== 'acestream') return;
+      const watch = this.watch(engine)
+        .catch((error: unknown) => {
+          if (!this.end.signal.aborted) this.log.error('watching an engine start failed', { engine_id: engine.id, error });
+        })
+        .finally(() => this.watches.delete(engine.id));
+      this.watches.set(engine.id, watch);
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.unsubscribe?.();
+    this.end.abort();
+    await Promise.all(this.watches.values());
+  }
+
+  private async watch(engine: Engine): Promise<void> {
+    const deadline = engine.lifecycleSince + this.settings.startupGraceMs;
+    let pauseMs = FIRST_PAUSE_MS;
+    for (;;) {
+      const failure = await this.prober.probe(engine, this.end.signal, { counted: false });
+      if (this.registry.get(engine.id)?.lifecycle !== 'starting') return;
+      if (failure === null) return this.registry.ready(engine.id);
+      if (this.clock.monotonic() >= deadline) return this.giveUp(engine, failure.message);
+      await delay(pauseMs, undefined, { signal: this.end.signal });
+      pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * GROWTH);
+    }
+  }
+
+  private async giveUp(engine: Engine, why: string): Promise<void> {
+    this.log.error('engine never answered', { engine_id: engine.id, within_s: this.settings.startupGraceMs / 1000, why });
+    // Taken over from an earlier run with somebody watching: its media may well flow. It stays, as unhealthy, and is drained in time.
+    if (this.leases.claimCount(engine.id) > 0) {
+      this.registry.ready(engine.id);
+      this.registry.probed(engine.id, 'unhealthy', why);
+      return;
+    }
+    this.provisioning.recordReadiness(engine.id, 'never_ready');
+    await this.remover.remove(engine.id, 'never answered after its start');
+  }
+}

@@ -1,0 +1,31 @@
+import 'reflect-metadata';
+import { createLog, type Log, NestLog, runService, settingsOrExit } from '@acexy/service-kit';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { configureApp } from './api/configure-app.js';
+import { AppModule } from './app.module.js';
+import { OrchestratorSettings } from './settings.js';
+
+const settings = settingsOrExit(OrchestratorSettings);
+const log = createLog({ service: 'orchestrator', level: settings.logLevel, format: settings.logFormat });
+
+try {
+  await start(settings, log);
+} catch (error) {
+  // An error with a code is one of ours, made for the operator; another one needs its stack.
+  const known = error instanceof Error && typeof (error as { code?: unknown }).code === 'string';
+  log.error(known ? `cannot start: ${error.message}` : 'cannot start', known ? {} : { error });
+  process.exitCode = 1;
+  setImmediate(() => process.exit());
+}
+
+async function start({ port, host, apiKey, auth }: OrchestratorSettings, log: Log): Promise<void> {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, log), {
+    logger: new NestLog(log),
+    abortOnError: false,
+    bodyParser: false,
+  });
+  configureApp(app, log);
+  if (!apiKey && auth === 'key') log.warn('no API_KEY is set: the protected calls are refused (AUTH=open would let everybody in)');
+  await runService(app, { listen: { host, port }, portSetting: 'APP_PORT', log });
+}

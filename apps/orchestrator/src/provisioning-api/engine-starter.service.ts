@@ -1,0 +1,72 @@
+import { Log } from '@acexy/service-kit';
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { EngineRegistry } from '../engines/engine-registry.js';
+import type { EngineInstance } from '../runtime/engine-runtime.js';
+import type { EngineRequest } from '../provisioning/engine-spec.plan.js';
+import { type ProvisioningOrigin, ProvisioningService } from '../provisioning/provisioning.service.js';
+
+/** Where provisioning and the registry of engines meet: what is started is known at once, and what is gone gives its ports back. */
+@Injectable()
+export class EngineStarter implements OnModuleInit, OnModuleDestroy {
+  private readonly settledListeners = new Set<() => void>();
+  private unsubscribe: (() => void) | undefined;
+  private underWay = 0;
+
+  constructor(
+    private readonly provisioning: ProvisioningService,
+    private readonly registry: EngineRegistry,
+    private readonly log: Log,
+  ) {}
+
+  onModuleInit(): void {
+    this.unsubscribe = this.registry.onChange(({ type, engine }) => {
+      switch (type) {
+        case 'added':
+          this.provisioning.adopt([engine.instance]);
+          break;
+        case 'ready':
+          this.provisioning.recordReadiness(engine.id, 'ready');
+          break;
+        case 'gone':
+          this.provisioning.releasePorts(engine.instance);
+          break;
+        case 'draining':
+        case 'health':
+          break;
+        default:
+          this.log.error(`unknown change ${String(type satisfies never)}`);
+      }
+    });
+  }
+
+  onModuleDestroy(): void {
+    this.unsubscribe?.();
+  }
+
+  /** Engines that were ordered and do not run yet. */
+  get pending(): number {
+    return this.underWay;
+  }
+
+  /** Calls back when a start has come to its end, good or bad, until the returned function is called. */
+  onSettled(listener: () => void): () => void {
+    this.settledListeners.add(listener);
+    return () => this.settledListeners.delete(listener);
+  }
+
+  /**
+   * Starts an engine; resolves when it runs and is in the registry.
+   * @throws ProvisioningRefusedError
+   */
+  async start(request: EngineRequest, origin: ProvisioningOrigin): Promise<EngineInstance> {
+    this.underWay++;
+    try {
+      const instance = await this.provisioning.provision(request, origin);
+      this.registry.add(instance);
+      return instance;
+    } finally {
+      this.underWay--;
+      for (const listener of this.settledListeners) listener();
+    }
+  }
+}

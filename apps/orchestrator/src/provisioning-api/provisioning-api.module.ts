@@ -1,0 +1,20 @@
+import { type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
+import { EnginesModule } from '../engines/engines.module.js';
+import { ProvisioningModule } from '../provisioning/provisioning.module.js';
+import { CircuitMetrics } from './circuit-metrics.js';
+import { EngineStarter } from './engine-starter.service.js';
+import { ProvisioningController } from './provisioning.controller.js';
+import { ProvisioningHeaders } from './provisioning-headers.middleware.js';
+
+/** The REST side of provisioning, and the one place that starts engines. */
+@Module({
+  imports: [EnginesModule, ProvisioningModule],
+  controllers: [ProvisioningController],
+  providers: [EngineStarter, CircuitMetrics],
+  exports: [EngineStarter, ProvisioningModule],
+})
+export class ProvisioningApiModule implements NestModule {
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(ProvisioningHeaders).forRoutes('provision', 'provision/*path');
+  }
+}

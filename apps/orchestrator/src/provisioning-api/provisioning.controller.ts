@@ -1,0 +1,57 @@
+import { ProvisionAcestreamRequest, ProvisionAcestreamResponse } from '@acexy/contracts';
+import { BearerGuard } from '@acexy/service-kit';
+import { Body, Controller, HttpCode, HttpStatus, Post, UseGuards } from '@nestjs/common';
+import {
+  ApiBadRequestResponse,
+  ApiBearerAuth,
+  ApiBody,
+  ApiInternalServerErrorResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiServiceUnavailableResponse,
+  ApiTags,
+  ApiUnauthorizedResponse,
+} from '@nestjs/swagger';
+import { ProvisioningRefusal } from '../api/provisioning-refusal.js';
+import { LENIENT } from '../api/validation.js';
+import { EngineStarter } from './engine-starter.service.js';
+
+/** On every answer of a provisioning call. */
+const LIMIT_HEADERS = {
+  'X-RateLimit-Provisioning-Limit': { description: 'Engines that may be started at the same time', schema: { type: 'integer' as const } },
+  'X-RateLimit-Provisioning-Remaining': { description: 'How many more could be started now', schema: { type: 'integer' as const } },
+};
+const REFUSAL_HEADERS = {
+  ...LIMIT_HEADERS,
+  'X-Circuit-State': { description: 'While the circuit is not closed', schema: { type: 'string' as const } },
+  'Retry-After': { description: 'Seconds; while the circuit is not closed', schema: { type: 'integer' as const } },
+};
+
+@ApiTags('provisioning')
+@Controller('provision')
+export class ProvisioningController {
+  constructor(private readonly starter: EngineStarter) {}
+
+  @Post('acestream')
+  @HttpCode(HttpStatus.OK)
+  @UseGuards(BearerGuard)
+  @ApiBearerAuth()
+  @ApiOperation({ summary: 'Starts an engine; answers when its container runs, before the engine inside answers' })
+  @ApiBody({ type: ProvisionAcestreamRequest, required: false })
+  @ApiOkResponse({ type: ProvisionAcestreamResponse, headers: LIMIT_HEADERS })
+  @ApiServiceUnavailableResponse({ type: ProvisioningRefusal, headers: REFUSAL_HEADERS })
+  @ApiInternalServerErrorResponse({ type: ProvisioningRefusal, headers: REFUSAL_HEADERS })
+  @ApiBadRequestResponse()
+  @ApiUnauthorizedResponse()
+  async acestream(@Body(LENIENT) body: ProvisionAcestreamRequest | undefined): Promise<ProvisionAcestreamResponse> {
+    const { image, labels, env, host_port: hostPort } = body ?? {};
+    const { id, name, port, ports } = await this.starter.start({ image, labels, env, hostPort }, 'api');
+    return {
+      container_id: id,
+      container_name: name,
+      host_http_port: port,
+      container_http_port: ports.http,
+      container_https_port: ports.https,
+    };
+  }
+}

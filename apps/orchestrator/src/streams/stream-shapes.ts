@@ -1,0 +1,97 @@
+import { type EngineAddress, rehostEngineUrl } from '@acexy/engine-client';
+import type { ReportedSession, StreamStartedEvent, StreamState } from '@acexy/contracts';
+import { StreamRow } from '../database/stream-row.entity.js';
+import { isoTime, isoTimeOrNull } from '../engines/engine-state.js';
+import { eventStreamId, type Stream } from './stream-book.js';
+
+/** What clients see. */
+export function toStreamState(stream: Stream): StreamState {
+  return {
+    id: stream.id,
+    key_type: stream.keyType,
+    key: stream.key,
+    container_id: stream.containerId,
+    playback_session_id: stream.playbackSessionId,
+    stat_url: stream.statUrl,
+    command_url: stream.commandUrl,
+    is_live: stream.isLive,
+    started_at: isoTime(stream.startedAt),
+    ended_at: isoTimeOrNull(stream.endedAt),
+    status: stream.endedAt === null ? 'started' : 'ended',
+  };
+}
+
+export function fromEvent(event: StreamStartedEvent, containerId: string, address: EngineAddress, now: number): Stream {
+  const { stream, session } = event;
+  return {
+    id: eventStreamId(event),
+    keyType: stream.key_type,
+    key: stream.key,
+    infohash: stream.key_type === 'infohash' ? stream.key.toLowerCase() : null,
+    containerId,
+    proxyId: null,
+    leaseId: null,
+    playbackSessionId: session.playback_session_id,
+    statUrl: onEngine(session.stat_url, address),
+    commandUrl: onEngine(session.command_url, address),
+    isLive: session.is_live === 1,
+    startedAt: now,
+    endedAt: null,
+    endReason: null,
+  };
+}
+
+export function fromReport(session: ReportedSession, proxyId: string, containerId: string, address: EngineAddress, now: number): Stream {
+  return {
+    id: session.stream_id,
+    keyType: session.key_type,
+    key: session.key,
+    infohash: session.infohash?.toLowerCase() ?? null,
+    containerId,
+    proxyId,
+    leaseId: session.lease_id ?? null,
+    playbackSessionId: session.playback_session_id,
+    statUrl: onEngine(session.stat_url, address),
+    commandUrl: onEngine(session.command_url, address),
+    isLive: session.is_live,
+    // A proxy's clock may run ahead of ours.
+    startedAt: Math.min(now, Date.parse(session.started_at)),
+    endedAt: null,
+    endReason: null,
+  };
+}
+
+export function toRow(stream: Stream): StreamRow {
+  return Object.assign(new StreamRow(), {
+    id: stream.id,
+    keyType: stream.keyType,
+    key: stream.key,
+    infohash: stream.infohash,
+    containerId: stream.containerId,
+    proxyId: stream.proxyId,
+    playbackSessionId: stream.playbackSessionId,
+    statUrl: stream.statUrl,
+    commandUrl: stream.commandUrl,
+    isLive: stream.isLive,
+    startedAt: isoTime(stream.startedAt),
+    endedAt: isoTimeOrNull(stream.endedAt),
+    endReason: stream.endReason,
+    status: stream.endedAt === null ? ('started' as const) : ('ended' as const),
+  });
+}
+
+export function fromRow(row: StreamRow): Stream {
+  const { status: _status, startedAt, endedAt, ...rest } = row;
+  return { ...rest, leaseId: null, startedAt: Date.parse(startedAt), endedAt: endedAt === null ? null : Date.parse(endedAt) };
+}
+
+/** Only the path of a URL that a client names is kept: host and port are those of the engine we know. Empty where it is no URL. */
+function onEngine(url: string, address: EngineAddress): string {
+  if (url === '') return '';
+  try {
+    return rehostEngineUrl(url, address).href;
+  } catch (error) {
+    if (error instanceof TypeError) return '';
+    throw error;
+  }
+}
