@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EngineClient } from './client.js';
-import { EngineBadReplyError, EngineRefusedError, EngineStillPreparingError, EngineUnreachableError, type EngineError } from './errors.js';
-import { deadAddress, rawEngine, scriptedEngine } from './scripted-engine.test-kit.js';
+import { EngineBadReplyError, EngineRefusedError, EngineStillPreparingError, EngineUnreachableError } from './errors.js';
+import { deadAddress, failure, rawEngine, scriptedEngine } from './scripted-engine.test-kit.js';
 
 const PATH = '/ace/r/ab/cd';
 const PACKET = Buffer.alloc(188, 0x47);
@@ -13,13 +13,6 @@ function open(
   options: { signal?: AbortSignal; headersTimeoutMs?: number } = {},
 ): Promise<IncomingMessage> {
   return new EngineClient(address).openMedia(PATH, { headersTimeoutMs: 2000, ...options });
-}
-
-async function failure(call: Promise<unknown>): Promise<EngineError> {
-  return call.then(
-    () => expect.unreachable('resolved'),
-    (error: unknown) => error as EngineError,
-  );
 }
 
 describe('opening the media', () => {

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { EngineAddress } from './address.js';
+import type { EngineError } from './errors.js';
 
 export interface ScriptedEngine {
   address: EngineAddress;
@@ -48,6 +49,14 @@ export async function deadAddress(): Promise<EngineAddress> {
 /** Python's way of writing JSON, with a space after the colon, as engines send it. */
 export function json(response: ServerResponse, body: string, status = 200): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+}
+
+/** What a call fails with; a call that does not fail fails the test. */
+export async function failure(call: Promise<unknown>): Promise<EngineError> {
+  return call.then(
+    (value) => expect.unreachable(`resolved with ${JSON.stringify(value)}`),
+    (error: unknown) => error as EngineError,
+  );
 }
 
 async function listen(server: Server): Promise<{ address: EngineAddress; connections: Socket[] }> {

@@ -53,7 +53,8 @@ export type LeaseAnswer = { kind: 'granted'; lease: LeaseGranted } | { kind: 'wa
  */
 export interface OrchestratorClient {
   /**
-   * Reserves an engine. `wait_ms` must leave room below `timeoutMs`; asking again with the same `request_id` is the same lease.
+   * Reserves an engine. `wait_ms` must leave room below `timeoutMs`; asking again with the same `request_id` is the same lease. One that
+   * was granted to a caller who had given up lapses by itself.
    * @throws ProvisioningBlockedError when none can be had; CallNotSupportedError when leases are unknown there
    */
   lease(request: LeaseRequest, signal?: AbortSignal): Promise<LeaseAnswer>;

@@ -34,7 +34,7 @@ export function toOrchestratorError(endpoint: Endpoint, error: unknown, limitMs:
 }
 
 /** The refusal in a reply to a call that wants an engine: the detail object of the wire API, or a plain text; null when it is none. */
-export function parseRefusal(response: AxiosResponse): Refusal | null {
+function parseRefusal(response: AxiosResponse): Refusal | null {
   const { status, data } = response;
   if (status !== 503 && status !== 500) return null;
   const detail: unknown = isObject(data) ? data.detail : undefined;

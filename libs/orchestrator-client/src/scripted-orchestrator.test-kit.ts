@@ -2,7 +2,7 @@ import type { EngineState, LeaseRequest, ProxyReport, StreamStartedEvent } from 
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { createOrchestratorClient, type OrchestratorCall, type OrchestratorClient, type OrchestratorClientOptions } from './client.js';
 
 export interface SeenRequest {
@@ -139,3 +139,31 @@ export const startedEvent: StreamStartedEvent = {
   stream: { key_type: 'content_id', key: leaseRequest.key },
   session: { playback_session_id: 'p', stat_url: 'http://127.0.0.1:19000/s', command_url: 'http://127.0.0.1:19000/c', is_live: 1 },
 };
+
+/** A refusal as the orchestrator words it in full. */
+export const blocked = {
+  detail: {
+    error: 'provisioning_blocked',
+    code: 'max_capacity',
+    message: 'all 20 engines are busy',
+    recovery_eta_seconds: 30,
+    can_retry: false,
+    should_wait: true,
+  },
+};
+
+export const provisioned = {
+  container_id: 'c',
+  container_name: 'n',
+  host_http_port: 19001,
+  container_http_port: 19001,
+  container_https_port: 45001,
+};
+
+/** What a call fails with; a call that does not fail fails the test. */
+export async function failure(call: Promise<unknown>): Promise<Error> {
+  return call.then(
+    (value) => expect.unreachable(`resolved with ${JSON.stringify(value)}`),
+    (error: unknown) => error as Error,
+  );
+}

@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import { EngineClient, type StartPlayback } from './client.js';
+import { EngineBadReplyError, EngineRefusedError, UnknownSessionError } from './errors.js';
+import { failure, json, rawEngine, scriptedEngine } from './scripted-engine.test-kit.js';
+
+const INFOHASH = 'dd1e67078381739d14beca697356ab76d49d1a2d';
+const KEY = 'f528764d624db129b32c21fbca0cb8d6';
+const start: StartPlayback = { kind: 'ts', selector: { type: 'content_id', value: INFOHASH }, pid: 'pid-1', timeoutMs: 2000 };
+
+function started(overrides: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    response: {
+      playback_url: `http://10.1.2.3:6878/ace/r/${INFOHASH}/${KEY}`,
+      stat_url: `http://10.1.2.3:6878/ace/stat/${INFOHASH}/${KEY}`,
+      command_url: `http://10.1.2.3:6878/ace/cmd/${INFOHASH}/${KEY}`,
+      infohash: INFOHASH,
+      playback_session_id: '0a1b',
+      is_live: 1,
+      is_encrypted: 0,
+      client_session_id: -1,
+      ...overrides,
+    },
+    error: null,
+  });
+}
+
+describe('starting a playback', () => {
+  it('asks by the name every engine knows and puts our address into what comes back', async () => {
+    const { address, requests } = await scriptedEngine((_request, response) => json(response, started()));
+    const origin = `http://127.0.0.1:${address.port}`;
+    expect(await new EngineClient(address).startPlayback(start)).toEqual({
+      kind: 'ts',
+      playbackUrl: `${origin}/ace/r/${INFOHASH}/${KEY}`,
+      statUrl: `${origin}/ace/stat/${INFOHASH}/${KEY}`,
+      commandUrl: `${origin}/ace/cmd/${INFOHASH}/${KEY}`,
+      infohash: INFOHASH,
+      playbackSessionId: '0a1b',
+      isLive: true,
+      isEncrypted: false,
+    });
+    expect(requests).toEqual([`/ace/getstream?format=json&pid=pid-1&id=${INFOHASH}`]);
+  });
+
+  it('asks for a playlist by infohash', async () => {
+    const { address, requests } = await scriptedEngine((_request, response) => json(response, started()));
+    const selector = { type: 'infohash', value: INFOHASH } as const;
+    expect((await new EngineClient(address).startPlayback({ ...start, kind: 'hls', selector })).kind).toBe('hls');
+    expect(requests).toEqual([`/ace/manifest.m3u8?format=json&pid=pid-1&infohash=${INFOHASH}`]);
+  });
+
+  it('hands other parameters on, but none that would choose another content, player or format', async () => {
+    const { address, requests } = await scriptedEngine((_request, response) => json(response, started()));
+    const params = {
+      _idx: '2',
+      url: 'http://stranger/',
+      content_id: 'x',
+      pid: 'other',
+      format: 'redirect',
+      preferred_audio_language: 'a b&c',
+    };
+    await new EngineClient(address).startPlayback({ ...start, params });
+    expect(requests).toEqual([`/ace/getstream?format=json&pid=pid-1&id=${INFOHASH}&_idx=2&preferred_audio_language=a+b%26c`]);
+  });
+
+  it('reads numbers written as texts, and an infohash that only the path tells', async () => {
+    const body = started({ is_live: '0', is_encrypted: '1', infohash: undefined });
+    const { address } = await scriptedEngine((_request, response) => json(response, body));
+    expect(await new EngineClient(address).startPlayback(start)).toMatchObject({ isLive: false, isEncrypted: true, infohash: INFOHASH });
+  });
+
+  it('hands over the words of an engine that refuses', async () => {
+    const { address } = await scriptedEngine((_request, response) =>
+      json(response, '{"response": null, "error": "failed to load content"}'),
+    );
+    const error = await failure(new EngineClient(address).startPlayback(start));
+    expect(error).toBeInstanceOf(EngineRefusedError);
+    expect(error).toMatchObject({ code: 'engine_refused', reason: 'failed to load content', status: 200 });
+  });
+
+  it.each(['playback_url', 'stat_url', 'command_url', 'playback_session_id'])('cannot do without %s', async (name) => {
+    const { address } = await scriptedEngine((_request, response) => json(response, started({ [name]: undefined })));
+    const error = await failure(new EngineClient(address).startPlayback(start));
+    expect(error).toBeInstanceOf(EngineBadReplyError);
+    expect(error.message).toContain(name);
+  });
+
+  it('stops on the engine what it started and we cannot use', async () => {
+    const { address, requests } = await scriptedEngine((_request, response) => json(response, started({ playback_url: undefined })));
+    expect(await failure(new EngineClient(address).startPlayback(start))).toBeInstanceOf(EngineBadReplyError);
+    expect(requests.slice(1)).toEqual([`/ace/cmd/${INFOHASH}/${KEY}?method=stop`]);
+  });
+
+  it.each(['{"response": null, "error": null}', '{"response": null}', '{}'])('takes %s for no answer', async (body) => {
+    const { address } = await scriptedEngine((_request, response) => json(response, body));
+    expect(await failure(new EngineClient(address).startPlayback(start))).toBeInstanceOf(EngineBadReplyError);
+  });
+
+  it('refuses URLs that are none', async () => {
+    const { address } = await scriptedEngine((_request, response) => json(response, started({ playback_url: 'file:///etc/passwd' })));
+    expect(await failure(new EngineClient(address).startPlayback(start))).toBeInstanceOf(EngineBadReplyError);
+  });
+});
+
+describe('asking after a session', () => {
+  it('reads the documented reply, without being taken for a player', async () => {
+    const { address, requests } = await scriptedEngine((_request, response) =>
+      json(
+        response,
+        `{"response": {"uploaded": 491520, "speed_down": 257, "speed_up": 29, "status": "dl", "downloaded": 3276800, "peers": 4,
+          "playback_session_id": "0a1b", "is_live": 1, "livepos": {"last": "1639986704", "live_first": "1639984904", "pos": "1639986700",
+          "live_last": "1639986704", "buffer_pieces": "30"}}, "error": null}`,
+      ),
+    );
+    expect(await new EngineClient(address).stat({ statUrl: 'http://elsewhere:1/ace/stat/a/b' })).toEqual({
+      status: 'dl',
+      peers: 4,
+      speedDown: 257,
+      speedUp: 29,
+      downloaded: 3276800,
+      uploaded: 491520,
+      progress: null,
+      livePosition: { pos: 1639986700, liveLast: 1639986704, liveFirst: 1639984904, bufferPieces: 30 },
+      playbackSessionId: '0a1b',
+      errorMessage: null,
+    });
+    expect(requests).toEqual(['/ace/stat/a/b?skip_player_activity=1']);
+  });
+
+  it('leaves open what the engine does not say', async () => {
+    const { address } = await scriptedEngine((_request, response) =>
+      json(
+        response,
+        '{"response": {"status": "prebuf", "peers": "0", "speedDown": 5, "downloaded": "many", "progress": 12}, "error": null}',
+      ),
+    );
+    expect(await new EngineClient(address).stat({ statUrl: '/ace/stat/a/b' })).toMatchObject({
+      status: 'prebuf',
+      peers: 0,
+      speedDown: 5,
+      speedUp: null,
+      downloaded: null,
+      progress: 12,
+      livePosition: null,
+    });
+  });
+
+  it('says that the session is gone', async () => {
+    const { address } = await scriptedEngine((_request, response) =>
+      json(response, '{"response": null, "error": "unknown playback session id"}'),
+    );
+    const error = await failure(new EngineClient(address).stat({ statUrl: '/ace/stat/a/b' }));
+    expect(error).toBeInstanceOf(UnknownSessionError);
+    expect(error.code).toBe('engine_unknown_session');
+  });
+});
+
+describe('stopping a session', () => {
+  it('adds the method to whatever query the URL has', async () => {
+    const { address, requests } = await scriptedEngine((_request, response) => json(response, '{"response": "ok", "error": null}'));
+    expect(await new EngineClient(address).stop({ commandUrl: 'http://elsewhere:1/ace/cmd/a/b?c=d' })).toBe('stopped');
+    expect(requests).toEqual(['/ace/cmd/a/b?c=d&method=stop']);
+  });
+
+  it.each<[string, number]>([
+    ['{"response": null, "error": "unknown playback session id"}', 200],
+    ['not found', 404],
+  ])('is content with a session that is gone: %s', async (body, status) => {
+    const { address } = await scriptedEngine((_request, response) => json(response, body, status));
+    expect(await new EngineClient(address).stop({ commandUrl: '/ace/cmd/a/b' })).toBe('already-gone');
+  });
+
+  it('does not wait long for an engine that hangs', async () => {
+    const address = await rawEngine(() => undefined);
+    expect(await failure(new EngineClient(address).stop({ commandUrl: '/ace/cmd/a/b' }, 20))).toMatchObject({
+      code: 'engine_timeout',
+      limitMs: 20,
+    });
+  });
+});

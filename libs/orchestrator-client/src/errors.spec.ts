@@ -1,0 +1,123 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { CallNotSupportedError, OrchestratorReplyError, ProvisioningBlockedError, UnauthorizedError } from './errors.js';
+import {
+  blocked,
+  clientOf,
+  emptyReport,
+  granted,
+  failure,
+  leaseRequest,
+  reply,
+  reset,
+  ScriptedOrchestrator,
+  startedEvent,
+  type Answer,
+} from './scripted-orchestrator.test-kit.js';
+
+describe('the errors', () => {
+  it.each([401, 403])('a key refused with %d', async (status) => {
+    const client = clientOf(await ScriptedOrchestrator.listening((response) => reply(response, status, { detail: 'no' })));
+    for (const call of [
+      client.lease(leaseRequest),
+      client.report('p', emptyReport),
+      client.provisionAcestream(),
+      client.streamStarted(startedEvent),
+    ]) {
+      const error = await failure(call);
+      expect(error).toBeInstanceOf(UnauthorizedError);
+      expect(error).toMatchObject({ code: 'unauthorized', status });
+    }
+  });
+
+  it.each([404, 405])('an orchestrator without leases and reports: %d', async (status) => {
+    const client = clientOf(await ScriptedOrchestrator.listening((response) => reply(response, status, { detail: 'Method Not Allowed' })));
+    for (const call of [client.lease(leaseRequest), client.report('p', emptyReport)]) {
+      const error = await failure(call);
+      expect(error).toBeInstanceOf(CallNotSupportedError);
+      expect(error).toMatchObject({ code: 'call_not_supported', status });
+    }
+    expect(await failure(client.provisionAcestream())).toBeInstanceOf(OrchestratorReplyError);
+  });
+
+  it('provisioning blocked, with everything the orchestrator says about it', async () => {
+    const client = clientOf(await ScriptedOrchestrator.listening((response) => reply(response, 503, blocked, { 'retry-after': '30' })));
+    for (const call of [client.lease(leaseRequest), client.provisionAcestream()]) {
+      const error = await failure(call);
+      expect(error).toBeInstanceOf(ProvisioningBlockedError);
+      expect(error).toMatchObject({
+        status: 503,
+        code: 'max_capacity',
+        message: 'all 20 engines are busy',
+        recoveryEtaSeconds: 30,
+        canRetry: false,
+        shouldWait: true,
+        retryAfterSeconds: 30,
+      });
+    }
+    expect(client.calls.map((call) => call.outcome)).toEqual(['max_capacity', 'max_capacity']);
+  });
+
+  it.each<[number, unknown, object]>([
+    [
+      500,
+      {
+        detail: {
+          error: 'provisioning_failed',
+          code: 'general_error',
+          message: 'image not found',
+          recovery_eta_seconds: 0,
+          can_retry: false,
+          should_wait: false,
+        },
+      },
+      { code: 'general_error', message: 'image not found', canRetry: false, shouldWait: false, retryAfterSeconds: null },
+    ],
+    [
+      500,
+      { detail: 'Docker says no' },
+      { code: 'general_error', message: 'Docker says no', canRetry: false, shouldWait: false, recoveryEtaSeconds: 0 },
+    ],
+    [503, { detail: 'VPN down' }, { code: 'general_error', message: 'VPN down', canRetry: true, shouldWait: true }],
+    [
+      503,
+      { detail: { error: 'provisioning_blocked', code: 'moon_phase', recovery_eta_seconds: 1.5 } },
+      { code: 'general_error', recoveryEtaSeconds: 2, canRetry: true },
+    ],
+    [503, { detail: { code: 'circuit_breaker', recovery_eta_seconds: null } }, { code: 'circuit_breaker', recoveryEtaSeconds: 0 }],
+  ])('a refusal told otherwise: %d %j', async (status, body, expected) => {
+    const client = clientOf(await ScriptedOrchestrator.listening((response) => reply(response, status, body)));
+    const error = await failure(client.provisionAcestream());
+    expect(error).toBeInstanceOf(ProvisioningBlockedError);
+    expect(error).toMatchObject(expected);
+  });
+
+  it.each<[string, Answer, object]>([
+    [
+      'a page of some gateway',
+      (response) => response.writeHead(503, { 'content-type': 'text/html' }).end('<h1>down</h1>'),
+      { status: 503, detail: '<h1>down</h1>' },
+    ],
+    ['a bad request', (response) => reply(response, 400, { detail: 'key is too long' }), { status: 400, detail: 'key is too long' }],
+    ['a redirect', (response) => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(), { status: 307 }],
+    ['a success that is none of ours', (response) => response.writeHead(204).end(), { status: 204 }],
+    [
+      'a page with status 200',
+      (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>hello</h1>'),
+      { status: 200 },
+    ],
+    ['a lease without an engine', (response) => reply(response, 200, { ...granted, engine: null }), { status: 200 }],
+    ['a lease without an id', (response) => reply(response, 200, { ...granted, lease_id: undefined }), { status: 200 }],
+    ['a reply without end', (response) => response.writeHead(200).end(Buffer.alloc(9 * 1024 * 1024, 'a')), { status: null }],
+  ])('%s is a bad reply', async (_name, answer, expected) => {
+    const error = await failure(clientOf(await ScriptedOrchestrator.listening(answer)).lease(leaseRequest));
+    expect(error).toBeInstanceOf(OrchestratorReplyError);
+    expect(error).toMatchObject({ code: 'orchestrator_bad_reply', ...expected });
+  });
+
+  it('never bear the key', async () => {
+    const orchestrator = await ScriptedOrchestrator.listening((response) => reset(response));
+    const error = await failure(clientOf(orchestrator).lease(leaseRequest));
+    expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('secret-key');
+  });
+});
