@@ -1,4 +1,7 @@
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, type PortRange, Setting, type SettingFault } from '@acexy/service-kit';
+import { databaseFile } from './database/database-url.js';
+import { parseManagementLabel } from './provisioning/management-label.js';
+import { parseEngineCommand } from './runtime/process/engine-command.js';
 
 /** The settings of the orchestrator; durations are milliseconds here, whatever unit the variable has. */
 export class OrchestratorSettings {
@@ -242,7 +245,27 @@ export class OrchestratorSettings {
   engineHost?: string;
 
   faults(): SettingFault[] {
-    if (this.maxReplicas >= this.minReplicas) return [];
-    return [{ name: 'MIN_REPLICAS', value: String(this.minReplicas), problem: `must not be more than MAX_REPLICAS (${this.maxReplicas})` }];
+    const faults: SettingFault[] = [];
+    if (this.maxReplicas < this.minReplicas) {
+      faults.push({
+        name: 'MIN_REPLICAS',
+        value: String(this.minReplicas),
+        problem: `must not be more than MAX_REPLICAS (${this.maxReplicas})`,
+      });
+    }
+    faults.push(...faultOf('DB_URL', this.dbUrl, databaseFile), ...faultOf('CONTAINER_LABEL', this.containerLabel, parseManagementLabel));
+    if (this.engineCommand) faults.push(...faultOf('ENGINE_COMMAND', this.engineCommand, parseEngineCommand));
+    return faults;
+  }
+}
+
+/** What the parser of a part of the service has against a value. */
+function faultOf(name: string, value: string, parse: (value: string) => unknown): SettingFault[] {
+  try {
+    parse(value);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return [{ name, value, problem: error.message }];
   }
 }

@@ -2,6 +2,7 @@
  * From a request and four ports to the engine to be started: its environment and labels (wire-api.md §2). Pure.
  */
 import type { EnginePorts, EngineSpec } from '../runtime/engine-runtime.js';
+import { parseManagementLabel } from './management-label.js';
 
 /** Every engine bears it, whatever CONTAINER_LABEL says: operators filter by it. */
 export const ENGINE_LABEL = 'acestream-orchestrator';
@@ -56,6 +57,7 @@ export function wantedPorts(request: EngineRequest): Partial<EnginePorts> {
 
 export function planEngineSpec(request: EngineRequest, context: EngineSpecContext): EngineSpec {
   const { ports } = context;
+  const management = parseManagementLabel(context.containerLabel);
   return {
     name: context.name,
     kind: 'acestream',
@@ -74,7 +76,7 @@ export function planEngineSpec(request: EngineRequest, context: EngineSpecContex
     labels: {
       ...request.labels,
       // Ours last: adoption after a restart stands on them.
-      ...managementLabel(context.containerLabel),
+      [management.key]: management.value,
       [ENGINE_LABEL]: 'true',
       [INSTALLATION_LABEL]: context.installationId,
       'acestream.http_port': String(ports.http),
@@ -83,12 +85,6 @@ export function planEngineSpec(request: EngineRequest, context: EngineSpecContex
       ...(context.sharedNetwork && { 'host.https_port': String(ports.https) }),
     },
   };
-}
-
-/** `key=value` as a label; a lone key is one with an empty value, as in Docker. */
-export function managementLabel(text: string): Record<string, string> {
-  const [key, ...value] = text.split('=');
-  return { [key.trim()]: value.join('=').trim() };
 }
 
 /** The caller's own text, plus the ports it leaves open: without them the engine would take its defaults, which we neither publish nor probe. */
