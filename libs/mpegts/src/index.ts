@@ -1,4 +1,5 @@
 export * from './aligner.js';
+export * from './open-group.js';
 export * from './packet.js';
 export * from './program-tracker.js';
 export * from './psi.js';

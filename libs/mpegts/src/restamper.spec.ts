@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PACKET_SIZE, continuityCounter } from './packet.js';
 import { Restamper, spliceOffset } from './restamper.js';
-import { StreamState, decodingTimeOf } from './stream-state.js';
+import { StreamState, decodingTimeOf, presentationTimeOf } from './stream-state.js';
 import { NONE, WRAP_27M, WRAP_90K, distance, readPcr, wrapped, writePcr, writeTimestamp } from './timestamps.js';
 
 const VIDEO = 0x100;
@@ -38,7 +38,10 @@ describe('a restamped piece', () => {
         );
         const restamper = new Restamper(played(old).snapshot());
         restamper.splice(
-          spliceOffset(restamper.snapshot(), { dts: new Map([[VIDEO, decodingTimeOf(next[0], 0)]]), pcr: readPcr(next[0], 0) }),
+          spliceOffset(restamper.snapshot(), {
+            units: new Map([[VIDEO, { dts: decodingTimeOf(next[0], 0), pts: presentationTimeOf(next[0], 0) }]]),
+            pcr: readPcr(next[0], 0),
+          }),
         );
         const all = [...old, ...next];
         for (const packet of next) restamper.restamp(packet, 0, PACKET_SIZE);
@@ -56,27 +59,32 @@ describe('a restamped piece', () => {
       counters: [],
       pcr: NONE,
       clocks: [
-        { pid: 1, lastDts: 1000, unit: 100 },
-        { pid: 2, lastDts: 2000, unit: 50 },
+        { pid: 1, lastDts: 1000, latestPts: 1000, unit: 100 },
+        { pid: 2, lastDts: 2000, latestPts: 2000, unit: 50 },
       ],
     };
     const next = {
-      dts: new Map([
-        [1, 500],
-        [2, 700],
+      units: new Map([
+        [1, { dts: 500, pts: 500 }],
+        [2, { dts: 700, pts: 700 }],
       ]),
       pcr: NONE,
     };
     expect(spliceOffset(last, next)).toBe(1350);
   });
 
+  it('shows nothing before what has been shown: where pictures are reordered the latest PTS counts', () => {
+    const last = { counters: [], pcr: NONE, clocks: [{ pid: 1, lastDts: 36_000, latestPts: 50_400, unit: 3600 }] };
+    expect(spliceOffset(last, { units: new Map([[1, { dts: 90_000, pts: 97_200 }]]), pcr: NONE })).toBe(wrapped(54_000 - 97_200, WRAP_90K));
+  });
+
   it('lets the PCR not run back either', () => {
-    const last = { counters: [], pcr: 9_000_000 * 300, clocks: [{ pid: 1, lastDts: 9_010_000, unit: 3600 }] };
-    expect(spliceOffset(last, { dts: new Map([[1, 50_000]]), pcr: 20_000 * 300 })).toBe(8_980_001);
+    const last = { counters: [], pcr: 9_000_000 * 300, clocks: [{ pid: 1, lastDts: 9_010_000, latestPts: 9_010_000, unit: 3600 }] };
+    expect(spliceOffset(last, { units: new Map([[1, { dts: 50_000, pts: 50_000 }]]), pcr: 20_000 * 300 })).toBe(8_980_001);
   });
 
   it('has no offset where nothing is known', () => {
-    expect(spliceOffset(new StreamState().snapshot(), { dts: new Map(), pcr: NONE })).toBe(0);
+    expect(spliceOffset(new StreamState().snapshot(), { units: new Map(), pcr: NONE })).toBe(0);
   });
 
   it('keeps the losses of its source: a counter that is missing is missing still', () => {

@@ -19,21 +19,23 @@ import {
   writeTimestamp,
 } from './timestamps.js';
 
-/** First decoding times of a piece of stream, per PID (ticks of 90 kHz), and its first PCR (27 MHz, or NONE). */
+/** Where the clocks of a piece of stream begin. */
 export interface PieceStart {
-  readonly dts: ReadonlyMap<number, number>;
+  /** The times of the first unit of each PID (ticks of 90 kHz). */
+  readonly units: ReadonlyMap<number, { readonly dts: number; readonly pts: number }>;
+  /** The first PCR (27 MHz), or NONE. */
   readonly pcr: number;
 }
 
 /**
  * The smallest shift (ticks of 90 kHz, 0 … 2^33) with which no clock of the new piece runs back: every PID goes on one unit after its last
- * DTS or later, and the PCR after the last PCR. 0 where the two have no clock in common.
+ * DTS and its latest PTS or later, and the PCR after the last PCR. 0 where the two have no clock in common.
  */
 export function spliceOffset(last: StreamSnapshot, next: PieceStart): number {
   const shifts: number[] = [];
-  for (const { pid, lastDts, unit } of last.clocks) {
-    const first = next.dts.get(pid);
-    if (first !== undefined) shifts.push(lastDts + unit - first);
+  for (const { pid, lastDts, latestPts, unit } of last.clocks) {
+    const first = next.units.get(pid);
+    if (first !== undefined) shifts.push(lastDts + unit - first.dts, latestPts + unit - first.pts);
   }
   if (last.pcr !== NONE && next.pcr !== NONE) shifts.push(Math.floor(last.pcr / 300) + 1 - Math.floor(next.pcr / 300));
   if (shifts.length === 0) return 0;

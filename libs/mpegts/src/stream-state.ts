@@ -14,6 +14,8 @@ const DEFAULT_UNIT = 3_600;
 export interface PidClock {
   readonly pid: number;
   readonly lastDts: number;
+  /** The latest PTS: with reordered pictures not that of the last unit. */
+  readonly latestPts: number;
   /** Usual distance of two units. */
   readonly unit: number;
 }
@@ -28,6 +30,7 @@ export interface StreamSnapshot {
 
 interface MutableClock {
   lastDts: number;
+  latestPts: number;
   readonly steps: number[];
 }
 
@@ -35,8 +38,14 @@ interface MutableClock {
 export function decodingTimeOf(buffer: Uint8Array, at: number): number {
   const pes = pesOffset(buffer, at);
   if (pes === NONE) return NONE;
-  const dts = dtsOffset(buffer, pes, at + PACKET_SIZE);
-  const offset = dts === NONE ? ptsOffset(buffer, pes, at + PACKET_SIZE) : dts;
+  const offset = dtsOffset(buffer, pes, at + PACKET_SIZE);
+  return offset === NONE ? presentationTimeOf(buffer, at) : readTimestamp(buffer, offset);
+}
+
+/** The PTS of the PES that starts in this packet, or NONE. */
+export function presentationTimeOf(buffer: Uint8Array, at: number): number {
+  const pes = pesOffset(buffer, at);
+  const offset = pes === NONE ? NONE : ptsOffset(buffer, pes, at + PACKET_SIZE);
   return offset === NONE ? NONE : readTimestamp(buffer, offset);
 }
 
@@ -50,7 +59,7 @@ export class StreamState {
   static from(snapshot: StreamSnapshot): StreamState {
     const state = new StreamState();
     for (const { pid, counter } of snapshot.counters) state.#setCounter(pid, counter);
-    for (const { pid, lastDts, unit } of snapshot.clocks) state.#clocks.set(pid, { lastDts, steps: [unit] });
+    for (const { pid, lastDts, latestPts, unit } of snapshot.clocks) state.#clocks.set(pid, { lastDts, latestPts, steps: [unit] });
     state.#pcr = snapshot.pcr;
     return state;
   }
@@ -67,13 +76,13 @@ export class StreamState {
     const pcr = readPcr(buffer, at);
     if (pcr !== NONE) this.#pcr = pcr;
     const dts = decodingTimeOf(buffer, at);
-    if (dts !== NONE) this.#observeDts(pid, dts);
+    if (dts !== NONE) this.#observeUnit(pid, dts, presentationTimeOf(buffer, at));
   }
 
   snapshot(): StreamSnapshot {
     return {
       counters: this.#pids.map((pid) => ({ pid, counter: this.#counters[pid] })),
-      clocks: [...this.#clocks].map(([pid, { lastDts, steps }]) => ({ pid, lastDts, unit: median(steps) })),
+      clocks: [...this.#clocks].map(([pid, { lastDts, latestPts, steps }]) => ({ pid, lastDts, latestPts, unit: median(steps) })),
       pcr: this.#pcr,
     };
   }
@@ -83,17 +92,19 @@ export class StreamState {
     this.#counters[pid] = counter;
   }
 
-  #observeDts(pid: number, dts: number): void {
+  #observeUnit(pid: number, dts: number, pts: number): void {
     const clock = this.#clocks.get(pid);
     if (clock === undefined) {
-      this.#clocks.set(pid, { lastDts: dts, steps: [] });
+      this.#clocks.set(pid, { lastDts: dts, latestPts: pts, steps: [] });
       return;
     }
     const step = distance(clock.lastDts, dts, WRAP_90K);
-    if (step > 0 && step <= MAX_UNIT) {
+    const runsOn = step > 0 && step <= MAX_UNIT;
+    if (runsOn) {
       clock.steps.push(step);
       if (clock.steps.length > STEPS_KEPT) clock.steps.shift();
     }
+    if (!runsOn || distance(clock.latestPts, pts, WRAP_90K) > 0) clock.latestPts = pts;
     clock.lastDts = dts;
   }
 }

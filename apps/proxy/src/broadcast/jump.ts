@@ -1,5 +1,15 @@
 /** A slow viewer's jump: what it is sent from an entry point on continues what it was sent before, on its own clock. */
-import { NONE, PACKET_SIZE, type PieceStart, type Restamper, decodingTimeOf, pidOf, readPcr, spliceOffset } from '@acexy/mpegts';
+import {
+  NONE,
+  PACKET_SIZE,
+  type PieceStart,
+  type Restamper,
+  decodingTimeOf,
+  pidOf,
+  presentationTimeOf,
+  readPcr,
+  spliceOffset,
+} from '@acexy/mpegts';
 import type { Ring } from './ring.js';
 
 /** Fits `restamper` to the piece of the ring that begins at `position`. */
@@ -8,21 +18,21 @@ export function spliceAt(restamper: Restamper, ring: Ring, position: number): vo
   restamper.splice(spliceOffset(last, pieceStart(ring, position, last.clocks.length)));
 }
 
-/** The first decoding time of each PID and the first PCR from `position` on; done when `pids` of them have been found or the ring ends. */
+/** The first times of each PID and the first PCR from `position` on; done when `pids` of them have been found or the ring ends. */
 function pieceStart(ring: Ring, position: number, pids: number): PieceStart {
-  const dts = new Map<number, number>();
+  const units = new Map<number, { dts: number; pts: number }>();
   let pcr = NONE;
   let step = ring.stepAt(position);
   let at = step === undefined ? 0 : position - step.position;
-  while (step !== undefined && (dts.size < pids || pcr === NONE)) {
+  while (step !== undefined && (units.size < pids || pcr === NONE)) {
     for (; at < step.data.length; at += PACKET_SIZE) {
       if (pcr === NONE) pcr = readPcr(step.data, at);
-      const time = decodingTimeOf(step.data, at);
+      const dts = decodingTimeOf(step.data, at);
       const pid = pidOf(step.data, at);
-      if (time !== NONE && !dts.has(pid)) dts.set(pid, time);
+      if (dts !== NONE && !units.has(pid)) units.set(pid, { dts, pts: presentationTimeOf(step.data, at) });
     }
     step = ring.step(step.index + 1);
     at = 0;
   }
-  return { dts, pcr };
+  return { units, pcr };
 }

@@ -3,6 +3,8 @@
  * has jumped gets copies with its own clocks and counters from then on. Everybody else shares.
  */
 import {
+  BrokenLinkMarker,
+  LeadingPictureFilter,
   PACKET_SIZE,
   PAT_PID,
   type Program,
@@ -23,6 +25,9 @@ export class OwnCopy {
   readonly #filter: JoinFilter | null;
   readonly #program: Program | null;
   #tables: Buffer | null;
+  /** After a jump, while the entry picture is being sent (HEVC); for good (MPEG-2). */
+  #link: BrokenLinkMarker | null = null;
+  readonly #leading: LeadingPictureFilter | null = null;
 
   /** `tables` null: none are known yet. `restamper` null: clocks and counters stay as they are. */
   constructor(
@@ -38,6 +43,9 @@ export class OwnCopy {
             sectionUpTo(tables.program.patSection, PAT_PID, tables.patCounter),
             sectionUpTo(tables.program.pmtSection, tables.program.pat.pmtPid, tables.pmtCounter),
           ]);
+    if (restamper === null || tables === null) return;
+    if (tables.program.videoCodec === 'hevc') this.#link = new BrokenLinkMarker();
+    if (tables.program.videoCodec === 'mpeg2') this.#leading = new LeadingPictureFilter();
   }
 
   /** From here on the viewer can share. */
@@ -64,16 +72,31 @@ export class OwnCopy {
   }
 
   #copyWanted(data: Buffer, from: number, room: Buffer, at: number): number {
-    const filter = this.#filter;
     let to = at;
     for (let packet = from; packet < data.length; packet += PACKET_SIZE) {
-      if (filter === null || filter.done) {
+      if (this.#nothingToDo) {
         to += data.copy(room, to, packet);
         break;
       }
-      if (filter.passes(data, packet, PACKET_SIZE)) to += data.copy(room, to, packet, packet + PACKET_SIZE);
+      if (this.#filter !== null && !this.#filter.passes(data, packet, PACKET_SIZE)) continue;
+      const ofAccessPid = pidOf(data, packet) === this.#program?.accessPid;
+      if (ofAccessPid && this.#leading !== null && !this.#leading.passes(data, packet)) continue;
+      data.copy(room, to, packet, packet + PACKET_SIZE);
+      if (ofAccessPid) this.#repair(room, to);
+      to += PACKET_SIZE;
     }
     return to - at;
+  }
+
+  /** Every packet that is left passes as it is. */
+  get #nothingToDo(): boolean {
+    return (this.#filter === null || this.#filter.done) && this.#link === null && this.#leading === null;
+  }
+
+  #repair(room: Buffer, at: number): void {
+    this.#leading?.renumber(room, at);
+    this.#link?.mark(room, at);
+    if (this.#link?.done === true) this.#link = null;
   }
 }
 
