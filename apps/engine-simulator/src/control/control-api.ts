@@ -3,6 +3,7 @@
  * refuses, and listens on 127.0.0.1 only.
  */
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { SessionEnd } from '../counters/counters.js';
 import type { Engine } from '../engine.js';
 import { type Knobs, KnobError, isKnobName, parseKnobs } from '../faults/knobs.js';
 import { EVERYTHING } from '../faults/fault-book.js';
@@ -40,6 +41,12 @@ export function parseFaultOrder(body: Record<string, unknown>): FaultOrder {
   return { target: target.toLowerCase(), knobs: parseKnobs(values), forMs };
 }
 
+const SESSION_ENDS: readonly SessionEnd[] = ['stopped', 'expired', 'superseded', 'lost'];
+
+function isSessionEnd(how: unknown): how is SessionEnd {
+  return SESSION_ENDS.some((end) => end === how);
+}
+
 export class ControlApi {
   readonly server: Server;
 
@@ -75,6 +82,15 @@ export class ControlApi {
       case 'DELETE /__sim/faults':
         faults.clear(url.searchParams.get('target')?.toLowerCase() ?? null);
         return this.reply(response, 200, { faults: faults.list() });
+      case 'POST /__sim/end': {
+        const { target = EVERYTHING, how = 'superseded' } = parseObject((await readBody({ request })) ?? '') ?? {};
+        if (!isSessionEnd(how)) throw new ControlError(`how is one of ${SESSION_ENDS.join(', ')}`);
+        const meant = this.engine.parts.sessions
+          .list()
+          .filter(({ content }) => target === EVERYTHING || target === content.infohash || target === content.id);
+        for (const session of meant) this.engine.parts.sessions.end(session, how);
+        return this.reply(response, 200, { ended: meant.length });
+      }
       case 'POST /__sim/restart':
         this.engine.restart().catch((error: unknown) => console.error(`restart failed: ${(error as Error).message}`));
         return this.reply(response, 202, { ok: true });

@@ -1,6 +1,7 @@
 /** One reader of a progressive stream: waits for the prebuffer, then sends the timeline at the pace of the plan until something ends it. */
 import type { ServerResponse } from 'node:http';
 import { GROUP_MS, WINDOW_MS } from '../media/layout.js';
+import type { SessionEnd } from '../counters/counters.js';
 import type { EngineParts } from '../engine-parts.js';
 import { PACKET_SIZE } from '@acexy/mpegts';
 import { damage } from '../media/damage.js';
@@ -41,11 +42,18 @@ export class StreamReader implements Dependant {
     this.step();
   }
 
-  sessionEnded(): void {
+  sessionEnded(how: SessionEnd): void {
     const { response } = this;
+    if (how === 'lost') return this.fallSilent();
     this.release();
     if (!this.flow) response.writeHead(500, { 'Content-Type': 'text/plain' });
     response.end(this.flow ? undefined : 'download not found');
+  }
+
+  /** The engine has forgotten the session: the connection stays, and nothing comes any more. */
+  private fallSilent(): void {
+    if (this.timer) clearInterval(this.timer);
+    this.session.dependants.delete(this);
   }
 
   private release(): void {

@@ -56,6 +56,8 @@ export class EngineHttp {
       return;
     }
     if (unavailable) return exchange.text(503, 'Service Unavailable');
+    // The engine's HTTP server knows no HEAD.
+    if (exchange.method === 'HEAD') return exchange.text(501, 'Unsupported method');
     if (slowHttpMs > 0) await delay(slowHttpMs);
     return this.route(exchange, pathname);
   }

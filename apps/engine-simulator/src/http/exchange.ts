@@ -36,7 +36,7 @@ export class Exchange {
   reply(status: number, contentType: string, body: string | Buffer, headers: Record<string, string> = {}): void {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     this.response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': bytes.length, ...headers });
-    this.response.end(this.method === 'HEAD' ? undefined : bytes);
+    this.response.end(bytes);
   }
 
   json(value: unknown): void {

@@ -23,7 +23,6 @@ export function content(exchange: Exchange, engine: EngineParts, infohash: strin
   const session = engine.sessions.findByToken(infohash, token);
   if (!session) return exchange.text(500, 'download not found');
   const key = session.tokens.get(token)!;
-  if (exchange.method === 'HEAD') return exchange.reply(200, 'video/mp2t', '');
   if (session.readersOf(key) > 0) return secondReader(exchange, engine, session, key);
   new StreamReader(engine, session, key, exchange.response).start();
 }

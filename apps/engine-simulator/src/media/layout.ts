@@ -26,9 +26,9 @@ export const TABLES_PER_LOOP = 240;
 export const MARKERS_PER_LOOP = 192;
 export const MARKER_INTERVAL_MS = LOOP_MS / MARKERS_PER_LOOP;
 
-/** How long before its decoding time a frame is sent, in ticks of 90 kHz. */
-export const VIDEO_LEAD_TICKS = 0.7 * CLOCK_90K;
-export const AUDIO_LEAD_TICKS = 0.25 * CLOCK_90K;
+/** How long before its decoding time a frame is sent, in ticks of 90 kHz: 0.7 s and 0.25 s. */
+export const VIDEO_LEAD_TICKS = 63_000;
+export const AUDIO_LEAD_TICKS = 22_500;
 /** The longest way between two clock references that ISO/IEC 13818-1 players are used to (DVB: 40 ms). */
 export const PCR_INTERVAL_MS = 40;
 

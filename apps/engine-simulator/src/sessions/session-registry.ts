@@ -51,18 +51,18 @@ export class SessionRegistry {
     const { supersede, maxStreams } = this.faults.engine;
     const request = { infohash: input.content.infohash, pid: input.pid, kind: input.kind, restart: input.restart ?? false };
     const joined = this.byAddress.get(`${request.infohash}/${key}`);
-    if (joined && joined.kind === input.kind && joined.pid !== input.pid && !request.restart) return this.again(joined, key);
+    if (joined && joined.kind === input.kind && joined.pid !== input.pid && !request.restart) return this.again(joined, key, input);
     const decision = decideStart(this.list(), request, supersede, maxStreams);
     switch (decision.do) {
       case 'refuse':
         throw new StartRefused(decision.reason);
       case 'reuse':
-        return this.again(decision.session, key);
+        return this.again(decision.session, key, input);
       case 'alias':
         for (const session of decision.end) this.end(session, 'superseded');
         decision.session.keys.push(key);
         this.byAddress.set(`${request.infohash}/${key}`, decision.session);
-        return this.again(decision.session, key);
+        return this.again(decision.session, key, input);
       case 'open':
         for (const session of decision.end) this.end(session, 'superseded');
         return { session: this.add(input, key), key };
@@ -119,11 +119,19 @@ export class SessionRegistry {
     for (const session of this.list()) this.end(session, 'stopped');
   }
 
-  private again(session: Session, key: string): { session: Session; key: string } {
+  private again(session: Session, key: string, input: StartInput): { session: Session; key: string } {
+    this.hearEvents(session, input);
     session.playbackSessionId = randomBytes(20).toString('hex');
     session.touch(this.now());
     this.counters.ofContent(session.infohash).restarted += 1;
     return { session, key };
+  }
+
+  /** A client that asks for events is told first what it starts. */
+  private hearEvents(session: Session, input: StartInput): void {
+    if (!input.useEvents) return;
+    session.useEvents = true;
+    session.emit({ name: 'live_changed', params: { is_live: this.faults.of(input.content).live ? 1 : 0 } });
   }
 
   private add(input: StartInput, key: string): Session {
@@ -131,7 +139,7 @@ export class SessionRegistry {
     const now = this.now();
     const prebuffer = input.kind === 'hls' ? knobs.hlsPrebufMs : knobs.prebufMs;
     const session = new Session(input.content, input.pid, key, input.kind, now, now + prebuffer, knobs.idleMs);
-    session.useEvents = input.useEvents ?? false;
+    this.hearEvents(session, input);
     this.active.add(session);
     this.byAddress.set(`${session.infohash}/${key}`, session);
     this.counters.sessionOpened(session.infohash);
