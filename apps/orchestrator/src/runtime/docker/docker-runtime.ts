@@ -70,6 +70,7 @@ export class DockerRuntime implements EngineRuntime {
   }
 
   async start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
+    signal.throwIfAborted();
     const image = spec.image ?? this.options.image;
     const { placement } = this.options;
     const config = planContainer(spec, image, placement);
