@@ -1,0 +1,35 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import type { OrchestratorClient } from '@acexy/orchestrator-client';
+import { HealthCheck, type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import { OrchestratorLink } from '../selection/orchestrator-link.js';
+import { SessionRegistry } from '../sessions/session-registry.js';
+import { ORCHESTRATOR_CLIENT } from '../tokens.js';
+
+@Controller('health')
+export class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly indicators: HealthIndicatorService,
+    private readonly registry: SessionRegistry,
+    private readonly link: OrchestratorLink,
+    @Inject(ORCHESTRATOR_CLIENT) private readonly client: OrchestratorClient | null,
+  ) {}
+
+  /** The process answers; for liveness probes. Depends on nothing outside. */
+  @Get()
+  @HealthCheck()
+  live(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.indicators.check('proxy').up()]);
+  }
+
+  /** Viewers are taken. An orchestrator that is away is told, and is no reason to turn viewers away: playing goes on without it. */
+  @Get('ready')
+  @HealthCheck()
+  ready(): Promise<HealthCheckResult> {
+    const viewers = this.indicators.check('viewers');
+    return this.health.check([
+      () => (this.registry.closing ? viewers.down('shutting down') : viewers.up()),
+      () => this.indicators.check('orchestrator').up({ state: this.client === null ? 'not set' : this.link.away ? 'away' : 'reachable' }),
+    ]);
+  }
+}

@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { SelectionModule } from '../selection/selection.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { HealthController } from './health.controller.js';
+
+/** Is the service well, and does it take viewers. */
+@Module({
+  imports: [TerminusModule.forRoot({ logger: false }), SelectionModule, SessionsModule],
+  controllers: [HealthController],
+})
+export class HealthModule {}

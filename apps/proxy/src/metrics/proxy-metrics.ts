@@ -1,0 +1,141 @@
+/** The proxy's own metrics, all named `acexy_…`. What can be counted when it is asked for is not kept up. */
+import type { OrchestratorCall } from '@acexy/orchestrator-client';
+import { Counter, Gauge, Histogram, register } from 'prom-client';
+import type { ViewerEndReason } from '../broadcast/broadcast.js';
+import type { StopOutcome } from '../sessions/engine-session.js';
+import type { SessionListener } from '../sessions/session-registry.js';
+import type { SessionSnapshot } from '../sessions/session-snapshot.js';
+import type { StreamSession } from '../sessions/stream-session.js';
+
+/** Seconds; a warm engine delivers within one, a dead one is given up at 30 and 60. */
+const START_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60];
+const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** What the gauges are read from. */
+export interface MetricSources {
+  snapshots(): SessionSnapshot[];
+  /** null: no orchestrator is set. */
+  orchestratorAway(): boolean | null;
+  unsentEvents(): number;
+}
+
+export class ProxyMetrics implements SessionListener {
+  private bytesInOfEnded = 0;
+  private bytesSentToGone = 0;
+  private skipsOfGone = 0;
+  private readonly starts = counter('acexy_starts_total', 'Streams asked of engines, by what came of it', ['outcome']);
+  private readonly firstByte = own(
+    'acexy_first_byte_seconds',
+    (name) => new Histogram({ name, help: 'From the first request for a stream to its first packet', buckets: START_BUCKETS }),
+  );
+  private readonly ends = counter('acexy_streams_ended_total', 'Streams that ended, by cause', ['cause']);
+  private readonly viewerEnds = counter('acexy_viewers_ended_total', 'Viewers that had the stream and left or were let go', ['reason']);
+  private readonly stops = counter('acexy_engine_stops_total', 'Engine sessions closed, by what their stop came to', ['outcome']);
+  private readonly calls = own(
+    'acexy_orchestrator_call_seconds',
+    (name) => new Histogram({ name, help: 'Exchanges with the orchestrator', labelNames: ['endpoint', 'outcome'], buckets: CALL_BUCKETS }),
+  );
+
+  /** The metrics that are read from the streams themselves. */
+  observe(sources: MetricSources): void {
+    const broadcasts = () => sources.snapshots().flatMap(({ broadcast }) => broadcast ?? []);
+    const viewers = () => broadcasts().flatMap((broadcast) => broadcast.viewers);
+    gauge('acexy_sessions', 'Streams by state', ['state'], (set) => {
+      for (const state of ['starting', 'playing', 'lingering', 'stopping'] as const) {
+        set(sources.snapshots().filter((session) => session.state === state).length, { state });
+      }
+    });
+    gauge('acexy_viewers', 'Viewers, those that wait for a start among them', [], (set) =>
+      set(sources.snapshots().reduce((sum, session) => sum + session.viewers, 0)),
+    );
+    gauge('acexy_viewer_lag_seconds_max', 'How far the slowest viewer is behind', [], (set) =>
+      set(Math.max(0, ...viewers().map(({ lagMs }) => lagMs / 1000))),
+    );
+    gauge('acexy_buffer_bytes', 'Stream kept in memory', [], (set) => set(broadcasts().reduce((sum, { ring }) => sum + ring.bytes, 0)));
+    total('acexy_engine_bytes_total', 'Bytes received from engines', () =>
+      broadcasts().reduce((sum, { bytesIn }) => sum + bytesIn, this.bytesInOfEnded),
+    );
+    total('acexy_viewer_bytes_total', 'Bytes of stream sent to viewers', () =>
+      viewers().reduce((sum, { bytesSent }) => sum + bytesSent, this.bytesSentToGone),
+    );
+    total('acexy_viewer_skips_total', 'Times that viewers too slow for the stream skipped a part of it', () =>
+      viewers().reduce((sum, { skips }) => sum + skips, this.skipsOfGone),
+    );
+    gauge('acexy_orchestrator_away', '1 while the orchestrator is known to be away', [], (set) => set(sources.orchestratorAway() ? 1 : 0));
+    gauge('acexy_events_unsent', 'Events that a foreign orchestrator has not been told yet', [], (set) => set(sources.unsentEvents()));
+  }
+
+  viewerEnded(reason: ViewerEndReason, { bytesSent, skips }: { bytesSent: number; skips: number }): void {
+    this.viewerEnds.inc({ reason });
+    this.bytesSentToGone += bytesSent;
+    this.skipsOfGone += skips;
+  }
+
+  orchestratorCalled({ endpoint, outcome, durationMs }: OrchestratorCall): void {
+    this.calls.observe({ endpoint, outcome }, durationMs / 1000);
+  }
+
+  sessionPlaying(_session: StreamSession, startMs: number): void {
+    this.starts.inc({ outcome: 'playing' });
+    this.firstByte.observe(startMs / 1000);
+  }
+
+  startFailed(_session: StreamSession, error: Error): void {
+    this.starts.inc({ outcome: (error as { code?: string }).code ?? 'error' });
+  }
+
+  sessionEnded({ ending, broadcast }: StreamSession): void {
+    if (ending) this.ends.inc({ cause: ending.cause });
+    this.bytesInOfEnded += broadcast?.snapshot().bytesIn ?? 0;
+  }
+
+  engineClosed(outcome: StopOutcome): void {
+    this.stops.inc({ outcome });
+  }
+}
+
+/** Several applications may live in one process (tests do that): the latest one has the name. */
+function own<T>(name: string, make: (name: string) => T): T {
+  register.removeSingleMetric(name);
+  return make(name);
+}
+
+function counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
+  return own(name, () => new Counter({ name, help, labelNames }));
+}
+
+function gauge<L extends string>(
+  name: string,
+  help: string,
+  labelNames: L[],
+  read: (set: (value: number, labels?: Partial<Record<L, string>>) => void) => void,
+): void {
+  own(
+    name,
+    () =>
+      new Gauge({
+        name,
+        help,
+        labelNames,
+        collect() {
+          read((value, labels) => this.set((labels ?? {}) as Partial<Record<L, string | number>>, value));
+        },
+      }),
+  );
+}
+
+/** A counter whose value is added up when it is asked for. */
+function total(name: string, help: string, read: () => number): void {
+  own(
+    name,
+    () =>
+      new Counter({
+        name,
+        help,
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      }),
+  );
+}

@@ -1,0 +1,37 @@
+/** Which status each of our errors is: the one place that knows. */
+import { HttpStatus } from '@nestjs/common';
+import type { ErrorReply } from '@acexy/service-kit';
+import { NoEngineError } from '../selection/engine-selector.js';
+import { EnginesRefusedError, EnginesSilentError, ShuttingDownError, StreamEndedError } from '../sessions/errors.js';
+import type { FailedTry } from '../sessions/start.plan.js';
+import { PlaybackRequestError } from './getstream.request.js';
+
+/** Seconds after which another try is worth it, where nobody knows better. */
+const RETRY_AFTER_S = 5;
+
+export function playbackErrorReply(error: unknown): ErrorReply | null {
+  if (error instanceof PlaybackRequestError) return { status: HttpStatus.BAD_REQUEST, detail: error.message };
+  if (error instanceof NoEngineError) return unavailable(error.message, error.retryAfterSeconds);
+  if (error instanceof ShuttingDownError) return unavailable(error.message, RETRY_AFTER_S);
+  if (error instanceof StreamEndedError) return { status: HttpStatus.BAD_GATEWAY, detail: error.message, body: { error: error.message } };
+  if (error instanceof EnginesRefusedError) return failed(HttpStatus.BAD_GATEWAY, error.message, error.tries);
+  if (error instanceof EnginesSilentError) return failed(HttpStatus.GATEWAY_TIMEOUT, error.message, error.tries);
+  return null;
+}
+
+function unavailable(text: string, retryAfter: number): ErrorReply {
+  return {
+    status: HttpStatus.SERVICE_UNAVAILABLE,
+    detail: text,
+    headers: { 'Retry-After': String(retryAfter) },
+    body: { error: text, retry_after: retryAfter },
+  };
+}
+
+function failed(status: number, text: string, tries: readonly FailedTry[]): ErrorReply {
+  return {
+    status,
+    detail: text,
+    body: { error: text, engines: tries.map(({ engineId, kind, words }) => ({ engine: engineId, kind, reason: words })) },
+  };
+}

@@ -1,0 +1,38 @@
+import { Controller, Get, NotFoundException, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { SessionRegistry } from '../sessions/session-registry.js';
+import { parseGetstream, parseSelector } from './getstream.request.js';
+import { STREAM_HEADERS } from './socket-sink.js';
+import { overview, streamStatus } from './stream-status.js';
+import { ViewerService } from './viewer.service.js';
+
+@Controller('ace')
+export class PlaybackController {
+  constructor(
+    private readonly viewers: ViewerService,
+    private readonly registry: SessionRegistry,
+  ) {}
+
+  /** Nest gives HEAD to this handler too: it gets the headers and starts nothing. */
+  @Get('getstream')
+  async getstream(@Req() request: Request, @Res() response: Response): Promise<void> {
+    const content = parseGetstream(queryOf(request));
+    if (request.method === 'HEAD') response.writeHead(200, STREAM_HEADERS).end();
+    else await this.viewers.serve(content, request, response);
+  }
+
+  @Get('status')
+  status(@Req() request: Request): object {
+    const query = queryOf(request);
+    if (!query.has('id') && !query.has('infohash')) return overview(this.registry.sessions());
+    const selector = parseSelector(query);
+    const session = this.registry.named(selector);
+    if (!session) throw new NotFoundException(`no stream of ${selector.type} ${selector.value}`);
+    return streamStatus(session);
+  }
+}
+
+/** Parsed here: what a repeated parameter becomes otherwise depends on a setting of the framework. */
+function queryOf(request: Request): URLSearchParams {
+  return new URL(request.originalUrl, 'http://localhost').searchParams;
+}

@@ -1,0 +1,8 @@
+import { Module } from '@nestjs/common';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { PlaybackController } from './playback.controller.js';
+import { ViewerService } from './viewer.service.js';
+
+/** The HTTP surface that viewers see. */
+@Module({ imports: [SessionsModule], controllers: [PlaybackController], providers: [ViewerService], exports: [ViewerService] })
+export class PlaybackModule {}

@@ -1,0 +1,49 @@
+/** `/ace/status`: what plays, in the words of the wire. Pure. */
+import type { SessionSnapshot } from '../sessions/session-snapshot.js';
+import { isOpen } from '../sessions/session-state.js';
+
+/** Whatever can say how it is. */
+interface Snapshots {
+  snapshot(): SessionSnapshot;
+}
+
+export function overview(sessions: readonly Snapshots[]): object {
+  const open = sessions.map((session) => session.snapshot()).filter(({ state }) => isOpen(state));
+  return {
+    status: 'ok',
+    streams: open.length,
+    clients: open.reduce((sum, { viewers }) => sum + viewers, 0),
+    sessions: open.map(toStatus),
+  };
+}
+
+export function streamStatus(session: Snapshots): object {
+  return { status: 'ok', ...toStatus(session.snapshot()) };
+}
+
+function toStatus(snapshot: SessionSnapshot) {
+  const { engine, playback, broadcast } = snapshot;
+  return {
+    clients: snapshot.viewers,
+    stream: { key_type: snapshot.keyType, key: snapshot.key },
+    stream_id: snapshot.streamId,
+    state: snapshot.state,
+    infohash: snapshot.infohash,
+    started_at: snapshot.startedAt,
+    engine: engine && { container_id: engine.containerId, ...engine.address },
+    stat_url: playback?.statUrl ?? null,
+    command_url: playback?.commandUrl ?? null,
+    playback_session_id: playback?.playbackSessionId ?? null,
+    bytes_in: broadcast?.bytesIn ?? 0,
+    bitrate: broadcast?.bitrate ?? null,
+    codecs: broadcast?.codecs ?? [],
+    buffer: broadcast && { bytes: broadcast.ring.bytes, seconds: broadcast.ring.seconds },
+    viewers: (broadcast?.viewers ?? []).map(({ id, bytesSent, lagBytes, lagMs, skips }) => ({
+      id,
+      bytes_sent: bytesSent,
+      lag_bytes: lagBytes,
+      lag_ms: Math.round(lagMs),
+      skips,
+    })),
+  };
+}

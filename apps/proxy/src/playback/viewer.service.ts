@@ -1,0 +1,91 @@
+/** Serves one viewer: waits with it for the stream, sends it, and lets go of it in the moment it leaves. */
+import type { Request, Response } from 'express';
+import type { Socket } from 'node:net';
+import { Injectable } from '@nestjs/common';
+import { Log } from '@acexy/service-kit';
+import type { ViewerEndReason } from '../broadcast/broadcast.js';
+import { ProxyMetrics } from '../metrics/proxy-metrics.js';
+import type { Admission } from '../sessions/admission.js';
+import type { Content } from '../sessions/content-key.js';
+import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
+import { SessionRegistry } from '../sessions/session-registry.js';
+import { PlaybackRequestError } from './getstream.request.js';
+import { SocketSink } from './socket-sink.js';
+
+@Injectable()
+export class ViewerService {
+  private readonly log: Log;
+  /** Connections that bear a stream, or the last of it. */
+  private readonly streaming = new Set<Socket>();
+
+  constructor(
+    private readonly registry: SessionRegistry,
+    private readonly metrics: ProxyMetrics,
+    log: Log,
+  ) {
+    this.log = log.child('viewer');
+  }
+
+  /**
+   * Sends the stream until it ends or the viewer leaves. Rejects only while a status can still be sent.
+   * @throws SessionError | NoEngineError
+   */
+  async serve(content: Content, request: Request, response: Response): Promise<void> {
+    const { socket } = request;
+    // Behind an unfinished answer on the same connection the stream could not begin, or would run into it.
+    if (response.socket !== socket) throw new PlaybackRequestError('a stream cannot be asked for behind another request (pipelining)');
+    const admission = this.registry.admit(content);
+    const leave = (): void => admission.leave();
+    // Half-closed, reset or gone: each of them ends the stay at once.
+    const events = ['end', 'error', 'close'] as const;
+    for (const event of events) socket.on(event, leave);
+    try {
+      await admission.playing();
+      await this.send(admission, new SocketSink(response, socket), socket);
+    } catch (error) {
+      if (!(error instanceof ViewerLeftError)) throw error;
+      this.log.debug('viewer left before the stream began', { stream_id: admission.streamId });
+      socket.destroy();
+    } finally {
+      for (const event of events) socket.off(event, leave);
+      admission.leave();
+    }
+  }
+
+  /** Resolves when every connection that bore a stream is closed; those that have not taken their end after `limitMs` are cut. */
+  async farewell(limitMs: number): Promise<void> {
+    const limit = setTimeout(() => {
+      for (const socket of this.streaming) socket.destroy();
+    }, limitMs);
+    await Promise.all([...this.streaming].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    clearTimeout(limit);
+  }
+
+  private async send(admission: Admission, sink: SocketSink, socket: Socket): Promise<void> {
+    const since = performance.now();
+    this.streaming.add(socket);
+    socket.once('close', () => this.streaming.delete(socket));
+    const reason = await new Promise<ViewerEndReason>((resolve) => admission.attach(sink, { onEnd: resolve }));
+    this.metrics.viewerEnded(reason, admission.sent);
+    this.log.info('viewer ended', {
+      stream_id: admission.streamId,
+      reason,
+      bytes: admission.sent.bytesSent,
+      seconds: Math.round((performance.now() - since) / 1000),
+    });
+    switch (reason) {
+      case 'source-ended':
+        if (!sink.begun) throw new StreamEndedError('the stream ended before its first bytes');
+        return;
+      case 'too-slow':
+      case 'write-failed':
+      case 'removed':
+        socket.destroy();
+        return;
+      default: {
+        const unknown: never = reason;
+        throw new TypeError(`no such reason: ${String(unknown)}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import { Module } from '@nestjs/common';
+import type { OrchestratorClient } from '@acexy/orchestrator-client';
+import { Log } from '@acexy/service-kit';
+import { Clock } from '../clock.js';
+import type { ProxyIdentity } from '../proxy-identity.js';
+import { OrchestratorLink } from '../selection/orchestrator-link.js';
+import { SelectionModule } from '../selection/selection.module.js';
+import { SessionRegistry } from '../sessions/session-registry.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { ProxySettings } from '../settings.js';
+import { ORCHESTRATOR_CLIENT, PROXY_IDENTITY } from '../tokens.js';
+import { EventOutbox } from './event-outbox.js';
+import { ReportLoop } from './report-loop.js';
+import { ReportingService } from './reporting.service.js';
+
+/** Telling the orchestrator what plays; without one there is no ReportingService (null). */
+@Module({
+  imports: [SelectionModule, SessionsModule],
+  providers: [
+    {
+      provide: ReportingService,
+      inject: [ORCHESTRATOR_CLIENT, OrchestratorLink, PROXY_IDENTITY, SessionRegistry, ProxySettings, Clock, Log],
+      useFactory: (
+        client: OrchestratorClient | null,
+        link: OrchestratorLink,
+        identity: ProxyIdentity,
+        registry: SessionRegistry,
+        { containerId }: ProxySettings,
+        clock: Clock,
+        serviceLog: Log,
+      ): ReportingService | null => {
+        if (!client) return null;
+        const log = serviceLog.child('reporting');
+        const snapshots = () => registry.snapshots();
+        const onLeave = (order: { container_id: string; reason: string; deadline: string }): void =>
+          log.warn('the orchestrator wants an engine to be left', { ...order });
+        const service = new ReportingService({
+          link,
+          reports: new ReportLoop({ client, link, identity, snapshots, onLeave, clock, log }),
+          events: new EventOutbox({ client, link, clock, log, random: Math.random }),
+          snapshots,
+          labels: { proxy_id: identity.proxyId, ...(containerId && { proxy_container_id: containerId }) },
+        });
+        registry.listen(service);
+        return service;
+      },
+    },
+  ],
+  exports: [ReportingService],
+})
+export class ReportingModule {}

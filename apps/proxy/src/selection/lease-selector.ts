@@ -1,0 +1,110 @@
+/** Engines from our own orchestrator: it picks one and reserves it for the stream, and starts one where none is free. */
+import { randomUUID } from 'node:crypto';
+import { type LeaseAnswer, type OrchestratorClient, ProvisioningBlockedError } from '@acexy/orchestrator-client';
+import type { LeaseGranted } from '@acexy/contracts';
+import type { Log } from '@acexy/service-kit';
+import { type Clock, sleep } from '../clock.js';
+import type { ProxyIdentity } from '../proxy-identity.js';
+import { type EngineSeat, EngineSelector, NoEngineError, type SelectRequest } from './engine-selector.js';
+import { noEngineBecause } from './refusal.js';
+import type { Reservations } from './reservations.js';
+
+/** Of the exchange's limit, what is kept for the way there and back. */
+const MARGIN = 0.25;
+const LEAST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2000;
+/** How soon it is worth asking again when one of our own engines has been given up for this. */
+const FREED_PAUSE_MS = 250;
+
+export interface LeaseSelectorOptions {
+  client: OrchestratorClient;
+  identity: ProxyIdentity;
+  /** Told what is used, for when the orchestrator is away and we choose ourselves. */
+  reservations: Reservations;
+  /** Limit of one exchange, in ms. */
+  timeoutMs: number;
+  clock: Clock;
+  log: Log;
+}
+
+export class LeaseSelector extends EngineSelector {
+  constructor(private readonly options: LeaseSelectorOptions) {
+    super();
+  }
+
+  /** @throws also OrchestratorError, when the orchestrator could not be asked */
+  async select(request: SelectRequest): Promise<EngineSeat> {
+    const { clock, log } = this.options;
+    // One id for the whole wait: it keeps the place in the queue, and asking again cannot reserve a second engine.
+    const requestId = randomUUID();
+    for (;;) {
+      const left = request.deadline - clock.now();
+      if (left <= 0) throw new NoEngineError('none came free in time', 5);
+      let pause: number;
+      try {
+        const answer = await this.ask(requestId, request, left);
+        if (answer.kind === 'granted') return this.seat(answer.lease, request);
+        log.debug('waiting for an engine', { stream_id: request.streamId, ...answer.waiting });
+        pause = request.onScarce() ? FREED_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, answer.waiting.retry_after_ms);
+      } catch (error) {
+        if (!(error instanceof ProvisioningBlockedError)) throw error;
+        if (!request.onScarce()) throw noEngineBecause(error);
+        pause = FREED_PAUSE_MS;
+      }
+      await sleep(clock, Math.min(Math.max(LEAST_PAUSE_MS, pause), Math.max(1, request.deadline - clock.now())), request.signal);
+    }
+  }
+
+  /** The answer, or the reason of the signal at once; a lease that is granted afterwards is given back. */
+  private ask(requestId: string, request: SelectRequest, leftMs: number): Promise<LeaseAnswer> {
+    const { client, identity, timeoutMs } = this.options;
+    const { signal, content } = request;
+    signal.throwIfAborted();
+    const asked = client.lease({
+      request_id: requestId,
+      proxy_id: identity.proxyId,
+      boot_id: identity.bootId,
+      key_type: content.keyType,
+      key: content.key,
+      infohash: content.infohash,
+      exclude: [...request.exclude],
+      purpose: request.purpose,
+      wait_ms: Math.round(Math.min(timeoutMs * (1 - MARGIN), leftMs)),
+    });
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        reject(signal.reason as Error);
+        asked.then(
+          (answer) => (answer.kind === 'granted' ? this.release(answer.lease.lease_id) : undefined),
+          (error: unknown) => this.options.log.debug('a lease nobody wants any more was not granted', { error }),
+        );
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      asked.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    });
+  }
+
+  private seat({ lease_id: leaseId, engine, reason }: LeaseGranted, { streamId, content }: SelectRequest): EngineSeat {
+    const giveBack = this.options.reservations.reserve(engine.container_id, streamId, content);
+    return {
+      engineId: engine.container_id,
+      containerId: engine.container_id,
+      address: { host: engine.host, port: engine.port },
+      leaseId,
+      reason,
+      release: () => {
+        giveBack();
+        return this.release(leaseId);
+      },
+    };
+  }
+
+  private async release(leaseId: string): Promise<void> {
+    try {
+      await this.options.client.releaseLease(leaseId);
+    } catch (error) {
+      // It lapses by itself: no report names it any more.
+      this.options.log.debug('lease could not be given back', { lease_id: leaseId, error });
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * What the proxy knows about its orchestrator: whether it is there, and whether it leases engines. Everybody who talks to it tells here how it
+ * went, so that nobody waits for one that is known to be away. The reports, or the refresh of the engine list, are the probes that find
+ * it back.
+ */
+import { CallNotSupportedError, OrchestratorTimeoutError, OrchestratorUnreachableError } from '@acexy/orchestrator-client';
+import type { Log } from '@acexy/service-kit';
+import type { Clock } from '../clock.js';
+
+/** `ours` leases and takes reports; `foreign` has the list and the events only. */
+export type OrchestratorKind = 'ours' | 'foreign';
+
+/** A foreign orchestrator may be replaced by ours; it is asked again after so long. */
+const KIND_HOLDS_MS = 300_000;
+
+export class OrchestratorLink {
+  private awaySince: number | null = null;
+  private foreignUntil: number | null = null;
+  private proven = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {}
+
+  get away(): boolean {
+    return this.awaySince !== null;
+  }
+
+  /** `ours` until it has said otherwise. */
+  get kind(): OrchestratorKind {
+    return this.foreignUntil !== null && this.clock.now() < this.foreignUntil ? 'foreign' : 'ours';
+  }
+
+  /** Whether it has ever answered a call that only ours has, or refused one. */
+  get kindKnown(): boolean {
+    return this.proven || this.kind === 'foreign';
+  }
+
+  /** It answered. */
+  succeeded(call: 'ours' | 'any'): void {
+    if (call === 'ours') {
+      this.proven = true;
+      this.foreignUntil = null;
+    }
+    if (this.awaySince === null) return;
+    this.log.info('the orchestrator is back', { away_ms: Math.round(this.clock.now() - this.awaySince) });
+    this.awaySince = null;
+  }
+
+  /** Takes note of a failed call. @returns what it says about the orchestrator */
+  failed(error: unknown): 'away' | 'foreign' | 'there' {
+    if (error instanceof OrchestratorUnreachableError || error instanceof OrchestratorTimeoutError) {
+      this.markAway(error.message);
+      return 'away';
+    }
+    if (error instanceof CallNotSupportedError) {
+      this.succeeded('any');
+      if (this.kind !== 'foreign') this.log.info('this orchestrator leases no engines: choosing from its list');
+      this.foreignUntil = this.clock.now() + KIND_HOLDS_MS;
+      return 'foreign';
+    }
+    return 'there';
+  }
+
+  markAway(problem: string): void {
+    if (this.awaySince !== null) return;
+    this.awaySince = this.clock.now();
+    this.log.warn('the orchestrator is away; going on without it', { problem });
+  }
+}

@@ -1,0 +1,67 @@
+import type { FailedTry } from './start.plan.js';
+
+/** Why a viewer gets no stream. `code` is stable; the HTTP status is decided where HTTP is spoken. */
+export abstract class SessionError extends Error {
+  abstract readonly code: string;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Every engine tried said no, or answered nonsense. */
+export class EnginesRefusedError extends SessionError {
+  readonly code = 'engines_refused';
+
+  constructor(readonly tries: readonly FailedTry[]) {
+    super(describe(tries));
+  }
+}
+
+/** Engines took the start and sent no stream in time. */
+export class EnginesSilentError extends SessionError {
+  readonly code = 'engines_silent';
+
+  constructor(readonly tries: readonly FailedTry[]) {
+    super(describe(tries));
+  }
+}
+
+/** The stream ended between its start and the viewer's first byte. */
+export class StreamEndedError extends SessionError {
+  readonly code = 'stream_ended';
+}
+
+/** The proxy takes no new viewers any more. */
+export class ShuttingDownError extends SessionError {
+  readonly code = 'shutting_down';
+
+  constructor() {
+    super('the proxy is shutting down');
+  }
+}
+
+/** The viewer left while it was waiting; nobody is there to be told. */
+export class ViewerLeftError extends SessionError {
+  readonly code = 'viewer_left';
+
+  constructor() {
+    super('the viewer left before the stream began');
+  }
+}
+
+/** An engine's media held no stream: ended, broke or stayed silent before the first packet. */
+export class NoStreamError extends SessionError {
+  constructor(
+    readonly code: 'no_packets' | 'media_ended' | 'media_broke',
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+function describe(tries: readonly FailedTry[]): string {
+  return tries.map(({ engineId, words }) => `${engineId}: ${words}`).join('; ');
+}

@@ -1,0 +1,166 @@
+/** All streams of this proxy: one session per content, whatever name it is asked for by. */
+import type { Log } from '@acexy/service-kit';
+import { Admission } from './admission.js';
+import { type Content, askedKey, contentKey } from './content-key.js';
+import type { StopOutcome } from './engine-session.js';
+import { ShuttingDownError } from './errors.js';
+import type { SessionSnapshot } from './session-snapshot.js';
+import { type SessionContext, type SessionOwner, StreamSession } from './stream-session.js';
+
+/** What others may want to know; every method is called at the moment it happens. */
+export interface SessionListener {
+  /** Something that a report would say has changed. */
+  sessionChanged?(): void;
+  sessionPlaying?(session: StreamSession, startMs: number): void;
+  startFailed?(session: StreamSession, error: Error): void;
+  sessionEnded?(session: StreamSession): void;
+  engineClosed?(outcome: StopOutcome): void;
+}
+
+/** Content ids whose infohash is remembered. */
+const MAX_KNOWN_IDS = 10_000;
+
+export class SessionRegistry implements SessionOwner {
+  /** The sessions that viewers may still join, under each of their names. */
+  private readonly open = new Map<string, StreamSession>();
+  /** Those, and what is still being stopped. */
+  private readonly all = new Set<StreamSession>();
+  private readonly listeners: SessionListener[] = [];
+  /** What engines said about content ids, oldest first. An id names its content for ever. */
+  private readonly infohashes = new Map<string, string>();
+  private closed = false;
+
+  constructor(
+    private readonly context: SessionContext,
+    private readonly log: Log,
+  ) {}
+
+  listen(listener: SessionListener): void {
+    this.listeners.push(listener);
+  }
+
+  /** No more viewers are taken. */
+  get closing(): boolean {
+    return this.closed;
+  }
+
+  /**
+   * Takes a viewer in: into the session of the content, which is started where there is none.
+   * @throws ShuttingDownError
+   */
+  admit(content: Content): Admission {
+    if (this.closed) throw new ShuttingDownError();
+    const existing = this.find(content);
+    if (existing) return new Admission(existing);
+    const session = new StreamSession(content, this.context, this);
+    this.all.add(session);
+    this.open.set(askedKey(content), session);
+    const known = this.knownInfohash(content);
+    if (known !== null) {
+      session.infohash = known;
+      this.open.set(contentKey('infohash', known, content.variant), session);
+    }
+    const admission = new Admission(session);
+    session.begin();
+    return admission;
+  }
+
+  /** The session that plays or starts the content. */
+  find(content: Content): StreamSession | null {
+    const known = this.knownInfohash(content);
+    const byInfohash = known === null ? undefined : this.open.get(contentKey('infohash', known, content.variant));
+    return this.open.get(askedKey(content)) ?? byInfohash ?? null;
+  }
+
+  /** The session of a content by one of its names, the plain one before its variants. */
+  named(selector: Content['selector']): StreamSession | null {
+    const plain = this.find({ selector, variant: {}, hints: {} });
+    if (plain) return plain;
+    const known = this.knownInfohash({ selector, variant: {}, hints: {} });
+    const keys = [`${selector.type}:${selector.value}&`, ...(known === null ? [] : [`infohash:${known}&`])];
+    for (const [key, session] of this.open) if (keys.some((start) => key.startsWith(start))) return session;
+    return null;
+  }
+
+  /** Every session that is not over, also those that are being stopped. */
+  snapshots(): SessionSnapshot[] {
+    return [...this.all].map((session) => session.snapshot());
+  }
+
+  sessions(): readonly StreamSession[] {
+    return [...this.all];
+  }
+
+  /**
+   * Takes no more viewers, ends those there are cleanly and stops every engine session. Engines that have not answered are waited for until
+   * `limitMs` have gone by.
+   */
+  async shutdown(limitMs: number): Promise<void> {
+    this.closed = true;
+    const stopped = Promise.all([...this.all].map((session) => session.stop('shutdown', 'the proxy is shutting down')));
+    const limit = this.context.clock.setTimeout(() => {
+      this.log.warn('engines have not answered in time, leaving them', { streams: this.all.size });
+      for (const session of this.all) session.abandonEngines();
+    }, limitMs);
+    await stopped;
+    this.context.clock.clearTimeout(limit);
+  }
+
+  claim(session: StreamSession, infohash: string): StreamSession | null {
+    const { content } = session;
+    if (content.selector.type === 'content_id') this.remember(content.selector.value, infohash);
+    const key = contentKey('infohash', infohash, content.variant);
+    const holder = this.open.get(key);
+    if (holder && holder !== session) return holder;
+    this.open.set(key, session);
+    return null;
+  }
+
+  /** Gives up the session that nobody has watched for the longest. */
+  onScarce(): boolean {
+    const unwatched = [...this.all].filter((session) => session.unwatchedSince !== null && session.state !== 'stopping');
+    unwatched.sort((a, b) => (a.unwatchedSince ?? 0) - (b.unwatchedSince ?? 0));
+    const oldest = unwatched.at(0);
+    if (!oldest) return false;
+    void oldest.stop('viewers-left', 'nobody watches, and its engine is wanted');
+    return true;
+  }
+
+  onChange(): void {
+    for (const listener of this.listeners) listener.sessionChanged?.();
+  }
+
+  onPlaying(session: StreamSession, startMs: number): void {
+    for (const listener of this.listeners) listener.sessionPlaying?.(session, startMs);
+  }
+
+  onStartFailed(session: StreamSession, error: Error): void {
+    for (const listener of this.listeners) listener.startFailed?.(session, error);
+  }
+
+  onClosing(session: StreamSession): void {
+    for (const [key, holder] of this.open) if (holder === session) this.open.delete(key);
+  }
+
+  onEnded(session: StreamSession): void {
+    this.all.delete(session);
+    for (const listener of this.listeners) listener.sessionEnded?.(session);
+    this.onChange();
+  }
+
+  onEngineClosed(outcome: StopOutcome): void {
+    for (const listener of this.listeners) listener.engineClosed?.(outcome);
+  }
+
+  private knownInfohash({ selector }: Content): string | null {
+    return selector.type === 'infohash' ? selector.value : (this.infohashes.get(selector.value) ?? null);
+  }
+
+  private remember(contentId: string, infohash: string): void {
+    this.infohashes.delete(contentId);
+    this.infohashes.set(contentId, infohash);
+    if (this.infohashes.size <= MAX_KNOWN_IDS) return;
+    const [oldest] = this.infohashes.keys();
+    this.infohashes.delete(oldest);
+  }
+}

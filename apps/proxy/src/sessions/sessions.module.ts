@@ -1,0 +1,47 @@
+import { Module } from '@nestjs/common';
+import { Log } from '@acexy/service-kit';
+import { Clock } from '../clock.js';
+import { ProxyMetrics } from '../metrics/proxy-metrics.js';
+import { EngineSelector } from '../selection/engine-selector.js';
+import { SelectionModule } from '../selection/selection.module.js';
+import { ProxySettings, broadcastSettings } from '../settings.js';
+import { ENGINE_CLIENTS, type EngineClients } from '../tokens.js';
+import { EngineStarts } from './engine-starts.js';
+import { SessionRegistry } from './session-registry.js';
+
+/** An engine session's life: start, watch, stop. */
+@Module({
+  imports: [SelectionModule],
+  providers: [
+    {
+      provide: SessionRegistry,
+      inject: [EngineSelector, ENGINE_CLIENTS, ProxySettings, ProxyMetrics, Clock, Log],
+      useFactory: (
+        selector: EngineSelector,
+        engineApi: EngineClients,
+        settings: ProxySettings,
+        metrics: ProxyMetrics,
+        clock: Clock,
+        log: Log,
+      ) => {
+        const registry = new SessionRegistry(
+          {
+            selector,
+            engineApi,
+            starts: new EngineStarts(),
+            clock,
+            limits: settings,
+            broadcast: broadcastSettings(settings),
+            lingerMs: settings.lingerMs,
+            log,
+          },
+          log.child('sessions'),
+        );
+        registry.listen(metrics);
+        return registry;
+      },
+    },
+  ],
+  exports: [SessionRegistry],
+})
+export class SessionsModule {}

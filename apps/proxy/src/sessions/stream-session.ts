@@ -1,0 +1,277 @@
+/** One stream: its viewers, the engine session that feeds it, and its life from the first request to the last stop. */
+import { randomUUID } from 'node:crypto';
+import type { Log } from '@acexy/service-kit';
+import type { Broadcast } from '../broadcast/broadcast.js';
+import type { Admission } from './admission.js';
+import { type Content, askedKey } from './content-key.js';
+import { type EngineApiFactory, EngineSession, type StopOutcome } from './engine-session.js';
+import { ShuttingDownError, StreamEndedError } from './errors.js';
+import { type LossReason, planAfterLoss } from './loss.plan.js';
+import type { MediaFeed } from './media-feed.js';
+import { type StartContext, startStream } from './session-start.js';
+import { type SessionState, isOpen, transition } from './session-state.js';
+import type { SessionSnapshot } from './session-snapshot.js';
+
+/** Why a stream ended, as metrics count it. */
+export type EndCause = 'viewers-left' | 'start-failed' | 'merged' | 'source-lost' | 'shutdown';
+
+export interface SessionContext extends StartContext {
+  engineApi: EngineApiFactory;
+  lingerMs: number;
+  log: Log;
+}
+
+/** What a session tells the registry that owns it. */
+export interface SessionOwner {
+  /** Takes the infohash for this session; the other session that has it, if there is one. */
+  claim(session: StreamSession, infohash: string): StreamSession | null;
+  onScarce(): boolean;
+  onChange(session: StreamSession): void;
+  onPlaying(session: StreamSession, startMs: number): void;
+  onStartFailed(session: StreamSession, error: Error): void;
+  /** No more viewers may come. */
+  onClosing(session: StreamSession): void;
+  onEnded(session: StreamSession): void;
+  onEngineClosed(outcome: StopOutcome): void;
+}
+
+export class StreamSession {
+  readonly id = randomUUID();
+  readonly log: Log;
+  readonly startedAt: string;
+  /** Resolves when viewers need not wait any more: the stream plays, has failed, was merged or is over. Never rejects. */
+  readonly settled: Promise<void>;
+  private readonly abort = new AbortController();
+  private readonly admissions = new Set<Admission>();
+  private readonly engines = new Set<EngineSession>();
+  private current: EngineSession | null = null;
+  private feed: MediaFeed | null = null;
+  private lingerTimer: unknown = null;
+  private lingeringSince: number | null = null;
+  private stopping: Promise<void> | null = null;
+  private run: Promise<void> = Promise.resolve();
+  private settle: () => void = () => undefined;
+  private stateNow: SessionState = 'starting';
+  private failureNow: Error | null = null;
+  private end: { cause: EndCause; reason: string; at: string } | null = null;
+  infohash: string | null;
+
+  constructor(
+    readonly content: Content,
+    private readonly context: SessionContext,
+    private readonly owner: SessionOwner,
+  ) {
+    this.startedAt = context.clock.iso();
+    this.infohash = content.selector.type === 'infohash' ? content.selector.value : null;
+    this.log = context.log.child('session', { stream_id: this.id });
+    this.settled = new Promise((resolve) => (this.settle = resolve));
+  }
+
+  get state(): SessionState {
+    return this.stateNow;
+  }
+
+  /** Why the start failed; null while it has not. */
+  get failure(): Error | null {
+    return this.failureNow;
+  }
+
+  get broadcast(): Broadcast | null {
+    return this.feed?.broadcast ?? null;
+  }
+
+  get viewerCount(): number {
+    return this.admissions.size;
+  }
+
+  /** The moment of the clock since when nobody watches; null while somebody does. */
+  get unwatchedSince(): number | null {
+    return this.lingeringSince;
+  }
+
+  /** Why it ended; null before. */
+  get ending(): { cause: EndCause; reason: string; at: string } | null {
+    return this.end;
+  }
+
+  /** Begins the start; its outcome shows in `settled`. */
+  begin(): void {
+    this.log.info('stream starting', { key: askedKey(this.content) });
+    this.run = this.start();
+  }
+
+  enter(admission: Admission): void {
+    this.admissions.add(admission);
+    this.cancelLinger();
+    if (this.stateNow === 'lingering') this.become('playing');
+    this.log.debug('viewer entered', { viewers: this.admissions.size });
+    this.owner.onChange(this);
+  }
+
+  exit(admission: Admission): void {
+    if (!this.admissions.delete(admission)) return;
+    this.log.debug('viewer left', { viewers: this.admissions.size });
+    if (this.admissions.size === 0 && isOpen(this.stateNow)) {
+      if (this.stateNow === 'playing') this.become('lingering');
+      this.armLinger();
+    }
+    this.owner.onChange(this);
+  }
+
+  /** Ends the stream, its viewers with a clean end. Resolves when every engine was told to stop and given back. Never rejects. */
+  stop(cause: EndCause, reason: string): Promise<void> {
+    this.stopping ??= this.close(cause, reason);
+    return this.stopping;
+  }
+
+  /** Gives up waiting for engines that have not answered their start yet. */
+  abandonEngines(): void {
+    for (const engine of this.engines) engine.abandon();
+  }
+
+  snapshot(): SessionSnapshot {
+    const { selector } = this.content;
+    const playback = this.current?.playback ?? null;
+    return {
+      streamId: this.id,
+      state: this.stateNow,
+      keyType: selector.type,
+      key: selector.value,
+      infohash: this.infohash,
+      engine: this.current?.seat ?? null,
+      playback,
+      viewers: this.admissions.size,
+      startedAt: this.startedAt,
+      broadcast: this.broadcast?.snapshot() ?? null,
+    };
+  }
+
+  private async start(): Promise<void> {
+    const { clock } = this.context;
+    const began = clock.now();
+    try {
+      const result = await startStream<StreamSession>(this.asStarting(), this.context, this.log, this.abort.signal);
+      if (!isOpen(this.stateNow)) return;
+      switch (result.kind) {
+        case 'playing':
+          this.play(result.feed, clock.now() - began);
+          return;
+        case 'merged':
+          this.mergeInto(result.into);
+          return;
+        default: {
+          const unknown: never = result;
+          throw new TypeError(`no such result: ${String(unknown)}`);
+        }
+      }
+    } catch (error) {
+      // Stopped meanwhile: whoever stopped it knows why.
+      if (!isOpen(this.stateNow)) return;
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  private asStarting() {
+    return {
+      id: this.id,
+      content: this.content,
+      infohash: this.infohash,
+      openEngine: (seat: EngineSession['seat']) => this.openEngine(seat),
+      identify: (infohash: string) => {
+        const other = this.owner.claim(this, infohash);
+        if (other === null) this.infohash = infohash;
+        return other;
+      },
+      onScarce: () => this.owner.onScarce(),
+    };
+  }
+
+  private openEngine(seat: EngineSession['seat']): EngineSession {
+    this.log.info('engine chosen', { engine: seat.engineId, host: seat.address.host, port: seat.address.port, reason: seat.reason });
+    const engine = new EngineSession(seat, this.context.engineApi(seat.address), {
+      clock: this.context.clock,
+      log: this.log,
+      onClosed: (outcome) => {
+        this.engines.delete(engine);
+        this.owner.onEngineClosed(outcome);
+      },
+    });
+    this.engines.add(engine);
+    this.current = engine;
+    this.owner.onChange(this);
+    return engine;
+  }
+
+  private play(feed: MediaFeed, startMs: number): void {
+    this.feed = feed;
+    this.become(this.admissions.size > 0 ? 'playing' : 'lingering');
+    this.log.info('stream playing', { engine: this.current?.seat.engineId, infohash: this.infohash, start_ms: Math.round(startMs) });
+    this.owner.onPlaying(this, startMs);
+    this.settle();
+    feed.watch((loss) => this.onLoss(loss));
+  }
+
+  private mergeInto(other: StreamSession): void {
+    this.log.info('the same content plays already, viewers go there', { into: other.id });
+    for (const admission of [...this.admissions]) admission.moveTo(other);
+    void this.stop('merged', `the same content as stream ${other.id}`);
+  }
+
+  private fail(error: Error): void {
+    this.failureNow = error;
+    const text = error.message.startsWith('no engines available') ? error.message : `start failed: ${error.message}`;
+    this.log.warn(text, { code: (error as { code?: string }).code });
+    this.owner.onStartFailed(this, error);
+    void this.stop('start-failed', text);
+  }
+
+  private onLoss(loss: LossReason): void {
+    const plan = planAfterLoss(loss);
+    switch (plan.step) {
+      case 'end':
+        this.log.warn('stream lost', { loss, reason: plan.reason, engine: this.current?.seat.engineId, viewers: this.admissions.size });
+        void this.stop('source-lost', plan.reason);
+        return;
+      default: {
+        const unknown: never = plan.step;
+        throw new TypeError(`no such step: ${String(unknown)}`);
+      }
+    }
+  }
+
+  private async close(cause: EndCause, reason: string): Promise<void> {
+    this.become('stopping');
+    this.end = { cause, reason, at: this.context.clock.iso() };
+    this.log.info('stream stopping', { cause, reason });
+    this.cancelLinger();
+    this.owner.onClosing(this);
+    if (!this.feed) this.failureNow ??= cause === 'shutdown' ? new ShuttingDownError() : new StreamEndedError(reason);
+    this.feed?.stop();
+    this.feed?.broadcast.end();
+    this.abort.abort(new StreamEndedError(reason));
+    this.settle();
+    await this.run;
+    await Promise.all([...this.engines].map((engine) => engine.close()));
+    this.end = { ...this.end, at: this.context.clock.iso() };
+    this.become('ended');
+    this.log.info('stream ended', { cause, reason });
+    this.owner.onEnded(this);
+  }
+
+  private become(state: SessionState): void {
+    this.stateNow = transition(this.stateNow, state);
+    this.owner.onChange(this);
+  }
+
+  private armLinger(): void {
+    const { clock, lingerMs } = this.context;
+    this.lingeringSince = clock.now();
+    this.lingerTimer = clock.setTimeout(() => void this.stop('viewers-left', 'the last viewer left'), lingerMs);
+  }
+
+  private cancelLinger(): void {
+    if (this.lingerTimer !== null) this.context.clock.clearTimeout(this.lingerTimer);
+    this.lingerTimer = null;
+    this.lingeringSince = null;
+  }
+}

@@ -1,0 +1,228 @@
+import { type ListenAddress, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, Setting, type SettingFault } from '@acexy/service-kit';
+import { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast/broadcast.js';
+
+const SCHEMES = ['http'] as const;
+const JOIN_MODES = ['keyframe', 'live', 'oldest'] as const;
+const SLOW_CLIENT = ['skip', 'drop'] as const;
+
+/** The settings of the proxy; durations are milliseconds here, whatever unit the variable has. */
+export class ProxySettings {
+  @Setting({ name: 'ACEXY_LISTEN_ADDR', aliases: ['ACEXY_ADDR'], type: 'address', default: ':8080', help: 'Where viewers connect' })
+  listen!: ListenAddress;
+
+  @Setting({
+    name: 'ACEXY_LOG_LEVEL',
+    aliases: ['LOG_LEVEL'],
+    type: 'choice',
+    choices: LOG_LEVELS,
+    default: 'INFO',
+    help: 'Least level that is logged',
+  })
+  logLevel!: LogLevel;
+
+  @Setting({
+    name: 'LOG_FORMAT',
+    type: 'choice',
+    choices: LOG_FORMATS,
+    default: 'json',
+    help: 'json: one object a line; text: for a terminal',
+  })
+  logFormat!: LogFormat;
+
+  @Setting({
+    name: 'ACEXY_DATA_DIR',
+    aliases: ['DATA_DIR'],
+    type: 'string',
+    default: './data',
+    help: 'Folder in which the proxy keeps the id by which the orchestrator knows it',
+  })
+  dataDir!: string;
+
+  @Setting({
+    name: 'ACEXY_SCHEME',
+    type: 'choice',
+    choices: SCHEMES,
+    default: 'http',
+    help: 'Scheme of the fallback engine; engines speak plain HTTP',
+  })
+  scheme!: (typeof SCHEMES)[number];
+
+  @Setting({ name: 'ACEXY_HOST', type: 'string', default: 'localhost', help: 'The engine to use when no orchestrator can be asked' })
+  fallbackHost!: string;
+
+  @Setting({ name: 'ACEXY_PORT', type: 'port', default: '6878', help: 'HTTP port of that engine' })
+  fallbackPort!: number;
+
+  @Setting({ name: 'ACEXY_ORCH_URL', type: 'url', help: 'The orchestrator; without one only the fallback engine is used' })
+  orchestratorUrl?: string;
+
+  @Setting({ name: 'ACEXY_ORCH_APIKEY', type: 'string', secret: true, help: 'Its API_KEY' })
+  orchestratorApiKey?: string;
+
+  @Setting({
+    name: 'ACEXY_ORCH_TIMEOUT',
+    type: 'duration',
+    default: '3s',
+    help: 'Limit of one exchange with the orchestrator, not of the wait for an engine',
+  })
+  orchestratorTimeoutMs!: number;
+
+  @Setting({
+    name: 'ACEXY_ENGINE_CACHE_TTL_S',
+    type: 'seconds',
+    max: 3600,
+    default: '5',
+    help: 'How long the engine list is used before it is asked for again',
+  })
+  engineCacheTtlMs!: number;
+
+  @Setting({
+    name: 'ACEXY_MAX_STREAMS_PER_ENGINE',
+    type: 'integer',
+    min: 1,
+    max: 100,
+    default: '1',
+    help: 'Streams on one engine, where the proxy chooses from the engine list itself; the fallback engine takes any number',
+  })
+  maxStreamsPerEngine!: number;
+
+  @Setting({ name: 'ACEXY_CONTAINER_ID', type: 'string', help: "The proxy's own container, as a label of the events it sends" })
+  containerId?: string;
+
+  @Setting({ name: 'ACEXY_NO_RESPONSE_TIMEOUT', type: 'duration', default: '20s', help: "Limit of an engine's reply to a start" })
+  noResponseTimeoutMs!: number;
+
+  @Setting({
+    name: 'ACEXY_FIRST_BYTE_TIMEOUT',
+    type: 'duration',
+    default: '30s',
+    help: 'Limit from that reply to the first packet of the stream',
+  })
+  firstByteTimeoutMs!: number;
+
+  @Setting({
+    name: 'ACEXY_START_TIMEOUT',
+    type: 'duration',
+    default: '60s',
+    help: 'Limit of a start: all engines tried, and the wait for one',
+  })
+  startTimeoutMs!: number;
+
+  @Setting({
+    name: 'ACEXY_STALL_TIMEOUT',
+    type: 'duration',
+    help: 'Silence in mid-stream that means the stream is lost; by default 5 to 10 s, after the gaps seen',
+  })
+  stallTimeoutMs?: number;
+
+  @Setting({ name: 'ACEXY_LINGER', type: 'duration', default: '5s', help: 'How long a stream goes on after its last viewer' })
+  lingerMs!: number;
+
+  @Setting({ name: 'ACEXY_BUFFER_MAX', type: 'size', default: '32MiB', help: 'Most bytes of stream kept for viewers who join or lag' })
+  bufferMaxBytes!: number;
+
+  @Setting({
+    name: 'ACEXY_BUFFER',
+    aliases: ['ACEXY_BUFFER_SIZE'],
+    type: 'size',
+    default: '4.2MiB',
+    help: 'Bytes that may be kept at the least: raises ACEXY_BUFFER_MAX where it is larger. Nobody waits for it to fill',
+  })
+  bufferMinBytes!: number;
+
+  @Setting({ name: 'ACEXY_BUFFER_SECONDS', type: 'number', min: 2, max: 600, default: '60', help: 'Most seconds of stream kept' })
+  bufferSeconds!: number;
+
+  @Setting({
+    name: 'ACEXY_STEP_SIZE',
+    type: 'size',
+    default: '256KiB',
+    help: 'The live edge is handed out in steps of at most this size …',
+  })
+  stepBytes!: number;
+
+  @Setting({ name: 'ACEXY_STEP_TIME', type: 'duration', default: '250ms', help: '… or this time, whichever comes first' })
+  stepMs!: number;
+
+  @Setting({
+    name: 'ACEXY_JOIN',
+    type: 'choice',
+    choices: JOIN_MODES,
+    default: 'keyframe',
+    help: 'Where a viewer joins: at a keyframe ACEXY_JOIN_SECONDS back, at the newest one (live), or at the oldest one',
+  })
+  joinMode!: (typeof JOIN_MODES)[number];
+
+  @Setting({
+    name: 'ACEXY_JOIN_SECONDS',
+    type: 'number',
+    min: 0,
+    max: 60,
+    default: '1',
+    help: 'Stream a joining viewer is given at once; restreamers on ffmpeg want 5',
+  })
+  joinSeconds!: number;
+
+  @Setting({
+    name: 'ACEXY_SLOW_CLIENT',
+    type: 'choice',
+    choices: SLOW_CLIENT,
+    default: 'skip',
+    help: 'A viewer too slow for the stream: skips to a newer keyframe, or is dropped',
+  })
+  slowClient!: (typeof SLOW_CLIENT)[number];
+
+  @Setting({
+    name: 'ACEXY_MAX_SKIPS',
+    type: 'integer',
+    min: 0,
+    max: 1_000_000,
+    default: '20',
+    help: 'Skips after which a slow viewer is dropped',
+  })
+  maxSkips!: number;
+
+  @Setting({
+    name: 'ACEXY_VIEWER_TIMEOUT',
+    type: 'duration',
+    default: '2m',
+    help: 'A viewer that has taken nothing for so long is dropped',
+  })
+  viewerTimeoutMs!: number;
+
+  faults(): SettingFault[] {
+    const positive: [string, number | undefined][] = [
+      ['ACEXY_ORCH_TIMEOUT', this.orchestratorTimeoutMs],
+      ['ACEXY_NO_RESPONSE_TIMEOUT', this.noResponseTimeoutMs],
+      ['ACEXY_FIRST_BYTE_TIMEOUT', this.firstByteTimeoutMs],
+      ['ACEXY_START_TIMEOUT', this.startTimeoutMs],
+      ['ACEXY_STALL_TIMEOUT', this.stallTimeoutMs],
+      ['ACEXY_STEP_TIME', this.stepMs],
+      ['ACEXY_VIEWER_TIMEOUT', this.viewerTimeoutMs],
+    ];
+    const faults = positive
+      .filter(([, ms]) => ms !== undefined && ms < 1)
+      .map(([name, ms]) => ({ name, value: `${ms}ms`, problem: 'must be at least 1ms' }));
+    if (this.stepBytes < 4096) faults.push({ name: 'ACEXY_STEP_SIZE', value: String(this.stepBytes), problem: 'must be at least 4KiB' });
+    if (this.bufferMaxBytes < 4 * this.stepBytes) {
+      faults.push({ name: 'ACEXY_BUFFER_MAX', value: String(this.bufferMaxBytes), problem: 'must be at least four times ACEXY_STEP_SIZE' });
+    }
+    return faults;
+  }
+}
+
+/** What every broadcast of this proxy is made with. */
+export function broadcastSettings(settings: ProxySettings): BroadcastSettings {
+  return {
+    ...DEFAULT_BROADCAST_SETTINGS,
+    maxBytes: Math.max(settings.bufferMaxBytes, settings.bufferMinBytes),
+    maxSeconds: settings.bufferSeconds,
+    stepBytes: settings.stepBytes,
+    stepMs: settings.stepMs,
+    joinSeconds: settings.joinSeconds,
+    joinMode: settings.joinMode,
+    slowClient: settings.slowClient,
+    maxSkips: settings.maxSkips,
+    maxWriteMs: settings.viewerTimeoutMs,
+  };
+}
