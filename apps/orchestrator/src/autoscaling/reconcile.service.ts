@@ -2,7 +2,7 @@ import type { ProvisioningBlocked } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Clock } from '../clock.js';
-import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
+import { type Engine, type EngineChange, EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { LeaseService } from '../engines/lease.service.js';
@@ -58,7 +58,12 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
 
   onApplicationBootstrap(): void {
     const wake = (): void => this.loop.wake();
-    this.subscriptions.push(this.registry.onChange(wake), this.leases.onDemand(wake), this.starter.onSettled(wake));
+    this.subscriptions.push(
+      this.registry.onChange((change) => this.learn(change)),
+      this.registry.onChange(wake),
+      this.leases.onDemand(wake),
+      this.starter.onSettled(wake),
+    );
     // Nothing is started or removed before we know what is there and who watches.
     void this.streams.restored.then(() => this.sync.start());
     void this.sync.firstSync.then(() => {
@@ -87,6 +92,12 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     return this.nextLookMs(pool);
   }
 
+  /** A start has succeeded when the engine answers, and failed when it goes before it did so without our doing. */
+  private learn({ type, engine }: EngineChange): void {
+    if (type === 'ready') this.backoff.succeeded();
+    else if (type === 'gone' && wasNeverReady(engine)) this.backoff.failed(this.clock.monotonic());
+  }
+
   private gather(): PoolState {
     const now = this.clock.monotonic();
     return {
@@ -105,7 +116,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       lifecycle,
       health,
       claims: this.leases.claimCount(id),
-      held: this.leases.heldBecause(id) !== null,
+      held: this.leases.holdOn(id)?.kind ?? null,
       idleMs: idleSince === null ? 0 : now - idleSince,
       healthMs: now - healthSince,
       deadlineMs: drain && drain.deadline - this.clock.now(),
@@ -147,7 +158,6 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   private async startOne(): Promise<void> {
     try {
       await this.starter.start({}, 'autoscaler');
-      this.backoff.succeeded();
     } catch (error) {
       if (!(error instanceof ProvisioningRefusedError)) this.log.error('an engine could not be started', { error });
       this.backoff.failed(this.clock.monotonic());
@@ -182,7 +192,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     const dues = [startDelayMs, this.provisioning.circuit().retryInSeconds * 1000];
     const graceMs = this.settings.autoDelete ? this.settings.engineGracePeriodMs : this.settings.idleTtlMs;
     for (const { claims, held, idleMs, health, healthMs, deadlineMs } of engines) {
-      if (claims === 0 && !held) dues.push(graceMs - idleMs);
+      if (claims === 0 && held === null) dues.push(graceMs - idleMs);
       if (health === 'unhealthy') dues.push(this.settings.unhealthyGraceMs - healthMs);
       if (deadlineMs !== null) dues.push(deadlineMs);
     }

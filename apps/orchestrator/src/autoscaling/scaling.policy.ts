@@ -1,4 +1,5 @@
 import type { HealthStatus } from '@acexy/contracts';
+import type { HoldKind } from '../engines/engine-claims.js';
 import type { Lifecycle } from '../engines/engine-registry.js';
 
 export interface PoolEngine {
@@ -7,8 +8,8 @@ export interface PoolEngine {
   health: HealthStatus;
   /** Streams and leases on it. */
   claims: number;
-  /** Kept back for a reason that also forbids its removal. */
-  held: boolean;
+  /** Kept back, and not to be removed, or null. */
+  held: HoldKind | null;
   /** Milliseconds without a claim; 0 while it has one. */
   idleMs: number;
   /** Milliseconds in its present health. */
@@ -45,7 +46,7 @@ export interface ScalingDecision {
   start: number;
   drain: { id: string; reason: string }[];
   remove: { id: string; reason: string }[];
-  /** More engines are wanted than MAX_REPLICAS allows. */
+  /** More callers wait than engines will come, because MAX_REPLICAS is reached. */
   limited: boolean;
   reasons: string[];
 }
@@ -58,10 +59,12 @@ export interface ScalingDecision {
 export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecision {
   const reasons: string[] = [];
   const usable = pool.engines.filter((engine) => engine.lifecycle === 'ready' && engine.health !== 'unhealthy');
-  const free = usable.filter((engine) => engine.claims === 0 && !engine.held);
+  const idle = usable.filter((engine) => engine.claims === 0);
+  const free = idle.filter((engine) => engine.held === null);
+  const soonFree = idle.filter((engine) => engine.held === 'brief').length;
   const starting = pool.engines.filter((engine) => engine.lifecycle === 'starting').length;
   const wantedFree = limits.minFree + pool.waiting;
-  const coming = starting + pool.pending;
+  const coming = starting + soonFree + pool.pending;
   const occupied = pool.total - free.length - coming;
   const target = Math.min(limits.max, occupied + wantedFree);
   const missing = Math.max(0, wantedFree - free.length - coming);
@@ -80,14 +83,14 @@ export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecis
     .map(({ id }) => ({ id, reason: 'unhealthy' }));
   const remove = [...drainedOut(pool.engines), ...surplus(free, wantedFree, limits.idleGraceMs)];
   for (const { id, reason } of [...drain, ...remove]) reasons.push(`${id}: ${reason}`);
-  return { target, start, drain, remove, limited: missing > room, reasons };
+  return { target, start, drain, remove, limited: pool.waiting > free.length + coming + room, reasons };
 }
 
 function drainedOut(engines: readonly PoolEngine[]): ScalingDecision['remove'] {
   const leaving: ScalingDecision['remove'] = [];
   for (const { id, lifecycle, claims, held, deadlineMs } of engines) {
     if (lifecycle !== 'draining') continue;
-    if (claims === 0 && !held) leaving.push({ id, reason: 'drained, nothing plays on it' });
+    if (claims === 0 && held === null) leaving.push({ id, reason: 'drained, nothing plays on it' });
     else if (deadlineMs !== null && deadlineMs <= 0) leaving.push({ id, reason: 'its deadline to drain is over' });
   }
   return leaving;

@@ -12,17 +12,25 @@ export interface LeaseClaim {
   keys: readonly string[];
 }
 
+/** `brief`: over within seconds, the engine counts as coming. `open`: nobody knows how long. */
+export type HoldKind = 'brief' | 'open';
+
+export interface Hold {
+  kind: HoldKind;
+  reason: string;
+}
+
 export interface Claims {
   /** A stream and the lease it came from count once. */
   count: number;
   contents: ReadonlySet<string>;
-  held: string | null;
+  held: Hold | null;
 }
 
 interface EngineClaims {
   leases: Map<string, LeaseClaim>;
   occupants: Map<string, Occupant>;
-  holds: Map<string, string>;
+  holds: Map<string, Hold>;
 }
 
 const NONE: Claims = { count: 0, contents: new Set(), held: null };
@@ -42,7 +50,7 @@ export class EngineClaimBook {
       keys.forEach((key) => contents.add(key));
       if (leaseId === null || !engine.leases.has(leaseId)) count++;
     }
-    return { count, contents, held: engine.holds.values().next().value ?? null };
+    return { count, contents, held: longest(engine.holds) };
   }
 
   streamsOn(engineId: string): string[] {
@@ -82,9 +90,9 @@ export class EngineClaimBook {
     return occupant.engineId;
   }
 
-  /** Keeps an engine back for `reason` until the owner of the hold lifts it. */
-  hold(engineId: string, owner: string, reason: string): void {
-    this.open(engineId).holds.set(owner, reason);
+  /** Keeps an engine back until the owner of the hold lifts it. */
+  hold(engineId: string, owner: string, hold: Hold): void {
+    this.open(engineId).holds.set(owner, hold);
   }
 
   lift(engineId: string, owner: string): boolean {
@@ -109,6 +117,11 @@ export class EngineClaimBook {
     const engine = this.engines.get(engineId);
     if (engine && engine.leases.size + engine.occupants.size + engine.holds.size === 0) this.engines.delete(engineId);
   }
+}
+
+function longest(holds: ReadonlyMap<string, Hold>): Hold | null {
+  const all = [...holds.values()];
+  return all.find((hold) => hold.kind === 'open') ?? all[0] ?? null;
 }
 
 function sameOccupant(a: Occupant, b: Occupant): boolean {

@@ -17,6 +17,8 @@ export interface Engine {
   readonly forwarded: boolean;
   /** Found by the first look at the runtime: an earlier run of ours started it. */
   readonly adopted: boolean;
+  /** Its API has answered at least once. */
+  readonly answered: boolean;
   readonly drain: Drain | null;
   /** Milliseconds since the epoch. */
   readonly firstSeen: number;
@@ -42,6 +44,14 @@ export interface EngineChange {
   reason?: string;
 }
 
+/** An engine that went by itself, or was given up, before it ever answered. */
+export function wasNeverReady({ answered, drain }: Engine): boolean {
+  return !answered && (drain === null || drain.reason === NEVER_ANSWERED);
+}
+
+/** Why an engine is removed that did not answer in time. */
+export const NEVER_ANSWERED = 'never answered after its start';
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type KnownEngine = Mutable<Engine> & { addedAt: number };
 
@@ -54,15 +64,11 @@ export class EngineRegistry {
   private readonly listeners = new Set<(change: EngineChange) => void>();
   /** When each engine went, as long as a list begun earlier could still name it. */
   private readonly departed = new Map<string, number>();
+  /** Grows with every engine that comes or goes. */
   private sequence = 0;
   private firstLook = true;
 
   constructor(private readonly clock: Clock) {}
-
-  /** Grows with every change that a reader could see, except mere sightings and probes. */
-  get revision(): number {
-    return this.sequence;
-  }
 
   get(id: string): Engine | undefined {
     return this.engines.get(id);
@@ -99,6 +105,7 @@ export class EngineRegistry {
       health: 'unknown',
       forwarded: false,
       adopted,
+      answered: false,
       drain: null,
       firstSeen: adopted ? instance.createdAt : this.clock.now(),
       lastSeen: this.clock.now(),
@@ -155,6 +162,7 @@ export class EngineRegistry {
     const engine = this.engines.get(id);
     if (!engine) return;
     engine.lastHealthCheck = this.clock.now();
+    engine.answered = true;
     if (engine.lifecycle !== 'starting') return;
     engine.health = 'healthy';
     engine.healthSince = this.clock.monotonic();
@@ -170,7 +178,6 @@ export class EngineRegistry {
     if (engine.health === health) return;
     engine.health = health;
     engine.healthSince = this.clock.monotonic();
-    this.sequence++;
     this.emit({ type: 'health', engine, reason });
   }
 
@@ -190,7 +197,6 @@ export class EngineRegistry {
     if (!engine) return;
     engine.lastStreamUsage = this.clock.now();
     engine.idleSince = busy ? null : this.clock.monotonic();
-    this.sequence++;
   }
 
   /** The runtime has it no more. */
@@ -199,20 +205,18 @@ export class EngineRegistry {
     if (!engine) return;
     this.engines.delete(id);
     this.move(engine, 'gone');
-    this.departed.set(id, this.sequence);
+    this.departed.set(id, ++this.sequence);
     this.emit({ type: 'gone', engine, reason });
   }
 
   private see(engine: KnownEngine, instance: EngineInstance): void {
     engine.lastSeen = this.clock.now();
-    if (engine.instance.host !== instance.host || engine.instance.port !== instance.port) this.sequence++;
     engine.instance = instance;
   }
 
   private move(engine: KnownEngine, lifecycle: Lifecycle): void {
     engine.lifecycle = lifecycle;
     engine.lifecycleSince = this.clock.monotonic();
-    this.sequence++;
   }
 
   private emit(change: EngineChange): void {

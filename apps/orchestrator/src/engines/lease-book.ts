@@ -1,6 +1,6 @@
 import type { LeasePurpose } from '@acexy/contracts';
 import type { Clock } from '../clock.js';
-import { EngineClaimBook, type Occupant } from './engine-claims.js';
+import { EngineClaimBook, type Hold, type Occupant } from './engine-claims.js';
 import type { Engine } from './engine-registry.js';
 import { type Candidate, type Considered, type Selection, selectEngine } from './selection.policy.js';
 
@@ -52,6 +52,8 @@ export interface LeaseBookOptions {
   engines: () => readonly Engine[];
   maxStreamsPerEngine: number;
   newId: () => string;
+  /** Called for every lease that is granted, at once. */
+  onGrant: (lease: Lease) => void;
 }
 
 /** Viewers who had a picture come first, then those who wait for one; what is only taken in advance comes last. */
@@ -83,15 +85,12 @@ export class LeaseBook {
     return granted ? { kind: 'granted', lease: this.deliver(granted) } : { kind: 'waiting', position: this.position(demand.requestId) };
   }
 
-  /** Gives what is free to those who wait, in order. @returns the new leases */
-  settle(): Lease[] {
-    const granted: Lease[] = [];
-    if (this.waiting.size === 0) return granted;
+  /** Gives what is free to those who wait, in order. */
+  settle(): void {
     for (const place of this.queue()) {
       const selection = this.select(place.demand);
-      if (selection.chosen) granted.push(this.grant(place, selection.chosen.id, selection));
+      if (selection.chosen) this.grant(place, selection.chosen.id, selection);
     }
-    return granted;
   }
 
   /** What a request would get, without asking. */
@@ -188,8 +187,8 @@ export class LeaseBook {
     return this.claims.vacate(streamId);
   }
 
-  hold(engineId: string, owner: string, reason: string): void {
-    this.claims.hold(engineId, owner, reason);
+  hold(engineId: string, owner: string, hold: Hold): void {
+    this.claims.hold(engineId, owner, hold);
   }
 
   lift(engineId: string, owner: string): boolean {
@@ -207,7 +206,7 @@ export class LeaseBook {
     return this.claims.on(engineId).count;
   }
 
-  heldBecause(engineId: string): string | null {
+  holdOn(engineId: string): Hold | null {
     return this.claims.on(engineId).held;
   }
 
@@ -225,14 +224,14 @@ export class LeaseBook {
 
   private candidate({ id, lifecycle, health, forwarded, lastStreamUsage }: Engine): Candidate {
     const { count, contents, held } = this.claims.on(id);
-    return { id, lifecycle, health, forwarded, claims: count, contents, held, lastStreamUsage };
+    return { id, lifecycle, health, forwarded, claims: count, contents, held: held?.reason ?? null, lastStreamUsage };
   }
 
   private queue(): Waiting[] {
     return [...this.waiting.values()].sort((a, b) => RANK[a.demand.purpose] - RANK[b.demand.purpose] || a.arrival - b.arrival);
   }
 
-  private grant(place: Waiting, engineId: string, { reason, considered }: Selection): Lease {
+  private grant(place: Waiting, engineId: string, { reason, considered }: Selection): void {
     const { requestId, proxyId, keys, purpose } = place.demand;
     const lease: KnownLease = {
       id: this.options.newId(),
@@ -251,7 +250,8 @@ export class LeaseBook {
     this.leases.set(lease.id, lease);
     this.byRequest.set(requestId, lease.id);
     this.claims.addLease(lease);
-    return place.attended > 0 ? this.deliver(lease) : lease;
+    if (place.attended > 0) this.deliver(lease);
+    this.options.onGrant(lease);
   }
 
   private drop(lease: Lease): Lease {

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { Clock } from '../clock.js';
 import { OrchestratorSettings } from '../settings.js';
 import { type Content, ContentKeys } from './content-keys.js';
-import type { Occupant } from './engine-claims.js';
+import type { Hold, Occupant } from './engine-claims.js';
 import { EngineRegistry } from './engine-registry.js';
 import { isoTime, toEngineState } from './engine-state.js';
 import { type Lease, LeaseBook, LEASE_MS } from './lease-book.js';
@@ -55,6 +55,11 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
       engines: () => registry.all(),
       maxStreamsPerEngine: settings.maxStreamsPerEngine,
       newId: randomUUID,
+      onGrant: (lease) => {
+        this.log.info('engine leased', describeLease(lease));
+        this.track(lease.engineId);
+        this.wake(lease.requestId);
+      },
     });
   }
 
@@ -99,8 +104,8 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     const { request_id: requestId, proxy_id: proxyId, purpose } = request;
     const keys = this.contents.of({ keyType: request.key_type, key: request.key, infohash: request.infohash });
     const asked = this.book.ask({ requestId, proxyId, purpose, keys, exclude: new Set(request.exclude) });
-    if (asked.kind === 'granted') return this.granted(asked.lease);
     this.announceDemand();
+    if (asked.kind === 'granted') return this.granted(asked.lease);
     const waitMs = Math.min(request.wait_ms, this.settings.apiRequestTimeoutMs * SHARE_OF_REQUEST_LIMIT);
     if (waitMs > 0) await this.wait(requestId, waitMs, hangUp);
     if (this.closing) throw new NoEngineError(SHUTTING_DOWN);
@@ -152,8 +157,8 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Keeps an engine back from leases and removal until `lift` by the same owner. */
-  hold(engineId: string, owner: string, reason: string): void {
-    this.book.hold(engineId, owner, reason);
+  hold(engineId: string, owner: string, hold: Hold): void {
+    this.book.hold(engineId, owner, hold);
   }
 
   lift(engineId: string, owner: string): void {
@@ -168,14 +173,11 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     return this.book.claimCount(engineId);
   }
 
-  heldBecause(engineId: string): string | null {
-    return this.book.heldBecause(engineId);
+  holdOn(engineId: string): Hold | null {
+    return this.book.holdOn(engineId);
   }
 
   private granted(lease: Lease): LeaseGranted {
-    this.track(lease.engineId);
-    this.announceDemand();
-    this.log.info('engine leased', describeLease(lease));
     const remainingMs = Number.isFinite(lease.expiresAt) ? lease.expiresAt - this.clock.monotonic() : LEASE_MS;
     return {
       lease_id: lease.id,
@@ -222,10 +224,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
   }
 
   private settle(): void {
-    for (const lease of this.book.settle()) {
-      this.track(lease.engineId);
-      this.wake(lease.requestId);
-    }
+    this.book.settle();
     this.announceDemand();
   }
 

@@ -2,10 +2,9 @@ import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Clock } from '../clock.js';
-import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
+import { type Engine, EngineRegistry, NEVER_ANSWERED } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
 import { LeaseService } from '../engines/lease.service.js';
-import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { OrchestratorSettings } from '../settings.js';
 import { EngineProber } from './engine-prober.js';
 
@@ -29,7 +28,6 @@ export class StartupWatch implements OnModuleInit, OnModuleDestroy {
     private readonly registry: EngineRegistry,
     private readonly remover: EngineRemover,
     private readonly leases: LeaseService,
-    private readonly provisioning: ProvisioningService,
     private readonly prober: EngineProber,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
@@ -77,7 +75,6 @@ export class StartupWatch implements OnModuleInit, OnModuleDestroy {
       this.registry.probed(engine.id, 'unhealthy', why);
       return;
     }
-    this.provisioning.recordReadiness(engine.id, 'never_ready');
-    await this.remover.remove(engine.id, 'never answered after its start');
+    await this.remover.remove(engine.id, NEVER_ANSWERED);
   }
 }

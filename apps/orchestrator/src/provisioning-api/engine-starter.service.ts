@@ -1,6 +1,6 @@
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { EngineRegistry } from '../engines/engine-registry.js';
+import { EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
 import type { EngineInstance } from '../runtime/engine-runtime.js';
 import type { EngineRequest } from '../provisioning/engine-spec.plan.js';
 import { type ProvisioningOrigin, ProvisioningService } from '../provisioning/provisioning.service.js';
@@ -28,6 +28,7 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
           this.provisioning.recordReadiness(engine.id, 'ready');
           break;
         case 'gone':
+          if (wasNeverReady(engine)) this.provisioning.recordReadiness(engine.id, 'never_ready');
           this.provisioning.releasePorts(engine.instance);
           break;
         case 'draining':

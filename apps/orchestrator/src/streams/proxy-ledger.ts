@@ -39,7 +39,8 @@ export class ProxyLedger {
     const proxy = this.proxies.get(proxyId) ?? newProxy(now);
     this.proxies.set(proxyId, proxy);
     const sameBoot = proxy.bootId === bootId;
-    if (proxy.retired.includes(bootId) || (sameBoot && seq < proxy.seq)) return { kind: 'stale', seq: proxy.seq };
+    if (proxy.retired.includes(bootId)) return { kind: 'stale', seq };
+    if (sameBoot && seq < proxy.seq) return { kind: 'stale', seq: proxy.seq };
     const rebooted = proxy.bootId !== null && !sameBoot;
     if (rebooted) proxy.retired = [...proxy.retired, proxy.bootId as string].slice(-RETIRED_BOOTS_KEPT);
     const listed = new Set(sessions.map((session) => session.stream_id));

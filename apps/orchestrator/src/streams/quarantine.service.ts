@@ -42,7 +42,7 @@ export class Quarantine implements OnApplicationBootstrap, OnModuleDestroy {
   add(stream: Stream): void {
     if (!this.registry.get(stream.containerId) || stream.statUrl === '') return;
     this.streams.set(stream.id, stream);
-    this.leases.hold(stream.containerId, owner(stream), 'in quarantine: its proxy fell silent');
+    this.leases.hold(stream.containerId, owner(stream), { kind: 'open', reason: 'in quarantine, its proxy fell silent' });
     this.log.warn('engine in quarantine, its proxy fell silent', {
       engine_id: stream.containerId,
       stream_id: stream.id,

@@ -21,7 +21,10 @@ export interface Stream {
 }
 
 /** What happened to a stream, for those who keep count: the database, the lease book, the metrics. */
-export type StreamChange = { type: 'started' | 'moved' | 'ended'; stream: Stream };
+export interface StreamChange {
+  type: 'started' | 'moved' | 'updated' | 'ended';
+  stream: Stream;
+}
 
 /** How many ended streams are kept in memory. */
 const ENDED_KEPT = 1000;
@@ -68,7 +71,7 @@ export class StreamBook {
     const updated = { ...stream, startedAt: known.startedAt };
     if (same(known, updated)) return null;
     this.streams.set(stream.id, updated);
-    return { type: 'moved', stream: updated };
+    return { type: known.containerId === updated.containerId ? 'updated' : 'moved', stream: updated };
   }
 
   /** @returns null for a stream that is not playing */

@@ -199,6 +199,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
         this.use(stream);
         break;
       case 'moved':
+      case 'updated':
         this.use(stream);
         break;
       case 'ended':
@@ -208,7 +209,8 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
       default:
         throw new TypeError(`unknown change ${String(type satisfies never)}`);
     }
-    this.log.info(`stream ${type}`, {
+    const level = type === 'updated' ? 'debug' : 'info';
+    this.log[level](`stream ${type}`, {
       stream_id: stream.id,
       engine_id: stream.containerId,
       proxy_id: stream.proxyId ?? undefined,
@@ -228,7 +230,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
     for (const stream of this.book.active()) if (stream.containerId === engineId) this.use(stream);
     if (!adopted || !this.ledger.awaitsAny || this.clock.monotonic() >= this.holdUntil) return;
     this.held.add(engineId);
-    this.leases.hold(engineId, HOLD_OWNER, 'its proxy has not reported since our start');
+    this.leases.hold(engineId, HOLD_OWNER, { kind: 'brief', reason: 'its proxy has not reported since our start' });
   }
 
   /** Streams of a proxy that reports are not ended here: it moves them to another engine and says so. */
