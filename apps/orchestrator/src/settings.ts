@@ -2,9 +2,11 @@ import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, type PortRange,
 import { databaseFile } from './database/database-url.js';
 import { parseManagementLabel } from './provisioning/management-label.js';
 import { parseEngineCommand } from './runtime/process/engine-command.js';
+import { dockerEndpoint } from './runtime/docker/docker-endpoint.js';
+import { DockerSettings } from './runtime/docker/docker-settings.js';
 
 /** The settings of the orchestrator; durations are milliseconds here, whatever unit the variable has. */
-export class OrchestratorSettings {
+export class OrchestratorSettings extends DockerSettings {
   @Setting({ name: 'APP_PORT', type: 'port', default: '8000', help: 'Port of the REST API' })
   port!: number;
 
@@ -37,8 +39,16 @@ export class OrchestratorSettings {
   })
   dbUrl!: string;
 
-  @Setting({ name: 'ENGINE_RUNTIME', type: 'choice', choices: ['process'], default: 'process', help: 'How engines are run' })
-  engineRuntime!: 'process';
+  @Setting({ name: 'ENGINE_RUNTIME', type: 'choice', choices: ['process', 'docker'], default: 'process', help: 'How engines are run' })
+  engineRuntime!: 'process' | 'docker';
+
+  @Setting({
+    name: 'STOP_ENGINES_ON_EXIT',
+    type: 'boolean',
+    default: 'false',
+    help: 'Remove all engines when the service ends; otherwise they run on and the next start takes them over',
+  })
+  stopEnginesOnExit!: boolean;
 
   @Setting({
     name: 'DATA_DIR',
@@ -254,6 +264,7 @@ export class OrchestratorSettings {
       });
     }
     faults.push(...faultOf('DB_URL', this.dbUrl, databaseFile), ...faultOf('CONTAINER_LABEL', this.containerLabel, parseManagementLabel));
+    if (this.dockerHost) faults.push(...faultOf('DOCKER_HOST', this.dockerHost, dockerEndpoint));
     if (this.engineCommand) faults.push(...faultOf('ENGINE_COMMAND', this.engineCommand, parseEngineCommand));
     return faults;
   }

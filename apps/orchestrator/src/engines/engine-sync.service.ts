@@ -9,6 +9,8 @@ import { EngineRemover } from './engine-remover.service.js';
 
 /** Events of the runtime come in bursts (one engine that goes makes several); one list answers them all. */
 const GAP_MS = 200;
+/** For an engine to end by itself when the whole service ends. */
+const EXIT_GRACE_MS = 3_000;
 
 /**
  * Keeps the registry a picture of the runtime: one list per round, a round on every event and at the latest every MONITOR_INTERVAL_S.
@@ -75,9 +77,20 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     await this.loop.stop();
   }
 
-  /** Last of all: engines run on, and whoever still removed one is done. */
+  /** Last of all, when whoever still removed an engine is done. Engines run on, unless the setting says otherwise. */
   async onApplicationShutdown(): Promise<void> {
+    if (this.settings.stopEnginesOnExit) await this.removeAll();
     await this.runtime.close();
+  }
+
+  private async removeAll(): Promise<void> {
+    try {
+      const engines = await this.runtime.list();
+      this.log.info('removing all engines (STOP_ENGINES_ON_EXIT)', { engines: engines.length });
+      await Promise.all(engines.map(({ id }) => this.runtime.remove(id, EXIT_GRACE_MS)));
+    } catch (error) {
+      this.log.error('some engines could not be removed; the next start takes them over', { error });
+    }
   }
 
   private async round(): Promise<void> {
