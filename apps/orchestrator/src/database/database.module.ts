@@ -14,8 +14,8 @@ import { WriteQueue } from './write-queue.js';
   imports: [
     TypeOrmModule.forRootAsync({
       inject: [OrchestratorSettings],
-      // One attempt: what a retry could cure (a busy file) is retried where the file is opened, and the rest needs the operator.
-      useFactory: (settings: OrchestratorSettings) => ({ ...dataSourceOptions(databaseFile(settings.dbUrl)), retryAttempts: 1 }),
+      // What a retry could cure (a busy file) is retried where the file is opened; the rest needs the operator.
+      useFactory: (settings: OrchestratorSettings) => ({ ...dataSourceOptions(databaseFile(settings.dbUrl)), toRetry: () => false }),
       dataSourceFactory: (options) => openDatabase(String(options?.database)),
     }),
   ],

@@ -1,5 +1,4 @@
 /** A runtime whose engines are entries in a map, for tests of what stands on a runtime. It passes the contract suite. */
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type EngineInstance,
   type EngineRuntime,
@@ -129,8 +128,10 @@ export class FakeEngineRuntime implements EngineRuntime {
 
   private async waitForStart(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    let onAbort = (): void => {};
     const gone = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      onAbort = () => reject(signal.reason as Error);
+      signal.addEventListener('abort', onAbort);
     });
     const done = this.knobs.startHangs ? new Promise<void>(() => {}) : this.knobs.startMs > 0 ? delay(this.knobs.startMs) : turn();
     try {
@@ -138,6 +139,8 @@ export class FakeEngineRuntime implements EngineRuntime {
     } catch (error) {
       if (this.knobs.abortMs > 0) await delay(this.knobs.abortMs);
       throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -167,6 +170,13 @@ export class FakeEngineRuntime implements EngineRuntime {
       exitCode: null,
     };
   }
+}
+
+/** By the global timer, which a test may have replaced. */
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }
 
 /** Of the event loop; not `setTimeout`, so that it also passes under fake timers. */

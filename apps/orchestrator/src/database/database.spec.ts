@@ -1,0 +1,259 @@
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SILENT_LOG, loadSettings, Log, SettingsError } from '@acexy/service-kit';
+import { Module } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import Database from 'better-sqlite3';
+import type { DataSource } from 'typeorm';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OrchestratorSettings } from '../settings.js';
+import { DatabaseHealth } from './database-health.js';
+import { databaseFile } from './database-url.js';
+import { DatabaseModule } from './database.module.js';
+import { InstallationId } from './installation-id.js';
+import { openDatabase } from './open-database.js';
+import { StreamHistory } from './stream-history.js';
+import type { StreamRow } from './stream-row.entity.js';
+import { WriteQueue } from './write-queue.js';
+
+let folder: string;
+let file: string;
+const opened: DataSource[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'database-'));
+  file = join(folder, 'orchestrator.db');
+});
+
+afterEach(async () => {
+  for (const dataSource of opened.splice(0)) if (dataSource.isInitialized) await dataSource.destroy();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function open(): Promise<DataSource> {
+  const dataSource = await openDatabase(file);
+  opened.push(dataSource);
+  return dataSource;
+}
+
+function row(id: string, more: Partial<StreamRow> = {}): StreamRow {
+  return {
+    id,
+    keyType: 'content_id',
+    key: 'dd1e67078381739d14beca697356ab76d49d1a2d',
+    infohash: null,
+    containerId: '3f1c9a7be2d4',
+    proxyId: null,
+    playbackSessionId: 'p1',
+    statUrl: 'http://127.0.0.1:19000/ace/stat/x',
+    commandUrl: 'http://127.0.0.1:19000/ace/cmd/x',
+    isLive: true,
+    startedAt: '2026-01-01T12:00:00.000Z',
+    endedAt: null,
+    endReason: null,
+    status: 'started',
+    ...more,
+  };
+}
+
+describe('DB_URL', () => {
+  it('has a relative path after three slashes and an absolute one after four', () => {
+    expect(databaseFile('sqlite:///./orchestrator.db', '/srv/app')).toBe('/srv/app/orchestrator.db');
+    expect(databaseFile('sqlite:///data/o.db', '/srv/app')).toBe('/srv/app/data/o.db');
+    expect(databaseFile('sqlite:////var/lib/o.db', '/srv/app')).toBe('/var/lib/o.db');
+  });
+
+  it.each(['postgres://db/orchestrator', 'sqlite://o.db', 'sqlite:///', 'sqlite:///:memory:', './o.db'])(
+    '%s is a fault that says what would be right',
+    (url) => {
+      const load = () => loadSettings(OrchestratorSettings, { DB_URL: url });
+      expect(load).toThrow(SettingsError);
+      expect(load).toThrow(`DB_URL=${url}: must be sqlite:///./file.db`);
+    },
+  );
+});
+
+describe('the database', () => {
+  it('is made with its folder at the first start, and opened with WAL and its tables at the next', async () => {
+    file = join(folder, 'new', 'folder', 'o.db');
+    await (await open()).destroy();
+    const dataSource = await open();
+    expect(await dataSource.query('PRAGMA journal_mode')).toEqual([{ journal_mode: 'wal' }]);
+    expect(await dataSource.query('PRAGMA busy_timeout')).toEqual([{ timeout: 5 }]);
+    const tables = (await dataSource.query(`SELECT name FROM sqlite_master WHERE type = 'table'`)) as { name: string }[];
+    expect(tables.map(({ name }) => name)).toEqual(expect.arrayContaining(['installation', 'streams', 'migrations']));
+  });
+
+  it('has exactly the tables and indices that the entities describe', async () => {
+    const dataSource = await open();
+    const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
+    expect(upQueries.map(({ query }) => query)).toEqual([]);
+  });
+
+  it('answers what is read at start from an index', async () => {
+    const dataSource = await open();
+    const plan = async (sql: string) => JSON.stringify(await dataSource.query(`EXPLAIN QUERY PLAN ${sql}`));
+    expect(await plan(`SELECT * FROM streams WHERE status = 'started' ORDER BY started_at`)).toContain('USING INDEX streams_by_status');
+    expect(await plan(`SELECT * FROM streams ORDER BY started_at DESC LIMIT 10`)).toContain('USING INDEX streams_by_start');
+  });
+
+  it('gives the installation one name over restarts', async () => {
+    const first = await open();
+    const id = await InstallationId.load(first);
+    expect(id.value).toMatch(/^[0-9a-f-]{36}$/);
+    await first.destroy();
+    expect((await InstallationId.load(await open())).value).toBe(id.value);
+  });
+
+  it('that is damaged or no database at all is refused by name, and left as it is', async () => {
+    const junk = `no database at all ${'x'.repeat(5000)}`;
+    await writeFile(file, junk);
+    await expect(openDatabase(file)).rejects.toMatchObject({
+      code: 'database_unusable',
+      message: expect.stringMatching(/orchestrator\.db cannot be used: it is damaged or no SQLite database; move it away/),
+    });
+    expect(await readFile(file, 'utf8')).toBe(junk);
+  });
+
+  it('that is a folder is refused', async () => {
+    await mkdir(file);
+    await expect(openDatabase(file)).rejects.toMatchObject({ code: 'database_unusable' });
+  });
+
+  it.skipIf(process.getuid?.() === 0)('that may not be read is refused with the reason (root may read everything)', async () => {
+    await writeFile(file, '');
+    await chmod(file, 0o000);
+    await expect(openDatabase(file)).rejects.toThrow('may not be read and written by this user');
+  });
+
+  it('is waited for at start while somebody else is busy with it', async () => {
+    const other = new Database(file);
+    other.exec('BEGIN EXCLUSIVE');
+    const opening = open();
+    const free = setTimeout(() => other.exec('COMMIT'), 200);
+    const dataSource = await opening;
+    clearTimeout(free);
+    expect(other.inTransaction).toBe(false);
+    other.close();
+    expect(await new DatabaseHealth(dataSource).isReachable()).toBe(true);
+  });
+
+  it('need not be written to by a later start', async () => {
+    const first = await open();
+    const { value } = await InstallationId.load(first);
+    await first.destroy();
+    const other = new Database(file);
+    other.exec('BEGIN IMMEDIATE');
+    expect((await InstallationId.load(await open())).value).toBe(value);
+    other.close();
+  });
+});
+
+describe('the history of streams', () => {
+  async function history(): Promise<StreamHistory> {
+    const dataSource = await open();
+    return new StreamHistory(dataSource, new WriteQueue(dataSource, SILENT_LOG));
+  }
+
+  it('gives back what was saved, field by field', async () => {
+    const streams = await history();
+    const full = row('s1', {
+      infohash: 'ab'.repeat(20),
+      proxyId: 'proxy-1',
+      isLive: false,
+      endedAt: '2026-01-01T13:00:00.000Z',
+      endReason: 'left',
+      status: 'ended',
+    });
+    await streams.save(full);
+    expect(await streams.loadRecent(10)).toEqual([full]);
+  });
+
+  it('has a stream once, in its latest state', async () => {
+    const streams = await history();
+    await streams.save(row('s1'));
+    await streams.save(row('s1', { containerId: 'other', status: 'ended', endedAt: '2026-01-01T13:00:00.000Z' }));
+    expect(await streams.loadRecent(10)).toMatchObject([{ id: 's1', containerId: 'other', status: 'ended' }]);
+    expect(await streams.loadOpen()).toEqual([]);
+  });
+
+  it('keeps the order of saves made without waiting', async () => {
+    const streams = await history();
+    await Promise.all(Array.from({ length: 250 }, (_, count) => streams.save(row('s1', { playbackSessionId: `p${count}` }))));
+    expect(await streams.loadRecent(10)).toMatchObject([{ playbackSessionId: 'p249' }]);
+  });
+
+  it('saves what the row was when it was handed over', async () => {
+    const streams = await history();
+    const changing = row('s1');
+    const saved = streams.save(changing);
+    changing.key = 'changed';
+    await saved;
+    expect((await streams.loadOpen())[0].key).not.toBe('changed');
+  });
+
+  it('loads the open ones oldest first and the recent ones newest first, no more than asked for', async () => {
+    const streams = await history();
+    const at = (hour: number) => `2026-01-01T${String(hour).padStart(2, '0')}:00:00.000Z`;
+    await Promise.all(
+      [3, 1, 2].map((hour) =>
+        streams.save(row(`s${hour}`, { startedAt: at(hour), ...(hour === 1 && { status: 'ended', endedAt: at(4) }) })),
+      ),
+    );
+    expect((await streams.loadOpen()).map(({ id }) => id)).toEqual(['s2', 's3']);
+    expect((await streams.loadRecent(2)).map(({ id }) => id)).toEqual(['s3', 's2']);
+  });
+});
+
+describe('the health of the database', () => {
+  it('is good while it can be read, also while somebody else writes, and bad when it is closed', async () => {
+    const dataSource = await open();
+    const health = new DatabaseHealth(dataSource);
+    expect(await health.isReachable()).toBe(true);
+    const other = new Database(file);
+    other.exec('BEGIN IMMEDIATE');
+    expect(await health.isReachable()).toBe(true);
+    other.close();
+    await dataSource.destroy();
+    expect(await health.isReachable()).toBe(false);
+  });
+});
+
+describe('the database module', () => {
+  @Module({})
+  class Surroundings {}
+
+  async function start(settings: OrchestratorSettings) {
+    const module = {
+      module: Surroundings,
+      global: true,
+      providers: [
+        { provide: OrchestratorSettings, useValue: settings },
+        { provide: Log, useValue: SILENT_LOG },
+      ],
+      exports: [OrchestratorSettings, Log],
+    };
+    return (await Test.createTestingModule({ imports: [module, DatabaseModule] }).compile()).init();
+  }
+
+  it('gives its providers, and writes what still waits when the service ends', async () => {
+    const settings = loadSettings(OrchestratorSettings, { DB_URL: `sqlite:///${file}` });
+    const app = await start(settings);
+    const saved = app.get(StreamHistory).save(row('s1'));
+    const id = app.get(InstallationId).value;
+    await app.close();
+    await saved;
+    const again = await start(settings);
+    expect(again.get(InstallationId).value).toBe(id);
+    expect(await again.get(StreamHistory).loadOpen()).toHaveLength(1);
+    await again.close();
+  });
+
+  it('fails with the words of the one who opened the file', async () => {
+    await writeFile(file, 'x'.repeat(5000));
+    await expect(start(loadSettings(OrchestratorSettings, { DB_URL: `sqlite:///${file}` }))).rejects.toMatchObject({
+      code: 'database_unusable',
+    });
+  });
+});

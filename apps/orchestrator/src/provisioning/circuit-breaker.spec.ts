@@ -1,0 +1,118 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CircuitBreaker, type CircuitPermit } from './circuit-breaker.js';
+
+const TIMEOUT = 300_000;
+
+function make(threshold = 3): CircuitBreaker {
+  return new CircuitBreaker({ threshold, timeoutMs: TIMEOUT });
+}
+
+function failTimes(breaker: CircuitBreaker, times: number, now: number): void {
+  for (let count = 0; count < times; count += 1) breaker.fail(breaker.acquire(now) as CircuitPermit, now);
+}
+
+describe('the circuit breaker', () => {
+  it('opens at the threshold, not before, and says so once', () => {
+    const breaker = make();
+    const permits = [1, 2, 3].map(() => breaker.acquire(0) as CircuitPermit);
+    expect(permits.map((permit) => breaker.fail(permit, 0))).toEqual([false, false, true]);
+    expect(breaker.state(0)).toBe('open');
+    expect(breaker.acquire(0)).toBeNull();
+    expect(breaker.retryInMs(1000)).toBe(TIMEOUT - 1000);
+  });
+
+  it('counts failures in a row: a success in between begins anew', () => {
+    const breaker = make();
+    failTimes(breaker, 2, 0);
+    breaker.succeed(breaker.acquire(0) as CircuitPermit);
+    failTimes(breaker, 2, 0);
+    expect(breaker.state(0)).toBe('closed');
+  });
+
+  it('lets one trial through after its time, and no second one beside it', () => {
+    const breaker = make();
+    failTimes(breaker, 3, 0);
+    expect(breaker.state(TIMEOUT)).toBe('half_open');
+    const trial = breaker.acquire(TIMEOUT) as CircuitPermit;
+    expect(breaker.acquire(TIMEOUT)).toBeNull();
+    breaker.succeed(trial);
+    expect(breaker.state(TIMEOUT)).toBe('closed');
+    expect(breaker.failures).toBe(0);
+  });
+
+  it('opens for the whole time again when the trial fails', () => {
+    const breaker = make();
+    failTimes(breaker, 3, 0);
+    expect(breaker.fail(breaker.acquire(TIMEOUT) as CircuitPermit, TIMEOUT + 10)).toBe(true);
+    expect(breaker.state(2 * TIMEOUT)).toBe('open');
+    expect(breaker.state(2 * TIMEOUT + 10)).toBe('half_open');
+  });
+
+  it('lets another try when the trial was abandoned, or was never concluded', () => {
+    const breaker = make();
+    failTimes(breaker, 3, 0);
+    breaker.abandon(breaker.acquire(TIMEOUT) as CircuitPermit);
+    const lost = breaker.acquire(TIMEOUT) as CircuitPermit;
+    expect(breaker.acquire(2 * TIMEOUT - 1)).toBeNull();
+    const second = breaker.acquire(2 * TIMEOUT);
+    expect(second).not.toBeNull();
+    breaker.succeed(lost);
+    expect(breaker.state(2 * TIMEOUT)).toBe('half_open');
+  });
+
+  it('learns nothing from what began before it opened', () => {
+    const breaker = make(1);
+    const [old, bad] = [breaker.acquire(0), breaker.acquire(0)] as CircuitPermit[];
+    breaker.fail(bad, 0);
+    breaker.succeed(old);
+    expect(breaker.state(0)).toBe('open');
+    expect(breaker.fail(old, 100)).toBe(false);
+    expect(breaker.retryInMs(100)).toBe(TIMEOUT - 100);
+  });
+
+  it('is closed by hand', () => {
+    const breaker = make();
+    failTimes(breaker, 3, 0);
+    breaker.reset();
+    expect(breaker.state(0)).toBe('closed');
+    expect(breaker.acquire(0)).not.toBeNull();
+  });
+
+  it('never has two trials at once, and never lets anything through while it is open', () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constantFrom('acquire' as const, 'reset' as const) }),
+      fc.record({ do: fc.constantFrom('succeed' as const, 'fail' as const, 'abandon' as const), which: fc.nat() }),
+      fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: TIMEOUT }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), fc.integer({ min: 1, max: 4 }), (steps, threshold) => {
+        const breaker = make(threshold);
+        const held: { permit: CircuitPermit; since: number }[] = [];
+        let now = 0;
+        for (const one of steps) {
+          const before = breaker.state(now);
+          if (one.do === 'wait') now += one.ms;
+          else if (one.do === 'reset') breaker.reset();
+          else if (one.do === 'acquire') {
+            const permit = breaker.acquire(now);
+            if (before === 'open') expect(permit).toBeNull();
+            if (before === 'closed') expect(permit).not.toBeNull();
+            if (!permit) continue;
+            expect(permit.trial).toBe(before === 'half_open');
+            held.push({ permit, since: now });
+            const current = held.filter(({ permit: { trial, era }, since }) => trial && era === permit.era && now - since < TIMEOUT);
+            expect(current.length).toBeLessThanOrEqual(1);
+          } else if (held.length > 0) {
+            const [{ permit }] = held.splice(one.which % held.length, 1);
+            if (one.do === 'fail') breaker.fail(permit, now);
+            else breaker[one.do](permit);
+          }
+          expect(breaker.permits(now) && breaker.state(now) === 'open').toBe(false);
+          if (breaker.state(now) === 'closed') expect(breaker.failures).toBeLessThan(threshold);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { type EngineRequest, EngineRequestError, type EngineSpecContext, planEngineSpec, wantedPorts } from './engine-spec.plan.js';
+import { parseManagementLabel } from './management-label.js';
+
+const CONTEXT: EngineSpecContext = {
+  name: 'acestream-1a2b3c4d',
+  ports: { http: 19000, https: 45000, api: 35000, p2p: 36000 },
+  containerLabel: 'orchestrator.managed=acestream',
+  installationId: 'b1b2',
+  sharedNetwork: true,
+};
+
+function plan(request: EngineRequest = {}, context: Partial<EngineSpecContext> = {}) {
+  return planEngineSpec(request, { ...CONTEXT, ...context });
+}
+
+describe('the plan of an engine', () => {
+  it('gives the image the environment that it knows', () => {
+    expect(plan().env).toEqual({
+      CONF: '--http-port=19000\n--https-port=45000\n--bind-all',
+      HTTP_PORT: '19000',
+      HTTPS_PORT: '45000',
+      BIND_ALL: 'true',
+      INTERNAL_BUFFERING: '60',
+      P2P_PORT: '36000',
+    });
+  });
+
+  it('labels it so that a later start finds it, and the seed’s filter too', () => {
+    expect(plan({ labels: { tier: 'gold' } }).labels).toEqual({
+      tier: 'gold',
+      'orchestrator.managed': 'acestream',
+      'acestream-orchestrator': 'true',
+      'acestream-orchestrator.installation': 'b1b2',
+      'acestream.http_port': '19000',
+      'acestream.https_port': '45000',
+      'host.http_port': '19000',
+      'host.https_port': '45000',
+    });
+  });
+
+  it('names no P2P port and no HTTPS port of the host where the engine has a network of its own', () => {
+    const { env, labels } = plan({}, { sharedNetwork: false });
+    expect(env).not.toHaveProperty('P2P_PORT');
+    expect(labels).not.toHaveProperty('host.https_port');
+  });
+
+  it('lets a caller set what it likes, but not the ports we publish nor the labels that adoption stands on', () => {
+    const { env, labels } = plan({
+      env: { CACHE_LIMIT: '2', BIND_ALL: 'false', HTTP_PORT: '1' },
+      labels: { 'acestream.http_port': '1', 'orchestrator.managed': 'mine' },
+    });
+    expect(env).toMatchObject({ CACHE_LIMIT: '2', BIND_ALL: 'false', HTTP_PORT: '19000' });
+    expect(labels).toMatchObject({ 'acestream.http_port': '19000', 'orchestrator.managed': 'acestream' });
+  });
+
+  it('reads the ports out of the caller’s CONF, however it is written', () => {
+    const conf = '--http-port 7000 --bind-all\n--https-port=7001';
+    expect(wantedPorts({ env: { CONF: conf } })).toEqual({ http: 7000, https: 7001 });
+    const spec = plan({ env: { CONF: conf } }, { ports: { ...CONTEXT.ports, http: 7000, https: 7001 } });
+    expect(spec.env).toMatchObject({ CONF: conf, HTTP_PORT: '7000', HTTPS_PORT: '7001' });
+  });
+
+  it('adds the ports that the caller’s CONF leaves open, or the engine would listen on ports nobody knows', () => {
+    expect(wantedPorts({ env: { CONF: '--bind-all' } })).toEqual({});
+    expect(plan({ env: { CONF: '--bind-all --http-port=7000' } }).env.CONF).toBe('--https-port=45000\n--bind-all --http-port=7000');
+  });
+
+  it('takes the last of two, as an engine does', () => {
+    expect(wantedPorts({ env: { CONF: '--http-port=1\n--http-port=2' } })).toEqual({ http: 2 });
+  });
+
+  it.each(['0', '65536', 'abc', '80x'])('refuses --http-port=%s in CONF', (port) => {
+    expect(() => wantedPorts({ env: { CONF: `--http-port=${port}` } })).toThrow(EngineRequestError);
+  });
+
+  it('wants the host port that was asked for, and says so when CONF wants another', () => {
+    expect(wantedPorts({ hostPort: 19005 })).toEqual({ http: 19005 });
+    expect(wantedPorts({ hostPort: 7000, env: { CONF: '--http-port=7000' } })).toEqual({ http: 7000 });
+    expect(() => wantedPorts({ hostPort: 19005, env: { CONF: '--http-port=7000' } })).toThrow('host_port 19005 and --http-port=7000');
+  });
+
+  it('names an image only where the caller does', () => {
+    expect(plan({ image: 'example/engine:1' }).image).toBe('example/engine:1');
+    expect(plan()).not.toHaveProperty('image');
+  });
+});
+
+describe('CONTAINER_LABEL', () => {
+  it('is key=value, and a lone key has an empty value', () => {
+    expect(parseManagementLabel('orchestrator.managed=acestream')).toEqual({ key: 'orchestrator.managed', value: 'acestream' });
+    expect(parseManagementLabel('mine')).toEqual({ key: 'mine', value: '' });
+    expect(parseManagementLabel('a=b=c')).toEqual({ key: 'a', value: 'b=c' });
+  });
+
+  it('needs a key', () => {
+    expect(() => parseManagementLabel('=acestream')).toThrow(RangeError);
+  });
+});

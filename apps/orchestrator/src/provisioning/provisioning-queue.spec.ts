@@ -1,0 +1,196 @@
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SystemClock } from '../clock.js';
+import {
+  ProvisioningQueue,
+  type ProvisioningQueueLimits,
+  QueueClosedError,
+  QueueFullError,
+  QueueTimeoutError,
+} from './provisioning-queue.js';
+
+const LIMITS: ProvisioningQueueLimits = { maxConcurrent: 2, minIntervalMs: 500, maxWaiting: 10, timeoutMs: 60_000 };
+
+function make(limits: Partial<ProvisioningQueueLimits> = {}): ProvisioningQueue<'api' | 'autoscaler'> {
+  return new ProvisioningQueue({ ...LIMITS, ...limits }, new SystemClock());
+}
+
+/** A task that takes so long and notes when it started. */
+function work(starts: number[], ms: number) {
+  return (signal: AbortSignal) =>
+    new Promise<number>((resolve, reject) => {
+      starts.push(performance.now());
+      const timer = setTimeout(() => resolve(starts.length), ms);
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        reject(signal.reason as Error);
+      });
+    });
+}
+
+describe('the provisioning queue', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('starts the first at once and the next one an interval later', async () => {
+    const queue = make();
+    const starts: number[] = [];
+    const zero = performance.now();
+    const both = Promise.all([queue.run('api', work(starts, 10)), queue.run('api', work(starts, 10))]);
+    await vi.runAllTimersAsync();
+    await both;
+    expect(starts.map((at) => at - zero)).toEqual([0, 500]);
+  });
+
+  it('never runs more than its limit at the same time', async () => {
+    const queue = make({ minIntervalMs: 0 });
+    const starts: number[] = [];
+    const all = [1, 2, 3, 4].map(() => queue.run('api', work(starts, 1000)));
+    await vi.advanceTimersByTimeAsync(999);
+    expect([starts.length, queue.inProgress, queue.waiting]).toEqual([2, 2, 2]);
+    await vi.advanceTimersByTimeAsync(1001);
+    expect(starts).toHaveLength(4);
+    await vi.runAllTimersAsync();
+    await Promise.all(all);
+  });
+
+  it('serves both lanes in turn, each in order', async () => {
+    const queue = make({ maxConcurrent: 1, minIntervalMs: 0 });
+    const order: string[] = [];
+    const task = (label: string) => async () => void order.push(label);
+    const all = [
+      ...['a1', 'a2', 'a3', 'a4'].map((label) => queue.run('autoscaler', task(label))),
+      ...['u1', 'u2'].map((label) => queue.run('api', task(label))),
+    ];
+    await vi.runAllTimersAsync();
+    await Promise.all(all);
+    expect(order).toEqual(['a1', 'u1', 'a2', 'u2', 'a3', 'a4']);
+  });
+
+  it('refuses at once when too many wait', async () => {
+    const queue = make({ maxWaiting: 1 });
+    const first = queue.run('api', work([], 10));
+    const second = queue.run('api', work([], 10));
+    await expect(queue.run('api', work([], 10))).rejects.toBeInstanceOf(QueueFullError);
+    await vi.runAllTimersAsync();
+    await Promise.all([first, second]);
+  });
+
+  it('counts the wait in the queue into the limit', async () => {
+    const queue = make({ maxConcurrent: 1, timeoutMs: 5000 });
+    const starts: number[] = [];
+    const outcomes = Promise.allSettled([
+      queue.run('api', work(starts, 4900)),
+      queue.run('api', work(starts, 4900)),
+      queue.run('api', work(starts, 10)),
+    ]);
+    await vi.runAllTimersAsync();
+    const [first, second, third] = await outcomes;
+    expect(first.status).toBe('fulfilled');
+    expect(second).toMatchObject({ reason: { code: 'queue_timeout', phase: 'running' } });
+    expect(third).toMatchObject({ reason: { code: 'queue_timeout', phase: 'waiting' } });
+    expect(starts).toHaveLength(2);
+  });
+
+  it('answers in time although a task does not heed its signal, and keeps its place until it has ended', async () => {
+    const queue = make({ maxConcurrent: 1, timeoutMs: 1000 });
+    let finish = (): void => {};
+    const deaf = queue.run('api', () => new Promise<void>((resolve) => (finish = resolve))).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await deaf).toBeInstanceOf(QueueTimeoutError);
+    expect(queue.inProgress).toBe(1);
+    finish();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(queue.inProgress).toBe(0);
+  });
+
+  it('has the place free by the time the caller hears that its task has ended', async () => {
+    const queue = make();
+    await queue.run('api', async () => {});
+    expect(queue.inProgress).toBe(0);
+  });
+
+  it('is not stopped by a task that fails', async () => {
+    const queue = make({ maxConcurrent: 1 });
+    const failing = queue.run('api', async () => Promise.reject(new Error('broken'))).catch((error: unknown) => error);
+    const next = queue.run('api', async () => 'done');
+    await vi.runAllTimersAsync();
+    expect(await failing).toMatchObject({ message: 'broken' });
+    expect(await next).toBe('done');
+  });
+
+  it('at its end refuses who waits, aborts who runs, waits for them, and leaves no timer', async () => {
+    const queue = make({ maxConcurrent: 1 });
+    const outcomes = Promise.allSettled([queue.run('api', work([], 10_000)), queue.run('api', work([], 10))]);
+    await vi.advanceTimersByTimeAsync(1);
+    await queue.close();
+    expect((await outcomes).map((outcome) => (outcome as PromiseRejectedResult).reason as unknown)).toEqual([
+      expect.any(QueueClosedError),
+      expect.any(QueueClosedError),
+    ]);
+    expect(queue.inProgress + queue.waiting).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+    await expect(queue.run('api', work([], 1))).rejects.toBeInstanceOf(QueueClosedError);
+  });
+
+  it('holds limit, spacing and order, answers everybody, and ends empty, whatever it is given', async () => {
+    const task = fc.record({
+      afterMs: fc.integer({ min: 0, max: 1500 }),
+      lane: fc.constantFrom('api' as const, 'autoscaler' as const),
+      takesMs: fc.integer({ min: 0, max: 4000 }),
+      ends: fc.constantFrom('well', 'badly', 'late'),
+    });
+    const limits = fc.record({
+      maxConcurrent: fc.integer({ min: 1, max: 4 }),
+      minIntervalMs: fc.constantFrom(0, 100, 700),
+      maxWaiting: fc.integer({ min: 1, max: 8 }),
+      timeoutMs: fc.constantFrom(1000, 5000, 20_000),
+    });
+    await fc.assert(
+      fc.asyncProperty(limits, fc.array(task, { maxLength: 30 }), async (given, tasks) => {
+        const queue = make(given);
+        const starts: number[] = [];
+        const order: Record<string, number[]> = { api: [], autoscaler: [] };
+        let running = 0;
+        let most = 0;
+        let answered = 0;
+        for (const [index, { afterMs, lane, takesMs, ends }] of tasks.entries()) {
+          await vi.advanceTimersByTimeAsync(afterMs);
+          const body = async (signal: AbortSignal): Promise<void> => {
+            running += 1;
+            most = Math.max(most, running);
+            starts.push(performance.now());
+            order[lane].push(index);
+            try {
+              await new Promise<void>((resolve, reject) => {
+                setTimeout(() => (ends === 'badly' ? reject(new Error('badly')) : resolve()), takesMs);
+                // One that ends late does not heed the signal.
+                if (ends !== 'late') signal.addEventListener('abort', () => reject(signal.reason as Error));
+              });
+            } finally {
+              running -= 1;
+            }
+          };
+          queue.run(lane, body).then(
+            () => (answered += 1),
+            () => (answered += 1),
+          );
+          expect(queue.waiting).toBeLessThanOrEqual(given.maxWaiting);
+        }
+        await vi.runAllTimersAsync();
+        expect(answered).toBe(tasks.length);
+        expect(most).toBeLessThanOrEqual(given.maxConcurrent);
+        expect([queue.inProgress, queue.waiting, running]).toEqual([0, 0, 0]);
+        for (let at = 1; at < starts.length; at += 1)
+          expect(starts[at] - starts[at - 1]).toBeGreaterThanOrEqual(given.minIntervalMs - 1e-6);
+        for (const lane of Object.values(order)) expect(lane).toEqual([...lane].sort((a, b) => a - b));
+      }),
+      { numRuns: 150 },
+    );
+  });
+});

@@ -1,0 +1,375 @@
+import { SILENT_LOG, loadSettings } from '@acexy/service-kit';
+import * as fc from 'fast-check';
+import { register } from 'prom-client';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SystemClock } from '../clock.js';
+import { InstallationId } from '../database/installation-id.js';
+import { PortTakenError } from '../runtime/engine-runtime.js';
+import { FakeEngineRuntime, startFailure } from '../runtime/fake-engine-runtime.test-kit.js';
+import { OrchestratorSettings } from '../settings.js';
+import { ProvisioningRefusedError } from './provisioning-refused.error.js';
+import { ProvisioningService } from './provisioning.service.js';
+
+interface House {
+  runtime: FakeEngineRuntime;
+  service: ProvisioningService;
+  settings: OrchestratorSettings;
+}
+
+function build(environment: Record<string, string> = {}): House {
+  const settings = loadSettings(OrchestratorSettings, {
+    MIN_PROVISION_INTERVAL_S: '0',
+    MAX_REPLICAS: '5',
+    MIN_REPLICAS: '0',
+    ...environment,
+  });
+  const runtime = new FakeEngineRuntime();
+  const service = new ProvisioningService(runtime, settings, new InstallationId('b1b2'), new SystemClock(), SILENT_LOG);
+  return { runtime, service, settings };
+}
+
+/** Attached at once, so that a refusal in between is no unhandled rejection. */
+function outcome<T>(promise: Promise<T>): Promise<T | ProvisioningRefusedError> {
+  return promise.catch((error: unknown) => {
+    if (!(error instanceof ProvisioningRefusedError)) throw error;
+    return error;
+  });
+}
+
+describe('provisioning', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('starts an engine with ports of the ranges, our labels and a name of its own', async () => {
+    const { service, runtime } = build();
+    const engine = await service.provision({}, 'api');
+    expect(engine).toMatchObject({ state: 'running', ports: { http: 19000, https: 45000, api: 35000, p2p: 36000 } });
+    expect(engine.name).toMatch(/^acestream-[0-9a-f]{8}$/);
+    expect(engine.labels).toMatchObject({ 'acestream-orchestrator': 'true', 'acestream-orchestrator.installation': 'b1b2' });
+    expect(runtime.startCalls).toHaveLength(1);
+  });
+
+  it('has engines for exactly MAX_REPLICAS of any number of calls made at the same moment', async () => {
+    const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '2' });
+    runtime.knobs.startMs = 100;
+    const all = Array.from({ length: 50 }, () => outcome(service.provision({}, 'api')));
+    await vi.runAllTimersAsync();
+    const answers = await Promise.all(all);
+    expect(runtime.world.engines.size).toBe(5);
+    const refused = answers.filter((answer) => answer instanceof ProvisioningRefusedError);
+    expect(refused).toHaveLength(45);
+    expect(refused[0].toDetail()).toEqual({
+      error: 'provisioning_blocked',
+      code: 'max_capacity',
+      message: 'all 5 engines of MAX_REPLICAS exist already',
+      recovery_eta_seconds: 30,
+      can_retry: false,
+      should_wait: true,
+    });
+  });
+
+  it('starts another engine as soon as one is gone', async () => {
+    const { service } = build({ MAX_REPLICAS: '1' });
+    const engine = await service.provision({}, 'api');
+    expect(await outcome(service.provision({}, 'api'))).toMatchObject({ code: 'max_capacity' });
+    service.releasePorts(engine);
+    await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
+  });
+
+  it('counts engines that were found, once however often they are told', async () => {
+    const { service } = build({ MAX_REPLICAS: '2' });
+    const { service: former } = build();
+    const found = await former.provision({}, 'api');
+    service.adopt([found]);
+    service.adopt([found]);
+    expect(service.engineCount()).toBe(1);
+    const next = await service.provision({}, 'autoscaler');
+    expect(next.ports.http).not.toBe(found.ports.http);
+    expect(await outcome(service.provision({}, 'api'))).toMatchObject({ code: 'max_capacity' });
+  });
+
+  it('takes another port where one is taken, and leaves the taken one alone', async () => {
+    const { service, runtime } = build();
+    runtime.world.occupiedPorts.add(19000).add(19001);
+    expect((await service.provision({}, 'api')).ports.http).toBe(19002);
+    expect(service.circuit().failures).toBe(0);
+    runtime.world.occupiedPorts.clear();
+    expect((await service.provision({}, 'api')).ports.http).toBe(19003);
+  });
+
+  it('gives up after a few taken ports, and holds it against nobody', async () => {
+    const { service, runtime } = build();
+    runtime.knobs.failStart = (spec) => new PortTakenError(spec.ports.http);
+    expect(await outcome(service.provision({}, 'api'))).toMatchObject({ code: 'general_error' });
+    expect(runtime.startCalls).toHaveLength(5);
+    expect(service.circuit().failures).toBe(0);
+    expect(service.engineCount()).toBe(0);
+  });
+
+  it('does not exchange a port that the caller asked for', async () => {
+    const { service, runtime } = build();
+    runtime.world.occupiedPorts.add(19500);
+    const refusal = await outcome(service.provision({ hostPort: 19500 }, 'api'));
+    expect(refusal).toMatchObject({ code: 'general_error', message: 'port 19500 is in use by another program' });
+    expect(runtime.startCalls).toHaveLength(1);
+    runtime.world.occupiedPorts.clear();
+    expect((await service.provision({ hostPort: 19500 }, 'api')).port).toBe(19500);
+    expect(await outcome(service.provision({ hostPort: 19500 }, 'api'))).toMatchObject({ code: 'general_error' });
+  });
+
+  it('gives everything back of a start that failed', async () => {
+    const { service, runtime } = build();
+    runtime.knobs.failStart = () => startFailure('no space left on device');
+    const refusal = await outcome(service.provision({}, 'api'));
+    expect((refusal as ProvisioningRefusedError).toDetail()).toEqual({
+      error: 'provisioning_failed',
+      code: 'general_error',
+      message: 'no space left on device',
+      recovery_eta_seconds: 0,
+      can_retry: false,
+      should_wait: false,
+    });
+    expect(service.engineCount()).toBe(0);
+    expect(service.status()).toMatchObject({ in_progress: 0, queued: 0 });
+  });
+
+  it('gives up a start that hangs after STARTUP_TIMEOUT_S, and says which limit it was', async () => {
+    const { service, runtime } = build();
+    runtime.knobs.startHangs = true;
+    const answer = outcome(service.provision({}, 'api'));
+    await vi.advanceTimersByTimeAsync(24_999);
+    expect(service.status().in_progress).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await answer).toMatchObject({ code: 'general_error', message: expect.stringContaining('STARTUP_TIMEOUT_S') });
+    expect(service.engineCount()).toBe(0);
+    expect(service.circuit().failures).toBe(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('answers after PROVISION_TIMEOUT_S, the wait in the queue included, and says that waiting helps', async () => {
+    const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '1', PROVISION_TIMEOUT_S: '20' });
+    runtime.knobs.startHangs = true;
+    runtime.knobs.abortMs = 5000;
+    const first = outcome(service.provision({}, 'api'));
+    const second = outcome(service.provision({}, 'api'));
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await first).toMatchObject({ code: 'general_error', message: 'not done within 20 s' });
+    expect(await second).toMatchObject({ code: 'max_capacity', shouldWait: true, message: expect.stringContaining('no turn within 20 s') });
+    await vi.runAllTimersAsync();
+    expect(service.engineCount()).toBe(0);
+    expect(runtime.startCalls).toHaveLength(1);
+  });
+
+  it('keeps ports and place until a start that was given up is put away', async () => {
+    const { service, runtime } = build();
+    runtime.knobs.startHangs = true;
+    runtime.knobs.abortMs = 10_000;
+    const answer = outcome(service.provision({}, 'api'));
+    await vi.advanceTimersByTimeAsync(25_000);
+    expect(service.engineCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    await answer;
+    expect(service.engineCount()).toBe(0);
+  });
+
+  it('removes an engine that came up in the moment it was given up', async () => {
+    const { service, runtime } = build();
+    const start = runtime.start.bind(runtime);
+    vi.spyOn(runtime, 'start').mockImplementation(async (spec) => {
+      await new Promise((resolve) => setTimeout(resolve, 26_000));
+      return start(spec, new AbortController().signal);
+    });
+    const answer = outcome(service.provision({}, 'api'));
+    await vi.advanceTimersByTimeAsync(26_000);
+    expect(await answer).toMatchObject({ code: 'general_error' });
+    expect(runtime.world.engines.size).toBe(0);
+    expect(service.engineCount()).toBe(0);
+  });
+
+  it('stops after CIRCUIT_BREAKER_THRESHOLD failures in a row, and tells when the next try is', async () => {
+    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '2', CIRCUIT_BREAKER_TIMEOUT_S: '300' });
+    runtime.knobs.failStart = () => startFailure();
+    await outcome(service.provision({}, 'api'));
+    await outcome(service.provision({}, 'api'));
+    await vi.advanceTimersByTimeAsync(1000);
+    const refusal = (await outcome(service.provision({}, 'api'))) as ProvisioningRefusedError;
+    expect(refusal.toDetail()).toMatchObject({ code: 'circuit_breaker', recovery_eta_seconds: 299, can_retry: false, should_wait: true });
+    expect(runtime.startCalls).toHaveLength(2);
+    expect(service.circuit()).toEqual({ state: 'open', failures: 2, threshold: 2, retryInSeconds: 299 });
+    const metrics = await register.metrics();
+    expect(metrics).toContain('orch_circuit_breaker_state{operation_type="general"} 2');
+    expect(metrics).toContain('orch_circuit_breaker_failures{operation_type="general"} 2');
+  });
+
+  it('stops what waits for its turn too when the breaker opens', async () => {
+    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1', MAX_CONCURRENT_PROVISIONS: '1' });
+    runtime.knobs.failStart = () => startFailure();
+    const answers = await Promise.all([1, 2, 3].map(() => outcome(service.provision({}, 'api'))));
+    expect(answers.map((answer) => (answer as ProvisioningRefusedError).code)).toEqual([
+      'general_error',
+      'circuit_breaker',
+      'circuit_breaker',
+    ]);
+    expect(runtime.startCalls).toHaveLength(1);
+  });
+
+  it('lets one trial through when half open, and closes only when that engine has answered', async () => {
+    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
+    runtime.knobs.failStart = () => startFailure();
+    await outcome(service.provision({}, 'api'));
+    runtime.knobs.failStart = () => null;
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(service.status().circuitState).toBe('half_open');
+    const [trial, other] = await Promise.all([1, 2].map(() => outcome(service.provision({}, 'api'))));
+    expect(trial).toMatchObject({ state: 'running' });
+    expect((other as ProvisioningRefusedError).toDetail()).toMatchObject({ code: 'circuit_breaker', can_retry: true, should_wait: true });
+    expect(service.circuit().state).toBe('half_open');
+    service.recordReadiness((trial as { id: string }).id, 'ready');
+    expect(service.circuit()).toMatchObject({ state: 'closed', failures: 0 });
+    await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
+  });
+
+  it('counts engines that run but never answer as failures, though others were started meanwhile', async () => {
+    const { service } = build({ CIRCUIT_BREAKER_THRESHOLD: '2' });
+    for (let count = 0; count < 2; count += 1) {
+      const engine = await service.provision({}, 'autoscaler');
+      service.recordReadiness(engine.id, 'never_ready');
+      service.releasePorts(engine);
+    }
+    expect(service.circuit().state).toBe('open');
+  });
+
+  it('tries again when the engine of the trial was removed before it could answer', async () => {
+    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
+    runtime.knobs.failStart = () => startFailure();
+    await outcome(service.provision({}, 'api'));
+    runtime.knobs.failStart = () => null;
+    await vi.advanceTimersByTimeAsync(300_000);
+    service.releasePorts(await service.provision({}, 'api'));
+    await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
+  });
+
+  it('does not hold a request that contradicts itself against the runtime', async () => {
+    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
+    const refusal = await outcome(service.provision({ hostPort: 1000, env: { CONF: '--http-port=2000' } }, 'api'));
+    expect(refusal).toMatchObject({ code: 'general_error' });
+    expect(service.circuit().state).toBe('closed');
+    expect(runtime.startCalls).toHaveLength(0);
+  });
+
+  it('says how much is left to be started', async () => {
+    const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '3', MIN_PROVISION_INTERVAL_S: '0.5' });
+    expect(service.status()).toEqual({
+      max_concurrent: 3,
+      min_interval_s: 0.5,
+      in_progress: 0,
+      queued: 0,
+      remaining: 3,
+      circuitState: 'closed',
+    });
+    runtime.knobs.startMs = 100;
+    const starting = [1, 2].map(() => service.provision({}, 'api'));
+    expect(service.status()).toMatchObject({ in_progress: 1, queued: 1, remaining: 1 });
+    await vi.runAllTimersAsync();
+    await Promise.all(starting);
+  });
+
+  it('counts and times what it starts', async () => {
+    register.resetMetrics();
+    const { service, runtime } = build();
+    await service.provision({}, 'api');
+    runtime.knobs.failStart = () => startFailure();
+    await outcome(service.provision({}, 'api'));
+    const metrics = await register.metrics();
+    expect(metrics).toContain('orch_provision_total{kind="acestream"} 1');
+    expect(metrics).toContain('orch_provision_duration_seconds_count{success="true"} 1');
+    expect(metrics).toContain('orch_provision_duration_seconds_count{success="false"} 1');
+  });
+
+  it('at its end leaves nothing running that is not known, and refuses further requests', async () => {
+    const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '1' });
+    runtime.knobs.startHangs = true;
+    const answers = [outcome(service.provision({}, 'api')), outcome(service.provision({}, 'autoscaler'))];
+    await service.close();
+    expect(await Promise.all(answers)).toMatchObject([
+      { message: 'the service is shutting down' },
+      { message: 'the service is shutting down' },
+    ]);
+    expect(service.circuit().failures).toBe(0);
+    expect(runtime.startsInProgress).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(await outcome(service.provision({}, 'api'))).toMatchObject({ message: 'the service is shutting down' });
+  });
+
+  it('holds its limits and loses no port through any history of starts, failures, deaths and waits', async () => {
+    const step = fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc.record({ do: fc.constant('provision' as const), origin: fc.constantFrom('api' as const, 'autoscaler' as const) }),
+      },
+      { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 60_000 }) }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({ do: fc.constantFrom('die' as const, 'ready' as const, 'neverReady' as const), which: fc.nat() }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: fc.constant('mood' as const), mood: fc.constantFrom('well', 'slow', 'hangs', 'fails', 'taken') }),
+      },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { service, runtime, settings } = build({
+          MAX_CONCURRENT_PROVISIONS: '2',
+          MIN_PROVISION_INTERVAL_S: '0.5',
+          CIRCUIT_BREAKER_THRESHOLD: '3',
+          CIRCUIT_BREAKER_TIMEOUT_S: '20',
+          PORT_RANGE_HOST: '19000-19009',
+        });
+        let mood = 'well';
+        let count = 0;
+        runtime.knobs.failStart = (spec) => {
+          count += 1;
+          if (mood === 'fails') return startFailure();
+          return mood === 'taken' && count % 2 === 0 ? new PortTakenError(spec.ports.http) : null;
+        };
+        const asked: Promise<unknown>[] = [];
+        const pick = (which: number) => [...runtime.world.engines.values()][which % runtime.world.engines.size];
+        for (const one of steps) {
+          if (one.do === 'provision') asked.push(outcome(service.provision({}, one.origin)));
+          else if (one.do === 'wait') await vi.advanceTimersByTimeAsync(one.ms);
+          else if (one.do === 'mood') {
+            mood = one.mood;
+            runtime.knobs.startHangs = mood === 'hangs';
+            runtime.knobs.startMs = mood === 'slow' ? 3000 : 0;
+          } else if (runtime.world.engines.size > 0) {
+            const engine = pick(one.which);
+            if (one.do === 'ready') service.recordReadiness(engine.id, 'ready');
+            else {
+              if (one.do === 'neverReady') service.recordReadiness(engine.id, 'never_ready');
+              runtime.world.engines.delete(engine.id);
+              service.releasePorts(engine);
+            }
+          }
+          expect(runtime.startsInProgress).toBeLessThanOrEqual(settings.maxConcurrentProvisions);
+          expect(runtime.world.engines.size).toBeLessThanOrEqual(settings.maxReplicas);
+          expect(service.engineCount()).toBeLessThanOrEqual(settings.maxReplicas);
+          const ports = [...runtime.world.engines.values()].flatMap((engine) =>
+            Object.values(engine.ports as unknown as Record<string, number>),
+          );
+          expect(new Set(ports).size).toBe(ports.length);
+        }
+        await vi.runAllTimersAsync();
+        await Promise.all(asked);
+        expect(service.engineCount()).toBe(runtime.world.engines.size);
+        expect(service.status()).toMatchObject({ in_progress: 0, queued: 0 });
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
