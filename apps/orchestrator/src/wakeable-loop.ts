@@ -22,6 +22,7 @@ export class WakeableLoop {
   private wanted = false;
   private running: Promise<void> | null = null;
   private started = false;
+  private lastRoundAt = -Infinity;
 
   constructor(private readonly options: WakeableLoopOptions) {}
 
@@ -47,14 +48,21 @@ export class WakeableLoop {
     let nextInMs = this.options.intervalMs;
     do {
       clearTimeout(this.timer);
-      // What happens in this very moment belongs to one round.
-      await Promise.resolve();
+      await this.keepGap();
+      if (this.end.signal.aborted) break;
       this.wanted = false;
       nextInMs = await this.oneRound();
-      if (this.wanted && this.options.gapMs) await this.pause(this.options.gapMs);
+      this.lastRoundAt = performance.now();
     } while (this.wanted && !this.end.signal.aborted);
     this.running = null;
     if (!this.end.signal.aborted) this.timer = setTimeout(() => this.wake(), nextInMs);
+  }
+
+  /** What happens in this very moment, or within the gap, belongs to one round. */
+  private async keepGap(): Promise<void> {
+    const restMs = this.lastRoundAt + (this.options.gapMs ?? 0) - performance.now();
+    if (restMs > 0) await this.pause(restMs);
+    else await Promise.resolve();
   }
 
   private async oneRound(): Promise<number> {

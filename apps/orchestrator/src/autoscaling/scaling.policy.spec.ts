@@ -1,0 +1,138 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decideScaling, type PoolEngine, type PoolLimits, type PoolState } from './scaling.policy.js';
+
+const LIMITS: PoolLimits = { minFree: 2, max: 5, idleGraceMs: 30_000, unhealthyGraceMs: 60_000 };
+
+function engine(id: string, overrides: Partial<PoolEngine> = {}): PoolEngine {
+  return { id, lifecycle: 'ready', health: 'healthy', claims: 0, held: null, idleMs: 0, healthMs: 0, deadlineMs: null, ...overrides };
+}
+
+function pool(engines: PoolEngine[], overrides: Partial<PoolState> = {}): PoolState {
+  return { engines, total: engines.length + (overrides.pending ?? 0), pending: 0, waiting: 0, startDelayMs: 0, ...overrides };
+}
+
+const IDLE = { idleMs: 40_000 };
+
+describe('the scaling policy', () => {
+  it('fills an empty pool up to the free engines wanted', () => {
+    expect(decideScaling(pool([]), LIMITS)).toMatchObject({ target: 2, start: 2, remove: [], limited: false });
+  });
+
+  it('starts nothing for what is on its way', () => {
+    expect(decideScaling(pool([engine('a', { lifecycle: 'starting' })], { pending: 1 }), LIMITS).start).toBe(0);
+  });
+
+  it('starts one for everybody who waits, beyond the free ones', () => {
+    expect(decideScaling(pool([], { waiting: 2 }), LIMITS)).toMatchObject({ start: 4, target: 4 });
+  });
+
+  it('starts an engine for one who waits though none are to be kept free', () => {
+    expect(decideScaling(pool([], { waiting: 1 }), { ...LIMITS, minFree: 0 }).start).toBe(1);
+  });
+
+  it('replaces a free engine that was taken', () => {
+    expect(decideScaling(pool([engine('a', { claims: 1 }), engine('b')]), LIMITS)).toMatchObject({ target: 3, start: 1 });
+  });
+
+  it('never goes above the maximum, and says that those who wait are out of luck only when they are', () => {
+    const busy = ['a', 'b', 'c', 'd'].map((id) => engine(id, { claims: 1 }));
+    expect(decideScaling(pool(busy, { waiting: 1 }), LIMITS)).toMatchObject({ start: 1, target: 5, limited: false });
+    expect(decideScaling(pool([...busy, engine('e', { claims: 1 })], { waiting: 1 }), LIMITS)).toMatchObject({ start: 0, limited: true });
+  });
+
+  it('counts neither an unhealthy nor a draining engine as free', () => {
+    const engines = [engine('a', { health: 'unhealthy' }), engine('b', { lifecycle: 'draining', claims: 1 })];
+    expect(decideScaling(pool(engines), LIMITS).start).toBe(2);
+  });
+
+  it('starts nothing in place of engines that are kept back for a moment, but does for those in quarantine', () => {
+    expect(decideScaling(pool([engine('a', { held: 'brief' }), engine('b', { held: 'brief' })]), LIMITS).start).toBe(0);
+    expect(decideScaling(pool([engine('a', { held: 'open' }), engine('b', { held: 'open' })]), LIMITS).start).toBe(2);
+  });
+
+  it('waits with a start that has just failed', () => {
+    expect(decideScaling(pool([], { startDelayMs: 700 }), LIMITS)).toMatchObject({ start: 0, target: 2 });
+  });
+
+  it('removes what is too many, the longest idle first, and only past its grace', () => {
+    const engines = [
+      engine('new', { idleMs: 1000 }),
+      engine('old', { idleMs: 90_000 }),
+      engine('older', { idleMs: 99_000 }),
+      engine('d', IDLE),
+    ];
+    expect(decideScaling(pool(engines), LIMITS).remove.map(({ id }) => id)).toEqual(['older', 'old']);
+  });
+
+  it('removes no free engine while somebody waits for one', () => {
+    const engines = ['a', 'b', 'c'].map((id) => engine(id, IDLE));
+    expect(decideScaling(pool(engines, { waiting: 1 }), LIMITS).remove).toEqual([]);
+  });
+
+  it('drains an engine that stays unhealthy, and removes it once nothing plays on it', () => {
+    expect(decideScaling(pool([engine('a', { health: 'unhealthy', healthMs: 60_000, claims: 1 })]), LIMITS).drain).toEqual([
+      { id: 'a', reason: 'unhealthy' },
+    ]);
+    expect(decideScaling(pool([engine('a', { lifecycle: 'draining', claims: 1, deadlineMs: 5 })]), LIMITS).remove).toEqual([]);
+    expect(decideScaling(pool([engine('a', { lifecycle: 'draining', deadlineMs: 5 })]), LIMITS).remove).toHaveLength(1);
+    expect(decideScaling(pool([engine('a', { lifecycle: 'draining', claims: 1, deadlineMs: 0 })]), LIMITS).remove).toHaveLength(1);
+  });
+
+  const anyEngine = fc.record({
+    lifecycle: fc.constantFrom('starting' as const, 'ready' as const, 'draining' as const),
+    health: fc.constantFrom('healthy' as const, 'unhealthy' as const, 'unknown' as const),
+    claims: fc.nat(2),
+    held: fc.constantFrom(null, null, 'brief' as const, 'open' as const),
+    idleMs: fc.nat(60_000),
+    healthMs: fc.nat(90_000),
+  });
+  const anyPool = fc
+    .record({
+      engines: fc.array(anyEngine, { maxLength: 12 }),
+      pending: fc.nat(3),
+      waiting: fc.nat(6),
+      startDelayMs: fc.constantFrom(0, 0, 9),
+    })
+    .map(({ engines, ...rest }) =>
+      pool(
+        engines.map((each, i) => engine(`e${i}`, { ...each, idleMs: each.claims > 0 ? 0 : each.idleMs })),
+        rest,
+      ),
+    );
+
+  it('whatever the pool: never above the maximum, never a playing or kept engine removed, never below the free ones wanted', () => {
+    fc.assert(
+      fc.property(anyPool, fc.nat(4), fc.integer({ min: 4, max: 15 }), (state, minFree, max) => {
+        const { start, remove, target } = decideScaling(state, { ...LIMITS, minFree, max });
+        expect(state.total + start).toBeLessThanOrEqual(Math.max(max, state.total));
+        expect(target).toBeLessThanOrEqual(max);
+        const removed = new Set(remove.map(({ id }) => id));
+        for (const each of state.engines) if (removed.has(each.id)) expect([each.claims, each.held]).toEqual([0, null]);
+        const freeLeft = state.engines.filter(
+          ({ id, lifecycle, health, claims, held }) =>
+            lifecycle === 'ready' && health !== 'unhealthy' && claims === 0 && held === null && !removed.has(id),
+        ).length;
+        const ready = [...removed].some((id) => state.engines.find((each) => each.id === id)?.lifecycle === 'ready');
+        if (ready) expect(freeLeft).toBeGreaterThanOrEqual(minFree + state.waiting);
+        if (start > 0) expect(ready).toBe(false);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('comes to rest: carrying out what it decides leaves nothing to start or remove', () => {
+    fc.assert(
+      fc.property(anyPool, fc.nat(3), (state, minFree) => {
+        const limits = { ...LIMITS, minFree, max: 20 };
+        const { start, remove } = decideScaling({ ...state, startDelayMs: 0 }, limits);
+        const removed = new Set(remove.map(({ id }) => id));
+        const engines = state.engines
+          .filter(({ id }) => !removed.has(id))
+          .concat(Array.from({ length: start }, (_, i) => engine(`new${i}`)));
+        const after = decideScaling(pool(engines, { pending: state.pending, waiting: state.waiting }), limits);
+        expect([after.start, after.remove]).toEqual([0, []]);
+      }),
+    );
+  });
+});

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../clock.test-kit.js';
+import { type EngineChange, EngineRegistry, wasNeverReady } from './engine-registry.js';
+import { anInstance } from './engines.test-kit.js';
+
+function setUp() {
+  const clock = new FakeClock();
+  const registry = new EngineRegistry(clock);
+  const changes: string[] = [];
+  registry.onChange(({ type, engine, reason }: EngineChange) => changes.push([type, engine.id, reason].filter(Boolean).join(' ')));
+  return { clock, registry, changes };
+}
+
+describe('the engine registry', () => {
+  it('knows an engine as starting until its API has answered, then as ready and healthy', () => {
+    const { registry, changes } = setUp();
+    registry.add(anInstance('a'));
+    expect(registry.get('a')).toMatchObject({ lifecycle: 'starting', health: 'unknown', answered: false });
+    registry.ready('a');
+    expect(registry.get('a')).toMatchObject({ lifecycle: 'ready', health: 'healthy', answered: true });
+    expect(changes).toEqual(['added a started', 'ready a']);
+  });
+
+  it('takes over a list: new ones are found, missing ones are gone, dead ones are handed back to be cleared away', () => {
+    const { registry, changes } = setUp();
+    registry.add(anInstance('old'));
+    const leftovers = registry.observe([anInstance('new'), anInstance('dead', { state: 'exited', exitCode: 3 })], registry.mark());
+    expect(leftovers.map((instance) => instance.id)).toEqual(['dead']);
+    expect(changes.slice(1)).toEqual(['gone old no longer there', 'added new found running']);
+  });
+
+  it('a list that was begun before an engine came does not take it away', () => {
+    const { registry } = setUp();
+    const mark = registry.mark();
+    registry.add(anInstance('a'));
+    registry.observe([], mark);
+    expect(registry.get('a')).toBeDefined();
+    registry.observe([], registry.mark());
+    expect(registry.get('a')).toBeUndefined();
+  });
+
+  it('a list that was begun before an engine went does not bring it back', () => {
+    const { registry } = setUp();
+    registry.add(anInstance('a'));
+    const mark = registry.mark();
+    registry.gone('a', 'removed');
+    registry.observe([anInstance('a')], mark);
+    expect(registry.get('a')).toBeUndefined();
+  });
+
+  it('an engine that died and runs again under the same id starts anew', () => {
+    const { registry } = setUp();
+    registry.add(anInstance('a'));
+    registry.ready('a');
+    registry.observe([anInstance('a', { state: 'exited' })], registry.mark());
+    registry.observe([anInstance('a')], registry.mark());
+    expect(registry.get('a')).toMatchObject({ lifecycle: 'starting', answered: false });
+  });
+
+  it('only the engines of the first list were started by an earlier run', () => {
+    const { registry } = setUp();
+    registry.observe([anInstance('a')], registry.mark());
+    registry.observe([anInstance('a'), anInstance('b')], registry.mark());
+    expect([registry.get('a')?.adopted, registry.get('b')?.adopted]).toEqual([true, false]);
+  });
+
+  it('drains once, and stays draining whatever its health becomes', () => {
+    const { registry } = setUp();
+    registry.add(anInstance('a'));
+    registry.ready('a');
+    expect(registry.startDraining('a', { reason: 'unhealthy', deadline: 5 })).toBe(true);
+    expect(registry.startDraining('a', { reason: 'other', deadline: 6 })).toBe(false);
+    registry.probed('a', 'healthy');
+    registry.ready('a');
+    expect(registry.get('a')).toMatchObject({ lifecycle: 'draining', drain: { reason: 'unhealthy', deadline: 5 } });
+  });
+
+  it('a probe that changes nothing is no news', () => {
+    const { registry, changes, clock } = setUp();
+    registry.add(anInstance('a'));
+    registry.ready('a');
+    changes.length = 0;
+    clock.advance(1000);
+    registry.probed('a', 'healthy');
+    expect(changes).toEqual([]);
+    expect(registry.get('a')?.lastHealthCheck).toBe(clock.now());
+    registry.probed('a', 'unhealthy', 'silent');
+    expect(changes).toEqual(['health a silent']);
+  });
+
+  it('an engine that goes by itself before it answered was never ready; one that we removed is another matter', () => {
+    const { registry } = setUp();
+    const gone: boolean[] = [];
+    registry.onChange(({ type, engine }) => type === 'gone' && gone.push(wasNeverReady(engine)));
+    for (const id of ['crashed', 'deleted', 'served']) registry.add(anInstance(id));
+    registry.startDraining('deleted', { reason: 'deleted through the API', deadline: 0 });
+    registry.ready('served');
+    for (const id of ['crashed', 'deleted', 'served']) registry.gone(id, 'x');
+    expect(gone).toEqual([true, false, false]);
+  });
+
+  it('containers that are no engines are known but never among the engines', () => {
+    const { registry } = setUp();
+    registry.add(anInstance('a', { kind: 'generic' }));
+    expect([registry.all().length, registry.everything().length]).toEqual([0, 1]);
+  });
+});
