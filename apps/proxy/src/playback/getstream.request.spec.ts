@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { PlaybackRequestError, parseGetstream } from './getstream.request.js';
+
+const HEX = 'A1'.repeat(20);
+const parse = (query: string) => parseGetstream(new URLSearchParams(query));
+
+describe('what getstream is asked for', () => {
+  it('is a content by id or by infohash, in lower case', () => {
+    expect(parse(`id=${HEX}`).selector).toEqual({ type: 'content_id', value: HEX.toLowerCase() });
+    expect(parse(`infohash=${HEX}`).selector).toEqual({ type: 'infohash', value: HEX.toLowerCase() });
+  });
+
+  it('keeps the parameters that make another session apart from those that are only handed on, and drops the rest', () => {
+    const content = parse(`id=${HEX}&_idx=2&quality=720&transcode_mp3=1&preferred_audio_language=eng&format=json&anything=1`);
+    expect(content.variant).toEqual({ _idx: '2', quality: '720', transcode_mp3: '1' });
+    expect(content.hints).toEqual({ preferred_audio_language: 'eng' });
+  });
+
+  it.each([
+    ['', '"id" and "infohash"'],
+    [`id=${HEX}&infohash=${HEX}`, 'only one'],
+    [`id=${HEX}&id=${HEX}`, '"id" may be given once'],
+    ['id=', '"id" must be 40'],
+    ['infohash=xyz', '"infohash" must be 40'],
+    [`id=${HEX}0`, '"id" must be 40'],
+    [`id=${HEX}&pid=1`, '"pid"'],
+    [`id=${HEX}&sid=1`, '"sid"'],
+    [`id=${HEX}&url=http://x`, '"url"'],
+    [`id=${HEX}&direct_url=http://x`, '"direct_url"'],
+    [`id=${HEX}&magnet=magnet:`, '"magnet"'],
+    [`id=${HEX}&_idx=1&_idx=2`, '"_idx" may be given once'],
+    [`id=${HEX}&quality=${'9'.repeat(300)}`, '"quality" is longer'],
+  ])('refuses "%s" and names the parameter', (query, text) => {
+    expect(() => parse(query)).toThrow(PlaybackRequestError);
+    expect(() => parse(query)).toThrow(text);
+  });
+});

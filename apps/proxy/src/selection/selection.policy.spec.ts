@@ -1,0 +1,88 @@
+import type { EngineState } from '@acexy/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type SelectionContext, selectEngine } from './selection.policy.js';
+
+function engine(id: string, changes: Partial<EngineState> = {}): EngineState {
+  return {
+    container_id: id,
+    container_name: id,
+    host: id,
+    port: 6878,
+    labels: {},
+    forwarded: false,
+    first_seen: '2026-01-01T00:00:00Z',
+    last_seen: '2026-01-01T00:00:00Z',
+    streams: [],
+    health_status: 'healthy',
+    last_health_check: null,
+    last_stream_usage: null,
+    ...changes,
+  };
+}
+
+const CONTEXT: SelectionContext = {
+  proxyId: 'proxy',
+  maxStreamsPerEngine: 1,
+  exclude: new Set(),
+  ownStreams: () => 0,
+  isOurs: () => false,
+  hasContent: () => false,
+};
+
+const chosen = (engines: EngineState[], changes: Partial<SelectionContext> = {}) =>
+  selectEngine(engines, { ...CONTEXT, ...changes }).engine?.container_id ?? null;
+
+describe('the engine chosen from a list', () => {
+  it('is a healthy one before one that is not known to be', () => {
+    expect(chosen([engine('unknown', { health_status: 'unknown' }), engine('healthy')])).toBe('healthy');
+  });
+
+  it('is never an unhealthy one, which may be draining', () => {
+    expect(chosen([engine('sick', { health_status: 'unhealthy' })])).toBeNull();
+  });
+
+  it('is the one with the fewest streams, then one with a forwarded port, then the longest unused', () => {
+    const busy = engine('busy', { streams: ['x'], forwarded: true });
+    const plain = engine('plain', { last_stream_usage: '2026-01-01T10:00:00Z' });
+    const longUnused = engine('long-unused', { last_stream_usage: '2026-01-01T09:00:00Z' });
+    const forwarded = engine('forwarded', { forwarded: true, last_stream_usage: '2026-01-01T11:00:00Z' });
+    const all = { maxStreamsPerEngine: 2 };
+    expect(chosen([busy, plain, longUnused, forwarded], all)).toBe('forwarded');
+    expect(chosen([busy, plain, longUnused], all)).toBe('long-unused');
+    expect(chosen([busy], all)).toBe('busy');
+  });
+
+  it('is none that is full, counting what the list does not know of yet, and each stream once', () => {
+    expect(chosen([engine('a', { streams: ['x'] })])).toBeNull();
+    expect(chosen([engine('a')], { ownStreams: () => 1 })).toBeNull();
+    expect(
+      chosen([engine('a', { streams: ['mine'] })], { maxStreamsPerEngine: 2, ownStreams: () => 1, isOurs: (id) => id === 'mine' }),
+    ).toBe('a');
+    expect(chosen([engine('a', { streams: ['just-ended'] })], { isOurs: () => true })).toBe('a');
+  });
+
+  it('is none that failed the stream, and none that already has the content', () => {
+    expect(chosen([engine('a'), engine('b')], { exclude: new Set(['a']) })).toBe('b');
+    expect(chosen([engine('a')], { hasContent: () => true, maxStreamsPerEngine: 5 })).toBeNull();
+  });
+
+  it('is the same for one proxy whatever the order of the list, and spreads over proxies', () => {
+    const engines = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((id) => engine(id));
+    fc.assert(
+      fc.property(fc.shuffledSubarray(engines, { minLength: engines.length }), (list) => {
+        expect(chosen(list)).toBe(chosen(engines));
+      }),
+    );
+    const choices = new Set(Array.from({ length: 50 }, (_, index) => chosen(engines, { proxyId: `proxy-${index}` })));
+    expect(choices.size).toBeGreaterThan(5);
+  });
+
+  it('comes with a verdict on every engine', () => {
+    const { considered } = selectEngine([engine('a'), engine('b', { health_status: 'unhealthy' })], CONTEXT);
+    expect(considered).toEqual([
+      { containerId: 'a', verdict: 'chosen' },
+      { containerId: 'b', verdict: 'unhealthy' },
+    ]);
+  });
+});

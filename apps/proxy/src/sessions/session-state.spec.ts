@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { IllegalTransitionError, isOpen, transition } from './session-state.js';
+
+describe('the states of a session', () => {
+  it('lead from the start to the end, and back from lingering to playing only', () => {
+    expect(transition('starting', 'playing')).toBe('playing');
+    expect(transition('playing', 'lingering')).toBe('lingering');
+    expect(transition('lingering', 'playing')).toBe('playing');
+    expect(transition('lingering', 'stopping')).toBe('stopping');
+    expect(transition('stopping', 'ended')).toBe('ended');
+  });
+
+  it('never lead out of an end, nor past the stop', () => {
+    expect(() => transition('ended', 'starting')).toThrow(IllegalTransitionError);
+    expect(() => transition('playing', 'ended')).toThrow(IllegalTransitionError);
+    expect(() => transition('stopping', 'playing')).toThrow(IllegalTransitionError);
+  });
+
+  it('take viewers until the stop', () => {
+    expect((['starting', 'playing', 'lingering', 'stopping', 'ended'] as const).map(isOpen)).toEqual([true, true, true, false, false]);
+  });
+});

@@ -1,0 +1,201 @@
+/** Fakes at the edges of the sessions: engines, a selector and viewers, all driven by the test. */
+import { PassThrough, type Readable } from 'node:stream';
+import type { EngineAddress, Playback, StartPlayback } from '@acexy/engine-client';
+import { SILENT_LOG } from '@acexy/service-kit';
+import { DEFAULT_BROADCAST_SETTINGS, type ViewerEndReason, type ViewerSink } from '../broadcast/broadcast.js';
+import { FakeClock } from '../clock.test-kit.js';
+import { type EngineSeat, EngineSelector, NoEngineError, type SelectRequest } from '../selection/engine-selector.js';
+import type { Content } from './content-key.js';
+import type { EngineApi } from './engine-session.js';
+import { EngineStarts } from './engine-starts.js';
+import { SessionRegistry } from './session-registry.js';
+
+export const CONTENT_ID = 'a'.repeat(40);
+export const INFOHASH = 'b'.repeat(40);
+
+export function byId(value = CONTENT_ID, variant: Record<string, string> = {}): Content {
+  return { selector: { type: 'content_id', value }, variant, hints: {} };
+}
+
+export function byInfohash(value = INFOHASH, variant: Record<string, string> = {}): Content {
+  return { selector: { type: 'infohash', value }, variant, hints: {} };
+}
+
+/** Whole packets with no meaning to a decoder; enough of them for the aligner to trust them. */
+export function packets(count = 20): Buffer {
+  const bytes = Buffer.alloc(count * 188, 0xaa);
+  for (let at = 0; at < bytes.length; at += 188) {
+    bytes[at] = 0x47;
+    bytes[at + 1] = 0x01;
+    bytes[at + 2] = 0x23;
+    bytes[at + 3] = 0x10 | ((at / 188) & 0x0f);
+  }
+  return bytes;
+}
+
+/** A promise that the test settles. */
+export class Pending<T> {
+  resolve!: (value: T) => void;
+  reject!: (error: Error) => void;
+  readonly promise = new Promise<T>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+}
+
+export type StartBehaviour = 'plays' | 'waits' | Error;
+export type MediaBehaviour = 'flows' | 'silent' | 'waits' | Error;
+
+/** One engine; every call of it is on record. */
+export class FakeEngine implements EngineApi {
+  start: StartBehaviour = 'plays';
+  media: MediaBehaviour | MediaBehaviour[] = 'flows';
+  infohash: string | null = INFOHASH;
+  stopFails: Error | null = null;
+  readonly starts: StartPlayback[] = [];
+  readonly replies: Pending<Playback>[] = [];
+  private readonly answered = new Set<number>();
+  readonly mediaStreams: PassThrough[] = [];
+  readonly stops: string[] = [];
+  opened = 0;
+
+  constructor(readonly address: EngineAddress) {}
+
+  /** Sessions that were begun and not stopped. */
+  get running(): number {
+    return this.opened - this.stops.length;
+  }
+
+  startPlayback(request: StartPlayback): Promise<Playback> {
+    this.starts.push(request);
+    if (this.start instanceof Error) return Promise.reject(this.start);
+    const reply = new Pending<Playback>();
+    this.replies.push(reply);
+    request.signal?.addEventListener('abort', () => reply.reject(request.signal?.reason as Error));
+    if (this.start === 'plays') this.answer();
+    return reply.promise;
+  }
+
+  /** The reply to the latest or the given start. */
+  answer(index = this.replies.length - 1): void {
+    if (this.answered.has(index)) return;
+    this.answered.add(index);
+    this.opened += 1;
+    const session = `${this.address.host}/${index}`;
+    this.replies[index].resolve({
+      kind: 'ts',
+      playbackUrl: `http://${this.address.host}/play/${session}`,
+      statUrl: `http://${this.address.host}/stat/${session}`,
+      commandUrl: `http://${this.address.host}/cmd/${session}`,
+      infohash: this.infohash,
+      playbackSessionId: session,
+      isLive: true,
+      isEncrypted: false,
+    });
+  }
+
+  openMedia(_url: string, { signal }: { signal?: AbortSignal }): Promise<Readable> {
+    const behaviour = Array.isArray(this.media) ? (this.media.length > 1 ? this.media.shift()! : this.media[0]) : this.media;
+    if (behaviour instanceof Error) return Promise.reject(behaviour);
+    if (behaviour === 'waits') {
+      return new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
+    }
+    const media = new PassThrough();
+    signal?.addEventListener('abort', () => media.destroy(signal.reason as Error));
+    this.mediaStreams.push(media);
+    if (behaviour === 'flows') media.write(packets());
+    return Promise.resolve(media);
+  }
+
+  stop({ commandUrl }: { commandUrl: string }): Promise<'stopped'> {
+    if (this.stopFails) return Promise.reject(this.stopFails);
+    this.stops.push(commandUrl);
+    return Promise.resolve('stopped');
+  }
+}
+
+/** Gives out its engines in order, each as often as it is asked, and keeps count of what comes back. */
+export class FakeSelector extends EngineSelector {
+  readonly requests: SelectRequest[] = [];
+  readonly given: string[] = [];
+  readonly released: string[] = [];
+  /** While set, nobody is given an engine. */
+  hold: Pending<void> | null = null;
+
+  /** Those to give out, the first choice first. */
+  readonly engines: FakeEngine[];
+
+  constructor(engines: readonly FakeEngine[]) {
+    super();
+    this.engines = [...engines];
+  }
+
+  get held(): number {
+    return this.given.length - this.released.length;
+  }
+
+  async select(request: SelectRequest): Promise<EngineSeat> {
+    this.requests.push(request);
+    if (this.hold) {
+      await Promise.race([
+        this.hold.promise,
+        new Promise((_resolve, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason as Error))),
+      ]);
+    }
+    const engine = this.engines.find(({ address }) => !request.exclude.includes(address.host));
+    if (!engine) throw new NoEngineError('all are taken', 7);
+    const { host } = engine.address;
+    this.given.push(host);
+    return {
+      engineId: host,
+      containerId: host,
+      address: engine.address,
+      leaseId: null,
+      reason: 'test',
+      release: () => {
+        this.released.push(host);
+        return Promise.resolve();
+      },
+    };
+  }
+}
+
+/** Keeps what it is sent; takes everything at once. */
+export class FakeSink implements ViewerSink {
+  readonly framing = 'raw';
+  bytes = 0;
+  ended: ViewerEndReason | null = null;
+  cleanEnd = false;
+  readonly hooks = { onEnd: (reason: ViewerEndReason) => void (this.ended = reason) };
+
+  write(bytes: Buffer, done: (error?: Error | null) => void): void {
+    this.bytes += bytes.length;
+    done();
+  }
+
+  end(): void {
+    this.cleanEnd = true;
+  }
+}
+
+export const LIMITS = { noResponseTimeoutMs: 20_000, firstByteTimeoutMs: 30_000, startTimeoutMs: 60_000 };
+export const LINGER_MS = 5000;
+
+export function makeSessions(engineCount = 2, clock = new FakeClock()) {
+  const engines = Array.from({ length: engineCount }, (_, index) => new FakeEngine({ host: `engine-${index + 1}`, port: 6878 }));
+  const selector = new FakeSelector(engines);
+  const registry = new SessionRegistry(
+    {
+      selector,
+      engineApi: (address) => engines.find((engine) => engine.address === address)!,
+      starts: new EngineStarts(),
+      clock,
+      limits: LIMITS,
+      broadcast: DEFAULT_BROADCAST_SETTINGS,
+      lingerMs: LINGER_MS,
+      log: SILENT_LOG,
+    },
+    SILENT_LOG,
+  );
+  return { registry, selector, engines, clock };
+}

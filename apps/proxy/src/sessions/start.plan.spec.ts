@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { type FailedTry, type FailureKind, MAX_REFUSALS, MAX_TRIES, kindOf, nextStep, verdictOf } from './start.plan.js';
+
+const failed = (...kinds: FailureKind[]): FailedTry[] => kinds.map((kind, index) => ({ engineId: `e${index}`, kind, words: kind }));
+
+describe('what follows a failed try', () => {
+  it('is another engine as long as the limit of the whole start allows it', () => {
+    expect(nextStep([], 60_000)).toEqual({ step: 'try', waitMs: 60_000 });
+    expect(nextStep(failed('silent'), 30_000)).toEqual({ step: 'try', waitMs: 30_000 });
+    expect(nextStep(failed('silent'), 0)).toEqual({ step: 'give-up' });
+  });
+
+  it('is the end when enough engines have refused the content', () => {
+    expect(nextStep(failed(...Array<FailureKind>(MAX_REFUSALS - 1).fill('refused')), 60_000).step).toBe('try');
+    expect(nextStep(failed(...Array<FailureKind>(MAX_REFUSALS).fill('refused')), 60_000).step).toBe('give-up');
+    expect(nextStep(failed(...Array<FailureKind>(MAX_TRIES).fill('unreachable')), 60_000).step).toBe('give-up');
+  });
+
+  it('waits for an engine less patiently when the content has been refused already', () => {
+    expect(nextStep(failed('refused'), 60_000)).toEqual({ step: 'try', waitMs: 10_000 });
+    expect(nextStep(failed('refused'), 4000)).toEqual({ step: 'try', waitMs: 4000 });
+  });
+});
+
+describe('what the tries amount to', () => {
+  it.each([
+    [[], 'no-engine'],
+    [['unreachable', 'unreachable'], 'no-engine'],
+    [['refused', 'refused'], 'refused'],
+    [['refused', 'unreachable'], 'refused'],
+    [['broken'], 'refused'],
+    [['refused', 'silent'], 'silent'],
+    [['silent'], 'silent'],
+  ] as [FailureKind[], string][])('%j is %s', (kinds, verdict) => {
+    expect(verdictOf(failed(...kinds))).toBe(verdict);
+  });
+});
+
+describe('the kind of a failure', () => {
+  it.each([
+    ['engine_refused', 'asking', 'refused'],
+    ['engine_timeout', 'asking', 'silent'],
+    ['engine_timeout', 'opening', 'silent'],
+    ['engine_still_preparing', 'opening', 'silent'],
+    ['no_packets', 'opening', 'silent'],
+    ['engine_unreachable', 'asking', 'unreachable'],
+    ['engine_unreachable', 'opening', 'broken'],
+    ['engine_bad_reply', 'asking', 'broken'],
+    ['media_ended', 'opening', 'broken'],
+    [undefined, 'opening', 'broken'],
+  ] as const)('%s while %s is %s', (code, phase, kind) => {
+    expect(kindOf(code, phase)).toBe(kind);
+  });
+});
