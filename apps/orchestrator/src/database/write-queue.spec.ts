@@ -129,6 +129,14 @@ describe('the write queue', () => {
     await expect(queue.write(note('b'))).rejects.toBeInstanceOf(WriteQueueClosedError);
   });
 
+  it('forgets no write that comes at the very moment when it has run dry', async () => {
+    const queue = make();
+    for (let round = 0; round < 20; round += 1) {
+      await Promise.all(Array.from({ length: 100 }, (_, count) => queue.write(note(`${round}-${count}`))));
+    }
+    expect(await notes()).toHaveLength(2000);
+  });
+
   it('writes what comes while it is writing', async () => {
     const queue = make({ batchSize: 1 });
     const first = queue.write(async (manager) => {

@@ -94,7 +94,7 @@ export class WriteQueue implements BeforeApplicationShutdown {
   /** Writes all that waits, then takes no more. */
   async close(): Promise<void> {
     this.closed = true;
-    if (this.waiting.length > 0) this.drain();
+    this.drain();
     await this.draining;
   }
 
@@ -106,13 +106,13 @@ export class WriteQueue implements BeforeApplicationShutdown {
   private drain(): void {
     if (this.gathering) clearTimeout(this.gathering);
     this.gathering = null;
-    this.draining ??= this.commitAll().finally(() => {
-      this.draining = null;
-    });
+    if (this.waiting.length > 0) this.draining ??= this.commitAll();
   }
 
   private async commitAll(): Promise<void> {
     while (this.waiting.length > 0) await this.commit(this.waiting.splice(0, this.limits.batchSize));
+    // In the same turn as the last look, or a write in between would wait for a drain that has already ended.
+    this.draining = null;
   }
 
   private async commit(batch: readonly Waiting[]): Promise<void> {
