@@ -110,7 +110,7 @@ export class Engine {
     this.currentState = 'down';
     for (const timer of this.timers.splice(0)) clearInterval(timer);
     if (this.crash) clearTimeout(this.crash);
-    this.parts.sessions.endAll();
+    this.parts.sessions.endAll('lost');
     await Promise.all([this.http, this.https, this.api, this.p2p].map((listener) => listener.close()));
   }
 

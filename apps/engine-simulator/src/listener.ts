@@ -14,7 +14,7 @@ export class Listener {
     readonly name: string,
     private readonly server: Server | HttpServer,
     private readonly host: string,
-    private readonly wanted: number,
+    private wanted: number,
   ) {
     server.on('connection', (socket: Socket) => {
       this.sockets.add(socket);
@@ -43,6 +43,8 @@ export class Listener {
       this.server.once('error', failed);
       this.server.listen(this.wanted, this.host, () => {
         this.server.removeListener('error', failed);
+        // Any port was wanted: the one given is kept when it opens again.
+        this.wanted = this.port;
         resolve();
       });
     });

@@ -115,8 +115,8 @@ export class SessionRegistry {
     }
   }
 
-  endAll(): void {
-    for (const session of this.list()) this.end(session, 'stopped');
+  endAll(how: SessionEnd): void {
+    for (const session of this.list()) this.end(session, how);
   }
 
   private again(session: Session, key: string, input: StartInput): { session: Session; key: string } {

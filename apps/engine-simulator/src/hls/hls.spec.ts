@@ -1,0 +1,65 @@
+import { PAT_PID, pidOf } from '@acexy/mpegts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type TestEngine, startEngine } from '../engine.test-kit.js';
+import type { Knobs } from '../faults/knobs.js';
+
+const ID = '01'.repeat(20);
+let running: TestEngine | null = null;
+
+async function begin(knobs: Partial<Knobs> = {}) {
+  running = await startEngine(knobs);
+  const { response } = await running.json(`/ace/manifest.m3u8?id=${ID}&format=json&pid=p`);
+  const text = async () => (await fetch(response.playback_url)).text();
+  return {
+    ...running,
+    response,
+    text,
+    segments: async () => (await text()).split('\n').filter((line) => line !== '' && !line.startsWith('#')),
+  };
+}
+afterEach(async () => running?.stop());
+
+describe('HLS', () => {
+  it('has absolute segment addresses without the key, and segments alike for everybody', async () => {
+    const { response, segments, url } = await begin();
+    expect(response.playback_url).toMatch(/\/ace\/m\/[0-9a-f]{40}\/[0-9a-f]{32}\.m3u8$/);
+    const urls = await segments();
+    expect(urls.length).toBeGreaterThanOrEqual(3);
+    expect(urls[0]).toBe(`${url}/ace/c/${response.infohash}/0.ts`);
+    const [one, two] = await Promise.all([0, 1].map(async () => Buffer.from(await (await fetch(urls[0])).arrayBuffer())));
+    expect(one.equals(two)).toBe(true);
+    expect(pidOf(one, 0)).toBe(PAT_PID);
+    expect((await fetch(`${url}/ace/c/${response.infohash}/999.ts`)).status).toBe(404);
+  });
+
+  it('holds the first playlist until there are segments', async () => {
+    const { response, text, engine } = await begin({ hlsPrebufMs: 300 });
+    const [session] = engine.parts.sessions.list();
+    expect(response.is_live).toBe(1);
+    expect(await text()).toContain('#EXTM3U');
+    expect(Date.now()).toBeGreaterThanOrEqual(session.readyAt);
+  });
+
+  it('answers 500 after a stop and 403 after another player has taken over', async () => {
+    const { response, json, play } = await begin();
+    await json(`/ace/manifest.m3u8?id=${ID}&format=json&pid=q`);
+    expect((await fetch(response.playback_url)).status).toBe(403);
+    const again = (await json(`/ace/manifest.m3u8?id=${ID}&format=json&pid=q`)).response;
+    await json(`${again.command_url}?method=stop`);
+    expect((await fetch(again.playback_url)).status).toBe(500);
+    expect((await play(`id=${ID}&pid=q`)).playback_url).toContain('/ace/r/');
+  });
+
+  it('gives relative addresses, a master playlist or nothing where it is told to', async () => {
+    const { engine, text, segments, response, url } = await begin();
+    engine.parts.faults.set(ID, { hlsRelativeUrls: true });
+    expect((await segments())[0]).toBe(`/ace/c/${response.infohash}/0.ts`);
+    engine.parts.faults.set(ID, { hlsMasterPlaylist: true });
+    expect(await text()).toMatch(/#EXT-X-STREAM-INF:BANDWIDTH=500000.*\n\/hls\/m\//);
+    expect(await (await fetch(`${url}/hls/m/${response.infohash}/${response.playback_url.slice(-37)}`)).text()).toContain('#EXTINF');
+    engine.parts.faults.set(ID, { hlsSegment404: true });
+    expect((await fetch(`${url}/ace/c/${response.infohash}/0.ts`)).status).toBe(404);
+    engine.parts.faults.set(ID, { hlsForbidden: true });
+    expect((await fetch(response.playback_url)).status).toBe(403);
+  });
+});

@@ -1,0 +1,323 @@
+import { PACKET_SIZE, SYNC_BYTE } from '@acexy/mpegts';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type TestEngine, readBytes, startEngine } from '../engine.test-kit.js';
+import type { Knobs } from '../faults/knobs.js';
+import { type Marker, parseMarker } from '../media/marker.js';
+
+const ID = '01'.repeat(20);
+const OTHER = '02'.repeat(20);
+const UNKNOWN = { response: null, error: 'unknown playback session id' };
+
+let running: TestEngine[] = [];
+async function start(knobs: Partial<Knobs> = {}): Promise<TestEngine> {
+  const engine = await startEngine(knobs);
+  running.push(engine);
+  return engine;
+}
+afterEach(async () => {
+  await Promise.all(running.map((engine) => engine.stop()));
+  running = [];
+});
+
+describe('the health endpoints', () => {
+  it('answer as the documentation shows, in the spelling of Python', async () => {
+    const { url } = await start();
+    const text = async (path: string) => (await fetch(url + path)).text();
+    const version = '{"code": 3021100, "platform": "linux", "version": "3.2.11"';
+    expect(await text('/webui/api/service?method=get_version')).toBe(`{"result": ${version}, "websocket_port": 37293}, "error": null}`);
+    expect(await text('/server/api?api_version=3&method=get_status')).toBe(`{"result": {"playlist_loaded": true, "version": ${version}}}}`);
+    expect(await text('/server/api?api_version=3&method=get_network_connection_status')).toBe('{"result": {"connected": true}}');
+    expect(await text('/service/api?api_version=3&method=nonsense')).toBe('{"error": {"message": "unknown method", "code": 0}}');
+    expect(await text('/webui/api/service?method=get_version&format=jsonp&callback=cb')).toMatch(/^cb\(\{.*\}\);$/);
+  });
+
+  it('of 3.1 name no websocket port', async () => {
+    const { json } = await start({ version: '3.1.70' });
+    expect(await json('/webui/api/service?method=get_version')).toEqual({
+      result: { code: 3017000, platform: 'linux', version: '3.1.70' },
+      error: null,
+    });
+  });
+});
+
+describe('a start', () => {
+  it('gives the documented fields with addresses of the name it was called by', async () => {
+    const { json, engine } = await start();
+    const { port } = engine.http;
+    const reply = await json(`http://localhost:${port}/ace/getstream?id=${ID}&format=json&pid=p&use_api_events=1`);
+    expect(reply.error).toBeNull();
+    const { infohash, playback_url, stat_url, command_url, event_url, playback_session_id, ...rest } = reply.response;
+    expect(infohash).toMatch(/^[0-9a-f]{40}$/);
+    expect(playback_session_id).toMatch(/^[0-9a-f]{40}$/);
+    const address = (kind: string) => new RegExp(`^http://localhost:${port}/ace/${kind}/${infohash}/[0-9a-f]{32}$`);
+    expect(
+      [playback_url, stat_url, command_url, event_url].map((url, index) => address(['r', 'stat', 'cmd', 'event'][index]).test(url)),
+    ).toEqual([true, true, true, true]);
+    expect(rest).toEqual({ is_live: 1, is_encrypted: 0, client_session_id: -1 });
+  });
+
+  it('without a player id counts the client by its address', async () => {
+    const { play } = await start();
+    expect((await play(`id=${ID}`)).playback_url).toMatch(/\/f528764d624db129b32c21fbca0cb8d6$/);
+  });
+
+  it('in redirect mode leads over two steps to the stream', async () => {
+    const { url } = await start();
+    const first = await fetch(`${url}/ace/getstream?id=${ID}`, { redirect: 'manual' });
+    expect(first.status).toBe(302);
+    expect(first.headers.get('location')).toMatch(/^http:.*\/ace\/r\//);
+    const second = await fetch(first.headers.get('location')!, { redirect: 'manual' });
+    expect(second.status).toBe(302);
+    expect(second.headers.get('location')).toMatch(/\/content\/[0-9a-f]{40}\/0\.\d+$/);
+    const stream = await fetch(second.headers.get('location')!);
+    expect(stream.status).toBe(200);
+    expect(stream.headers.get('content-type')).toBe('video/mp2t');
+    expect(stream.headers.get('content-length')).toBeNull();
+    await stream.body!.cancel();
+  });
+
+  it('that fails is HTTP 200 with the error in JSON mode and 500 in redirect mode', async () => {
+    const { json, url } = await start();
+    expect(await json('/ace/getstream?id=xyz&format=json')).toEqual({ response: null, error: 'failed to load content' });
+    expect(await json('/ace/getstream?format=json')).toEqual({ response: null, error: 'missing content id' });
+    expect(await json('/ace/getstream?url=nowhere&format=json')).toEqual({ response: null, error: 'cannot load transport file' });
+    expect((await fetch(`${url}/ace/getstream?id=xyz`)).status).toBe(500);
+  });
+
+  it('takes an infohash for an id only while it does not know better', async () => {
+    const { play, json } = await start();
+    const { infohash } = await play(`id=${ID}&pid=p`);
+    expect(await json(`/ace/getstream?id=${infohash}&format=json`)).toEqual({ response: null, error: 'failed to load content' });
+    expect((await play(`infohash=${infohash}&pid=p`)).infohash).toBe(infohash);
+    expect((await play(`infohash=${OTHER}`)).infohash).toBe(OTHER);
+  });
+
+  it('is told when a newer one of the same player has overtaken it', async () => {
+    const { json, engine } = await start({ jsonDelayMs: 200 });
+    const older = json(`/ace/getstream?id=${ID}&pid=p&format=json`);
+    while (engine.parts.counters.starts === 0) await new Promise(setImmediate);
+    expect((await json(`/ace/getstream?id=${OTHER}&pid=p&format=json`)).error).toBeNull();
+    expect(await older).toEqual({ response: null, error: 'got newer download' });
+  });
+
+  it('breaks in the ways it is told to', async () => {
+    const { engine, url, json } = await start();
+    const begin = () => fetch(`${url}/ace/getstream?id=${ID}&format=json`);
+    const { faults } = engine.parts;
+    faults.set('*', { httpStatus: 500 });
+    expect((await begin()).status).toBe(500);
+    faults.clear();
+    faults.set(ID, { truncatedJson: true });
+    await expect(begin().then((reply) => reply.json())).rejects.toThrow();
+    faults.clear();
+    faults.set(ID, { missingField: 'stat_url', wrongHostInUrls: 'http://10.9.9.9:1' });
+    const { response } = await json(`/ace/getstream?id=${ID}&format=json`);
+    expect(response).not.toHaveProperty('stat_url');
+    expect(response.playback_url).toMatch(/^http:\/\/10.9.9.9:1\/ace\/r\//);
+    faults.clear();
+    expect((await json(`/ace/getstream?id=fa1701${'0'.repeat(34)}&format=json`)).error).toBe('failed to load content');
+  });
+
+  it('of one stream too many is refused', async () => {
+    const { play, json } = await start({ maxStreams: 1 });
+    await play(`id=${ID}&pid=p`);
+    expect(await json(`/ace/getstream?id=${OTHER}&pid=q&format=json`)).toEqual({ response: null, error: 'failed to start' });
+  });
+});
+
+describe('a stream', () => {
+  it('is made of whole packets from a few seconds back, with markers in a row', async () => {
+    const { play, engine } = await start();
+    const { playback_url, infohash } = await play(`id=${ID}&pid=p`);
+    const before = Date.now();
+    const stream = await fetch(playback_url);
+    const bytes = await readBytes(stream.body!, 300_000);
+    const markers: Marker[] = [];
+    for (let at = 0; at + PACKET_SIZE <= bytes.length; at += PACKET_SIZE) {
+      expect(bytes[at]).toBe(SYNC_BYTE);
+      const marker = parseMarker(bytes, at);
+      if (marker) markers.push(marker);
+    }
+    expect(markers.length).toBeGreaterThan(40);
+    expect(before - markers[0].mediaTime).toBeGreaterThan(5000);
+    expect(before - markers[0].mediaTime).toBeLessThan(7000);
+    markers.forEach((marker, index) => expect(marker).toMatchObject({ infohash, sequence: markers[0].sequence + index }));
+    expect(engine.parts.counters.bytesSent).toBeGreaterThanOrEqual(bytes.length);
+    await stream.body!.cancel();
+  });
+
+  it('has room for one reader; a second one gets what no parser takes, and the first goes on', async () => {
+    const { play, engine } = await start();
+    const { playback_url } = await play(`id=${ID}&pid=p`);
+    const first = await fetch(playback_url);
+    await readBytes(first.body!, 1);
+    const second = request(playback_url);
+    second.end();
+    const [redirect] = await once(second, 'response');
+    redirect.resume();
+    await expect(fetch(redirect.headers.location)).rejects.toThrow();
+    expect((await readBytes(first.body!, 100_000)).length).toBeGreaterThanOrEqual(100_000);
+    expect(engine.parts.counters.snapshot()).toMatchObject({ corruptReplies: 1, readers: { opened: 1, open: 1, maxPerSession: 1 } });
+    await first.body!.cancel();
+  });
+
+  it('or shares, or refuses, where it is told to', async () => {
+    const { play, engine } = await start({ secondReader: 'shared' });
+    const { playback_url } = await play(`id=${ID}&pid=p`);
+    const [one, two] = [await fetch(playback_url), await fetch(playback_url)];
+    await readBytes(two.body!, 1);
+    expect(engine.parts.counters.maxReadersPerSession).toBe(2);
+    engine.parts.faults.set('*', { secondReader: 'reject500' });
+    expect((await fetch(playback_url)).status).toBe(500);
+    await Promise.all([one.body!.cancel(), two.body!.cancel()]);
+  });
+
+  it('makes its reader wait while it prebuffers', async () => {
+    const { play, json, engine } = await start({ prebufMs: 400 });
+    const { playback_url, stat_url } = await play(`id=${ID}&pid=p`);
+    const [session] = engine.parts.sessions.list();
+    const { response } = await json(stat_url);
+    expect(response).toMatchObject({ status: 'prebuf', playback_session_id: session.playbackSessionId });
+    expect(response.progress).toBeLessThan(100);
+    const stream = await fetch(playback_url);
+    expect(Date.now()).toBeGreaterThanOrEqual(session.readyAt);
+    await stream.body!.cancel();
+  });
+
+  it('answers 500 for a dead source', async () => {
+    const { play } = await start();
+    const { playback_url } = await play(`id=fa1703${'0'.repeat(34)}&pid=p`);
+    const reply = await fetch(playback_url);
+    expect([reply.status, await reply.text()]).toEqual([500, 'start timeout']);
+  });
+
+  it('ends or is reset when its time has come', async () => {
+    const { play } = await start();
+    const ending = await fetch((await play(`id=fa170600${'0'.repeat(32)}&pid=p`)).playback_url);
+    expect((await readBytes(ending.body!, Infinity)).length).toBe(0);
+    const resetting = await play(`id=fa170700${'0'.repeat(32)}&pid=q`);
+    await expect(fetch(resetting.playback_url).then((reply) => reply.arrayBuffer())).rejects.toThrow();
+  });
+});
+
+describe('a stop', () => {
+  it('ends the stream cleanly, once', async () => {
+    const { play, json, engine } = await start();
+    const { playback_url, command_url, stat_url } = await play(`id=${ID}&pid=p`);
+    const stream = await fetch(playback_url);
+    await readBytes(stream.body!, 1);
+    expect(await json(`${command_url}?method=stop`)).toEqual({ response: 'ok', error: null });
+    await readBytes(stream.body!, Infinity);
+    expect(await json(`${command_url}?method=stop`)).toEqual(UNKNOWN);
+    expect(await json(stat_url)).toEqual(UNKNOWN);
+    expect((await fetch(playback_url)).status).toBe(500);
+    expect(engine.parts.counters.snapshot()).toMatchObject({
+      stops: 2,
+      stopsOfUnknownSessions: 1,
+      readers: { open: 0 },
+      sessions: { stopped: 1, active: 0 },
+    });
+  });
+
+  it('can hang or fail', async () => {
+    const { play, json, engine } = await start({ stopError: 'internal error' });
+    const { command_url } = await play(`id=${ID}&pid=p`);
+    expect(await json(`${command_url}?method=stop`)).toEqual({ response: null, error: 'internal error' });
+    engine.parts.faults.set('*', { stopHangs: true });
+    await expect(fetch(`${command_url}?method=stop`, { signal: AbortSignal.timeout(150) })).rejects.toThrow();
+  });
+});
+
+describe('another player of the same content', () => {
+  it('cuts the stream of the first, whose addresses know nothing any more', async () => {
+    const { play, json } = await start();
+    const first = await play(`id=${ID}&pid=p`);
+    const stream = await fetch(first.playback_url);
+    await readBytes(stream.body!, 1);
+    const second = await play(`id=${ID}&pid=q`);
+    await readBytes(stream.body!, Infinity);
+    expect(await json(first.stat_url)).toEqual(UNKNOWN);
+    expect((await json(second.stat_url)).response.playback_session_id).toBe(second.playback_session_id);
+  });
+});
+
+describe('event polls', () => {
+  it('tell what starts, and end with the session', async () => {
+    const { play, json, engine } = await start();
+    const { event_url } = await play(`id=${ID}&pid=p&use_api_events=1`);
+    expect(await json(event_url)).toEqual({ response: { name: 'live_changed', params: { is_live: 1 } }, error: null });
+    const poll = json(event_url);
+    while (engine.parts.sessions.list()[0].dependants.size === 0) await new Promise(setImmediate);
+    engine.parts.sessions.endAll('stopped');
+    expect(await poll).toEqual(UNKNOWN);
+  });
+});
+
+describe('the rest of the API', () => {
+  it('describes contents, and searches by infohash', async () => {
+    const { json } = await start();
+    const api = '/server/api?api_version=3&method=';
+    const files = (await json(`${api}get_media_files&content_id=${ID}`)).result;
+    expect(Object.keys(files)).toEqual(['files', 'name', 'infohash', 'transport_type', 'type', 'transport_file_cache_key']);
+    expect(await json(`${api}get_content_id&infohash=${files.infohash}`)).toEqual({ result: { content_id: ID } });
+    const analysis = (await json(`${api}analyze_content&query=${encodeURIComponent(`acestream:?infohash=${files.infohash}`)}`)).result;
+    expect(analysis).toMatchObject({ is_live: 1, transport_type: 'bt', content_type: 'transport_file', infohash: files.infohash });
+    const { result } = await json('/search?query=channel');
+    expect(result.total).toBe(1);
+    expect(result.results[0].items[0]).toMatchObject({ infohash: files.infohash, status: 2 });
+  });
+
+  it('keeps private methods and pages for who has the token', async () => {
+    const { json, url, engine, exits } = await start();
+    const token = engine.parts.accessToken;
+    expect((await json('/server/api?api_version=3&method=get_api_access_token')).result).toEqual({ token });
+    expect(await json('/server/api?api_version=3&method=trim_memory')).toEqual({ error: { message: 'access denied', code: 0 } });
+    expect(await json(`/server/api?api_version=3&method=trim_memory&token=${token}`)).toEqual({ result: 'ok' });
+    const patch = (key: string, body: string) => fetch(`${url}/api/v1/settings`, { method: 'PATCH', headers: { 'x-api-key': key }, body });
+    expect((await patch('wrong', '{}')).status).toBe(401);
+    expect((await patch(token, '{"upload_limit": 100}')).status).toBe(204);
+    expect((await patch(token, 'nonsense')).status).toBe(400);
+    expect((await fetch(`${url}/webui/app/wrong/cmd/shutdown`)).status).toBe(403);
+    await fetch(`${url}/webui/app/${token}/cmd/shutdown`);
+    while (exits.length === 0) await new Promise(setImmediate);
+    expect(exits).toEqual([0]);
+  });
+});
+
+describe('an engine in trouble', () => {
+  it('hangs: connections open, nothing comes, and what came meanwhile is counted', async () => {
+    const { url, engine } = await start();
+    engine.parts.faults.set('*', { hangAll: true });
+    await expect(fetch(`${url}/server/api?api_version=3&method=get_status`, { signal: AbortSignal.timeout(150) })).rejects.toThrow(
+      /timeout/i,
+    );
+    expect(engine.parts.counters.requestsWhileHung).toBe(1);
+    engine.parts.faults.clear();
+    expect((await fetch(`${url}/server/api?api_version=3&method=get_status`)).status).toBe(200);
+  });
+
+  it('refuses connections and takes them again on the same port', async () => {
+    const { url, engine, lines } = await start();
+    engine.parts.faults.set('*', { refuse: true });
+    await expect(fetch(url)).rejects.toThrow();
+    engine.parts.faults.clear();
+    while (lines.filter((line) => line.includes('(http)')).length < 2) await new Promise(setImmediate);
+    expect((await fetch(`${url}/server/api?api_version=3&method=get_status`)).status).toBe(200);
+  });
+
+  it('resets connections, or answers 503', async () => {
+    const { url, engine } = await start();
+    engine.parts.faults.set('*', { unavailable: true });
+    expect((await fetch(url)).status).toBe(503);
+    engine.parts.faults.set('*', { resetConnections: true });
+    await expect(fetch(url, { headers: { connection: 'close' } }).then(() => fetch(url))).rejects.toThrow();
+  });
+
+  it('is offline but answers', async () => {
+    const { json, engine } = await start();
+    engine.parts.faults.set('*', { connected: false });
+    expect(await json('/server/api?api_version=3&method=get_network_connection_status')).toEqual({ result: { connected: false } });
+  });
+});
