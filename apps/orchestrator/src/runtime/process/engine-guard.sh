@@ -6,7 +6,7 @@
 # Run as the leader of a process group of its own. It writes into FOLDER `guard` and `engine` (a pid and when that process started)
 # while the engine runs, and `exit` (its exit code) afterwards. Where HEARTBEAT has the same content for READINGS readings, SECONDS
 # apart, the group is ended: readings are counted and no clock is compared, so that a suspended machine counts for nothing.
-# A shell, because it costs about 1 MB where another Node would cost 40.
+# A shell, because it costs 0.3 MB of its own memory (measured with dash) where another Node would cost 40.
 
 folder=$1 heartbeat=$2 seconds=$3 readings=$4
 shift 4

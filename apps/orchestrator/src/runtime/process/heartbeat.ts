@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { Log } from '@acexy/service-kit';
 
-/** The guards of engines read every GUARD_READING_S seconds; several beats fall between two readings, so one that is late harms nobody. */
+/** The guards of engines read every two seconds and forgive several unchanged readings, so a beat that is late harms nobody. */
 const BEAT_MS = 1000;
 const WIDTH = 16;
 
@@ -44,7 +44,10 @@ export class Heartbeat {
     }
   }
 
-  /** In place and of one length: it neither needs room on a full disk nor shows an empty file to a reader. Opened anew each time, or a file that was removed would go on beating unseen. */
+  /**
+   * In place and of one length: it neither needs room on a full disk nor shows an empty file to a reader. Opened anew each time, or a
+   * file that was removed would go on beating unseen.
+   */
   private async write(): Promise<void> {
     this.beat += 1;
     const file = await open(this.file, 'r+').catch((error: NodeJS.ErrnoException) => {

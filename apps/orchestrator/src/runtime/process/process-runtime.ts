@@ -32,9 +32,9 @@ const SIMULATOR = resolve(PACKAGE, '../engine-simulator/dist/main.js');
 const SIMULATOR_FLAGS =
   '--client-console --bind-all --http-port {http_port} --https-port {https_port} --api-port {api_port} --port {p2p_port} --state-dir {state_dir}';
 
-/** An engine that has lost its orchestrator ends after this many seconds times this many unchanged readings of the heartbeat. */
-const GUARD_READING_S = 3;
-const GUARD_READINGS = 5;
+/** An engine that has lost its orchestrator ends after so many unchanged readings of the heartbeat, so many seconds apart: 14 to 16 s. */
+const GUARD_READING_S = 2;
+const GUARD_READINGS = 7;
 /** Milliseconds between two looks at all engines; a death is seen by then at the latest. */
 const LOOK_MS = 500;
 const LOOKS_PER_LOG_CHECK = 10;

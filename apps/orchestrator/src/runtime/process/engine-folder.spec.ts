@@ -1,0 +1,62 @@
+import { appendFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EngineFolder, type EngineRecord } from './engine-folder.js';
+
+const RECORD: EngineRecord = {
+  id: '0123456789ab',
+  spec: { name: 'acestream-1', kind: 'acestream', env: {}, labels: {}, ports: { http: 1, https: 2, api: 3, p2p: 4 } },
+  createdAt: 1,
+};
+
+let root: string;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'engine-folder-'));
+});
+
+afterEach(async () => {
+  await rm(root, { recursive: true, force: true });
+});
+
+describe('the folder of an engine', () => {
+  it('knows the engine before there is one', async () => {
+    await EngineFolder.create(root, RECORD);
+    const [folder] = await EngineFolder.all(root);
+    expect(await folder.record()).toEqual(RECORD);
+    expect([await folder.guard(), await folder.engine(), await folder.exitCode()]).toEqual([null, null, null]);
+  });
+
+  it('has no record where it was cut off in the middle', async () => {
+    const folder = await EngineFolder.create(root, RECORD);
+    await writeFile(join(folder.path, 'engine.json'), '{"id": "01');
+    expect(await folder.record()).toBeNull();
+  });
+
+  it('keeps an engine’s log in bounds while the engine writes on to the same file, the latest words included', async () => {
+    const folder = await EngineFolder.create(root, RECORD);
+    for (let round = 0; round < 5; round += 1) {
+      await appendFile(folder.logFile, `${'x'.repeat(700_000)} round ${round}\n`);
+      await folder.boundLog();
+    }
+    const [now, before] = [await stat(folder.logFile), await stat(`${folder.logFile}.1`)];
+    expect(now.size + before.size).toBeLessThan(3 << 20);
+    expect(await readFile(folder.logFile, 'utf8')).toContain('round 4');
+  });
+
+  it('keeps the last words of a long log', async () => {
+    const folder = await EngineFolder.create(root, RECORD);
+    await writeFile(folder.logFile, `${'x'.repeat(100_000)}\nthe end\n`);
+    expect((await folder.logTail()).endsWith('the end')).toBe(true);
+    expect((await folder.logTail()).length).toBeLessThan(5000);
+  });
+
+  it('can be taken away twice, and after a taking away that was cut off', async () => {
+    const folder = await EngineFolder.create(root, RECORD);
+    await folder.discard();
+    const [left] = await EngineFolder.all(root);
+    await (await left.discard()).delete();
+    expect(await readdir(root)).toEqual([]);
+  });
+});
