@@ -1,0 +1,76 @@
+# The two services, from one build:
+#
+#   docker build --target orchestrator -t acestream-orchestrator .
+#   docker build --target acexy -t acestream-acexy .
+#
+# Nothing in here depends on the processor: `docker buildx build --platform linux/amd64,linux/arm64` makes both. NODE_IMAGE may name a mirror.
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+# Every package of the lock file. better-sqlite3 fetches a compiled file, or compiles one against the headers that come with Node.
+FROM ${NODE_IMAGE} AS packages
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends python3 make g++ \
+  && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY apps/engine-simulator/package.json apps/engine-simulator/
+COPY apps/orchestrator/package.json apps/orchestrator/
+COPY apps/proxy/package.json apps/proxy/
+COPY libs/contracts/package.json libs/contracts/
+COPY libs/engine-client/package.json libs/engine-client/
+COPY libs/mpegts/package.json libs/mpegts/
+COPY libs/orchestrator-client/package.json libs/orchestrator-client/
+COPY libs/service-kit/package.json libs/service-kit/
+RUN npm ci --ignore-scripts --no-audit --no-fund && npm_config_nodedir=/usr/local npm rebuild better-sqlite3
+
+FROM packages AS build
+COPY tsconfig.base.json tsconfig.json ./
+COPY libs libs
+COPY apps apps
+RUN npm run build && find apps libs \( -name '*.d.ts' -o -name '*.d.ts.map' -o -name '*.tsbuildinfo' \) -path '*/dist/*' -delete
+
+# What each service needs to run, and no more. Without legacy-peer-deps npm adds the optional peers of every package, which the service does not use.
+FROM packages AS orchestrator-packages
+RUN mv node_modules/better-sqlite3/build/Release/better_sqlite3.node /tmp/ \
+  && npm ci --ignore-scripts --no-audit --no-fund --omit=dev --legacy-peer-deps --workspace=@acexy/orchestrator \
+  && rm -rf node_modules/better-sqlite3/deps node_modules/better-sqlite3/src \
+  && mkdir -p node_modules/better-sqlite3/build/Release \
+  && mv /tmp/better_sqlite3.node node_modules/better-sqlite3/build/Release/
+
+FROM packages AS acexy-packages
+RUN npm ci --ignore-scripts --no-audit --no-fund --omit=dev --legacy-peer-deps --workspace=@acexy/proxy
+
+FROM ${NODE_IMAGE} AS service
+ENV NODE_ENV=production
+# Of the user node: where volumes are mounted, so that new ones belong to it. /config holds the .env file, /keys the key that both services share.
+RUN install -d -o node -g node -m 750 /data /keys && install -d /config
+WORKDIR /app
+COPY docker/start.mjs docker/health-check.mjs docker/
+COPY --from=build /app/libs libs
+USER node
+VOLUME ["/data", "/keys"]
+LABEL org.opencontainers.image.licenses="MIT" \
+  org.opencontainers.image.documentation="docker/README.md"
+
+FROM service AS acexy
+COPY --from=build /app/apps/proxy apps/proxy
+COPY --from=acexy-packages /app/node_modules node_modules
+ENV ACEXY_DATA_DIR=/data
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "/app/docker/health-check.mjs", "proxy"]
+ENTRYPOINT ["node", "--enable-source-maps", "/app/docker/start.mjs", "proxy"]
+LABEL org.opencontainers.image.title="acestream-acexy" \
+  org.opencontainers.image.description="One address for live streams: shares, splices and heals them"
+
+FROM service AS orchestrator
+COPY --from=build /app/apps/orchestrator apps/orchestrator
+COPY --from=orchestrator-packages /app/node_modules node_modules
+# Engines as containers: this image has no engine of its own.
+ENV DATA_DIR=/data ENGINE_RUNTIME=docker
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "/app/docker/health-check.mjs", "orchestrator"]
+ENTRYPOINT ["node", "--enable-source-maps", "/app/docker/start.mjs", "orchestrator"]
+LABEL org.opencontainers.image.title="acestream-orchestrator" \
+  org.opencontainers.image.description="Starts, watches, hands out and removes AceStream engines"

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# For tests on a machine that reaches no image registry: stand-ins for the two public images that our Dockerfile and compose files start from,
+# made of Debian's and npm's packages. They have names of their own, so that they are never mistaken for the real ones.
+#
+#   test/images/build-stand-ins.sh      makes acestream-test/node and acestream-test/dind, unless they are there already
+#
+# Needs root (debootstrap). ACESTREAM_CI_CACHE keeps what was fetched; NODE_MAJOR chooses the Node inside.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${ACESTREAM_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/acestream-orchestrator-ci}
+node_major=${NODE_MAJOR:-24}
+case $(uname -m) in
+  x86_64) arch=x64 ;;
+  aarch64) arch=arm64 ;;
+  *) echo "build-stand-ins.sh: no Node package for $(uname -m)" >&2 && exit 1 ;;
+esac
+# Another script, another Node, other packages: another tag.
+version=$(cat "$0" "$here"/dind/* | cat - <(echo "$node_major $arch") | sha256sum | cut -c1-12)
+node_image=acestream-test/node:$version
+dind_image=acestream-test/dind:$version
+
+have_image() { docker image inspect "$1" >/dev/null 2>&1; }
+
+# The root file system of node:NN-bookworm-slim as far as our Dockerfile can tell: Debian, node and its headers under /usr/local, npm, the user
+# node (1000), and this machine's way to its package registries.
+make_node_root() {
+  local root=$1
+  command -v debootstrap >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }
+  debootstrap --variant=minbase --include=ca-certificates bookworm "$root" >"$root.log" 2>&1 || { tail -20 "$root.log" >&2; return 1; }
+  rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/*
+
+  local package
+  package=$(cd "$cache" && npm pack --silent "node-linux-$arch@$node_major")
+  tar -xzf "$cache/$package" -C "$root/usr/local" --strip-components=1 --exclude=package/package.json --exclude='package/*.md'
+  rm "$cache/$package"
+  mkdir -p "$root/usr/local/lib/node_modules"
+  cp -R "$(npm root -g)/npm" "$root/usr/local/lib/node_modules/"
+  ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
+  ln -sf ../lib/node_modules/npm/bin/npx-cli.js "$root/usr/local/bin/npx"
+  echo 'node:x:1000:1000::/home/node:/bin/sh' >>"$root/etc/passwd"
+  echo 'node:x:1000:' >>"$root/etc/group"
+  install -d -o 1000 -g 1000 "$root/home/node"
+
+  cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
+  mkdir -p "$root/usr/local/etc"
+  local registry
+  registry=$(npm config get registry)
+  # Only addresses and certificates: never a token.
+  printf '%s\n' "registry=$registry" 'cafile=/etc/ssl/certs/ca-certificates.crt' >"$root/usr/local/etc/npmrc"
+}
+
+mkdir -p "$cache"
+if have_image "$node_image"; then
+  echo "$node_image is there"
+else
+  echo "making $node_image (Debian bookworm, Node $node_major)"
+  archive=$cache/node-root-$version.tar
+  if [ ! -f "$archive" ]; then
+    work=$(mktemp -d "$cache/node-root.XXXXXX")
+    trap 'rm -rf "$work" "$work.log"' EXIT
+    make_node_root "$work/root"
+    tar -C "$work/root" -cf "$archive.part" .
+    rm -f "$cache"/node-root-*.tar
+    mv "$archive.part" "$archive"
+  fi
+  docker import --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
+    --change 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' --change 'CMD ["node"]' "$archive" "$node_image" >/dev/null
+fi
+if have_image "$dind_image"; then
+  echo "$dind_image is there"
+else
+  echo "making $dind_image (Docker Engine of Debian)"
+  docker build -q --build-arg "NODE_IMAGE=$node_image" -t "$dind_image" "$here/dind" >/dev/null
+fi
+docker tag "$node_image" acestream-test/node:latest
+docker tag "$dind_image" acestream-test/dind:latest
