@@ -4,7 +4,7 @@
  */
 import type { Knobs } from './knobs.js';
 
-export const FAULT_PREFIX = 'fa17';
+const FAULT_PREFIX = 'fa17';
 
 type FaultMaker = (parameter: number) => Partial<Knobs>;
 

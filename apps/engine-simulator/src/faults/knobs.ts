@@ -84,7 +84,7 @@ export const KNOBS = {
   chunkBytes: number('content', 131_072),
   jitterMs: number('content', 100),
   rateFactor: number('content', 1),
-  startAt: choice('content', ['packet', 'keyframe']),
+  startAt: choice('content', ['keyframe', 'packet']),
   misalignedStart: flag('content'),
   stallAfterMs: optional('content'),
   stallAfterBytes: optional('content'),

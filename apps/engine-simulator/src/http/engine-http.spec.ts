@@ -202,6 +202,25 @@ describe('a stream', () => {
   });
 });
 
+describe('a start in the middle of the picture', () => {
+  it('begins at a packet, wherever that is, and with a part of one where it is told to', async () => {
+    const { play, engine } = await start({ startAt: 'packet' });
+    const [table] = await firstBytes(play, 'p');
+    engine.parts.faults.set('*', { misalignedStart: true });
+    const cut = await firstBytes(play, 'q');
+    expect(table).toBe(SYNC_BYTE);
+    expect(cut[PACKET_SIZE - 77]).toBe(SYNC_BYTE);
+    expect(cut[2 * PACKET_SIZE - 77]).toBe(SYNC_BYTE);
+  });
+
+  async function firstBytes(play: TestEngine['play'], pid: string): Promise<Buffer> {
+    const stream = await fetch((await play(`id=${ID}&pid=${pid}`)).playback_url);
+    const bytes = await readBytes(stream.body!, 3 * PACKET_SIZE);
+    await stream.body!.cancel();
+    return bytes;
+  }
+});
+
 describe('a stop', () => {
   it('ends the stream cleanly, once', async () => {
     const { play, json, engine } = await start();

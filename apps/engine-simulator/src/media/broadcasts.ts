@@ -5,8 +5,8 @@ import { loopOfPesPackets } from './pes.js';
 
 /** From this rate on the large picture (about 0.9 Mb/s with sound) leaves room for its peaks. Bits per second. */
 const LARGE_PICTURE_FROM = 1_500_000;
-export const MIN_BITRATE = 480_000;
-export const MAX_BITRATE = 40_000_000;
+const MIN_BITRATE = 480_000;
+const MAX_BITRATE = 40_000_000;
 /** A loop of 3.5 Mb/s takes 8.4 MB. */
 const MAX_LOOPS = 6;
 

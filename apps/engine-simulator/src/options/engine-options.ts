@@ -25,6 +25,12 @@ export interface EngineOptions {
 
 const isYes = (value: string | true | undefined): boolean => value === true || /^(1|true|yes|on)$/i.test(value ?? '');
 
+/** A port, or `+n`: so far above the HTTP port, for many engines that share one environment. */
+function controlPortOf(text: string | undefined, httpPort: number): number {
+  const offset = /^\+(\d+)$/.exec(text ?? '')?.[1];
+  return portOf('SIM_CONTROL_PORT', offset === undefined ? text : String(httpPort + Number(offset)), 0);
+}
+
 function portOf(name: string, value: string | true | undefined, fallback: number): number {
   if (value === undefined) return fallback;
   const port = Number(value);
@@ -80,7 +86,7 @@ export function readOptions(
     accessToken: text('access-token') ?? text('service-access-token'),
     stateDir: text('state-dir') ?? environment.SIM_STATE_DIR ?? null,
     cacheDir: text('cache-dir'),
-    controlPort: portOf('SIM_CONTROL_PORT', environment.SIM_CONTROL_PORT, 0),
+    controlPort: controlPortOf(environment.SIM_CONTROL_PORT, httpPort),
     catalogFile: environment.SIM_CATALOG || null,
     engineId: environment.SIM_ENGINE_ID ?? `${hostname()}:${httpPort}`,
     given,
