@@ -144,7 +144,7 @@ describe("in front of somebody else's orchestrator", () => {
     );
     expect((ended as { stream_id: string }).stream_id).toBe((started as { labels: { stream_id: string } }).labels.stream_id);
     expect(orchestrator.calls.every(({ authorization }) => authorization === 'Bearer old-key')).toBe(true);
-    expect(await control.get('metrics')).toMatchObject({ sessions: { opened: 1, stopped: 1, active: 0 } });
+    expect(await control.metrics()).toMatchObject({ sessions: { opened: 1, stopped: 1, active: 0 } });
   });
 
   it('asks it to provision when the only engine is taken, and passes its refusal on', async () => {

@@ -1,5 +1,5 @@
 import type { EngineState, StreamState } from '@acexy/contracts';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from './ports.js';
@@ -128,10 +128,11 @@ export class Pair {
     return `${this.proxyUrl}/ace/getstream?id=${id}`;
   }
 
-  /** Ends both, engines too, and removes the folder. */
+  /** Ends both, engines too, and removes the folder. PAIR_LOGS names a file that keeps what they said. */
   async stop(): Promise<void> {
     await this.proxy?.stop();
     await this.orchestrator?.stop();
+    if (process.env.PAIR_LOGS) writeFileSync(process.env.PAIR_LOGS, `${this.orchestrator?.log}\n${this.proxy?.log}`);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -1,13 +1,20 @@
+/** What tests read of a simulated engine's counters. */
+export interface EngineMetrics {
+  sessions: { opened: number; active: number; stopped: number; expired: number; superseded: number };
+  readers: { opened: number; open: number; maxPerSession: number };
+}
+
 /** The control API of one simulated engine (apps/engine-simulator/README.md). */
 export class SimulatorControl {
   constructor(private readonly port: number) {}
 
-  async get<T>(path: 'state' | 'metrics' | 'log'): Promise<T> {
-    return (await this.call('GET', path)) as T;
+  async metrics(): Promise<EngineMetrics> {
+    return (await this.call('GET', 'metrics')) as EngineMetrics;
   }
 
-  async fault(fault: string, params: Record<string, unknown> = {}, target = '*'): Promise<void> {
-    await this.call('POST', 'faults', { target, fault, params });
+  /** Sets a knob of the whole engine. */
+  async fault(knob: string, value: unknown): Promise<void> {
+    await this.call('POST', 'faults', { target: '*', fault: knob, params: value });
   }
 
   async clearFaults(): Promise<void> {
