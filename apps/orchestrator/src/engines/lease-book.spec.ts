@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../clock.test-kit.js';
 import { anInstance, aRegistry } from './engines.test-kit.js';
-import { KEEP_PLACE_MS, LEASE_MS, type Lease, LeaseBook, type LeaseDemand } from './lease-book.js';
+import { KEEP_PLACE_MS, LEASE_MS, MOST_WAITING, type Lease, LeaseBook, type LeaseDemand } from './lease-book.js';
 
 function setUp({ engines = ['e1'], max = 1 } = {}) {
   const clock = new FakeClock();
@@ -174,6 +174,13 @@ describe('the lease book', () => {
     expect(book.engineGone(first)).toHaveLength(1);
     expect(book.ask(demand('a')).kind).toBe('granted');
     expect(granted(book, 'a')).not.toBe(first);
+  });
+
+  it('only so many may wait, and those who do keep their places', () => {
+    const { book } = setUp({ engines: [] });
+    for (let i = 0; i < MOST_WAITING; i++) book.ask(demand(`r${i}`));
+    expect(book.ask(demand('late'))).toEqual({ kind: 'full' });
+    expect(book.ask(demand('r7'))).toEqual({ kind: 'waiting', position: 8 });
   });
 
   it('a preview reserves nothing', () => {

@@ -2,12 +2,14 @@ import type { LeasePurpose } from '@acexy/contracts';
 import type { Clock } from '../clock.js';
 import { EngineClaimBook, type Hold, type Occupant } from './engine-claims.js';
 import type { Engine } from './engine-registry.js';
-import { type Candidate, type Considered, type Selection, selectEngine } from './selection.policy.js';
+import { type Candidate, type Considered, obstacleOf, type Selection, selectEngine, type Wish } from './selection.policy.js';
 
 /** A lease nobody names in a report lapses after this (wire API, section 5). */
 export const LEASE_MS = 20_000;
 /** How long a caller who waits but does not ask keeps its place, and what was granted to it meanwhile. */
 export const KEEP_PLACE_MS = 5000;
+/** How many may wait; beyond that nobody's turn would come in time. */
+export const MOST_WAITING = 1000;
 
 export interface LeaseDemand {
   requestId: string;
@@ -35,7 +37,8 @@ export interface Lease {
   readonly reported: boolean;
 }
 
-export type Asked = { kind: 'granted'; lease: Lease } | { kind: 'waiting'; position: number };
+/** `full`: nothing is free and too many wait already. */
+export type Asked = { kind: 'granted'; lease: Lease } | { kind: 'waiting'; position: number } | { kind: 'full' };
 
 interface Waiting {
   demand: LeaseDemand;
@@ -55,6 +58,9 @@ export interface LeaseBookOptions {
   /** Called for every lease that is granted, at once. */
   onGrant: (lease: Lease) => void;
 }
+
+/** What every engine with room can fulfil. */
+const ANYTHING: Wish = { keys: [], exclude: new Set() };
 
 /** Viewers who had a picture come first, then those who wait for one; what is only taken in advance comes last. */
 const RANK: Record<LeasePurpose, number> = { failover: 0, start: 1, reserve: 2 };
@@ -79,6 +85,7 @@ export class LeaseBook {
     if (mine) return { kind: 'granted', lease: this.deliver(mine) };
     const place = this.waiting.get(demand.requestId);
     if (place) Object.assign(place, { demand, lastAsked: now });
+    else if (this.waiting.size >= MOST_WAITING) return { kind: 'full' };
     else this.waiting.set(demand.requestId, { demand, arrival: this.arrivals++, attended: 0, lastAsked: now });
     this.settle();
     const granted = this.leaseOfRequest(demand.requestId);
@@ -87,15 +94,21 @@ export class LeaseBook {
 
   /** Gives what is free to those who wait, in order. */
   settle(): void {
+    if (this.waiting.size === 0) return;
+    let candidates = this.candidates();
     for (const place of this.queue()) {
-      const selection = this.select(place.demand);
-      if (selection.chosen) this.grant(place, selection.chosen.id, selection);
+      // The usual case with many waiting is that nothing is free at all.
+      if (!candidates.some((candidate) => obstacleOf(candidate, ANYTHING, this.options.maxStreamsPerEngine) === null)) return;
+      const selection = this.select(place.demand, candidates);
+      if (!selection.chosen) continue;
+      this.grant(place, selection.chosen.id, selection);
+      candidates = this.candidates();
     }
   }
 
   /** What a request would get, without asking. */
-  preview(wish: Pick<LeaseDemand, 'keys' | 'exclude'>): Selection {
-    return this.select(wish);
+  preview(wish: Wish): Selection {
+    return this.select(wish, this.candidates());
   }
 
   /** The caller's open call waits on; `leave` ends that. */
@@ -214,12 +227,12 @@ export class LeaseBook {
     return this.claims.streamsOn(engineId);
   }
 
-  private select(wish: Pick<LeaseDemand, 'keys' | 'exclude'>): Selection {
-    return selectEngine(
-      this.options.engines().map((engine) => this.candidate(engine)),
-      wish,
-      this.options.maxStreamsPerEngine,
-    );
+  private select(wish: Wish, candidates: readonly Candidate[]): Selection {
+    return selectEngine(candidates, wish, this.options.maxStreamsPerEngine);
+  }
+
+  private candidates(): Candidate[] {
+    return this.options.engines().map((engine) => this.candidate(engine));
   }
 
   private candidate({ id, lifecycle, health, forwarded, lastStreamUsage }: Engine): Candidate {

@@ -106,11 +106,14 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     const asked = this.book.ask({ requestId, proxyId, purpose, keys, exclude: new Set(request.exclude) });
     this.announceDemand();
     if (asked.kind === 'granted') return this.granted(asked.lease);
+    if (asked.kind === 'full') throw new NoEngineError(TOO_MANY_WAIT);
     const waitMs = Math.min(request.wait_ms, this.settings.apiRequestTimeoutMs * SHARE_OF_REQUEST_LIMIT);
     if (waitMs > 0) await this.wait(requestId, waitMs, hangUp);
     if (this.closing) throw new NoEngineError(SHUTTING_DOWN);
     const lease = this.book.leaseOfRequest(requestId);
-    return lease ? this.granted(this.book.deliver(lease)) : this.stillWaiting(requestId);
+    // What was granted to a caller who is gone stays as it is: it may ask again.
+    if (lease) return this.granted(hangUp.aborted ? lease : this.book.deliver(lease));
+    return this.stillWaiting(requestId);
   }
 
   /** What a request would get and why, without reserving anything. */
@@ -264,6 +267,15 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     return toEngineState(engine, this.book.streamsOn(engineId));
   }
 }
+
+const TOO_MANY_WAIT = {
+  error: 'provisioning_blocked',
+  code: 'max_capacity',
+  message: 'too many callers wait for an engine already',
+  recovery_eta_seconds: 5,
+  can_retry: false,
+  should_wait: true,
+} as const;
 
 const SHUTTING_DOWN = {
   error: 'provisioning_blocked',

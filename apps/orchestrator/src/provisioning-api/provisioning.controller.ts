@@ -43,8 +43,8 @@ export class ProvisioningController {
   @ApiInternalServerErrorResponse({ type: ProvisioningRefusal, headers: REFUSAL_HEADERS })
   @ApiBadRequestResponse()
   @ApiUnauthorizedResponse()
-  async acestream(@Body(LENIENT) body: ProvisionAcestreamRequest | undefined): Promise<ProvisionAcestreamResponse> {
-    const { image, labels, env, host_port: hostPort } = body ?? {};
+  async acestream(@Body(LENIENT) body: ProvisionAcestreamRequest): Promise<ProvisionAcestreamResponse> {
+    const { image, labels, env, host_port: hostPort } = body;
     const { id, name, port, ports } = await this.starter.start({ image, labels, env, hostPort }, 'api');
     return {
       container_id: id,

@@ -1,0 +1,198 @@
+import type { EngineState, LeaseGranted, LeaseWaiting } from '@acexy/contracts';
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AUTH, eventually, leaseRequest, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+
+describe('the API of engines and leases', () => {
+  let orchestrator: TestOrchestrator;
+  afterEach(() => orchestrator.close());
+
+  const engines = async (query = ''): Promise<EngineState[]> => (await orchestrator.http.get(`/engines${query}`)).body as EngineState[];
+  const ready = (count: number): Promise<EngineState[]> =>
+    eventually(
+      () => engines(),
+      (list) => list.length === count,
+    );
+  const lease = (overrides: Record<string, unknown> = {}) =>
+    orchestrator.http.post('/engines/lease').set(AUTH).send(leaseRequest(overrides));
+
+  describe('with two engines', () => {
+    beforeEach(async () => {
+      orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2', MAX_REPLICAS: '2' } });
+      await ready(2);
+    });
+
+    it('GET /engines is fresh for 5 s, and 304 for as long as nothing but sightings changes', async () => {
+      const first = await orchestrator.http.get('/engines');
+      expect(first.headers['cache-control']).toBe('max-age=5');
+      expect(first.headers.etag).toMatch(/^W\/"/);
+      const again = await orchestrator.http.get('/engines').set('If-None-Match', first.headers.etag);
+      expect([again.status, again.text]).toEqual([304, '']);
+      await lease();
+      const changed = await orchestrator.http.get('/engines').set('If-None-Match', first.headers.etag);
+      expect(changed.status).toBe(200);
+    });
+
+    it('an engine has every field that Go clients parse, times as ISO 8601 or null', async () => {
+      const [engine] = await engines();
+      expect(engine).toMatchObject({ host: '127.0.0.1', forwarded: false, streams: [], health_status: 'healthy', last_stream_usage: null });
+      for (const time of [engine.first_seen, engine.last_seen, engine.last_health_check])
+        expect(new Date(time as string).toISOString()).toBe(time);
+    });
+
+    it('one engine comes with its streams; an unknown one is 404 with a detail', async () => {
+      const [{ container_id: id }] = await engines();
+      expect((await orchestrator.http.get(`/engines/${id}`)).body).toMatchObject({ engine: { container_id: id }, streams: [] });
+      const missing = await orchestrator.http.get('/engines/nobody');
+      expect([missing.status, missing.body]).toMatchObject([404, { detail: 'no engine nobody' }]);
+    });
+
+    it('two leases get two engines, and the third waits and then is refused with the reason', async () => {
+      const granted = await Promise.all([lease(), lease()]);
+      expect(granted.map(({ status }) => status)).toEqual([200, 200]);
+      expect(new Set(granted.map(({ body }) => (body as LeaseGranted).engine.container_id)).size).toBe(2);
+      const refused = await lease({ wait_ms: 50 });
+      expect([refused.status, refused.body]).toMatchObject([
+        503,
+        { detail: { error: 'provisioning_blocked', code: 'max_capacity', should_wait: true } },
+      ]);
+      const { recovery_eta_seconds: eta } = (refused.body as { detail: { recovery_eta_seconds: number } }).detail;
+      expect(Number.isInteger(eta)).toBe(true);
+      expect(refused.headers['retry-after']).toBe(String(eta));
+    });
+
+    it('the same request id is the same lease', async () => {
+      const ask = leaseRequest();
+      const [a, b] = await Promise.all([1, 2].map(() => orchestrator.http.post('/engines/lease').set(AUTH).send(ask)));
+      expect((a.body as LeaseGranted).lease_id).toBe((b.body as LeaseGranted).lease_id);
+    });
+
+    it('one who waits is answered at once when an engine is given back', async () => {
+      const [first] = await Promise.all([lease(), lease()]);
+      const waiting = lease({ wait_ms: 10_000 });
+      const answer = waiting.then((response) => response);
+      const { lease_id: id, engine } = first.body as LeaseGranted;
+      expect((await orchestrator.http.delete(`/engines/lease/${id}`).set(AUTH)).body).toEqual({ released: id });
+      const { status, body } = await answer;
+      expect([status, (body as LeaseGranted).engine.container_id]).toEqual([200, engine.container_id]);
+      expect((await orchestrator.http.delete(`/engines/lease/${id}`).set(AUTH)).status).toBe(404);
+    });
+
+    it('says why it chose, of every engine; the preview says the same and reserves nothing', async () => {
+      const preview = await orchestrator.http.get('/engines/lease/preview').query({ key_type: 'content_id', key: 'x' }).set(AUTH);
+      const { body } = await lease({ key: 'x' });
+      const { engine, considered, reason } = body as LeaseGranted;
+      expect(preview.body).toMatchObject({ engine: { container_id: engine.container_id }, reason, considered, waiting: 0 });
+      expect(considered).toHaveLength(2);
+    });
+
+    it('never gives the content that plays on an engine a second place there, and leaves out what is excluded', async () => {
+      const first = (await lease({ key: 'same' })).body as LeaseGranted;
+      const second = (await lease({ key: 'same' })).body as LeaseGranted;
+      expect(second.engine.container_id).not.toBe(first.engine.container_id);
+      await orchestrator.http.delete(`/engines/lease/${second.lease_id}`).set(AUTH);
+      const excluded = await lease({ exclude: [second.engine.container_id], wait_ms: 0 });
+      expect([excluded.status, (excluded.body as LeaseWaiting).state]).toEqual([202, 'waiting']);
+    });
+
+    it('wants the key, and refuses what it does not know', async () => {
+      expect((await orchestrator.http.post('/engines/lease').send(leaseRequest())).status).toBe(401);
+      expect((await orchestrator.http.get('/engines/lease/preview')).status).toBe(401);
+      const unknown = await lease({ colour: 'red' });
+      expect([unknown.status, (unknown.body as { detail: string }).detail]).toEqual([400, 'property colour should not exist']);
+      const wrong = await lease({ wait_ms: -1 });
+      expect([wrong.status, (wrong.body as { detail: string }).detail]).toEqual([400, 'wait_ms must not be less than 0']);
+    });
+
+    it('a container shows what the runtime says of it, and goes when it is deleted', async () => {
+      const [{ container_id: id, port }] = await engines();
+      const { body } = await orchestrator.http.get(`/containers/${id}`);
+      expect(body).toMatchObject({ id, status: 'running', ports: { [`${port}/tcp`]: [{ HostPort: String(port) }] } });
+      expect((await orchestrator.http.delete(`/containers/${id}`)).status).toBe(401);
+      expect((await orchestrator.http.delete(`/containers/${id}`).set(AUTH)).body).toEqual({ deleted: id });
+      expect((await orchestrator.http.get(`/containers/${id}`)).status).toBe(404);
+      expect((await orchestrator.http.delete(`/containers/${id}`).set(AUTH)).status).toBe(404);
+      await ready(2);
+    });
+
+    it('a wrong method is 405 with what would be right', async () => {
+      const wrong = await orchestrator.http.post('/engines');
+      expect([wrong.status, wrong.headers.allow]).toEqual([405, 'GET, HEAD']);
+    });
+  });
+
+  it('the first lease with an empty pool starts an engine and waits for it', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0' } });
+    expect(await engines()).toEqual([]);
+    expect((await lease()).status).toBe(200);
+    expect(orchestrator.runtime.startCalls).toHaveLength(1);
+  });
+
+  it('ten contents asked for in the same instant get ten engines', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0' } });
+    const granted = await Promise.all(Array.from({ length: 10 }, () => lease()));
+    expect(granted.map(({ status }) => status)).toEqual(Array(10).fill(200));
+    expect(new Set(granted.map(({ body }) => (body as LeaseGranted).engine.container_id)).size).toBe(10);
+    expect(orchestrator.runtime.startCalls).toHaveLength(10);
+  });
+
+  it('one who is told to wait knows the place in the queue and how many engines are on their way', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0' } });
+    orchestrator.runtime.silent.add('all');
+    const ask = leaseRequest({ wait_ms: 300 });
+    const waiting = await orchestrator.http.post('/engines/lease').set(AUTH).send(ask);
+    expect([waiting.status, waiting.body]).toMatchObject([202, { state: 'waiting', position: 1, provisioning: 1 }]);
+    const behind = await lease({ wait_ms: 0 });
+    expect((behind.body as LeaseWaiting).position).toBe(2);
+    expect((await orchestrator.http.get('/engines')).body).toEqual([]);
+    expect(await engines('?state=all')).not.toEqual([]);
+  });
+
+  it('an engine that dies is replaced, and its lease may be asked for anew', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1' } });
+    await ready(1);
+    const ask = leaseRequest();
+    const first = (await orchestrator.http.post('/engines/lease').set(AUTH).send(ask)).body as LeaseGranted;
+    orchestrator.runtime.die(first.engine.container_id);
+    await eventually(
+      () => engines('?state=all'),
+      (list) => list.every((each) => each.container_id !== first.engine.container_id),
+    );
+    const second = (await orchestrator.http.post('/engines/lease').set(AUTH).send(ask)).body as LeaseGranted;
+    expect(second.lease_id).not.toBe(first.lease_id);
+    expect(orchestrator.runtime.world.engines.has(first.engine.container_id)).toBe(false);
+  });
+
+  it('callers who wait are told 503 when the service ends, and nothing keeps it from ending', async () => {
+    orchestrator = await startOrchestrator({ env: { MAX_REPLICAS: '1' } });
+    await lease();
+    const waiting = lease({ wait_ms: 20_000 }).then((response) => response);
+    await eventually(
+      async () =>
+        (await orchestrator.http.get('/engines/lease/preview').query({ key_type: 'url', key: 'x' }).set(AUTH)).body as { waiting: number },
+      (preview) => preview.waiting === 1,
+    );
+    await orchestrator.stop();
+    const { status, body } = await waiting;
+    expect([status, body]).toMatchObject([503, { detail: { message: 'the orchestrator is shutting down' } }]);
+    expect(orchestrator.runtime.removeCalls).toEqual([]);
+  });
+
+  it('a call that takes too long is 504, and is carried through', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', API_LONG_OPERATION_TIMEOUT_S: '1' } });
+    const [{ container_id: id }] = await ready(1);
+    orchestrator.runtime.knobs.removeMs = 1200;
+    const { status, body } = await orchestrator.http.delete(`/containers/${id}`).set(AUTH);
+    expect([status, (body as { detail: string }).detail]).toEqual([504, 'no answer within 1 s; the operation goes on']);
+    await eventually(
+      async () => (await orchestrator.http.get(`/containers/${id}`)).status,
+      (now) => now === 404,
+    );
+  });
+
+  it('a lease id is a UUID, and so is a request id', async () => {
+    orchestrator = await startOrchestrator();
+    expect((await orchestrator.http.delete('/engines/lease/7').set(AUTH)).status).toBe(400);
+    expect((await orchestrator.http.delete(`/engines/lease/${randomUUID()}`).set(AUTH)).status).toBe(404);
+  });
+});

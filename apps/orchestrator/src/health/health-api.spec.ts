@@ -1,0 +1,104 @@
+import type { EngineState } from '@acexy/contracts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+
+describe('health', () => {
+  let orchestrator: TestOrchestrator;
+  afterEach(() => orchestrator.close());
+
+  const readiness = async (): Promise<{ status: number; body: Record<string, unknown> }> => {
+    const { status, body } = await orchestrator.http.get('/health/ready');
+    return { status, body: body as Record<string, unknown> };
+  };
+
+  it('/health is well whatever happens to the rest', async () => {
+    orchestrator = await startOrchestrator();
+    orchestrator.runtime.knobs.listFails = new Error('Docker is away');
+    const { status, body } = await orchestrator.http.get('/health');
+    expect([status, body]).toEqual([200, { status: 'ok', info: {}, error: {}, details: {} }]);
+  });
+
+  it('/health/ready has the shape of terminus and what operators want to know', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1' } });
+    const { body } = await eventually(readiness, (answer) => answer.body.engines === 1);
+    expect(body).toMatchObject({
+      status: 'ok',
+      ready: true,
+      engines: 1,
+      active_streams: 0,
+      circuit_state: 'closed',
+      provisioning: { max_concurrent: 5, min_interval_s: 0, in_progress: 0, queued: 0, remaining: 5 },
+      details: { service: { status: 'up' }, reconcile: { status: 'up' }, runtime: { status: 'up' }, database: { status: 'up' } },
+      error: {},
+    });
+    expect(new Date(body.timestamp as string).toISOString()).toBe(body.timestamp);
+  });
+
+  it('no engine is ready but degraded', async () => {
+    orchestrator = await startOrchestrator();
+    expect(await eventually(readiness, (answer) => answer.status === 200)).toMatchObject({
+      body: { ready: true, status: 'degraded', engines: 0 },
+    });
+  });
+
+  it('is 503, with all its keys, while the runtime is out of reach, and ready again after', async () => {
+    orchestrator = await startOrchestrator({ env: { MONITOR_INTERVAL_S: '0.1' } });
+    await eventually(readiness, (answer) => answer.status === 200);
+    orchestrator.runtime.knobs.listFails = new Error('Docker is away');
+    const { body } = await eventually(readiness, (answer) => answer.status === 503);
+    expect(body).toMatchObject({
+      status: 'error',
+      ready: false,
+      circuit_state: 'closed',
+      error: { runtime: { status: 'down' } },
+      provisioning: {},
+    });
+    orchestrator.runtime.knobs.listFails = null;
+    await eventually(readiness, (answer) => answer.status === 200);
+  });
+
+  it('an engine that hangs is unhealthy after its misses in a row, is replaced, drained, and in the end removed', async () => {
+    orchestrator = await startOrchestrator({
+      env: {
+        MIN_REPLICAS: '1',
+        HEALTH_CHECK_INTERVAL_S: '0.1',
+        HEALTH_CHECK_TIMEOUT_S: '0.1',
+        HEALTH_FAILURE_THRESHOLD: '2',
+        HEALTH_UNHEALTHY_GRACE_PERIOD_S: '0.2',
+        AUTOSCALE_INTERVAL_S: '0.2',
+      },
+    });
+    const list = async (): Promise<EngineState[]> => (await orchestrator.http.get('/engines')).body as EngineState[];
+    const [engine] = await eventually(list, (engines) => engines.length === 1);
+    orchestrator.runtime.silent.add(engine.container_name);
+    await eventually(list, (engines) =>
+      engines.some((each) => each.container_id === engine.container_id && each.health_status === 'unhealthy'),
+    );
+    await eventually(
+      list,
+      (engines) => engines.length === 1 && engines[0].container_id !== engine.container_id && engines[0].health_status === 'healthy',
+    );
+    expect(orchestrator.runtime.world.engines.size).toBe(1);
+  });
+
+  it('the metrics that dashboards scrape are there', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1' } });
+    await eventually(readiness, (answer) => answer.body.engines === 1);
+    const { text } = await orchestrator.http.get('/metrics');
+    expect(text).toContain('orch_engines_total{health_status="healthy"} 1');
+    for (const name of [
+      'orch_events_started_total',
+      'orch_events_ended_total',
+      'orch_streams_active 0',
+      'orch_provision_total{kind="acestream"}',
+      'orch_provision_duration_seconds_count{success="true"}',
+      'orch_circuit_state{state="closed"} 1',
+      'circuit_breaker',
+      'orch_api_requests_total{endpoint="/health/ready",method="GET",status="200"}',
+      'orch_api_duration_seconds_bucket',
+      'process_cpu_seconds_total',
+    ]) {
+      expect(text).toContain(name);
+    }
+  });
+});

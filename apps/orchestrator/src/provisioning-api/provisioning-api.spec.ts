@@ -1,0 +1,85 @@
+import type { ProvisionAcestreamResponse } from '@acexy/contracts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { AUTH, eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import { startFailure } from '../runtime/fake-engine-runtime.test-kit.js';
+
+describe('POST /provision/acestream', () => {
+  let orchestrator: TestOrchestrator;
+  afterEach(() => orchestrator.close());
+  const provision = () => orchestrator.http.post('/provision/acestream').set(AUTH);
+
+  it('is 200 when the container runs, without waiting for the engine inside, and takes no body', async () => {
+    orchestrator = await startOrchestrator();
+    orchestrator.runtime.silent.add('all');
+    const { status, body, headers } = await provision();
+    expect(status).toBe(200);
+    const { container_id: id, container_name: name, ...ports } = body as ProvisionAcestreamResponse;
+    expect(Object.values(ports).every(Number.isInteger)).toBe(true);
+    expect((await orchestrator.http.get(`/containers/${id}`)).body).toMatchObject({ id, name });
+    expect([headers['x-ratelimit-provisioning-limit'], headers['x-ratelimit-provisioning-remaining']]).toEqual(['5', '5']);
+    expect(headers['x-circuit-state']).toBeUndefined();
+  });
+
+  it('every answer bears the limits: unauthorised, wrong, or refused', async () => {
+    orchestrator = await startOrchestrator({ env: { MAX_REPLICAS: '1' } });
+    const unauthorised = await orchestrator.http.post('/provision/acestream');
+    const wrong = await provision().send({ host_port: 'high' });
+    await provision();
+    const refused = await provision();
+    expect([unauthorised.status, wrong.status, refused.status]).toEqual([401, 400, 503]);
+    expect(refused.body).toMatchObject({ detail: { error: 'provisioning_blocked', code: 'max_capacity' } });
+    expect([unauthorised, wrong, refused].map(({ headers }) => headers['x-ratelimit-provisioning-limit'])).toEqual(['5', '5', '5']);
+    expect(refused.headers['x-ratelimit-provisioning-remaining']).toBe('0');
+  });
+
+  it('fifty at once never make more than MAX_REPLICAS, and every one is answered', async () => {
+    orchestrator = await startOrchestrator({ env: { MAX_REPLICAS: '7' } });
+    const answers = await Promise.all(Array.from({ length: 50 }, () => provision()));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(7);
+    expect(answers.filter(({ status }) => status === 503)).toHaveLength(43);
+    expect(orchestrator.runtime.world.engines.size).toBe(7);
+  });
+
+  it('failures are 500 with the reason, until the breaker opens: then 503 with the time left and the state in a header', async () => {
+    orchestrator = await startOrchestrator({ env: { CIRCUIT_BREAKER_THRESHOLD: '2' } });
+    orchestrator.runtime.knobs.failStart = () => startFailure('no space left');
+    const failed = await provision();
+    expect([failed.status, failed.body]).toMatchObject([
+      500,
+      { detail: { error: 'provisioning_failed', code: 'general_error', message: 'no space left' } },
+    ]);
+    await provision();
+    const refused = await provision();
+    expect([refused.status, refused.body]).toMatchObject([503, { detail: { code: 'circuit_breaker', can_retry: false } }]);
+    expect(refused.headers).toMatchObject({ 'x-circuit-state': 'open', 'retry-after': '300' });
+    const { body } = await orchestrator.http.get('/health/ready');
+    expect(body).toMatchObject({ ready: true, status: 'degraded', circuit_state: 'open' });
+    expect((await orchestrator.http.get('/metrics')).text).toContain('orch_circuit_state{state="open"} 1');
+  });
+
+  it('is carried through though the caller has hung up', async () => {
+    orchestrator = await startOrchestrator();
+    orchestrator.runtime.knobs.startMs = 200;
+    await provision()
+      .timeout(50)
+      .catch(() => 'hung up');
+    await eventually(
+      () => orchestrator.runtime.world.engines.size,
+      (size) => size === 1,
+    );
+  });
+
+  it('an engine that never answers is removed after its grace and counts as a failed start', async () => {
+    orchestrator = await startOrchestrator({
+      env: { PROVISION_STARTUP_GRACE_S: '1', HEALTH_CHECK_TIMEOUT_S: '0.2', CIRCUIT_BREAKER_THRESHOLD: '1' },
+    });
+    orchestrator.runtime.silent.add('all');
+    await provision();
+    await eventually(
+      () => orchestrator.runtime.world.engines.size,
+      (size) => size === 0,
+    );
+    const { body } = await orchestrator.http.get('/health/ready');
+    expect(body).toMatchObject({ circuit_state: 'open' });
+  });
+});
