@@ -89,7 +89,7 @@ export class Ring {
   }
 
   /** The first step that ends after `mediaMs`, else the newest; undefined while there is none. */
-  stepBefore(mediaMs: number): Step | undefined {
+  firstStepAfter(mediaMs: number): Step | undefined {
     const before = this.#steps.findLastIndex((step) => step.mediaMs <= mediaMs);
     return this.#steps.at(before + 1) ?? this.#steps.at(-1);
   }

@@ -17,6 +17,6 @@ export type ViewerEndReason = 'source-ended' | 'too-slow' | 'write-failed' | 're
 export interface ViewerHooks {
   /** The first bytes of the stream are about to be written. */
   onFirstByte?(): void;
-  /** Called exactly once; nothing is written afterwards. */
-  onEnd(reason: ViewerEndReason): void;
+  /** Called exactly once; nothing is written afterwards. `error`: what failed, where the reason is 'write-failed'. Must not throw. */
+  onEnd(reason: ViewerEndReason, error?: Error): void;
 }

@@ -6,7 +6,8 @@ import { type FramedBytes, LAST_CHUNK, frame } from './framed-bytes.js';
 import { chooseAccessPoint } from './join.policy.js';
 import { spliceAt } from './jump.js';
 import { OwnCopy, type Tables } from './own-copy.js';
-import type { Ring, Step } from './ring.js';
+import type { Step } from './ring.js';
+import type { StreamBuffer } from './stream-buffer.js';
 import type { AccessPoint } from './stream-index.js';
 import type { ViewerEndReason, ViewerHooks, ViewerSink } from './viewer-sink.js';
 
@@ -14,13 +15,9 @@ const FILLER = frame(NULL_PACKET);
 
 /** What viewers share with their broadcast. */
 export interface ViewerContext {
-  readonly ring: Ring;
+  readonly buffer: StreamBuffer;
   readonly settings: BroadcastSettings;
   readonly clock: Clock;
-  /** The whole pictures of the step that is being filled; a view that is good only at once. */
-  wholeUnits(): Buffer;
-  /** Milliseconds of media at the live edge. */
-  liveMs(): number;
   /** No more steps will come. */
   readonly ended: boolean;
   /** The viewer is to be forgotten. */
@@ -75,7 +72,7 @@ export class Viewer {
 
   /** Bytes of the ring that it has not been sent in full; 0 while waiting. */
   get lagBytes(): number {
-    const { ring } = this.context;
+    const { ring } = this.context.buffer;
     const step = this.#unfinished();
     return step === undefined ? 0 : ring.endPosition - step.position;
   }
@@ -84,8 +81,8 @@ export class Viewer {
   get lagMs(): number {
     const step = this.#unfinished();
     if (step === undefined) return 0;
-    const before = this.context.ring.step(step.index - 1);
-    return Math.max(0, this.context.liveMs() - (before ?? step).mediaMs);
+    const before = this.context.buffer.ring.step(step.index - 1);
+    return Math.max(0, this.context.buffer.index.clock.elapsedMs - (before ?? step).mediaMs);
   }
 
   /** Milliseconds that the unfinished write has taken so far; 0 where there is none. */
@@ -110,6 +107,7 @@ export class Viewer {
     if (this.#pumping) return; // a sink that is done at once calls back while we are still in the loop
     this.#pumping = true;
     try {
+      if (this.#state === 'waiting' && this.context.ended) this.#finish(); // there was never a byte
       while (this.#state === 'streaming' && !this.#writing) {
         const bytes = this.#take();
         if (bytes !== null) {
@@ -119,6 +117,8 @@ export class Viewer {
           return;
         }
       }
+    } catch (error) {
+      this.leave('write-failed', asError(error)); // whatever is wrong with one viewer stays with it
     } finally {
       this.#pumping = false;
     }
@@ -126,11 +126,16 @@ export class Viewer {
 
   /** Keeps the connection from going quiet; only where there is nothing else to send. */
   writeFiller(): void {
-    if (this.#state === 'streaming' && !this.#writing && this.#bytesSent > 0 && this.#caughtUp()) this.#write(FILLER);
+    if (this.#state !== 'streaming' || this.#writing || this.#bytesSent === 0 || !this.#caughtUp()) return;
+    try {
+      this.#write(FILLER);
+    } catch (error) {
+      this.leave('write-failed', asError(error));
+    }
   }
 
   /** Lets go of the viewer; nothing is written any more. */
-  leave(reason: ViewerEndReason): void {
+  leave(reason: ViewerEndReason, error?: Error): void {
     if (this.#state === 'gone') return;
     this.#state = 'gone';
     this.#lastStep = null;
@@ -138,37 +143,27 @@ export class Viewer {
     this.#ownCopy = null;
     this.#restamper = null;
     this.context.onGone(this);
-    this.hooks.onEnd(reason);
-  }
-
-  /** A viewer that never joined ends as well. */
-  finishWaiting(): void {
-    if (this.#state === 'waiting') this.#finish();
+    this.hooks.onEnd(reason, error);
   }
 
   #finish(): void {
-    try {
-      this.sink.end(this.sink.framing === 'chunked' ? LAST_CHUNK : undefined);
-    } catch {
-      this.leave('write-failed'); // a connection that is broken already; its owner destroys it
-      return;
-    }
+    this.sink.end(this.sink.framing === 'chunked' ? LAST_CHUNK : undefined);
     this.leave('source-ended');
   }
 
   #unfinished(): Step | undefined {
     if (this.#state !== 'streaming') return undefined;
     if (this.#writing && this.#lastStep !== null) return this.#lastStep;
-    return this.context.ring.step(this.#next);
+    return this.context.buffer.ring.step(this.#next);
   }
 
   #caughtUp(): boolean {
-    return this.#state === 'streaming' && this.#next >= this.context.ring.nextIndex;
+    return this.#state === 'streaming' && this.#next >= this.context.buffer.ring.nextIndex;
   }
 
   /** The next bytes, or null where there are none or none of the next step are for this viewer. */
   #take(): FramedBytes | null {
-    const { ring } = this.context;
+    const { ring } = this.context.buffer;
     if (this.#next < ring.firstIndex && !this.#jump()) return null;
     const step = ring.step(this.#next);
     if (step === undefined) return this.#takeAhead();
@@ -197,7 +192,7 @@ export class Viewer {
   #takeAhead(): FramedBytes | null {
     if (!this.#joining) return null;
     this.#joining = false;
-    const whole = this.context.wholeUnits();
+    const whole = this.context.buffer.wholeUnits();
     if (whole.length <= this.#from) return null;
     const copy = this.#copy(whole, this.#from);
     this.#ahead = Buffer.from(whole);
@@ -207,21 +202,22 @@ export class Viewer {
 
   /** The viewer's place has left the ring. False where it is let go instead. */
   #jump(): boolean {
-    const { ring, settings } = this.context;
+    const { settings } = this.context;
+    const { ring, index } = this.context.buffer;
     if (settings.slowClient === 'drop' || this.#skips >= settings.maxSkips) {
       this.leave('too-slow');
       return false;
     }
     this.#skips += 1;
     const points = ring.points.filter((point) => point.position < ring.endPosition);
-    const point = chooseAccessPoint(points, this.context.liveMs(), { joinMode: 'keyframe', joinSeconds: settings.joinSeconds });
+    const point = chooseAccessPoint(points, index.clock.elapsedMs, { joinMode: 'keyframe', joinSeconds: settings.joinSeconds });
     this.#landAt(point);
     return true;
   }
 
   /** Without an entry point it goes on with the oldest step there is. */
   #landAt(point: AccessPoint | null): void {
-    const { ring } = this.context;
+    const { ring } = this.context.buffer;
     const position = point?.position ?? ring.step(ring.firstIndex)?.position ?? 0;
     const step = ring.stepAt(position);
     if (step === undefined) throw new Error(`the ring has no byte ${position}`);
@@ -244,11 +240,7 @@ export class Viewer {
     this.#writing = true;
     this.#writingSince = this.context.clock.now();
     this.#writingBytes = bytes.data.length;
-    try {
-      this.sink.write(this.sink.framing === 'chunked' ? bytes.framed : bytes.data, this.#onWritten);
-    } catch (error) {
-      this.#written(error instanceof Error ? error : new Error(String(error)));
-    }
+    this.sink.write(this.sink.framing === 'chunked' ? bytes.framed : bytes.data, this.#onWritten);
   }
 
   #written(error?: Error | null): void {
@@ -256,10 +248,14 @@ export class Viewer {
     this.#writing = false;
     if (this.#state === 'gone') return;
     if (error) {
-      this.leave('write-failed');
+      this.leave('write-failed', error);
       return;
     }
     this.#bytesSent += this.#writingBytes;
     this.pump();
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -1,0 +1,111 @@
+/** The stream as far as it is kept: packets come in, are indexed once, gather in the open step and go over into the ring step by step. */
+import { NONE, PACKET_SIZE, StreamState } from '@acexy/mpegts';
+import type { BroadcastSettings } from './broadcast-settings.js';
+import type { Clock } from './clock.js';
+import { OpenStep } from './open-step.js';
+import { Ring } from './ring.js';
+import { StreamIndex } from './stream-index.js';
+
+export class StreamBuffer {
+  readonly ring: Ring;
+  readonly index: StreamIndex;
+  readonly #open: OpenStep;
+  readonly #exit = new StreamState();
+  #packets = 0;
+  #firstPacketAt = 0;
+  #openSince = 0;
+  #programKnown = false;
+
+  /** `onStep` is called after each step that has gone into the ring. */
+  constructor(
+    settings: BroadcastSettings,
+    private readonly clock: Clock,
+    private readonly onStep: () => void,
+  ) {
+    this.ring = new Ring(settings);
+    this.#open = new OpenStep(settings.stepBytes);
+    this.index = new StreamIndex(
+      () => clock.now(),
+      (point) => this.ring.addPoint(point),
+    );
+  }
+
+  /** Packets taken so far. */
+  get packets(): number {
+    return this.#packets;
+  }
+
+  /** Milliseconds of the clock; 0 before there are any. */
+  get firstPacketAt(): number {
+    return this.#firstPacketAt;
+  }
+
+  /** Bytes of the open step. */
+  get openLength(): number {
+    return this.#open.length;
+  }
+
+  /** Milliseconds since the open step was begun. */
+  get openMs(): number {
+    return this.clock.now() - this.#openSince;
+  }
+
+  /** Bytes of the open step up to its newest unit: up to there every picture is whole. 0 where no unit begins in it. */
+  get wholeLength(): number {
+    return Math.max(0, this.index.unitPosition - this.ring.endPosition);
+  }
+
+  /** The whole pictures of the open step: a view that is good only at once. */
+  wholeUnits(): Buffer {
+    return this.#open.bytes.subarray(0, this.wholeLength);
+  }
+
+  /** Units are known to begin somewhere, so that a step can be made to end before one. */
+  get knowsUnits(): boolean {
+    return this.index.unitPosition !== NONE;
+  }
+
+  /** Takes the whole packets in `buffer[from, to)`. */
+  take(buffer: Buffer, from: number, to: number): void {
+    if (this.#packets === 0) this.#firstPacketAt = this.clock.now();
+    this.#packets += (to - from) / PACKET_SIZE;
+    let at = from;
+    while (at < to) {
+      if (this.#open.length === 0) this.#openSince = this.clock.now();
+      const start = this.#open.length;
+      at += this.#open.append(buffer, at, to);
+      this.#indexFrom(start);
+      if (this.#open.full) this.close(this.wholeLength || this.#open.length);
+    }
+  }
+
+  /** Makes a step of the first `length` bytes (more than 0) of the open one. */
+  close(length: number): void {
+    const bytes = this.#open.take(length);
+    for (let at = 0; at < length; at += PACKET_SIZE) this.#exit.observe(bytes.data, at);
+    this.ring.append(bytes, this.index.clock.elapsedMs, this.#exit.snapshot());
+    this.#openSince = this.clock.now();
+    this.onStep();
+  }
+
+  /** Reads the new packets in the open step. */
+  #indexFrom(start: number): void {
+    const position = this.ring.endPosition;
+    const bytes = this.#open.bytes;
+    for (let at = start; at < this.#open.length; at += PACKET_SIZE) {
+      this.index.observe(bytes, at, position + at);
+      if (!this.#programKnown && this.index.program !== null) this.#readAgain(at + PACKET_SIZE);
+    }
+  }
+
+  /** The program has just become known: a keyframe may have gone by unrecognised before its tables. */
+  #readAgain(until: number): void {
+    this.#programKnown = true;
+    for (let index = this.ring.firstIndex; index < this.ring.nextIndex; index += 1) {
+      const step = this.ring.step(index);
+      if (step === undefined) continue;
+      for (let at = 0; at < step.data.length; at += PACKET_SIZE) this.index.observe(step.data, at, step.position + at);
+    }
+    for (let at = 0; at < until; at += PACKET_SIZE) this.index.observe(this.#open.bytes, at, this.ring.endPosition + at);
+  }
+}
