@@ -103,7 +103,7 @@ describe('the circuit breaker', () => {
             held.push({ permit, since: now });
             const current = held.filter(({ permit: { trial, era }, since }) => trial && era === permit.era && now - since < TIMEOUT);
             expect(current.length).toBeLessThanOrEqual(1);
-          } else if (held.length > 0) {
+          } else if ('which' in one && held.length > 0) {
             const [{ permit }] = held.splice(one.which % held.length, 1);
             if (one.do === 'fail') breaker.fail(permit, now);
             else breaker[one.do](permit);

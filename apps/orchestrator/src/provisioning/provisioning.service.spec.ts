@@ -1,4 +1,4 @@
-import { SILENT_LOG, loadSettings } from '@acexy/service-kit';
+import { createLog, type Log, SILENT_LOG, loadSettings } from '@acexy/service-kit';
 import * as fc from 'fast-check';
 import { register } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -16,7 +16,7 @@ interface House {
   settings: OrchestratorSettings;
 }
 
-function build(environment: Record<string, string> = {}): House {
+function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG): House {
   const settings = loadSettings(OrchestratorSettings, {
     MIN_PROVISION_INTERVAL_S: '0',
     MAX_REPLICAS: '5',
@@ -24,7 +24,7 @@ function build(environment: Record<string, string> = {}): House {
     ...environment,
   });
   const runtime = new FakeEngineRuntime();
-  const service = new ProvisioningService(runtime, settings, new InstallationId('b1b2'), new SystemClock(), SILENT_LOG);
+  const service = new ProvisioningService(runtime, settings, new InstallationId('b1b2'), new SystemClock(), log);
   return { runtime, service, settings };
 }
 
@@ -204,6 +204,15 @@ describe('provisioning', () => {
     const metrics = await register.metrics();
     expect(metrics).toContain('orch_circuit_breaker_state{operation_type="general"} 2');
     expect(metrics).toContain('orch_circuit_breaker_failures{operation_type="general"} 2');
+  });
+
+  it('logs the words that operators search for, at ERROR', async () => {
+    const lines: string[] = [];
+    const log = createLog({ service: 'orchestrator', level: 'INFO', destination: { write: (line) => lines.push(line) } });
+    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' }, log);
+    runtime.knobs.failStart = () => startFailure();
+    await outcome(service.provision({}, 'api'));
+    expect(lines.filter((line) => line.includes('"level":"ERROR"') && line.includes('"msg":"Circuit breaker open"'))).toHaveLength(1);
   });
 
   it('stops what waits for its turn too when the breaker opens', async () => {

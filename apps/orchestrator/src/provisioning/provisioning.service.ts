@@ -93,7 +93,8 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       });
     } catch (error) {
       const refusal = this.refusalFor(error);
-      this.log.warn('provisioning refused', { origin, code: refusal.code, reason: refusal.message, started });
+      const level = error instanceof QueueClosedError ? 'info' : 'warn';
+      this.log[level]('provisioning refused', { origin, code: refusal.code, reason: refusal.message, started });
       throw refusal;
     }
   }

@@ -20,22 +20,28 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
+async function create(): Promise<EngineFolder> {
+  const folder = new EngineFolder(root, RECORD.id);
+  await folder.create(RECORD);
+  return folder;
+}
+
 describe('the folder of an engine', () => {
   it('knows the engine before there is one', async () => {
-    await EngineFolder.create(root, RECORD);
+    await create();
     const [folder] = await EngineFolder.all(root);
     expect(await folder.record()).toEqual(RECORD);
     expect([await folder.guard(), await folder.engine(), await folder.exitCode()]).toEqual([null, null, null]);
   });
 
   it('has no record where it was cut off in the middle', async () => {
-    const folder = await EngineFolder.create(root, RECORD);
+    const folder = await create();
     await writeFile(join(folder.path, 'engine.json'), '{"id": "01');
     expect(await folder.record()).toBeNull();
   });
 
   it('keeps an engine’s log in bounds while the engine writes on to the same file, the latest words included', async () => {
-    const folder = await EngineFolder.create(root, RECORD);
+    const folder = await create();
     for (let round = 0; round < 5; round += 1) {
       await appendFile(folder.logFile, `${'x'.repeat(700_000)} round ${round}\n`);
       await folder.boundLog();
@@ -46,14 +52,19 @@ describe('the folder of an engine', () => {
   });
 
   it('keeps the last words of a long log', async () => {
-    const folder = await EngineFolder.create(root, RECORD);
+    const folder = await create();
     await writeFile(folder.logFile, `${'x'.repeat(100_000)}\nthe end\n`);
     expect((await folder.logTail()).endsWith('the end')).toBe(true);
     expect((await folder.logTail()).length).toBeLessThan(5000);
   });
 
+  it('can be taken away though it was never made', async () => {
+    await (await new EngineFolder(root, 'never-made').discard()).delete();
+    expect(await readdir(root)).toEqual([]);
+  });
+
   it('can be taken away twice, and after a taking away that was cut off', async () => {
-    const folder = await EngineFolder.create(root, RECORD);
+    const folder = await create();
     await folder.discard();
     const [left] = await EngineFolder.all(root);
     await (await left.discard()).delete();

@@ -18,21 +18,23 @@ const DISCARDED = '.gone-';
 
 /** The folder of one engine under DATA_DIR: its record, the guard's notes, its log and its own state. */
 export class EngineFolder {
-  private constructor(
-    private readonly root: string,
-    readonly path: string,
-  ) {}
+  readonly path: string;
 
-  static async create(root: string, record: EngineRecord): Promise<EngineFolder> {
-    const folder = new EngineFolder(root, join(root, record.id));
-    await mkdir(folder.stateDir, { recursive: true });
-    await writeFile(join(folder.path, 'engine.json'), JSON.stringify(record));
-    return folder;
+  constructor(
+    private readonly root: string,
+    private readonly folderName: string,
+  ) {
+    this.path = join(root, folderName);
   }
 
   /** All there are. */
   static async all(root: string): Promise<EngineFolder[]> {
-    return (await readdir(root)).map((name) => new EngineFolder(root, join(root, name)));
+    return (await readdir(root)).map((name) => new EngineFolder(root, name));
+  }
+
+  async create(record: EngineRecord): Promise<void> {
+    await mkdir(this.stateDir, { recursive: true });
+    await writeFile(join(this.path, 'engine.json'), JSON.stringify(record));
   }
 
   get stateDir(): string {
@@ -87,9 +89,15 @@ export class EngineFolder {
    * @returns the folder under its last name, to be looked at before `delete`
    */
   async discard(): Promise<EngineFolder> {
-    const path = join(this.root, `${DISCARDED}${this.path.slice(this.root.length + 1).replace(DISCARDED, '')}`);
-    if (path !== this.path) await rename(this.path, path);
-    return new EngineFolder(this.root, path);
+    if (this.folderName.startsWith(DISCARDED)) return this;
+    const gone = new EngineFolder(this.root, `${DISCARDED}${this.folderName}`);
+    try {
+      await rename(this.path, gone.path);
+    } catch (error) {
+      // It was never made.
+      if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+    return gone;
   }
 
   async delete(): Promise<void> {
@@ -100,7 +108,7 @@ export class EngineFolder {
     try {
       return await readFile(join(this.path, name), 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
       throw error;
     }
   }

@@ -20,7 +20,7 @@ started() {
     shift 19
     echo "$boot:$1"
   else
-    echo $(LC_ALL=C ps -o lstart= -p "$1")
+    echo $(LC_ALL=C TZ=UTC ps -o lstart= -p "$1")
   fi
 }
 

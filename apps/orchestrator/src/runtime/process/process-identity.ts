@@ -53,7 +53,7 @@ async function fromProc(pid: number): Promise<(ProcessRef & { group: number }) |
 
 /** Where there is no /proc (macOS). */
 async function fromPs(pid: number): Promise<(ProcessRef & { group: number }) | null> {
-  const options = { timeout: PS_TIMEOUT_MS, env: { ...process.env, LC_ALL: 'C' } };
+  const options = { timeout: PS_TIMEOUT_MS, env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' } };
   try {
     const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=,pgid=,lstart=', '-p', String(pid)], options);
     const [state, group, ...started] = stdout.trim().split(/\s+/);

@@ -1,8 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SILENT_LOG } from '@acexy/service-kit';
@@ -18,6 +19,7 @@ const { createServer } = require('node:http');
 const { spawn } = require('node:child_process');
 const mode = process.env.TINY_MODE;
 if (mode === 'fail') { console.error('no such mode'); process.exit(3); }
+if (mode === 'port') { console.error('Error: listen EADDRINUSE: address already in use 0.0.0.0:' + process.argv[2]); process.exit(1); }
 if (mode === 'stubborn') process.on('SIGTERM', () => {});
 if (mode === 'parent') spawn('sleep', ['600'], { stdio: 'ignore' });
 createServer((request, response) => response.end(JSON.stringify(process.env))).listen(Number(process.argv[2]), '0.0.0.0');
@@ -261,6 +263,70 @@ describe('engines as local processes', () => {
     await runtime.close();
   });
 
+  it('takes an engine that ends at once because of a port for a port that is taken', async () => {
+    await within(async ({ runtime, leftovers }) => {
+      const spec = tinySpec('port');
+      await expect(runtime.start(spec, never)).rejects.toMatchObject({ code: 'port_taken', port: spec.ports.http });
+      expect(await leftovers()).toEqual([]);
+    });
+  });
+
+  it('sees a P2P port that only UDP holds', async () => {
+    await within(async ({ runtime }) => {
+      const spec = tinySpec();
+      const socket = createSocket('udp4').bind(spec.ports.p2p);
+      await once(socket, 'listening');
+      await expect(runtime.start(spec, never)).rejects.toMatchObject({ code: 'port_taken', port: spec.ports.p2p });
+      socket.close();
+      await once(socket, 'close');
+    });
+  });
+
+  it.each([1, 10, 40, 100, 200])('leaves nothing behind of a start that is given up after %i ms', async (ms) => {
+    await within(async ({ runtime, leftovers }) => {
+      await expect(runtime.start(tinySpec(), AbortSignal.timeout(ms))).rejects.toMatchObject({ name: 'TimeoutError' });
+      expect(await leftovers()).toEqual([]);
+    });
+  });
+
+  it('says so, and leaves nothing behind, when its folder cannot be written', async () => {
+    await within(async ({ runtime, dataDir, leftovers }) => {
+      const engines = join(dataDir, 'engines');
+      await rm(engines, { recursive: true });
+      await writeFile(engines, 'a file where the folder should be');
+      await expect(runtime.start(tinySpec(), never)).rejects.toMatchObject({
+        code: 'runtime_failed',
+        message: expect.stringContaining(dataDir),
+      });
+      await rm(engines);
+      await mkdir(engines);
+      expect(await leftovers()).toEqual([]);
+    });
+  });
+
+  it('says that DATA_DIR cannot be used, and why', async () => {
+    const runtime = new ProcessRuntime({ dataDir: join(script, 'data'), engineCommand: 'true' }, SILENT_LOG);
+    await expect(runtime.open()).rejects.toMatchObject({
+      code: 'runtime_failed',
+      message: expect.stringMatching(/^DATA_DIR .* cannot be used: ENOTDIR/),
+    });
+  });
+
+  it('ends an engine that it finds without its guard', async () => {
+    await within(async (its) => {
+      const engine = await its.runtime.start(its.spec(), never);
+      const guard = await processOf(await pidOf(its.dataDir, engine.id, 'guard'));
+      await its.runtime.close();
+      process.kill(guard?.pid as number, 'SIGKILL');
+      while (guard && (await isAlive(guard))) await turn();
+      const next = its.another();
+      await next.open();
+      expect(await next.list()).toEqual([]);
+      await untilFree(engine.port);
+      expect(await its.leftovers()).toEqual([]);
+    });
+  });
+
   it('clears what a kill in the middle of a start has left', async () => {
     await within(async (its) => {
       await its.runtime.close();
@@ -321,6 +387,18 @@ describe('engines as local processes', () => {
     });
   });
 });
+
+async function untilFree(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const refused = await once(socket, 'connect').then(
+      () => false,
+      () => true,
+    );
+    socket.destroy();
+    if (refused) return;
+  }
+}
 
 async function environmentOf(port: number): Promise<Record<string, string>> {
   for (let tries = 0; ; tries += 1) {

@@ -16,7 +16,7 @@ import {
   type RuntimeEvent,
   RuntimeFailedError,
 } from '../engine-runtime.js';
-import { DataDirLock } from './data-dir-lock.js';
+import { DataDirInUseError, DataDirLock } from './data-dir-lock.js';
 import { fillEngineCommand, parseEngineCommand } from './engine-command.js';
 import { engineEnvironment } from './engine-environment.js';
 import { EngineFolder } from './engine-folder.js';
@@ -76,9 +76,14 @@ export class ProcessRuntime implements EngineRuntime {
     if (!this.settings.engineCommand && !existsSync(SIMULATOR)) {
       throw new RuntimeFailedError(`the engine simulator is not built (${SIMULATOR}): run npm run build, or set ENGINE_COMMAND`);
     }
-    await mkdir(this.root, { recursive: true });
-    this.lock = await DataDirLock.acquire(this.dataDir);
-    await this.heartbeat.start();
+    try {
+      await mkdir(this.root, { recursive: true });
+      this.lock = await DataDirLock.acquire(this.dataDir);
+      await this.heartbeat.start();
+    } catch (error) {
+      if (error instanceof DataDirInUseError) throw error;
+      throw new RuntimeFailedError(`DATA_DIR ${this.dataDir} cannot be used: ${(error as Error).message}`, { cause: error });
+    }
     for (const folder of await EngineFolder.all(this.root)) await this.adoptOrClear(folder);
     this.timer = setInterval(() => void this.lookSafely(), LOOK_MS);
   }
@@ -87,11 +92,12 @@ export class ProcessRuntime implements EngineRuntime {
     signal.throwIfAborted();
     const environment = engineEnvironment(spec, process.env);
     await probePorts(spec.ports);
+    signal.throwIfAborted();
     const record = { id: randomBytes(6).toString('hex'), spec, createdAt: Date.now() };
-    const folder = await EngineFolder.create(this.root, record);
+    const folder = new EngineFolder(this.root, record.id);
     let engine: EngineProcess | null = null;
     try {
-      signal.throwIfAborted();
+      await folder.create(record);
       const child = await this.spawnGuard(folder, spec, environment);
       engine = new EngineProcess(record, folder, child, null);
       this.engines.set(record.id, engine);
@@ -99,10 +105,8 @@ export class ProcessRuntime implements EngineRuntime {
       await this.settle(engine, signal);
       engine.state = 'running';
     } catch (error) {
-      this.engines.delete(record.id);
-      await engine?.end(FAILED_START_GRACE_MS);
-      await this.clear(folder);
-      throw error;
+      await this.undoStart(engine, folder);
+      throw this.startError(error, signal);
     }
     this.emit({ type: 'started', id: record.id });
     return engine.instance(this.host);
@@ -178,8 +182,6 @@ export class ProcessRuntime implements EngineRuntime {
       await once(child, 'spawn');
       child.unref();
       return child;
-    } catch (error) {
-      throw new RuntimeFailedError(`an engine process cannot be started: ${(error as Error).message}`, { cause: error });
     } finally {
       await logFile.close();
     }
@@ -188,6 +190,22 @@ export class ProcessRuntime implements EngineRuntime {
   private commandWords(): string[] {
     const template = this.settings.engineCommand;
     return template ? parseEngineCommand(template) : [process.execPath, SIMULATOR, ...parseEngineCommand(SIMULATOR_FLAGS)];
+  }
+
+  private async undoStart(engine: EngineProcess | null, folder: EngineFolder): Promise<void> {
+    try {
+      await engine?.end(FAILED_START_GRACE_MS);
+      await this.clear(folder);
+      // Last: an engine that could not be ended stays known.
+      if (engine) this.engines.delete(engine.record.id);
+    } catch (error) {
+      this.log.error('what a failed start has left cannot be cleared away', { folder: folder.path, error });
+    }
+  }
+
+  private startError(error: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted || error instanceof PortTakenError || error instanceof RuntimeFailedError) return error;
+    return new RuntimeFailedError(`an engine cannot be started in ${this.dataDir}: ${(error as Error).message}`, { cause: error });
   }
 
   /** Waits until the engine runs and has not failed at once. */
