@@ -1,0 +1,210 @@
+#!/usr/bin/env bash
+# What users do with Docker, once and for real: the Dockerfile is built, the whole stack is started by compose, a stream is played through it, settings
+# are changed and everything is put away; then the same beside the engines on this machine's own Docker Engine. Public images are replaced by the
+# stand-ins of test/images, engines by the simulator. Skips, and says so, where Docker or compose is not to be had.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+readonly UNAVAILABLE=69
+readonly CONTENT=dd1e67078381739d14beca697356ab76d49d1a2d
+readonly PROJECT=acestream-test-$$
+root=$PWD
+work=$(mktemp -d "${TMPDIR:-/tmp}/$PROJECT.XXXXXX")
+failures=0
+
+main() {
+  need .ci/docker-engine.sh
+  need .ci/compose.sh
+  [ "$(id -u)" = 0 ] || skip 'only root may make the stand-ins of the public images'
+  step 'stand-ins of the public images' test/images/build-stand-ins.sh
+  step 'image of the simulator' docker/engine-simulator/build.sh
+  copy_checkout
+  read -r api_port proxy_port < <(free_ports)
+  export APP_PORT=$api_port ACEXY_PUBLISHED_PORT=$proxy_port
+
+  export COMPOSE_PROJECT_NAME=$PROJECT COMPOSE_FILE=docker-compose.yml:test/images/compose.stand-ins.yml
+  step 'images of the services' docker compose --progress plain build
+  step 'an engine image inside the Docker Engine of the stack' load_simulator
+  step 'up, without any .env' docker compose --progress plain up -d --wait --wait-timeout 120
+  docker compose ps --format 'table {{.Service}}\t{{.Status}}'
+  check 'all three services are healthy' all_healthy 3
+  check 'the services run as an ordinary user on a read-only system' unprivileged
+  check 'the limits of the containers are those of the compose file' limits_hold
+  check 'a protected call wants the key that was made at the first start' key_counts "$(docker compose exec -T orchestrator cat /keys/api-key)" wrong
+  check 'a stream plays through the proxy from an engine in the Docker Engine of the stack' plays
+  check 'engines are reached through the service docker' engines_are_at docker
+  check 'after the last viewer no stream is left' eventually 20 no_stream_left
+
+  engines_before=$(engine_ids)
+  old_key=$(docker compose exec -T orchestrator cat /keys/api-key)
+  printf 'API_KEY=a-key-of-my-own\nLOG_LEVEL=DEBUG\n' >"$work/checkout/.env"
+  step "$(compose_name) restart, with a new .env" standalone_compose restart
+  check 'all three services are healthy again' eventually 120 all_healthy 3
+  check 'the key in .env counts now, and the earlier one no longer' key_counts a-key-of-my-own "$old_key"
+  check 'the engines of before are taken over' eventually 60 same_engines "$engines_before"
+  check 'a stream plays after the restart' plays
+  step "$(compose_name) down" standalone_compose down
+  check 'down leaves no container' no_containers
+  docker compose --progress quiet down -v --remove-orphans
+
+  export COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml:test/images/compose.stand-ins.socket.yml DOCKER_NETWORK=$PROJECT-engines
+  printf 'TARGET_IMAGE=acestream-engine-simulator\nIMAGE_PULL=never\nMIN_REPLICAS=1\n' >"$work/checkout/.env"
+  step "up on this machine's own Docker Engine" docker compose --progress plain up -d --no-build --wait --wait-timeout 120
+  docker compose ps --format 'table {{.Service}}\t{{.Status}}'
+  check 'both services are healthy' all_healthy 2
+  check 'the orchestrator is not root though it uses the socket' unprivileged
+  check 'a stream plays through the proxy from an engine beside it' plays
+  check 'engines are reached by their names' engines_are_at 'acestream-.*'
+
+  [ "$failures" = 0 ] || { echo "stack: $failures of the promises above are broken" >&2 && docker compose logs --tail 40; exit 1; }
+  echo 'stack: all promises kept'
+}
+
+need() {
+  local code=0
+  "$1" || code=$?
+  [ "$code" != "$UNAVAILABLE" ] || skip "see the line above"
+  [ "$code" = 0 ] || exit "$code"
+}
+
+skip() {
+  echo "SKIPPED: the Dockerfile and the compose files were not tried: $*"
+  exit 0
+}
+
+# What has to work for anything else to make sense; its output only where it fails.
+step() {
+  local name=$1 log=$work/step.log began=$SECONDS
+  shift
+  if "$@" >"$log" 2>&1; then
+    echo "done ($((SECONDS - began)) s): $name"
+  else
+    echo "FAILED: $name" >&2
+    tail -60 "$log" >&2
+    docker compose logs --tail 60 >&2 2>/dev/null || true # there may be no stack yet
+    exit 1
+  fi
+}
+
+check() {
+  local name=$1 log=$work/check.log
+  shift
+  if "$@" >"$log" 2>&1; then
+    echo "  kept: $name"
+  else
+    echo "  BROKEN: $name" >&2
+    sed 's/^/    /' "$log" | tail -20 >&2
+    failures=$((failures + 1))
+  fi
+}
+
+eventually() {
+  local limit=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $limit ] || return 1
+    sleep 1
+  done
+}
+
+# As a user has it: the files of the repository in a folder of their own, without packages, builds or an .env.
+copy_checkout() {
+  mkdir "$work/checkout"
+  git ls-files -z --cached --others --exclude-standard | while IFS= read -rd '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done \
+    | tar --null -T - -c | tar -C "$work/checkout" -x
+  cd "$work/checkout"
+}
+
+free_ports() {
+  node -e '
+    const { createServer } = require("node:net");
+    const servers = [0, 0].map(() => createServer().listen(0));
+    Promise.all(servers.map((server) => new Promise((resolve) => server.once("listening", resolve)))).then(() => {
+      console.log(servers.map((server) => server.address().port).join(" "));
+      servers.forEach((server) => server.close());
+    });'
+}
+
+load_simulator() {
+  docker compose --progress plain up -d --no-build --wait --wait-timeout 60 docker
+  docker save acestream-engine-simulator | docker compose exec -T docker docker load
+}
+
+# The commands of the documentation are written with `docker-compose`: the old one where it is, else the new one under this name.
+compose_name() { command -v docker-compose >/dev/null && echo "docker-compose $(docker-compose version --short)" || echo 'docker compose'; }
+standalone_compose() {
+  if command -v docker-compose >/dev/null; then COMPOSE_FILE=docker-compose.yml docker-compose "$@"; else docker compose --progress plain "$@"; fi
+}
+
+all_healthy() {
+  local healthy
+  healthy=$(docker compose ps --format '{{.Service}} {{.Health}}' | grep -c ' healthy$') || true # grep counts none: that is a number too
+  docker compose ps
+  [ "$healthy" = "$1" ]
+}
+
+unprivileged() {
+  local service
+  for service in orchestrator acexy; do
+    # Process 1 is node: the user, and what is left of root's capabilities.
+    docker compose exec -T "$service" node -e '
+      const status = require("node:fs").readFileSync("/proc/1/status", "utf8");
+      console.log(status.match(/^(Uid|CapEff|CapPrm).*$/gm).join("\n"));
+      process.exit(/^Uid:\s+1000\s+1000/m.test(status) && /^CapEff:\s+0+$/m.test(status) && /^CapPrm:\s+0+$/m.test(status) ? 0 : 1);'
+    if docker compose exec -T "$service" sh -c 'touch /app/x'; then return 1; fi
+  done
+}
+
+limits_hold() {
+  local format='{{.HostConfig.Memory}} {{.HostConfig.MemoryReservation}} {{.HostConfig.CpuQuota}} {{.HostConfig.RestartPolicy.Name}}'
+  docker inspect -f "$format" "$(docker compose ps -q orchestrator)" | tee /dev/stderr | grep -qx '2147483648 1073741824 200000 unless-stopped'
+  docker inspect -f "$format" "$(docker compose ps -q docker)" | tee /dev/stderr | grep -qx '4294967296 0 400000 unless-stopped'
+}
+
+call() { curl -sS --max-time 20 "$@"; }
+status_of() { call -o /dev/null -w '%{http_code}' "$@"; }
+
+# The right key, and one that is not.
+key_counts() {
+  local url="http://localhost:$api_port/by-label?key=acestream-orchestrator&value=true"
+  [ "$(status_of -H "Authorization: Bearer $1" "$url")" = 200 ] && [ "$(status_of -H "Authorization: Bearer $2" "$url")" = 401 ]
+}
+
+plays() {
+  local url="http://localhost:$proxy_port/ace/getstream?id=$CONTENT"
+  ffmpeg -nostdin -hide_banner -v warning -rw_timeout 90000000 -i "$url" -t 8 -map 0 -f null - 2>"$work/ffmpeg.log" || { cat "$work/ffmpeg.log"; return 1; }
+  # Decoded to the end, and nothing to complain about.
+  cat "$work/ffmpeg.log"
+  [ ! -s "$work/ffmpeg.log" ]
+}
+
+engines() { call "http://localhost:$api_port/engines"; }
+engine_ids() { engines | jq -r '.[].container_id' | sort; }
+engines_are_at() { engines | tee /dev/stderr | jq -e --arg host "^$1\$" 'length > 0 and all(.[]; .host | test($host))' >/dev/null; }
+same_engines() {
+  local now
+  now=$(engine_ids)
+  [ -n "$1" ] && [ -z "$(comm -23 <(echo "$1") <(echo "$now"))" ]
+}
+no_stream_left() { call "http://localhost:$api_port/streams?status=started" | tee /dev/stderr | jq -e 'length == 0' >/dev/null; }
+no_containers() { [ -z "$(docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")" ]; }
+
+# Only what this run started; the images stay, as the cache of the next run.
+clean_up() {
+  local code=$?
+  trap - EXIT
+  if [ -d "$work/checkout" ] && command -v docker >/dev/null; then
+    cd "$work/checkout"
+    local engines
+    mapfile -t engines < <(docker ps -aq --filter "network=$PROJECT-engines")
+    COMPOSE_PROJECT_NAME=$PROJECT COMPOSE_FILE=docker-compose.yml:test/images/compose.stand-ins.yml docker compose --progress quiet down -v --remove-orphans || true # report the first failure
+    COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml docker compose --progress quiet kill || true # before its engines, or it would start others
+    [ "${#engines[@]}" = 0 ] || docker rm -f "${engines[@]}" >/dev/null
+    COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml DOCKER_NETWORK=$PROJECT-engines docker compose --progress quiet down -v --remove-orphans || true
+    cd "$root"
+  fi
+  rm -rf "$work"
+  exit "$code"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+main
