@@ -142,6 +142,17 @@ describe('a cold start', () => {
     expectCleanStart(expectOneStream(sink.bytes));
   });
 
+  it('finds the keyframe that came before the tables', () => {
+    const scene = new Scene();
+    const [tables, keyframe] = [scene.stream.frames(4), scene.stream.frames(1)];
+    const pictures = (bytes: Buffer): Buffer => bytes.subarray(2 * 188); // without the PAT and PMT before them
+    expect(packetsOf(pictures(tables))[0].key).toBe(true);
+    scene.feed(pictures(tables));
+    scene.feed(keyframe);
+    const { sink } = scene.join();
+    expectCleanStart(packetsOf(sink.bytes));
+  });
+
   it('takes what there is at a packet boundary after coldJoinMs without a keyframe', () => {
     const scene = new Scene({}, new MadeStream({ gop: 1000 }));
     scene.stream.frames(1); // the keyframe is never seen
@@ -175,6 +186,55 @@ describe('a cold start', () => {
     expect([scene.broadcast.ready, ready]).toEqual([true, 1]);
     scene.broadcast.onReady(() => (ready += 1));
     expect(ready).toBe(2);
+  });
+});
+
+describe('many viewers', () => {
+  it('are not disturbed by one who joins: their steps stay as large and as few', () => {
+    const writesWhile = (joiners: number): number => {
+      const scene = new Scene();
+      scene.play(60);
+      const { sink } = scene.join();
+      const before = sink.writes.length;
+      for (let round = 0; round < joiners; round += 1) {
+        scene.play(50 / joiners);
+        scene.join();
+      }
+      return sink.writes.length - before;
+    };
+    expect(writesWhile(50)).toBe(writesWhile(1));
+  });
+
+  it('get one stream each, whenever they come and however slowly they take it', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom('play', 'join', 'stick', 'recover', 'leave'), fc.nat({ max: 40 })), { maxLength: 40 }),
+        (script) => {
+          const scene = new Scene({ maxSeconds: 2, maxSkips: 1000, stepBytes: 30_000 }, new MadeStream({ gop: 13, videoPackets: 8 }));
+          const guests: ReturnType<Scene['join']>[] = [];
+          scene.play(30);
+          for (const [what, which] of script) {
+            const guest = guests[which % Math.max(1, guests.length)];
+            if (what === 'play') scene.play(which * 2);
+            else if (what === 'join') guests.push(scene.join(new FakeSink(which % 2 === 0 ? 'raw' : 'chunked')));
+            else if (what === 'stick') guest?.sink.stick();
+            else if (what === 'recover') guest?.sink.recover();
+            else if (guest) scene.broadcast.removeViewer(guest.viewer);
+          }
+          scene.play(20);
+          for (const { sink } of guests) sink.recover();
+          scene.broadcast.end();
+          for (const { sink, hooks } of guests) {
+            expect(hooks.ends).toHaveLength(1);
+            expect(sink.mostUnfinished).toBeLessThanOrEqual(1);
+            const packets = expectOneStream(sink.framing === 'raw' ? sink.bytes : dechunk(sink.bytes).bytes);
+            if (packets.length > 0) expectCleanStart(packets);
+          }
+          expect([scene.broadcast.viewerCount, scene.clock.pending]).toEqual([0, 0]);
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });
 
@@ -354,6 +414,32 @@ describe('the end', () => {
     expectOneStream(staying.sink.bytes);
     scene.broadcast.end();
     expect(scene.clock.pending).toBe(0);
+  });
+
+  it('may be called by whoever is told that the last viewer has left, in the middle of a write', () => {
+    const scene = new Scene({ slowClient: 'drop', maxSeconds: 1 });
+    scene.play(60);
+    const sink = new FakeSink();
+    scene.broadcast.addViewer(sink, { onEnd: () => scene.broadcast.end() });
+    sink.write = () => {
+      throw new Error('gone');
+    };
+    scene.feed(scene.stream.frames(200)); // several steps in one write
+    expect([scene.broadcast.viewerCount, scene.clock.pending]).toEqual([0, 0]);
+    expect(scene.broadcast.snapshot().packetsIn).toBe(scene.broadcast.snapshot().bytesIn / 188);
+  });
+
+  it('comes to a viewer who joins when it is over already', () => {
+    const scene = new Scene();
+    scene.play(60);
+    scene.broadcast.end();
+    const { sink, hooks } = scene.join();
+    expect([hooks.ends, sink.ended]).toEqual([['source-ended'], true]);
+    expectCleanStart(expectOneStream(sink.bytes));
+    const empty = new Scene();
+    empty.broadcast.end();
+    const nobody = empty.join();
+    expect([nobody.hooks.ends, nobody.sink.writes, empty.clock.pending]).toEqual([['source-ended'], [], 0]);
   });
 
   it('comes to a viewer whose connection fails, and to nobody else', () => {
