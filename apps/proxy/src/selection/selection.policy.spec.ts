@@ -1,25 +1,8 @@
 import type { EngineState } from '@acexy/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { engineState as engine } from './orchestrator.test-kit.js';
 import { type SelectionContext, selectEngine } from './selection.policy.js';
-
-function engine(id: string, changes: Partial<EngineState> = {}): EngineState {
-  return {
-    container_id: id,
-    container_name: id,
-    host: id,
-    port: 6878,
-    labels: {},
-    forwarded: false,
-    first_seen: '2026-01-01T00:00:00Z',
-    last_seen: '2026-01-01T00:00:00Z',
-    streams: [],
-    health_status: 'healthy',
-    last_health_check: null,
-    last_stream_usage: null,
-    ...changes,
-  };
-}
 
 const CONTEXT: SelectionContext = {
   proxyId: 'proxy',

@@ -3,6 +3,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import type { EngineAddress, Playback, StartPlayback } from '@acexy/engine-client';
 import { SILENT_LOG } from '@acexy/service-kit';
 import { DEFAULT_BROADCAST_SETTINGS, type ViewerEndReason, type ViewerSink } from '../broadcast/broadcast.js';
+import type { Clock } from '../clock.js';
 import { FakeClock } from '../clock.test-kit.js';
 import { type EngineSeat, EngineSelector, NoEngineError, type SelectRequest } from '../selection/engine-selector.js';
 import type { Content } from './content-key.js';
@@ -181,7 +182,7 @@ export class FakeSink implements ViewerSink {
 export const LIMITS = { noResponseTimeoutMs: 20_000, firstByteTimeoutMs: 30_000, startTimeoutMs: 60_000 };
 export const LINGER_MS = 5000;
 
-export function makeSessions(engineCount = 2, clock = new FakeClock()) {
+export function makeSessions<C extends Clock = FakeClock>(engineCount = 2, clock: C = new FakeClock() as unknown as C) {
   const engines = Array.from({ length: engineCount }, (_, index) => new FakeEngine({ host: `engine-${index + 1}`, port: 6878 }));
   const selector = new FakeSelector(engines);
   const registry = new SessionRegistry(
@@ -191,7 +192,8 @@ export function makeSessions(engineCount = 2, clock = new FakeClock()) {
       starts: new EngineStarts(),
       clock,
       limits: LIMITS,
-      broadcast: DEFAULT_BROADCAST_SETTINGS,
+      // These packets have no keyframe to wait for.
+      broadcast: { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 },
       lingerMs: LINGER_MS,
       log: SILENT_LOG,
     },

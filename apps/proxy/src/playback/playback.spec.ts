@@ -1,0 +1,236 @@
+import 'reflect-metadata';
+import { once } from 'node:events';
+import { type AddressInfo, type Socket, connect } from 'node:net';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Test } from '@nestjs/testing';
+import { EngineRefusedError, EngineStillPreparingError } from '@acexy/engine-client';
+import { DetailExceptionFilter, Log, SILENT_LOG } from '@acexy/service-kit';
+import request from 'supertest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SystemClock } from '../clock.js';
+import { FakeClock } from '../clock.test-kit.js';
+import { ProxyMetrics } from '../metrics/proxy-metrics.js';
+import { SessionRegistry } from '../sessions/session-registry.js';
+import { CONTENT_ID, INFOHASH, makeSessions, packets } from '../sessions/sessions.test-kit.js';
+import { playbackErrorReply } from './error-reply.js';
+import { PlaybackController } from './playback.controller.js';
+import { ViewerService } from './viewer.service.js';
+
+describe('the HTTP surface that viewers see', () => {
+  let app: NestExpressApplication;
+  let sessions: ReturnType<typeof makeSessions<SystemClock>>;
+  let port: number;
+  const sockets: Socket[] = [];
+
+  beforeEach(async () => {
+    // Real time: what is tested here is real sockets.
+    sessions = makeSessions(1, new SystemClock());
+    const module = await Test.createTestingModule({
+      controllers: [PlaybackController],
+      providers: [
+        ViewerService,
+        { provide: SessionRegistry, useValue: sessions.registry },
+        { provide: ProxyMetrics, useValue: new ProxyMetrics() },
+        { provide: Log, useValue: SILENT_LOG },
+      ],
+    }).compile();
+    app = module.createNestApplication<NestExpressApplication>({ forceCloseConnections: true, bodyParser: false });
+    app.useGlobalFilters(new DetailExceptionFilter(SILENT_LOG, playbackErrorReply));
+    await app.listen(0);
+    port = (app.getHttpServer().address() as AddressInfo).port;
+  });
+
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await sessions.registry.shutdown(100);
+    await app.close();
+  });
+
+  /** A client that speaks HTTP by hand and keeps what it hears. */
+  function raw(text: string) {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    sockets.push(socket);
+    const heard: Buffer[] = [];
+    socket.on('data', (bytes: Buffer) => heard.push(bytes));
+    socket.on('error', () => undefined); // a reset is one of the ways in which these connections end
+    socket.write(text);
+    const all = (): Buffer => Buffer.concat(heard);
+    const until = async (condition: (bytes: Buffer) => boolean): Promise<Buffer> => {
+      while (!condition(all()))
+        await Promise.race([once(socket, 'data'), once(socket, 'end').then(() => Promise.reject(new Error('ended')))]);
+      return all();
+    };
+    return { socket, all, until };
+  }
+
+  const bodyOf = (reply: Buffer): Buffer => reply.subarray(reply.indexOf('\r\n\r\n') + 4);
+  const headOf = (reply: Buffer): string => reply.subarray(0, reply.indexOf('\r\n\r\n')).toString();
+  const hasStream = (reply: Buffer): boolean => reply.includes('\r\n\r\n') && bodyOf(reply).length > 188;
+  const viewers = (): number => sessions.registry.sessions().reduce((sum, { viewerCount }) => sum + viewerCount, 0);
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  it('is 200, video/MP2T, without a length, not to be stored, for one connection', async () => {
+    const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const head = headOf(await client.until(hasStream));
+    expect(head).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(head).toMatch(/\r\ncontent-type: video\/MP2T(\r\n|$)/i);
+    expect(head).toMatch(/\r\ncache-control: no-store(\r\n|$)/i);
+    expect(head).toMatch(/\r\nconnection: close(\r\n|$)/i);
+    expect(head).toMatch(/\r\ntransfer-encoding: chunked(\r\n|$)/i);
+    expect(head).not.toMatch(/content-length/i);
+  });
+
+  it('sends the very bytes of the stream in chunks to HTTP/1.1 and ends with the last chunk', async () => {
+    const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await client.until(hasStream);
+    const more = packets(300);
+    sessions.engines[0].mediaStreams[0].write(more);
+    sessions.engines[0].mediaStreams[0].end();
+    await once(client.socket, 'end');
+    expect(dechunk(bodyOf(client.all()))).toEqual(Buffer.concat([packets(), more]));
+  });
+
+  it('sends them as they are to HTTP/1.0 and ends with the connection', async () => {
+    const client = raw(`GET /ace/getstream/?infohash=${INFOHASH.toUpperCase()} HTTP/1.0\r\n\r\n`);
+    await client.until(hasStream);
+    const more = packets(300);
+    sessions.engines[0].mediaStreams[0].write(more);
+    sessions.engines[0].mediaStreams[0].end();
+    await once(client.socket, 'end');
+    expect(headOf(client.all())).not.toMatch(/transfer-encoding/i);
+    expect(bodyOf(client.all())).toEqual(Buffer.concat([packets(), more]));
+  });
+
+  it.each([
+    ['closes half of its connection', (socket: Socket) => void socket.end()],
+    ['resets its connection', (socket: Socket) => void socket.resetAndDestroy()],
+    ['closes its connection', (socket: Socket) => void socket.destroy()],
+  ])('a viewer that %s is gone at once, from the stream and from the waiting', async (_how, leave) => {
+    const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await client.until(hasStream);
+    expect(viewers()).toBe(1);
+    leave(client.socket);
+    await until(() => viewers() === 0);
+    sessions.engines[0].start = 'waits';
+    const waiting = raw(`GET /ace/getstream?id=${'c'.repeat(40)} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await until(() => viewers() === 1);
+    leave(waiting.socket);
+    await until(() => viewers() === 0);
+    expect(waiting.all()).toHaveLength(0);
+  });
+
+  it('is 502 with the words of the engine when it refuses, and nothing was sent before', async () => {
+    sessions.engines[0].start = new EngineRefusedError('start', 'failed to load content', 200);
+    const reply = await request(app.getHttpServer()).get(`/ace/getstream?id=${CONTENT_ID}`).expect(502);
+    expect(reply.body).toMatchObject({
+      error: expect.stringContaining('failed to load content') as string,
+      engines: [{ engine: 'engine-1', kind: 'refused', reason: 'failed to load content' }],
+    });
+  });
+
+  it('is 503 with a reason and Retry-After when no engine can be had', async () => {
+    sessions.selector.engines.length = 0;
+    const reply = await request(app.getHttpServer()).get(`/ace/getstream?id=${CONTENT_ID}`).expect(503).expect('Retry-After', '7');
+    expect(reply.body).toMatchObject({ error: 'no engines available: all are taken', retry_after: 7 });
+  });
+
+  it('is 504 when the engines stay silent', async () => {
+    expect(playbackErrorReply(await silence())).toMatchObject({
+      status: 504,
+      body: { engines: [{ kind: 'silent', reason: 'start timeout' }] },
+    });
+  });
+
+  it('is 503 when the proxy is shutting down', async () => {
+    await sessions.registry.shutdown(10);
+    await request(app.getHttpServer()).get(`/ace/getstream?id=${CONTENT_ID}`).expect(503).expect('Retry-After', '5');
+  });
+
+  it('answers HEAD with the headers and starts nothing', async () => {
+    const reply = await request(app.getHttpServer()).head(`/ace/getstream?id=${CONTENT_ID}`).expect(200);
+    expect(reply.headers['content-type']).toBe('video/MP2T');
+    expect(reply.headers['content-length']).toBeUndefined();
+    expect(sessions.selector.requests).toHaveLength(0);
+    await request(app.getHttpServer()).head('/ace/getstream').expect(400);
+  });
+
+  it('is 405 with Allow for other methods, and 404 for what is not there', async () => {
+    await request(app.getHttpServer()).post(`/ace/getstream?id=${CONTENT_ID}`).expect(405).expect('Allow', 'GET, HEAD');
+    await request(app.getHttpServer()).put('/ace/status').expect(405);
+    await request(app.getHttpServer()).get('/ace/manifest.m3u8').expect(404);
+  });
+
+  it('is 400 naming the parameter for a bad request, and the connection serves on', async () => {
+    const client = raw(`GET /ace/getstream?id=xyz HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const bad = await client.until((reply) => reply.includes('hexadecimal'));
+    expect(headOf(bad)).toMatch(/^HTTP\/1\.1 400 /);
+    client.socket.write(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await client.until((reply) => reply.includes('video/MP2T'));
+  });
+
+  it('the status tells all streams, and one by either of its names', async () => {
+    const server = app.getHttpServer();
+    expect((await request(server).get('/ace/status').expect(200)).body).toMatchObject({ status: 'ok', streams: 0 });
+    await request(server).get(`/ace/status?id=${CONTENT_ID}`).expect(404);
+    const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await client.until(hasStream);
+    expect((await request(server).get('/ace/status')).body).toMatchObject({ status: 'ok', streams: 1, clients: 1 });
+    for (const query of [`id=${CONTENT_ID}`, `infohash=${INFOHASH}`]) {
+      const { body } = await request(server).get(`/ace/status?${query}`).expect(200);
+      expect(body).toMatchObject({
+        clients: 1,
+        stream: { key_type: 'content_id', key: CONTENT_ID },
+        state: 'playing',
+        infohash: INFOHASH,
+        stat_url: expect.stringContaining('/stat/') as string,
+      });
+    }
+  });
+
+  it('refuses a stream behind an unfinished answer on the same connection', async () => {
+    const client = raw(
+      `GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\nGET /ace/getstream?id=${'c'.repeat(40)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+    );
+    await client.until(hasStream);
+    expect(sessions.registry.sessions()).toHaveLength(1);
+    sessions.engines[0].mediaStreams[0].end();
+    await once(client.socket, 'end');
+    expect(dechunk(bodyOf(client.all()))).toEqual(packets());
+  });
+});
+
+/** The failure of a start whose engine says nothing, without waiting for it in real time. */
+async function silence(): Promise<Error> {
+  const { registry, clock, engines } = makeSessions(1, new FakeClock());
+  engines[0].media = new EngineStillPreparingError('media', 'start timeout', 500);
+  const outcome = registry
+    .admit({ selector: { type: 'content_id', value: CONTENT_ID }, variant: {}, hints: {} })
+    .playing()
+    .then(
+      () => new Error('it played'),
+      (error: Error) => error,
+    );
+  await clock.advance(61_000);
+  return outcome;
+}
+
+/** The body behind chunked transfer coding; complains about anything that is not exactly that. */
+function dechunk(body: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  let at = 0;
+  for (;;) {
+    const lineEnd = body.indexOf('\r\n', at);
+    const size = Number.parseInt(body.toString('latin1', at, lineEnd), 16);
+    expect(Number.isNaN(size)).toBe(false);
+    at = lineEnd + 2;
+    expect(body.toString('latin1', at + size, at + size + 2)).toBe('\r\n');
+    if (size === 0) {
+      expect(body.length).toBe(at + 2);
+      return Buffer.concat(parts);
+    }
+    parts.push(body.subarray(at, at + size));
+    at += size + 2;
+  }
+}

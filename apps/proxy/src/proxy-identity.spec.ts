@@ -1,0 +1,36 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SILENT_LOG } from '@acexy/service-kit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadIdentity } from './proxy-identity.js';
+
+describe('who the proxy is', () => {
+  let folder: string;
+
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'acexy-'))));
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const load = (port = 8080, where = folder) => loadIdentity(where, port, SILENT_LOG);
+
+  it('is kept over a restart, in a file for nobody else; each run has an id of its own', () => {
+    const first = load();
+    const second = load();
+    expect(second.proxyId).toBe(first.proxyId);
+    expect(second.bootId).not.toBe(first.bootId);
+    const [file] = readdirSync(folder);
+    expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
+  });
+
+  it('is not shared by two proxies that share a folder', () => {
+    expect(load(8080).proxyId).not.toBe(load(8081).proxyId);
+  });
+
+  it('is made anew when the file holds something else, or cannot be kept', () => {
+    const { proxyId } = load();
+    writeFileSync(join(folder, readdirSync(folder)[0]), 'nonsense');
+    expect(load().proxyId).not.toBe(proxyId);
+    writeFileSync(join(folder, 'file'), '');
+    expect(load(8080, join(folder, 'file', 'below')).proxyId).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});

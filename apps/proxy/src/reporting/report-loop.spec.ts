@@ -1,0 +1,160 @@
+import { OrchestratorReplyError } from '@acexy/orchestrator-client';
+import type { LeaveOrder } from '@acexy/contracts';
+import { ProxyReport } from '@acexy/contracts';
+import { SILENT_LOG } from '@acexy/service-kit';
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+import { describe, expect, it } from 'vitest';
+import { FakeClock, settle } from '../clock.test-kit.js';
+import { FakeOrchestrator } from '../selection/orchestrator.test-kit.js';
+import { OrchestratorLink } from '../selection/orchestrator-link.js';
+import type { SessionSnapshot } from '../sessions/session-snapshot.js';
+import { ReportLoop } from './report-loop.js';
+
+const IDENTITY = { proxyId: '11111111-1111-4111-8111-111111111111', bootId: '22222222-2222-4222-8222-222222222222' };
+const STREAM = '33333333-3333-4333-8333-333333333333';
+
+const SNAPSHOT: SessionSnapshot = {
+  streamId: STREAM,
+  state: 'starting',
+  keyType: 'content_id',
+  key: 'a'.repeat(40),
+  infohash: null,
+  engine: null,
+  playback: null,
+  viewers: 1,
+  startedAt: '2026-01-01T00:00:00.000Z',
+  broadcast: null,
+};
+
+function make() {
+  const clock = new FakeClock();
+  const client = new FakeOrchestrator();
+  const link = new OrchestratorLink(clock, SILENT_LOG);
+  const sessions: SessionSnapshot[] = [];
+  const orders: LeaveOrder[] = [];
+  const loop = new ReportLoop({
+    client,
+    link,
+    identity: IDENTITY,
+    snapshots: () => sessions,
+    onLeave: (order) => orders.push(order),
+    clock,
+    log: SILENT_LOG,
+  });
+  return { clock, client, link, sessions, orders, loop };
+}
+
+describe('the reports', () => {
+  it('go out at once, then every 2 s, and many changes are one report', async () => {
+    const { clock, client, loop } = make();
+    loop.start();
+    await clock.advance(0);
+    expect(client.reports).toHaveLength(1);
+    await clock.advance(4100);
+    expect(client.reports).toHaveLength(3);
+    for (let change = 0; change < 50; change++) loop.changed();
+    await clock.advance(100);
+    expect(client.reports).toHaveLength(4);
+    expect(client.reports.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('are what the orchestrator accepts, from the first moment of a stream to its last', async () => {
+    const { clock, client, sessions, loop } = make();
+    const seat = {
+      engineId: 'e1',
+      containerId: 'e1',
+      address: { host: 'h', port: 1 },
+      leaseId: STREAM,
+      reason: '',
+      release: () => Promise.resolve(),
+    };
+    const playback = {
+      kind: 'ts' as const,
+      playbackUrl: 'http://h:1/p',
+      statUrl: 'http://h:1/s',
+      commandUrl: 'http://h:1/c',
+      infohash: 'b'.repeat(40),
+      playbackSessionId: 'x',
+      isLive: true,
+      isEncrypted: false,
+    };
+    sessions.push(
+      SNAPSHOT,
+      { ...SNAPSHOT, engine: seat },
+      { ...SNAPSHOT, state: 'playing', engine: seat, playback, infohash: 'b'.repeat(40) },
+    );
+    sessions.push({ ...SNAPSHOT, state: 'stopping', engine: seat, playback }, { ...SNAPSHOT, state: 'ended' });
+    loop.sessionEnded(STREAM, 'the last viewer left', '2026-01-01T00:01:00.000Z');
+    loop.start();
+    await clock.advance(30);
+    const report = plainToInstance(ProxyReport, client.reports[0]);
+    expect(validateSync(report, { whitelist: true, forbidNonWhitelisted: true })).toEqual([]);
+    expect(report.sessions.map(({ state }) => state)).toEqual(['starting', 'starting', 'playing', 'lingering']);
+    expect(report.sessions[2]).toMatchObject({ container_id: 'e1', lease_id: STREAM, host: 'h', port: 1, stat_url: 'http://h:1/s' });
+  });
+
+  it('name what has ended until it is acknowledged', async () => {
+    const { clock, client, loop } = make();
+    loop.start();
+    await clock.advance(0);
+    client.mode = 'away';
+    loop.sessionEnded(STREAM, 'the last viewer left', '2026-01-01T00:01:00.000Z');
+    await clock.advance(10_000);
+    expect(client.reports).toHaveLength(1);
+    client.mode = 'ours';
+    await clock.advance(4100);
+    const ended = { stream_id: STREAM, reason: 'the last viewer left', ended_at: '2026-01-01T00:01:00.000Z' };
+    expect(client.reports.flatMap((report) => report.ended)).toEqual([ended]);
+    expect(client.reports.at(-1)?.ended).toEqual([]);
+  });
+
+  it('find an orchestrator back that was away', async () => {
+    const { clock, client, link, loop } = make();
+    client.mode = 'away';
+    loop.start();
+    await clock.advance(10);
+    expect(link.away).toBe(true);
+    client.mode = 'ours';
+    await clock.advance(2100);
+    expect(link.away).toBe(false);
+  });
+
+  it('go on after a refusal, and are not sent to an orchestrator that takes none', async () => {
+    const { clock, client, loop, link } = make();
+    const report = client.report.bind(client);
+    client.report = () => Promise.reject(new OrchestratorReplyError('report', 500, 'boom'));
+    loop.start();
+    await clock.advance(10);
+    client.report = report;
+    await clock.advance(2100);
+    expect(client.reports).toHaveLength(1);
+    client.mode = 'foreign';
+    await clock.advance(2100);
+    const calls = client.calls.length;
+    await clock.advance(60_000);
+    expect(link.kind).toBe('foreign');
+    expect(client.calls).toHaveLength(calls);
+  });
+
+  it('bring the order to leave an engine, told once', async () => {
+    const { clock, client, orders, loop } = make();
+    client.leave = [{ container_id: 'e1', reason: 'draining', deadline: '2026-01-01T00:02:00.000Z' }];
+    loop.start();
+    await clock.advance(6000);
+    expect(orders).toEqual(client.leave);
+  });
+
+  it('end with a last one', async () => {
+    const { clock, client, loop } = make();
+    loop.start();
+    await clock.advance(0);
+    loop.sessionEnded(STREAM, 'the proxy is shutting down', '2026-01-01T00:01:00.000Z');
+    await loop.stop();
+    expect(client.reports.at(-1)?.ended).toHaveLength(1);
+    expect(clock.pending).toBe(0);
+    loop.changed();
+    await settle();
+    expect(clock.pending).toBe(0);
+  });
+});

@@ -1,0 +1,257 @@
+import { EngineUnreachableError } from '@acexy/engine-client';
+import { ProvisioningBlockedError, UnauthorizedError } from '@acexy/orchestrator-client';
+import type { LeaseAnswer } from '@acexy/orchestrator-client';
+import { SILENT_LOG } from '@acexy/service-kit';
+import { describe, expect, it } from 'vitest';
+import { FakeClock, settle } from '../clock.test-kit.js';
+import { type EngineSeat, NoEngineError, type SelectRequest } from './engine-selector.js';
+import { FallbackSelector } from './fallback-selector.js';
+import { LeaseSelector } from './lease-selector.js';
+import { ListSelector } from './list-selector.js';
+import { OrchestratedSelector } from './orchestrated-selector.js';
+import { FakeOrchestrator, engineState, granted, selectRequest, waiting } from './orchestrator.test-kit.js';
+import { OrchestratorLink } from './orchestrator-link.js';
+import { Reservations } from './reservations.js';
+
+const FULL = new ProvisioningBlockedError({
+  status: 503,
+  code: 'max_capacity',
+  message: 'all 20 engines are in use',
+  recoveryEtaSeconds: 12,
+  canRetry: false,
+  shouldWait: true,
+  retryAfterSeconds: null,
+});
+
+function make() {
+  const clock = new FakeClock();
+  const client = new FakeOrchestrator();
+  const link = new OrchestratorLink(clock, SILENT_LOG);
+  const reservations = new Reservations(clock);
+  const identity = { proxyId: '11111111-1111-4111-8111-111111111111', bootId: '22222222-2222-4222-8222-222222222222' };
+  const engine = { answers: true };
+  const engineStatus = () => ({
+    getStatus: () =>
+      engine.answers
+        ? Promise.resolve({ playlistLoaded: true, version: null, speedDown: null, speedUp: null })
+        : Promise.reject(new EngineUnreachableError('get_status: ECONNREFUSED')),
+  });
+  const leases = new LeaseSelector({ client, identity, reservations, timeoutMs: 3000, clock, log: SILENT_LOG });
+  const list = new ListSelector({
+    client,
+    link,
+    reservations,
+    proxyId: identity.proxyId,
+    maxStreamsPerEngine: 1,
+    engineStatus,
+    clock,
+    log: SILENT_LOG,
+  });
+  const fallback = new FallbackSelector({ host: 'fallback', port: 6878 }, reservations, clock);
+  const selector = new OrchestratedSelector(link, leases, list, fallback, SILENT_LOG);
+  /** What a selection comes to, readable at any time. */
+  const select = (changes: Partial<SelectRequest> = {}) => {
+    const outcome = { seat: null as EngineSeat | null, error: null as Error | null };
+    void selector.select(selectRequest(changes)).then(
+      (seat) => (outcome.seat = seat),
+      (error: Error) => (outcome.error = error),
+    );
+    return outcome;
+  };
+  return { clock, client, link, reservations, list, fallback, selector, select, engine };
+}
+
+describe('an engine from our orchestrator', () => {
+  it('is leased, and given back when it is released', async () => {
+    const { client, select } = make();
+    client.leases = [granted('lease-1', engineState('e1'))];
+    const outcome = select({ exclude: ['e0'] });
+    await settle();
+    expect(outcome.seat).toMatchObject({ engineId: 'e1', leaseId: 'lease-1', address: { host: 'e1', port: 6878 } });
+    expect(client.asked[0]).toMatchObject({ exclude: ['e0'], purpose: 'start', key_type: 'content_id' });
+    expect(client.asked[0].wait_ms).toBeLessThan(3000);
+    await outcome.seat?.release();
+    expect(client.released).toEqual(['lease-1']);
+  });
+
+  it('is asked for again with the same request id while it is waited for', async () => {
+    const { client, clock, select } = make();
+    client.leases = [waiting(), waiting(), granted('lease-1', engineState('e1'))];
+    const outcome = select();
+    await clock.advance(2000);
+    expect(outcome.seat?.leaseId).toBe('lease-1');
+    expect(new Set(client.asked.map(({ request_id: id }) => id)).size).toBe(1);
+  });
+
+  it('is not waited for beyond the deadline', async () => {
+    const { client, clock, select } = make();
+    client.leases = [waiting()];
+    const outcome = select({ deadline: 5000 });
+    await clock.advance(6000);
+    expect(outcome.error).toBeInstanceOf(NoEngineError);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('that is granted when nobody wants it any more is given back', async () => {
+    const { client, select } = make();
+    let grant: (answer: LeaseAnswer) => void = () => undefined;
+    client.leases = [new Promise<LeaseAnswer>((resolve) => (grant = resolve))];
+    const abort = new AbortController();
+    const outcome = select({ signal: abort.signal });
+    await settle();
+    abort.abort(new Error('the viewer left'));
+    await settle();
+    expect(outcome.error?.message).toBe('the viewer left');
+    grant(granted('lease-1', engineState('e1')));
+    await settle();
+    expect(client.released).toEqual(['lease-1']);
+  });
+
+  it('refused is no engine, with the reason and when to ask again', async () => {
+    const { client, select } = make();
+    client.leases = [FULL];
+    const outcome = select();
+    await settle();
+    expect(outcome.error).toMatchObject({ code: 'no_engine', retryAfterSeconds: 12 });
+    expect(outcome.error?.message).toBe('no engines available: all 20 engines are in use (max_capacity)');
+  });
+
+  it('refused is asked for again when a stream that nobody watches is given up for it', async () => {
+    const { client, clock, select } = make();
+    client.leases = [FULL, granted('lease-1', engineState('e1'))];
+    const outcome = select({ onScarce: () => true });
+    await clock.advance(300);
+    expect(outcome.seat?.leaseId).toBe('lease-1');
+  });
+});
+
+describe('an engine of a foreign orchestrator', () => {
+  it('is chosen from its list and reserved here, so that the next stream gets another', async () => {
+    const { client, select, link } = make();
+    client.mode = 'foreign';
+    client.list = [engineState('e1'), engineState('e2')];
+    const first = select();
+    await settle();
+    const second = select({ streamId: 'stream-2', content: { keyType: 'infohash', key: 'b'.repeat(40), infohash: 'b'.repeat(40) } });
+    await settle();
+    expect(new Set([first.seat?.engineId, second.seat?.engineId])).toEqual(new Set(['e1', 'e2']));
+    expect(link.kind).toBe('foreign');
+    expect(client.calls.filter((call) => call === 'lease')).toHaveLength(1);
+  });
+
+  it('is started when none is left, and taken when it answers', async () => {
+    const { client, clock, select, engine } = make();
+    client.mode = 'foreign';
+    client.provisioned = { container_id: 'new', container_name: 'new', host_http_port: 1, container_http_port: 1, container_https_port: 2 };
+    engine.answers = false;
+    const outcome = select();
+    await clock.advance(2000);
+    client.list = [engineState('new', { health_status: 'unknown' })];
+    await clock.advance(3000);
+    expect(outcome.seat).toBeNull();
+    engine.answers = true;
+    await clock.advance(1000);
+    expect(outcome.seat?.engineId).toBe('new');
+    expect(client.calls.filter((call) => call === 'provision')).toHaveLength(1);
+  });
+
+  it.each([
+    [FULL, 'all 20 engines are in use (max_capacity)'],
+    [new UnauthorizedError('provision', 403), 'refuses our key'],
+  ])('refused is no engine, with its reason: %s', async (refusal, text) => {
+    const { client, select } = make();
+    client.mode = 'foreign';
+    client.provisioned = refusal;
+    const outcome = select();
+    await settle();
+    expect(outcome.error).toBeInstanceOf(NoEngineError);
+    expect(outcome.error?.message).toContain(text);
+  });
+});
+
+describe('while the orchestrator is away', () => {
+  it('the list as it was serves, and the orchestrator is not asked again for it', async () => {
+    const { client, link, list, select } = make();
+    client.list = [engineState('e1')];
+    await list.refresh();
+    client.mode = 'away';
+    const first = select();
+    await settle();
+    expect(link.away).toBe(true);
+    expect(first.seat).toMatchObject({ engineId: 'e1', leaseId: null });
+    const before = client.calls.length;
+    const second = select({ streamId: 'stream-2', content: { keyType: 'infohash', key: 'b'.repeat(40), infohash: null } });
+    await settle();
+    expect(second.seat).toMatchObject({ engineId: 'fallback:6878', containerId: null });
+    expect(client.calls).toHaveLength(before);
+  });
+
+  it('an engine that we lease is not chosen a second time', async () => {
+    const { client, list, select } = make();
+    client.list = [engineState('e1')];
+    client.leases = [granted('lease-1', engineState('e1'))];
+    await list.refresh();
+    select();
+    await settle();
+    client.mode = 'away';
+    const second = select({ streamId: 'stream-2', content: { keyType: 'infohash', key: 'b'.repeat(40), infohash: null } });
+    await settle();
+    expect(second.seat?.engineId).toBe('fallback:6878');
+  });
+
+  it('it is used again as soon as somebody has found it back', async () => {
+    const { client, link, list, select } = make();
+    client.mode = 'away';
+    select();
+    await settle();
+    client.mode = 'ours';
+    client.leases = [granted('lease-1', engineState('e1'))];
+    await list.refresh();
+    expect(link.away).toBe(false);
+    const next = select({ streamId: 'stream-2' });
+    await settle();
+    expect(next.seat?.leaseId).toBe('lease-1');
+  });
+});
+
+describe('the fallback engine', () => {
+  it('takes several contents, and one content again only when its former session has been stopped', async () => {
+    const { client, clock, select } = make();
+    client.mode = 'away';
+    const first = select();
+    const other = select({ streamId: 'stream-2', content: { keyType: 'infohash', key: 'b'.repeat(40), infohash: null } });
+    await settle();
+    const again = select({ streamId: 'stream-3' });
+    await clock.advance(1000);
+    expect([first.seat?.engineId, other.seat?.engineId]).toEqual(['fallback:6878', 'fallback:6878']);
+    expect(again.seat).toBeNull();
+    await first.seat?.release();
+    await settle();
+    expect(again.seat?.engineId).toBe('fallback:6878');
+  });
+
+  it('is not tried twice for one stream', async () => {
+    const { client, select } = make();
+    client.mode = 'away';
+    const outcome = select({ exclude: ['fallback:6878'] });
+    await settle();
+    expect(outcome.error).toBeInstanceOf(NoEngineError);
+  });
+});
+
+describe('a foreign orchestrator', () => {
+  it('is asked for a lease again after a while, for it may have been replaced by ours', async () => {
+    const { client, clock, select, link } = make();
+    client.mode = 'foreign';
+    client.list = [engineState('e1')];
+    select();
+    await settle();
+    client.mode = 'ours';
+    client.leases = [granted('lease-1', engineState('e2'))];
+    await clock.advance(300_000);
+    expect(link.kind).toBe('ours');
+    const next = select({ streamId: 'stream-2', deadline: 400_000 });
+    await settle();
+    expect(next.seat?.leaseId).toBe('lease-1');
+  });
+});

@@ -1,0 +1,55 @@
+import { SettingsError, loadSettings } from '@acexy/service-kit';
+import { describe, expect, it } from 'vitest';
+import { ProxySettings, broadcastSettings } from './settings.js';
+
+const load = (environment: Record<string, string> = {}) => loadSettings(ProxySettings, environment);
+
+describe('the settings of the proxy', () => {
+  it('need nothing to be set', () => {
+    const settings = load();
+    expect(settings).toMatchObject({
+      listen: { host: '', port: 8080 },
+      fallbackHost: 'localhost',
+      fallbackPort: 6878,
+      orchestratorTimeoutMs: 3000,
+      engineCacheTtlMs: 5000,
+      maxStreamsPerEngine: 1,
+      noResponseTimeoutMs: 20_000,
+      firstByteTimeoutMs: 30_000,
+      startTimeoutMs: 60_000,
+      lingerMs: 5000,
+    });
+    expect(settings.orchestratorUrl).toBeUndefined();
+    expect(settings.stallTimeoutMs).toBeUndefined();
+    expect(broadcastSettings(settings)).toMatchObject({ maxBytes: 32 * 2 ** 20, stepBytes: 256 * 1024, stepMs: 250, joinMode: 'keyframe' });
+  });
+
+  it('take the names that existing installations use', () => {
+    const settings = load({ ACEXY_ADDR: '127.0.0.1:9000', ACEXY_BUFFER_SIZE: '64MiB', LOG_LEVEL: 'debug', DATA_DIR: '/data' });
+    expect(settings).toMatchObject({ listen: { host: '127.0.0.1', port: 9000 }, logLevel: 'DEBUG', dataDir: '/data' });
+    expect(broadcastSettings(settings).maxBytes).toBe(64 * 2 ** 20);
+    expect(broadcastSettings(load({ ACEXY_BUFFER: '4.2MiB' })).maxBytes).toBe(32 * 2 ** 20);
+  });
+
+  it('prefer their own name to an alias', () => {
+    expect(load({ ACEXY_LISTEN_ADDR: ':1', ACEXY_ADDR: ':2', ACEXY_LOG_LEVEL: 'WARN', LOG_LEVEL: 'DEBUG' })).toMatchObject({
+      listen: { port: 1 },
+      logLevel: 'WARN',
+    });
+  });
+
+  it('are refused all at once, each by its name', () => {
+    const faults = (environment: Record<string, string>): string[] => {
+      try {
+        load(environment);
+        return [];
+      } catch (error) {
+        return (error as SettingsError).faults.map(({ name }) => name);
+      }
+    };
+    expect(faults({ ACEXY_PORT: '0', ACEXY_LINGER: 'soon', ACEXY_JOIN: 'now' })).toEqual(['ACEXY_PORT', 'ACEXY_LINGER', 'ACEXY_JOIN']);
+    expect(faults({ ACEXY_STALL_TIMEOUT: '0', ACEXY_START_TIMEOUT: '0' })).toEqual(['ACEXY_START_TIMEOUT', 'ACEXY_STALL_TIMEOUT']);
+    expect(faults({ ACEXY_BUFFER_MAX: '100KiB', ACEXY_STEP_SIZE: '1KiB' })).toContain('ACEXY_STEP_SIZE');
+    expect(faults({ ACEXY_LINGER: '0' })).toEqual([]);
+  });
+});
