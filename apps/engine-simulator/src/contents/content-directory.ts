@@ -94,7 +94,7 @@ function parseEntry(entry: CatalogEntry, index: number): Content {
   const infohash = entry.infohash?.toLowerCase() ?? (id ? sha1(`cid:${id}`) : '');
   if ((id !== null && !HEX40.test(id)) || !HEX40.test(infohash))
     throw new CatalogError(`entry ${index} needs an id or an infohash of 40 hex digits`);
-  const knobs: Partial<Knobs> = { ...faultsOfId(id ?? infohash), ...parseKnobs(entry.knobs ?? {}) };
+  const knobs: Partial<Knobs> = { ...faultsOfId(id ?? infohash), ...parseKnobs(entry.knobs ?? {}, 'content') };
   return { id, infohash, title: entry.title ?? `Channel ${infohash.slice(0, 8)}`, knobs };
 }
 

@@ -38,7 +38,7 @@ export function parseFaultOrder(body: Record<string, unknown>): FaultOrder {
   }
   if (isObject(faults)) Object.assign(values, faults);
   if (Object.keys(values).length === 0) throw new ControlError('name a fault, or several in faults');
-  return { target: target.toLowerCase(), knobs: parseKnobs(values), forMs };
+  return { target: target.toLowerCase(), knobs: parseKnobs(values, target === EVERYTHING ? 'engine' : 'content'), forMs };
 }
 
 const SESSION_ENDS: readonly SessionEnd[] = ['stopped', 'expired', 'superseded', 'lost'];

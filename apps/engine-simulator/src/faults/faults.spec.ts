@@ -25,7 +25,7 @@ describe('knobs', () => {
     expect(() => knobsFromEnvironment({ SIM_BOOT_MS: 'soon' })).toThrow(KnobError);
     expect(() => parseKnob('supersede', 'maybe')).toThrow(/kill, alias/);
     expect(() => parseKnob('prebufMs', -1)).toThrow(KnobError);
-    expect(() => parseKnobs({ warpDrive: 1 })).toThrow(/no such knob/);
+    expect(() => parseKnobs({ warpDrive: 1 }, 'engine')).toThrow(/no such knob/);
     expect(parseKnob('stallAfterMs', null)).toBeNull();
   });
 
@@ -113,6 +113,7 @@ describe('orders to the control API', () => {
   });
 
   it('that mean nothing are refused', () => {
+    expect(() => parseFaultOrder({ target: 'ab'.repeat(20), fault: 'hangAll' })).toThrow(/for the whole engine/);
     for (const body of [
       {},
       { fault: 'nope' },

@@ -201,14 +201,21 @@ export function parseKnob(name: KnobName, value: unknown): Knobs[KnobName] {
   }
 }
 
-/** Reads a set of knobs from JSON; throws KnobError at the first that is wrong. */
-export function parseKnobs(values: Record<string, unknown>): Partial<Knobs> {
+/** Reads a set of knobs from JSON, for the engine or for one content; throws KnobError at the first that is wrong. */
+export function parseKnobs(values: Record<string, unknown>, scope: KnobScope): Partial<Knobs> {
   const parsed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(values)) {
     if (!isKnobName(name)) throw new KnobError(`${name}: there is no such knob`);
+    if (scope === 'content' && KNOBS[name].scope === 'engine') throw new KnobError(`${name}: is for the whole engine, not for one content`);
     parsed[name] = parseKnob(name, value);
   }
   return parsed as Partial<Knobs>;
+}
+
+/** SIM_* names that mean nothing: most likely a slip of the pen. */
+export function unknownSimNames(environment: NodeJS.ProcessEnv, others: readonly string[]): string[] {
+  const known = new Set([...(Object.keys(KNOBS) as KnobName[]).map(environmentName), ...others]);
+  return Object.keys(environment).filter((name) => name.startsWith('SIM_') && !known.has(name));
 }
 
 /** All knobs: the table's defaults with the SIM_* environment over them; throws KnobError. */

@@ -94,6 +94,10 @@ describe('the environment of the images', () => {
     expect(read(['--http-port', '19003'], environment)).toMatchObject({ httpPort: 19_003, httpsPort: 45_001 });
   });
 
+  it('is told which settings of the simulation mean nothing', () => {
+    expect(readOptions([], { SIM_PREBUFF_MS: '1', SIM_PREBUF_MS: '1', SIM_ENGINE_ID: 'x' }, noFile).ignored).toEqual(['SIM_PREBUFF_MS']);
+  });
+
   it('takes extra arguments and remote access', () => {
     expect(read([], { ACESTREAM_ARGS: '--http-port 7001', EXTRA_FLAGS: '--port=7004', ALLOW_REMOTE_ACCESS: 'yes' })).toMatchObject({
       httpPort: 7001,

@@ -1,6 +1,6 @@
 /** Everything the process is told at its start: the command line over CONF over the images' variables; SIM_* for the simulation itself. */
 import { hostname } from 'node:os';
-import { type Knobs, knobsFromEnvironment } from '../faults/knobs.js';
+import { type Knobs, knobsFromEnvironment, unknownSimNames } from '../faults/knobs.js';
 import { OptionError, parseArguments, splitWords } from './command-line.js';
 
 export interface EngineOptions {
@@ -22,6 +22,9 @@ export interface EngineOptions {
   /** Every option as understood, for the start's log. */
   given: Map<string, string | true>;
 }
+
+/** SIM_* names that are no knobs. */
+const OWN_NAMES = ['SIM_CONTROL_PORT', 'SIM_CATALOG', 'SIM_ENGINE_ID', 'SIM_STATE_DIR'];
 
 const isYes = (value: string | true | undefined): boolean => value === true || /^(1|true|yes|on)$/i.test(value ?? '');
 
@@ -69,8 +72,9 @@ export function readOptions(
     (environment.CONF ?? '').split(/\r?\n|\\n/).flatMap(splitWords),
     args,
   ].map((words) => parseArguments(words, readFile));
-  const ignored = sources.flatMap((source) => source.unrecognized);
-  if (ignored.length > 0 && knobs.unknownOptionFails) throw new OptionError(`unrecognized option: ${ignored[0]}`);
+  const unrecognized = sources.flatMap((source) => source.unrecognized);
+  if (unrecognized.length > 0 && knobs.unknownOptionFails) throw new OptionError(`unrecognized option: ${unrecognized[0]}`);
+  const ignored = [...unrecognized, ...unknownSimNames(environment, OWN_NAMES)];
   const given = new Map(sources.flatMap((source) => [...source.options]));
   const text = (name: string): string | null => {
     const value = given.get(name);

@@ -1,0 +1,71 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type TestEngine, startEngine } from './engine.test-kit.js';
+
+let running: TestEngine | null = null;
+const folders: string[] = [];
+afterEach(async () => {
+  vi.useRealTimers();
+  await running?.stop();
+  running = null;
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+const useFakeIntervals = () => vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout', 'Date'] });
+
+describe('an engine', () => {
+  it('opens HTTP before the line API and says so', async () => {
+    running = await startEngine();
+    expect(running.lines.map((line) => /\((\w+)\)$/.exec(line)?.[1])).toEqual(['http', 'https', 'p2p', 'api']);
+    expect(running.engine.state).toBe('up');
+  });
+
+  it('that is never ready listens nowhere', async () => {
+    running = await startEngine({ neverReady: true });
+    expect([running.engine.http.isOpen, running.engine.api.isOpen, running.engine.state]).toEqual([false, false, 'booting']);
+  });
+
+  it('crashes when its time has come, with the code asked for', async () => {
+    useFakeIntervals();
+    running = await startEngine({ crashAfterMs: 5000, crashExitCode: 3 });
+    vi.advanceTimersByTime(4999);
+    expect(running.exits).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(running.exits).toEqual([3]);
+  });
+
+  it('reaps what nobody reads by itself', async () => {
+    useFakeIntervals();
+    running = await startEngine();
+    const { sessions, contents } = running.engine.parts;
+    const { session } = sessions.open({ content: contents.byId('01'.repeat(20))!, kind: 'ts', pid: 'p' });
+    vi.advanceTimersByTime(59_000);
+    expect(session.state).toBe('active');
+    vi.advanceTimersByTime(2000);
+    expect(session.state).toBe('expired');
+  });
+
+  it('keeps its token and a growing cache in its folder, and nowhere else', async () => {
+    useFakeIntervals();
+    const stateDir = mkdtempSync(join(tmpdir(), 'engine-'));
+    folders.push(stateDir);
+    running = await startEngine({ diskGrowKbPerSec: 50 }, { stateDir });
+    expect(JSON.parse(readFileSync(join(stateDir, 'engine_runtime.json'), 'utf8'))).toEqual({
+      access_token: running.engine.parts.accessToken,
+    });
+    const cache = () => statSync(join(stateDir, '.acestream_cache', 'pieces.bin')).size;
+    const before = cache();
+    vi.advanceTimersByTime(3000);
+    expect(cache() - before).toBe(150_000);
+  });
+
+  it('leaves no timer behind when it is down', async () => {
+    useFakeIntervals();
+    running = await startEngine({ crashAfterMs: 60_000 });
+    expect(vi.getTimerCount()).toBeGreaterThan(0);
+    await running.engine.down();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
