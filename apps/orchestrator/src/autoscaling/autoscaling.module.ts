@@ -2,12 +2,11 @@ import { Module } from '@nestjs/common';
 import { EnginesModule } from '../engines/engines.module.js';
 import { HealthModule } from '../health/health.module.js';
 import { ProvisioningApiModule } from '../provisioning-api/provisioning-api.module.js';
-import { StreamsModule } from '../streams/streams.module.js';
 import { ReconcileService } from './reconcile.service.js';
 
 /** How many engines there should be, and the loop that sees to it. */
 @Module({
-  imports: [EnginesModule, HealthModule, ProvisioningApiModule, StreamsModule],
+  imports: [EnginesModule, HealthModule, ProvisioningApiModule],
   providers: [ReconcileService],
 })
 export class AutoscalingModule {}

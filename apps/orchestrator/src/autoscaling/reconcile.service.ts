@@ -1,6 +1,8 @@
 import type { ProvisioningBlocked } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { Server } from 'node:http';
 import { Clock } from '../clock.js';
 import { type Engine, type EngineChange, EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
@@ -12,7 +14,6 @@ import { EngineStarter } from '../provisioning-api/engine-starter.service.js';
 import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { OrchestratorSettings } from '../settings.js';
-import { StreamService } from '../streams/stream.service.js';
 import { WakeableLoop } from '../wakeable-loop.js';
 import { decideScaling, type PoolEngine, type PoolState, type ScalingDecision } from './scaling.policy.js';
 import { StartBackoff } from './start-backoff.js';
@@ -40,10 +41,10 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     private readonly remover: EngineRemover,
     private readonly starter: EngineStarter,
     private readonly provisioning: ProvisioningService,
-    private readonly streams: StreamService,
     private readonly readiness: Readiness,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
+    private readonly adapterHost: HttpAdapterHost,
     log: Log,
   ) {
     this.log = log.child('autoscaling');
@@ -64,8 +65,9 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       this.leases.onDemand(wake),
       this.starter.onSettled(wake),
     );
-    // Nothing is started or removed before we know what is there and who watches.
-    void this.streams.restored.then(() => this.sync.start());
+    // Not before our port is ours: where another orchestrator has it, we end without having touched anything.
+    const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
+    server.once('listening', () => this.sync.start());
     void this.sync.firstSync.then(() => {
       if (!this.closing) this.loop.start();
     });

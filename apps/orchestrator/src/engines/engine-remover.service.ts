@@ -35,6 +35,11 @@ export class EngineRemover {
     return removal;
   }
 
+  /** Resolves when no removal is under way. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.underWay.values());
+  }
+
   private async carryOut(id: string, reason: string): Promise<void> {
     this.registry.startDraining(id, { reason, deadline: this.clock.now() });
     await this.runtime.remove(id, STOP_GRACE_MS);

@@ -49,9 +49,6 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   private unsubscribe: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
   private holdUntil = 0;
-  private markRestored!: () => void;
-  /** Resolves when the streams of an earlier run are known. */
-  readonly restored = new Promise<void>((resolve) => (this.markRestored = resolve));
 
   constructor(
     private readonly registry: EngineRegistry,
@@ -79,7 +76,6 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
     this.timer = setInterval(() => this.checkSilence(), SILENCE_CHECK_MS);
     if (this.book.activeCount > 0) this.log.info('streams of the last run', { streams: this.book.activeCount });
     void this.sync.firstSync.then(() => this.endWhereEnginesAreGone());
-    this.markRestored();
   }
 
   onModuleDestroy(): void {
