@@ -10,8 +10,9 @@ import { CircuitBreaker, type CircuitPermit } from './circuit-breaker.js';
 import { type EngineRequest, EngineRequestError, planEngineSpec, wantedPorts } from './engine-spec.plan.js';
 import { NoPortsLeftError, PortAllocator, PortOwnedError } from './ports.js';
 import { ProvisioningMetrics } from './provisioning-metrics.js';
-import { ProvisioningQueue, QueueClosedError, QueueFullError, QueueTimeoutError } from './provisioning-queue.js';
-import { ProvisioningRefusedError } from './provisioning-refused.error.js';
+import { ProvisioningQueue, QueueClosedError } from './provisioning-queue.js';
+import type { ProvisioningRefusedError } from './provisioning-refused.error.js';
+import { capacityRefusal, circuitRefusal, refusalOf } from './refusals.js';
 
 export type ProvisioningOrigin = 'api' | 'autoscaler';
 
@@ -92,7 +93,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
         return this.attempt(request, origin, askedAt, signal);
       });
     } catch (error) {
-      const refusal = this.refusalFor(error);
+      const refusal = refusalOf(error, this.queue.waiting * this.settings.minProvisionIntervalMs);
       const level = error instanceof QueueClosedError ? 'info' : 'warn';
       this.log[level]('provisioning refused', { origin, code: refusal.code, reason: refusal.message, started });
       throw refusal;
@@ -177,14 +178,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   private admit(): void {
     if (!this.breaker.permits(this.clock.monotonic())) throw this.circuitRefusal();
     if (this.engineCount() < this.settings.maxReplicas) return;
-    throw new ProvisioningRefusedError({
-      code: 'max_capacity',
-      message: `all ${this.settings.maxReplicas} engines of MAX_REPLICAS exist already`,
-      // When the pool is looked at next; an engine that gets free earlier is handed out by lease, without provisioning.
-      recoveryEtaSeconds: this.settings.autoscaleIntervalMs / 1000,
-      canRetry: false,
-      shouldWait: true,
-    });
+    throw capacityRefusal(this.settings.maxReplicas, this.settings.autoscaleIntervalMs);
   }
 
   private async attempt(request: EngineRequest, origin: ProvisioningOrigin, askedAt: number, signal: AbortSignal): Promise<EngineInstance> {
@@ -269,34 +263,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   }
 
   private circuitRefusal(): ProvisioningRefusedError {
-    const { state, failures, retryInSeconds } = this.circuit();
-    const halfOpen = state === 'half_open';
-    return new ProvisioningRefusedError({
-      code: 'circuit_breaker',
-      message: halfOpen
-        ? 'Circuit breaker half open: one engine is being tried, others wait for its outcome'
-        : `Circuit breaker open after ${failures} failures in a row: the next try is in ${retryInSeconds} s`,
-      recoveryEtaSeconds: halfOpen ? this.settings.startupGraceMs / 1000 : retryInSeconds,
-      canRetry: halfOpen,
-      shouldWait: true,
-    });
-  }
-
-  private refusalFor(error: unknown): ProvisioningRefusedError {
-    if (error instanceof ProvisioningRefusedError) return error;
-    if (error instanceof QueueFullError || (error instanceof QueueTimeoutError && error.phase === 'waiting')) {
-      const pacedSeconds = (this.queue.waiting * this.settings.minProvisionIntervalMs) / 1000;
-      const message = `too many engines are being started: ${error.message}`;
-      return new ProvisioningRefusedError(
-        { code: 'max_capacity', message, recoveryEtaSeconds: Math.max(1, pacedSeconds), canRetry: false, shouldWait: true },
-        { cause: error },
-      );
-    }
-    const message = error instanceof Error ? error.message : String(error);
-    return new ProvisioningRefusedError(
-      { code: 'general_error', message, recoveryEtaSeconds: 0, canRetry: false, shouldWait: false },
-      { cause: error },
-    );
+    return circuitRefusal(this.circuit(), this.settings.startupGraceMs);
   }
 
   private secondsSince(monotonicMs: number): number {

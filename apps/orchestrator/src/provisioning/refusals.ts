@@ -1,0 +1,51 @@
+/** Why no engine is started, in the words of wire-api.md §1.2. Pure. */
+import type { CircuitReport } from './provisioning.service.js';
+import { QueueFullError, QueueTimeoutError } from './provisioning-queue.js';
+import { ProvisioningRefusedError } from './provisioning-refused.error.js';
+
+/** @param trialMs how long the outcome of a trial takes at most */
+export function circuitRefusal({ state, failures, retryInSeconds }: CircuitReport, trialMs: number): ProvisioningRefusedError {
+  const halfOpen = state === 'half_open';
+  return new ProvisioningRefusedError({
+    code: 'circuit_breaker',
+    message: halfOpen
+      ? 'Circuit breaker half open: one engine is being tried, others wait for its outcome'
+      : `Circuit breaker open after ${failures} failures in a row: the next try is in ${retryInSeconds} s`,
+    recoveryEtaSeconds: halfOpen ? trialMs / 1000 : retryInSeconds,
+    canRetry: halfOpen,
+    shouldWait: true,
+  });
+}
+
+/** @param nextRoundMs when the pool is looked at next; an engine that gets free earlier is handed out by lease, without provisioning */
+export function capacityRefusal(maxReplicas: number, nextRoundMs: number): ProvisioningRefusedError {
+  return new ProvisioningRefusedError({
+    code: 'max_capacity',
+    message: `all ${maxReplicas} engines of MAX_REPLICAS exist already`,
+    recoveryEtaSeconds: nextRoundMs / 1000,
+    canRetry: false,
+    shouldWait: true,
+  });
+}
+
+/**
+ * What a failed provision is to its caller: a queue that is too long passes, everything else does not pass by waiting.
+ * @param pacedMs how long those who wait take to be started, at least
+ */
+export function refusalOf(error: unknown, pacedMs: number): ProvisioningRefusedError {
+  if (error instanceof ProvisioningRefusedError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const tooMany = error instanceof QueueFullError || (error instanceof QueueTimeoutError && error.phase === 'waiting');
+  return new ProvisioningRefusedError(
+    tooMany
+      ? {
+          code: 'max_capacity',
+          message: `too many engines are being started: ${message}`,
+          recoveryEtaSeconds: Math.max(1, pacedMs / 1000),
+          canRetry: false,
+          shouldWait: true,
+        }
+      : { code: 'general_error', message, recoveryEtaSeconds: 0, canRetry: false, shouldWait: false },
+    { cause: error },
+  );
+}

@@ -1,0 +1,142 @@
+/** A process runtime in a folder of its own, with a tiny real engine, for tests. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SILENT_LOG } from '@acexy/service-kit';
+import { expect } from 'vitest';
+import type { EngineSpec } from '../engine-runtime.js';
+import type { RuntimeUnderTest } from '../engine-runtime.test-kit.js';
+import { isAlive, processOf } from './process-identity.js';
+import { ProcessRuntime } from './process-runtime.js';
+
+/** Listens on its HTTP port; misbehaves by environment. */
+const TINY_ENGINE = `
+const { createServer } = require('node:http');
+const { spawn } = require('node:child_process');
+const mode = process.env.TINY_MODE;
+if (mode === 'fail') { console.error('no such mode'); process.exit(3); }
+if (mode === 'port') { console.error('Error: listen EADDRINUSE: address already in use 0.0.0.0:' + process.argv[2]); process.exit(1); }
+if (mode === 'stubborn') process.on('SIGTERM', () => {});
+if (mode === 'parent') spawn('sleep', ['600'], { stdio: 'ignore' });
+createServer((request, response) => response.end(JSON.stringify(process.env))).listen(Number(process.argv[2]), '0.0.0.0');
+`;
+
+let nextPort = 27_000 + (process.pid % 100) * 20;
+
+export function tinySpec(mode = ''): EngineSpec {
+  const http = (nextPort += 4);
+  return {
+    name: `tiny-${http}`,
+    kind: 'acestream',
+    env: { TINY_MODE: mode },
+    labels: { 'acestream-orchestrator': 'true' },
+    ports: { http, https: http + 1, api: http + 2, p2p: http + 3 },
+  };
+}
+
+/** The living processes whose command line has the text. */
+export function processesWith(text: string): string[] {
+  const lines = execFileSync('ps', ['-eo', 'pid=,stat=,args='], { encoding: 'utf8' }).split('\n');
+  return lines.filter((line) => line.includes(text) && !/^\s*\d+\s+Z/.test(line));
+}
+
+/** Of the event loop. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+export async function pidOf(dataDir: string, id: string, of: 'engine' | 'guard'): Promise<number> {
+  return Number((await readFile(join(dataDir, 'engines', id, of), 'utf8')).split(' ')[0]);
+}
+
+export interface ProcessSurroundings extends RuntimeUnderTest {
+  dataDir: string;
+  /** Another runtime for the same folder, with another command. */
+  commandFor(engineCommand: string): ProcessRuntime;
+}
+
+export async function surroundings(): Promise<ProcessSurroundings> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'process-runtime-'));
+  const script = join(dataDir, 'tiny-engine.cjs');
+  await writeFile(script, TINY_ENGINE);
+  const runtimes: ProcessRuntime[] = [];
+  const commandFor = (engineCommand: string): ProcessRuntime => {
+    const made = new ProcessRuntime({ dataDir, engineCommand }, SILENT_LOG);
+    runtimes.push(made);
+    return made;
+  };
+  const another = () => commandFor(`"${process.execPath}" "${script}" {http_port} {state_dir}`);
+  const runtime = another();
+  await runtime.open();
+  return {
+    dataDir,
+    commandFor,
+    runtime,
+    another,
+    spec: () => tinySpec(),
+    failingSpec: () => tinySpec('fail'),
+    kill: async ({ id }) => {
+      const guard = await processOf(await pidOf(dataDir, id, 'guard'));
+      process.kill(await pidOf(dataDir, id, 'engine'), 'SIGKILL');
+      while (guard && (await isAlive(guard))) await turn();
+    },
+    occupy: async (port) => {
+      const server = createServer().listen(port, '127.0.0.1');
+      await once(server, 'listening');
+      return async () => {
+        server.close();
+        await once(server, 'close');
+      };
+    },
+    leftovers: async () => [...processesWith(dataDir), ...(await readdir(join(dataDir, 'engines')))],
+    dispose: async () => {
+      for (const one of runtimes) await one.close();
+      const last = another();
+      await last.open();
+      for (const { id } of await last.list()) await last.remove(id, 0);
+      await last.close();
+      expect(processesWith(dataDir)).toEqual([]);
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Makes surroundings for one test and puts them away. */
+export async function within<T>(work: (its: ProcessSurroundings) => Promise<T>): Promise<T> {
+  const its = await surroundings();
+  try {
+    return await work(its);
+  } finally {
+    await its.dispose();
+  }
+}
+
+/** Resolves when nobody listens there any more. */
+export async function untilFree(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const refused = await once(socket, 'connect').then(
+      () => false,
+      () => true,
+    );
+    socket.destroy();
+    if (refused) return;
+  }
+}
+
+/** What the tiny engine sees as its environment, once it listens. */
+export async function environmentOf(port: number): Promise<Record<string, string>> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return (await (await fetch(`http://127.0.0.1:${port}`)).json()) as Record<string, string>;
+    } catch (error) {
+      if (tries === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
