@@ -68,10 +68,6 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     return this.reached;
   }
 
-  lookAgain(): void {
-    this.loop.wake();
-  }
-
   async onModuleDestroy(): Promise<void> {
     this.unsubscribe?.();
     await this.loop.stop();
@@ -79,6 +75,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
 
   /** Last of all, when whoever still removed an engine is done. Engines run on, unless the setting says otherwise. */
   async onApplicationShutdown(): Promise<void> {
+    await this.remover.settled();
     if (this.settings.stopEnginesOnExit) await this.removeAll();
     await this.runtime.close();
   }
