@@ -22,6 +22,16 @@ describe('an engine', () => {
     expect(running.engine.state).toBe('up');
   });
 
+  it('tells of every playback', async () => {
+    running = await startEngine();
+    const { infohash, command_url } = await running.play(`id=${'01'.repeat(20)}&pid=p`);
+    await running.json(`${command_url}?method=stop`);
+    expect(running.lines.slice(-2)).toEqual([
+      `playback ${infohash} of player p: started (ts)`,
+      `playback ${infohash} of player p: stopped after 0 bytes`,
+    ]);
+  });
+
   it('that is never ready listens nowhere', async () => {
     running = await startEngine({ neverReady: true });
     expect([running.engine.http.isOpen, running.engine.api.isOpen, running.engine.state]).toEqual([false, false, 'booting']);

@@ -54,7 +54,7 @@ export class Engine {
       counters,
       now,
       contents: new ContentDirectory(options.catalogFile ? readCatalog(options.catalogFile) : []),
-      sessions: new SessionRegistry(faults, counters, now),
+      sessions: new SessionRegistry(faults, counters, now, hooks.log),
       broadcasts: new Broadcasts(faults, now),
       network: new NetworkState(faults, now),
       accessToken: options.accessToken ?? randomBytes(32).toString('hex'),

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { CatalogError } from './contents/content-directory.js';
 import { ControlApi } from './control/control-api.js';
 import { Engine } from './engine.js';
-import { KnobError } from './faults/knobs.js';
+import { KnobError, changedKnobs } from './faults/knobs.js';
 import { Listener, PortError } from './listener.js';
 import { OptionError } from './options/command-line.js';
 import { readOptions } from './options/engine-options.js';
@@ -19,6 +19,7 @@ async function run(): Promise<void> {
   const log = (line: string) => console.log(line);
   log(`simulated AceStream engine ${knobs.version}, ${options.engineId}, a test picture, no peers`);
   for (const [name, value] of options.given) log(`option ${name}: ${value === true ? 'on' : /pass|token/.test(name) ? '***' : value}`);
+  for (const [name, value] of changedKnobs(knobs)) log(`knob ${name}: ${value}`);
   for (const word of ignored) log(`ignored: ${word}`);
   const engine = new Engine(options, knobs, { log, exit: (code) => process.exit(code) });
   const end = () => {

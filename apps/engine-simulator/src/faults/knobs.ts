@@ -218,6 +218,11 @@ export function unknownSimNames(environment: NodeJS.ProcessEnv, others: readonly
   return Object.keys(environment).filter((name) => name.startsWith('SIM_') && !known.has(name));
 }
 
+/** The knobs that are not as the table has them. */
+export function changedKnobs(knobs: Knobs): [string, unknown][] {
+  return Object.entries(knobs).filter(([name, value]) => value !== KNOBS[name as KnobName].default);
+}
+
 /** All knobs: the table's defaults with the SIM_* environment over them; throws KnobError. */
 export function knobsFromEnvironment(environment: NodeJS.ProcessEnv): Knobs {
   const knobs: Record<string, unknown> = {};

@@ -39,6 +39,7 @@ export class SessionRegistry {
     private readonly faults: FaultBook,
     private readonly counters: Counters,
     private readonly now: () => number = Date.now,
+    private readonly log: (line: string) => void = () => undefined,
   ) {}
 
   list(): Session[] {
@@ -102,6 +103,7 @@ export class SessionRegistry {
     }
     while (this.ended.size > MAX_ENDED) this.ended.delete(this.ended.keys().next().value!);
     this.counters.sessionEnded(session.infohash, how);
+    this.log(`playback ${session.infohash} of player ${session.pid}: ${how} after ${session.bytesSent} bytes`);
     for (const dependant of [...session.dependants]) dependant.sessionEnded(how);
   }
 
@@ -143,6 +145,7 @@ export class SessionRegistry {
     this.active.add(session);
     this.byAddress.set(`${session.infohash}/${key}`, session);
     this.counters.sessionOpened(session.infohash);
+    this.log(`playback ${session.infohash} of player ${session.pid}: started (${session.kind})`);
     return session;
   }
 }
