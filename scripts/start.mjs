@@ -1,6 +1,6 @@
 /**
  * `npm start`: installs and builds what is missing, then runs orchestrator and proxy on the embedded default.
- * `npm start orchestrator` (or proxy, or engine-simulator) runs that one alone.
+ * `npm start orchestrator` (or proxy) runs that one alone.
  */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { ROOT, prepare } from './prepare.mjs';
 import { Supervisor } from './supervisor.mjs';
 
-const NAMES = ['orchestrator', 'proxy', 'engine-simulator'];
+const NAMES = ['orchestrator', 'proxy'];
 const READY_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 12_000;
 /** Any 40 hexadecimal digits play on a simulated engine. */
@@ -71,11 +71,7 @@ function service(name) {
     env,
     ready: async () => {
       try {
-        return (
-          await fetch(`${url}${name === 'engine-simulator' ? '/webui/api/service?method=get_version' : '/health/ready'}`, {
-            signal: AbortSignal.timeout(1000),
-          })
-        ).ok;
+        return (await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(1000) })).ok;
       } catch {
         return false; // not listening yet
       }
@@ -92,7 +88,6 @@ function urls() {
   return {
     orchestrator: `http://localhost:${env.APP_PORT ?? 8000}`,
     proxy: `http://localhost:${proxyPort}`,
-    'engine-simulator': `http://localhost:${env.HTTP_PORT ?? 6878}`,
   };
 }
 

@@ -14,6 +14,7 @@ export class Supervisor {
   #child = null;
   #timer = null;
   #deaths = 0;
+  #listening = false;
   #wasReady = false;
   #stopping = false;
   #ended;
@@ -36,6 +37,10 @@ export class Supervisor {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;
+    this.#listening = false;
+    child.on('message', (message) => {
+      if (message === 'listening') this.#listening = true;
+    });
     this.#ended = new Promise((resolve) => {
       child.once('close', (code, signal) => {
         this.#child = null;
@@ -55,11 +60,11 @@ export class Supervisor {
     child.once('error', (error) => console.error(`> ${name} could not be started: ${error.message}`));
   }
 
-  /** Resolves once the service answers that it is ready; false after `limitMs`. */
+  /** Resolves once the service listens and answers that it is ready; false after `limitMs`. */
   async untilReady(limitMs) {
     const end = performance.now() + limitMs;
     while (!this.#stopping && performance.now() < end) {
-      if (await this.service.ready()) return (this.#wasReady = true);
+      if (this.#listening && (await this.service.ready())) return (this.#wasReady = true);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     return false;

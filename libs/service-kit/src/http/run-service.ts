@@ -75,5 +75,7 @@ export async function runService(app: NestExpressApplication, options: RunOption
     log.error(`port ${listen.port} is taken by another program: stop it, or choose another port with ${options.portSetting}`);
     process.exit(1);
   }
+  // A supervisor must know that it is this process that answers on the port, and not another program.
+  if (process.connected) process.send?.('listening');
   log.info('listening', { port: listen.port });
 }
