@@ -9,6 +9,15 @@ export interface CircuitBreakerSettings {
   timeoutMs: number;
 }
 
+export interface CircuitReport {
+  state: CircuitState;
+  /** In a row. */
+  failures: number;
+  threshold: number;
+  /** Until a trial is let through; 0 while closed or half open. */
+  retryInSeconds: number;
+}
+
 /**
  * The leave to try once. Its outcome is told to the breaker exactly once: `succeed`, `fail`, or `abandon` where nothing was learnt.
  * A permit that was given before the breaker opened says nothing about the time after: its outcome is then ignored.

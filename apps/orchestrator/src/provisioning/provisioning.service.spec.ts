@@ -243,6 +243,18 @@ describe('provisioning', () => {
     await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
   });
 
+  it('learns of an engine that answers before its start has come back', async () => {
+    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '2' });
+    runtime.knobs.failStart = () => startFailure();
+    await outcome(service.provision({}, 'api'));
+    runtime.knobs.failStart = () => null;
+    runtime.watch((event) => {
+      if (event.type === 'started') service.recordReadiness(event.id, 'ready');
+    });
+    await service.provision({}, 'api');
+    expect(service.circuit().failures).toBe(0);
+  });
+
   it('counts engines that run but never answer as failures, though others were started meanwhile', async () => {
     const { service } = build({ CIRCUIT_BREAKER_THRESHOLD: '2' });
     for (let count = 0; count < 2; count += 1) {

@@ -6,7 +6,7 @@ import { Clock } from '../clock.js';
 import { InstallationId } from '../database/installation-id.js';
 import { ENGINE_RUNTIME, type EngineInstance, type EnginePorts, type EngineRuntime, PortTakenError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
-import { CircuitBreaker, type CircuitPermit } from './circuit-breaker.js';
+import { CircuitBreaker, type CircuitPermit, type CircuitReport } from './circuit-breaker.js';
 import { type EngineRequest, EngineRequestError, planEngineSpec, wantedPorts } from './engine-spec.plan.js';
 import { NoPortsLeftError, PortAllocator, PortOwnedError } from './ports.js';
 import { ProvisioningMetrics } from './provisioning-metrics.js';
@@ -15,15 +15,7 @@ import type { ProvisioningRefusedError } from './provisioning-refused.error.js';
 import { capacityRefusal, circuitRefusal, refusalOf } from './refusals.js';
 
 export type ProvisioningOrigin = 'api' | 'autoscaler';
-
-export interface CircuitReport {
-  state: CircuitState;
-  /** In a row. */
-  failures: number;
-  threshold: number;
-  /** Until a trial is let through; 0 while closed or half open. */
-  retryInSeconds: number;
-}
+export type ReadinessOutcome = 'ready' | 'never_ready';
 
 /** How often a port that turns out taken is exchanged for another within one provision. */
 const PORT_TRIES = 5;
@@ -51,6 +43,8 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   private readonly metrics = new ProvisioningMetrics(() => this.circuit());
   /** Engines that run but have not answered yet: what becomes of them decides what the breaker learns. By container id. */
   private readonly unproven = new Map<string, CircuitPermit>();
+  /** What was told of engines whose start has not come back to us yet: a runtime shows them, and others probe them, before that. */
+  private readonly early = new Map<string, ReadinessOutcome>();
   private readonly log: Log;
 
   constructor(
@@ -139,9 +133,12 @@ export class ProvisioningService implements BeforeApplicationShutdown {
    * Whether an engine that was started has answered. Only this closes a half-open breaker or ends a row of failures: an image whose
    * containers run but never answer is as broken as one that does not start. Engines we did not start count for nothing here.
    */
-  recordReadiness(containerId: string, outcome: 'ready' | 'never_ready'): void {
+  recordReadiness(containerId: string, outcome: ReadinessOutcome): void {
     const permit = this.unproven.get(containerId);
-    if (!permit) return;
+    if (!permit) {
+      if (this.queue.inProgress > 0) this.early.set(containerId, outcome);
+      return;
+    }
     this.unproven.delete(containerId);
     if (outcome === 'ready') this.succeed(permit);
     else this.fail(permit, `engine ${containerId} never answered`);
@@ -187,6 +184,8 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     try {
       const instance = await this.startOnFreePorts(request, signal);
       this.unproven.set(instance.id, permit);
+      const outcome = this.early.get(instance.id);
+      if (outcome) this.recordReadiness(instance.id, outcome);
       this.metrics.started(instance.kind, this.secondsSince(askedAt));
       this.log.info('engine runs', {
         container_id: instance.id,
@@ -201,6 +200,9 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       if (saysNothingOfTheRuntime(error)) this.breaker.abandon(permit);
       else this.fail(permit, (error as Error).message);
       throw error;
+    } finally {
+      // This one still counts.
+      if (this.queue.inProgress === 1) this.early.clear();
     }
   }
 

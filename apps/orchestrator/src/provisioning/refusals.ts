@@ -1,5 +1,5 @@
 /** Why no engine is started, in the words of wire-api.md §1.2. Pure. */
-import type { CircuitReport } from './provisioning.service.js';
+import type { CircuitReport } from './circuit-breaker.js';
 import { QueueFullError, QueueTimeoutError } from './provisioning-queue.js';
 import { ProvisioningRefusedError } from './provisioning-refused.error.js';
 
