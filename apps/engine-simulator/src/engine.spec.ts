@@ -69,6 +69,9 @@ describe('an engine', () => {
     const before = cache();
     vi.advanceTimersByTime(3000);
     expect(cache() - before).toBe(150_000);
+    rmSync(join(stateDir, '.acestream_cache'), { recursive: true });
+    vi.advanceTimersByTime(1000);
+    expect(cache()).toBe(50_000);
   });
 
   it('leaves no timer behind when it is down', async () => {

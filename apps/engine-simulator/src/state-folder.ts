@@ -1,7 +1,7 @@
 /** What the engine leaves on the disk: a cache that can grow, and the file from which some orchestrators read its access token. */
 import { accessSync, appendFileSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { EngineOptions } from './options/engine-options.js';
 
 /** The folder of the images' main program; outside of a container it does not exist. */
@@ -37,6 +37,9 @@ export class StateFolder {
 
   /** Lets the cache grow, as a disk cache does that nobody cleans. */
   grow(bytes: number): void {
-    if (this.cacheFile) appendFileSync(this.cacheFile, Buffer.alloc(bytes));
+    if (!this.cacheFile) return;
+    // Operators clean the cache of a running engine with rm.
+    mkdirSync(dirname(this.cacheFile), { recursive: true });
+    appendFileSync(this.cacheFile, Buffer.alloc(bytes));
   }
 }

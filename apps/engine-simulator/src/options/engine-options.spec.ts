@@ -94,6 +94,12 @@ describe('the environment of the images', () => {
     expect(read(['--http-port', '19003'], environment)).toMatchObject({ httpPort: 19_003, httpsPort: 45_001 });
   });
 
+  it('puts the control API on a port of its own, or so far above the HTTP port', () => {
+    expect(read([], { SIM_CONTROL_PORT: '7777' }).controlPort).toBe(7777);
+    expect(read(['--http-port=19005'], { SIM_CONTROL_PORT: '+400' }).controlPort).toBe(19_405);
+    expect(() => read([], { SIM_CONTROL_PORT: '+70000' })).toThrow(OptionError);
+  });
+
   it('is told which settings of the simulation mean nothing', () => {
     expect(readOptions([], { SIM_PREBUFF_MS: '1', SIM_PREBUF_MS: '1', SIM_ENGINE_ID: 'x' }, noFile).ignored).toEqual(['SIM_PREBUFF_MS']);
   });

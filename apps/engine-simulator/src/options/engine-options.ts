@@ -38,7 +38,7 @@ function portOf(name: string, value: string | true | undefined, fallback: number
   if (value === undefined) return fallback;
   const port = Number(value);
   if (value === true || value === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new OptionError(`option --${name}: '${value}' is not a port`);
+    throw new OptionError(`${name}: '${value}' is not a port`);
   return port;
 }
 
