@@ -48,7 +48,7 @@ function make() {
     log: SILENT_LOG,
   });
   const fallback = new FallbackSelector({ host: 'fallback', port: 6878 }, reservations, clock);
-  const selector = new OrchestratedSelector(link, leases, list, fallback, SILENT_LOG);
+  const selector = new OrchestratedSelector(link, leases, list, fallback, clock, SILENT_LOG);
   /** What a selection comes to, readable at any time. */
   const select = (changes: Partial<SelectRequest> = {}) => {
     const outcome = { seat: null as EngineSeat | null, error: null as Error | null };
@@ -199,6 +199,20 @@ describe('while the orchestrator is away', () => {
     expect(second.seat?.engineId).toBe('fallback:6878');
   });
 
+  it('whoever has no other engine waits for the end of its restart, and no longer than one takes', async () => {
+    const { client, clock, list, select } = make();
+    client.mode = 'away';
+    const outcome = select({ exclude: ['fallback:6878'] });
+    await clock.advance(4000);
+    expect([outcome.seat, outcome.error]).toEqual([null, null]);
+    client.mode = 'ours';
+    client.leases = [granted('lease-1', engineState('e1'))];
+    await list.refresh();
+    await clock.advance(300);
+    expect(outcome.seat?.leaseId).toBe('lease-1');
+    expect(clock.pending).toBe(0);
+  });
+
   it('it is used again as soon as somebody has found it back', async () => {
     const { client, link, list, select } = make();
     client.mode = 'away';
@@ -231,11 +245,14 @@ describe('the fallback engine', () => {
   });
 
   it('is not tried twice for one stream', async () => {
-    const { client, select } = make();
+    const { client, clock, select } = make();
     client.mode = 'away';
     const outcome = select({ exclude: ['fallback:6878'] });
-    await settle();
+    await clock.advance(10_000);
     expect(outcome.error).toBeInstanceOf(NoEngineError);
+    const later = select({ exclude: ['fallback:6878'] });
+    await settle();
+    expect(later.error).toBeInstanceOf(NoEngineError);
   });
 });
 

@@ -4,11 +4,16 @@
  */
 import { OrchestratorError } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
+import { type Clock, sleep } from '../clock.js';
 import { type EngineSeat, EngineSelector, NoEngineError, type SelectRequest } from './engine-selector.js';
 import type { FallbackSelector } from './fallback-selector.js';
 import type { LeaseSelector } from './lease-selector.js';
 import type { ListSelector } from './list-selector.js';
 import type { OrchestratorLink } from './orchestrator-link.js';
+
+/** A restart of the orchestrator takes so long at the most; whoever has no other engine waits for its end. */
+const RESTART_MS = 10_000;
+const LOOK_EVERY_MS = 250;
 
 export class OrchestratedSelector extends EngineSelector {
   constructor(
@@ -16,12 +21,30 @@ export class OrchestratedSelector extends EngineSelector {
     private readonly leases: LeaseSelector,
     private readonly list: ListSelector,
     private readonly fallback: FallbackSelector,
+    private readonly clock: Clock,
     private readonly log: Log,
   ) {
     super();
   }
 
   async select(request: SelectRequest): Promise<EngineSeat> {
+    for (;;) {
+      try {
+        return await this.selectNow(request);
+      } catch (error) {
+        if (!(error instanceof NoEngineError) || !(await this.comesBack(request))) throw error;
+      }
+    }
+  }
+
+  /** Whether the orchestrator, away for so short a time that it may be a restart, is back in time. */
+  private async comesBack({ deadline, signal }: SelectRequest): Promise<boolean> {
+    if (!this.link.away) return false;
+    while (this.link.away && this.link.awayMs < RESTART_MS && this.clock.now() < deadline) await sleep(this.clock, LOOK_EVERY_MS, signal);
+    return !this.link.away;
+  }
+
+  private async selectNow(request: SelectRequest): Promise<EngineSeat> {
     if (!this.link.away && this.link.kind === 'ours') {
       try {
         const seat = await this.leases.select(request);

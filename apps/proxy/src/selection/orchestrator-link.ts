@@ -27,6 +27,11 @@ export class OrchestratorLink {
     return this.awaySince !== null;
   }
 
+  /** Milliseconds that it has been away; 0 while it is there. */
+  get awayMs(): number {
+    return this.awaySince === null ? 0 : this.clock.now() - this.awaySince;
+  }
+
   /** `ours` until it has said otherwise. */
   get kind(): OrchestratorKind {
     return this.foreignUntil !== null && this.clock.now() < this.foreignUntil ? 'foreign' : 'ours';

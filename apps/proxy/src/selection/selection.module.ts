@@ -67,7 +67,7 @@ import { Reservations } from './reservations.js';
         const fallback = new FallbackSelector({ host: settings.fallbackHost, port: settings.fallbackPort }, reservations, clock);
         if (!client || !list) return fallback;
         const leases = new LeaseSelector({ client, identity, reservations, timeoutMs: settings.orchestratorTimeoutMs, clock, log });
-        return new OrchestratedSelector(link, leases, list, fallback, log);
+        return new OrchestratedSelector(link, leases, list, fallback, clock, log);
       },
     },
   ],
