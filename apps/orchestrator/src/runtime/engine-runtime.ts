@@ -24,6 +24,8 @@ export interface EngineSpec {
   env: Readonly<Record<string, string>>;
   labels: Readonly<Record<string, string>>;
   ports: EnginePorts;
+  /** Of a `generic` one: which of its ports ("40001/tcp") are published as which port of the host. */
+  publish?: Readonly<Record<string, number>>;
 }
 
 export type InstanceState = 'created' | 'running' | 'exited';
@@ -58,7 +60,7 @@ export interface EngineRuntime {
 
   /**
    * Creates and starts an engine; resolves when it runs, not when its API answers. On any failure, and when `signal` aborts,
-   * nothing is left behind.
+   * nothing is left behind: it settles once that is so, which may take some seconds, but never for ever.
    * @throws PortTakenError where one of the ports is not to be had; RuntimeFailedError otherwise
    */
   start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance>;
