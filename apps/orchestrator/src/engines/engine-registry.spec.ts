@@ -21,6 +21,19 @@ describe('the engine registry', () => {
     expect(changes).toEqual(['added a started', 'ready a']);
   });
 
+  it('is idle from when it is ready, not from when it began to start, and not while it is used', () => {
+    const { registry, clock } = setUp();
+    registry.add(anInstance('a'));
+    clock.advance(6000);
+    registry.ready('a');
+    expect(registry.get('a')?.idleSince).toBe(6000);
+    registry.used('a', true);
+    expect(registry.get('a')?.idleSince).toBeNull();
+    clock.advance(1000);
+    registry.used('a', false);
+    expect(registry.get('a')?.idleSince).toBe(7000);
+  });
+
   it('takes over a list: new ones are found, missing ones are gone, dead ones are handed back to be cleared away', () => {
     const { registry, changes } = setUp();
     registry.add(anInstance('old'));

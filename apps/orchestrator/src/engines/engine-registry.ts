@@ -166,6 +166,8 @@ export class EngineRegistry {
     if (engine.lifecycle !== 'starting') return;
     engine.health = 'healthy';
     engine.healthSince = this.clock.monotonic();
+    // It could not be used before: its boot is no idleness.
+    if (engine.idleSince !== null) engine.idleSince = this.clock.monotonic();
     this.move(engine, 'ready');
     this.emit({ type: 'ready', engine });
   }
