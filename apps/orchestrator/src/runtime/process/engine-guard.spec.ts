@@ -33,12 +33,12 @@ describe('the guard of an engine', () => {
       execFileSync('mkdir', ['-p', note]);
       const heartbeat = join(its.dataDir, 'other-heartbeat');
       await writeFile(heartbeat, '1\n');
-      const guard = spawn('/bin/sh', [join(import.meta.dirname, 'engine-guard.sh'), note, heartbeat, '0.1', '5', 'sleep', '600'], {
+      const guard = spawn('/bin/sh', [join(import.meta.dirname, 'engine-guard.sh'), note, heartbeat, '0.3', '5', 'sleep', '600'], {
         detached: true,
         stdio: 'ignore',
       });
       const ended = once(guard, 'exit');
-      for (let beat = 2; beat < 12; beat += 1) {
+      for (let beat = 2; beat < 22; beat += 1) {
         await writeFile(heartbeat, `${beat}\n`);
         await new Promise((resolve) => setTimeout(resolve, 100));
       }

@@ -18,6 +18,7 @@ describe('engines as local processes', () => {
   it('an engine that does not end by TERM is killed after its grace, with all it has started', async () => {
     await within(async ({ runtime, dataDir }) => {
       const engine = await runtime.start(tinySpec('stubborn'), never);
+      await environmentOf(engine.port);
       const asked = performance.now();
       await runtime.remove(engine.id, 300);
       expect(performance.now() - asked).toBeGreaterThanOrEqual(290);
@@ -28,6 +29,7 @@ describe('engines as local processes', () => {
   it('what an engine has started ends with the engine', async () => {
     await within(async (its) => {
       const engine = await its.runtime.start(tinySpec('parent'), never);
+      await environmentOf(engine.port);
       const group = String(await pidOf(its.dataDir, engine.id, 'guard'));
       const members = () =>
         execFileSync('ps', ['-eo', 'pgid=,stat=,args='], { encoding: 'utf8' })

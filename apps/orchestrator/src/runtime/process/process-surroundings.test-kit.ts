@@ -13,15 +13,21 @@ import { isAlive, processOf } from './process-identity.js';
 import { ProcessRuntime } from './process-runtime.js';
 
 /** Listens on its HTTP port; misbehaves by environment. */
-const TINY_ENGINE = `
+const LISTENER = `
 const { createServer } = require('node:http');
 const { spawn } = require('node:child_process');
-const mode = process.env.TINY_MODE;
-if (mode === 'fail') { console.error('no such mode'); process.exit(3); }
-if (mode === 'port') { console.error('Error: listen EADDRINUSE: address already in use 0.0.0.0:' + process.argv[2]); process.exit(1); }
-if (mode === 'stubborn') process.on('SIGTERM', () => {});
-if (mode === 'parent') spawn('sleep', ['600'], { stdio: 'ignore' });
+if (process.env.TINY_MODE === 'stubborn') process.on('SIGTERM', () => {});
+if (process.env.TINY_MODE === 'parent') spawn('sleep', ['600'], { stdio: 'ignore' });
 createServer((request, response) => response.end(JSON.stringify(process.env))).listen(Number(process.argv[2]), '0.0.0.0');
+`;
+
+/** What fails at once does so in a shell: Node takes too long to start, on a busy machine, to be sure that it fails before it counts as running. */
+const TINY_ENGINE = `
+case $TINY_MODE in
+  fail) echo 'no such mode' >&2; exit 3 ;;
+  port) echo "Error: listen EADDRINUSE: address already in use 0.0.0.0:$1" >&2; exit 1 ;;
+esac
+exec "$3" "$4" "$1"
 `;
 
 let nextPort = 27_000 + (process.pid % 100) * 20;
@@ -62,15 +68,16 @@ export interface ProcessSurroundings extends RuntimeUnderTest {
 
 export async function surroundings(): Promise<ProcessSurroundings> {
   const dataDir = await mkdtemp(join(tmpdir(), 'process-runtime-'));
-  const script = join(dataDir, 'tiny-engine.cjs');
-  await writeFile(script, TINY_ENGINE);
+  const script = join(dataDir, 'tiny-engine.sh');
+  const listener = join(dataDir, 'listener.cjs');
+  await Promise.all([writeFile(script, TINY_ENGINE), writeFile(listener, LISTENER)]);
   const runtimes: ProcessRuntime[] = [];
   const commandFor = (engineCommand: string): ProcessRuntime => {
     const made = new ProcessRuntime({ dataDir, engineCommand }, SILENT_LOG);
     runtimes.push(made);
     return made;
   };
-  const another = () => commandFor(`"${process.execPath}" "${script}" {http_port} {state_dir}`);
+  const another = () => commandFor(`/bin/sh "${script}" {http_port} {state_dir} "${process.execPath}" "${listener}"`);
   const runtime = another();
   await runtime.open();
   return {
