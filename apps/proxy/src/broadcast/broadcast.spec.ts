@@ -275,6 +275,22 @@ describe('a slow viewer', () => {
     expectOneStream(sink.bytes);
   });
 
+  it('goes on unbroken even if it got stuck on the beginning of a step that was still being filled', () => {
+    const scene = new Scene(small);
+    scene.play(66);
+    const writes = scene.join().sink.writes.length; // the last of them is that beginning
+    const sink = new FakeSink();
+    sink.stick();
+    const { viewer } = scene.join(sink);
+    while (sink.writes.length < writes) sink.finish();
+    scene.play(200);
+    sink.recover();
+    expect(viewer.skips).toBe(1);
+    scene.play(30);
+    scene.broadcast.end();
+    expectOneStream(sink.bytes);
+  });
+
   it('has never more than one unfinished write', () => {
     const scene = new Scene(small);
     scene.play(60);
@@ -416,17 +432,19 @@ describe('the end', () => {
     expect(scene.clock.pending).toBe(0);
   });
 
-  it('may be called by whoever is told that the last viewer has left, in the middle of a write', () => {
-    const scene = new Scene({ slowClient: 'drop', maxSeconds: 1 });
+  it('may be called by whoever is told that a viewer has left, in the middle of a write: what came with it still goes out', () => {
+    const scene = new Scene({ slowClient: 'drop', maxSeconds: 1, joinMode: 'oldest' });
     scene.play(60);
+    const staying = scene.join();
     const sink = new FakeSink();
     scene.broadcast.addViewer(sink, { onEnd: () => scene.broadcast.end() });
     sink.write = () => {
       throw new Error('gone');
     };
-    scene.feed(scene.stream.frames(200)); // several steps in one write
-    expect([scene.broadcast.viewerCount, scene.clock.pending]).toEqual([0, 0]);
-    expect(scene.broadcast.snapshot().packetsIn).toBe(scene.broadcast.snapshot().bytesIn / 188);
+    const last = scene.stream.frames(200); // several steps in one write
+    scene.feed(last);
+    expect(staying.sink.bytes.subarray(-last.length).equals(last)).toBe(true);
+    expect([staying.hooks.ends, scene.broadcast.viewerCount, scene.clock.pending]).toEqual([['source-ended'], 0, 0]);
   });
 
   it('comes to a viewer who joins when it is over already', () => {
