@@ -71,17 +71,9 @@ describe('the circuit breaker', () => {
     expect(breaker.retryInMs(100)).toBe(TIMEOUT - 100);
   });
 
-  it('is closed by hand', () => {
-    const breaker = make();
-    failTimes(breaker, 3, 0);
-    breaker.reset();
-    expect(breaker.state(0)).toBe('closed');
-    expect(breaker.acquire(0)).not.toBeNull();
-  });
-
   it('never has two trials at once, and never lets anything through while it is open', () => {
     const step = fc.oneof(
-      fc.record({ do: fc.constantFrom('acquire' as const, 'reset' as const) }),
+      fc.record({ do: fc.constant('acquire' as const) }),
       fc.record({ do: fc.constantFrom('succeed' as const, 'fail' as const, 'abandon' as const), which: fc.nat() }),
       fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: TIMEOUT }) }),
     );
@@ -93,7 +85,6 @@ describe('the circuit breaker', () => {
         for (const one of steps) {
           const before = breaker.state(now);
           if (one.do === 'wait') now += one.ms;
-          else if (one.do === 'reset') breaker.reset();
           else if (one.do === 'acquire') {
             const permit = breaker.acquire(now);
             if (before === 'open') expect(permit).toBeNull();

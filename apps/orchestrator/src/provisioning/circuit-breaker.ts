@@ -74,7 +74,11 @@ export class CircuitBreaker {
 
   succeed(permit: CircuitPermit): void {
     if (!this.settle(permit)) return;
-    this.close();
+    this.failuresInARow = 0;
+    if (this.openedAt === null) return;
+    this.openedAt = null;
+    this.trial = null;
+    this.era += 1;
   }
 
   /** True when this failure opened the breaker. */
@@ -92,23 +96,10 @@ export class CircuitBreaker {
     this.settle(permit);
   }
 
-  /** By hand. */
-  reset(): void {
-    this.close();
-  }
-
   /** False for a permit of an earlier era. */
   private settle(permit: CircuitPermit): boolean {
     if (permit.era !== this.era) return false;
     if (this.trial === permit) this.trial = null;
     return true;
-  }
-
-  private close(): void {
-    this.failuresInARow = 0;
-    if (this.openedAt === null) return;
-    this.openedAt = null;
-    this.trial = null;
-    this.era += 1;
   }
 }

@@ -118,12 +118,6 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     };
   }
 
-  /** Closes the breaker by hand. */
-  resetCircuit(): void {
-    this.breaker.reset();
-    this.log.info('Circuit breaker reset');
-  }
-
   /** Engines there are, are being started, or wait for their start. */
   engineCount(): number {
     return this.ports.ownerCount + this.queue.waiting;
