@@ -1,4 +1,5 @@
 /** All streams of this proxy: one session per content, whatever name it is asked for by. */
+import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { Admission } from './admission.js';
 import { type Content, askedKey, contentKey } from './content-key.js';
@@ -111,9 +112,17 @@ export class SessionRegistry implements SessionOwner {
     if (content.selector.type === 'content_id') this.remember(content.selector.value, infohash);
     const key = contentKey('infohash', infohash, content.variant);
     const holder = this.open.get(key);
-    if (holder && holder !== session) return holder;
+    if (holder && holder !== session) {
+      // Whose engine has answered goes on; the other one's viewers join it.
+      if (holder.answered) return holder;
+      holder.mergeInto(session);
+    }
     this.open.set(key, session);
     return null;
+  }
+
+  sharesEngine(session: StreamSession, address: EngineAddress): boolean {
+    return [...this.all].some((other) => other !== session && other.uses(address));
   }
 
   /** Gives up the session that nobody has watched for the longest. */

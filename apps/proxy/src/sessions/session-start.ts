@@ -1,13 +1,14 @@
 /** From a content to packets: an engine is chosen and asked, the next one where it fails, until the stream begins or the plan gives up. */
 import type { Readable } from 'node:stream';
-import { EngineRefusedError, EngineStillPreparingError, EngineTimeoutError } from '@acexy/engine-client';
+import { type EngineAddress, EngineRefusedError, EngineStillPreparingError, EngineTimeoutError } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { Broadcast, type BroadcastSettings } from '../broadcast/broadcast.js';
 import type { Clock } from '../clock.js';
-import { type EngineSelector, NoEngineError } from '../selection/engine-selector.js';
+import { type EngineSelector, NoEngineError, type WantedContent } from '../selection/engine-selector.js';
 import type { Content } from './content-key.js';
 import type { EngineSession } from './engine-session.js';
 import type { EngineStarts } from './engine-starts.js';
+import type { InfohashLookup } from './infohash-lookup.js';
 import { EnginesRefusedError, EnginesSilentError } from './errors.js';
 import { MediaFeed } from './media-feed.js';
 import { type FailedTry, type StartPhase, kindOf, nextStep, verdictOf } from './start.plan.js';
@@ -24,7 +25,10 @@ export interface StartLimits {
 export interface StartingStream<S> {
   readonly id: string;
   readonly content: Content;
-  readonly infohash: string | null;
+  /** By the names known of it at any moment. */
+  readonly wanted: WantedContent;
+  /** Whether the engine carries another of our streams. */
+  sharesEngine(address: EngineAddress): boolean;
   /** Takes over a seat; what comes of it is the stream's to end. */
   openEngine(seat: EngineSession['seat']): EngineSession;
   /** The engine named the content. The stream that already plays it, if there is another. */
@@ -36,6 +40,7 @@ export interface StartingStream<S> {
 export interface StartContext {
   selector: EngineSelector;
   starts: EngineStarts;
+  lookUpInfohash: InfohashLookup;
   clock: Clock;
   limits: StartLimits;
   broadcast: BroadcastSettings;
@@ -81,11 +86,10 @@ async function chooseEngine<S>(
   deadline: number,
   signal: AbortSignal,
 ): Promise<EngineSession> {
-  const { selector: asked } = stream.content;
   try {
     const seat = await selector.select({
       streamId: stream.id,
-      content: { keyType: asked.type, key: asked.value, infohash: stream.infohash },
+      content: stream.wanted,
       exclude: tries.map(({ engineId }) => engineId),
       purpose: 'start',
       deadline,
@@ -102,14 +106,17 @@ async function chooseEngine<S>(
 
 async function tryEngine<S>(
   stream: StartingStream<S>,
-  { clock, limits, starts, broadcast }: StartContext,
+  context: StartContext,
   engine: EngineSession,
   attempt: { phase: StartPhase },
   deadline: number,
   signal: AbortSignal,
 ): Promise<StartResult<S>> {
+  const { clock, limits, starts, broadcast } = context;
   const left = (limitMs: number): number => Math.max(1, Math.min(limitMs, deadline - clock.now()));
   const other = await starts.exclusive(engine.seat.address, signal, async () => {
+    const twin = await findTwin(stream, context, engine.seat.address, signal);
+    if (twin !== null) return twin;
     const playback = await engine.start(stream.content, left(limits.noResponseTimeoutMs), signal);
     return playback.infohash === null ? null : stream.identify(playback.infohash);
   });
@@ -125,6 +132,18 @@ async function tryEngine<S>(
     feed.stop();
     throw error;
   }
+}
+
+/** The stream of the same content, where the start could hit it: on an engine that both would share, under a name not known to be its. */
+async function findTwin<S>(
+  stream: StartingStream<S>,
+  context: StartContext,
+  address: EngineAddress,
+  signal: AbortSignal,
+): Promise<S | null> {
+  if (stream.wanted.infohash !== null || !stream.sharesEngine(address)) return null;
+  const infohash = await context.lookUpInfohash(address, stream.wanted.key, signal);
+  return infohash === null ? null : stream.identify(infohash);
 }
 
 function failure(tries: readonly FailedTry[]): Error {

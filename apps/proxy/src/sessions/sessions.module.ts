@@ -7,6 +7,7 @@ import { SelectionModule } from '../selection/selection.module.js';
 import { ProxySettings, broadcastSettings } from '../settings.js';
 import { ENGINE_CLIENTS, type EngineClients } from '../tokens.js';
 import { EngineStarts } from './engine-starts.js';
+import { lookUpInfohash } from './infohash-lookup.js';
 import { SessionRegistry } from './session-registry.js';
 
 /** An engine session's life: start, watch, stop. */
@@ -29,6 +30,7 @@ import { SessionRegistry } from './session-registry.js';
             selector,
             engineApi,
             starts: new EngineStarts(),
+            lookUpInfohash,
             clock,
             limits: settings,
             broadcast: broadcastSettings(settings),

@@ -6,6 +6,7 @@ import { DEFAULT_BROADCAST_SETTINGS, type ViewerEndReason, type ViewerSink } fro
 import type { Clock } from '../clock.js';
 import { FakeClock } from '../clock.test-kit.js';
 import { type EngineSeat, EngineSelector, NoEngineError, type SelectRequest } from '../selection/engine-selector.js';
+import type { Admission } from './admission.js';
 import type { Content } from './content-key.js';
 import type { EngineApi } from './engine-session.js';
 import { EngineStarts } from './engine-starts.js';
@@ -185,11 +186,16 @@ export const LINGER_MS = 5000;
 export function makeSessions<C extends Clock = FakeClock>(engineCount = 2, clock: C = new FakeClock() as unknown as C) {
   const engines = Array.from({ length: engineCount }, (_, index) => new FakeEngine({ host: `engine-${index + 1}`, port: 6878 }));
   const selector = new FakeSelector(engines);
+  const lookups: string[] = [];
   const registry = new SessionRegistry(
     {
       selector,
       engineApi: (address) => engines.find((engine) => engine.address === address)!,
       starts: new EngineStarts(),
+      lookUpInfohash: (address) => {
+        lookups.push(address.host);
+        return Promise.resolve(engines.find((engine) => engine.address === address)!.infohash);
+      },
       clock,
       limits: LIMITS,
       // These packets have no keyframe to wait for.
@@ -199,5 +205,28 @@ export function makeSessions<C extends Clock = FakeClock>(engineCount = 2, clock
     },
     SILENT_LOG,
   );
-  return { registry, selector, engines, clock };
+  return { registry, selector, engines, clock, lookups };
+}
+
+/** Attaches as soon as the stream plays; what the wait came to shows in `outcome`. */
+export function watch(admission: Admission) {
+  const sink = new FakeSink();
+  const viewer = { sink, outcome: 'waiting' as string, error: null as Error | null, leave: () => admission.leave() };
+  void admission.playing().then(
+    () => {
+      viewer.outcome = 'playing';
+      admission.attach(sink, {
+        onEnd: (reason) => {
+          sink.ended = reason;
+          admission.leave();
+        },
+      });
+    },
+    (error: Error) => {
+      viewer.outcome = 'failed';
+      viewer.error = error;
+      admission.leave();
+    },
+  );
+  return viewer;
 }

@@ -1,7 +1,9 @@
 /** One stream: its viewers, the engine session that feeds it, and its life from the first request to the last stop. */
 import { randomUUID } from 'node:crypto';
+import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import type { Broadcast } from '../broadcast/broadcast.js';
+import type { WantedContent } from '../selection/engine-selector.js';
 import type { Admission } from './admission.js';
 import { type Content, askedKey } from './content-key.js';
 import { type EngineApiFactory, EngineSession, type StopOutcome } from './engine-session.js';
@@ -25,6 +27,8 @@ export interface SessionContext extends StartContext {
 export interface SessionOwner {
   /** Takes the infohash for this session; the other session that has it, if there is one. */
   claim(session: StreamSession, infohash: string): StreamSession | null;
+  /** Whether another session uses the engine. */
+  sharesEngine(session: StreamSession, address: EngineAddress): boolean;
   onScarce(): boolean;
   onChange(session: StreamSession): void;
   onPlaying(session: StreamSession, startMs: number): void;
@@ -76,6 +80,16 @@ export class StreamSession {
     return this.failureNow;
   }
 
+  /** Engines that this stream has used and that have not been given back. */
+  uses({ host, port }: EngineAddress): boolean {
+    return [...this.engines].some(({ seat }) => seat.address.host === host && seat.address.port === port);
+  }
+
+  /** Whether its engine has taken the start. */
+  get answered(): boolean {
+    return this.current?.playback != null;
+  }
+
   get broadcast(): Broadcast | null {
     return this.feed?.broadcast ?? null;
   }
@@ -124,6 +138,13 @@ export class StreamSession {
     return this.stopping;
   }
 
+  /** Sends the viewers to the session that plays the same content, and ends. */
+  mergeInto(other: StreamSession): void {
+    this.log.info('the same content plays already, viewers go there', { into: other.id });
+    for (const admission of [...this.admissions]) admission.moveTo(other);
+    void this.stop('merged', `the same content as stream ${other.id}`);
+  }
+
   /** Gives up waiting for engines that have not answered their start yet. */
   abandonEngines(): void {
     for (const engine of this.engines) engine.abandon();
@@ -143,6 +164,18 @@ export class StreamSession {
       viewers: this.admissions.size,
       startedAt: this.startedAt,
       broadcast: this.broadcast?.snapshot() ?? null,
+    };
+  }
+
+  /** The content as selectors and reservations know it; they see its infohash as soon as it is told. */
+  private get wanted(): WantedContent {
+    const infohash = (): string | null => this.infohash;
+    return {
+      keyType: this.content.selector.type,
+      key: this.content.selector.value,
+      get infohash() {
+        return infohash();
+      },
     };
   }
 
@@ -175,7 +208,8 @@ export class StreamSession {
     return {
       id: this.id,
       content: this.content,
-      infohash: this.infohash,
+      wanted: this.wanted,
+      sharesEngine: (address: EngineAddress) => this.owner.sharesEngine(this, address),
       openEngine: (seat: EngineSession['seat']) => this.openEngine(seat),
       identify: (infohash: string) => {
         const other = this.owner.claim(this, infohash);
@@ -209,12 +243,6 @@ export class StreamSession {
     this.owner.onPlaying(this, startMs);
     this.settle();
     feed.watch((loss) => this.onLoss(loss));
-  }
-
-  private mergeInto(other: StreamSession): void {
-    this.log.info('the same content plays already, viewers go there', { into: other.id });
-    for (const admission of [...this.admissions]) admission.moveTo(other);
-    void this.stop('merged', `the same content as stream ${other.id}`);
   }
 
   private fail(error: Error): void {

@@ -1,0 +1,104 @@
+import { EngineRefusedError, EngineStillPreparingError, EngineUnreachableError } from '@acexy/engine-client';
+import { describe, expect, it } from 'vitest';
+import { settle } from '../clock.test-kit.js';
+import { NoEngineError } from '../selection/engine-selector.js';
+import { EnginesRefusedError, EnginesSilentError } from './errors.js';
+import { LIMITS, byId, makeSessions, watch } from './sessions.test-kit.js';
+
+describe('a start that fails', () => {
+  it('goes on with the next engine when one refuses, and stops nothing that was not started', async () => {
+    const { registry, selector, engines, clock } = makeSessions();
+    engines[0].start = new EngineRefusedError('start', 'failed to load content', 200);
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(600);
+    expect(viewer.outcome).toBe('playing');
+    expect(selector.requests[1].exclude).toEqual(['engine-1']);
+    expect(engines[0].stops).toHaveLength(0);
+    expect(selector.released).toEqual(['engine-1']);
+  });
+
+  it('goes on with the next engine when one hangs, and stops the hanging one when it answers after all', async () => {
+    const { registry, selector, engines, clock } = makeSessions();
+    engines[0].start = 'waits';
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(LIMITS.noResponseTimeoutMs + 600);
+    expect(viewer.outcome).toBe('playing');
+    expect(engines[0].stops).toHaveLength(0);
+    expect(selector.released).toEqual([]);
+    engines[0].answer(0);
+    await clock.advance(10);
+    expect(engines[0].stops).toHaveLength(1);
+    expect(selector.released).toEqual(['engine-1']);
+    expect(viewer.sink.ended).toBeNull();
+  });
+
+  it('asks the same engine again while it says that it is still preparing', async () => {
+    const { registry, engines, clock } = makeSessions(1);
+    const preparing = new EngineStillPreparingError('media', 'download not found', 500);
+    engines[0].media = [preparing, preparing, 'flows'];
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(2000);
+    expect(viewer.outcome).toBe('playing');
+    expect(engines[0].starts).toHaveLength(1);
+  });
+
+  it('is over with the words of the engines when every engine tried refuses', async () => {
+    const { registry, selector, engines, clock } = makeSessions();
+    for (const engine of engines) engine.start = new EngineRefusedError('start', 'failed to load content', 200);
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(10);
+    expect(viewer.error).toBeInstanceOf(EnginesRefusedError);
+    expect(viewer.error?.message).toContain('failed to load content');
+    expect(selector.held).toBe(0);
+    expect(registry.sessions()).toHaveLength(0);
+  });
+
+  it.each([
+    ['hold their media back', 'waits' as const],
+    ['send headers and then nothing', 'silent' as const],
+    ['are preparing for ever', new EngineStillPreparingError('media', 'start timeout', 500)],
+  ])('is over within its limit when the engines %s, and all of them are stopped', async (_what, media) => {
+    const { registry, selector, engines, clock } = makeSessions();
+    for (const engine of engines) engine.media = media;
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(LIMITS.startTimeoutMs + 100);
+    expect(viewer.error).toBeInstanceOf(EnginesSilentError);
+    expect(engines.map(({ stops }) => stops.length)).toEqual([1, 1]);
+    expect(selector.held).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('has no engine when there is none, or none can be reached', async () => {
+    const none = makeSessions(0);
+    const viewer = watch(none.registry.admit(byId()));
+    await settle();
+    expect(viewer.error).toBeInstanceOf(NoEngineError);
+    const dead = makeSessions(1);
+    dead.engines[0].start = new EngineUnreachableError('start: ECONNREFUSED');
+    const other = watch(dead.registry.admit(byId()));
+    await settle();
+    expect(other.error).toBeInstanceOf(NoEngineError);
+  });
+
+  it('tries anew for the next viewer', async () => {
+    const { registry, engines, clock } = makeSessions(1);
+    engines[0].start = new EngineRefusedError('start', 'failed to start', 200);
+    const first = watch(registry.admit(byId()));
+    await clock.advance(10);
+    engines[0].start = 'plays';
+    const second = watch(registry.admit(byId()));
+    await clock.advance(600);
+    expect([first.outcome, second.outcome]).toEqual(['failed', 'playing']);
+  });
+
+  it('media that end before the first packet count against the engine', async () => {
+    const { registry, engines, clock } = makeSessions();
+    engines[0].media = 'silent';
+    const viewer = watch(registry.admit(byId()));
+    await settle();
+    engines[0].mediaStreams[0].end();
+    await clock.advance(600);
+    expect(viewer.outcome).toBe('playing');
+    expect(engines[0].stops).toHaveLength(1);
+  });
+});

@@ -1,0 +1,192 @@
+import { describe, expect, it } from 'vitest';
+import { settle } from '../clock.test-kit.js';
+import { StreamEndedError, ViewerLeftError } from './errors.js';
+import { FakeSink, INFOHASH, LINGER_MS, Pending, byId, byInfohash, makeSessions, packets, watch } from './sessions.test-kit.js';
+
+describe('the last viewer leaves', () => {
+  it('while an engine is being chosen: nothing is left after the linger', async () => {
+    const { registry, selector, clock } = makeSessions();
+    selector.hold = new Pending();
+    const viewer = watch(registry.admit(byId()));
+    await settle();
+    viewer.leave();
+    await clock.advance(LINGER_MS);
+    expect(viewer.error).toBeInstanceOf(ViewerLeftError);
+    expect(registry.sessions()).toHaveLength(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('while the engine has not answered: the answer is read on, then the session is stopped and the engine given back', async () => {
+    const { registry, selector, engines, clock } = makeSessions();
+    engines[0].start = 'waits';
+    const viewer = watch(registry.admit(byId()));
+    await settle();
+    viewer.leave();
+    await clock.advance(LINGER_MS);
+    expect(registry.sessions().map(({ state }) => state)).toEqual(['stopping']);
+    expect(selector.held).toBe(1);
+    engines[0].answer();
+    await settle();
+    expect(engines[0].stops).toHaveLength(1);
+    expect(selector.held).toBe(0);
+    expect(registry.sessions()).toHaveLength(0);
+  });
+
+  it.each(['waits', 'silent'] as const)('while the media are on their way (%s): the session is stopped', async (media) => {
+    const { registry, selector, engines, clock } = makeSessions();
+    engines[0].media = media;
+    const viewer = watch(registry.admit(byId()));
+    await settle();
+    viewer.leave();
+    await clock.advance(LINGER_MS);
+    expect(engines[0].stops).toHaveLength(1);
+    expect(selector.held).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('in mid-stream: the stream lingers, then is stopped once, and nothing is left', async () => {
+    const { registry, selector, engines, clock } = makeSessions();
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(100);
+    viewer.leave();
+    await clock.advance(3000);
+    engines[0].mediaStreams[0].write(packets());
+    await clock.advance(LINGER_MS - 3001);
+    expect(registry.sessions()[0].state).toBe('lingering');
+    expect(engines[0].stops).toHaveLength(0);
+    await clock.advance(1);
+    expect(engines[0].stops).toHaveLength(1);
+    expect(engines[0].mediaStreams[0].destroyed).toBe(true);
+    expect(selector.held).toBe(0);
+    expect(registry.sessions()).toHaveLength(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('and another one comes in time: it continues the same engine session', async () => {
+    const { registry, engines, clock } = makeSessions();
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(100);
+    viewer.leave();
+    await clock.advance(3000);
+    engines[0].mediaStreams[0].write(packets());
+    await clock.advance(1900);
+    const next = watch(registry.admit(byId()));
+    for (let second = 0; second < 3; second++) {
+      engines[0].mediaStreams[0].write(packets());
+      await clock.advance(LINGER_MS / 3);
+    }
+    expect(next.outcome).toBe('playing');
+    expect(next.sink.ended).toBeNull();
+    expect(engines[0].starts).toHaveLength(1);
+  });
+
+  it('its stream is given up at once when its engine is wanted', async () => {
+    const { registry, engines, clock } = makeSessions();
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(100);
+    expect(registry.onScarce()).toBe(false);
+    viewer.leave();
+    expect(registry.onScarce()).toBe(true);
+    await settle();
+    expect(engines[0].stops).toHaveLength(1);
+  });
+
+  it('zapping through hundreds of contents leaves no session, seat, timer or engine session behind', async () => {
+    const { registry, selector, engines, clock } = makeSessions(3);
+    for (let zap = 0; zap < 300; zap++) {
+      engines[zap % 3].start = zap % 2 ? 'plays' : 'waits';
+      selector.engines.push(selector.engines.shift()!);
+      for (const engine of engines) engine.infohash = zap.toString(16).padStart(40, '0');
+      const viewer = watch(registry.admit(byId(zap.toString(16).padStart(40, 'f'))));
+      await clock.advance((zap * 37) % 400);
+      viewer.leave();
+    }
+    for (let second = 0; second < 2 * (LINGER_MS / 1000); second++) {
+      for (const engine of engines) engine.replies.forEach((_reply, index) => engine.answer(index));
+      await clock.advance(1000);
+    }
+    expect(registry.sessions()).toHaveLength(0);
+    expect(selector.given.length).toBeGreaterThan(200);
+    expect(selector.held).toBe(0);
+    expect(clock.pending).toBe(0);
+    for (const engine of engines) {
+      expect(new Set(engine.stops).size).toBe(engine.stops.length);
+      expect(engine.running).toBe(0);
+    }
+  }, 60_000);
+});
+
+describe('the source is lost', () => {
+  it.each([
+    ['ends', (media: { end(): void }) => void media.end()],
+    ['breaks', (media: { destroy(error: Error): void }) => media.destroy(new Error('reset'))],
+  ])(
+    'when the engine %s the stream every viewer gets a clean end, and the session is stopped and ended with the reason',
+    async (_what, lose) => {
+      const { registry, selector, engines, clock } = makeSessions();
+      const ended: string[] = [];
+      registry.listen({ sessionEnded: ({ ending }) => void ended.push(`${ending?.cause}: ${ending?.reason}`) });
+      const viewers = [watch(registry.admit(byId())), watch(registry.admit(byId()))];
+      await clock.advance(600);
+      lose(engines[0].mediaStreams[0] as never);
+      await settle();
+      expect(viewers.map(({ sink }) => [sink.ended, sink.cleanEnd])).toEqual([
+        ['source-ended', true],
+        ['source-ended', true],
+      ]);
+      expect(engines[0].stops).toHaveLength(1);
+      expect(selector.held).toBe(0);
+      expect(ended).toEqual([expect.stringContaining('source-lost: the ')]);
+      expect(clock.pending).toBe(0);
+    },
+  );
+
+  it('silence is a loss after 5 s at the earliest, and a gap of 4 s is none', async () => {
+    const { registry, engines, clock } = makeSessions();
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(100);
+    engines[0].mediaStreams[0].write(packets());
+    await clock.advance(4000);
+    engines[0].mediaStreams[0].write(packets());
+    await clock.advance(4900);
+    expect(viewer.sink.ended).toBeNull();
+    await clock.advance(5200);
+    expect(viewer.sink.ended).toBe('source-ended');
+    expect(engines[0].stops).toHaveLength(1);
+  });
+
+  it('a viewer who comes afterwards gets a new session', async () => {
+    const { registry, engines, clock } = makeSessions();
+    watch(registry.admit(byId()));
+    await clock.advance(600);
+    engines[0].mediaStreams[0].end();
+    await settle();
+    const next = watch(registry.admit(byId()));
+    await clock.advance(600);
+    expect(next.outcome).toBe('playing');
+    expect(engines[0].starts).toHaveLength(2);
+  });
+});
+
+describe('a viewer at the very edge', () => {
+  it('who is let in just when the stream ends is told so, rather than sent an empty stream', async () => {
+    const { registry, engines, clock } = makeSessions();
+    const admission = registry.admit(byId());
+    await clock.advance(10);
+    engines[0].mediaStreams[0].end();
+    await settle();
+    await admission.playing().catch(() => undefined);
+    expect(() => admission.attach(new FakeSink(), { onEnd: () => undefined })).toThrow(StreamEndedError);
+  });
+
+  it('leaves twice and is counted once', async () => {
+    const { registry, clock } = makeSessions();
+    const a = registry.admit(byId());
+    registry.admit(byId());
+    await clock.advance(10);
+    a.leave();
+    a.leave();
+    expect(registry.sessions()[0].viewerCount).toBe(1);
+    expect(registry.find(byInfohash(INFOHASH))?.state).toBe('playing');
+  });
+});
