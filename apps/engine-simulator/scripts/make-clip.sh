@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes the two shipped clips, media/picture.ts and media/picture-low.ts: one loop of the test picture each.
+# Makes the two shipped clips, media/picture.mpegts and media/picture-low.mpegts: one loop of the test picture each.
 #
-# 19.2 s is 480 frames at 25 fps, 10 closed groups of 48 frames and 900 AAC frames of 1024 samples at 48 kHz, so the loop has no seam in
+# (.mpegts, since .ts would be TypeScript to every tool here.) 19.2 s is 480 frames at 25 fps, 10 closed groups of 48 frames and 900 AAC frames of 1024 samples at 48 kHz, so the loop has no seam in
 # picture or sound. The simulator takes the frames out of these files and multiplexes them anew on a clock of its own; the files
 # themselves play in any player. Needs ffmpeg with libx264 and drawtext, and a TrueType font (FONT=…): only when the clips are made anew.
 set -euo pipefail
@@ -30,6 +30,6 @@ make_clip() {
     -f mpegts "$file"
 }
 
-make_clip 640 360 760 64 picture.ts
-make_clip 480 270 230 48 picture-low.ts
-ls -l picture.ts picture-low.ts
+make_clip 640 360 760 64 picture.mpegts
+make_clip 480 270 230 48 picture-low.mpegts
+ls -l picture.mpegts picture-low.mpegts

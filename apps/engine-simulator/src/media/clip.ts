@@ -108,5 +108,5 @@ export type ClipName = 'picture' | 'picture-low';
 
 /** Reads one of the clips shipped beside the code (`media/`), wherever the package lies. */
 export function loadClip(name: ClipName): Clip {
-  return parseClip(readFileSync(new URL(`../../media/${name}.ts`, import.meta.url)));
+  return parseClip(readFileSync(new URL(`../../media/${name}.mpegts`, import.meta.url)));
 }
