@@ -89,7 +89,7 @@ describe('the scaling policy', () => {
   });
   const anyPool = fc
     .record({
-      engines: fc.array(anyEngine, { maxLength: 12 }),
+      engines: fc.array(anyEngine, { maxLength: 12, size: 'max' }),
       pending: fc.nat(3),
       waiting: fc.nat(6),
       startDelayMs: fc.constantFrom(0, 0, 9),

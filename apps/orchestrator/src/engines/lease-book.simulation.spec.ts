@@ -176,21 +176,21 @@ function proxyOf(request: number): string {
 describe('the lease book through thousands of histories', () => {
   it('never gives one content two places on an engine, never more than the maximum, and the same request the same lease', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 80 }), (max, steps) => {
+      fc.property(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 150, size: 'max' }), (max, steps) => {
         const world = new World(max);
         for (const each of steps) {
           world.apply(each);
           world.check();
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: 250 },
     );
   });
 
   it('nobody who goes on asking starves: with as many engines as callers, everybody is served', () => {
     fc.assert(
       fc.property(
-        fc.array(step, { maxLength: 60 }),
+        fc.array(step, { maxLength: 100, size: 'max' }),
         fc.shuffledSubarray([...Array(REQUESTS).keys()], { minLength: 1 }),
         (steps, callers) => {
           const world = new World(1);

@@ -1,0 +1,161 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../clock.test-kit.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
+import { anInstance } from '../engines/engines.test-kit.js';
+import { LeaseBook } from '../engines/lease-book.js';
+import { decideScaling, type PoolLimits } from './scaling.policy.js';
+
+/** What happens in one second of the simulated day. */
+type Second = { viewers: number; leaving: number; dying: number | null; falling: number | null };
+
+const second: fc.Arbitrary<Second> = fc.record({
+  viewers: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(4) }),
+  leaving: fc.nat(2),
+  dying: fc.option(fc.nat(9), { freq: 8 }),
+  falling: fc.option(fc.nat(9), { freq: 8 }),
+});
+
+const BOOT_S = 6;
+
+/** Policy, registry and lease book in lockstep: one round of the loop each second, engines that take seconds to boot. */
+class Pool {
+  readonly clock = new FakeClock();
+  readonly registry = new EngineRegistry(this.clock);
+  readonly playing: string[] = [];
+  started = 0;
+  private readonly boots = new Map<string, number>();
+  private readonly book = new LeaseBook({
+    clock: this.clock,
+    engines: () => this.registry.all(),
+    maxStreamsPerEngine: 1,
+    newId: () => `lease-${this.names++}`,
+    onGrant: ({ id, engineId }) => {
+      this.playing.push(id);
+      this.registry.used(engineId, true);
+      this.book.reported('p', new Set(this.playing));
+    },
+  });
+  private names = 0;
+
+  constructor(readonly limits: PoolLimits) {
+    this.registry.onChange(({ type, engine }) => {
+      if (type === 'gone') for (const lease of this.book.engineGone(engine.id)) this.playing.splice(this.playing.indexOf(lease.id), 1);
+    });
+  }
+
+  pass({ viewers, leaving, dying, falling }: Second): void {
+    this.clock.advance(1000);
+    for (const [id, at] of this.boots) if (this.clock.monotonic() >= at) this.boot(id);
+    for (let i = 0; i < viewers; i++) this.ask(`r${this.names++}`);
+    for (let i = 0; i < leaving; i++) this.leave();
+    const engines = this.registry.all();
+    if (dying !== null && engines[dying]) this.registry.gone(engines[dying].id, 'died');
+    if (falling !== null && engines[falling]?.lifecycle === 'ready') this.registry.probed(engines[falling].id, 'unhealthy');
+    this.book.expire();
+    this.round();
+    this.book.settle();
+  }
+
+  get free(): number {
+    return this.registry
+      .all()
+      .filter(({ id, lifecycle, health }) => lifecycle === 'ready' && health === 'healthy' && this.book.claimCount(id) === 0).length;
+  }
+
+  get waiting(): number {
+    return this.book.waitingCount;
+  }
+
+  leaveAll(): void {
+    while (this.playing.length > 0) this.leave();
+  }
+
+  private round(): void {
+    const now = this.clock.monotonic();
+    const engines = this.registry.all().map(({ id, lifecycle, health, idleSince, healthSince, drain }) => ({
+      id,
+      lifecycle,
+      health,
+      claims: this.book.claimCount(id),
+      held: null,
+      idleMs: idleSince === null ? 0 : now - idleSince,
+      healthMs: now - healthSince,
+      deadlineMs: drain && drain.deadline - this.clock.now(),
+    }));
+    const { start, drain, remove } = decideScaling(
+      { engines, total: engines.length, pending: 0, waiting: this.waiting, startDelayMs: 0 },
+      this.limits,
+    );
+    for (let i = 0; i < start; i++) this.start();
+    for (const { id, reason } of drain) this.registry.startDraining(id, { reason, deadline: this.clock.now() + 60_000 });
+    for (const { id, reason } of remove) {
+      const engine = this.registry.get(id);
+      if (engine?.lifecycle === 'ready') expect(this.book.claimCount(id)).toBe(0);
+      this.registry.gone(id, reason);
+    }
+    expect(this.registry.all().length).toBeLessThanOrEqual(this.limits.max);
+  }
+
+  private start(): void {
+    const id = `e${this.started++}`;
+    this.registry.add(anInstance(id));
+    this.boots.set(id, this.clock.monotonic() + BOOT_S * 1000);
+  }
+
+  private boot(id: string): void {
+    this.boots.delete(id);
+    this.registry.ready(id);
+  }
+
+  private ask(requestId: string): void {
+    this.book.ask({ requestId, proxyId: 'p', keys: [requestId], exclude: new Set(), purpose: 'start' });
+    // Its call stays open until it is served.
+    this.book.attend(requestId);
+  }
+
+  private leave(): void {
+    const leaseId = this.playing.shift();
+    const lease = leaseId === undefined ? null : this.book.release(leaseId);
+    if (lease && this.registry.get(lease.engineId)) this.registry.used(lease.engineId, false);
+  }
+}
+
+const QUIET: Second = { viewers: 0, leaving: 0, dying: null, falling: null };
+
+describe('the pool through simulated days', () => {
+  const days = fc.array(second, { minLength: 5, maxLength: 150, size: 'max' });
+  const bounds = fc
+    .integer({ min: 0, max: 3 })
+    .chain((minFree) => fc.record({ minFree: fc.constant(minFree), max: fc.integer({ min: minFree + 1, max: 8 }) }));
+
+  it('is never above its maximum, loses no playing engine to its own thrift, and is itself again soon after the day is over', () => {
+    fc.assert(
+      fc.property(days, bounds, (day, { minFree, max }) => {
+        const pool = new Pool({ minFree, max, idleGraceMs: 30_000, unhealthyGraceMs: 60_000 });
+        for (const each of day) pool.pass(each);
+        // The unhealthy are drained and gone after their grace, everybody leaves, and what was too many has been idle for long enough.
+        for (let s = 0; s < 200; s++) {
+          pool.leaveAll();
+          pool.pass(QUIET);
+        }
+        expect([pool.waiting, pool.free, pool.registry.all().length]).toEqual([0, minFree, minFree]);
+        const { started } = pool;
+        for (let s = 0; s < 200; s++) pool.pass(QUIET);
+        expect(pool.started).toBe(started);
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  it('a burst of viewers is served within one boot where the maximum allows it', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 8 }), fc.nat(3), (viewers, minFree) => {
+        const pool = new Pool({ minFree, max: 20, idleGraceMs: 30_000, unhealthyGraceMs: 60_000 });
+        pool.pass({ ...QUIET, viewers });
+        for (let s = 0; s <= BOOT_S; s++) pool.pass(QUIET);
+        expect([pool.playing.length, pool.waiting]).toEqual([viewers, 0]);
+      }),
+    );
+  });
+});
