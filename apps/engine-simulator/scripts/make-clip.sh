@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Makes the two shipped clips, media/picture.mpegts and media/picture-low.mpegts: one loop of the test picture each.
 #
-# (.mpegts, since .ts would be TypeScript to every tool here.) 19.2 s is 480 frames at 25 fps, 10 closed groups of 48 frames and 900 AAC frames of 1024 samples at 48 kHz, so the loop has no seam in
+# 19.2 s is 480 frames at 25 fps, 10 closed groups of 48 frames and 900 AAC frames of 1024 samples at 48 kHz, so the loop has no seam in
 # picture or sound. The simulator takes the frames out of these files and multiplexes them anew on a clock of its own; the files
-# themselves play in any player. Needs ffmpeg with libx264 and drawtext, and a TrueType font (FONT=…): only when the clips are made anew.
+# themselves play in any player (they are not named .ts, since that is TypeScript to every tool here). Needs ffmpeg with libx264 and
+# drawtext, and a TrueType font (FONT=…): only when the clips are made anew.
 set -euo pipefail
 cd "$(dirname "$0")/../media"
 
