@@ -10,6 +10,9 @@ import type { StreamBuffer } from './stream-buffer.js';
 import type { AccessPoint } from './stream-index.js';
 import type { Viewer } from './viewer.js';
 
+/** Pictures (10 s at 25 a second) within which a stream has an entry point, if it has any. */
+const LATE_ENTRY_UNITS = 250;
+
 export class Lobby {
   readonly #waiting = new Set<Viewer>();
   readonly #due: Alarm;
@@ -61,7 +64,8 @@ export class Lobby {
     return chooseAccessPoint(points, this.buffer.index.clock.elapsedMs, this.settings);
   }
 
-  /** No whole picture from an entry point on in time: the viewer gets what there is, with the tables if they are known. */
+  /** No whole picture from an entry point on in time: the viewer gets what there is; with tables if they are known, and then
+   * its picture from the next entry point on. */
   #letInAnywhere(viewer: Viewer): void {
     const { ring, index, openLength } = this.buffer;
     if (openLength > 0) this.buffer.close(openLength);
@@ -86,7 +90,11 @@ export class Lobby {
     if (index.program === null) return null;
     const before = ring.step(step.index - 1)?.exit;
     const { program } = index;
-    return { program, patCounter: counterIn(before, PAT_PID), pmtCounter: counterIn(before, program.pat.pmtPid) };
+    const lateEntry = {
+      isEntry: (position: number) => ring.hasPointAt(position),
+      maxUnits: Math.max(0, LATE_ENTRY_UNITS - index.unitsWithoutEntry),
+    };
+    return { program, lateEntry, patCounter: counterIn(before, PAT_PID), pmtCounter: counterIn(before, program.pat.pmtPid) };
   }
 }
 

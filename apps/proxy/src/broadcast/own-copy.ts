@@ -15,11 +15,11 @@ import {
   setContinuityCounter,
 } from '@acexy/mpegts';
 import { type FramedBytes, FramedRoom } from './framed-bytes.js';
-import { JoinFilter } from './join-filter.js';
+import { JoinFilter, type LateEntry } from './join-filter.js';
 import type { AccessPoint } from './stream-index.js';
 
 /** PAT and PMT to begin with, and the counters of the last ones before the place of joining. */
-export type Tables = Pick<AccessPoint, 'program' | 'patCounter' | 'pmtCounter'>;
+export type Tables = Pick<AccessPoint, 'program' | 'patCounter' | 'pmtCounter'> & { readonly lateEntry?: LateEntry };
 
 export class OwnCopy {
   readonly #filter: JoinFilter | null;
@@ -35,7 +35,7 @@ export class OwnCopy {
     private readonly restamper: Restamper | null,
   ) {
     this.#program = tables?.program ?? null;
-    this.#filter = tables === null ? null : new JoinFilter(tables.program);
+    this.#filter = tables === null ? null : new JoinFilter(tables.program, tables.lateEntry ?? null);
     this.#tables =
       tables === null
         ? null
@@ -53,15 +53,18 @@ export class OwnCopy {
     return this.restamper === null && this.#tables === null && (this.#filter === null || this.#filter.done);
   }
 
-  /** The viewer's copy of `data` from byte `from` on, or null where nothing of it is for this viewer. Data must come in order. */
-  of(data: Buffer, from: number): FramedBytes | null {
+  /**
+   * The viewer's copy of `data`, which begins at `position` in the stream, from byte `from` on, or null where nothing of it is for this viewer.
+   * Data must come in order.
+   */
+  of(data: Buffer, from: number, position: number): FramedBytes | null {
     const tables = this.#tables;
     this.#tables = null;
     const before = tables?.length ?? 0;
     const copy = new FramedRoom(before + data.length - from);
     const room = copy.room;
     tables?.copy(room);
-    const length = before + this.#copyWanted(data, from, room, before);
+    const length = before + this.#copyWanted(data, from, position, room, before);
     if (length === 0) return null;
     if (before > 0 && this.#program !== null) {
       fitCounters(room, before, length, PAT_PID);
@@ -71,14 +74,14 @@ export class OwnCopy {
     return copy.close(length);
   }
 
-  #copyWanted(data: Buffer, from: number, room: Buffer, at: number): number {
+  #copyWanted(data: Buffer, from: number, position: number, room: Buffer, at: number): number {
     let to = at;
     for (let packet = from; packet < data.length; packet += PACKET_SIZE) {
       if (this.#nothingToDo) {
         to += data.copy(room, to, packet);
         break;
       }
-      if (this.#filter !== null && !this.#filter.passes(data, packet, PACKET_SIZE)) continue;
+      if (this.#filter !== null && !this.#filter.passes(data, packet, position + packet)) continue;
       const ofAccessPid = pidOf(data, packet) === this.#program?.accessPid;
       if (ofAccessPid && this.#leading !== null && !this.#leading.passes(data, packet)) continue;
       data.copy(room, to, packet, packet + PACKET_SIZE);

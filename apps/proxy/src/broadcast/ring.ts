@@ -69,6 +69,11 @@ export class Ring {
     this.#points.push(point);
   }
 
+  /** Whether an entry point lies at `position`. */
+  hasPointAt(position: number): boolean {
+    return this.#points.some((point) => point.position === position);
+  }
+
   append(bytes: FramedBytes, mediaMs: number, exit: StreamSnapshot): Step {
     const step: Step = { index: this.nextIndex, position: this.endPosition, framed: bytes.framed, data: bytes.data, mediaMs, exit };
     this.#steps.push(step);

@@ -36,6 +36,7 @@ export class StreamIndex {
   #patCounter = NONE;
   #pmtCounter = NONE;
   #unitPosition = NONE;
+  #unitsWithoutEntry = 0;
   /** The unit whose head is being read; becomes an access point once its first slice says so. */
   #pending: Omit<AccessPoint, 'kind'> | null = null;
 
@@ -61,6 +62,11 @@ export class StreamIndex {
   /** Position of the newest unit on the access PID (a PES start of the video), or NONE. */
   get unitPosition(): number {
     return this.#unitPosition;
+  }
+
+  /** Units that have begun since the last entry point, or since the beginning. */
+  get unitsWithoutEntry(): number {
+    return this.#unitsWithoutEntry;
   }
 
   /** Reads the packet at `at`, which lies at `position` in the stream. True where a unit of the access PID begins in it. */
@@ -95,6 +101,7 @@ export class StreamIndex {
     const begins = pesOffset(buffer, at) !== NONE;
     if (begins) {
       this.#unitPosition = position;
+      this.#unitsWithoutEntry += 1;
       this.#pending = {
         position,
         mediaMs: this.clock.elapsedMs,
@@ -108,7 +115,10 @@ export class StreamIndex {
     if (verdict === 'pending') return begins;
     const pending = this.#pending;
     this.#pending = null;
-    if (verdict !== 'none') this.onAccessPoint({ ...pending, kind: verdict });
+    if (verdict !== 'none') {
+      this.#unitsWithoutEntry = 0;
+      this.onAccessPoint({ ...pending, kind: verdict });
+    }
     return begins;
   }
 

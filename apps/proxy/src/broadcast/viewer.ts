@@ -176,14 +176,14 @@ export class Viewer {
   }
 
   /** Shared bytes where nothing stands against it, else a copy; null where nothing of them is for this viewer. */
-  #share(bytes: FramedBytes, from: number): FramedBytes | null {
+  #share(bytes: Step, from: number): FramedBytes | null {
     if (this.#ownCopy === null && from === 0) return bytes;
-    return this.#copy(bytes.data, from);
+    return this.#copy(bytes.data, from, bytes.position);
   }
 
-  #copy(data: Buffer, from: number): FramedBytes | null {
+  #copy(data: Buffer, from: number, position: number): FramedBytes | null {
     this.#ownCopy ??= new OwnCopy(null, null);
-    const copy = this.#ownCopy.of(data, from);
+    const copy = this.#ownCopy.of(data, from, position);
     if (this.#ownCopy.done) this.#ownCopy = null;
     return copy;
   }
@@ -194,7 +194,7 @@ export class Viewer {
     this.#joining = false;
     const whole = this.context.buffer.wholeUnits();
     if (whole.length <= this.#from) return null;
-    const copy = this.#copy(whole, this.#from);
+    const copy = this.#copy(whole, this.#from, this.context.buffer.ring.endPosition);
     this.#ahead = Buffer.from(whole);
     this.#from = whole.length;
     return copy;
