@@ -57,7 +57,7 @@ COPY --from=build /app/apps/proxy apps/proxy
 COPY --from=acexy-packages /app/node_modules node_modules
 ENV ACEXY_DATA_DIR=/data
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "/app/docker/health-check.mjs", "proxy"]
 ENTRYPOINT ["node", "--enable-source-maps", "/app/docker/start.mjs", "proxy"]
 LABEL org.opencontainers.image.title="acestream-acexy" \
@@ -69,7 +69,7 @@ COPY --from=orchestrator-packages /app/node_modules node_modules
 # Engines as containers: this image has no engine of its own.
 ENV DATA_DIR=/data ENGINE_RUNTIME=docker
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "/app/docker/health-check.mjs", "orchestrator"]
 ENTRYPOINT ["node", "--enable-source-maps", "/app/docker/start.mjs", "orchestrator"]
 LABEL org.opencontainers.image.title="acestream-orchestrator" \

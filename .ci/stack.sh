@@ -163,15 +163,15 @@ limits_hold() {
 call() { curl -sS --max-time 20 "$@"; }
 status_of() { call -o /dev/null -w '%{http_code}' "$@"; }
 
-# The right key, and one that is not.
+# The right key, and one that is not: a protected call that changes nothing, since there is no such container.
 key_counts() {
-  local url="http://localhost:$api_port/by-label?key=acestream-orchestrator&value=true"
-  [ "$(status_of -H "Authorization: Bearer $1" "$url")" = 200 ] && [ "$(status_of -H "Authorization: Bearer $2" "$url")" = 401 ]
+  local url=http://localhost:$api_port/containers/no-such-container
+  [ "$(status_of -X DELETE -H "Authorization: Bearer $1" "$url")" = 404 ] && [ "$(status_of -X DELETE -H "Authorization: Bearer $2" "$url")" = 401 ]
 }
 
 plays() {
   local url="http://localhost:$proxy_port/ace/getstream?id=$CONTENT"
-  ffmpeg -nostdin -hide_banner -v warning -rw_timeout 90000000 -i "$url" -t 8 -map 0 -f null - 2>"$work/ffmpeg.log" || { cat "$work/ffmpeg.log"; return 1; }
+  ffmpeg -nostdin -hide_banner -v warning -rw_timeout 90000000 -i "$url" -t 12 -map 0 -f null - 2>"$work/ffmpeg.log" || { cat "$work/ffmpeg.log"; return 1; }
   # Decoded to the end, and nothing to complain about.
   cat "$work/ffmpeg.log"
   [ ! -s "$work/ffmpeg.log" ]
@@ -197,7 +197,7 @@ clean_up() {
     local engines
     mapfile -t engines < <(docker ps -aq --filter "network=$PROJECT-engines")
     COMPOSE_PROJECT_NAME=$PROJECT COMPOSE_FILE=docker-compose.yml:test/images/compose.stand-ins.yml docker compose --progress quiet down -v --remove-orphans || true # report the first failure
-    COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml docker compose --progress quiet kill || true # before its engines, or it would start others
+    COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml docker compose kill >/dev/null 2>&1 || true # before its engines, or it would start others; there may be none
     [ "${#engines[@]}" = 0 ] || docker rm -f "${engines[@]}" >/dev/null
     COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml DOCKER_NETWORK=$PROJECT-engines docker compose --progress quiet down -v --remove-orphans || true
     cd "$root"
