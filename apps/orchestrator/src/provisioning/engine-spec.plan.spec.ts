@@ -7,7 +7,7 @@ const CONTEXT: EngineSpecContext = {
   ports: { http: 19000, https: 45000, api: 35000, p2p: 36000 },
   containerLabel: 'orchestrator.managed=acestream',
   installationId: 'b1b2',
-  sharedNetwork: true,
+  httpsOnHost: true,
 };
 
 function plan(request: EngineRequest = {}, context: Partial<EngineSpecContext> = {}) {
@@ -39,9 +39,8 @@ describe('the plan of an engine', () => {
     });
   });
 
-  it('names no P2P port and no HTTPS port of the host where the engine has a network of its own', () => {
-    const { env, labels } = plan({}, { sharedNetwork: false });
-    expect(env).not.toHaveProperty('P2P_PORT');
+  it('names no HTTPS port of the host where it is not published', () => {
+    const { labels } = plan({}, { httpsOnHost: false });
     expect(labels).not.toHaveProperty('host.https_port');
   });
 

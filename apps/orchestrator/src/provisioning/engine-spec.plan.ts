@@ -1,13 +1,9 @@
 /**
  * From a request and four ports to the engine to be started: its environment and labels (wire-api.md §2). Pure.
  */
+import { ENGINE_LABEL, INSTALLATION_LABEL } from '../runtime/engine-labels.js';
 import type { EnginePorts, EngineSpec } from '../runtime/engine-runtime.js';
 import { parseManagementLabel } from './management-label.js';
-
-/** Every engine bears it, whatever CONTAINER_LABEL says: operators filter by it. */
-export const ENGINE_LABEL = 'acestream-orchestrator';
-/** Whose engine it is where several installations share one Docker Engine. */
-export const INSTALLATION_LABEL = 'acestream-orchestrator.installation';
 
 /** Seconds; what the images in use expect (engine-contract.md §2.2). */
 const INTERNAL_BUFFERING_S = 60;
@@ -25,8 +21,8 @@ export interface EngineSpecContext {
   /** CONTAINER_LABEL, `key=value`. */
   containerLabel: string;
   installationId: string;
-  /** Engines without a network of their own: each needs its own P2P port, and every port is a port of the host. */
-  sharedNetwork: boolean;
+  /** The engine's HTTPS port is one of the host's too. */
+  httpsOnHost: boolean;
 }
 
 /** The request cannot be met by any engine; the message names what contradicts what. */
@@ -71,7 +67,7 @@ export function planEngineSpec(request: EngineRequest, context: EngineSpecContex
       // Always in accord with the ports we publish and probe, whatever the caller says.
       HTTP_PORT: String(ports.http),
       HTTPS_PORT: String(ports.https),
-      ...(context.sharedNetwork && { P2P_PORT: String(ports.p2p) }),
+      P2P_PORT: String(ports.p2p),
     },
     labels: {
       ...request.labels,
@@ -82,7 +78,7 @@ export function planEngineSpec(request: EngineRequest, context: EngineSpecContex
       'acestream.http_port': String(ports.http),
       'acestream.https_port': String(ports.https),
       'host.http_port': String(ports.http),
-      ...(context.sharedNetwork && { 'host.https_port': String(ports.https) }),
+      ...(context.httpsOnHost && { 'host.https_port': String(ports.https) }),
     },
   };
 }

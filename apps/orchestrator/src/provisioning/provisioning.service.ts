@@ -12,7 +12,7 @@ import { NoPortsLeftError, PortAllocator, PortOwnedError } from './ports.js';
 import { ProvisioningMetrics } from './provisioning-metrics.js';
 import { ProvisioningQueue, QueueClosedError } from './provisioning-queue.js';
 import type { ProvisioningRefusedError } from './provisioning-refused.error.js';
-import { capacityRefusal, circuitRefusal, refusalOf } from './refusals.js';
+import { capacityRefusal, circuitRefusal, refusalOf, preparingRefusal } from './refusals.js';
 
 export type ProvisioningOrigin = 'api' | 'autoscaler';
 export type ReadinessOutcome = 'ready' | 'never_ready';
@@ -167,6 +167,8 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   }
 
   private admit(): void {
+    const preparing = this.runtime.preparing();
+    if (preparing !== null) throw preparingRefusal(preparing);
     if (!this.breaker.permits(this.clock.monotonic())) throw this.circuitRefusal();
     if (this.engineCount() < this.settings.maxReplicas) return;
     throw capacityRefusal(this.settings.maxReplicas, this.settings.autoscaleIntervalMs);
@@ -223,7 +225,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       ports,
       containerLabel: this.settings.containerLabel,
       installationId: this.installation.value,
-      sharedNetwork: this.runtime.name === 'process',
+      httpsOnHost: this.runtime.name === 'process' || this.settings.mapHttps,
     });
     const startup = new AbortController();
     const limit = setTimeout(() => startup.abort(new StartupTimeoutError(this.settings.startupTimeoutMs)), this.settings.startupTimeoutMs);

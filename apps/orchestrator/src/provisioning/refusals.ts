@@ -28,6 +28,21 @@ export function capacityRefusal(maxReplicas: number, nextRoundMs: number): Provi
   });
 }
 
+/** How long a pull may still take is not known; asking again in half a minute costs nothing. */
+const PREPARING_ETA_S = 30;
+
+/** @param what the runtime's own sentence, such as how much of an image has been pulled */
+export function preparingRefusal(what: string): ProvisioningRefusedError {
+  return new ProvisioningRefusedError({
+    // The wire has no word of its own for it; like a full pool it passes by waiting, and the breaker learns nothing from it.
+    code: 'max_capacity',
+    message: `no engine can be started yet: ${what}`,
+    recoveryEtaSeconds: PREPARING_ETA_S,
+    canRetry: false,
+    shouldWait: true,
+  });
+}
+
 /**
  * What a failed provision is to its caller: a queue that is too long passes, everything else does not pass by waiting.
  * @param pacedMs how long those who wait take to be started, at least

@@ -58,6 +58,9 @@ export interface EngineRuntime {
   /** Takes over what an earlier run of this installation left running. Call once, before anything else. */
   open(): Promise<void>;
 
+  /** Why no engine can be started yet, in one sentence (an image is being pulled); null where one can. Costs nothing to ask. */
+  preparing(): string | null;
+
   /**
    * Creates and starts an engine; resolves when it runs, not when its API answers. On any failure, and when `signal` aborts,
    * nothing is left behind: it settles once that is so, which may take some seconds, but never for ever.

@@ -31,6 +31,7 @@ export interface FakeRuntimeKnobs {
   removeFails: Error | null;
   /** What clients connect to. */
   host: string;
+  preparing: string | null;
 }
 
 export class FakeEngineRuntime implements EngineRuntime {
@@ -44,6 +45,7 @@ export class FakeEngineRuntime implements EngineRuntime {
     listFails: null,
     removeFails: null,
     host: '127.0.0.1',
+    preparing: null,
   };
   /** Every start that was asked for. */
   readonly startCalls: EngineSpec[] = [];
@@ -57,6 +59,10 @@ export class FakeEngineRuntime implements EngineRuntime {
 
   async open(): Promise<void> {
     this.opened = true;
+  }
+
+  preparing(): string | null {
+    return this.knobs.preparing;
   }
 
   async start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {

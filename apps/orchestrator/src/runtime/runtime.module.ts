@@ -1,18 +1,32 @@
-import { Module } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
+import { Module } from '@nestjs/common';
+import { DatabaseModule } from '../database/database.module.js';
+import { InstallationId } from '../database/installation-id.js';
 import { OrchestratorSettings } from '../settings.js';
+import { DockerRuntime } from './docker/docker-runtime.js';
+import { dockerOptions } from './docker/docker-settings.js';
+import { INSTALLATION_LABEL } from './engine-labels.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from './engine-runtime.js';
 import { ProcessRuntime } from './process/process-runtime.js';
 
 /** How engines are run. Opened and closed by whoever owns the service's start and end. Wants OrchestratorSettings and Log from a global module. */
 @Module({
-  providers: [
-    {
-      provide: ENGINE_RUNTIME,
-      inject: [OrchestratorSettings, Log],
-      useFactory: (settings: OrchestratorSettings, log: Log): EngineRuntime => new ProcessRuntime(settings, log),
-    },
-  ],
+  imports: [DatabaseModule],
+  providers: [{ provide: ENGINE_RUNTIME, inject: [OrchestratorSettings, InstallationId, Log], useFactory: makeRuntime }],
   exports: [ENGINE_RUNTIME],
 })
 export class RuntimeModule {}
+
+function makeRuntime(settings: OrchestratorSettings, installation: InstallationId, log: Log): EngineRuntime {
+  switch (settings.engineRuntime) {
+    case 'process':
+      return new ProcessRuntime(settings, log);
+    case 'docker':
+      return new DockerRuntime(
+        dockerOptions(settings, settings.engineHost, `${INSTALLATION_LABEL}=${installation.value}`),
+        log.child('docker'),
+      );
+    default:
+      throw new TypeError(`no such runtime: ${String(settings.engineRuntime satisfies never)}`);
+  }
+}

@@ -52,7 +52,6 @@ export class DockerRuntime implements EngineRuntime {
     return Promise.resolve();
   }
 
-  /** Why no engine can be started yet; null where one can. */
   preparing(): string | null {
     const { image } = this.options;
     const status = this.pullOf(image).status;

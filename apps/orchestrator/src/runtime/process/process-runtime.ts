@@ -88,6 +88,11 @@ export class ProcessRuntime implements EngineRuntime {
     this.timer = setInterval(() => void this.lookSafely(), LOOK_MS);
   }
 
+  /** What it runs is on this machine already. */
+  preparing(): null {
+    return null;
+  }
+
   async start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
     signal.throwIfAborted();
     const environment = engineEnvironment(spec, process.env);

@@ -1,0 +1,6 @@
+/** Labels that say whose engine it is; adoption after a restart stands on them. */
+
+/** Every engine bears it, whatever CONTAINER_LABEL says: operators filter by it. */
+export const ENGINE_LABEL = 'acestream-orchestrator';
+/** Whose engine it is where several installations share one Docker Engine. */
+export const INSTALLATION_LABEL = 'acestream-orchestrator.installation';
