@@ -34,6 +34,11 @@ export class ViewerService {
     const { socket } = request;
     // Behind an unfinished answer on the same connection the stream could not begin, or would run into it.
     if (response.socket !== socket) throw new PlaybackRequestError('a stream cannot be asked for behind another request (pipelining)');
+    // Gone before we got to it: no event would tell us any more.
+    if (socket.destroyed || socket.readableEnded) {
+      socket.destroy();
+      return;
+    }
     const admission = this.registry.admit(content);
     const leave = (): void => admission.leave();
     // Half-closed, reset or gone: each of them ends the stay at once.
@@ -63,12 +68,14 @@ export class ViewerService {
 
   private async send(admission: Admission, sink: SocketSink, socket: Socket): Promise<void> {
     const since = performance.now();
+    const address = socket.remoteAddress;
     this.streaming.add(socket);
     socket.once('close', () => this.streaming.delete(socket));
     const reason = await new Promise<ViewerEndReason>((resolve) => admission.attach(sink, { onEnd: resolve }));
     this.metrics.viewerEnded(reason, admission.sent);
     this.log.info('viewer ended', {
       stream_id: admission.streamId,
+      client: address,
       reason,
       bytes: admission.sent.bytesSent,
       seconds: Math.round((performance.now() - since) / 1000),

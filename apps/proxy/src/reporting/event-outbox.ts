@@ -90,13 +90,13 @@ export class EventOutbox {
     try {
       if (next.kind === 'started') await client.streamStarted(next.event);
       else await client.streamEnded(next.event);
-      link.succeeded('any');
+      link.succeeded('event');
     } catch (error) {
       if (!(error instanceof OrchestratorError)) {
         log.error('event failed', { stream_id: next.streamId, error });
         return true;
       }
-      if (link.failed(error) === 'away') return false;
+      if (link.failed('event', error) === 'away') return false;
       this.refusals += 1;
       log.warn('event refused', { stream_id: next.streamId, event: next.kind, code: error.code, problem: error.message });
       if (this.refusals < MAX_REFUSALS) return false;

@@ -39,6 +39,7 @@ function make() {
     identity: IDENTITY,
     snapshots: () => sessions,
     onLeave: (order) => orders.push(order),
+    onNotTaken: () => undefined,
     clock,
     log: SILENT_LOG,
   });

@@ -25,6 +25,8 @@ export interface ReportLoopOptions {
   snapshots(): SessionSnapshot[];
   /** An engine should be left by a deadline. */
   onLeave(order: LeaveOrder): void;
+  /** A round without a report, because the orchestrator takes none. */
+  onNotTaken(): void;
   clock: Clock;
   log: Log;
 }
@@ -82,7 +84,7 @@ export class ReportLoop {
     this.timer = null;
     this.again = false;
     // A foreign orchestrator takes none; when it may have been replaced by ours the next round tries.
-    const round = this.options.link.kind === 'ours' ? this.send() : Promise.resolve();
+    const round = this.options.link.kind === 'ours' ? this.send() : Promise.resolve(this.options.onNotTaken());
     this.sending = round.finally(() => {
       this.sending = null;
       this.schedule(this.again ? COALESCE_MS : EVERY_MS);
@@ -93,15 +95,12 @@ export class ReportLoop {
     const { client, link, identity, log } = this.options;
     try {
       const answer = await client.report(identity.proxyId, this.next());
-      link.succeeded('ours');
+      link.succeeded('report');
       if (answer.boot_id === identity.bootId) this.acknowledge(answer.ack_seq);
       this.takeOrders(answer.leave);
     } catch (error) {
-      if (!(error instanceof OrchestratorError)) {
-        log.error('report failed', { error });
-        return;
-      }
-      if (link.failed(error) === 'there') log.error('the orchestrator refuses the report', { code: error.code, problem: error.message });
+      if (error instanceof OrchestratorError) link.failed('report', error);
+      else log.error('report failed', { error });
     }
   }
 

@@ -36,7 +36,7 @@ import { ReportingService } from './reporting.service.js';
           log.warn('the orchestrator wants an engine to be left', { ...order });
         const service = new ReportingService({
           link,
-          reports: new ReportLoop({ client, link, identity, snapshots, onLeave, clock, log }),
+          reports: (onNotTaken) => new ReportLoop({ client, link, identity, snapshots, onLeave, onNotTaken, clock, log }),
           events: new EventOutbox({ client, link, clock, log, random: Math.random }),
           snapshots,
           labels: { proxy_id: identity.proxyId, ...(containerId && { proxy_container_id: containerId }) },

@@ -9,7 +9,8 @@ import { toStartedEvent } from './reported-session.js';
 
 export interface ReportingOptions {
   link: OrchestratorLink;
-  reports: ReportLoop;
+  /** Made here, because it tells us when its reports are not taken. */
+  reports: (onNotTaken: () => void) => ReportLoop;
   events: EventOutbox;
   snapshots(): SessionSnapshot[];
   /** Of every event. */
@@ -20,28 +21,32 @@ export class ReportingService implements SessionListener {
   /** Streams whose start is among the events, and under which container. */
   private readonly announced = new Map<string, string>();
 
-  constructor(private readonly options: ReportingOptions) {}
+  private readonly reports: ReportLoop;
+
+  constructor(private readonly options: ReportingOptions) {
+    this.reports = options.reports(() => this.announce());
+  }
 
   get unsentEvents(): number {
     return this.options.events.size;
   }
 
   start(): void {
-    this.options.reports.start();
+    this.reports.start();
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.options.reports.stop(), this.options.events.stop()]);
+    await Promise.all([this.reports.stop(), this.options.events.stop()]);
   }
 
   sessionChanged(): void {
-    this.options.reports.changed();
+    this.reports.changed();
     if (this.options.link.kind === 'foreign') this.announce();
   }
 
   sessionEnded({ id, ending }: StreamSession): void {
     if (!ending) return;
-    this.options.reports.sessionEnded(id, ending.reason, ending.at);
+    this.reports.sessionEnded(id, ending.reason, ending.at);
     const containerId = this.announced.get(id);
     if (containerId === undefined) return;
     this.announced.delete(id);
@@ -52,7 +57,7 @@ export class ReportingService implements SessionListener {
     });
   }
 
-  /** Every stream that plays and is not among the events yet; also those that began before it was known that events are wanted. */
+  /** Makes an event of every stream that plays and is not among the events yet; also those that began before it was known that events are wanted. */
   private announce(): void {
     for (const snapshot of this.options.snapshots()) {
       if (this.announced.has(snapshot.streamId) || (snapshot.state !== 'playing' && snapshot.state !== 'lingering')) continue;

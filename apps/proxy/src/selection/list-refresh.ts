@@ -43,7 +43,7 @@ export class ListRefresh {
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof OrchestratorError)) log.error('refresh of the engine list failed', { error });
-        else if (link.failed(error) !== 'away') log.warn('the engine list cannot be had', { code: error.code, problem: error.message });
+        else link.failed('engines', error);
       }
       const pause = Math.max(LEAST_PAUSE_MS, cacheTtlMs * BEYOND_CACHE) * (1 + random() * 0.2);
       await sleep(clock, pause, signal).catch(() => undefined); // only ends early, when the loop is to end

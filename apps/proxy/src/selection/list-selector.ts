@@ -58,7 +58,7 @@ export class ListSelector {
     const { client, link } = this.options;
     const { engines, stale } = await client.engines(signal);
     if (stale) link.markAway('the engine list could not be asked for');
-    else link.succeeded('any');
+    else link.succeeded('engines');
     this.last = engines;
     return engines;
   }

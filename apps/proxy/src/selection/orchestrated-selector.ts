@@ -48,11 +48,11 @@ export class OrchestratedSelector extends EngineSelector {
     if (!this.link.away && this.link.kind === 'ours') {
       try {
         const seat = await this.leases.select(request);
-        this.link.succeeded('ours');
+        this.link.succeeded('lease');
         return seat;
       } catch (error) {
         if (!(error instanceof OrchestratorError)) throw error;
-        this.note('lease', error, request);
+        this.link.failed('lease', error);
       }
     }
     if (!this.link.away) {
@@ -60,16 +60,10 @@ export class OrchestratedSelector extends EngineSelector {
         return await this.list.select(request, { provision: true });
       } catch (error) {
         if (!(error instanceof OrchestratorError)) throw error;
-        this.note('list', error, request);
+        this.link.failed('engines', error);
       }
     }
     return this.selectAlone(request);
-  }
-
-  private note(call: string, error: OrchestratorError, { streamId }: SelectRequest): void {
-    const state = this.link.failed(error);
-    if (state === 'there')
-      this.log.error('the orchestrator cannot be used', { stream_id: streamId, call, code: error.code, problem: error.message });
   }
 
   private async selectAlone(request: SelectRequest): Promise<EngineSeat> {

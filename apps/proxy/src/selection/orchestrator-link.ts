@@ -3,12 +3,21 @@
  * went, so that nobody waits for one that is known to be away. The reports, or the refresh of the engine list, are the probes that find
  * it back.
  */
-import { CallNotSupportedError, OrchestratorTimeoutError, OrchestratorUnreachableError } from '@acexy/orchestrator-client';
+import {
+  CallNotSupportedError,
+  type OrchestratorError,
+  OrchestratorTimeoutError,
+  OrchestratorUnreachableError,
+} from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
 import type { Clock } from '../clock.js';
 
 /** `ours` leases and takes reports; `foreign` has the list and the events only. */
 export type OrchestratorKind = 'ours' | 'foreign';
+
+export type OrchestratorCallName = 'lease' | 'report' | 'engines' | 'event';
+/** Calls that only ours has. */
+const OURS: ReadonlySet<OrchestratorCallName> = new Set(['lease', 'report']);
 
 /** A foreign orchestrator may be replaced by ours; it is asked again after so long. */
 const KIND_HOLDS_MS = 300_000;
@@ -16,7 +25,8 @@ const KIND_HOLDS_MS = 300_000;
 export class OrchestratorLink {
   private awaySince: number | null = null;
   private foreignUntil: number | null = null;
-  private proven = false;
+  /** What is wrong with each call, as it was logged: once, not with every round. */
+  private readonly problems = new Map<OrchestratorCallName, string>();
 
   constructor(
     private readonly clock: Clock,
@@ -37,34 +47,30 @@ export class OrchestratorLink {
     return this.foreignUntil !== null && this.clock.now() < this.foreignUntil ? 'foreign' : 'ours';
   }
 
-  /** Whether it has ever answered a call that only ours has, or refused one. */
-  get kindKnown(): boolean {
-    return this.proven || this.kind === 'foreign';
-  }
-
   /** It answered. */
-  succeeded(call: 'ours' | 'any'): void {
-    if (call === 'ours') {
-      this.proven = true;
-      this.foreignUntil = null;
-    }
-    if (this.awaySince === null) return;
-    this.log.info('the orchestrator is back', { away_ms: Math.round(this.clock.now() - this.awaySince) });
-    this.awaySince = null;
+  succeeded(call: OrchestratorCallName): void {
+    if (OURS.has(call)) this.foreignUntil = null;
+    this.problems.delete(call);
+    this.isThere();
   }
 
   /** Takes note of a failed call. @returns what it says about the orchestrator */
-  failed(error: unknown): 'away' | 'foreign' | 'there' {
+  failed(call: OrchestratorCallName, error: OrchestratorError): 'away' | 'foreign' | 'there' {
     if (error instanceof OrchestratorUnreachableError || error instanceof OrchestratorTimeoutError) {
       this.markAway(error.message);
       return 'away';
     }
     if (error instanceof CallNotSupportedError) {
-      this.succeeded('any');
+      this.isThere();
       if (this.kind !== 'foreign') this.log.info('this orchestrator leases no engines: choosing from its list');
       this.foreignUntil = this.clock.now() + KIND_HOLDS_MS;
       return 'foreign';
     }
+    this.isThere();
+    if (this.problems.get(call) !== error.code) {
+      this.log.error('the orchestrator is there and cannot be used', { call, code: error.code, problem: error.message });
+    }
+    this.problems.set(call, error.code);
     return 'there';
   }
 
@@ -72,5 +78,11 @@ export class OrchestratorLink {
     if (this.awaySince !== null) return;
     this.awaySince = this.clock.now();
     this.log.warn('the orchestrator is away; going on without it', { problem });
+  }
+
+  private isThere(): void {
+    if (this.awaySince === null) return;
+    this.log.info('the orchestrator is back', { away_ms: Math.round(this.clock.now() - this.awaySince) });
+    this.awaySince = null;
   }
 }

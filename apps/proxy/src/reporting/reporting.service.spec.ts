@@ -1,0 +1,82 @@
+import { SILENT_LOG } from '@acexy/service-kit';
+import { describe, expect, it } from 'vitest';
+import { settle } from '../clock.test-kit.js';
+import { FakeOrchestrator } from '../selection/orchestrator.test-kit.js';
+import { OrchestratorLink } from '../selection/orchestrator-link.js';
+import { LINGER_MS, byId, makeSessions, packets } from '../sessions/sessions.test-kit.js';
+import { EventOutbox } from './event-outbox.js';
+import { ReportLoop } from './report-loop.js';
+import { ReportingService } from './reporting.service.js';
+
+function make(mode: FakeOrchestrator['mode']) {
+  const sessions = makeSessions();
+  const { clock, registry } = sessions;
+  const client = new FakeOrchestrator();
+  client.mode = mode;
+  const link = new OrchestratorLink(clock, SILENT_LOG);
+  const identity = { proxyId: '11111111-1111-4111-8111-111111111111', bootId: '22222222-2222-4222-8222-222222222222' };
+  const snapshots = () => registry.snapshots();
+  const reporting = new ReportingService({
+    link,
+    reports: (onNotTaken) =>
+      new ReportLoop({ client, link, identity, snapshots, onLeave: () => undefined, onNotTaken, clock, log: SILENT_LOG }),
+    events: new EventOutbox({ client, link, clock, log: SILENT_LOG, random: () => 0.5 }),
+    snapshots,
+    labels: {},
+  });
+  registry.listen(reporting);
+  return { ...sessions, client, link, reporting };
+}
+
+describe('what the orchestrator is told', () => {
+  it('ours gets reports and no events', async () => {
+    const { registry, clock, client, reporting, engines } = make('ours');
+    reporting.start();
+    const viewer = registry.admit(byId());
+    await clock.advance(100);
+    expect(client.reports.at(-1)?.sessions).toMatchObject([{ state: 'playing', viewers: 1, container_id: 'engine-1' }]);
+    viewer.leave();
+    await clock.advance(3000);
+    engines[0].mediaStreams[0].write(packets());
+    await clock.advance(LINGER_MS - 2900);
+    expect(client.reports.flatMap(({ ended }) => ended)).toMatchObject([{ reason: 'the last viewer left' }]);
+    expect(client.events).toEqual([]);
+  });
+
+  it('any other gets one event when a stream plays and one when it has ended', async () => {
+    const { registry, clock, client, reporting } = make('foreign');
+    reporting.start();
+    await clock.advance(10);
+    const viewer = registry.admit(byId());
+    await clock.advance(100);
+    const [{ id }] = registry.sessions();
+    expect(client.events).toEqual([`started ${id}`]);
+    viewer.leave();
+    await clock.advance(LINGER_MS + 100);
+    expect(client.events).toEqual([`started ${id}`, `ended ${id}`]);
+    expect(reporting.unsentEvents).toBe(0);
+  });
+
+  it('one that turns out to be another learns of what played before', async () => {
+    const { registry, clock, client, reporting, engines } = make('away');
+    reporting.start();
+    registry.admit(byId());
+    await clock.advance(100);
+    client.mode = 'foreign';
+    await clock.advance(4500);
+    expect(engines[0].starts).toHaveLength(1);
+    expect(client.events).toEqual([`started ${registry.sessions()[0].id}`]);
+  });
+
+  it('a start that fails is no event', async () => {
+    const { registry, clock, client, reporting, selector } = make('foreign');
+    selector.engines.length = 0;
+    reporting.start();
+    await clock.advance(10);
+    registry.admit(byId());
+    await settle();
+    await clock.advance(3000);
+    expect(client.events).toEqual([]);
+    await reporting.stop();
+  });
+});
