@@ -19,13 +19,14 @@ try {
   setImmediate(() => process.exit());
 }
 
-async function start({ port, host, apiKey, auth }: OrchestratorSettings, log: Log): Promise<void> {
+async function start(settings: OrchestratorSettings, log: Log): Promise<void> {
+  const { port, host, apiKey, auth } = settings;
   const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, log), {
     logger: new NestLog(log),
     abortOnError: false,
     bodyParser: false,
   });
-  configureApp(app, log);
+  configureApp(app, settings, log);
   if (!apiKey && auth === 'key') log.warn('no API_KEY is set: the protected calls are refused (AUTH=open would let everybody in)');
   await runService(app, { listen: { host, port }, portSetting: 'APP_PORT', log });
 }

@@ -115,7 +115,7 @@ export async function startOrchestrator({
     .useValue(runtime)
     .compile();
   const app = testing.createNestApplication<NestExpressApplication>({ bodyParser: false, logger: false });
-  configureApp(app, SILENT_LOG);
+  configureApp(app, settings, SILENT_LOG);
   await app.listen(0, '127.0.0.1');
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= app.close());

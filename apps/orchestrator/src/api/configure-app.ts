@@ -1,7 +1,8 @@
 import { apiMetrics, DetailExceptionFilter, type Log } from '@acexy/service-kit';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import type { OrchestratorSettings } from '../settings.js';
 import { mapError } from './error-mapping.js';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -9,7 +10,10 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 const REPORT_LIMIT_BYTES = 16 * BODY_LIMIT_BYTES;
 
 /** All that the application is besides its modules: bodies, errors, metrics of calls, documentation. Made with `bodyParser: false`. */
-export function configureApp(app: NestExpressApplication, log: Log): void {
+export function configureApp(app: NestExpressApplication, settings: OrchestratorSettings, log: Log): void {
+  // Of a request that never comes to its end; that of an answer is the interceptor's.
+  const server = app.getHttpServer() as Server;
+  server.headersTimeout = server.requestTimeout = settings.apiRequestTimeoutMs;
   app.disable('x-powered-by');
   app.use(apiMetrics('orch'));
   app.useBodyParser('json', { limit: REPORT_LIMIT_BYTES, type: (request: IncomingMessage) => isJson(request) && isReport(request) });

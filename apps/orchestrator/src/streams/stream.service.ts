@@ -26,9 +26,11 @@ import { fromEvent, fromReport, fromRow, toRow, toStreamState } from './stream-s
 
 /** How many streams of the past are read at start. */
 const HISTORY_READ = 1000;
-/** After our start, no engine we found is leased until the proxies known from before have reported, or this long. */
-const FIRST_REPORTS_MS = 5000;
-const SILENCE_CHECK_MS = 1000;
+/** After our start no engine that we found is leased before every proxy had time to report: they do so every 2 s. */
+const FIRST_REPORTS_MS = 2500;
+/** As long as one that had streams before our start has not, this is how long we wait for it. */
+const LAST_REPORTS_MS = 5000;
+const SILENCE_CHECK_MS = 500;
 const HOLD_OWNER = 'first reports';
 
 export interface StreamFilter {
@@ -48,7 +50,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   private readonly held = new Set<string>();
   private unsubscribe: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private holdUntil = 0;
+  private startedAt = 0;
 
   constructor(
     private readonly registry: EngineRegistry,
@@ -68,7 +70,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
     this.book.restore((await this.history.loadRecent(HISTORY_READ)).reverse().map(fromRow));
     this.book.restore((await this.history.loadOpen()).map(fromRow));
     for (const { id, proxyId } of this.book.active()) if (proxyId !== null) this.ledger.expect(proxyId, id, now);
-    this.holdUntil = now + FIRST_REPORTS_MS;
+    this.startedAt = now;
     this.unsubscribe = this.registry.onChange(({ type, engine }) => {
       if (type === 'added') this.engineFound(engine.id, engine.adopted);
       else if (type === 'gone') this.engineGone(engine.id);
@@ -131,7 +133,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
         // Leases first: a stream that has one then counts once.
         this.leases.reported(proxyId, new Set(report.sessions.flatMap((session) => session.lease_id ?? [])));
         for (const session of report.sessions) this.takeSession(session, proxyId);
-        this.releaseHoldsWhenAllReported();
+        this.releaseHolds();
         break;
       default:
         throw new TypeError(`unknown outcome ${String(heard satisfies never)}`);
@@ -224,7 +226,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
 
   private engineFound(engineId: string, adopted: boolean): void {
     for (const stream of this.book.active()) if (stream.containerId === engineId) this.use(stream);
-    if (!adopted || !this.ledger.awaitsAny || this.clock.monotonic() >= this.holdUntil) return;
+    if (!adopted || this.hadTimeToReport()) return;
     this.held.add(engineId);
     this.leases.hold(engineId, HOLD_OWNER, { kind: 'brief', reason: 'its proxy has not reported since our start' });
   }
@@ -255,11 +257,16 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
       }
       this.leases.releaseOf(proxyId);
     }
-    this.releaseHoldsWhenAllReported();
+    this.releaseHolds();
   }
 
-  private releaseHoldsWhenAllReported(): void {
-    if (this.held.size === 0 || (this.ledger.awaitsAny && this.clock.monotonic() < this.holdUntil)) return;
+  private hadTimeToReport(): boolean {
+    const sinceStart = this.clock.monotonic() - this.startedAt;
+    return sinceStart >= (this.ledger.awaitsAny ? LAST_REPORTS_MS : FIRST_REPORTS_MS);
+  }
+
+  private releaseHolds(): void {
+    if (this.held.size === 0 || !this.hadTimeToReport()) return;
     for (const engineId of this.held) this.leases.lift(engineId, HOLD_OWNER);
     this.held.clear();
   }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AUTH, eventually, leaseRequest, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import type { LeasePreview } from '../engines/lease-preview.js';
 import { SILENCE_MS } from './proxy-ledger.js';
 
 const PROXY = randomUUID();
@@ -192,7 +193,7 @@ describe('the reports of our proxies', () => {
   });
 
   it('tell the proxy which engine to leave', async () => {
-    orchestrator.runtime.knobs.removeMs = 60_000;
+    orchestrator.runtime.knobs.removeMs = 2000;
     const removal = orchestrator.http
       .delete(`/containers/${a.container_id}`)
       .set(AUTH)
@@ -264,6 +265,23 @@ describe('what becomes of streams when somebody is gone', () => {
     );
   });
 
+  it('an engine on which a session was only starting when we were killed is not given to another after the restart', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' } });
+    const [engine] = await ready(1);
+    const { runtime } = orchestrator;
+    await orchestrator.stop();
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' }, runtime: runtime.again() });
+    await ready(1);
+    expect((await post('/engines/lease', leaseRequest({ wait_ms: 50 }))).status).toBe(202);
+    await report({ sessions: [session(engine, { state: 'starting', playback_session_id: '' })] });
+    jumpAhead(5000);
+    await eventually(
+      async () =>
+        (await orchestrator.http.get('/engines/lease/preview').query({ key_type: 'url', key: 'x' }).set(AUTH)).body as LeasePreview,
+      ({ considered }) => considered[0].verdict === 'full: 1 of 1 streams',
+    );
+  });
+
   it('a restart finds the same engines and streams, and starts none beyond need', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'orchestrator-restart-'));
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2' }, folder });
@@ -281,7 +299,8 @@ describe('what becomes of streams when somebody is gone', () => {
     // Its proxy has not reported: nothing we found is given away yet, and nothing is started in its place.
     expect((await post('/engines/lease', leaseRequest({ wait_ms: 50 }))).status).toBe(202);
     await report({ seq: 2, sessions: [playing] });
-    const granted = await lease({ wait_ms: 1000 });
+    jumpAhead(2500);
+    const granted = await lease();
     expect(granted.engine.container_id).not.toBe(engine.container_id);
     await eventually(
       () => orchestrator.http.get('/health/ready').then(({ body }) => body as { ready: boolean }),
