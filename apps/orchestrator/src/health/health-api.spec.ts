@@ -1,5 +1,6 @@
 import type { EngineState } from '@acexy/contracts';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Readiness } from './readiness.js';
 import { eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
 
 describe('health', () => {
@@ -55,6 +56,17 @@ describe('health', () => {
     });
     orchestrator.runtime.knobs.listFails = null;
     await eventually(readiness, (answer) => answer.status === 200);
+  });
+
+  it('is 503 once the service has begun to end, while /health is still well', async () => {
+    orchestrator = await startOrchestrator();
+    await eventually(readiness, (answer) => answer.status === 200);
+    orchestrator.app.get(Readiness).onModuleDestroy();
+    expect(await readiness()).toMatchObject({
+      status: 503,
+      body: { ready: false, error: { service: { status: 'down', message: 'shutting down' } } },
+    });
+    expect((await orchestrator.http.get('/health')).status).toBe(200);
   });
 
   it('an engine that hangs is unhealthy after its misses in a row, is replaced, drained, and in the end removed', async () => {
