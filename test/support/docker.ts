@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import Docker from 'dockerode';
 
 /** The image that `npm run image:simulator` builds. */
@@ -32,4 +33,11 @@ export async function containersWith(label: string): Promise<string[]> {
 export async function removeContainersWith(label: string): Promise<void> {
   const found = await docker.listContainers({ all: true, filters: { label: [label] } });
   await Promise.all(found.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })));
+}
+
+/** An image like the simulator's, with other defaults: what a user of another engine image has. Built from what is here, without a registry. */
+export function simulatorImageWith(tag: string, env: Record<string, string>): string {
+  const lines = [`FROM ${SIMULATOR_IMAGE}`, ...Object.entries(env).map(([name, value]) => `ENV ${name}=${value}`)];
+  execFileSync('docker', ['build', '-q', '-t', tag, '-'], { input: lines.join('\n') });
+  return tag;
 }

@@ -25,7 +25,8 @@ export class Pair {
   readonly apiKey = 'key-of-the-test';
   orchestrator!: ServiceProcess;
   proxy!: ServiceProcess;
-  private readonly portBase = FIRST_PORT + PORTS_PER_PAIR * 5 * pairs++;
+  /** First of the HTTP ports that its engines may have. */
+  readonly firstEnginePort = FIRST_PORT + PORTS_PER_PAIR * 5 * pairs++;
 
   private constructor(
     readonly apiPort: number,
@@ -57,7 +58,7 @@ export class Pair {
 
   startOrchestrator(): void {
     const range = (index: number): string =>
-      `${this.portBase + index * PORTS_PER_PAIR}-${this.portBase + (index + 1) * PORTS_PER_PAIR - 1}`;
+      `${this.firstEnginePort + index * PORTS_PER_PAIR}-${this.firstEnginePort + (index + 1) * PORTS_PER_PAIR - 1}`;
     this.orchestrator = this.service('orchestrator', {
       APP_PORT: String(this.apiPort),
       API_KEY: this.apiKey,
