@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { settle } from '../clock.test-kit.js';
 import { NoEngineError } from '../selection/engine-selector.js';
 import { EnginesRefusedError, EnginesSilentError } from './errors.js';
-import { LIMITS, byId, makeSessions, watch } from './sessions.test-kit.js';
+import { LIMITS, Pending, byId, makeSessions, watch } from './sessions.test-kit.js';
 
 describe('a start that fails', () => {
   it('goes on with the next engine when one refuses, and stops nothing that was not started', async () => {
@@ -15,6 +15,19 @@ describe('a start that fails', () => {
     expect(selector.requests[1].exclude).toEqual(['engine-1']);
     expect(engines[0].stops).toHaveLength(0);
     expect(selector.released).toEqual(['engine-1']);
+  });
+
+  it('does not name an engine as its own that it has given back', async () => {
+    const { registry, selector, engines } = makeSessions();
+    engines[0].start = 'waits';
+    watch(registry.admit(byId()));
+    await settle();
+    expect(registry.snapshots()[0].engine?.engineId).toBe('engine-1');
+    selector.hold = new Pending();
+    engines[0].replies[0].reject(new EngineRefusedError('start', 'failed to start', 200));
+    await settle();
+    expect(selector.requests).toHaveLength(2);
+    expect(registry.snapshots()[0]).toMatchObject({ state: 'starting', engine: null, playback: null });
   });
 
   it('goes on with the next engine when one hangs, and stops the hanging one when it answers after all', async () => {

@@ -87,7 +87,7 @@ export class StreamSession {
 
   /** Whether its engine has taken the start. */
   get answered(): boolean {
-    return this.current?.playback != null;
+    return this.current !== null && this.current.playback !== null;
   }
 
   get broadcast(): Broadcast | null {
@@ -227,7 +227,10 @@ export class StreamSession {
       log: this.log,
       onClosed: (outcome) => {
         this.engines.delete(engine);
+        // Given back: another stream may have it, so it is not named as ours any more.
+        if (this.current === engine) this.current = null;
         this.owner.onEngineClosed(outcome);
+        this.owner.onChange(this);
       },
     });
     this.engines.add(engine);
