@@ -49,8 +49,9 @@ COPY docker/start.mjs docker/health-check.mjs docker/
 COPY --from=build /app/libs libs
 USER node
 VOLUME ["/data", "/keys"]
-LABEL org.opencontainers.image.licenses="MIT" \
-  org.opencontainers.image.documentation="docker/README.md"
+ARG VERSION=dev
+LABEL org.opencontainers.image.version="${VERSION}" \
+  org.opencontainers.image.licenses="MIT"
 
 FROM service AS acexy
 COPY --from=build /app/apps/proxy apps/proxy

@@ -15,6 +15,7 @@ main() {
   need .ci/docker-engine.sh
   need .ci/compose.sh
   [ "$(id -u)" = 0 ] || skip 'only root may make the stand-ins of the public images'
+  have_tools
   step 'stand-ins of the public images' test/images/build-stand-ins.sh
   step 'image of the simulator' docker/engine-simulator/build.sh
   copy_checkout
@@ -22,6 +23,7 @@ main() {
   export APP_PORT=$api_port ACEXY_PUBLISHED_PORT=$proxy_port
 
   export COMPOSE_PROJECT_NAME=$PROJECT COMPOSE_FILE=docker-compose.yml:test/images/compose.stand-ins.yml
+  check 'Compose reads both files, also without an .env' compose_files_are_valid
   step 'images of the services' docker compose --progress plain build
   step 'an engine image inside the Docker Engine of the stack' load_simulator
   step 'up, without any .env' docker compose --progress plain up -d --wait --wait-timeout 120
@@ -59,6 +61,17 @@ main() {
   echo 'stack: all promises kept'
 }
 
+# What this script itself calls; and Compose 1, which is still what many people have under the name docker-compose.
+have_tools() {
+  local missing=() tool
+  for tool in ffmpeg jq curl docker-compose; do command -v "$tool" >/dev/null || missing+=("$tool"); done
+  [ "${#missing[@]}" = 0 ] && return
+  # Judged by what is there afterwards.
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null 2>&1 || true
+  for tool in ffmpeg jq curl; do command -v "$tool" >/dev/null || skip "$tool is missing, and apt-get could not install it"; done
+  command -v docker-compose >/dev/null || echo 'SKIPPED: Compose 1 is not to be had; its commands are tried with Compose 2'
+}
+
 need() {
   local code=0
   "$1" || code=$?
@@ -71,7 +84,8 @@ skip() {
   exit 0
 }
 
-# What has to work for anything else to make sense; its output only where it fails.
+# What has to work for anything else to make sense; its output only where it fails. As in `check`, bash does not end a function at its first failing
+# command there, so those of several commands say `|| return 1` themselves.
 step() {
   local name=$1 log=$work/step.log began=$SECONDS
   shift
@@ -125,14 +139,21 @@ free_ports() {
 }
 
 load_simulator() {
-  docker compose --progress plain up -d --no-build --wait --wait-timeout 60 docker
+  docker compose --progress plain up -d --no-build --wait --wait-timeout 60 docker || return 1
   docker save acestream-engine-simulator | docker compose exec -T docker docker load
 }
 
-# The commands of the documentation are written with `docker-compose`: the old one where it is, else the new one under this name.
+# The commands of the documentation are written with `docker-compose`: Compose 1 where it is, else 2. Compose 1 does not read the file of the
+# stand-ins, and need not: it finds the containers of a project by their labels.
 compose_name() { command -v docker-compose >/dev/null && echo "docker-compose $(docker-compose version --short)" || echo 'docker compose'; }
-standalone_compose() {
-  if command -v docker-compose >/dev/null; then COMPOSE_FILE=docker-compose.yml docker-compose "$@"; else docker compose --progress plain "$@"; fi
+standalone() { if command -v docker-compose >/dev/null; then docker-compose "$@"; else docker compose "$@"; fi; }
+standalone_compose() { COMPOSE_FILE=docker-compose.yml standalone "$@"; }
+
+compose_files_are_valid() {
+  local file
+  for file in docker-compose.yml docker-compose.socket.yml; do
+    docker compose -f "$file" config --quiet && COMPOSE_FILE=$file standalone config --quiet || return 1
+  done
 }
 
 all_healthy() {
@@ -149,14 +170,14 @@ unprivileged() {
     docker compose exec -T "$service" node -e '
       const status = require("node:fs").readFileSync("/proc/1/status", "utf8");
       console.log(status.match(/^(Uid|CapEff|CapPrm).*$/gm).join("\n"));
-      process.exit(/^Uid:\s+1000\s+1000/m.test(status) && /^CapEff:\s+0+$/m.test(status) && /^CapPrm:\s+0+$/m.test(status) ? 0 : 1);'
-    if docker compose exec -T "$service" sh -c 'touch /app/x'; then return 1; fi
+      process.exit(/^Uid:\s+1000\s+1000/m.test(status) && /^CapEff:\s+0+$/m.test(status) && /^CapPrm:\s+0+$/m.test(status) ? 0 : 1);' || return 1
+    if docker compose exec -T --user 0 "$service" touch /app/x; then return 1; fi
   done
 }
 
 limits_hold() {
   local format='{{.HostConfig.Memory}} {{.HostConfig.MemoryReservation}} {{.HostConfig.CpuQuota}} {{.HostConfig.RestartPolicy.Name}}'
-  docker inspect -f "$format" "$(docker compose ps -q orchestrator)" | tee /dev/stderr | grep -qx '2147483648 1073741824 200000 unless-stopped'
+  docker inspect -f "$format" "$(docker compose ps -q orchestrator)" | tee /dev/stderr | grep -qx '2147483648 1073741824 200000 unless-stopped' || return 1
   docker inspect -f "$format" "$(docker compose ps -q docker)" | tee /dev/stderr | grep -qx '4294967296 0 400000 unless-stopped'
 }
 

@@ -73,5 +73,11 @@ chmod 1777 "$owned/tmp"
 cp "$here/Dockerfile" "$context/Dockerfile"
 
 # As a stream, so that it works with a Docker Engine on another machine; owner 0, whoever runs this.
-tar -C "$context" --owner=0 --group=0 -c . | docker build -q -t "$image" - >/dev/null || fail "docker build of $image failed"
+previous=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null || true)
+tar -C "$context" --owner=0 --group=0 -c . | docker build -q -t "$image" - >"$context/build.log" 2>&1 || {
+  cat "$context/build.log" >&2
+  fail "docker build of $image failed"
+}
+# Nobody would find an image without a name again; one that a container still uses stays.
+if [ -n "$previous" ] && [ "$previous" != "$(docker image inspect -f '{{.Id}}' "$image")" ]; then docker rmi "$previous" >/dev/null 2>&1 || true; fi
 echo "built $image ($(docker image inspect -f '{{.Size}}' "$image" | awk '{printf "%.0f MB", $1 / 1e6}'), node $(node -p process.versions.node))"
