@@ -33,6 +33,7 @@ main() {
   check 'the limits of the containers are those of the compose file' limits_hold
   check 'a protected call wants the key that was made at the first start' key_counts "$(docker compose exec -T orchestrator cat /keys/api-key)" wrong
   check 'a stream plays through the proxy from an engine in the Docker Engine of the stack' plays
+  check 'the proxy reported it, so both services have the key' eventually 10 streams_reported 1
   check 'engines are reached through the service docker' engines_are_at docker
   check 'after the last viewer no stream is left' eventually 20 no_stream_left
 
@@ -44,6 +45,7 @@ main() {
   check 'the key in .env counts now, and the earlier one no longer' key_counts a-key-of-my-own "$old_key"
   check 'the engines of before are taken over' eventually 60 same_engines "$engines_before"
   check 'a stream plays after the restart' plays
+  check 'the proxy reported it with the new key' eventually 10 streams_reported 2
   step "$(compose_name) down" standalone_compose down
   check 'down leaves no container' no_containers
   docker compose --progress quiet down -v --remove-orphans
@@ -206,6 +208,8 @@ same_engines() {
   now=$(engine_ids)
   [ -n "$1" ] && [ -z "$(comm -23 <(echo "$1") <(echo "$now"))" ]
 }
+# All that were ever reported, ended ones too.
+streams_reported() { call "http://localhost:$api_port/streams" | tee /dev/stderr | jq -e --argjson n "$1" 'length == $n' >/dev/null; }
 no_stream_left() { call "http://localhost:$api_port/streams?status=started" | tee /dev/stderr | jq -e 'length == 0' >/dev/null; }
 no_containers() { [ -z "$(docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")" ]; }
 
