@@ -1,4 +1,3 @@
-import type { EngineState } from '@acexy/contracts';
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -80,29 +79,6 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     await act(id);
     await until('gone', async () => !idsOf(await pair.engines()).includes(id), 2_000);
     await until('and put away', async () => !idsOf(await pair.api('/engines?state=all')).includes(id), 10_000);
-  });
-
-  it.each([
-    ['docker restart', (id: string) => docker.getContainer(id).restart({ t: 1 })],
-    [
-      'a process that dies inside',
-      async (id: string) => {
-        const { State } = await docker.getContainer(id).inspect();
-        process.kill(State.Pid, 'SIGKILL');
-      },
-    ],
-  ])('after %s the same engine is ready again', async (_, act) => {
-    const { container_id: id } = await provision();
-    await until('ready', async () => idsOf(await pair.engines()).includes(id));
-    const startedAt = async (): Promise<string> => (await docker.getContainer(id).inspect()).State.StartedAt;
-    const before = await startedAt();
-    await act(id);
-    await until('started anew', async () => (await startedAt()) !== before);
-    await until('ready again', async () =>
-      (await pair.engines()).some((engine) => engine.container_id === id && engine.health_status === 'healthy'),
-    );
-    expect((await fetch(`http://127.0.0.1:${(await engineOf(id)).port}/webui/api/service?method=get_version`)).ok).toBe(true);
-    await pair.api(`/containers/${id}`, { method: 'DELETE' });
   });
 
   it('a port of the host that turns out taken is another port, not a failure', async () => {
@@ -204,11 +180,46 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     await until('none left', async () => (await pair.api<unknown[]>('/engines?state=all')).length === 0);
   });
 
-  async function engineOf(id: string): Promise<EngineState> {
-    return (await pair.api<{ engine: EngineState }>(`/engines/${id}`)).engine;
-  }
-
   function provision(): Promise<{ container_id: string; host_http_port: number }> {
     return pair.api('/provision/acestream', { method: 'POST', body: '{}' });
   }
+});
+
+describe.skipIf(DOCKER_MISSING !== null)('an engine that is restarted behind our back', () => {
+  let pair: Pair;
+
+  beforeAll(async () => {
+    simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
+    pair = await Pair.start({ orchestrator: { ENGINE_RUNTIME: 'docker', TARGET_IMAGE: IMAGE, IMAGE_PULL: 'never', MIN_REPLICAS: '1' } });
+  });
+  afterAll(() => pair.stop());
+
+  const freeEngine = async (): Promise<string> => (await until('an engine', async () => (await pair.engines())[0])).container_id;
+
+  it.each([
+    ['docker restart', (id: string) => docker.getContainer(id).restart({ t: 1 })],
+    [
+      'a process that dies inside',
+      async (id: string) => {
+        const { State } = await docker.getContainer(id).inspect();
+        process.kill(State.Pid, 'SIGKILL');
+      },
+    ],
+  ])('after %s the same engine is ready again', async (_, act) => {
+    const id = await freeEngine();
+    const startedAt = async (): Promise<string> => (await docker.getContainer(id).inspect()).State.StartedAt;
+    const before = await startedAt();
+    // Docker tells how long a container has been up in whole seconds only.
+    await until('it has been up for a while', async () => Date.now() - Date.parse(before) > 5_000);
+    await act(id);
+    const restartedAt = await until('started anew', async () => {
+      const now = await startedAt();
+      return now !== before && Date.parse(now);
+    });
+    const engine = await until('known as a new one, and ready', async () => {
+      const found = (await pair.engines()).find(({ container_id }) => container_id === id);
+      return found?.health_status === 'healthy' && Date.parse(found.first_seen) >= restartedAt && found;
+    });
+    expect((await fetch(`http://127.0.0.1:${engine.port}/webui/api/service?method=get_version`)).ok).toBe(true);
+  });
 });

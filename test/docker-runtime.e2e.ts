@@ -65,6 +65,6 @@ if (DOCKER_MISSING === null) {
   });
 } else {
   describe('a real Docker Engine as an engine runtime', () => {
-    it.skip(DOCKER_MISSING, () => undefined);
+    it.skip(String(DOCKER_MISSING), () => undefined);
   });
 }

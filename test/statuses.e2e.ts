@@ -51,7 +51,7 @@ describe('honest statuses before the first byte', () => {
   });
 
   it('401 without the key, and with a wrong one', async () => {
-    for (const headers of [{}, { Authorization: 'Bearer wrong' }]) {
+    for (const headers of [undefined, { Authorization: 'Bearer wrong' }]) {
       const response = await fetch(`${pair.apiUrl}/provision/acestream`, { method: 'POST', headers });
       expect(response.status).toBe(401);
       expect(await response.json()).toHaveProperty('detail');

@@ -21,6 +21,22 @@ describe('the engine registry', () => {
     expect(changes).toEqual(['added a started', 'ready a']);
   });
 
+  it('takes an engine that was restarted behind our back for a new one that has yet to answer', () => {
+    const { registry, clock, changes } = setUp();
+    const look = (upAtMostMs: number | null) => registry.observe([anInstance('a', { upAtMostMs })], registry.mark());
+    look(1000);
+    registry.ready('a');
+    clock.advance(60_000);
+    look(61_000);
+    look(null);
+    expect(registry.get('a')).toMatchObject({ lifecycle: 'ready' });
+    look(2000);
+    expect(registry.get('a')).toMatchObject({ lifecycle: 'starting', health: 'unknown', answered: false });
+    expect(changes.slice(-2)).toEqual(['gone a restarted', 'added a started']);
+    look(3000);
+    expect(registry.get('a')).toMatchObject({ lifecycle: 'starting' });
+  });
+
   it('is idle from when it is ready, not from when it began to start, and not while it is used', () => {
     const { registry, clock } = setUp();
     registry.add(anInstance('a'));

@@ -53,7 +53,10 @@ export function wasNeverReady({ answered, drain }: Engine): boolean {
 export const NEVER_ANSWERED = 'never answered after its start';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type KnownEngine = Mutable<Engine> & { addedAt: number };
+type KnownEngine = Mutable<Engine> & { addedAt: number; /** Monotonic milliseconds of its first answer. */ answeredAt: number | null };
+
+/** A list may be as old as a slow runtime took to send it. */
+const LIST_AGE_MS = 1000;
 
 /**
  * Which engines there are, in memory: what every read of the API is answered from. A picture of the runtime: `observe` brings it up to
@@ -106,6 +109,7 @@ export class EngineRegistry {
       forwarded: false,
       adopted,
       answered: false,
+      answeredAt: null,
       drain: null,
       firstSeen: adopted ? instance.createdAt : this.clock.now(),
       lastSeen: this.clock.now(),
@@ -140,7 +144,11 @@ export class EngineRegistry {
     for (const instance of instances) {
       switch (instance.state) {
         case 'running':
-          if (!this.departed.has(instance.id)) this.add(instance, { adopted: this.firstLook });
+          if (this.hasRestarted(instance)) {
+            // All it played is lost, and its API has yet to answer: another engine in all but its name.
+            this.gone(instance.id, 'restarted');
+            this.add(instance);
+          } else if (!this.departed.has(instance.id)) this.add(instance, { adopted: this.firstLook });
           break;
         case 'exited':
           this.gone(instance.id, `died${instance.exitCode === null ? '' : ` with exit code ${instance.exitCode}`}`);
@@ -163,6 +171,7 @@ export class EngineRegistry {
     if (!engine) return;
     engine.lastHealthCheck = this.clock.now();
     engine.answered = true;
+    engine.answeredAt ??= this.clock.monotonic();
     if (engine.lifecycle !== 'starting') return;
     engine.health = 'healthy';
     engine.healthSince = this.clock.monotonic();
@@ -209,6 +218,13 @@ export class EngineRegistry {
     this.move(engine, 'gone');
     this.departed.set(id, ++this.sequence);
     this.emit({ type: 'gone', engine, reason });
+  }
+
+  /** It runs for a shorter time than we know it to answer. */
+  private hasRestarted({ id, upAtMostMs }: EngineInstance): boolean {
+    const engine = this.engines.get(id);
+    if (!engine || engine.answeredAt === null || upAtMostMs === null) return false;
+    return this.clock.monotonic() - engine.answeredAt > upAtMostMs + LIST_AGE_MS;
   }
 
   private see(engine: KnownEngine, instance: EngineInstance): void {

@@ -9,6 +9,8 @@ import { EngineRemover } from './engine-remover.service.js';
 
 /** Events of the runtime come in bursts (one engine that goes makes several); one list answers them all. */
 const GAP_MS = 200;
+/** `docker restart` and a restart policy take less between the end of an engine and its next start. */
+const DEAD_GRACE_MS = 3_000;
 /** For an engine to end by itself when the whole service ends. */
 const EXIT_GRACE_MS = 3_000;
 
@@ -22,6 +24,9 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   private readonly log: Log;
   private unsubscribe: (() => void) | undefined;
   private reached: boolean | null = null;
+  /** Since when each engine of the last list does not run, monotonic milliseconds. */
+  private idleSince = new Map<string, number>();
+  private secondLook: NodeJS.Timeout | undefined;
   private readonly synced: Promise<void>;
   private markSynced!: () => void;
 
@@ -70,6 +75,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
 
   async onModuleDestroy(): Promise<void> {
     this.unsubscribe?.();
+    clearTimeout(this.secondLook);
     await this.loop.stop();
   }
 
@@ -100,7 +106,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
       throw error;
     }
     this.reached = true;
-    const leftovers = this.registry.observe(instances, mark).filter((instance) => this.isLeftover(instance));
+    const leftovers = this.leftoversOf(this.registry.observe(instances, mark));
     this.markSynced();
     const removals = await Promise.allSettled(leftovers.map((instance) => this.remover.remove(instance.id, `leftover, ${instance.state}`)));
     for (const removal of removals) {
@@ -109,8 +115,20 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     }
   }
 
-  /** Dead, or created so long ago that nobody is about to start it. */
-  private isLeftover(instance: EngineInstance): boolean {
-    return instance.state === 'exited' || this.clock.now() - instance.createdAt > this.settings.startupTimeoutMs * 2;
+  /**
+   * What does not run and will not by itself. An engine that an operator or its restart policy brings up again is dead for a moment only,
+   * so that each is looked at again after a while; one that was created and never started belongs to a start under way, unless it is old.
+   */
+  private leftoversOf(idle: readonly EngineInstance[]): EngineInstance[] {
+    const now = this.clock.monotonic();
+    const seen = new Map(idle.map(({ id }) => [id, this.idleSince.get(id) ?? now]));
+    this.idleSince = seen;
+    clearTimeout(this.secondLook);
+    if ([...seen.values()].some((since) => now - since < DEAD_GRACE_MS))
+      this.secondLook = setTimeout(() => this.loop.wake(), DEAD_GRACE_MS);
+    return idle.filter(({ id, state, createdAt }) => {
+      if (now - (seen.get(id) ?? now) < DEAD_GRACE_MS) return false;
+      return state === 'exited' || this.clock.now() - createdAt > this.settings.startupTimeoutMs * 2;
+    });
   }
 }

@@ -17,6 +17,7 @@ export function anInstance(id: string, overrides: Partial<EngineInstance> = {}):
     labels: {},
     published: {},
     createdAt: 0,
+    upAtMostMs: null,
     exitCode: null,
     ...overrides,
   };

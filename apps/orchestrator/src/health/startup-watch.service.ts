@@ -8,10 +8,8 @@ import { LeaseService } from '../engines/lease.service.js';
 import { OrchestratorSettings } from '../settings.js';
 import { EngineProber } from './engine-prober.js';
 
-/** The pause between two questions to an engine that starts: short at first, growing to its longest. */
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 1000;
-const GROWTH = 1.2;
+/** The pause between two questions to an engine that starts: viewers wait for the answer, and a refused connection costs next to nothing. */
+const PAUSE_MS = 200;
 
 /**
  * Waits for each engine that starts until its API answers at the address that will be given out. One that has not within
@@ -56,14 +54,12 @@ export class StartupWatch implements OnModuleInit, OnModuleDestroy {
 
   private async watch(engine: Engine): Promise<void> {
     const deadline = engine.lifecycleSince + this.settings.startupGraceMs;
-    let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
       const failure = await this.prober.probe(engine, this.end.signal, { counted: false });
       if (this.registry.get(engine.id)?.lifecycle !== 'starting') return;
       if (failure === null) return this.registry.ready(engine.id);
       if (this.clock.monotonic() >= deadline) return this.giveUp(engine, failure.message);
-      await delay(pauseMs, undefined, { signal: this.end.signal });
-      pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * GROWTH);
+      await delay(PAUSE_MS, undefined, { signal: this.end.signal });
     }
   }
 

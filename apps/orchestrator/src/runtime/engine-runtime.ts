@@ -46,6 +46,8 @@ export interface EngineInstance {
   published: Readonly<Record<string, { HostIp: string; HostPort: string }[] | null>>;
   /** Milliseconds since the epoch. */
   createdAt: number;
+  /** It has been running without a break for at most so long (milliseconds, as coarse as the runtime tells); null where that is not told. */
+  upAtMostMs: number | null;
   exitCode: number | null;
 }
 

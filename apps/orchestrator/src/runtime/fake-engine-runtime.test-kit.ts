@@ -173,6 +173,7 @@ export class FakeEngineRuntime implements EngineRuntime {
       labels: spec.labels,
       published: { [`${http}/tcp`]: [{ HostIp: '0.0.0.0', HostPort: String(http) }] },
       createdAt: Date.now(),
+      upAtMostMs: null,
       exitCode: null,
     };
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineSpec } from '../engine-runtime.js';
-import { type DockerPlacement, type ListedContainer, planContainer, SPEC_LABEL, toInstance } from './docker-container.plan.js';
+import { type DockerPlacement, type ListedContainer, planContainer, SPEC_LABEL, toInstance, upAtMostMs } from './docker-container.plan.js';
 
 const spec: EngineSpec = {
   name: 'acestream-1',
@@ -76,6 +76,17 @@ describe('a container of an engine', () => {
     ['paused', 'Up 2 minutes (Paused)', 'running', null],
   ])('that is %s (%s) counts as %s', (State, Status, state, exitCode) => {
     expect(toInstance(listed({ State, Status }), placement)).toMatchObject({ state, exitCode });
+  });
+
+  it.each([
+    ['Up Less than a second', 1000],
+    ['Up 5 seconds', 6000],
+    ['Up About a minute (healthy)', 120_000],
+    ['Up 47 hours', 48 * 3_600_000],
+    ['Up 3 weeks (unhealthy)', 4 * 604_800_000],
+    ['Exited (0) 3 seconds ago', null],
+  ])('%s: has been up for at most %s ms', (status, ms) => {
+    expect(upAtMostMs(status)).toBe(ms);
   });
 
   it('shows its published ports as Docker does', () => {

@@ -99,6 +99,7 @@ export function toInstance(container: ListedContainer, placement: DockerPlacemen
     labels: container.Labels,
     published: publishedPorts(container.Ports),
     createdAt: container.Created * 1000,
+    upAtMostMs: state === 'running' ? upAtMostMs(container.Status) : null,
     exitCode: state === 'exited' ? exitCodeOf(container.Status) : null,
   };
 }
@@ -134,6 +135,25 @@ function toState(state: string): InstanceState {
 function exitCodeOf(status: string): number | null {
   const match = /^Exited \((\d+)\)/.exec(status);
   return match ? Number(match[1]) : null;
+}
+
+const UNIT_MS: Record<string, number> = {
+  second: 1e3,
+  minute: 60e3,
+  hour: 3600e3,
+  day: 86_400e3,
+  week: 604_800e3,
+  month: 2_678_400e3,
+  year: 31_622_400e3,
+};
+
+/** The upper end of what "Up 5 seconds", "Up About a minute" or "Up 3 hours (healthy)" can mean; null for words we do not know. */
+export function upAtMostMs(status: string): number | null {
+  if (status.startsWith('Up Less than a second')) return UNIT_MS.second;
+  const match = /^Up (\d+|About an?) (second|minute|hour|day|week|month|year)s?\b/.exec(status);
+  if (!match) return null;
+  const count = /^\d/.test(match[1]) ? Number(match[1]) : 1;
+  return (count + 1) * UNIT_MS[match[2]];
 }
 
 function publishedPorts(ports: ListedContainer['Ports']): Record<string, { HostIp: string; HostPort: string }[] | null> {

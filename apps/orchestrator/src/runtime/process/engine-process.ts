@@ -60,6 +60,7 @@ export class EngineProcess {
       kind: spec.kind,
       image: 'local process',
       state: this.state,
+      upAtMostMs: null,
       host,
       port: http,
       ports: spec.ports,
