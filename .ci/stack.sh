@@ -213,7 +213,7 @@ streams_reported() { call "http://localhost:$api_port/streams" | tee /dev/stderr
 no_stream_left() { call "http://localhost:$api_port/streams?status=started" | tee /dev/stderr | jq -e 'length == 0' >/dev/null; }
 no_containers() { [ -z "$(docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")" ]; }
 
-# Only what this run started; the images stay, as the cache of the next run.
+# Only what this run started, and our own images that it replaced; the newest stay, as the cache of the next run.
 clean_up() {
   local code=$?
   trap - EXIT
@@ -225,6 +225,8 @@ clean_up() {
     COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml docker compose kill >/dev/null 2>&1 || true # before its engines, or it would start others; there may be none
     [ "${#engines[@]}" = 0 ] || docker rm -f "${engines[@]}" >/dev/null
     COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml DOCKER_NETWORK=$PROJECT-engines docker compose --progress quiet down -v --remove-orphans || true
+    local title
+    for title in acestream-orchestrator acestream-acexy; do docker image prune -f --filter "label=org.opencontainers.image.title=$title" >/dev/null; done
     cd "$root"
   fi
   rm -rf "$work"
