@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { IsLabelMap } from './is-label-map.js';
+import { IsPortMap } from './is-port-map.js';
 
 const IMAGE_PATTERN = /^[\w][\w.\-/:@]*$/;
 
@@ -11,24 +12,24 @@ export class ProvisionAcestreamRequest {
   @IsString()
   @MaxLength(512)
   @Matches(IMAGE_PATTERN, { message: 'image must be an image reference such as "repository/name:tag"' })
-  image?: string;
+  image?: string | null;
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
   @IsOptional()
   @IsLabelMap()
-  labels?: Record<string, string>;
+  labels?: Record<string, string> | null;
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
   @IsOptional()
   @IsLabelMap()
-  env?: Record<string, string>;
+  env?: Record<string, string> | null;
 
   @ApiPropertyOptional({ minimum: 1, maximum: 65535, description: 'The HTTP port wanted on the host' })
   @IsOptional()
   @IsInt()
   @Min(1)
   @Max(65535)
-  host_port?: number;
+  host_port?: number | null;
 }
 
 export class ProvisionAcestreamResponse {
@@ -46,6 +47,58 @@ export class ProvisionAcestreamResponse {
 
   @ApiProperty()
   container_https_port!: number;
+}
+
+/** What a name in Docker may consist of; the orchestrator adds a hyphen and 8 digits. */
+const NAME_PREFIX_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+
+/** `POST /provision`: a container that is no engine; the body and every field of it are optional. */
+export class ProvisionRequest {
+  @ApiPropertyOptional({ description: 'Instead of TARGET_IMAGE' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(512)
+  @Matches(IMAGE_PATTERN, { message: 'image must be an image reference such as "repository/name:tag"' })
+  image?: string;
+
+  @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
+  @IsOptional()
+  @IsLabelMap()
+  env?: Record<string, string>;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    description: 'Besides the labels of the orchestrator, which nobody can change',
+  })
+  @IsOptional()
+  @IsLabelMap()
+  labels?: Record<string, string>;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { type: 'integer' },
+    example: { '40001/tcp': 19001 },
+    description: 'Port of the container → port of the host',
+  })
+  @IsOptional()
+  @IsPortMap()
+  ports?: Record<string, number>;
+
+  @ApiPropertyOptional({ default: 'svc', description: 'What the name of the container begins with' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(50)
+  @Matches(NAME_PREFIX_PATTERN, { message: 'name_prefix must be letters, digits, "_", "." and "-", the first a letter or digit' })
+  name_prefix?: string;
+}
+
+export class ProvisionResponse {
+  @ApiProperty()
+  container_id!: string;
+
+  @ApiProperty()
+  container_name!: string;
 }
 
 export const BLOCKED_CODES = ['vpn_disconnected', 'circuit_breaker', 'max_capacity', 'vpn_error', 'general_error'] as const;

@@ -1,7 +1,9 @@
 import { apiMetrics, DetailExceptionFilter, type Log } from '@acexy/service-kit';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { NextFunction, Request, Response } from 'express';
 import type { IncomingMessage, Server } from 'node:http';
+import { ProvisioningHeaders } from '../provisioning-api/provisioning-headers.middleware.js';
 import type { OrchestratorSettings } from '../settings.js';
 import { mapError } from './error-mapping.js';
 
@@ -16,6 +18,9 @@ export function configureApp(app: NestExpressApplication, settings: Orchestrator
   server.headersTimeout = server.requestTimeout = settings.apiRequestTimeoutMs;
   app.disable('x-powered-by');
   app.use(apiMetrics('orch'));
+  // Before the body is read: an answer to one that cannot be parsed bears the headers too.
+  const provisioningHeaders = app.get(ProvisioningHeaders);
+  app.use('/provision', (request: Request, response: Response, next: NextFunction) => provisioningHeaders.use(request, response, next));
   app.useBodyParser('json', { limit: REPORT_LIMIT_BYTES, type: (request: IncomingMessage) => isJson(request) && isReport(request) });
   app.useBodyParser('json', { limit: BODY_LIMIT_BYTES, type: (request: IncomingMessage) => isJson(request) && !isReport(request) });
   app.useGlobalFilters(new DetailExceptionFilter(log.child('api'), mapError));

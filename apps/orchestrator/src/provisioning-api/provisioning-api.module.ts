@@ -1,4 +1,4 @@
-import { type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { EnginesModule } from '../engines/engines.module.js';
 import { ProvisioningModule } from '../provisioning/provisioning.module.js';
 import { CircuitMetrics } from './circuit-metrics.js';
@@ -10,11 +10,7 @@ import { ProvisioningHeaders } from './provisioning-headers.middleware.js';
 @Module({
   imports: [EnginesModule, ProvisioningModule],
   controllers: [ProvisioningController],
-  providers: [EngineStarter, CircuitMetrics],
+  providers: [EngineStarter, CircuitMetrics, ProvisioningHeaders],
   exports: [EngineStarter, ProvisioningModule],
 })
-export class ProvisioningApiModule implements NestModule {
-  configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(ProvisioningHeaders).forRoutes('provision', 'provision/*path');
-  }
-}
+export class ProvisioningApiModule {}

@@ -20,15 +20,24 @@ describe('POST /provision/acestream', () => {
     expect(headers['x-circuit-state']).toBeUndefined();
   });
 
+  it('null is what was not asked for', async () => {
+    orchestrator = await startOrchestrator();
+    const nulls = { image: null, labels: null, host_port: null };
+    expect((await provision().send({ ...nulls, env: { CONF: '--http-port=19321\n--bind-all' } })).status).toBe(200);
+    expect((await provision().send({ ...nulls, env: null })).status).toBe(200);
+  });
+
   it('every answer bears the limits: unauthorised, wrong, or refused', async () => {
     orchestrator = await startOrchestrator({ env: { MAX_REPLICAS: '1' } });
     const unauthorised = await orchestrator.http.post('/provision/acestream');
     const wrong = await provision().send({ host_port: 'high' });
+    const unreadable = await provision().set('Content-Type', 'application/json').send('{"host_port":');
     await provision();
     const refused = await provision();
-    expect([unauthorised.status, wrong.status, refused.status]).toEqual([401, 400, 503]);
+    const answers = [unauthorised, wrong, unreadable, refused];
+    expect(answers.map(({ status }) => status)).toEqual([401, 400, 400, 503]);
     expect(refused.body).toMatchObject({ detail: { error: 'provisioning_blocked', code: 'max_capacity' } });
-    expect([unauthorised, wrong, refused].map(({ headers }) => headers['x-ratelimit-provisioning-limit'])).toEqual(['5', '5', '5']);
+    expect(answers.map(({ headers }) => headers['x-ratelimit-provisioning-limit'])).toEqual(['5', '5', '5', '5']);
     expect(refused.headers['x-ratelimit-provisioning-remaining']).toBe('0');
   });
 

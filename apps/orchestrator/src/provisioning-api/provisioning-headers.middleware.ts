@@ -2,7 +2,7 @@ import { Injectable, type NestMiddleware } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 
-/** Every answer of a provisioning call, refused, wrong or unauthorised, says how much more may be asked for. */
+/** Every answer of a provisioning call, refused, unreadable or unauthorised, says how much more may be asked for. */
 @Injectable()
 export class ProvisioningHeaders implements NestMiddleware {
   constructor(private readonly provisioning: ProvisioningService) {}

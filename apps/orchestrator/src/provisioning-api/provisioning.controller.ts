@@ -44,8 +44,9 @@ export class ProvisioningController {
   @ApiBadRequestResponse()
   @ApiUnauthorizedResponse()
   async acestream(@Body(LENIENT) body: ProvisionAcestreamRequest): Promise<ProvisionAcestreamResponse> {
-    const { image, labels, env, host_port: hostPort } = body;
-    const { id, name, port, ports } = await this.starter.start({ image, labels, env, hostPort }, 'api');
+    // Some clients write null for what they do not ask for.
+    const wanted = { image: body.image ?? undefined, labels: body.labels ?? undefined, env: body.env ?? undefined };
+    const { id, name, port, ports } = await this.starter.start({ ...wanted, hostPort: body.host_port ?? undefined }, 'api');
     return {
       container_id: id,
       container_name: name,
