@@ -6,7 +6,6 @@ import {
   IsBoolean,
   IsIn,
   IsInt,
-  IsISO8601,
   IsOptional,
   IsString,
   IsUUID,
@@ -17,6 +16,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { IsMoment } from './is-moment.js';
 import { INFOHASH_PATTERN } from './leases.js';
 import { KEY_TYPES, type KeyType } from './stream.js';
 
@@ -99,7 +99,7 @@ export class ReportedSession {
   failovers!: number;
 
   @ApiProperty({ format: 'date-time' })
-  @IsISO8601({ strict: true })
+  @IsMoment()
   started_at!: string;
 }
 
@@ -114,7 +114,7 @@ export class EndedSession {
   reason!: string;
 
   @ApiProperty({ format: 'date-time' })
-  @IsISO8601({ strict: true })
+  @IsMoment()
   ended_at!: string;
 }
 

@@ -105,6 +105,9 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   started(event: StreamStartedEvent): StreamState {
     const { engine, address } = this.locate(event.container_id, event.engine);
     const stream = fromEvent(event, engine ?? event.container_id ?? '', address, this.clock.now());
+    const known = this.book.get(stream.id);
+    // A start that comes late, after its end: nobody would ever end it again. A new session of the stream has an id of its own.
+    if (known?.endedAt != null && known.playbackSessionId === stream.playbackSessionId) return toStreamState(known);
     // The engine's place may have been known better before: the same event again must not forget it.
     this.apply(this.book.put(stream));
     return toStreamState(this.book.get(stream.id) ?? stream);
@@ -112,8 +115,9 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
 
   /** Which stream an end means: its id, else the newest that plays on the container. */
   ended({ stream_id: streamId, container_id: containerId, reason }: StreamEndedEvent): { updated: boolean; stream: StreamState | null } {
-    const id = streamId ?? (containerId ? this.playingOn(containerId)[0]?.id : undefined);
-    if (id === undefined) return { updated: false, stream: null };
+    // A client may write an empty text for what it does not know.
+    const id = streamId || (containerId ? this.playingOn(containerId)[0]?.id : undefined);
+    if (!id) return { updated: false, stream: null };
     const change = this.book.end(id, reason ?? 'ended by event', this.clock.now());
     this.apply(change);
     const stream = this.book.get(id);

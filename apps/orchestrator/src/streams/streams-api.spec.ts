@@ -122,6 +122,21 @@ describe('the events of foreign proxies', () => {
     expect(await streams(`?status=ended&container_id=${engine.container_id}`)).toHaveLength(1);
   });
 
+  it('an empty text in an end is an id that was not given', async () => {
+    await post('/events/stream_started', startedEvent(engine));
+    const { body } = await post('/events/stream_ended', { stream_id: '', container_id: engine.container_id, reason: '' });
+    expect(body).toMatchObject({ updated: true, stream: { id: `${INFOHASH}|p1` } });
+    expect((await post('/events/stream_ended', { stream_id: '', container_id: '' })).body).toEqual({ updated: false, stream: null });
+  });
+
+  it('a start that arrives after its end does not bring the stream back', async () => {
+    await post('/events/stream_started', startedEvent(engine));
+    await post('/events/stream_ended', { stream_id: `${INFOHASH}|p1` });
+    const late = await post('/events/stream_started', startedEvent(engine));
+    expect([late.status, late.body]).toMatchObject([202, { id: `${INFOHASH}|p1`, status: 'ended' }]);
+    expect(await streams('?status=started')).toEqual([]);
+  });
+
   it('a stream that nobody reports ends with its engine', async () => {
     await post('/events/stream_started', startedEvent(engine));
     orchestrator.runtime.vanish(engine.container_id);
@@ -218,6 +233,11 @@ describe('the reports of our proxies', () => {
       .send({ boot_id: BOOT, seq: 1, sessions: [], ended: [], mood: 'good' });
     expect([unknown.status, (unknown.body as { detail: string }).detail]).toEqual([400, 'property mood should not exist']);
     expect((await orchestrator.http.put('/proxies/me/report').set(AUTH).send({})).status).toBe(400);
+    const noMoment = await orchestrator.http
+      .put(`/proxies/${PROXY}/report`)
+      .set(AUTH)
+      .send({ boot_id: BOOT, seq: 1, sessions: [session(a, { started_at: '2026-W10-1' })], ended: [] });
+    expect([noMoment.status, (noMoment.body as { detail: string }).detail]).toMatchObject([400, expect.stringContaining('started_at')]);
     const sessions = Array.from({ length: 500 }, () =>
       session(a, { stat_url: `http://h/${'x'.repeat(2000)}`, command_url: `http://h/${'y'.repeat(2000)}` }),
     );
