@@ -9,6 +9,7 @@ import { ROOT, prepare } from './prepare.mjs';
 import { Supervisor } from './supervisor.mjs';
 
 const NAMES = ['orchestrator', 'proxy'];
+const LISTEN_LIMIT_MS = 5_000;
 const READY_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 12_000;
 /** Any 40 hexadecimal digits play on a simulated engine. */
@@ -34,7 +35,12 @@ process.on('SIGINT', () => void stop(0));
 process.on('SIGTERM', () => void stop(0));
 process.on('SIGHUP', () => void stop(0));
 
-for (const supervisor of supervisors) supervisor.start();
+for (const supervisor of supervisors) {
+  if (stopping) break;
+  supervisor.start();
+  // The proxy would do without, but it finds its orchestrator there where that had a moment.
+  await supervisor.untilListening(LISTEN_LIMIT_MS);
+}
 const ready = await Promise.all(supervisors.map((supervisor) => supervisor.untilReady(READY_LIMIT_MS)));
 if (!stopping) announce(ready.every(Boolean));
 

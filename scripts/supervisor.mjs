@@ -15,6 +15,7 @@ export class Supervisor {
   #timer = null;
   #deaths = 0;
   #listening = false;
+  #onListening = () => undefined;
   #wasReady = false;
   #stopping = false;
   #ended;
@@ -39,7 +40,9 @@ export class Supervisor {
     this.#child = child;
     this.#listening = false;
     child.on('message', (message) => {
-      if (message === 'listening') this.#listening = true;
+      if (message !== 'listening') return;
+      this.#listening = true;
+      this.#onListening();
     });
     this.#ended = new Promise((resolve) => {
       child.once('close', (code, signal) => {
@@ -58,6 +61,18 @@ export class Supervisor {
       });
     });
     child.once('error', (error) => console.error(`> ${name} could not be started: ${error.message}`));
+  }
+
+  /** Resolves once the service listens, or after `limitMs`. */
+  async untilListening(limitMs) {
+    if (this.#listening) return;
+    await new Promise((resolve) => {
+      const limit = setTimeout(resolve, limitMs);
+      this.#onListening = () => {
+        clearTimeout(limit);
+        resolve();
+      };
+    });
   }
 
   /** Resolves once the service listens and answers that it is ready; false after `limitMs`. */
