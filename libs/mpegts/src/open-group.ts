@@ -49,6 +49,11 @@ export class LeadingPictureFilter {
   #over = false;
   #left = 0;
 
+  /** No further picture is left out. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** Whether the packet of the video PID at `at` stays; the first one must begin the entry picture. */
   passes(buffer: Uint8Array, at: number): boolean {
     if (this.#over) return true;

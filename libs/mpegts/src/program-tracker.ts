@@ -42,6 +42,12 @@ export class ProgramTracker {
     else if (this.#pat !== null && pid === this.#pat.pmtPid) this.#pmtSections.push(buffer, at, this.#onPmt);
   }
 
+  /** The packets that follow do not continue those before. What is known about the program stays. */
+  resync(): void {
+    this.#patSections.resync();
+    this.#pmtSections.resync();
+  }
+
   #takePat(section: Uint8Array): void {
     if (Buffer.compare(section, this.#patSection) === 0) return;
     const pat = parsePat(section);

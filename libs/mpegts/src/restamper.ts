@@ -73,7 +73,7 @@ export class Restamper {
       const pid = pidOf(buffer, at);
       if (pid === NULL_PID) continue;
       this.#fitCounter(buffer, at, pid);
-      if (this.#offset !== 0) this.#shiftClocks(buffer, at);
+      if (this.#offset !== 0) shiftClocks(buffer, at, this.#offset);
       this.#state.observe(buffer, at);
     }
   }
@@ -87,19 +87,19 @@ export class Restamper {
     }
     setContinuityCounter(buffer, at, (counter + this.#shifts[pid]) & 0x0f);
   }
+}
 
-  #shiftClocks(buffer: Uint8Array, at: number): void {
-    const pcr = readPcr(buffer, at);
-    if (pcr !== NONE) writePcr(buffer, at, wrapped(pcr + this.#offset * 300, WRAP_27M));
-    const pes = pesOffset(buffer, at);
-    if (pes === NONE) return;
-    const end = at + PACKET_SIZE;
-    this.#shift(buffer, ptsOffset(buffer, pes, end));
-    this.#shift(buffer, dtsOffset(buffer, pes, end));
-  }
+/** Adds `offset` (ticks of 90 kHz) to the PCR, PTS and DTS in the packet at `at`. */
+export function shiftClocks(buffer: Uint8Array, at: number, offset: number): void {
+  const pcr = readPcr(buffer, at);
+  if (pcr !== NONE) writePcr(buffer, at, wrapped(pcr + offset * 300, WRAP_27M));
+  const pes = pesOffset(buffer, at);
+  if (pes === NONE) return;
+  const end = at + PACKET_SIZE;
+  shiftTimestamp(buffer, ptsOffset(buffer, pes, end), offset);
+  shiftTimestamp(buffer, dtsOffset(buffer, pes, end), offset);
+}
 
-  #shift(buffer: Uint8Array, offset: number): void {
-    if (offset === NONE) return;
-    writeTimestamp(buffer, offset, wrapped(readTimestamp(buffer, offset) + this.#offset, WRAP_90K));
-  }
+function shiftTimestamp(buffer: Uint8Array, at: number, offset: number): void {
+  if (at !== NONE) writeTimestamp(buffer, at, wrapped(readTimestamp(buffer, at) + offset, WRAP_90K));
 }

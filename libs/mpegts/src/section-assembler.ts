@@ -31,6 +31,12 @@ export class SectionAssembler {
     this.#append(buffer, from, end, onSection);
   }
 
+  /** Packets are missing or come anew: what was being collected is given up, and any counter may follow. */
+  resync(): void {
+    this.#collecting = false;
+    this.#counter = UNKNOWN;
+  }
+
   #begin(): void {
     this.#length = 0;
     this.#collecting = true;

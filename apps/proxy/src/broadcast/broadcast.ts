@@ -8,6 +8,7 @@ import type { BroadcastSettings } from './broadcast-settings.js';
 import { type BroadcastSnapshot, codecsOf } from './broadcast-snapshot.js';
 import type { Clock } from './clock.js';
 import { Lobby } from './lobby.js';
+import { type Source, SourceSwitch, type SwitchHost, takeFrom } from './source-switch.js';
 import { StreamBuffer } from './stream-buffer.js';
 import { Viewer, type ViewerContext } from './viewer.js';
 import type { ViewerHooks, ViewerSink } from './viewer-sink.js';
@@ -15,6 +16,7 @@ import type { ViewerHooks, ViewerSink } from './viewer-sink.js';
 export { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast-settings.js';
 export type { BroadcastSnapshot, ViewerSnapshot } from './broadcast-snapshot.js';
 export type { Clock } from './clock.js';
+export type { CodecRefusal, SourceSwitch, SpliceKind, SwitchState } from './source-switch.js';
 export type { Viewer } from './viewer.js';
 export type { ViewerEndReason, ViewerHooks, ViewerSink } from './viewer-sink.js';
 
@@ -25,13 +27,14 @@ const CHECK_EVERY_MS = 500;
 const HELD_STEPS = 4;
 
 export class Broadcast {
-  readonly #aligner = new PacketAligner();
+  #source: Source = { aligner: new PacketAligner(), splice: null };
+  #switch: SourceSwitch | null = null;
   readonly #buffer: StreamBuffer;
   readonly #viewers = new Set<Viewer>();
   readonly #lobby: Lobby;
   readonly #context: ViewerContext & { ended: boolean };
   readonly #readyListeners: (() => void)[] = [];
-  readonly #onRun = (bytes: Buffer, from: number, to: number): void => this.#buffer.take(bytes, from, to);
+  readonly #onRun = (bytes: Buffer, from: number, to: number): void => takeFrom(this.#source, this.#buffer, bytes, from, to);
   readonly #stepDue: Alarm;
   readonly #checkDue: Alarm;
   #nextViewerId = 1;
@@ -79,19 +82,19 @@ export class Broadcast {
     if (this.#context.ended || bytes.length === 0) return;
     this.#bytesIn += bytes.length;
     this.#lastByteAt = this.clock.now();
-    this.#taking = true;
-    try {
-      this.#aligner.push(bytes, this.#onRun);
-    } finally {
-      this.#taking = false;
-    }
-    this.#armStep();
-    if (this.ready && !this.#announced) {
-      this.#announced = true;
-      for (const listener of this.#readyListeners.splice(0)) listener();
-    }
-    this.#lobby.admit();
-    if (this.#endWanted) this.end();
+    const { aligner } = this.#source;
+    this.#whileTaking(() => aligner.push(bytes, this.#onRun));
+  }
+
+  /**
+   * Another source is to carry the stream on; an earlier switch that has not come to anything is given up. `write` keeps taking the bytes of the
+   * old source until the new one is spliced, and the new one's from then on.
+   */
+  beginSwitch(): SourceSwitch {
+    this.#switch?.abort();
+    this.#switch = new SourceSwitch(this.#asSwitchHost());
+    if (this.#context.ended) this.#switch.abort();
+    return this.#switch;
   }
 
   /** A viewer that comes after the end gets what the ring still holds, and is told of its end before this returns. */
@@ -114,7 +117,8 @@ export class Broadcast {
     if (this.#context.ended) return;
     this.#endWanted = true;
     if (this.#taking) return; // called from a viewer's hook: first what has just come in
-    this.#aligner.flush(this.#onRun);
+    this.#switch?.abort();
+    this.#source.aligner.flush(this.#onRun);
     if (this.#buffer.openLength > 0) this.#buffer.close(this.#buffer.openLength);
     this.#context.ended = true;
     this.#stepDue.clear();
@@ -123,19 +127,53 @@ export class Broadcast {
 
   snapshot(): BroadcastSnapshot {
     const { ring, index } = this.#buffer;
+    const { aligner } = this.#source;
     return {
       bytesIn: this.#bytesIn,
       packetsIn: this.#buffer.packets,
       bitrate: ring.bitrate,
       ring: { bytes: ring.bytes, seconds: ring.spanMs / 1000 },
-      losses: this.#aligner.losses,
-      bytesSkipped: this.#aligner.bytesSkipped,
-      bytesWithoutLock: this.#aligner.bytesWithoutLock,
-      locked: this.#aligner.locked,
+      losses: aligner.losses,
+      bytesSkipped: aligner.bytesSkipped,
+      bytesWithoutLock: aligner.bytesWithoutLock,
+      locked: aligner.locked,
       lastPcr: index.clock.lastPcr === NONE ? null : index.clock.lastPcr,
       lastByteAt: this.#lastByteAt,
       codecs: codecsOf(index.program),
       viewers: [...this.#viewers].map(({ id, bytesSent, lagBytes, lagMs, skips }) => ({ id, bytesSent, lagBytes, lagMs, skips })),
+    };
+  }
+
+  #whileTaking(work: () => void): void {
+    this.#taking = true;
+    try {
+      work();
+    } finally {
+      this.#taking = false;
+    }
+    this.#armStep();
+    if (this.ready && !this.#announced) {
+      this.#announced = true;
+      for (const listener of this.#readyListeners.splice(0)) listener();
+    }
+    this.#lobby.admit();
+    if (this.#endWanted) this.end();
+  }
+
+  #asSwitchHost(): SwitchHost {
+    const source = (): Source => this.#source;
+    return {
+      clock: this.clock,
+      buffer: this.#buffer,
+      get source() {
+        return source();
+      },
+      feed: (bytes) => this.write(bytes),
+      whileTaking: (work) => this.#whileTaking(work),
+      adopt: (next) => {
+        this.#source = next;
+        this.#lastByteAt = this.clock.now();
+      },
     };
   }
 
@@ -148,7 +186,9 @@ export class Broadcast {
 
   #onStepDue(): void {
     const { openLength, wholeLength, openMs, knowsUnits } = this.#buffer;
-    const heldLongEnough = !knowsUnits || openMs >= HELD_STEPS * this.settings.stepMs;
+    // In a silence the unfinished picture stays back: if another source is to carry on at a keyframe, it would be a damaged one.
+    const flows = this.#lastByteAt !== null && this.clock.now() - this.#lastByteAt <= this.settings.stepMs;
+    const heldLongEnough = !knowsUnits || (flows && openMs >= HELD_STEPS * this.settings.stepMs);
     const length = wholeLength || (heldLongEnough ? openLength : 0);
     if (length > 0) this.#buffer.close(length);
     this.#armStep();

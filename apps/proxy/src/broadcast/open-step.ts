@@ -26,6 +26,10 @@ export class OpenStep {
     return taken;
   }
 
+  discard(): void {
+    this.#length = 0;
+  }
+
   /** Takes the first `length` bytes out; what follows stays. */
   take(length: number): FramedBytes {
     const room = new FramedRoom(length);

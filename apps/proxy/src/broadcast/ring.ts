@@ -44,6 +44,11 @@ export class Ring {
     return this.spanMs > 0 ? Math.round(((this.#bytes - this.#steps[0].data.length) * 8000) / this.spanMs) : null;
   }
 
+  /** Position of the first byte held. */
+  get startPosition(): number {
+    return this.#steps.length === 0 ? 0 : this.#steps[0].position;
+  }
+
   get firstIndex(): number {
     return this.#steps.length === 0 ? 0 : this.#steps[0].index;
   }
@@ -67,6 +72,11 @@ export class Ring {
 
   addPoint(point: AccessPoint): void {
     this.#points.push(point);
+  }
+
+  /** What was to come behind the end does not come. */
+  dropPointsBeyondEnd(): void {
+    this.#points = this.#points.filter((point) => point.position < this.endPosition);
   }
 
   /** Whether an entry point lies at `position`. */

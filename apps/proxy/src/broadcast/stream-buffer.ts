@@ -1,5 +1,5 @@
 /** The stream as far as it is kept: packets come in, are indexed once, gather in the open step and go over into the ring step by step. */
-import { NONE, PACKET_SIZE, StreamState } from '@acexy/mpegts';
+import { NONE, PACKET_SIZE, type StreamSnapshot, StreamState } from '@acexy/mpegts';
 import type { BroadcastSettings } from './broadcast-settings.js';
 import type { Clock } from './clock.js';
 import { OpenStep } from './open-step.js';
@@ -63,6 +63,46 @@ export class StreamBuffer {
   /** Units are known to begin somewhere, so that a step can be made to end before one. */
   get knowsUnits(): boolean {
     return this.index.unitPosition !== NONE;
+  }
+
+  /** Position of the first byte that is still there. */
+  get startPosition(): number {
+    return this.ring.startPosition;
+  }
+
+  /** Position behind the last packet taken in, handed out or not. */
+  get takenEnd(): number {
+    return this.ring.endPosition + this.#open.length;
+  }
+
+  /** The bytes from `position` (at least `startPosition`) on, as far as they lie together: a view that is good only at once. Empty at the end. */
+  bytesFrom(position: number): Buffer {
+    const open = position - this.ring.endPosition;
+    if (open >= 0) return this.#open.bytes.subarray(open, this.#open.length);
+    const step = this.ring.stepAt(position);
+    if (step === undefined) throw new RangeError(`the stream has no byte ${position} any more`);
+    return step.data.subarray(position - step.position);
+  }
+
+  /** Counters and clocks after the last packet taken in. */
+  takenState(): StreamSnapshot {
+    const state = StreamState.from(this.#exit.snapshot());
+    for (let at = 0; at < this.#open.length; at += PACKET_SIZE) state.observe(this.#open.bytes, at);
+    return state.snapshot();
+  }
+
+  /**
+   * Gives up the unfinished picture at the end, so that another piece of stream can follow. What has been handed out of it already stays. Returns
+   * counters and clocks at the new end.
+   */
+  cutTail(): StreamSnapshot {
+    const unitIsOpen = this.index.unitPosition >= this.ring.endPosition;
+    const kept = unitIsOpen ? this.wholeLength : this.#open.length;
+    if (kept > 0) this.close(kept);
+    this.#open.discard();
+    this.ring.dropPointsBeyondEnd();
+    this.index.cutAt(this.ring.endPosition, (pid) => this.#exit.counterOf(pid));
+    return this.#exit.snapshot();
   }
 
   /** Takes the whole packets in `buffer[from, to)`. */

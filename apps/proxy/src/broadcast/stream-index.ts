@@ -1,5 +1,6 @@
 /** Reads every packet once as it comes in: the program, the clock, where units begin and where a viewer can join. */
 import {
+  AnchorMap,
   NONE,
   NULL_PID,
   PAT_PID,
@@ -30,6 +31,8 @@ export interface AccessPoint {
 
 export class StreamIndex {
   readonly clock: MediaClock;
+  /** By which the place that the stream has reached can be found in another source. */
+  readonly anchors = new AnchorMap();
   readonly #tables = new ProgramTracker();
   #program: Program | null = null;
   #detector: RandomAccessDetector | null = null;
@@ -79,9 +82,22 @@ export class StreamIndex {
     if (program === null) return false;
     if (pid === program.pmt.pcrPid) {
       const pcr = readPcr(buffer, at);
-      if (pcr !== NONE) this.clock.tick(pcr);
+      if (pcr !== NONE) {
+        this.clock.tick(pcr);
+        this.anchors.note(buffer, at, pcr, position);
+      }
     }
     return pid === program.accessPid && this.#observeUnit(buffer, at, position, program);
+  }
+
+  /** The stream goes on at `position` with packets of another piece; what was read beyond it is not part of the stream. */
+  cutAt(position: number, counterOf: (pid: number) => number): void {
+    this.#pending = null;
+    if (this.#unitPosition !== NONE) this.#unitPosition = position;
+    this.#patCounter = counterOf(PAT_PID);
+    this.#pmtCounter = counterOf(this.#tables.pmtPid);
+    this.#tables.resync();
+    this.anchors.clear();
   }
 
   #observeTables(buffer: Buffer, at: number, pid: number): void {

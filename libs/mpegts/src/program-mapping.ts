@@ -1,0 +1,97 @@
+/**
+ * Carrying another program on under the numbers of the one that viewers know. Players do not follow to new PIDs in mid-connection (mpv, VLC and
+ * GStreamer stay black), and a new codec ends some of them.
+ */
+import { NULL_PID } from './packet.js';
+import type { Program } from './program-tracker.js';
+import { type ElementaryStream, type ProgramMap, buildPmt } from './psi.js';
+import { videoCodecOf } from './random-access.js';
+
+export interface MappedProgram {
+  readonly kind: 'mapped';
+  /** PIDs of the source that get another one; NULL_PID where the stream is left out. All others keep theirs. */
+  readonly pids: ReadonlyMap<number, number>;
+  /** The PMT section to announce: the old one where nothing in it has changed, else one with the next version. */
+  readonly pmtSection: Uint8Array;
+}
+
+export interface CodecChange {
+  readonly kind: 'codec-changed';
+  /** Stream types (ISO/IEC 13818-1, table 2-34): what viewers were promised, and what the source has. */
+  readonly promised: number;
+  readonly offered: readonly number[];
+}
+
+const SOUND_TYPES: ReadonlySet<number> = new Set([0x03, 0x04, 0x0f, 0x11, 0x81, 0x87]);
+
+export function isSound(streamType: number): boolean {
+  return SOUND_TYPES.has(streamType);
+}
+
+/** How `source` goes on under the numbers of `outgoing`. Streams are paired by type, in their order; the first picture and the first sound must have a partner. */
+export function mapProgram(outgoing: Program, source: Program): MappedProgram | CodecChange {
+  const offered = source.pmt.streams.map((stream) => stream.streamType);
+  const partners = pair(outgoing.pmt.streams, source.pmt.streams);
+  const essential = [
+    outgoing.pmt.streams.find((stream) => videoCodecOf(stream.streamType) !== null),
+    outgoing.pmt.streams.find((stream) => isSound(stream.streamType)),
+  ];
+  for (const stream of essential) {
+    if (stream !== undefined && !partners.has(stream)) return { kind: 'codec-changed', promised: stream.streamType, offered };
+  }
+  const pids = pidMap(outgoing, source, partners);
+  const pmt = announce(outgoing, source, partners, pids);
+  const unchanged = Buffer.compare(buildPmt(pmt), buildPmt(outgoing.pmt)) === 0;
+  const pmtSection = unchanged ? outgoing.pmtSection : buildPmt({ ...pmt, version: (outgoing.pmt.version + 1) & 0x1f });
+  return { kind: 'mapped', pids, pmtSection };
+}
+
+function pair(outgoing: readonly ElementaryStream[], source: readonly ElementaryStream[]): Map<ElementaryStream, ElementaryStream> {
+  const left = [...source];
+  const partners = new Map<ElementaryStream, ElementaryStream>();
+  for (const stream of outgoing) {
+    const index = left.findIndex((other) => other.streamType === stream.streamType);
+    if (index >= 0) partners.set(stream, left.splice(index, 1)[0]);
+  }
+  return partners;
+}
+
+function pidMap(outgoing: Program, source: Program, partners: ReadonlyMap<ElementaryStream, ElementaryStream>): Map<number, number> {
+  const pids = new Map<number, number>();
+  // What stands in the way of a promised number is left out, whatever it is.
+  for (const { pid } of outgoing.pmt.streams) pids.set(pid, NULL_PID);
+  pids.set(outgoing.pmt.pcrPid, NULL_PID);
+  pids.set(outgoing.pat.pmtPid, NULL_PID);
+  for (const { pid } of source.pmt.streams) pids.set(pid, NULL_PID);
+  // A clock reference on a PID of its own takes the place of the old one's, if that had one, too.
+  const ofStream = (program: Program): boolean => program.pmt.streams.some(({ pid }) => pid === program.pmt.pcrPid);
+  if (!ofStream(source)) pids.set(source.pmt.pcrPid, ofStream(outgoing) ? freePid(source.pmt.pcrPid, pids) : outgoing.pmt.pcrPid);
+  for (const [kept, taken] of partners) pids.set(taken.pid, kept.pid);
+  for (const [from, to] of pids) if (from === to) pids.delete(from);
+  return pids;
+}
+
+/** `pid`, or the next one that is not spoken for. */
+function freePid(pid: number, pids: ReadonlyMap<number, number>): number {
+  let free = pid;
+  while (pids.has(free)) free = free + 1 >= NULL_PID ? 0x20 : free + 1;
+  return free;
+}
+
+function announce(
+  outgoing: Program,
+  source: Program,
+  partners: ReadonlyMap<ElementaryStream, ElementaryStream>,
+  pids: ReadonlyMap<number, number>,
+): ProgramMap {
+  return {
+    programNumber: outgoing.pmt.programNumber,
+    version: outgoing.pmt.version,
+    pcrPid: pids.get(source.pmt.pcrPid) ?? source.pmt.pcrPid,
+    descriptors: source.pmt.descriptors,
+    streams: outgoing.pmt.streams.flatMap((stream) => {
+      const partner = partners.get(stream);
+      return partner === undefined ? [] : [{ ...stream, descriptors: partner.descriptors }];
+    }),
+  };
+}

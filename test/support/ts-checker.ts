@@ -1,0 +1,293 @@
+/**
+ * An independent judge of what viewers get: reads a transport stream by ISO/IEC 13818-1 alone, with a parser of its own, and tells every breach of
+ * what a decoder may rely on. It shares no code with the product, so that both cannot be wrong in the same way.
+ */
+
+export type TsRule =
+  /** Packets of 188 bytes that begin with 0x47. */
+  | 'sync'
+  /** Counters run on per PID. */
+  | 'continuity'
+  /** The PCR never runs back, and never leaps (0.5 s) without discontinuity_indicator. */
+  | 'pcr-back'
+  | 'pcr-leap'
+  /** The DTS never runs back on a PID, and never leaps (half a second, or as told). */
+  | 'dts-back'
+  | 'dts-leap'
+  /** No unit comes after its decoding time. */
+  | 'late-unit'
+  /** No unit comes twice: same PID, same PTS, same payload. */
+  | 'repeat'
+  /** A PES packet has the length that it says. */
+  | 'pes-length'
+  /** Tables are whole. */
+  | 'crc'
+  /** PAT and PMT come at least every 0.2 s of PCR. */
+  | 'pat-late'
+  | 'pmt-late'
+  /** A PMT never changes without another version, a version never without a change. */
+  | 'pmt-version'
+  /** PID of the PMT and program number never change. */
+  | 'program';
+
+export interface TsFault {
+  readonly rule: TsRule;
+  /** Index of the packet. */
+  readonly packet: number;
+  readonly pid: number;
+  readonly detail: string;
+}
+
+export interface TsReport {
+  readonly faults: readonly TsFault[];
+  readonly packets: number;
+  readonly nulls: number;
+  readonly pmts: number;
+  readonly pmtVersions: readonly number[];
+  /** Units per PID. */
+  readonly units: ReadonlyMap<number, number>;
+  /** PCR from the first to the last, forward steps only, seconds. */
+  readonly seconds: number;
+}
+
+export interface TsLimits {
+  /** Seconds. */
+  readonly pcrLeap?: number;
+  readonly dtsLeap?: number;
+  readonly tables?: number;
+}
+
+const PACKET = 188;
+const WRAP = 2 ** 33;
+/** PIDs whose DTS steps are judged: those of pictures and sound (stream types). */
+const PACED: ReadonlySet<number> = new Set([0x01, 0x02, 0x03, 0x04, 0x0f, 0x11, 0x1b, 0x24, 0x81]);
+
+interface PidState {
+  counter: number;
+  repeats: number;
+  last: Buffer | null;
+  dts: number | null;
+  pes: { at: number; expected: number; size: number; pts: number | null; hash: number } | null;
+  units: Set<string>;
+  count: number;
+}
+
+export function checkTs(bytes: Buffer, limits: TsLimits = {}): TsReport {
+  return new Checker(bytes, { pcrLeap: limits.pcrLeap ?? 0.5, dtsLeap: limits.dtsLeap ?? 0.5, tables: limits.tables ?? 0.2 }).run();
+}
+
+class Checker {
+  private readonly faults: TsFault[] = [];
+  private readonly pids = new Map<number, PidState>();
+  private readonly paced = new Set<number>();
+  private readonly versions: number[] = [];
+  private packet = 0;
+  private nulls = 0;
+  private pmts = 0;
+  private pcr: number | null = null;
+  private pcrPid: number | null = null;
+  private elapsed = 0;
+  private lastPat = 0;
+  private lastPmt = 0;
+  private pmtPid: number | null = null;
+  private programNumber: number | null = null;
+  private pmtBody: string | null = null;
+  private pmtVersion = -1;
+
+  constructor(
+    private readonly bytes: Buffer,
+    private readonly limits: Required<TsLimits>,
+  ) {}
+
+  run(): TsReport {
+    if (this.bytes.length % PACKET !== 0) this.fault('sync', 0, `${this.bytes.length} bytes are no whole packets`);
+    for (let at = 0; at + PACKET <= this.bytes.length; at += PACKET, this.packet += 1) this.read(this.bytes.subarray(at, at + PACKET));
+    return {
+      faults: this.faults,
+      packets: this.packet,
+      nulls: this.nulls,
+      pmts: this.pmts,
+      pmtVersions: this.versions,
+      units: new Map([...this.pids].map(([pid, state]) => [pid, state.count])),
+      seconds: this.elapsed,
+    };
+  }
+
+  private fault(rule: TsRule, pid: number, detail: string): void {
+    this.faults.push({ rule, packet: this.packet, pid, detail });
+  }
+
+  private read(packet: Buffer): void {
+    const pid = packet.readUInt16BE(1) & 0x1fff;
+    if (packet[0] !== 0x47) return this.fault('sync', pid, `begins with ${packet[0]}`);
+    if (pid === 0x1fff) {
+      this.nulls += 1;
+      return;
+    }
+    const control = (packet[3] >> 4) & 3;
+    const fieldLength = control & 2 ? packet[4] : -1;
+    const flags = fieldLength > 0 ? packet[5] : 0;
+    const state = this.stateOf(pid);
+    if (!this.readCounter(packet, pid, state, (control & 1) === 1, (flags & 0x80) !== 0)) return;
+    if (flags & 0x10) this.readPcr(packet, pid, (flags & 0x80) !== 0);
+    if ((control & 1) === 0) return;
+    const payload = packet.subarray(5 + fieldLength);
+    const starts = (packet[1] & 0x40) !== 0;
+    if (pid === 0) this.readPat(payload, starts);
+    else if (pid === this.pmtPid) this.readPmt(payload, starts, pid);
+    else if (pid > 0x1f) this.readPes(payload, starts, pid, state);
+  }
+
+  private stateOf(pid: number): PidState {
+    let state = this.pids.get(pid);
+    if (state === undefined) {
+      state = { counter: -1, repeats: 0, last: null, dts: null, pes: null, units: new Set(), count: 0 };
+      this.pids.set(pid, state);
+    }
+    return state;
+  }
+
+  /** False for a packet that is sent twice on purpose. */
+  private readCounter(packet: Buffer, pid: number, state: PidState, payload: boolean, announced: boolean): boolean {
+    const counter = packet[3] & 15;
+    const before = state.counter;
+    const twin = state.last;
+    state.counter = counter;
+    state.last = packet;
+    if (before < 0 || announced) return true;
+    if (payload && counter === before && twin?.equals(packet) === true && state.repeats === 0) {
+      state.repeats += 1;
+      return false;
+    }
+    state.repeats = 0;
+    const due = payload ? (before + 1) % 16 : before;
+    if (counter !== due) this.fault('continuity', pid, `${counter} after ${before}${payload ? '' : ' without payload'}`);
+    return true;
+  }
+
+  private readPcr(packet: Buffer, pid: number, announced: boolean): void {
+    if (this.pcrPid !== null && pid !== this.pcrPid) return;
+    const pcr = packet.readUInt32BE(6) * 2 + (packet[10] >> 7) + (((packet[10] & 1) << 8) | packet[11]) / 300;
+    const step = this.pcr === null ? 0 : forward(this.pcr, pcr) / 90_000;
+    this.pcr = pcr;
+    if (announced) return;
+    if (step < 0) this.fault('pcr-back', pid, `by ${(-step).toFixed(3)} s`);
+    else if (step > this.limits.pcrLeap) this.fault('pcr-leap', pid, `by ${step.toFixed(3)} s`);
+    else this.elapsed += step;
+  }
+
+  private readPat(payload: Buffer, starts: boolean): void {
+    if (!starts) return;
+    const section = payload.subarray(1 + payload[0]);
+    const length = 3 + (section.readUInt16BE(1) & 0xfff);
+    if (crc(section.subarray(0, length)) !== 0) return this.fault('crc', 0, 'PAT');
+    if (this.elapsed - this.lastPat > this.limits.tables) this.fault('pat-late', 0, `${(this.elapsed - this.lastPat).toFixed(3)} s`);
+    this.lastPat = this.elapsed;
+    for (let at = 8; at < length - 4; at += 4) {
+      const program = section.readUInt16BE(at);
+      const pid = section.readUInt16BE(at + 2) & 0x1fff;
+      if (program === 0) continue;
+      if (this.pmtPid !== null && (pid !== this.pmtPid || program !== this.programNumber)) this.fault('program', 0, `program ${program}`);
+      this.pmtPid = pid;
+      this.programNumber = program;
+      return;
+    }
+  }
+
+  private readPmt(payload: Buffer, starts: boolean, pid: number): void {
+    if (!starts) return;
+    const section = payload.subarray(1 + payload[0]);
+    const length = 3 + (section.readUInt16BE(1) & 0xfff);
+    if (length > section.length || section[0] !== 2) return; // longer than a packet: not judged
+    if (crc(section.subarray(0, length)) !== 0) return this.fault('crc', pid, 'PMT');
+    if (this.elapsed - this.lastPmt > this.limits.tables) this.fault('pmt-late', pid, `${(this.elapsed - this.lastPmt).toFixed(3)} s`);
+    this.lastPmt = this.elapsed;
+    this.pmts += 1;
+    const version = (section[5] >> 1) & 31;
+    const body = section.toString('hex', 8, length - 4);
+    if (section.readUInt16BE(3) !== this.programNumber) this.fault('program', pid, `number ${section.readUInt16BE(3)}`);
+    if (this.pmtBody !== null && (body !== this.pmtBody) !== (version !== this.pmtVersion)) {
+      this.fault('pmt-version', pid, `version ${this.pmtVersion} then ${version}, body ${body === this.pmtBody ? 'the same' : 'another'}`);
+    }
+    if (version !== this.pmtVersion) this.versions.push(version);
+    this.pmtBody = body;
+    this.pmtVersion = version;
+    this.pcrPid = section.readUInt16BE(8) & 0x1fff;
+    this.paced.clear();
+    for (let at = 12 + (section.readUInt16BE(10) & 0xfff); at < length - 4; at += 5 + (section.readUInt16BE(at + 3) & 0xfff)) {
+      if (PACED.has(section[at])) this.paced.add(section.readUInt16BE(at + 1) & 0x1fff);
+    }
+  }
+
+  private readPes(payload: Buffer, starts: boolean, pid: number, state: PidState): void {
+    if (!starts) {
+      if (state.pes !== null) grow(state.pes, payload);
+      return;
+    }
+    this.closePes(pid, state);
+    if (payload.length < 9 || payload.readUIntBE(0, 3) !== 1) return;
+    const length = payload.readUInt16BE(4);
+    const pts = payload[7] & 0x80 ? stamp(payload, 9) : null;
+    const dts = payload[7] & 0x40 ? stamp(payload, 14) : pts;
+    state.pes = { at: this.packet, expected: length === 0 ? 0 : length + 6, size: 0, pts, hash: 0x1505 };
+    const header = 9 + payload[8];
+    state.pes.size = header;
+    grow(state.pes, payload.subarray(header));
+    state.count += 1;
+    if (dts !== null) this.readDts(dts, pid, state);
+  }
+
+  private readDts(dts: number, pid: number, state: PidState): void {
+    if (!this.paced.has(pid)) return;
+    if (this.pcr !== null && forward(this.pcr, dts) < 0) {
+      this.fault('late-unit', pid, `${(-forward(this.pcr, dts) / 90_000).toFixed(3)} s after its decoding time`);
+    }
+    if (state.dts !== null) {
+      const step = forward(state.dts, dts) / 90_000;
+      if (step <= 0) this.fault('dts-back', pid, `by ${(-step).toFixed(3)} s`);
+      else if (step > this.limits.dtsLeap) this.fault('dts-leap', pid, `by ${step.toFixed(3)} s`);
+    }
+    state.dts = dts;
+  }
+
+  private closePes(pid: number, state: PidState): void {
+    const { pes } = state;
+    state.pes = null;
+    if (pes === null) return;
+    if (pes.expected > 0 && pes.size !== pes.expected) this.fault('pes-length', pid, `${pes.size} bytes of ${pes.expected}`);
+    if (pes.pts === null) return;
+    const key = `${pes.pts}/${pes.hash}`;
+    if (state.units.has(key)) this.fault('repeat', pid, `PTS ${pes.pts} again`);
+    state.units.add(key);
+  }
+}
+
+function grow(pes: { size: number; hash: number }, bytes: Buffer): void {
+  pes.size += bytes.length;
+  let hash = pes.hash;
+  for (const byte of bytes) hash = (Math.imul(hash, 33) + byte) | 0;
+  pes.hash = hash;
+}
+
+/** The signed way from one time to another (90 kHz), the shorter way round. */
+function forward(from: number, to: number): number {
+  const step = (((to - from) % WRAP) + WRAP) % WRAP;
+  return step > WRAP / 2 ? step - WRAP : step;
+}
+
+function stamp(bytes: Buffer, at: number): number {
+  return (bytes[at] & 0x0e) * 2 ** 29 + (bytes.readUInt16BE(at + 1) & 0xfffe) * 2 ** 14 + (bytes.readUInt16BE(at + 3) >> 1);
+}
+
+/** CRC-32/MPEG-2, bit by bit; 0 over a section with its CRC. */
+function crc(bytes: Buffer): number {
+  let register = 0xffffffff;
+  for (const byte of bytes) {
+    for (let bit = 7; bit >= 0; bit -= 1) {
+      const carry = (register >>> 31) ^ ((byte >> bit) & 1);
+      register = (register << 1) >>> 0;
+      if (carry) register = (register ^ 0x04c11db7) >>> 0;
+    }
+  }
+  return register;
+}
