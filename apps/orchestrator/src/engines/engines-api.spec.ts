@@ -78,6 +78,23 @@ describe('the API of engines and leases', () => {
       expect((await orchestrator.http.delete(`/engines/lease/${id}`).set(AUTH)).status).toBe(404);
     });
 
+    it('one who waits no more gives its place up by its request id, and what was granted to it meanwhile', async () => {
+      const [first] = await Promise.all([lease(), lease()]);
+      const [gone, next] = [randomUUID(), randomUUID()];
+      const giveUp = (id: string) => orchestrator.http.delete(`/engines/lease/${id}`).set(AUTH);
+      const abandoned = lease({ request_id: gone, wait_ms: 10_000 }).then(({ body }) => body as LeaseWaiting);
+      await eventually(
+        () => orchestrator.http.get('/engines/lease/preview').query({ key_type: 'content_id', key: 'x' }).set(AUTH),
+        ({ body }) => (body as { waiting: number }).waiting === 1,
+      );
+      const behind = lease({ request_id: next, wait_ms: 10_000 }).then(({ status }) => status);
+      expect((await giveUp(gone)).body).toEqual({ released: gone });
+      expect(await abandoned).toMatchObject({ state: 'waiting', position: 0 });
+      expect((await giveUp((first.body as LeaseGranted).lease_id)).status).toBe(200);
+      expect(await behind).toBe(200);
+      expect([(await giveUp(next)).status, (await giveUp(next)).status]).toEqual([200, 404]);
+    });
+
     it('says why it chose, of every engine; the preview says the same and reserves nothing', async () => {
       const preview = await orchestrator.http.get('/engines/lease/preview').query({ key_type: 'content_id', key: 'x' }).set(AUTH);
       const { body } = await lease({ key: 'x' });

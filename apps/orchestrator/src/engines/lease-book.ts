@@ -124,9 +124,9 @@ export class LeaseBook {
     place.lastAsked = this.options.clock.monotonic();
   }
 
-  /** The caller was told that there is nothing to wait for. */
-  withdraw(requestId: string): void {
-    this.waiting.delete(requestId);
+  /** The caller was told that there is nothing to wait for, or wants no engine any more. @returns false for one that does not wait */
+  withdraw(requestId: string): boolean {
+    return this.waiting.delete(requestId);
   }
 
   /** The lease of a request, as told to its caller: from here on it runs its full time. */
@@ -172,8 +172,9 @@ export class LeaseBook {
     return [...this.leases.values()].filter((lease) => lease.proxyId === proxyId).map((lease) => this.drop(lease));
   }
 
-  release(leaseId: string): Lease | null {
-    const lease = this.leases.get(leaseId);
+  /** @param id of the lease or of the request it was granted to, whose caller may not know the lease */
+  release(id: string): Lease | null {
+    const lease = this.leases.get(id) ?? this.leaseOfRequest(id);
     return lease ? this.drop(lease) : null;
   }
 

@@ -121,12 +121,21 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     return this.book.preview({ keys: this.contents.of(content), exclude: new Set(exclude) });
   }
 
-  /** Gives a lease back. @returns false for one that is not known (any more) */
-  release(leaseId: string): boolean {
-    const lease = this.book.release(leaseId);
-    if (!lease) return false;
-    this.log.info('lease given back', describeLease(lease));
-    this.freed(lease);
+  /**
+   * Gives a lease back, or a place in the queue: whoever waits no more holds up nobody.
+   * @param id of the lease or of the request
+   * @returns false for one that is not known (any more)
+   */
+  release(id: string): boolean {
+    const lease = this.book.release(id);
+    if (lease) {
+      this.log.info('lease given back', describeLease(lease));
+      this.freed(lease);
+      return true;
+    }
+    if (!this.book.withdraw(id)) return false;
+    this.wake(id);
+    this.announceDemand();
     return true;
   }
 

@@ -89,7 +89,7 @@ export class LeasesController {
   }
 
   @Delete(':lease_id')
-  @ApiOperation({ summary: 'Gives a lease back at once' })
+  @ApiOperation({ summary: 'Gives a lease back at once; by its request_id also one not heard of yet, or a place in the queue' })
   @ApiOkResponse({ type: ReleasedLease })
   @ApiNotFoundResponse({ description: 'Unknown, given back or lapsed already' })
   release(@Param('lease_id', ParseUUIDPipe) leaseId: string): ReleasedLease {

@@ -104,7 +104,28 @@ describe('an engine from our orchestrator', () => {
     expect(outcome.error?.message).toBe('the viewer left');
     grant(granted('lease-1', engineState('e1')));
     await settle();
-    expect(client.released).toEqual(['lease-1']);
+    expect(client.released).toEqual([client.asked[0].request_id, 'lease-1']);
+  });
+
+  it('is asked for briefly at first, so that one of our own is given up at once where none is free', async () => {
+    const { client, clock, select } = make();
+    client.leases = [waiting(), granted('lease-1', engineState('e1'))];
+    let scarce = 0;
+    const outcome = select({ onScarce: () => ++scarce > 0 });
+    await clock.advance(50);
+    expect([scarce, outcome.seat?.leaseId]).toEqual([1, 'lease-1']);
+    expect(client.asked.map(({ wait_ms: ms }) => ms)).toEqual([100, 2250]);
+  });
+
+  it('is queued for no longer when nobody wants it any more', async () => {
+    const { client, select } = make();
+    client.leases = [new Promise<LeaseAnswer>(() => undefined)];
+    const abort = new AbortController();
+    select({ signal: abort.signal });
+    await settle();
+    abort.abort(new Error('the viewer left'));
+    await settle();
+    expect(client.released).toEqual([client.asked[0].request_id]);
   });
 
   it('refused is no engine, with the reason and when to ask again', async () => {

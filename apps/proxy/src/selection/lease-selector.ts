@@ -13,8 +13,8 @@ import type { Reservations } from './reservations.js';
 const MARGIN = 0.25;
 const LEAST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2000;
-/** How soon it is worth asking again when one of our own engines has been given up for this. */
-const FREED_PAUSE_MS = 250;
+/** The first question waits no longer than the orchestrator needs to say that nothing is free: then one of our own may be given up. */
+const FIRST_WAIT_MS = 100;
 
 export interface LeaseSelectorOptions {
   client: OrchestratorClient;
@@ -34,30 +34,32 @@ export class LeaseSelector extends EngineSelector {
 
   /** @throws also OrchestratorError, when the orchestrator could not be asked */
   async select(request: SelectRequest): Promise<EngineSeat> {
-    const { clock, log } = this.options;
+    const { clock, log, timeoutMs } = this.options;
     // One id for the whole wait: it keeps the place in the queue, and asking again cannot reserve a second engine.
     const requestId = randomUUID();
-    for (;;) {
+    for (let first = true; ; first = false) {
       const left = request.deadline - clock.now();
       if (left <= 0) throw new NoEngineError('none came free in time', 5);
       let pause: number;
       try {
-        const answer = await this.ask(requestId, request, left);
+        const longest = first ? FIRST_WAIT_MS : timeoutMs * (1 - MARGIN);
+        const answer = await this.ask(requestId, request, Math.min(longest, left));
         if (answer.kind === 'granted') return this.seat(answer.lease, request);
         log.debug('waiting for an engine', { stream_id: request.streamId, ...answer.waiting });
-        pause = request.onScarce() ? FREED_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, answer.waiting.retry_after_ms);
+        // Where an engine is about to come free the next question is to be there before it: it is answered in that moment.
+        pause = request.onScarce() || first ? LEAST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, answer.waiting.retry_after_ms);
       } catch (error) {
         if (!(error instanceof ProvisioningBlockedError)) throw error;
         if (!request.onScarce()) throw noEngineBecause(error);
-        pause = FREED_PAUSE_MS;
+        pause = LEAST_PAUSE_MS;
       }
       await sleep(clock, Math.min(Math.max(LEAST_PAUSE_MS, pause), Math.max(1, request.deadline - clock.now())), request.signal);
     }
   }
 
-  /** The answer, or the reason of the signal at once; a lease that is granted afterwards is given back. */
-  private ask(requestId: string, request: SelectRequest, leftMs: number): Promise<LeaseAnswer> {
-    const { client, identity, timeoutMs } = this.options;
+  /** The answer, or the reason of the signal at once; the place in the queue, or a lease that is granted afterwards, is then given back. */
+  private ask(requestId: string, request: SelectRequest, waitMs: number): Promise<LeaseAnswer> {
+    const { client, identity } = this.options;
     const { signal, content } = request;
     signal.throwIfAborted();
     const asked = client.lease({
@@ -69,11 +71,12 @@ export class LeaseSelector extends EngineSelector {
       infohash: content.infohash,
       exclude: [...request.exclude],
       purpose: request.purpose,
-      wait_ms: Math.round(Math.min(timeoutMs * (1 - MARGIN), leftMs)),
+      wait_ms: Math.round(waitMs),
     });
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         reject(signal.reason as Error);
+        void this.release(requestId);
         asked.then(
           (answer) => (answer.kind === 'granted' ? this.release(answer.lease.lease_id) : undefined),
           (error: unknown) => this.options.log.debug('a lease nobody wants any more was not granted', { error }),
@@ -99,12 +102,12 @@ export class LeaseSelector extends EngineSelector {
     };
   }
 
-  private async release(leaseId: string): Promise<void> {
+  private async release(id: string): Promise<void> {
     try {
-      await this.options.client.releaseLease(leaseId);
+      await this.options.client.releaseLease(id);
     } catch (error) {
       // It lapses by itself: no report names it any more.
-      this.options.log.debug('lease could not be given back', { lease_id: leaseId, error });
+      this.options.log.debug('lease could not be given back', { id, error });
     }
   }
 }

@@ -125,14 +125,18 @@ export class SessionRegistry implements SessionOwner {
     return [...this.all].some((other) => other !== session && other.uses(address));
   }
 
-  /** Gives up the session that nobody has watched for the longest. */
+  /** Gives up the session that nobody has watched for the longest; true where an engine comes free. */
   onScarce(): boolean {
-    const unwatched = [...this.all].filter((session) => session.unwatchedSince !== null && session.state !== 'stopping');
+    const holding = [...this.all].filter((session) => session.holdsEngine);
+    const unwatched = holding.filter((session) => session.unwatchedSince !== null);
     unwatched.sort((a, b) => (a.unwatchedSince ?? 0) - (b.unwatchedSince ?? 0));
     const oldest = unwatched.at(0);
-    if (!oldest) return false;
-    void oldest.stop('viewers-left', 'nobody watches, and its engine is wanted');
-    return true;
+    if (oldest) void oldest.stop('viewers-left', 'nobody watches, and its engine is wanted');
+    return oldest !== undefined || holding.some((session) => session.isGivingBack);
+  }
+
+  isEngineWanted(): boolean {
+    return [...this.all].some((session) => session.wantsEngine);
   }
 
   onChange(): void {

@@ -4,14 +4,15 @@ import { StreamEndedError, ViewerLeftError } from './errors.js';
 import { FakeSink, INFOHASH, LINGER_MS, Pending, byId, byInfohash, makeSessions, packets, watch } from './sessions.test-kit.js';
 
 describe('the last viewer leaves', () => {
-  it('while an engine is being chosen: nothing is left after the linger', async () => {
+  it('while an engine is being chosen: nothing is left at once, so that nobody queues behind a viewer who is gone', async () => {
     const { registry, selector, clock } = makeSessions();
     selector.hold = new Pending();
     const viewer = watch(registry.admit(byId()));
     await settle();
     viewer.leave();
-    await clock.advance(LINGER_MS);
+    await settle();
     expect(viewer.error).toBeInstanceOf(ViewerLeftError);
+    expect(selector.requests[0].signal.aborted).toBe(true);
     expect(registry.sessions()).toHaveLength(0);
     expect(clock.pending).toBe(0);
   });
@@ -89,6 +90,34 @@ describe('the last viewer leaves', () => {
     expect(registry.onScarce()).toBe(true);
     await settle();
     expect(engines[0].stops).toHaveLength(1);
+  });
+
+  it('its stream is not kept at all while somebody waits for an engine', async () => {
+    const { registry, selector, engines, clock } = makeSessions();
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(100);
+    selector.hold = new Pending();
+    watch(registry.admit(byId('c'.repeat(40))));
+    await settle();
+    expect(selector.requests[1].onScarce()).toBe(false);
+    viewer.leave();
+    await settle();
+    expect(engines[0].stops).toHaveLength(1);
+    expect(selector.held).toBe(0);
+  });
+
+  it('an engine that is being given back is one worth waiting for, as long as its stop may take', async () => {
+    const { registry, engines, clock } = makeSessions();
+    engines[0].start = 'waits';
+    const viewer = watch(registry.admit(byId()));
+    await settle();
+    viewer.leave();
+    expect([registry.onScarce(), registry.onScarce()]).toEqual([true, true]);
+    await clock.advance(3000);
+    expect(registry.onScarce()).toBe(false);
+    engines[0].answer();
+    await settle();
+    expect(registry.sessions()).toHaveLength(0);
   });
 
   it('zapping through hundreds of contents leaves no session, seat, timer or engine session behind', async () => {

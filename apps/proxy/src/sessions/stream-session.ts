@@ -9,6 +9,7 @@ import { type Content, askedKey } from './content-key.js';
 import { type EngineApiFactory, EngineSession, type StopOutcome } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
 import { type LossReason, planAfterLoss } from './loss.plan.js';
+import { Linger } from './linger.js';
 import type { MediaFeed } from './media-feed.js';
 import { type StartContext, startStream } from './session-start.js';
 import { type SessionState, isOpen, transition } from './session-state.js';
@@ -23,6 +24,9 @@ export interface SessionContext extends StartContext {
   log: Log;
 }
 
+/** How long the stop of an engine session takes at the most, where the engine answers. */
+const STOP_MS = 3000;
+
 /** What a session tells the registry that owns it. */
 export interface SessionOwner {
   /** Takes the infohash for this session; the other session that has it, if there is one. */
@@ -30,6 +34,8 @@ export interface SessionOwner {
   /** Whether another session uses the engine. */
   sharesEngine(session: StreamSession, address: EngineAddress): boolean;
   onScarce(): boolean;
+  /** Whether somebody waits for an engine, and none is free. */
+  isEngineWanted(): boolean;
   onChange(session: StreamSession): void;
   onPlaying(session: StreamSession, startMs: number): void;
   onStartFailed(session: StreamSession, error: Error): void;
@@ -50,8 +56,9 @@ export class StreamSession {
   private readonly engines = new Set<EngineSession>();
   private current: EngineSession | null = null;
   private feed: MediaFeed | null = null;
-  private lingerTimer: unknown = null;
-  private lingeringSince: number | null = null;
+  private readonly linger: Linger;
+  private stoppedAt: number | null = null;
+  private scarce = false;
   private stopping: Promise<void> | null = null;
   private run: Promise<void> = Promise.resolve();
   private settle: () => void = () => undefined;
@@ -69,6 +76,7 @@ export class StreamSession {
     this.infohash = content.selector.type === 'infohash' ? content.selector.value : null;
     this.log = context.log.child('session', { stream_id: this.id });
     this.settled = new Promise((resolve) => (this.settle = resolve));
+    this.linger = new Linger(context.clock, context.lingerMs, () => void this.stop('viewers-left', 'the last viewer left'));
   }
 
   get state(): SessionState {
@@ -100,7 +108,22 @@ export class StreamSession {
 
   /** The moment of the clock since when nobody watches; null while somebody does. */
   get unwatchedSince(): number | null {
-    return this.lingeringSince;
+    return this.linger.since;
+  }
+
+  /** It has an engine, or has not given it back yet. */
+  get holdsEngine(): boolean {
+    return this.engines.size > 0;
+  }
+
+  /** Its engine comes free within the time that a stop takes; one that does not answer is not counted on. */
+  get isGivingBack(): boolean {
+    return this.stoppedAt !== null && this.holdsEngine && this.context.clock.now() - this.stoppedAt < STOP_MS;
+  }
+
+  /** Viewers wait, and its selector has said that no engine is free. */
+  get wantsEngine(): boolean {
+    return this.scarce && this.stateNow === 'starting' && this.admissions.size > 0;
   }
 
   /** Why it ended; null before. */
@@ -116,7 +139,7 @@ export class StreamSession {
 
   enter(admission: Admission): void {
     this.admissions.add(admission);
-    this.cancelLinger();
+    this.linger.cancel();
     if (this.stateNow === 'lingering') this.become('playing');
     this.log.debug('viewer entered', { viewers: this.admissions.size });
     this.owner.onChange(this);
@@ -127,7 +150,7 @@ export class StreamSession {
     this.log.debug('viewer left', { viewers: this.admissions.size });
     if (this.admissions.size === 0 && isOpen(this.stateNow)) {
       if (this.stateNow === 'playing') this.become('lingering');
-      this.armLinger();
+      this.unwatched();
     }
     this.owner.onChange(this);
   }
@@ -141,8 +164,8 @@ export class StreamSession {
   /** Sends the viewers to the session that plays the same content, and ends. */
   mergeInto(other: StreamSession): void {
     this.log.info('the same content plays already, viewers go there', { into: other.id });
-    for (const admission of [...this.admissions]) admission.moveTo(other);
     void this.stop('merged', `the same content as stream ${other.id}`);
+    for (const admission of [...this.admissions]) admission.moveTo(other);
   }
 
   /** Gives up waiting for engines that have not answered their start yet. */
@@ -216,7 +239,10 @@ export class StreamSession {
         if (other === null) this.infohash = infohash;
         return other;
       },
-      onScarce: () => this.owner.onScarce(),
+      onScarce: () => {
+        this.scarce = true;
+        return this.owner.onScarce();
+      },
     };
   }
 
@@ -235,6 +261,7 @@ export class StreamSession {
     });
     this.engines.add(engine);
     this.current = engine;
+    this.scarce = false;
     this.owner.onChange(this);
     return engine;
   }
@@ -272,9 +299,10 @@ export class StreamSession {
 
   private async close(cause: EndCause, reason: string): Promise<void> {
     this.become('stopping');
+    this.stoppedAt = this.context.clock.now();
     this.end = { cause, reason, at: this.context.clock.iso() };
     this.log.info('stream stopping', { cause, reason });
-    this.cancelLinger();
+    this.linger.cancel();
     this.owner.onClosing(this);
     if (!this.feed) this.failureNow ??= cause === 'shutdown' ? new ShuttingDownError() : new StreamEndedError(reason);
     this.feed?.stop();
@@ -294,15 +322,10 @@ export class StreamSession {
     this.owner.onChange(this);
   }
 
-  private armLinger(): void {
-    const { clock, lingerMs } = this.context;
-    this.lingeringSince = clock.now();
-    this.lingerTimer = clock.setTimeout(() => void this.stop('viewers-left', 'the last viewer left'), lingerMs);
-  }
-
-  private cancelLinger(): void {
-    if (this.lingerTimer !== null) this.context.clock.clearTimeout(this.lingerTimer);
-    this.lingerTimer = null;
-    this.lingeringSince = null;
+  /** A stream goes on for a while without viewers, unless it only stands in somebody's way: in the queue for an engine, or on one that is wanted. */
+  private unwatched(): void {
+    if (!this.holdsEngine) void this.stop('viewers-left', 'the last viewer left before there was an engine');
+    else if (this.owner.isEngineWanted()) void this.stop('viewers-left', 'nobody watches, and its engine is wanted');
+    else this.linger.begin();
   }
 }
