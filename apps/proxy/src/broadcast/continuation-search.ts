@@ -29,8 +29,8 @@ export interface TakenStream {
 /** How the packets taken in came from their source's, where not as they were. */
 export interface Translation {
   readonly rewriter: SourceRewriter;
-  /** Source PIDs whose packets were replaced by others. */
-  readonly replaced: ReadonlySet<number>;
+  /** PIDs, in the source and in the stream, of tables that are not the source's own. */
+  readonly tablePids: ReadonlySet<number>;
 }
 
 /**
@@ -53,6 +53,7 @@ const PACE_MS = 3000;
 export class ContinuationSearch {
   readonly #scratch = Buffer.alloc(PACKET_SIZE);
   readonly #startedAt: number;
+  readonly #tablePids: ReadonlySet<number> | null;
   #pcrPid = NULL_PID;
   #firstPcr = NONE;
   #misses = 0;
@@ -70,6 +71,7 @@ export class ContinuationSearch {
     private readonly clock: Clock,
   ) {
     this.#startedAt = clock.now();
+    this.#tablePids = translation?.tablePids ?? null;
   }
 
   /** The source's program is known: its clock references are on this PID. */
@@ -155,7 +157,7 @@ export class ContinuationSearch {
   /** Packets that say nothing about the place: nulls, and tables where ours replace the source's. */
   #isPassedOver(packet: Buffer, at: number): boolean {
     const pid = pidOf(packet, at);
-    return pid === NULL_PID || (this.translation?.replaced.has(pid) ?? false);
+    return pid === NULL_PID || (this.#tablePids?.has(pid) ?? false);
   }
 
   /** What a reference that is not (or no longer) in the stream tells. */

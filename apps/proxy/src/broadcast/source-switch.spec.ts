@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkTs } from '../../../../test/support/ts-checker.js';
-import { MadeStream, packetsOf } from './broadcast.test-kit.js';
+import { FakeSink, MadeStream, NotingHooks, expectCleanStart, expectOneStream, packetsOf } from './broadcast.test-kit.js';
 import { Watched, undisturbed, withNulls, withOtherClock, withOtherCounters, withoutNulls } from './switching.test-kit.js';
 
 /** 20 s: 500 frames of 24 packets. */
@@ -124,6 +124,124 @@ describe('a source that does not have the place', () => {
     const next = watched.switchTo(withOtherClock(new MadeStream({ videoPackets: 19 }).frames(700), seconds * 90_000));
     expect([next.state, next.kind]).toEqual(['spliced', 'keyframe']);
     expectWhole(watched.finish(), 1);
+  });
+});
+
+describe('viewers across a change of source', () => {
+  const other = withOtherClock(new MadeStream({ videoPackets: 19 }).frames(500), 77_777);
+
+  it('may join at any time after it and see one stream', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 100 }), fc.constantFrom('keyframe', 'live', 'oldest'), (frames, joinMode) => {
+        const watched = new Watched({ joinMode });
+        watched.feed(STREAM.subarray(0, 100 * FRAME + 500));
+        watched.switchTo(other.subarray(0, 30 * FRAME + frames * FRAME));
+        const sink = new FakeSink();
+        watched.broadcast.addViewer(sink, new NotingHooks());
+        watched.feed(other.subarray(30 * FRAME + frames * FRAME));
+        expectWhole(watched.finish(), 1);
+        expect(checkTs(sink.bytes).faults.filter(({ rule }) => rule !== 'pes-length')).toEqual([]);
+        expectCleanStart(packetsOf(sink.bytes));
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('may be stuck through it and jump over it', () => {
+    const watched = new Watched({ maxSeconds: 3 });
+    watched.feed(STREAM.subarray(0, 100 * FRAME + 500));
+    const sink = new FakeSink();
+    const viewer = watched.broadcast.addViewer(sink, new NotingHooks());
+    sink.stick();
+    watched.feed(STREAM.subarray(100 * FRAME + 500, 110 * FRAME));
+    watched.switchTo(other.subarray(0, 250 * FRAME));
+    sink.recover();
+    watched.feed(other.subarray(250 * FRAME));
+    expect(viewer.skips).toBe(1);
+    expectWhole(watched.finish(), 1);
+    expectOneStream(sink.bytes);
+  });
+
+  it('who are behind still get what was kept of the old source, then the new one', () => {
+    const watched = new Watched();
+    watched.feed(STREAM.subarray(0, 100 * FRAME));
+    const sink = new FakeSink();
+    const viewer = watched.broadcast.addViewer(sink, new NotingHooks());
+    sink.stick();
+    watched.feed(STREAM.subarray(100 * FRAME, 200 * FRAME + 700));
+    watched.switchTo(other.subarray(0, 100 * FRAME));
+    sink.recover();
+    expect(viewer.skips).toBe(0);
+    const all = watched.finish();
+    expectWhole(all, 1);
+    expect(sink.bytes.subarray(-1000 * 188).equals(all.subarray(-1000 * 188))).toBe(true);
+  });
+});
+
+describe('while a source is looked at', () => {
+  it('nothing is sent but a null packet now and then, and the unfinished picture waits', () => {
+    const watched = new Watched();
+    watched.feed(STREAM.subarray(0, 100 * FRAME + 10 * 188));
+    watched.clock.advance(300);
+    const before = watched.sink.bytes.length;
+    const next = watched.broadcast.beginSwitch();
+    for (let second = 0; second < 8; second += 1) {
+      next.write(STREAM.subarray(second * 188 * 20, (second + 1) * 188 * 20));
+      watched.clock.advance(1000);
+    }
+    const wait = packetsOf(watched.sink.bytes.subarray(before));
+    expect(new Set(wait.map(({ pid }) => pid))).toEqual(new Set([0x1fff]));
+    expect(wait.length).toBeLessThanOrEqual(8 * 4);
+    expect(next.state).toBe('searching');
+    next.abort();
+    watched.broadcast.write(STREAM.subarray(100 * FRAME + 10 * 188));
+    expect(withoutNulls(watched.finish()).equals(withoutNulls(plain))).toBe(true);
+  });
+
+  it('it can be given up, or another taken in its place', () => {
+    const watched = new Watched();
+    watched.feed(STREAM.subarray(0, 100 * FRAME));
+    const first = watched.broadcast.beginSwitch();
+    first.write(STREAM.subarray(0, 20 * FRAME));
+    const second = watched.broadcast.beginSwitch();
+    first.write(STREAM.subarray(20 * FRAME, 120 * FRAME));
+    expect([first.state, second.state]).toEqual(['aborted', 'searching']);
+    second.write(STREAM.subarray(40 * FRAME));
+    expect(second.kind).toBe('exact');
+    second.abort();
+    expect(second.state).toBe('spliced');
+    expect(watched.finish().equals(plain)).toBe(true);
+    const late = watched.broadcast.beginSwitch();
+    expect(late.state).toBe('aborted');
+  });
+
+  it('the end of the stream gives it up', () => {
+    const watched = new Watched();
+    watched.feed(STREAM.subarray(0, 100 * FRAME));
+    const next = watched.broadcast.beginSwitch();
+    next.write(STREAM.subarray(0, 20 * FRAME));
+    watched.broadcast.end();
+    next.write(STREAM.subarray(20 * FRAME));
+    expect([next.state, watched.hooks.ends, watched.clock.pending]).toEqual(['aborted', ['source-ended'], 0]);
+  });
+
+  it('losses of the old source do not keep the new one from being recognised', () => {
+    const watched = new Watched();
+    const holes = [180 * FRAME, 190 * FRAME + 188 * 5, 195 * FRAME];
+    let at = 0;
+    for (const hole of holes) {
+      watched.feed(STREAM.subarray(at, hole));
+      at = hole + 188;
+    }
+    watched.feed(STREAM.subarray(at, 200 * FRAME));
+    const next = watched.switchTo(STREAM.subarray(150 * FRAME));
+    expect(next.kind).toBe('exact');
+    expect(
+      watched
+        .finish()
+        .subarray(-200 * FRAME)
+        .equals(plain.subarray(-200 * FRAME)),
+    ).toBe(true);
   });
 });
 

@@ -39,6 +39,7 @@ const DISCONTINUITY_INDICATOR = 0x80;
 export class SplicedSource implements Translation {
   rewriter: SourceRewriter;
   readonly #tracker = new ProgramTracker();
+  /** PIDs of the source's own tables. */
   readonly #replaced = new Set<number>();
   #tables: OutgoingTables | null;
   #program: Program | null;
@@ -89,8 +90,8 @@ export class SplicedSource implements Translation {
     return source;
   }
 
-  get replaced(): ReadonlySet<number> {
-    return this.#replaced;
+  get tablePids(): ReadonlySet<number> {
+    return this.#tables === null ? this.#replaced : new Set([...this.#replaced, this.#tables.pmtPid]);
   }
 
   /** The source's packets are passed on as they are, rewriting aside. */
