@@ -8,13 +8,14 @@ import type { BroadcastSettings } from './broadcast-settings.js';
 import { type BroadcastSnapshot, codecsOf } from './broadcast-snapshot.js';
 import type { Clock } from './clock.js';
 import { Lobby } from './lobby.js';
-import { type Source, SourceSwitch, type SwitchHost, takeFrom } from './source-switch.js';
+import { type Source, SourceSwitch, type SpliceKind, type SwitchHost, takeFrom } from './source-switch.js';
 import { StreamBuffer } from './stream-buffer.js';
 import { Viewer, type ViewerContext } from './viewer.js';
 import type { ViewerHooks, ViewerSink } from './viewer-sink.js';
 
 export { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast-settings.js';
-export type { BroadcastSnapshot, ViewerSnapshot } from './broadcast-snapshot.js';
+export { SourceWatch, type SourceAdvice, type SourceFault, type SourceJudgement } from './source-faults.policy.js';
+export { readingOf, type BroadcastSnapshot, type ViewerSnapshot } from './broadcast-snapshot.js';
 export type { Clock } from './clock.js';
 export type { CodecRefusal, SourceSwitch, SpliceKind, SwitchState } from './source-switch.js';
 export type { Viewer } from './viewer.js';
@@ -37,6 +38,7 @@ export class Broadcast {
   readonly #onRun = (bytes: Buffer, from: number, to: number): void => takeFrom(this.#source, this.#buffer, bytes, from, to);
   readonly #stepDue: Alarm;
   readonly #checkDue: Alarm;
+  readonly #splices: Record<SpliceKind, number> = { exact: 0, renumbered: 0, keyframe: 0 };
   #nextViewerId = 1;
   #bytesIn = 0;
   #lastByteAt: number | null = null;
@@ -134,11 +136,18 @@ export class Broadcast {
       bitrate: ring.bitrate,
       ring: { bytes: ring.bytes, seconds: ring.spanMs / 1000 },
       losses: aligner.losses,
+      counterBreaks: this.#buffer.breaks,
       bytesSkipped: aligner.bytesSkipped,
       bytesWithoutLock: aligner.bytesWithoutLock,
       locked: aligner.locked,
       lastPcr: index.clock.lastPcr === NONE ? null : index.clock.lastPcr,
+      mediaMs: index.clock.elapsedMs,
+      clockAt: index.clock.progressAt,
+      bytesSinceClock: this.#buffer.takenEnd - index.clockPosition,
+      clockLeaps: index.clock.leaps,
+      repeats: index.anchors.repeats,
       lastByteAt: this.#lastByteAt,
+      splices: { ...this.#splices },
       codecs: codecsOf(index.program),
       viewers: [...this.#viewers].map(({ id, bytesSent, lagBytes, lagMs, skips }) => ({ id, bytesSent, lagBytes, lagMs, skips })),
     };
@@ -170,7 +179,8 @@ export class Broadcast {
       },
       feed: (bytes) => this.write(bytes),
       whileTaking: (work) => this.#whileTaking(work),
-      adopt: (next) => {
+      adopt: (kind, next) => {
+        this.#splices[kind] += 1;
         this.#source = next;
         this.#lastByteAt = this.clock.now();
       },

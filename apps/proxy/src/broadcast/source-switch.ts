@@ -55,7 +55,7 @@ export interface SwitchHost {
   /** Runs `work`, which may add to the stream, as the taking in of bytes. */
   whileTaking(work: () => void): void;
   /** From now on the stream is made from `source`. */
-  adopt(source: Source): void;
+  adopt(kind: SpliceKind, source: Source): void;
 }
 
 /** Bytes of the new source that are held while its place is looked for: enough for 8 s at 8 Mb/s. */
@@ -282,7 +282,7 @@ export class SourceSwitch {
   #adopt(kind: SpliceKind, splice: SplicedSource | null): void {
     this.#kind = kind;
     this.#settle('spliced');
-    this.host.adopt({ aligner: this.#aligner, splice });
+    this.host.adopt(kind, { aligner: this.#aligner, splice });
   }
 
   /** Packets of the chunk in which the splice was made go on as the stream's. */

@@ -35,6 +35,11 @@ export class StreamBuffer {
     return this.#packets;
   }
 
+  /** Breaks of continuity in what has gone over into the ring. */
+  get breaks(): number {
+    return this.#exit.breaks;
+  }
+
   /** Milliseconds of the clock; 0 before there are any. */
   get firstPacketAt(): number {
     return this.#firstPacketAt;

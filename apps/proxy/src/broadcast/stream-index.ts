@@ -40,6 +40,7 @@ export class StreamIndex {
   #pmtCounter = NONE;
   #unitPosition = NONE;
   #unitsWithoutEntry = 0;
+  #clockPosition = 0;
   /** The unit whose head is being read; becomes an access point once its first slice says so. */
   #pending: Omit<AccessPoint, 'kind'> | null = null;
 
@@ -67,6 +68,11 @@ export class StreamIndex {
     return this.#unitPosition;
   }
 
+  /** Position at which the clock last moved on. */
+  get clockPosition(): number {
+    return this.#clockPosition;
+  }
+
   /** Units that have begun since the last entry point, or since the beginning. */
   get unitsWithoutEntry(): number {
     return this.#unitsWithoutEntry;
@@ -83,7 +89,7 @@ export class StreamIndex {
     if (pid === program.pmt.pcrPid) {
       const pcr = readPcr(buffer, at);
       if (pcr !== NONE) {
-        this.clock.tick(pcr);
+        if (this.clock.tick(pcr)) this.#clockPosition = position;
         this.anchors.note(buffer, at, pcr, position);
       }
     }
