@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.js';
 
-const BRIDGE = 'acexytest0';
-const BRIDGE_ADDRESS = '172.31.250.1/24';
+/** Of this process alone: two test runs on one machine do not meet. Never Docker's own `docker0`, and never none: a daemon without a bridge removes that. */
+const BRIDGE = `acexy${process.pid}`;
+const BRIDGE_ADDRESS = `172.31.${process.pid % 250}.1/24`;
 
 /** Why no second Docker daemon can be run here; null where one can. */
 export const OWN_DOCKER_MISSING: string | null = whyNot();
