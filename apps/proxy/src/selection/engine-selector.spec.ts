@@ -128,11 +128,14 @@ describe('an engine from our orchestrator', () => {
     expect(client.released).toEqual([client.asked[0].request_id]);
   });
 
-  it('refused is no engine, with the reason and when to ask again', async () => {
-    const { client, select } = make();
+  it('refused is no engine, with the reason and when to ask again, after one long wait for a viewer who is just changing channels', async () => {
+    const { client, clock, select } = make();
     client.leases = [FULL];
     const outcome = select();
     await settle();
+    expect(outcome.error).toBeNull();
+    await clock.advance(50);
+    expect(client.asked.map(({ wait_ms: ms }) => ms)).toEqual([100, 2250]);
     expect(outcome.error).toMatchObject({ code: 'no_engine', retryAfterSeconds: 12 });
     expect(outcome.error?.message).toBe('no engines available: all 20 engines are in use (max_capacity)');
   });

@@ -50,7 +50,8 @@ export class LeaseSelector extends EngineSelector {
         pause = request.onScarce() || first ? LEAST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, answer.waiting.retry_after_ms);
       } catch (error) {
         if (!(error instanceof ProvisioningBlockedError)) throw error;
-        if (!request.onScarce()) throw noEngineBecause(error);
+        // A player that changes channels may open the new one a moment before it leaves the old: one refusal after a short wait is not believed.
+        if (!request.onScarce() && !first) throw noEngineBecause(error);
         pause = LEAST_PAUSE_MS;
       }
       await sleep(clock, Math.min(Math.max(LEAST_PAUSE_MS, pause), Math.max(1, request.deadline - clock.now())), request.signal);
