@@ -8,7 +8,8 @@ import type { BroadcastSettings } from './broadcast-settings.js';
 import { type BroadcastSnapshot, codecsOf } from './broadcast-snapshot.js';
 import type { Clock } from './clock.js';
 import { Lobby } from './lobby.js';
-import { type Source, SourceSwitch, type SpliceKind, type SwitchHost, takeFrom } from './source-switch.js';
+import { type GuardedHost, LeapGuard } from './leap-guard.js';
+import { type Source, SourceSwitch, type SpliceKind } from './source-switch.js';
 import { StreamBuffer } from './stream-buffer.js';
 import { Viewer, type ViewerContext } from './viewer.js';
 import type { ViewerHooks, ViewerSink } from './viewer-sink.js';
@@ -30,12 +31,14 @@ const HELD_STEPS = 4;
 export class Broadcast {
   #source: Source = { aligner: new PacketAligner(), splice: null };
   #switch: SourceSwitch | null = null;
+  readonly #host: GuardedHost;
+  readonly #guard: LeapGuard;
   readonly #buffer: StreamBuffer;
   readonly #viewers = new Set<Viewer>();
   readonly #lobby: Lobby;
   readonly #context: ViewerContext & { ended: boolean };
   readonly #readyListeners: (() => void)[] = [];
-  readonly #onRun = (bytes: Buffer, from: number, to: number): void => takeFrom(this.#source, this.#buffer, bytes, from, to);
+  readonly #onRun = (bytes: Buffer, from: number, to: number): void => this.#guard.take(bytes, from, to);
   readonly #stepDue: Alarm;
   readonly #checkDue: Alarm;
   readonly #splices: Record<SpliceKind, number> = { exact: 0, renumbered: 0, keyframe: 0 };
@@ -55,6 +58,8 @@ export class Broadcast {
     this.#checkDue = new Alarm(clock, () => this.#onCheck());
     this.#buffer = new StreamBuffer(settings, clock, () => this.#onStep());
     this.#lobby = new Lobby(this.#buffer, settings, clock);
+    this.#host = this.#asHost();
+    this.#guard = new LeapGuard(this.#host);
     this.#context = {
       buffer: this.#buffer,
       settings,
@@ -94,8 +99,9 @@ export class Broadcast {
    */
   beginSwitch(): SourceSwitch {
     this.#switch?.abort();
-    this.#switch = new SourceSwitch(this.#asSwitchHost());
+    this.#switch = new SourceSwitch(this.#host);
     if (this.#context.ended) this.#switch.abort();
+    this.#guard.giveWay();
     return this.#switch;
   }
 
@@ -121,6 +127,7 @@ export class Broadcast {
     if (this.#taking) return; // called from a viewer's hook: first what has just come in
     this.#switch?.abort();
     this.#source.aligner.flush(this.#onRun);
+    this.#guard.giveWay();
     if (this.#buffer.openLength > 0) this.#buffer.close(this.#buffer.openLength);
     this.#context.ended = true;
     this.#stepDue.clear();
@@ -143,9 +150,9 @@ export class Broadcast {
       lastPcr: index.clock.lastPcr === NONE ? null : index.clock.lastPcr,
       mediaMs: index.clock.elapsedMs,
       clockAt: index.clock.progressAt,
-      bytesSinceClock: this.#buffer.takenEnd - index.clockPosition,
-      clockLeaps: index.clock.leaps,
-      repeats: index.anchors.repeats,
+      bytesSinceClock: this.#buffer.takenEnd - index.clockPosition + this.#guard.heldBytes,
+      clockLeaps: this.#guard.leaps,
+      repeats: this.#guard.repeats,
       lastByteAt: this.#lastByteAt,
       splices: { ...this.#splices },
       codecs: codecsOf(index.program),
@@ -169,20 +176,25 @@ export class Broadcast {
     if (this.#endWanted) this.end();
   }
 
-  #asSwitchHost(): SwitchHost {
+  #asHost(): GuardedHost {
     const source = (): Source => this.#source;
+    const switching = (): boolean => this.#switch?.state === 'searching';
     return {
       clock: this.clock,
       buffer: this.#buffer,
       get source() {
         return source();
       },
+      get switching() {
+        return switching();
+      },
       feed: (bytes) => this.write(bytes),
       whileTaking: (work) => this.#whileTaking(work),
-      adopt: (kind, next) => {
+      adopt: (kind, next, by) => {
         this.#splices[kind] += 1;
         this.#source = next;
         this.#lastByteAt = this.clock.now();
+        if (by === this.#switch) this.#guard.reset();
       },
     };
   }

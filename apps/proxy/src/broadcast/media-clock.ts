@@ -3,15 +3,11 @@ import { CLOCK_27M, NONE, WRAP_27M, distance } from '@acexy/mpegts';
 
 /** A greater step of the PCR, or one backwards, is a leap of the clock and no time that has passed (27 MHz). */
 const MAX_STEP = 10 * CLOCK_27M;
-/** References are at most 0.1 s apart (ISO/IEC 13818-1, 2.7.2). */
-const LEAP = CLOCK_27M;
-
 export class MediaClock {
   #lastPcr = NONE;
   #elapsed = 0;
   #firstAt: number | null = null;
   #progressAt: number | null = null;
-  #leaps = 0;
 
   constructor(private readonly now: () => number) {}
 
@@ -23,11 +19,6 @@ export class MediaClock {
   /** When the PCR last moved on (milliseconds of the clock); null before the first one. */
   get progressAt(): number | null {
     return this.#progressAt;
-  }
-
-  /** How often the PCR ran back or on by more than a second. */
-  get leaps(): number {
-    return this.#leaps;
   }
 
   /** Milliseconds of media since the first packet. Never runs back. */
@@ -47,7 +38,6 @@ export class MediaClock {
     const step = last === NONE ? 0 : distance(last, pcr, WRAP_27M);
     if (last === NONE) this.#elapsed = this.elapsedMs;
     else if (step > 0 && step <= MAX_STEP) this.#elapsed += (step * 1000) / CLOCK_27M;
-    if (step < 0 || step > LEAP) this.#leaps += 1;
     this.#lastPcr = pcr;
     if (last !== NONE && step === 0) return false;
     this.#progressAt = this.now();
