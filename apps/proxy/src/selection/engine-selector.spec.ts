@@ -117,14 +117,25 @@ describe('an engine from our orchestrator', () => {
     expect(client.asked.map(({ wait_ms: ms }) => ms)).toEqual([100, 2250]);
   });
 
-  it('is queued for no longer when nobody wants it any more', async () => {
+  it.each([
+    ['while the orchestrator is asked', new Promise<LeaseAnswer>(() => undefined)],
+    ['between two questions', waiting()],
+  ])('is queued for no longer when nobody wants it any more: %s', async (_moment, answer) => {
     const { client, select } = make();
-    client.leases = [new Promise<LeaseAnswer>(() => undefined)];
+    client.leases = [answer];
     const abort = new AbortController();
     select({ signal: abort.signal });
     await settle();
     abort.abort(new Error('the viewer left'));
     await settle();
+    expect(client.released).toEqual([client.asked[0].request_id]);
+  });
+
+  it('is queued for no longer than the deadline', async () => {
+    const { client, clock, select } = make();
+    client.leases = [waiting()];
+    select({ deadline: 5000 });
+    await clock.advance(6000);
     expect(client.released).toEqual([client.asked[0].request_id]);
   });
 
