@@ -259,11 +259,13 @@ describe('whatever comes in', () => {
         }
         next.abort();
         const last = watched.switchTo(withOtherClock(STREAM, 7_777_777));
-        const sent = packetsOf(watched.finish());
-        expect([last.state, watched.hooks.ends]).toEqual(['spliced', ['source-ended']]);
-        expect(sent.slice(-1000).filter(({ key }) => key).length).toBeGreaterThan(0);
+        // Damaged packets are passed on as they are, so only their frame is read here.
+        const sent = watched.finish();
+        for (let at = 0; at < sent.length; at += 188) expect(sent[at]).toBe(0x47);
+        expect([last.state, sent.length % 188, watched.hooks.ends]).toEqual(['spliced', 0, ['source-ended']]);
+        expect(packetsOf(sent.subarray(-188 * 1000)).some(({ key }) => key)).toBe(true);
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 });
