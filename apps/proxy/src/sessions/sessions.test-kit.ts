@@ -182,6 +182,7 @@ export class FakeSink implements ViewerSink {
 
 export const LIMITS = { noResponseTimeoutMs: 20_000, firstByteTimeoutMs: 30_000, startTimeoutMs: 60_000 };
 export const LINGER_MS = 5000;
+export const EMPTY_TIMEOUT_MS = 60_000;
 
 export function makeSessions<C extends Clock = FakeClock>(engineCount = 2, clock: C = new FakeClock() as unknown as C) {
   const engines = Array.from({ length: engineCount }, (_, index) => new FakeEngine({ host: `engine-${index + 1}`, port: 6878 }));
@@ -201,6 +202,8 @@ export function makeSessions<C extends Clock = FakeClock>(engineCount = 2, clock
       // These packets have no keyframe to wait for.
       broadcast: { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 },
       lingerMs: LINGER_MS,
+      emptyTimeoutMs: EMPTY_TIMEOUT_MS,
+      random: () => 0.5,
       log: SILENT_LOG,
     },
     SILENT_LOG,
