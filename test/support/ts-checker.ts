@@ -180,7 +180,7 @@ class Checker {
     if (!starts) return;
     const section = payload.subarray(1 + payload[0]);
     const length = 3 + (section.readUInt16BE(1) & 0xfff);
-    if (crc(section.subarray(0, length)) !== 0) return this.fault('crc', 0, 'PAT');
+    if (sectionCrc(section.subarray(0, length)) !== 0) return this.fault('crc', 0, 'PAT');
     if (this.elapsed - this.lastPat > this.limits.tables) this.fault('pat-late', 0, `${(this.elapsed - this.lastPat).toFixed(3)} s`);
     this.lastPat = this.elapsed;
     for (let at = 8; at < length - 4; at += 4) {
@@ -199,7 +199,7 @@ class Checker {
     const section = payload.subarray(1 + payload[0]);
     const length = 3 + (section.readUInt16BE(1) & 0xfff);
     if (length > section.length || section[0] !== 2) return; // longer than a packet: not judged
-    if (crc(section.subarray(0, length)) !== 0) return this.fault('crc', pid, 'PMT');
+    if (sectionCrc(section.subarray(0, length)) !== 0) return this.fault('crc', pid, 'PMT');
     if (this.elapsed - this.lastPmt > this.limits.tables) this.fault('pmt-late', pid, `${(this.elapsed - this.lastPmt).toFixed(3)} s`);
     this.lastPmt = this.elapsed;
     this.pmts += 1;
@@ -280,7 +280,7 @@ function stamp(bytes: Buffer, at: number): number {
 }
 
 /** CRC-32/MPEG-2, bit by bit; 0 over a section with its CRC. */
-function crc(bytes: Buffer): number {
+export function sectionCrc(bytes: Buffer): number {
   let register = 0xffffffff;
   for (const byte of bytes) {
     for (let bit = 7; bit >= 0; bit -= 1) {

@@ -5,6 +5,7 @@ import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { RequestLimitInterceptor } from './api/request-limit.interceptor.js';
 import { AutoscalingModule } from './autoscaling/autoscaling.module.js';
 import { CoreModule } from './core.module.js';
+import { ByLabelController } from './engines/by-label.controller.js';
 import { ContainersController } from './engines/containers.controller.js';
 import { EnginesController } from './engines/engines.controller.js';
 import { EnginesModule } from './engines/engines.module.js';
@@ -17,7 +18,7 @@ import { StreamsModule } from './streams/streams.module.js';
 /** The orchestrator. The controllers of engines stand here because they show streams too, and engines know nobody. */
 @Module({
   imports: [PrometheusModule.register(), EnginesModule, StreamsModule, HealthModule, ProvisioningApiModule, AutoscalingModule],
-  controllers: [LeasesController, EnginesController, ContainersController],
+  controllers: [LeasesController, EnginesController, ContainersController, ByLabelController],
   providers: [{ provide: APP_INTERCEPTOR, useClass: RequestLimitInterceptor }],
 })
 export class AppModule {

@@ -22,7 +22,7 @@ export class ListeningEngines extends FakeEngineRuntime {
   readonly silent = new Set<string>();
   /** What `stat` answers of a session; by default it is gone. */
   statReply: object = { response: null, error: 'unknown playback session id' };
-  private readonly servers: Map<string, Server>;
+  protected readonly servers: Map<string, Server>;
 
   constructor(world: FakeEngineHost = new FakeEngineHost(), servers = new Map<string, Server>()) {
     super(world);

@@ -46,7 +46,7 @@ export class OrchestratorSettings extends DockerSettings {
     name: 'STOP_ENGINES_ON_EXIT',
     type: 'boolean',
     default: 'false',
-    help: 'Remove all engines when the service ends; otherwise they run on and the next start takes them over',
+    help: 'Remove all engines and containers when the service ends; otherwise they run on and the next start takes them over',
   })
   stopEnginesOnExit!: boolean;
 
@@ -250,6 +250,16 @@ export class OrchestratorSettings extends DockerSettings {
 
   @Setting({ name: 'ACE_P2P_RANGE', type: 'port-range', default: '36000-36999', help: 'P2P ports of engines' })
   p2pRange!: PortRange;
+
+  @Setting({
+    name: 'ENGINE_CACHE_LIMIT_GB',
+    type: 'integer',
+    min: 1,
+    max: 10_000,
+    default: '1',
+    help: 'Gigabytes of disk cache that one engine may fill (CACHE_LIMIT of its image)',
+  })
+  engineCacheLimitGb!: number;
 
   @Setting({ name: 'ENGINE_HOST', type: 'string', help: 'What proxies connect to, whatever the runtime says' })
   engineHost?: string;

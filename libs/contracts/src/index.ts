@@ -3,6 +3,7 @@ export * from './engine.js';
 export * from './events.js';
 export * from './health.js';
 export * from './is-label-map.js';
+export * from './is-port-map.js';
 export * from './leases.js';
 export * from './provisioning.js';
 export * from './reports.js';

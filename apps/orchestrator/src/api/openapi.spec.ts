@@ -20,7 +20,16 @@ const ROUTES: [string, { key: boolean; takes?: string; gives: Record<string, str
   ['GET /engines/lease/preview', { key: true, gives: { 200: 'LeasePreview' } }],
   ['DELETE /engines/lease/{lease_id}', { key: true, gives: { 200: 'ReleasedLease' } }],
   ['GET /containers/{id}', { key: false, gives: { 200: 'ContainerInfo' } }],
+  ['GET /by-label', { key: true, gives: { 200: 'ContainerInfo[]' } }],
   ['DELETE /containers/{id}', { key: true, gives: { 200: 'DeletedContainer' } }],
+  [
+    'POST /provision',
+    {
+      key: true,
+      takes: 'ProvisionRequest',
+      gives: { 200: 'ProvisionResponse', 500: 'ProvisioningRefusal', 503: 'ProvisioningRefusal' },
+    },
+  ],
   [
     'POST /provision/acestream',
     {

@@ -2,11 +2,12 @@ import { Module } from '@nestjs/common';
 import { EnginesModule } from '../engines/engines.module.js';
 import { HealthModule } from '../health/health.module.js';
 import { ProvisioningApiModule } from '../provisioning-api/provisioning-api.module.js';
+import { RuntimeModule } from '../runtime/runtime.module.js';
 import { ReconcileService } from './reconcile.service.js';
 
 /** How many engines there should be, and the loop that sees to it. */
 @Module({
-  imports: [EnginesModule, HealthModule, ProvisioningApiModule],
+  imports: [EnginesModule, HealthModule, ProvisioningApiModule, RuntimeModule],
   providers: [ReconcileService],
 })
 export class AutoscalingModule {}

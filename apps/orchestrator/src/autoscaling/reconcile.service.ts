@@ -1,6 +1,5 @@
-import type { ProvisioningBlocked } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
-import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
 import { Clock } from '../clock.js';
@@ -13,6 +12,8 @@ import { Readiness } from '../health/readiness.js';
 import { EngineStarter } from '../provisioning-api/engine-starter.service.js';
 import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
+import { circuitRefusal, unreachableRefusal } from '../provisioning/refusals.js';
+import { ENGINE_RUNTIME, type EngineRuntime, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { WakeableLoop } from '../wakeable-loop.js';
 import { decideScaling, type PoolEngine, type PoolState, type ScalingDecision } from './scaling.policy.js';
@@ -34,6 +35,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   private closing = false;
 
   constructor(
+    @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly registry: EngineRegistry,
     private readonly leases: LeaseService,
     private readonly supply: Supply,
@@ -64,6 +66,10 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       this.registry.onChange(wake),
       this.leases.onDemand(wake),
       this.starter.onSettled(wake),
+      this.sync.onReachChange(wake),
+      this.runtime.watch(({ type }) => {
+        if (type === 'prepared') wake();
+      }),
     );
     // Not before our port is ours: where another orchestrator has it, we end without having touched anything.
     const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
@@ -104,7 +110,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     const now = this.clock.monotonic();
     return {
       engines: this.registry.all().map((engine) => this.describe(engine, now)),
-      total: Math.max(this.provisioning.engineCount(), this.registry.everything().length),
+      total: Math.max(this.provisioning.engineCount(), this.registry.all().length),
       pending: this.starter.pending,
       waiting: this.leases.waitingCount,
       startDelayMs: this.backoff.delayMs(now),
@@ -131,11 +137,11 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   private act({ start, drain, remove, limited }: ScalingDecision): void {
-    const circuit = this.provisioning.circuit();
-    // What breaker and queue let through is theirs to say; but an open breaker needs no asking.
-    if (circuit.state !== 'open') for (let i = 0; i < start; i++) void this.startOne();
+    // What breaker and queue let through is theirs to say; but what is closed for all needs no asking.
+    const blocked = this.blocked();
+    if (!blocked) for (let i = 0; i < start; i++) void this.startOne();
     this.supply.pending = this.starter.pending;
-    this.supply.refusal = this.refusal(limited);
+    this.supply.refusal = (blocked ?? (limited ? this.full() : null))?.toDetail() ?? null;
     const deadline = this.clock.now() + DRAIN_MS;
     for (const { id, reason } of drain) this.registry.startDraining(id, { reason, deadline });
     for (const { id, reason } of remove) void this.removeOne(id, reason);
@@ -162,31 +168,28 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       await this.starter.start({}, 'autoscaler');
     } catch (error) {
       if (!(error instanceof ProvisioningRefusedError)) this.log.error('an engine could not be started', { error });
-      this.backoff.failed(this.clock.monotonic());
+      // What was away when it was asked is told of when it is back.
+      if (!((error as Error).cause instanceof RuntimeUnreachableError)) this.backoff.failed(this.clock.monotonic());
       this.loop.wake();
     }
   }
 
-  /** Why those who wait will get no engine started for them, or null. */
-  private refusal(limited: boolean): ProvisioningBlocked | null {
-    const { state, retryInSeconds, failures } = this.provisioning.circuit();
-    if (state === 'open') {
-      return new ProvisioningRefusedError({
-        code: 'circuit_breaker',
-        message: `Circuit breaker open after ${failures} failures in a row: the next try is in ${retryInSeconds} s`,
-        recoveryEtaSeconds: retryInSeconds,
-        canRetry: false,
-        shouldWait: true,
-      }).toDetail();
-    }
-    if (!limited) return null;
+  /** Why no engine can be started for anybody, or null. */
+  private blocked(): ProvisioningRefusedError | null {
+    const circuit = this.provisioning.circuit();
+    if (circuit.state === 'open') return circuitRefusal(circuit, this.settings.startupGraceMs);
+    if (this.sync.runtimeReached === false) return unreachableRefusal(this.settings.monitorIntervalMs);
+    return this.provisioning.preparing();
+  }
+
+  private full(): ProvisioningRefusedError {
     return new ProvisioningRefusedError({
       code: 'max_capacity',
       message: `all ${this.settings.maxReplicas} engines of MAX_REPLICAS are in use`,
       recoveryEtaSeconds: this.settings.autoscaleIntervalMs / 1000,
       canRetry: false,
       shouldWait: true,
-    }).toDetail();
+    });
   }
 
   /** When something falls due before the interval is over. */

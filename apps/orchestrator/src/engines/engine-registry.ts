@@ -45,8 +45,8 @@ export interface EngineChange {
 }
 
 /** An engine that went by itself, or was given up, before it ever answered. */
-export function wasNeverReady({ answered, drain }: Engine): boolean {
-  return !answered && (drain === null || drain.reason === NEVER_ANSWERED);
+export function wasNeverReady({ answered, drain, instance }: Engine): boolean {
+  return instance.kind === 'acestream' && !answered && (drain === null || drain.reason === NEVER_ANSWERED);
 }
 
 /** Why an engine is removed that did not answer in time. */
@@ -142,6 +142,11 @@ export class EngineRegistry {
     for (const [id, at] of this.departed) if (at <= mark) this.departed.delete(id);
     const leftovers: EngineInstance[] = [];
     for (const instance of instances) {
+      if (instance.kind === 'generic') {
+        // Its owner's to start, stop and remove: it stays known, whatever its state.
+        if (!this.departed.has(instance.id)) this.add(instance, { adopted: this.firstLook });
+        continue;
+      }
       switch (instance.state) {
         case 'running':
           if (this.hasRestarted(instance)) {

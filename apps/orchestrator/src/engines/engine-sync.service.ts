@@ -24,6 +24,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   private readonly log: Log;
   private unsubscribe: (() => void) | undefined;
   private reached: boolean | null = null;
+  private readonly reachListeners = new Set<() => void>();
   /** Since when each engine of the last list does not run, monotonic milliseconds. */
   private idleSince = new Map<string, number>();
   private secondLook: NodeJS.Timeout | undefined;
@@ -73,6 +74,12 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     return this.reached;
   }
 
+  /** Calls back when the runtime went out of reach or is back, until the returned function is called. */
+  onReachChange(listener: () => void): () => void {
+    this.reachListeners.add(listener);
+    return () => this.reachListeners.delete(listener);
+  }
+
   async onModuleDestroy(): Promise<void> {
     this.unsubscribe?.();
     clearTimeout(this.secondLook);
@@ -102,17 +109,26 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     try {
       instances = await this.runtime.list();
     } catch (error) {
-      this.reached = false;
-      throw error;
+      if (this.reached !== false) this.log.warn('what runs the engines is out of reach', { reason: (error as Error).message });
+      this.setReached(false);
+      return;
     }
-    this.reached = true;
     const leftovers = this.leftoversOf(this.registry.observe(instances, mark));
+    if (this.reached === false) this.log.info('what runs the engines is in reach', { engines: instances.length });
+    // After the picture is right again: whoever hears of it acts on it.
+    this.setReached(true);
     this.markSynced();
     const removals = await Promise.allSettled(leftovers.map((instance) => this.remover.remove(instance.id, `leftover, ${instance.state}`)));
     for (const removal of removals) {
       if (removal.status === 'rejected')
         this.log.warn('a leftover could not be removed, trying again later', { error: removal.reason as Error });
     }
+  }
+
+  private setReached(reached: boolean): void {
+    const changed = this.reached !== reached;
+    this.reached = reached;
+    if (changed) for (const listener of this.reachListeners) listener();
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { ContainerInfo, EngineState } from '@acexy/contracts';
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
+import type { EngineInstance } from '../runtime/engine-runtime.js';
 import { type Engine, EngineRegistry } from './engine-registry.js';
 import { isoTime, toEngineState } from './engine-state.js';
 import { LeaseService } from './lease.service.js';
@@ -35,22 +36,26 @@ export class EngineViews {
   }
 
   container(id: string): ContainerInfo | null {
-    const instance = this.registry.everything().find((each) => each.id === id || each.instance.name === id)?.instance;
-    if (!instance) return null;
-    return {
-      id: instance.id,
-      name: instance.name,
-      image: instance.image,
-      created: isoTime(instance.createdAt),
-      status: instance.state,
-      labels: { ...instance.labels },
-      ports: { ...instance.published },
-    };
+    const found = this.registry.everything().find((each) => each.id === id || each.instance.name === id);
+    return found ? containerInfo(found.instance) : null;
+  }
+
+  /** The containers of this installation that bear a label, engines and others; any value of it will do where none is given. */
+  containersWith(key: string, value?: string): ContainerInfo[] {
+    return this.registry
+      .everything()
+      .map(({ instance }) => instance)
+      .filter(({ labels }) => Object.hasOwn(labels, key) && (value === undefined || labels[key] === value))
+      .map(containerInfo);
   }
 
   private stateOf(engine: Engine): EngineState {
     return toEngineState(engine, this.leases.streamsOn(engine.id));
   }
+}
+
+function containerInfo({ id, name, image, createdAt, state, labels, published }: EngineInstance): ContainerInfo {
+  return { id, name, image, created: isoTime(createdAt), status: state, labels: { ...labels }, ports: { ...published } };
 }
 
 /** Over everything but what a mere probe or sighting changes. */

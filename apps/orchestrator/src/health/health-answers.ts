@@ -1,5 +1,5 @@
 import { CIRCUIT_STATES, type CircuitState } from '@acexy/contracts';
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
 /** The shape of terminus. */
 export class HealthAnswer {
@@ -33,6 +33,20 @@ export class ProvisioningFigures {
   remaining!: number;
 }
 
+export class ImageFigures {
+  @ApiProperty()
+  name!: string;
+
+  @ApiProperty({ enum: ['unknown', 'pulling', 'present', 'missing'] })
+  state!: 'unknown' | 'pulling' | 'present' | 'missing';
+
+  @ApiProperty({ type: 'integer', nullable: true, description: 'While it is being pulled: 0 to 100' })
+  percent!: number | null;
+
+  @ApiProperty({ type: 'string', nullable: true, description: 'Why it is missing' })
+  reason!: string | null;
+}
+
 export class ReadyAnswer extends HealthAnswer {
   @ApiProperty()
   ready!: boolean;
@@ -48,6 +62,9 @@ export class ReadyAnswer extends HealthAnswer {
 
   @ApiProperty({ type: () => ProvisioningFigures })
   provisioning!: ProvisioningFigures;
+
+  @ApiPropertyOptional({ type: () => ImageFigures, description: 'Image of the engines, where they run as containers' })
+  image?: ImageFigures;
 
   @ApiProperty({ format: 'date-time' })
   timestamp!: string;

@@ -3,6 +3,7 @@ import { TerminusModule } from '@nestjs/terminus';
 import { DatabaseModule } from '../database/database.module.js';
 import { EnginesModule } from '../engines/engines.module.js';
 import { ProvisioningModule } from '../provisioning/provisioning.module.js';
+import { RuntimeModule } from '../runtime/runtime.module.js';
 import { StreamsModule } from '../streams/streams.module.js';
 import { EngineProber } from './engine-prober.js';
 import { HealthController } from './health.controller.js';
@@ -13,7 +14,7 @@ import { StartupWatch } from './startup-watch.service.js';
 
 /** Is an engine well, is a dependency, is the service. */
 @Module({
-  imports: [TerminusModule.forRoot({ logger: false }), EnginesModule, DatabaseModule, ProvisioningModule, StreamsModule],
+  imports: [TerminusModule.forRoot({ logger: false }), EnginesModule, DatabaseModule, ProvisioningModule, StreamsModule, RuntimeModule],
   controllers: [HealthController],
   providers: [Readiness, EngineProber, StartupWatch, HealthMonitor, ReadinessReport],
   exports: [Readiness],

@@ -1,5 +1,4 @@
-import type { CircuitState } from '@acexy/contracts';
-import { Injectable, ServiceUnavailableException } from '@nestjs/common';
+import { Inject, Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HealthIndicatorService, HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
 import { Clock } from '../clock.js';
 import { DatabaseHealth } from '../database/database-health.js';
@@ -7,6 +6,7 @@ import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { isoTime } from '../engines/engine-state.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
+import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
 import { StreamService } from '../streams/stream.service.js';
 import type { ReadyAnswer } from './health-answers.js';
 import { Readiness } from './readiness.js';
@@ -15,6 +15,7 @@ import { Readiness } from './readiness.js';
 @Injectable()
 export class ReadinessReport {
   constructor(
+    @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly checks: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
     private readonly readiness: Readiness,
@@ -31,14 +32,12 @@ export class ReadinessReport {
     const { circuitState, ...provisioning } = this.provisioning.status();
     const inService = this.registry.all().filter((engine) => engine.lifecycle !== 'starting');
     const ready = result.status === 'ok';
+    const image = this.runtime.image();
+    const able = circuitState === 'closed' && this.runtime.preparing() === null;
     return {
       ...result,
-      status: ready
-        ? degradedOrOk(
-            circuitState,
-            inService.some((engine) => engine.health === 'healthy'),
-          )
-        : result.status,
+      // Degraded: it does its work, but no engine can be started, or none is well.
+      status: ready ? (able && inService.some(({ health }) => health === 'healthy') ? 'ok' : 'degraded') : result.status,
       info: result.info ?? {},
       error: result.error ?? {},
       ready,
@@ -46,6 +45,7 @@ export class ReadinessReport {
       active_streams: this.streams.activeCount,
       circuit_state: circuitState,
       provisioning,
+      ...(image && { image }),
       timestamp: isoTime(this.clock.now()),
     };
   }
@@ -66,9 +66,4 @@ export class ReadinessReport {
       throw error;
     }
   }
-}
-
-/** Able to do its work, but with an open breaker or without a healthy engine. */
-function degradedOrOk(circuit: CircuitState, anyHealthy: boolean): 'ok' | 'degraded' {
-  return circuit === 'closed' && anyHealthy ? 'ok' : 'degraded';
 }

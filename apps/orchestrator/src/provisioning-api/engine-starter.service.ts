@@ -2,6 +2,7 @@ import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
 import type { EngineInstance } from '../runtime/engine-runtime.js';
+import type { ContainerRequest } from '../provisioning/container-spec.plan.js';
 import type { EngineRequest } from '../provisioning/engine-spec.plan.js';
 import { type ProvisioningOrigin, ProvisioningService } from '../provisioning/provisioning.service.js';
 
@@ -69,5 +70,14 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
       this.underWay--;
       for (const listener of this.settledListeners) listener();
     }
+  }
+  /**
+   * Starts a container that is no engine.
+   * @throws ProvisioningRefusedError
+   */
+  async startContainer(request: ContainerRequest): Promise<EngineInstance> {
+    const instance = await this.provisioning.provisionContainer(request);
+    this.registry.add(instance);
+    return instance;
   }
 }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { EnginesModule } from '../engines/engines.module.js';
 import { ProvisioningModule } from '../provisioning/provisioning.module.js';
+import { RuntimeModule } from '../runtime/runtime.module.js';
 import { CircuitMetrics } from './circuit-metrics.js';
 import { EngineStarter } from './engine-starter.service.js';
 import { ProvisioningController } from './provisioning.controller.js';
@@ -8,7 +9,7 @@ import { ProvisioningHeaders } from './provisioning-headers.middleware.js';
 
 /** The REST side of provisioning, and the one place that starts engines. */
 @Module({
-  imports: [EnginesModule, ProvisioningModule],
+  imports: [EnginesModule, ProvisioningModule, RuntimeModule],
   controllers: [ProvisioningController],
   providers: [EngineStarter, CircuitMetrics, ProvisioningHeaders],
   exports: [EngineStarter, ProvisioningModule],

@@ -8,6 +8,7 @@ const CONTEXT: EngineSpecContext = {
   containerLabel: 'orchestrator.managed=acestream',
   installationId: 'b1b2',
   httpsOnHost: true,
+  cacheLimitGb: 1,
 };
 
 function plan(request: EngineRequest = {}, context: Partial<EngineSpecContext> = {}) {
@@ -22,6 +23,7 @@ describe('the plan of an engine', () => {
       HTTPS_PORT: '45000',
       BIND_ALL: 'true',
       INTERNAL_BUFFERING: '60',
+      CACHE_LIMIT: '1',
       P2P_PORT: '36000',
     });
   });

@@ -23,6 +23,8 @@ export interface EngineSpecContext {
   installationId: string;
   /** The engine's HTTPS port is one of the host's too. */
   httpsOnHost: boolean;
+  /** Gigabytes of disk cache that the engine may fill. */
+  cacheLimitGb: number;
 }
 
 /** The request cannot be met by any engine; the message names what contradicts what. */
@@ -62,6 +64,7 @@ export function planEngineSpec(request: EngineRequest, context: EngineSpecContex
     env: {
       BIND_ALL: 'true',
       INTERNAL_BUFFERING: String(INTERNAL_BUFFERING_S),
+      CACHE_LIMIT: String(context.cacheLimitGb),
       ...request.env,
       CONF: completeConf(request.env?.CONF ?? '--bind-all', ports),
       // Always in accord with the ports we publish and probe, whatever the caller says.

@@ -31,6 +31,17 @@ describe('the port allocator', () => {
     expect(ports.has('b')).toBe(false);
   });
 
+  it('keeps reserved ports from engines until they are given back, and counts their owner as none', () => {
+    const ports = new PortAllocator(RANGES);
+    ports.reserve('web', [100, 101, 101]);
+    expect(ports.allocate('a', 0).http).toBe(102);
+    expect(ports.engineCount).toBe(1);
+    expect(() => ports.reserve('mail', [200, 25, 400])).toThrow(PortOwnedError);
+    expect([ports.ownerOf(25), ports.has('mail')]).toEqual([undefined, false]);
+    ports.release('web');
+    expect([ports.ownerOf(100), ports.engineCount]).toEqual([undefined, 1]);
+  });
+
   it('gives the port that was asked for, also one outside of the ranges', () => {
     expect(new PortAllocator(RANGES).allocate('a', 0, { http: 6878, https: 202 })).toEqual({ http: 6878, https: 202, api: 300, p2p: 400 });
   });
@@ -106,7 +117,7 @@ describe('the port allocator', () => {
           } else if (one.do === 'wait') {
             now += one.ms;
           }
-          expect(ports.ownerCount).toBe(model.size);
+          expect(ports.engineCount).toBe(model.size);
           expect(ports.ownedPortCount).toBe([...model.values()].reduce((sum, held) => sum + held.size, 0));
         }
       }),

@@ -23,7 +23,7 @@ export class NoPortsLeftError extends Error {
   }
 }
 
-/** A port that was asked for by number belongs to another engine. */
+/** A port that was asked for by number belongs to another engine or container. */
 export class PortOwnedError extends Error {
   readonly code = 'port_owned';
 
@@ -31,7 +31,7 @@ export class PortOwnedError extends Error {
     readonly port: number,
     readonly owner: string,
   ) {
-    super(`port ${port} belongs to engine ${owner}`);
+    super(`port ${port} belongs to ${owner}`);
     this.name = 'PortOwnedError';
   }
 }
@@ -39,6 +39,8 @@ export class PortOwnedError extends Error {
 export class PortAllocator {
   private readonly owners = new Map<number, string>();
   private readonly owned = new Map<string, number[]>();
+  /** Owners that are no engines. */
+  private readonly others = new Set<string>();
   /** Port → when it may be tried again, in the caller's milliseconds. */
   private readonly asideUntil = new Map<number, number>();
   private readonly cursors: Record<keyof EnginePorts, number>;
@@ -67,6 +69,23 @@ export class PortAllocator {
     }
   }
 
+  /**
+   * Keeps these ports of the host from all engines, for an owner that is none.
+   * @throws PortOwnedError where one of them belongs to another owner; then it has none of them
+   */
+  reserve(owner: string, ports: Iterable<number>): void {
+    if (this.owned.has(owner)) throw new TypeError(`${owner} has ports already`);
+    const taken: number[] = [];
+    this.owned.set(owner, taken);
+    this.others.add(owner);
+    try {
+      for (const port of new Set(ports)) this.own(port, owner, taken);
+    } catch (error) {
+      this.release(owner);
+      throw error;
+    }
+  }
+
   /** Records the ports of an engine that runs already; says which of them had another owner, who keeps them. */
   adopt(owner: string, ports: EnginePorts): { port: number; owner: string }[] {
     this.release(owner);
@@ -85,6 +104,7 @@ export class PortAllocator {
   release(owner: string): void {
     for (const port of this.owned.get(owner) ?? []) this.owners.delete(port);
     this.owned.delete(owner);
+    this.others.delete(owner);
   }
 
   /** A port that a foreign program holds is not tried again for a while. */
@@ -97,8 +117,13 @@ export class PortAllocator {
   }
 
   /** How many engines own ports. */
-  get ownerCount(): number {
-    return this.owned.size;
+  get engineCount(): number {
+    return this.owned.size - this.others.size;
+  }
+
+  /** Who has this port, or undefined. */
+  ownerOf(port: number): string | undefined {
+    return this.owners.get(port);
   }
 
   /** How many ports have an owner. */

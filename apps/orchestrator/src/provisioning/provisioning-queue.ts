@@ -73,6 +73,10 @@ export class ProvisioningQueue<Lane extends string> {
     return sum;
   }
 
+  waitingIn(lane: Lane): number {
+    return this.lane(lane).length;
+  }
+
   /**
    * Runs `task`, an async function, when its turn comes. Past the limit, or at `close`, the caller is told at once and the task's signal is aborted; its
    * place among the running ones is free only when the task itself has ended.

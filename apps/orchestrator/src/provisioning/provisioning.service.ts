@@ -4,30 +4,25 @@ import { Log } from '@acexy/service-kit';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../clock.js';
 import { InstallationId } from '../database/installation-id.js';
-import { ENGINE_RUNTIME, type EngineInstance, type EnginePorts, type EngineRuntime, PortTakenError } from '../runtime/engine-runtime.js';
+import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime, PortTakenError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { CircuitBreaker, type CircuitPermit, type CircuitReport } from './circuit-breaker.js';
+import { type ContainerRequest, hostPortsOf, planContainerSpec } from './container-spec.plan.js';
 import { type EngineRequest, EngineRequestError, planEngineSpec, wantedPorts } from './engine-spec.plan.js';
-import { NoPortsLeftError, PortAllocator, PortOwnedError } from './ports.js';
+import { PortAllocator, PortOwnedError } from './ports.js';
 import { ProvisioningMetrics } from './provisioning-metrics.js';
 import { ProvisioningQueue, QueueClosedError } from './provisioning-queue.js';
 import type { ProvisioningRefusedError } from './provisioning-refused.error.js';
-import { capacityRefusal, circuitRefusal, refusalOf, preparingRefusal } from './refusals.js';
+import { capacityRefusal, circuitRefusal, preparingRefusal, refusalOf, saysNothingOfEngines } from './refusals.js';
+import { startWithin } from './startup-limit.js';
 
 export type ProvisioningOrigin = 'api' | 'autoscaler';
 export type ReadinessOutcome = 'ready' | 'never_ready';
 
+type Lane = ProvisioningOrigin | 'container';
+
 /** How often a port that turns out taken is exchanged for another within one provision. */
 const PORT_TRIES = 5;
-
-class StartupTimeoutError extends Error {
-  readonly code = 'startup_timeout';
-
-  constructor(limitMs: number) {
-    super(`the engine did not run within ${limitMs / 1000} s (STARTUP_TIMEOUT_S)`);
-    this.name = 'StartupTimeoutError';
-  }
-}
 
 /**
  * How a new engine comes to be: admission (breaker, capacity), queue, ports, spec, start; every resource given back on any failure.
@@ -39,7 +34,7 @@ class StartupTimeoutError extends Error {
 export class ProvisioningService implements BeforeApplicationShutdown {
   private readonly ports: PortAllocator;
   private readonly breaker: CircuitBreaker;
-  private readonly queue: ProvisioningQueue<ProvisioningOrigin>;
+  private readonly queue: ProvisioningQueue<Lane>;
   private readonly metrics = new ProvisioningMetrics(() => this.circuit());
   /** Engines that run but have not answered yet: what becomes of them decides what the breaker learns. By container id. */
   private readonly unproven = new Map<string, CircuitPermit>();
@@ -79,19 +74,21 @@ export class ProvisioningService implements BeforeApplicationShutdown {
    */
   async provision(request: EngineRequest, origin: ProvisioningOrigin): Promise<EngineInstance> {
     const askedAt = this.clock.monotonic();
-    this.admit();
-    let started = false;
-    try {
-      return await this.queue.run(origin, (signal) => {
-        started = true;
-        return this.attempt(request, origin, askedAt, signal);
-      });
-    } catch (error) {
-      const refusal = refusalOf(error, this.queue.waiting * this.settings.minProvisionIntervalMs);
-      const level = error instanceof QueueClosedError ? 'info' : 'warn';
-      this.log[level]('provisioning refused', { origin, code: refusal.code, reason: refusal.message, started });
-      throw refusal;
-    }
+    this.admit(request.image);
+    if (this.engineCount() >= this.settings.maxReplicas)
+      throw capacityRefusal(this.settings.maxReplicas, this.settings.autoscaleIntervalMs);
+    return this.inTurn(origin, (signal) => this.attempt(request, origin, askedAt, signal));
+  }
+
+  /**
+   * Starts a container that is no engine, in the same queue and not while the breaker is open; it counts for nothing else: neither
+   * against MAX_REPLICAS nor to the breaker, for what a caller's own image does says nothing of engines.
+   * @throws ProvisioningRefusedError
+   */
+  async provisionContainer(request: ContainerRequest): Promise<EngineInstance> {
+    const askedAt = this.clock.monotonic();
+    this.admit(request.image);
+    return this.inTurn('container', (signal) => this.startContainer(request, askedAt, signal));
   }
 
   status(): ProvisioningStatus & { circuitState: CircuitState } {
@@ -120,7 +117,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
 
   /** Engines there are, are being started, or wait for their start. */
   engineCount(): number {
-    return this.ports.ownerCount + this.queue.waiting;
+    return this.ports.engineCount + this.queue.waiting - this.queue.waitingIn('container');
   }
 
   /**
@@ -138,10 +135,22 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     else this.fail(permit, `engine ${containerId} never answered`);
   }
 
+  /** Why none can be started for want of what engines are made from, or null. */
+  preparing(): ProvisioningRefusedError | null {
+    const preparing = this.runtime.preparing();
+    return preparing === null ? null : preparingRefusal(preparing);
+  }
+
   /** Counts engines that exist and marks their ports as taken; known ones may be told again. */
   adopt(instances: readonly EngineInstance[]): void {
-    for (const { id, name, ports } of instances) {
+    for (const { id, kind, name, ports, published } of instances) {
       if (this.ports.has(name)) continue;
+      if (kind === 'generic') {
+        // It runs, so whatever port it has is really its.
+        const free = hostPortsOf(published).filter((port) => this.ports.ownerOf(port) === undefined);
+        this.ports.reserve(name, free);
+        continue;
+      }
       for (const conflict of this.ports.adopt(name, ports)) {
         this.log.warn('two engines have the same port', { container_id: id, port: conflict.port, other: conflict.owner });
       }
@@ -166,12 +175,25 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     await this.close();
   }
 
-  private admit(): void {
-    const preparing = this.runtime.preparing();
-    if (preparing !== null) throw preparingRefusal(preparing);
+  private admit(image: string | undefined): void {
+    const preparing = image === undefined ? this.preparing() : null;
+    if (preparing) throw preparing;
     if (!this.breaker.permits(this.clock.monotonic())) throw this.circuitRefusal();
-    if (this.engineCount() < this.settings.maxReplicas) return;
-    throw capacityRefusal(this.settings.maxReplicas, this.settings.autoscaleIntervalMs);
+  }
+
+  private async inTurn(lane: Lane, task: (signal: AbortSignal) => Promise<EngineInstance>): Promise<EngineInstance> {
+    let started = false;
+    try {
+      return await this.queue.run(lane, (signal) => {
+        started = true;
+        return task(signal);
+      });
+    } catch (error) {
+      const refusal = refusalOf(error, this.queue.waiting * this.settings.minProvisionIntervalMs);
+      const level = error instanceof QueueClosedError ? 'info' : 'warn';
+      this.log[level]('provisioning refused', { origin: lane, code: refusal.code, reason: refusal.message, started });
+      throw refusal;
+    }
   }
 
   private async attempt(request: EngineRequest, origin: ProvisioningOrigin, askedAt: number, signal: AbortSignal): Promise<EngineInstance> {
@@ -182,18 +204,11 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       this.unproven.set(instance.id, permit);
       const outcome = this.early.get(instance.id);
       if (outcome) this.recordReadiness(instance.id, outcome);
-      this.metrics.started(instance.kind, this.secondsSince(askedAt));
-      this.log.info('engine runs', {
-        container_id: instance.id,
-        name: instance.name,
-        port: instance.port,
-        origin,
-        seconds: this.secondsSince(askedAt),
-      });
+      this.announce(instance, origin, askedAt);
       return instance;
     } catch (error) {
       this.metrics.failed(this.secondsSince(askedAt));
-      if (saysNothingOfTheRuntime(error)) this.breaker.abandon(permit);
+      if (saysNothingOfEngines(error)) this.breaker.abandon(permit);
       else this.fail(permit, (error as Error).message);
       throw error;
     } finally {
@@ -208,7 +223,15 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     for (let tries = 1; ; tries += 1) {
       const ports = this.ports.allocate(name, this.clock.monotonic(), wanted);
       try {
-        return await this.start(request, name, ports, signal);
+        const spec = planEngineSpec(request, {
+          name,
+          ports,
+          containerLabel: this.settings.containerLabel,
+          installationId: this.installation.value,
+          httpsOnHost: this.runtime.name === 'process' || this.settings.mapHttps,
+          cacheLimitGb: this.settings.engineCacheLimitGb,
+        });
+        return await startWithin(this.settings.startupTimeoutMs, this.runtime, spec, signal);
       } catch (error) {
         this.ports.release(name);
         if (!(error instanceof PortTakenError)) throw error;
@@ -219,28 +242,30 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     }
   }
 
-  private async start(request: EngineRequest, name: string, ports: EnginePorts, signal: AbortSignal): Promise<EngineInstance> {
-    const spec = planEngineSpec(request, {
-      name,
-      ports,
-      containerLabel: this.settings.containerLabel,
-      installationId: this.installation.value,
-      httpsOnHost: this.runtime.name === 'process' || this.settings.mapHttps,
-    });
-    const startup = new AbortController();
-    const limit = setTimeout(() => startup.abort(new StartupTimeoutError(this.settings.startupTimeoutMs)), this.settings.startupTimeoutMs);
-    const either = AbortSignal.any([signal, startup.signal]);
+  private async startContainer(request: ContainerRequest, askedAt: number, signal: AbortSignal): Promise<EngineInstance> {
+    const name = `${request.namePrefix}-${randomBytes(4).toString('hex')}`;
+    const { containerLabel, startupTimeoutMs } = this.settings;
     try {
-      const instance = await this.runtime.start(spec, either);
-      if (!either.aborted) return instance;
-      // It came up in the very moment it was given up: nobody would ever know of it.
-      await this.runtime.remove(instance.id, 0);
-      throw either.reason;
+      this.ports.reserve(name, Object.values(request.ports));
+      const spec = planContainerSpec(request, { name, containerLabel, installationId: this.installation.value });
+      const instance = await startWithin(startupTimeoutMs, this.runtime, spec, signal);
+      this.announce(instance, 'container', askedAt);
+      return instance;
     } catch (error) {
-      throw either.aborted ? either.reason : error;
-    } finally {
-      clearTimeout(limit);
+      this.ports.release(name);
+      this.metrics.failed(this.secondsSince(askedAt));
+      // The caller named the port, so that only the caller can name another.
+      if (error instanceof PortOwnedError || error instanceof PortTakenError)
+        throw new EngineRequestError(`ports: ${error.message}, choose another`);
+      throw error;
     }
+  }
+
+  private announce(instance: EngineInstance, origin: Lane, askedAt: number): void {
+    const { id, kind, name, port } = instance;
+    const seconds = this.secondsSince(askedAt);
+    this.metrics.started(kind, seconds);
+    this.log.info(kind === 'generic' ? 'container runs' : 'engine runs', { container_id: id, name, port, origin, seconds });
   }
 
   private succeed(permit: CircuitPermit): void {
@@ -267,9 +292,4 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   private secondsSince(monotonicMs: number): number {
     return Math.round(this.clock.monotonic() - monotonicMs) / 1000;
   }
-}
-
-/** Our own limits, a foreign program's port, the caller's mistake, or our own end: no reason to stop trying. */
-function saysNothingOfTheRuntime(error: unknown): boolean {
-  return [QueueClosedError, EngineRequestError, PortTakenError, PortOwnedError, NoPortsLeftError].some((type) => error instanceof type);
 }

@@ -1,6 +1,9 @@
 /** Why no engine is started, in the words of wire-api.md §1.2. Pure. */
 import type { CircuitReport } from './circuit-breaker.js';
-import { QueueFullError, QueueTimeoutError } from './provisioning-queue.js';
+import { NotPreparedError, PortTakenError, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
+import { EngineRequestError } from './engine-spec.plan.js';
+import { NoPortsLeftError, PortOwnedError } from './ports.js';
+import { QueueClosedError, QueueFullError, QueueTimeoutError } from './provisioning-queue.js';
 import { ProvisioningRefusedError } from './provisioning-refused.error.js';
 
 /** @param trialMs how long the outcome of a trial takes at most */
@@ -43,12 +46,24 @@ export function preparingRefusal(what: string): ProvisioningRefusedError {
   });
 }
 
+/** @param nextLookMs when it is looked for again, at the latest */
+export function unreachableRefusal(nextLookMs: number): ProvisioningRefusedError {
+  return new ProvisioningRefusedError({
+    code: 'max_capacity',
+    message: 'no engine can be started: what runs the engines is out of reach',
+    recoveryEtaSeconds: nextLookMs / 1000,
+    canRetry: false,
+    shouldWait: true,
+  });
+}
+
 /**
  * What a failed provision is to its caller: a queue that is too long passes, everything else does not pass by waiting.
  * @param pacedMs how long those who wait take to be started, at least
  */
 export function refusalOf(error: unknown, pacedMs: number): ProvisioningRefusedError {
   if (error instanceof ProvisioningRefusedError) return error;
+  if (error instanceof NotPreparedError) return preparingRefusal(error.message);
   const message = error instanceof Error ? error.message : String(error);
   const tooMany = error instanceof QueueFullError || (error instanceof QueueTimeoutError && error.phase === 'waiting');
   return new ProvisioningRefusedError(
@@ -63,4 +78,20 @@ export function refusalOf(error: unknown, pacedMs: number): ProvisioningRefusedE
       : { code: 'general_error', message, recoveryEtaSeconds: 0, canRetry: false, shouldWait: false },
     { cause: error },
   );
+}
+
+/** Our own limits, a foreign program's port, the caller's mistake, a Docker that is away, or our own end: no reason to stop trying. */
+const NO_FAULT_OF_ENGINES = [
+  QueueClosedError,
+  EngineRequestError,
+  PortTakenError,
+  PortOwnedError,
+  NoPortsLeftError,
+  NotPreparedError,
+  RuntimeUnreachableError,
+];
+
+/** The breaker learns nothing from such a failure. */
+export function saysNothingOfEngines(error: unknown): boolean {
+  return NO_FAULT_OF_ENGINES.some((type) => error instanceof type);
 }

@@ -23,6 +23,7 @@ export interface EngineSpec {
   image?: string;
   env: Readonly<Record<string, string>>;
   labels: Readonly<Record<string, string>>;
+  /** All 0 for a `generic` one. */
   ports: EnginePorts;
   /** Of a `generic` one: which of its ports ("40001/tcp") are published as which port of the host. */
   publish?: Readonly<Record<string, number>>;
@@ -51,8 +52,22 @@ export interface EngineInstance {
   exitCode: number | null;
 }
 
-/** `changed`: something happened to this engine, look again. `lost`: events may have been missed, look at everything again. */
-export type RuntimeEvent = { type: 'started' | 'died' | 'removed'; id: string } | { type: 'lost' };
+/**
+ * Something happened to this engine, look again; `lost`: events may have been missed, look at everything again; `prepared`: engines can be
+ * started from now on.
+ */
+export type RuntimeEvent = { type: 'started' | 'died' | 'removed'; id: string } | { type: 'lost' } | { type: 'prepared' };
+
+/** How far the image of the engines is. */
+export interface EngineImage {
+  name: string;
+  /** `unknown`: not looked for yet; `missing`: not here and not to be had, another try follows. */
+  state: 'unknown' | 'pulling' | 'present' | 'missing';
+  /** 0 to 100 while it is being pulled, of what the registry has announced so far. */
+  percent: number | null;
+  /** Why it is missing. */
+  reason: string | null;
+}
 
 export interface EngineRuntime {
   readonly name: 'process' | 'docker';
@@ -63,10 +78,13 @@ export interface EngineRuntime {
   /** Why no engine can be started yet, in one sentence (an image is being pulled); null where one can. Costs nothing to ask. */
   preparing(): string | null;
 
+  /** The image of the engines; null where engines have none. Costs nothing to ask. */
+  image(): EngineImage | null;
+
   /**
    * Creates and starts an engine; resolves when it runs, not when its API answers. On any failure, and when `signal` aborts,
    * nothing is left behind: it settles once that is so, which may take some seconds, but never for ever.
-   * @throws PortTakenError where one of the ports is not to be had; RuntimeFailedError otherwise
+   * @throws PortTakenError where one of the ports is not to be had; NotPreparedError; RuntimeUnreachableError; RuntimeFailedError otherwise
    */
   start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance>;
 
@@ -100,10 +118,30 @@ export class PortTakenError extends Error {
 
 /** The engine could not be started or removed; the message says what and what to do. */
 export class RuntimeFailedError extends Error {
-  readonly code = 'runtime_failed';
+  readonly code: string = 'runtime_failed';
 
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'RuntimeFailedError';
+  }
+}
+
+/** Nobody answers where engines are run: a daemon that is away or restarts. Says nothing of engines. */
+export class RuntimeUnreachableError extends RuntimeFailedError {
+  override readonly code = 'runtime_unreachable';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RuntimeUnreachableError';
+  }
+}
+
+/** What it is made from is being fetched: the same start may well succeed later. */
+export class NotPreparedError extends RuntimeFailedError {
+  override readonly code = 'not_prepared';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'NotPreparedError';
   }
 }

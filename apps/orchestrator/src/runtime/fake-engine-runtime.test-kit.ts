@@ -1,5 +1,6 @@
 /** A runtime whose engines are entries in a map, for tests of what stands on a runtime. It passes the contract suite. */
 import {
+  type EngineImage,
   type EngineInstance,
   type EngineRuntime,
   type EngineSpec,
@@ -32,6 +33,7 @@ export interface FakeRuntimeKnobs {
   /** What clients connect to. */
   host: string;
   preparing: string | null;
+  image: EngineImage | null;
 }
 
 export class FakeEngineRuntime implements EngineRuntime {
@@ -46,6 +48,7 @@ export class FakeEngineRuntime implements EngineRuntime {
     removeFails: null,
     host: '127.0.0.1',
     preparing: null,
+    image: null,
   };
   /** Every start that was asked for. */
   readonly startCalls: EngineSpec[] = [];
@@ -61,6 +64,10 @@ export class FakeEngineRuntime implements EngineRuntime {
     this.opened = true;
   }
 
+  image(): EngineImage | null {
+    return this.knobs.image;
+  }
+
   preparing(): string | null {
     return this.knobs.preparing;
   }
@@ -72,8 +79,7 @@ export class FakeEngineRuntime implements EngineRuntime {
       await this.waitForStart(signal);
       const failure = this.knobs.failStart(spec);
       if (failure) throw failure;
-      for (const port of Object.values(spec.ports as unknown as Record<string, number>))
-        if (this.isTaken(port)) throw new PortTakenError(port);
+      for (const port of hostPortsOf(spec)) if (this.isTaken(port)) throw new PortTakenError(port);
     } finally {
       this.startsInProgress -= 1;
     }
@@ -152,10 +158,7 @@ export class FakeEngineRuntime implements EngineRuntime {
 
   private isTaken(port: number): boolean {
     const running = [...this.world.engines.values()].filter(({ state }) => state === 'running');
-    return (
-      this.world.occupiedPorts.has(port) ||
-      running.some(({ ports }) => Object.values(ports as unknown as Record<string, number>).includes(port))
-    );
+    return this.world.occupiedPorts.has(port) || running.some((engine) => hostPortsOf(engine).includes(port));
   }
 
   private instance(spec: EngineSpec): EngineInstance {
@@ -171,12 +174,23 @@ export class FakeEngineRuntime implements EngineRuntime {
       port: http,
       ports: spec.ports,
       labels: spec.labels,
-      published: { [`${http}/tcp`]: [{ HostIp: '0.0.0.0', HostPort: String(http) }] },
+      published: Object.fromEntries(
+        Object.entries(spec.publish ?? { [`${http}/tcp`]: http }).map(([port, host]) => [
+          port,
+          [{ HostIp: '0.0.0.0', HostPort: String(host) }],
+        ]),
+      ),
       createdAt: Date.now(),
       upAtMostMs: null,
       exitCode: null,
     };
   }
+}
+
+function hostPortsOf({ kind, ports, published, publish }: Partial<EngineInstance & EngineSpec>): number[] {
+  if (kind !== 'generic') return Object.values({ ...ports });
+  const bound = Object.values(published ?? {}).flatMap((bindings) => (bindings ?? []).map(({ HostPort }) => Number(HostPort)));
+  return [...bound, ...Object.values(publish ?? {})];
 }
 
 /** By the global timer, which a test may have replaced. */

@@ -71,6 +71,39 @@ describe('settings', () => {
     ]);
   });
 
+  it('tells what is wrong between settings together with what is wrong in each, except where one of them has a fault of its own', () => {
+    class Related {
+      @Setting({ name: 'LEAST', type: 'integer', default: '1', help: '' })
+      least!: number;
+
+      @Setting({ name: 'MOST', type: 'integer', default: '5', help: '' })
+      most!: number;
+
+      @Setting({ name: 'NAMES', type: 'string', default: 'a=b', help: '' })
+      names!: string;
+
+      faults() {
+        return [
+          ...(this.least > this.most
+            ? [{ name: 'LEAST', value: String(this.least), problem: `must not be more than MOST (${this.most})` }]
+            : []),
+          ...(this.names.includes('=') ? [] : [{ name: 'NAMES', value: this.names, problem: 'must be pairs' }]),
+        ];
+      }
+    }
+    const namesOf = (environment: Record<string, string>) => {
+      try {
+        loadSettings(Related, environment);
+      } catch (error) {
+        if (error instanceof SettingsError) return error.faults.map(({ name }) => name);
+        throw error;
+      }
+      return [];
+    };
+    expect(namesOf({ MOST: 'x', LEAST: '9', NAMES: 'a' })).toEqual(['MOST', 'NAMES']);
+    expect(namesOf({ LEAST: '9' })).toEqual(['LEAST']);
+  });
+
   it('takes either case of a choice', () => {
     expect(loadSettings(Sample, { LEVEL: 'debug' }).level).toBe('DEBUG');
   });

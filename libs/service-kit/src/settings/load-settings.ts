@@ -44,6 +44,7 @@ export function readEnvironment(folder: string = process.cwd(), environment: Env
 export function loadSettings<T extends object>(type: new () => T, environment: Environment): T {
   const settings = new type();
   const faults: SettingFault[] = [];
+  const wrong: string[] = [];
   for (const setting of declaredSettings(type)) {
     const given = findGiven(setting, environment, faults);
     const text = given?.value ?? setting.default;
@@ -53,9 +54,15 @@ export function loadSettings<T extends object>(type: new () => T, environment: E
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       faults.push({ name: given?.name ?? setting.name, value: setting.secret ? '(hidden)' : text, problem: error.message });
+      wrong.push(setting.name);
+      // So that the others can still be checked against it.
+      if (setting.default !== undefined) (settings as Record<string, unknown>)[setting.property] = parseSetting(setting, setting.default);
     }
   }
-  if (faults.length === 0 && 'faults' in settings) faults.push(...(settings as unknown as ChecksItself).faults());
+  if ('faults' in settings) {
+    const further = (settings as unknown as ChecksItself).faults();
+    faults.push(...further.filter(({ name, problem }) => !wrong.some((other) => name === other || problem.includes(other))));
+  }
   if (faults.length > 0) throw new SettingsError(faults);
   return settings;
 }

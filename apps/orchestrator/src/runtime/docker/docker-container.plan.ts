@@ -17,7 +17,7 @@ export interface DockerPlacement {
   engineHost: string | null;
   /** The host part of DOCKER_HOST=tcp://…; null for a local socket. */
   remoteHost: string | null;
-  /** Bytes of memory an engine may use; null: no limit. */
+  /** Bytes of memory an engine may use; null: no limit. A container that is no engine has none. */
   memoryBytes: number | null;
   /** Publish the engine's HTTPS port too (ACE_MAP_HTTPS). */
   mapHttps: boolean;
@@ -63,7 +63,7 @@ export function planContainer(spec: EngineSpec, image: string, placement: Docker
       RestartPolicy: { Name: 'unless-stopped' },
       LogConfig: { Type: 'json-file', Config: LOG_OPTIONS },
       ...(placement.network !== null && { NetworkMode: placement.network }),
-      ...(placement.memoryBytes !== null && { Memory: placement.memoryBytes }),
+      ...(placement.memoryBytes !== null && spec.kind === 'acestream' && { Memory: placement.memoryBytes }),
     },
   };
 }

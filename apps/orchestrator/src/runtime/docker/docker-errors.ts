@@ -1,5 +1,5 @@
 /** What Docker's errors mean to an operator. Pure. */
-import { PortTakenError, RuntimeFailedError } from '../engine-runtime.js';
+import { PortTakenError, RuntimeFailedError, RuntimeUnreachableError } from '../engine-runtime.js';
 
 /** What dockerode throws: Docker's own answer has a status, everything else a system code. */
 interface DockerFailure extends Error {
@@ -30,7 +30,7 @@ export function isAlreadyDone(error: unknown): boolean {
 
 /**
  * @param doing what was tried, as a noun phrase ("the start of acestream-1")
- * @returns PortTakenError, ImageMissingError, or a RuntimeFailedError that says what happened and what to do
+ * @returns PortTakenError, ImageMissingError, RuntimeUnreachableError, or a RuntimeFailedError that says what happened and what to do
  */
 export function explain(error: unknown, doing: string, context: { endpoint: string; image?: string; network?: string | null }): Error {
   const failure = error as DockerFailure;
@@ -64,7 +64,11 @@ function unreachable(failure: DockerFailure, doing: string, endpoint: string): R
   switch (failure.code) {
     case 'ENOENT':
     case 'ECONNREFUSED':
-      return failed(`no Docker Engine answers at ${endpoint}: start it, or set DOCKER_HOST`);
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return new RuntimeUnreachableError(`${doing} failed: no Docker Engine answers at ${endpoint}: start it, or set DOCKER_HOST`, {
+        cause: failure,
+      });
     case 'EACCES':
       return failed(`no permission for ${endpoint}: add this user to the group that owns the socket`);
     case 'ENOTFOUND':

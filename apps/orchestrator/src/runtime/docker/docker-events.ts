@@ -4,7 +4,8 @@ import { createInterface } from 'node:readline';
 import type { RuntimeEvent } from '../engine-runtime.js';
 
 const FIRST_DELAY_MS = 100;
-const LONGEST_DELAY_MS = 5_000;
+/** One connection a second costs nothing, and a daemon that is back is noticed. */
+const LONGEST_DELAY_MS = 1_000;
 
 /** What Docker tells of a container, as far as we listen. */
 const ACTIONS = ['start', 'die', 'destroy', 'pause', 'unpause', 'rename'] as const;
@@ -39,13 +40,20 @@ export class DockerEvents {
   private async keepListening(): Promise<void> {
     const { signal } = this.closed;
     let delay = FIRST_DELAY_MS;
+    let told = false;
     while (!signal.aborted) {
       try {
-        await this.listen(() => (delay = FIRST_DELAY_MS));
-        if (!signal.aborted) this.log.warn('the event stream of Docker ended, subscribing again');
+        await this.listen(() => {
+          if (told) this.log.info('Docker sends events again');
+          told = false;
+          delay = FIRST_DELAY_MS;
+        });
+        if (signal.aborted) return;
+        this.log.warn('the event stream of Docker ended, subscribing again');
       } catch (error) {
         if (signal.aborted) return;
-        this.log.warn('no events from Docker, trying again', { reason: (error as Error).message, again_in_ms: delay });
+        this.log[told ? 'debug' : 'warn']('no events from Docker, trying until it answers', { reason: (error as Error).message });
+        told = true;
       }
       await pause(delay, signal);
       delay = Math.min(delay * 2, LONGEST_DELAY_MS);
@@ -60,13 +68,19 @@ export class DockerEvents {
     })) as NodeJS.ReadableStream;
     onOpen();
     this.emit({ type: 'lost' });
-    for await (const line of createInterface({ input: stream })) {
-      const event = toEvent(line);
-      if (event) this.emit(event);
+    try {
+      for await (const line of createInterface({ input: stream })) {
+        const event = toEvent(line);
+        if (event) this.emit(event);
+      }
+    } finally {
+      // Whoever looks now sees that Docker is away, and orders nothing of it.
+      if (!signal.aborted) this.emit({ type: 'lost' });
     }
   }
 
-  private emit(event: RuntimeEvent): void {
+  /** Also for what the runtime itself has to say. */
+  emit(event: RuntimeEvent): void {
     for (const listener of this.listeners) {
       try {
         listener(event);

@@ -2,7 +2,15 @@
 import type { Log } from '@acexy/service-kit';
 import Docker from 'dockerode';
 import { Agent } from 'node:http';
-import { type EngineInstance, type EngineRuntime, type EngineSpec, type RuntimeEvent, RuntimeFailedError } from '../engine-runtime.js';
+import {
+  type EngineImage,
+  type EngineInstance,
+  type EngineRuntime,
+  type EngineSpec,
+  NotPreparedError,
+  type RuntimeEvent,
+  RuntimeFailedError,
+} from '../engine-runtime.js';
 import { type DockerPlacement, type ListedContainer, planContainer, toInstance } from './docker-container.plan.js';
 import type { DockerEndpoint } from './docker-endpoint.js';
 import { explain, ImageMissingError, isAlreadyDone, isNotFound } from './docker-errors.js';
@@ -33,6 +41,9 @@ export class DockerRuntime implements EngineRuntime {
   private readonly agent: Agent;
   private readonly docker: Docker;
   private readonly events: DockerEvents;
+  /** Of the engines' image, for as long as the runtime is open. */
+  private readonly enginePull: ImagePull;
+  /** Of other images that callers name. */
   private readonly pulls = new Map<string, ImagePull>();
   private readonly cleanups = new Set<Promise<void>>();
 
@@ -45,20 +56,27 @@ export class DockerRuntime implements EngineRuntime {
     this.docker = new Docker({ ...options.endpoint.options, ...(options.endpoint.options.protocol !== 'https' && { agent: this.agent }) });
     // Its own client: calls that hang must not keep events away, nor the endless call take a connection from them.
     this.events = new DockerEvents(new Docker(options.endpoint.options), options.ownerLabel, log.child('docker-events'));
+    this.enginePull = new ImagePull(this.docker, options.image, options.imagePolicy, log.child('image'), () =>
+      this.events.emit({ type: 'prepared' }),
+    );
   }
 
   open(): Promise<void> {
-    this.pullOf(this.options.image).begin();
+    this.enginePull.begin();
+    this.events.watch(({ type }) => {
+      // Docker is there again: what failed for want of it is tried at once.
+      if (type === 'lost' && this.enginePull.status.state === 'missing') this.enginePull.begin();
+    });
     return Promise.resolve();
   }
 
   preparing(): string | null {
-    const { image } = this.options;
-    const status = this.pullOf(image).status;
+    const { image, status } = this.enginePull;
     switch (status.state) {
       case 'present':
-      case 'unknown':
         return null;
+      case 'unknown':
+        return `image ${image} is being looked for`;
       case 'pulling':
         return `image ${image} is being pulled: ${status.percent} %`;
       case 'missing':
@@ -66,6 +84,16 @@ export class DockerRuntime implements EngineRuntime {
       default:
         return status satisfies never;
     }
+  }
+
+  image(): EngineImage {
+    const { image, status } = this.enginePull;
+    return {
+      name: image,
+      state: status.state,
+      percent: status.state === 'pulling' ? status.percent : null,
+      reason: status.state === 'missing' ? status.reason : null,
+    };
   }
 
   async start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
@@ -108,7 +136,12 @@ export class DockerRuntime implements EngineRuntime {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.events.close(), ...[...this.pulls.values()].map((pull) => pull.close()), ...this.cleanups]);
+    await Promise.all([
+      this.events.close(),
+      this.enginePull.close(),
+      ...[...this.pulls.values()].map((pull) => pull.close()),
+      ...this.cleanups,
+    ]);
     this.agent.destroy();
   }
 
@@ -130,16 +163,22 @@ export class DockerRuntime implements EngineRuntime {
     if (error instanceof RuntimeFailedError) return error;
     const failure = explain(error, doing, { endpoint: this.options.endpoint.name, image, network: this.options.placement.network });
     if (!(failure instanceof ImageMissingError)) return failure;
-    this.pullOf(failure.image).begin();
-    return new RuntimeFailedError(
-      `${doing} failed: ${failure.message}; IMAGE_PULL=${this.options.imagePolicy} says what happens next, try again`,
-      {
-        cause: failure,
-      },
-    );
+    return this.imageMissing(failure, doing);
+  }
+
+  /** Has it pulled; a caller who asks again hears how that went. */
+  private imageMissing(cause: ImageMissingError, doing: string): Error {
+    const pull = this.pullOf(cause.image);
+    const { status } = pull;
+    pull.begin();
+    if (status.state === 'missing') return new RuntimeFailedError(`${doing} failed: ${cause.message}: ${status.reason}`, { cause });
+    if (this.options.imagePolicy === 'never')
+      return new RuntimeFailedError(`${doing} failed: ${cause.message}, and IMAGE_PULL=never: load it with \`docker load\``, { cause });
+    return new NotPreparedError(`${cause.message} yet: it is being pulled, try again`, { cause });
   }
 
   private pullOf(image: string): ImagePull {
+    if (image === this.options.image) return this.enginePull;
     let pull = this.pulls.get(image);
     if (!pull) {
       pull = new ImagePull(this.docker, image, this.options.imagePolicy, this.log.child('image'));

@@ -34,6 +34,8 @@ export class ImagePull {
     readonly image: string,
     private readonly policy: ImagePolicy,
     private readonly log: Log,
+    /** Tries again by itself after a failure, and tells when the image is here; without it, one try each time it is asked for. */
+    private readonly onPresent?: () => void,
   ) {}
 
   get status(): ImageState {
@@ -49,8 +51,8 @@ export class ImagePull {
         if (this.closed.signal.aborted) return;
         const reason = error instanceof Error ? error.message : String(error);
         this.current = { state: 'missing', reason };
-        this.log.error('the image of the engines is not to be had', { image: this.image, reason, again_in_s: RETRY_MS / 1000 });
-        this.timer = setTimeout(() => this.begin(), RETRY_MS);
+        this.log.error('image is not to be had', { image: this.image, reason });
+        if (this.onPresent) this.timer = setTimeout(() => this.begin(), RETRY_MS);
       })
       .finally(() => (this.running = null));
   }
@@ -63,13 +65,10 @@ export class ImagePull {
 
   private async attempt(): Promise<void> {
     const present = await this.isPresent();
-    if (present && this.policy !== 'always') {
-      this.current = { state: 'present' };
-      return;
-    }
+    if (present && this.policy !== 'always') return this.found();
     if (this.policy === 'never')
       throw new Error(`image ${this.image} is missing and IMAGE_PULL=never: load it with \`docker load\` or \`docker pull\``);
-    this.log.info('pulling the image of the engines', { image: this.image });
+    this.log.info('pulling an image', { image: this.image });
     this.current = { state: 'pulling', percent: 0 };
     try {
       await this.pull();
@@ -81,8 +80,13 @@ export class ImagePull {
         error: (error as Error).message,
       });
     }
+    this.log.info('the image is here', { image: this.image });
+    this.found();
+  }
+
+  private found(): void {
     this.current = { state: 'present' };
-    this.log.info('the image of the engines is here', { image: this.image });
+    this.onPresent?.();
   }
 
   private async isPresent(): Promise<boolean> {

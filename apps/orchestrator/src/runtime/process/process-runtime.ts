@@ -89,6 +89,10 @@ export class ProcessRuntime implements EngineRuntime {
   }
 
   /** What it runs is on this machine already. */
+  image(): null {
+    return null;
+  }
+
   preparing(): null {
     return null;
   }

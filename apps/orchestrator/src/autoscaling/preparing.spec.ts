@@ -1,0 +1,74 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { AUTH, eventually, leaseRequest, ListeningEngines, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import { RuntimeUnreachableError } from '../runtime/engine-runtime.js';
+
+const PULLING = { name: 'engine:latest', state: 'pulling', percent: 40, reason: null } as const;
+
+describe('while no engine can be started', () => {
+  let orchestrator: TestOrchestrator;
+  afterEach(() => orchestrator.close());
+
+  const ready = async (): Promise<object> => (await orchestrator.http.get('/health/ready')).body as object;
+
+  it('for want of its image: nothing is tried, readiness tells how far it is, and demand is served at once when it is here', async () => {
+    const runtime = new ListeningEngines();
+    Object.assign(runtime.knobs, { preparing: 'image engine:latest is being pulled: 40 %', image: PULLING });
+    orchestrator = await startOrchestrator({
+      runtime,
+      env: { MIN_REPLICAS: '2', AUTOSCALE_INTERVAL_S: '3600', MONITOR_INTERVAL_S: '3600' },
+    });
+    const { http } = orchestrator;
+    await eventually(ready, (answer) => 'ready' in answer && answer.ready === true);
+    expect(await ready()).toMatchObject({ status: 'degraded', circuit_state: 'closed', image: PULLING });
+
+    const refused = await http.post('/provision/acestream').set(AUTH);
+    expect([refused.status, refused.body]).toMatchObject([
+      503,
+      { detail: { should_wait: true, recovery_eta_seconds: 30, message: expect.stringContaining('40 %') as string } },
+    ]);
+    const lease = await http
+      .post('/engines/lease')
+      .set(AUTH)
+      .send(leaseRequest({ wait_ms: 100 }));
+    expect([lease.status, lease.body]).toMatchObject([503, { detail: { message: expect.stringContaining('40 %') as string } }]);
+    expect(runtime.startCalls).toEqual([]);
+
+    Object.assign(runtime.knobs, { preparing: null, image: { ...PULLING, state: 'present', percent: null } });
+    runtime.emit({ type: 'prepared' });
+    await eventually(ready, (answer) => 'engines' in answer && answer.engines === 2, 2000);
+    expect(await ready()).toMatchObject({ status: 'ok', circuit_state: 'closed', image: { state: 'present' } });
+  });
+
+  it('for want of Docker: nothing is tried, the breaker stays closed, reads are answered, and all goes on when it is back', async () => {
+    const runtime = new ListeningEngines();
+    orchestrator = await startOrchestrator({
+      runtime,
+      env: { CIRCUIT_BREAKER_THRESHOLD: '1', MONITOR_INTERVAL_S: '3600', AUTOSCALE_INTERVAL_S: '3600' },
+    });
+    const { http } = orchestrator;
+    await eventually(ready, (answer) => 'ready' in answer && answer.ready === true);
+    const away = new RuntimeUnreachableError('no Docker Engine answers');
+    Object.assign(runtime.knobs, { listFails: away, failStart: () => away });
+    // Before it is noticed.
+    expect((await http.post('/provision/acestream').set(AUTH)).status).toBe(500);
+    runtime.emit({ type: 'lost' });
+    await eventually(ready, (answer) => 'ready' in answer && answer.ready === false);
+    const tried = runtime.startCalls.length;
+    const lease = await http
+      .post('/engines/lease')
+      .set(AUTH)
+      .send(leaseRequest({ wait_ms: 100 }));
+    expect([lease.status, lease.body]).toMatchObject([503, { detail: { message: expect.stringContaining('out of reach') as string } }]);
+    expect((await http.get('/engines')).status).toBe(200);
+    expect(runtime.startCalls).toHaveLength(tried);
+
+    Object.assign(runtime.knobs, { listFails: null, failStart: () => null });
+    runtime.emit({ type: 'lost' });
+    const served = await http
+      .post('/engines/lease')
+      .set(AUTH)
+      .send(leaseRequest({ wait_ms: 3000 }));
+    expect(served.status).toBe(200);
+    expect(await ready()).toMatchObject({ ready: true, circuit_state: 'closed' });
+  });
+});

@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { AnchorMap } from './anchor-map.js';
+import { CLOCK_27M, PACKET_SIZE } from './packet.js';
+import { NONE, WRAP_27M, wrapped, writePcr } from './timestamps.js';
+
+/** Ticks of 27 MHz from one reference to the next: 31 ms. */
+const STEP = (CLOCK_27M * 31) / 1000;
+
+function packet(pcr: number, { counter = 0, fill = 0 } = {}): Buffer {
+  const bytes = Buffer.alloc(PACKET_SIZE, fill);
+  bytes.set([0x47, 0x01, 0x00, 0x30 | counter, 7, 0x10]);
+  writePcr(bytes, 0, pcr);
+  return bytes;
+}
+
+/** References `STEP` apart; the one with number n lies at position n. */
+function filled(count: number, start = 0): AnchorMap {
+  const anchors = new AnchorMap();
+  for (let index = 0; index < count; index += 1) {
+    const pcr = wrapped(start + index * STEP, WRAP_27M);
+    anchors.note(packet(pcr), 0, pcr, index);
+  }
+  return anchors;
+}
+
+describe('anchors', () => {
+  it('are found again, over the wrap of the clock too, whatever their counter', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 900 }), fc.nat({ max: 15 }), fc.integer({ min: 0, max: 1000 }), (which, counter, before) => {
+        const start = WRAP_27M - before * STEP;
+        const pcr = wrapped(start + which * STEP, WRAP_27M);
+        expect(filled(1000, start).positionOf(packet(pcr, { counter }), 0, pcr)).toBe(which);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('are not found where anything but the counter differs', () => {
+    const anchors = filled(100);
+    expect(anchors.positionOf(packet(50 * STEP, { fill: 1 }), 0, 50 * STEP)).toBe(NONE);
+    expect(anchors.positionOf(packet(50 * STEP + 1), 0, 50 * STEP + 1)).toBe(NONE);
+    expect(anchors.positionOf(packet(100 * STEP), 0, 100 * STEP)).toBe(NONE);
+    expect(new AnchorMap().positionOf(packet(0), 0, 0)).toBe(NONE);
+  });
+
+  it('reach back a minute at the usual distance, and 40 s however close references are', () => {
+    expect(filled(5000).span / CLOCK_27M).toBeGreaterThan(60);
+    const close = new AnchorMap();
+    for (let pcr = 0; pcr < 100 * CLOCK_27M; pcr += CLOCK_27M / 1000) close.note(packet(pcr), 0, pcr, pcr);
+    expect(close.span / CLOCK_27M).toBeGreaterThan(40);
+  });
+
+  it('tell how another clock stands to the stream', () => {
+    const anchors = filled(1000, WRAP_27M - 500 * STEP);
+    const at = (seconds: number): string => anchors.relationOf(wrapped(anchors.newestPcr + seconds * CLOCK_27M, WRAP_27M));
+    expect([at(0.01), at(59), at(61), at(0), at(-30), at(-31), at(-60), at(-62), at(40_000)]).toEqual([
+      'after',
+      'after',
+      'far',
+      'within',
+      'within',
+      'before',
+      'before',
+      'far',
+      'far',
+    ]);
+    expect(new AnchorMap().relationOf(0)).toBe('far');
+  });
+
+  it('begin anew when the clock leaps', () => {
+    for (const leap of [-5, 11]) {
+      const anchors = filled(100);
+      const pcr = wrapped(99 * STEP + leap * CLOCK_27M, WRAP_27M);
+      anchors.note(packet(pcr), 0, pcr, 100);
+      expect([anchors.size, anchors.newestPcr, anchors.repeats]).toEqual([1, pcr, 0]);
+    }
+  });
+
+  it('count how often in a row the stream repeats itself, and forget it when it goes on', () => {
+    const anchors = filled(100);
+    for (let index = 40; index < 100; index += 1) anchors.note(packet(index * STEP), 0, index * STEP, 200 + index);
+    expect([anchors.repeats, anchors.positionOf(packet(50 * STEP), 0, 50 * STEP)]).toEqual([60, 50]);
+    anchors.note(packet(100 * STEP), 0, 100 * STEP, 400);
+    expect([anchors.repeats, anchors.size]).toEqual([0, 101]);
+  });
+});
