@@ -1,0 +1,24 @@
+import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
+
+/** The body up to its last whole packet and last whole picture is what a player had; a cut in the middle is the leaving viewer's. */
+export function wholePictures(body: Buffer): Buffer {
+  let end = body.length - (body.length % 188);
+  for (let at = end - 188; at > 0; at -= 188) {
+    const pid = ((body[at + 1] & 0x1f) << 8) | body[at + 2];
+    if (pid === 0x100 && (body[at + 1] & 0x40) !== 0) {
+      end = at;
+      break;
+    }
+  }
+  return body.subarray(0, end);
+}
+
+/** What the simulator's marker packets in the body say, in their order: each is one tenth of a second of the content. */
+export function markersOf(body: Buffer): number[] {
+  const sequence: number[] = [];
+  for (let at = 0; at + 188 <= body.length; at += 188) {
+    const marker = parseMarker(body, at);
+    if (marker !== null) sequence.push(marker.sequence);
+  }
+  return sequence;
+}
