@@ -8,8 +8,10 @@ import { checkTs } from './support/ts-checker.js';
 import { until } from './support/until.js';
 import { Viewer } from './support/viewer.js';
 
-/** Half a second of the simulator's stream, and more than what is under way when an engine dies. */
+/** A good second of the simulator's stream. */
 const SOME = 500_000;
+/** What an engine hands out at once; after it the viewer is at the live edge. */
+const BURST = 3_500_000;
 
 describe('the engine is lost in mid-play', () => {
   let pair: Pair;
@@ -23,7 +25,10 @@ describe('the engine is lost in mid-play', () => {
     });
   });
   afterAll(() => pair.stop());
-  afterEach(() => until('no stream is left', async () => (await pair.startedStreams()).length === 0));
+  afterEach(async () => {
+    await until('no stream is left', async () => (await pair.startedStreams()).length === 0);
+    for (const engine of await pair.engines()) await pair.control(engine).clearFaults();
+  });
 
   it.each<[string, (engine: SimulatorControl) => Promise<unknown>]>([
     ['is killed', async (engine) => process.kill(await engine.pid(), 'SIGKILL')],
@@ -56,7 +61,7 @@ describe('the engine is lost in mid-play', () => {
   async function play(id: string): Promise<{ viewer: Viewer; engine: EngineState }> {
     await until('two free engines', async () => (await pair.engines()).filter(({ streams }) => streams.length === 0).length >= 2);
     const viewer = await Viewer.open(pair.streamUrl(id));
-    await viewer.untilBytes(3 * SOME);
+    await viewer.untilBytes(BURST);
     return { viewer, engine: await engineOf(await streamOf(id)) };
   }
 

@@ -38,8 +38,9 @@ export type SearchStep = { step: 'try'; /** In ms, without jitter. */ pauseMs: n
 /** @param search with `silentMs` 0 while the old source still delivers */
 export function planSearch(search: Search, limits: SearchLimits): SearchStep {
   if (remainingMs(search, limits) <= 0) return { step: 'give-up' };
-  const pauseMs = search.tries === 0 ? 0 : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (search.tries - 1));
-  return { step: 'try', pauseMs };
+  if (search.tries === 0) return { step: 'try', pauseMs: 0 };
+  const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (search.tries - 1));
+  return { step: 'try', pauseMs: Math.min(pauseMs, Math.max(FIRST_PAUSE_MS, search.pardonMs)) };
 }
 
 /** What is left of the whole search, in ms. */

@@ -142,8 +142,8 @@ export class SourceKeeper {
       if (plan.step === 'give-up') return this.giveUp();
       if (plan.pauseMs > 0) await sleep(clock, plan.pauseMs * (0.5 + random() / 2), this.signal);
       if (this.lost && this.source.feed.flows) return this.recover();
-      // One that is silent still: where it is the only engine there is, it can be asked again only when it has been given back.
-      if (this.lost && tries > 0) await this.letGo();
+      // One that is silent still: from now on it may be asked for a new session, which it can be only when it has been given back.
+      if (this.lost && !this.failed.excluded(clock.now()).includes(this.source.engine.seat.engineId)) await this.letGo();
       const search = this.search(began, tries);
       this.note(await this.tryNext(search), search);
     }
