@@ -9,8 +9,9 @@ import { NONE, WRAP_27M, distance, wrapped } from './timestamps.js';
 const CAPACITY = 2048;
 /** Ticks of 27 MHz: a reference that follows the last anchor more closely is no anchor itself. */
 const MIN_STEP = CLOCK_27M / 50;
-/** A greater step, or one backwards, is a leap of the clock: what lies before cannot be compared with what comes. */
+/** A greater step is a leap of the clock: what lies before cannot be compared with what comes. A smaller one backwards is jitter, and no anchor. */
 const MAX_STEP = 10 * CLOCK_27M;
+const MAX_BACK = CLOCK_27M / 2;
 /** How far ahead of the stream a clock still counts as the same one after a hole … */
 const MAX_AHEAD = 60 * CLOCK_27M;
 /** … and how far before the oldest anchor it counts as the same one on its way. */
@@ -26,7 +27,6 @@ export class AnchorMap {
   readonly #prints = new Int32Array(CAPACITY);
   #first = 0;
   #size = 0;
-  #repeats = 0;
 
   get size(): number {
     return this.#size;
@@ -42,22 +42,11 @@ export class AnchorMap {
     return this.#size === 0 ? 0 : this.#rankOf(this.newestPcr);
   }
 
-  /** References in a row that the stream had sent before: a source that repeats itself. */
-  get repeats(): number {
-    return this.#repeats;
-  }
-
   /** Takes the packet at `at`, which carries the reference `pcr` and lies at `position` in the stream. */
   note(buffer: Uint8Array, at: number, pcr: number, position: number): void {
     if (this.#size > 0) {
       const step = distance(this.newestPcr, pcr, WRAP_27M);
-      if (step <= 0 && this.positionOf(buffer, at, pcr) !== NONE) {
-        this.#repeats += 1;
-        return;
-      }
-      if (step <= 0 && this.#repeats > 0 && this.#isLeftOut(pcr)) return;
-      this.#repeats = 0;
-      if (step <= 0 || step > MAX_STEP) this.clear();
+      if (step < -MAX_BACK || step > MAX_STEP) this.clear();
       else if (step < MIN_STEP) return;
     }
     this.#push(pcr, position, fingerprint(buffer, at));
@@ -82,7 +71,6 @@ export class AnchorMap {
 
   clear(): void {
     this.#size = 0;
-    this.#repeats = 0;
   }
 
   #push(pcr: number, position: number, print: number): void {
@@ -95,12 +83,6 @@ export class AnchorMap {
     this.#positions[slot] = position;
     this.#prints[slot] = print;
     this.#size += 1;
-  }
-
-  /** Whether an anchor lies so closely before `pcr` that this reference was left out. */
-  #isLeftOut(pcr: number): boolean {
-    const index = this.#indexBefore(pcr);
-    return index >= 0 && distance(this.#pcrs[this.#slot(index)], pcr, WRAP_27M) < MIN_STEP;
   }
 
   /** Index of the latest anchor that is not later than `pcr`, or -1. Anchors lie in the order of their clock. */

@@ -1,5 +1,5 @@
 /** How far a transport stream has come: what a splice has to go on from so that a decoder sees one stream. */
-import { NULL_PID, PACKET_SIZE, continuityCounter, pidOf } from './packet.js';
+import { NULL_PID, PACKET_SIZE, continuityCounter, hasPayload, pidOf } from './packet.js';
 import { NONE, WRAP_90K, distance, dtsOffset, pesOffset, ptsOffset, readPcr, readTimestamp } from './timestamps.js';
 
 const PID_COUNT = 0x2000;
@@ -55,6 +55,7 @@ export class StreamState {
   readonly #pids: number[] = [];
   readonly #clocks = new Map<number, MutableClock>();
   #pcr = NONE;
+  #breaks = 0;
 
   static from(snapshot: StreamSnapshot): StreamState {
     const state = new StreamState();
@@ -69,10 +70,18 @@ export class StreamState {
     return this.#counters[pid];
   }
 
+  /** How often a counter did not run on: packets that are missing. Packets sent twice do not count. */
+  get breaks(): number {
+    return this.#breaks;
+  }
+
   observe(buffer: Uint8Array, at: number): void {
     const pid = pidOf(buffer, at);
     if (pid === NULL_PID) return;
-    this.#setCounter(pid, continuityCounter(buffer, at));
+    const counter = continuityCounter(buffer, at);
+    const last = this.#counters[pid];
+    if (last !== counter && last !== NONE && !(hasPayload(buffer, at) && counter === ((last + 1) & 0x0f))) this.#breaks += 1;
+    this.#setCounter(pid, counter);
     const pcr = readPcr(buffer, at);
     if (pcr !== NONE) this.#pcr = pcr;
     const dts = decodingTimeOf(buffer, at);

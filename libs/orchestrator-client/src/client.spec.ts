@@ -30,6 +30,18 @@ describe('the calls', () => {
     expect(client.calls).toMatchObject([{ endpoint: 'lease', outcome: 'waiting' }]);
   });
 
+  it('is heard on everything else however many wait for an engine', async () => {
+    const orchestrator = await ScriptedOrchestrator.listening((response, { path }) => {
+      if (path !== '/engines/lease') reply(response, 200, { boot_id: emptyReport.boot_id, ack_seq: 7, leave: [] });
+    });
+    const client = clientOf(orchestrator);
+    const waiting = Array.from({ length: 200 }, () => client.lease(leaseRequest).catch(() => 'ended with the test'));
+    await vi.waitFor(() => expect(orchestrator.requests).toHaveLength(200));
+    expect(await client.report('p-1', emptyReport)).toMatchObject({ ack_seq: 7 });
+    client.close();
+    await Promise.all(waiting);
+  });
+
   it.each([200, 204, 404])('is content with any end of a lease: %d', async (status) => {
     const orchestrator = await ScriptedOrchestrator.listening((response) => response.writeHead(status).end());
     await clientOf(orchestrator).releaseLease('a/b');

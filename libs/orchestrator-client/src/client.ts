@@ -109,7 +109,10 @@ class HttpOrchestratorClient implements OrchestratorClient {
 
   lease(request: LeaseRequest, signal?: AbortSignal): Promise<LeaseAnswer> {
     return this.exchange<LeaseAnswer>('lease', signal, async (limit) => {
-      const { status, data } = await this.transport.http.post<unknown>('/engines/lease', request, { signal: limit });
+      const { status, data } = await this.transport.http.post<unknown>('/engines/lease', request, {
+        ...this.transport.waits,
+        signal: limit,
+      });
       switch (status) {
         case 200:
           return { value: { kind: 'granted', lease: parseLeaseGranted(data) }, outcome: 'ok' };

@@ -8,14 +8,17 @@ import { MAX_RETRIES, isWorthRetrying, retryDelayMs } from './retry.policy.js';
 
 /** The longest list of engines is far below; this is where we stop believing that a reply ends. */
 const MAX_REPLY_BYTES = 8 * 1024 * 1024;
-/** Leases wait on their connections, one each. */
 const MAX_CONNECTIONS = 128;
+/** Leases wait on their connections, one each: as many as the orchestrator lets wait. They are apart, or reports would wait behind them. */
+const MAX_WAITING = 1000;
 
 export interface Transport {
   /** Retries what fails, within the budget and the request's `timeout`. Pass `NEVER_AGAIN` for what must not be repeated. */
   http: AxiosInstance;
   /** Request settings of a call that must not be repeated. */
   once: { 'axios-retry': { retries: 0 }; httpAgent: HttpAgent; httpsAgent: HttpsAgent };
+  /** Request settings of a call whose answer may take long. */
+  waits: { httpAgent: HttpAgent; httpsAgent: HttpsAgent };
   destroy(): void;
 }
 
@@ -33,6 +36,8 @@ export function createTransport({ url, apiKey, timeoutMs, budget, random }: Tran
   // An idle connection may be closed by the other side just when it is used; what is not repeated must not meet that.
   const fresh = { keepAlive: false, maxSockets: MAX_CONNECTIONS };
   const agents = { httpAgent: new HttpAgent(kept), httpsAgent: new HttpsAgent(kept) };
+  const waiting = { ...kept, maxSockets: MAX_WAITING };
+  const waits = { httpAgent: new HttpAgent(waiting), httpsAgent: new HttpsAgent(waiting) };
   const once = { httpAgent: new HttpAgent(fresh), httpsAgent: new HttpsAgent(fresh) };
   const http = axios.create({
     ...agents,
@@ -59,6 +64,7 @@ export function createTransport({ url, apiKey, timeoutMs, budget, random }: Tran
   return {
     http,
     once: { ...once, 'axios-retry': { retries: 0 } },
-    destroy: () => [...Object.values(agents), ...Object.values(once)].forEach((agent) => agent.destroy()),
+    waits,
+    destroy: () => [agents, once, waits].flatMap((pair) => Object.values(pair)).forEach((agent) => agent.destroy()),
   };
 }

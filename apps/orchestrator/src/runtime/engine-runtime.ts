@@ -63,7 +63,7 @@ export interface EngineImage {
   name: string;
   /** `unknown`: not looked for yet; `missing`: not here and not to be had, another try follows. */
   state: 'unknown' | 'pulling' | 'present' | 'missing';
-  /** 0 to 100 while it is being pulled, of what the registry has announced so far. */
+  /** 0 to 100 while it is being pulled; every layer counts the same. */
   percent: number | null;
   /** Why it is missing. */
   reason: string | null;

@@ -8,13 +8,15 @@ import type { BroadcastSettings } from './broadcast-settings.js';
 import { type BroadcastSnapshot, codecsOf } from './broadcast-snapshot.js';
 import type { Clock } from './clock.js';
 import { Lobby } from './lobby.js';
-import { type Source, SourceSwitch, type SwitchHost, takeFrom } from './source-switch.js';
+import { type GuardedHost, LeapGuard } from './leap-guard.js';
+import { type Source, SourceSwitch, type SpliceKind } from './source-switch.js';
 import { StreamBuffer } from './stream-buffer.js';
 import { Viewer, type ViewerContext } from './viewer.js';
 import type { ViewerHooks, ViewerSink } from './viewer-sink.js';
 
 export { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast-settings.js';
-export type { BroadcastSnapshot, ViewerSnapshot } from './broadcast-snapshot.js';
+export { SourceWatch, type SourceAdvice, type SourceFault, type SourceJudgement } from './source-faults.policy.js';
+export { readingOf, type BroadcastSnapshot, type ViewerSnapshot } from './broadcast-snapshot.js';
 export type { Clock } from './clock.js';
 export type { CodecRefusal, SourceSwitch, SpliceKind, SwitchState } from './source-switch.js';
 export type { Viewer } from './viewer.js';
@@ -29,14 +31,17 @@ const HELD_STEPS = 4;
 export class Broadcast {
   #source: Source = { aligner: new PacketAligner(), splice: null };
   #switch: SourceSwitch | null = null;
+  readonly #host: GuardedHost;
+  readonly #guard: LeapGuard;
   readonly #buffer: StreamBuffer;
   readonly #viewers = new Set<Viewer>();
   readonly #lobby: Lobby;
   readonly #context: ViewerContext & { ended: boolean };
   readonly #readyListeners: (() => void)[] = [];
-  readonly #onRun = (bytes: Buffer, from: number, to: number): void => takeFrom(this.#source, this.#buffer, bytes, from, to);
+  readonly #onRun = (bytes: Buffer, from: number, to: number): void => this.#guard.take(bytes, from, to);
   readonly #stepDue: Alarm;
   readonly #checkDue: Alarm;
+  readonly #splices: Record<SpliceKind, number> = { exact: 0, renumbered: 0, keyframe: 0 };
   #nextViewerId = 1;
   #bytesIn = 0;
   #lastByteAt: number | null = null;
@@ -53,6 +58,8 @@ export class Broadcast {
     this.#checkDue = new Alarm(clock, () => this.#onCheck());
     this.#buffer = new StreamBuffer(settings, clock, () => this.#onStep());
     this.#lobby = new Lobby(this.#buffer, settings, clock);
+    this.#host = this.#asHost();
+    this.#guard = new LeapGuard(this.#host);
     this.#context = {
       buffer: this.#buffer,
       settings,
@@ -92,8 +99,9 @@ export class Broadcast {
    */
   beginSwitch(): SourceSwitch {
     this.#switch?.abort();
-    this.#switch = new SourceSwitch(this.#asSwitchHost());
+    this.#switch = new SourceSwitch(this.#host);
     if (this.#context.ended) this.#switch.abort();
+    this.#guard.giveWay();
     return this.#switch;
   }
 
@@ -119,6 +127,7 @@ export class Broadcast {
     if (this.#taking) return; // called from a viewer's hook: first what has just come in
     this.#switch?.abort();
     this.#source.aligner.flush(this.#onRun);
+    this.#guard.giveWay();
     if (this.#buffer.openLength > 0) this.#buffer.close(this.#buffer.openLength);
     this.#context.ended = true;
     this.#stepDue.clear();
@@ -134,11 +143,18 @@ export class Broadcast {
       bitrate: ring.bitrate,
       ring: { bytes: ring.bytes, seconds: ring.spanMs / 1000 },
       losses: aligner.losses,
+      counterBreaks: this.#buffer.breaks,
       bytesSkipped: aligner.bytesSkipped,
       bytesWithoutLock: aligner.bytesWithoutLock,
       locked: aligner.locked,
       lastPcr: index.clock.lastPcr === NONE ? null : index.clock.lastPcr,
+      mediaMs: index.clock.elapsedMs,
+      clockAt: index.clock.progressAt,
+      bytesSinceClock: this.#buffer.takenEnd - index.clockPosition + this.#guard.heldBytes,
+      clockLeaps: this.#guard.leaps,
+      repeats: this.#guard.repeats,
       lastByteAt: this.#lastByteAt,
+      splices: { ...this.#splices },
       codecs: codecsOf(index.program),
       viewers: [...this.#viewers].map(({ id, bytesSent, lagBytes, lagMs, skips }) => ({ id, bytesSent, lagBytes, lagMs, skips })),
     };
@@ -160,19 +176,25 @@ export class Broadcast {
     if (this.#endWanted) this.end();
   }
 
-  #asSwitchHost(): SwitchHost {
+  #asHost(): GuardedHost {
     const source = (): Source => this.#source;
+    const switching = (): boolean => this.#switch?.state === 'searching';
     return {
       clock: this.clock,
       buffer: this.#buffer,
       get source() {
         return source();
       },
+      get switching() {
+        return switching();
+      },
       feed: (bytes) => this.write(bytes),
       whileTaking: (work) => this.#whileTaking(work),
-      adopt: (next) => {
+      adopt: (kind, next, by) => {
+        this.#splices[kind] += 1;
         this.#source = next;
         this.#lastByteAt = this.clock.now();
+        if (by === this.#switch) this.#guard.reset();
       },
     };
   }

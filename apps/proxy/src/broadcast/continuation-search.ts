@@ -57,6 +57,7 @@ export class ContinuationSearch {
   #pcrPid = NULL_PID;
   #firstPcr = NONE;
   #misses = 0;
+  #repeats = 0;
   #paceSince = 0;
   #pacePcr = NONE;
   /** Position of the stream's packet that the next one of the source is compared with, or NONE while no place is known. */
@@ -74,6 +75,11 @@ export class ContinuationSearch {
     this.#tablePids = translation?.tablePids ?? null;
   }
 
+  /** Clock references of the source in a row, up to the last one, that the stream has, too. */
+  get repeats(): number {
+    return this.#repeats;
+  }
+
   /** The source's program is known: its clock references are on this PID. */
   followClockOn(pid: number): void {
     this.#pcrPid = pid;
@@ -87,10 +93,13 @@ export class ContinuationSearch {
     const packet = this.#translated(buffer, at);
     const from = packet === buffer ? at : 0;
     const reference = pcr === NONE ? NONE : readPcr(packet, from);
-    if (this.#cursor === NONE || !this.#compare(packet, from)) {
+    if (this.#cursor !== NONE && this.#compare(packet, from)) {
+      if (reference !== NONE) this.#repeats += 1;
+    } else {
       this.#cursor = NONE;
       if (reference === NONE) return 'undecided';
       const position = this.taken.anchors.positionOf(packet, from, reference);
+      this.#repeats = position === NONE ? 0 : this.#repeats + 1;
       if (position === NONE || position < this.taken.startPosition) return this.#judge(reference, position !== NONE);
       this.#misses = 0;
       this.#begin(position);

@@ -3,17 +3,22 @@ import { CLOCK_27M, NONE, WRAP_27M, distance } from '@acexy/mpegts';
 
 /** A greater step of the PCR, or one backwards, is a leap of the clock and no time that has passed (27 MHz). */
 const MAX_STEP = 10 * CLOCK_27M;
-
 export class MediaClock {
   #lastPcr = NONE;
   #elapsed = 0;
   #firstAt: number | null = null;
+  #progressAt: number | null = null;
 
   constructor(private readonly now: () => number) {}
 
   /** Ticks of 27 MHz, or NONE. */
   get lastPcr(): number {
     return this.#lastPcr;
+  }
+
+  /** When the PCR last moved on (milliseconds of the clock); null before the first one. */
+  get progressAt(): number | null {
+    return this.#progressAt;
   }
 
   /** Milliseconds of media since the first packet. Never runs back. */
@@ -27,13 +32,15 @@ export class MediaClock {
     this.#firstAt ??= this.now();
   }
 
-  tick(pcr: number): void {
-    if (this.#lastPcr === NONE) {
-      this.#elapsed = this.elapsedMs;
-    } else {
-      const step = distance(this.#lastPcr, pcr, WRAP_27M);
-      if (step > 0 && step <= MAX_STEP) this.#elapsed += (step * 1000) / CLOCK_27M;
-    }
+  /** True where the PCR has moved on, or is the first. */
+  tick(pcr: number): boolean {
+    const last = this.#lastPcr;
+    const step = last === NONE ? 0 : distance(last, pcr, WRAP_27M);
+    if (last === NONE) this.#elapsed = this.elapsedMs;
+    else if (step > 0 && step <= MAX_STEP) this.#elapsed += (step * 1000) / CLOCK_27M;
     this.#lastPcr = pcr;
+    if (last !== NONE && step === 0) return false;
+    this.#progressAt = this.now();
+    return true;
   }
 }

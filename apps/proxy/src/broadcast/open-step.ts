@@ -26,8 +26,9 @@ export class OpenStep {
     return taken;
   }
 
-  discard(): void {
-    this.#length = 0;
+  /** Forgets what lies behind the first `length` bytes. */
+  truncate(length: number): void {
+    this.#length = Math.min(this.#length, length);
   }
 
   /** Takes the first `length` bytes out; what follows stays. */

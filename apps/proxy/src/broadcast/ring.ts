@@ -74,9 +74,9 @@ export class Ring {
     this.#points.push(point);
   }
 
-  /** What was to come behind the end does not come. */
-  dropPointsBeyondEnd(): void {
-    this.#points = this.#points.filter((point) => point.position < this.endPosition);
+  /** The stream does not go on as it was to from `position` on, which is not in the ring yet. */
+  dropPointsFrom(position: number): void {
+    this.#points = this.#points.filter((point) => point.position < position);
   }
 
   /** Whether an entry point lies at `position`. */

@@ -12,7 +12,7 @@ const plain = undisturbed(STREAM);
 /** Cut anywhere, also in the middle of a packet; the other source begins anywhere before that. */
 const cuts = fc.record({
   cut: fc.integer({ min: 60 * FRAME, max: STREAM.length }),
-  overlap: fc.integer({ min: 3 * FRAME, max: 150 * FRAME }),
+  overlap: fc.integer({ min: 8 * FRAME, max: 150 * FRAME }),
   size: fc.integer({ min: 100, max: 50_000 }),
 });
 

@@ -2,28 +2,14 @@
  * Another source for a stream that goes on. It is searched for the place that the stream has reached; where it has that, viewers get the very next
  * packet. Where it has not, it is entered at a keyframe, on the stream's own clock. Until then nothing of it is sent.
  */
-import {
-  NO_CHANGE,
-  NONE,
-  PACKET_SIZE,
-  PacketAligner,
-  type Program,
-  decodingTimeOf,
-  mapProgram,
-  spliceOffset,
-  WRAP_27M,
-  distance,
-  isSound,
-} from '@acexy/mpegts';
+import { NONE, NO_CHANGE, PACKET_SIZE, PacketAligner, WRAP_27M, distance, mapProgram, spliceOffset, wrapped } from '@acexy/mpegts';
+import { CandidateSource } from './candidate-source.js';
 import type { Clock } from './clock.js';
 import { ContinuationSearch, type SearchVerdict } from './continuation-search.js';
-import { chooseEntry } from './entry.policy.js';
-import { HeldPackets } from './held-packets.js';
-import { PieceStartReader } from './piece-start.js';
+import { type SameClock, chooseEntry } from './entry.policy.js';
 import { pictureHeads, showSamePictures } from './same-pictures.js';
 import { SplicedSource } from './spliced-source.js';
 import type { StreamBuffer } from './stream-buffer.js';
-import { type AccessPoint, StreamIndex } from './stream-index.js';
 
 /** 'searching': nothing sent yet. 'spliced': the stream goes on with it. 'refused': it can never continue this stream. 'aborted': given up. */
 export type SwitchState = 'searching' | 'spliced' | 'refused' | 'aborted';
@@ -55,40 +41,33 @@ export interface SwitchHost {
   /** Runs `work`, which may add to the stream, as the taking in of bytes. */
   whileTaking(work: () => void): void;
   /** From now on the stream is made from `source`. */
-  adopt(source: Source): void;
+  adopt(kind: SpliceKind, source: Source, by: SourceSwitch): void;
 }
 
-/** Bytes of the new source that are held while its place is looked for: enough for 8 s at 8 Mb/s. */
-const MAX_HELD = 8 * 1024 * 1024;
-/** How much of the source behind the keyframe is waited for, to know where its sound begins. */
-const MAX_HEAD = 1024 * 1024;
 /** A longer step of the clock has to be announced (27 MHz: 0.5 s). */
 const MAX_CLOCK_STEP = 13_500_000;
 
 export class SourceSwitch {
-  readonly #aligner = new PacketAligner();
-  readonly #held = new HeldPackets(MAX_HELD);
-  readonly #index: StreamIndex;
+  readonly #candidate: CandidateSource;
   readonly #search: ContinuationSearch;
   readonly #startedAt: number;
-  #points: AccessPoint[] = [];
   #state: SwitchState = 'searching';
   #verdict: SearchVerdict = 'undecided';
   #kind: SpliceKind | null = null;
   #refusal: CodecRefusal | null = null;
-  #programKnown = false;
-  #sameClock: boolean | null = null;
+  #samePictures: boolean | null = null;
   #bytesIn = 0;
   #searchMs = 0;
-  readonly #onRun = (buffer: Buffer, from: number, to: number): void => this.#take(buffer, from, to);
+  readonly #onRun = (buffer: Buffer, from: number, to: number): void => this.take(buffer, from, to);
 
-  constructor(private readonly host: SwitchHost) {
+  /** `aligner`: finds the packets of the new source. */
+  constructor(
+    private readonly host: SwitchHost,
+    private readonly aligner = new PacketAligner(),
+  ) {
     const { clock, buffer, source } = host;
     this.#startedAt = clock.now();
-    this.#index = new StreamIndex(
-      () => clock.now(),
-      (point) => this.#points.push(point),
-    );
+    this.#candidate = new CandidateSource(() => clock.now());
     const taken = {
       anchors: buffer.index.anchors,
       get startPosition() {
@@ -121,6 +100,11 @@ export class SourceSwitch {
     return this.#refusal;
   }
 
+  /** Clock references in a row that the stream has had before. */
+  get repeats(): number {
+    return this.#search.repeats;
+  }
+
   /** Bytes of this source taken in. */
   get bytesIn(): number {
     return this.#bytesIn;
@@ -136,7 +120,7 @@ export class SourceSwitch {
     switch (this.#state) {
       case 'searching':
         this.#bytesIn += bytes.length;
-        this.host.whileTaking(() => this.#aligner.push(bytes, this.#onRun));
+        this.host.whileTaking(() => this.aligner.push(bytes, this.#onRun));
         return;
       case 'spliced':
         this.#bytesIn += bytes.length;
@@ -160,41 +144,22 @@ export class SourceSwitch {
   #settle(state: SwitchState): void {
     this.#searchMs = this.host.clock.now() - this.#startedAt;
     this.#state = state;
-    this.#held.clear();
-    this.#points = [];
+    this.#candidate.release();
   }
 
-  #take(buffer: Buffer, from: number, to: number): void {
+  /** Whole packets of the new source, good only during the call. */
+  take(buffer: Buffer, from: number, to: number): void {
     let at = from;
     while (at < to && this.#state === 'searching' && this.#verdict === 'undecided') {
-      this.#observe(buffer, at, at + PACKET_SIZE);
+      this.#candidate.observe(buffer, at, at + PACKET_SIZE);
+      if (this.#candidate.program !== null) this.#search.followClockOn(this.#candidate.program.pmt.pcrPid);
       this.#verdict = this.host.buffer.packets === 0 ? 'exact' : this.#search.read(buffer, at);
       if (this.host.buffer.packets > 0) at += PACKET_SIZE; // the first packets of all are the stream's
       if (this.#verdict === 'exact' || this.#verdict === 'renumbered') this.#continueExactly(this.#verdict);
     }
-    if (this.#state === 'searching' && at < to) this.#observe(buffer, at, to);
+    if (this.#state === 'searching' && at < to) this.#candidate.observe(buffer, at, to);
     if (this.#state === 'searching' && this.#verdict !== 'undecided') this.#enter();
     else if (this.#state === 'spliced' && at < to) this.#passOn(buffer, at, to);
-  }
-
-  /** Keeps packets and reads what they say about the source. */
-  #observe(buffer: Buffer, from: number, to: number): void {
-    const position = this.#held.end;
-    this.#held.append(buffer, from, to);
-    for (let at = from; at < to; at += PACKET_SIZE) this.#index.observe(buffer, at, position + at - from);
-    if (this.#programKnown || this.#index.program === null) return;
-    this.#programKnown = true;
-    this.#search.followClockOn(this.#index.program.pmt.pcrPid);
-    this.#readAgain();
-  }
-
-  /** A keyframe may have gone by unrecognised before its tables. */
-  #readAgain(): void {
-    for (let position = this.#held.start; position < this.#held.end;) {
-      const bytes = this.#held.bytesFrom(position);
-      for (let at = 0; at < bytes.length; at += PACKET_SIZE) this.#index.observe(bytes, at, position + at);
-      position += bytes.length;
-    }
   }
 
   #continueExactly(kind: 'exact' | 'renumbered'): void {
@@ -208,81 +173,52 @@ export class SourceSwitch {
   /** Enters the source at a keyframe, if one is there with the beginning of its sound. */
   #enter(): void {
     const { buffer } = this.host;
-    const { program } = this.#index;
+    const { program } = this.#candidate;
     if (program === null) return;
-    const promised = buffer.index.program;
-    const mapping = mapProgram(promised ?? program, program);
+    const promised = buffer.index.program ?? program;
+    const mapping = mapProgram(promised, program);
     if (mapping.kind === 'codec-changed') {
       this.#refusal = { code: 'codec_changed', promised: mapping.promised, offered: mapping.offered };
       this.#settle('refused');
       return;
     }
-    const entry = this.#entryPoint(program);
-    if (entry === null) return;
-    const reader = new PieceStartReader(pacingPids(program));
-    for (let position = entry.position; position < this.#held.end;) {
-      const bytes = this.#held.bytesFrom(position);
-      reader.read(bytes, 0);
-      position += bytes.length;
-    }
-    if (!reader.hasFound(pacingPids(program).size) && this.#held.end - entry.position < MAX_HEAD) return;
+    const entry = chooseEntry(this.#candidate.entries, this.#sharedClock());
+    const start = entry === null ? null : this.#candidate.startAt(entry.position);
+    if (entry === null || start === null) return;
 
     const last = buffer.cutTail();
-    const numbered = (pid: number): number => mapping.pids.get(pid) ?? pid;
-    const { units, pcr } = reader.start;
-    const start = { pcr, units: new Map([...units].map(([pid, unit]) => [numbered(pid), unit])) };
-    const offset = spliceOffset(last, start);
-    const rule = { offset, pids: mapping.pids };
-    const outgoingProgram = promised ?? program;
-    const tables = { patSection: outgoingProgram.patSection, pmtSection: mapping.pmtSection, pmtPid: outgoingProgram.pat.pmtPid };
-    const clockBreaks =
-      last.pcr !== NONE && pcr !== NONE && Math.abs(distance(last.pcr, (pcr + offset * 300) % WRAP_27M, WRAP_27M)) > MAX_CLOCK_STEP;
-    const splice = SplicedSource.entered(rule, program, tables, clockBreaks, last, outgoingOf(buffer));
-    const held = this.#heldFrom(entry.position);
+    const units = new Map([...start.units].map(([pid, unit]) => [mapping.pids.get(pid) ?? pid, unit]));
+    const offset = spliceOffset(last, { pcr: start.pcr, units });
+    const tables = { patSection: promised.patSection, pmtSection: mapping.pmtSection, pmtPid: promised.pat.pmtPid };
+    const clockBreaks = leaps(last.pcr, start.pcr, offset);
+    const splice = SplicedSource.entered({ offset, pids: mapping.pids }, program, tables, clockBreaks, last, outgoingOf(buffer));
+    const held = this.#candidate.bytesFrom(entry.position);
     this.#adopt('keyframe', splice);
     for (const bytes of held) this.#passOn(bytes, 0, bytes.length);
   }
 
-  #entryPoint(program: Program): AccessPoint | null {
+  /** The clock that source and stream have in common, or null. */
+  #sharedClock(): SameClock | null {
     const { buffer, source } = this.host;
-    const entries = this.#points
-      .filter(({ position }) => position >= this.#held.start)
-      .map((point) => ({ point, kind: point.kind, dts: decodingTimeOf(this.#held.bytesFrom(point.position), 0) }));
-    const promised = buffer.index.program;
-    const clock = promised === null ? undefined : buffer.takenState().clocks.find(({ pid }) => pid === promised.accessPid);
-    const offset = source.splice?.rewriter.rule.offset ?? 0;
-    const same = clock !== undefined && this.#isOnSameClock(program, offset) ? { lastDts: clock.lastDts, offset } : null;
-    return chooseEntry(entries, same)?.point ?? null;
-  }
-
-  #isOnSameClock(program: Program, offset: number): boolean {
-    if (this.#verdict !== 'differs') return this.#verdict === 'gap';
-    this.#sameClock ??= showSamePictures(this.#recentPictures(), pictureHeads(this.#heldPiece(), program.accessPid, offset));
-    return this.#sameClock;
-  }
-
-  #heldPiece() {
-    return { start: this.#held.start, end: this.#held.end, bytesFrom: (position: number) => this.#held.bytesFrom(position) };
-  }
-
-  #recentPictures(): Map<number, Buffer> {
-    const { buffer } = this.host;
     const pid = buffer.index.program?.accessPid;
-    if (pid === undefined) return new Map();
-    return pictureHeads({ start: buffer.startPosition, end: buffer.takenEnd, bytesFrom: (position) => buffer.bytesFrom(position) }, pid, 0);
+    const last = buffer.takenState().clocks.find((clock) => clock.pid === pid);
+    if (pid === undefined || last === undefined) return null;
+    const offset = source.splice?.rewriter.rule.offset ?? 0;
+    const shared = this.#verdict === 'gap' || (this.#verdict === 'differs' && this.#showsSamePictures(pid, offset));
+    return shared ? { lastDts: last.lastDts, offset } : null;
   }
 
-  #heldFrom(start: number): Buffer[] {
-    const blocks: Buffer[] = [];
-    for (let position = start; position < this.#held.end; position += blocks[blocks.length - 1].length)
-      blocks.push(this.#held.bytesFrom(position));
-    return blocks;
+  #showsSamePictures(pid: number, offset: number): boolean {
+    const { buffer } = this.host;
+    const stream = { start: buffer.startPosition, end: buffer.takenEnd, bytesFrom: (position: number) => buffer.bytesFrom(position) };
+    this.#samePictures ??= showSamePictures(pictureHeads(stream, pid, 0), this.#candidate.pictureHeads(offset));
+    return this.#samePictures;
   }
 
   #adopt(kind: SpliceKind, splice: SplicedSource | null): void {
     this.#kind = kind;
     this.#settle('spliced');
-    this.host.adopt({ aligner: this.#aligner, splice });
+    this.host.adopt(kind, { aligner: this.aligner, splice }, this);
   }
 
   /** Packets of the chunk in which the splice was made go on as the stream's. */
@@ -313,8 +249,8 @@ function outgoingOf(buffer: StreamBuffer) {
   };
 }
 
-/** The PIDs by whose clocks two pieces are laid together: picture and sound. Others come and go. */
-function pacingPids(program: Program): Set<number> {
-  const sound = program.pmt.streams.filter(({ streamType }) => isSound(streamType)).map(({ pid }) => pid);
-  return new Set([program.accessPid, ...sound]);
+/** The stream's clock does not simply go on: the source sends its pictures sooner or later before their time than the one before. */
+function leaps(lastPcr: number, firstPcr: number, offset: number): boolean {
+  if (lastPcr === NONE || firstPcr === NONE) return false;
+  return Math.abs(distance(lastPcr, wrapped(firstPcr + offset * 300, WRAP_27M), WRAP_27M)) > MAX_CLOCK_STEP;
 }

@@ -94,6 +94,11 @@ export class SplicedSource implements Translation {
     return this.#tables === null ? this.#replaced : new Set([...this.#replaced, this.#tables.pmtPid]);
   }
 
+  /** The source's own; null while it is not known. */
+  get program(): Program | null {
+    return this.#program;
+  }
+
   /** The source's packets are passed on as they are, rewriting aside. */
   get settled(): boolean {
     return this.#opening === null;

@@ -35,6 +35,11 @@ export class StreamBuffer {
     return this.#packets;
   }
 
+  /** Breaks of continuity in what has gone over into the ring. */
+  get breaks(): number {
+    return this.#exit.breaks;
+  }
+
   /** Milliseconds of the clock; 0 before there are any. */
   get firstPacketAt(): number {
     return this.#firstPacketAt;
@@ -99,10 +104,23 @@ export class StreamBuffer {
     const unitIsOpen = this.index.unitPosition >= this.ring.endPosition;
     const kept = unitIsOpen ? this.wholeLength : this.#open.length;
     if (kept > 0) this.close(kept);
-    this.#open.discard();
-    this.ring.dropPointsBeyondEnd();
-    this.index.cutAt(this.ring.endPosition, (pid) => this.#exit.counterOf(pid));
+    this.#truncate(0);
+    // The next piece has a clock of its own.
+    this.index.anchors.clear();
     return this.#exit.snapshot();
+  }
+
+  /** Takes back what lies behind `position`, as far as it has not been handed out. No clock reference may lie there. */
+  trimTo(position: number): void {
+    const length = Math.max(0, position - this.ring.endPosition);
+    if (length < this.#open.length) this.#truncate(length);
+  }
+
+  #truncate(length: number): void {
+    this.#open.truncate(length);
+    this.ring.dropPointsFrom(this.takenEnd);
+    const { counters } = this.takenState();
+    this.index.cutAt(this.takenEnd, (pid) => counters.find((entry) => entry.pid === pid)?.counter ?? NONE);
   }
 
   /** Takes the whole packets in `buffer[from, to)`. */

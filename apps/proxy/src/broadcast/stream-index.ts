@@ -29,6 +29,9 @@ export interface AccessPoint {
   readonly pmtCounter: number;
 }
 
+/** Units that a cut of the newest part of the stream may take back. */
+const RECENT_UNITS = 16;
+
 export class StreamIndex {
   readonly clock: MediaClock;
   /** By which the place that the stream has reached can be found in another source. */
@@ -39,7 +42,10 @@ export class StreamIndex {
   #patCounter = NONE;
   #pmtCounter = NONE;
   #unitPosition = NONE;
+  readonly #recentUnits = new Array<number>(RECENT_UNITS).fill(NONE);
+  #unitCount = 0;
   #unitsWithoutEntry = 0;
+  #clockPosition = 0;
   /** The unit whose head is being read; becomes an access point once its first slice says so. */
   #pending: Omit<AccessPoint, 'kind'> | null = null;
 
@@ -67,6 +73,11 @@ export class StreamIndex {
     return this.#unitPosition;
   }
 
+  /** Position at which the clock last moved on. */
+  get clockPosition(): number {
+    return this.#clockPosition;
+  }
+
   /** Units that have begun since the last entry point, or since the beginning. */
   get unitsWithoutEntry(): number {
     return this.#unitsWithoutEntry;
@@ -83,21 +94,23 @@ export class StreamIndex {
     if (pid === program.pmt.pcrPid) {
       const pcr = readPcr(buffer, at);
       if (pcr !== NONE) {
-        this.clock.tick(pcr);
+        if (this.clock.tick(pcr)) this.#clockPosition = position;
         this.anchors.note(buffer, at, pcr, position);
       }
     }
     return pid === program.accessPid && this.#observeUnit(buffer, at, position, program);
   }
 
-  /** The stream goes on at `position` with packets of another piece; what was read beyond it is not part of the stream. */
+  /**
+   * The stream ends at `position`; what was read beyond is not part of it. `counterOf` tells the counters there. Anchors are left as they are: nothing
+   * that is given up has any.
+   */
   cutAt(position: number, counterOf: (pid: number) => number): void {
     this.#pending = null;
-    if (this.#unitPosition !== NONE) this.#unitPosition = position;
+    this.#unitPosition = this.#recentUnits.reduce((latest, unit) => (unit <= position ? Math.max(latest, unit) : latest), NONE);
     this.#patCounter = counterOf(PAT_PID);
     this.#pmtCounter = counterOf(this.#tables.pmtPid);
     this.#tables.resync();
-    this.anchors.clear();
   }
 
   #observeTables(buffer: Buffer, at: number, pid: number): void {
@@ -117,6 +130,7 @@ export class StreamIndex {
     const begins = pesOffset(buffer, at) !== NONE;
     if (begins) {
       this.#unitPosition = position;
+      this.#recentUnits[this.#unitCount++ % RECENT_UNITS] = position;
       this.#unitsWithoutEntry += 1;
       this.#pending = {
         position,

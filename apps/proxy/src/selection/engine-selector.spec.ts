@@ -117,9 +117,12 @@ describe('an engine from our orchestrator', () => {
     expect(client.asked.map(({ wait_ms: ms }) => ms)).toEqual([100, 2250]);
   });
 
-  it('is queued for no longer when nobody wants it any more', async () => {
+  it.each([
+    ['while the orchestrator is asked', new Promise<LeaseAnswer>(() => undefined)],
+    ['between two questions', waiting()],
+  ])('is queued for no longer when nobody wants it any more: %s', async (_moment, answer) => {
     const { client, select } = make();
-    client.leases = [new Promise<LeaseAnswer>(() => undefined)];
+    client.leases = [answer];
     const abort = new AbortController();
     select({ signal: abort.signal });
     await settle();
@@ -128,11 +131,22 @@ describe('an engine from our orchestrator', () => {
     expect(client.released).toEqual([client.asked[0].request_id]);
   });
 
-  it('refused is no engine, with the reason and when to ask again', async () => {
-    const { client, select } = make();
+  it('is queued for no longer than the deadline', async () => {
+    const { client, clock, select } = make();
+    client.leases = [waiting()];
+    select({ deadline: 5000 });
+    await clock.advance(6000);
+    expect(client.released).toEqual([client.asked[0].request_id]);
+  });
+
+  it('refused is no engine, with the reason and when to ask again, after one long wait for a viewer who is just changing channels', async () => {
+    const { client, clock, select } = make();
     client.leases = [FULL];
     const outcome = select();
     await settle();
+    expect(outcome.error).toBeNull();
+    await clock.advance(50);
+    expect(client.asked.map(({ wait_ms: ms }) => ms)).toEqual([100, 2250]);
     expect(outcome.error).toMatchObject({ code: 'no_engine', retryAfterSeconds: 12 });
     expect(outcome.error?.message).toBe('no engines available: all 20 engines are in use (max_capacity)');
   });

@@ -27,6 +27,13 @@ export interface LeaseSelectorOptions {
   log: Log;
 }
 
+/** In the orchestrator's queue. */
+interface Place {
+  requestId: string;
+  /** Asked for, and not refused. */
+  taken: boolean;
+}
+
 export class LeaseSelector extends EngineSelector {
   constructor(private readonly options: LeaseSelectorOptions) {
     super();
@@ -34,30 +41,43 @@ export class LeaseSelector extends EngineSelector {
 
   /** @throws also OrchestratorError, when the orchestrator could not be asked */
   async select(request: SelectRequest): Promise<EngineSeat> {
-    const { clock, log, timeoutMs } = this.options;
     // One id for the whole wait: it keeps the place in the queue, and asking again cannot reserve a second engine.
-    const requestId = randomUUID();
+    const place: Place = { requestId: randomUUID(), taken: false };
+    try {
+      return await this.queueUp(place, request);
+    } catch (error) {
+      // Or others would wait behind somebody who is gone.
+      if (place.taken) void this.release(place.requestId);
+      throw error;
+    }
+  }
+
+  private async queueUp(place: Place, request: SelectRequest): Promise<EngineSeat> {
+    const { clock, log, timeoutMs } = this.options;
     for (let first = true; ; first = false) {
       const left = request.deadline - clock.now();
       if (left <= 0) throw new NoEngineError('none came free in time', 5);
       let pause: number;
       try {
+        place.taken = true;
         const longest = first ? FIRST_WAIT_MS : timeoutMs * (1 - MARGIN);
-        const answer = await this.ask(requestId, request, Math.min(longest, left));
+        const answer = await this.ask(place.requestId, request, Math.min(longest, left));
         if (answer.kind === 'granted') return this.seat(answer.lease, request);
         log.debug('waiting for an engine', { stream_id: request.streamId, ...answer.waiting });
         // Where an engine is about to come free the next question is to be there before it: it is answered in that moment.
         pause = request.onScarce() || first ? LEAST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, answer.waiting.retry_after_ms);
       } catch (error) {
         if (!(error instanceof ProvisioningBlockedError)) throw error;
-        if (!request.onScarce()) throw noEngineBecause(error);
+        place.taken = false;
+        // A player that changes channels may open the new one a moment before it leaves the old: one refusal after a short wait is not believed.
+        if (!request.onScarce() && !first) throw noEngineBecause(error);
         pause = LEAST_PAUSE_MS;
       }
       await sleep(clock, Math.min(Math.max(LEAST_PAUSE_MS, pause), Math.max(1, request.deadline - clock.now())), request.signal);
     }
   }
 
-  /** The answer, or the reason of the signal at once; the place in the queue, or a lease that is granted afterwards, is then given back. */
+  /** The answer, or the reason of the signal at once; a lease that is granted afterwards is given back. */
   private ask(requestId: string, request: SelectRequest, waitMs: number): Promise<LeaseAnswer> {
     const { client, identity } = this.options;
     const { signal, content } = request;
@@ -76,7 +96,6 @@ export class LeaseSelector extends EngineSelector {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         reject(signal.reason as Error);
-        void this.release(requestId);
         asked.then(
           (answer) => (answer.kind === 'granted' ? this.release(answer.lease.lease_id) : undefined),
           (error: unknown) => this.options.log.debug('a lease nobody wants any more was not granted', { error }),

@@ -21,6 +21,7 @@ export class Reservations {
 
   /** @returns what gives the reservation back */
   reserve(engineId: string, streamId: string, content: WantedContent): () => void {
+    this.forgetOld();
     const reservation = { engineId, streamId, content };
     this.held.add(reservation);
     this.streams.set(streamId, null);
@@ -36,9 +37,13 @@ export class Reservations {
   }
 
   isOurs(streamId: string): boolean {
-    const now = this.clock.now();
-    for (const [id, until] of this.streams) if (until !== null && until <= now) this.streams.delete(id);
+    this.forgetOld();
     return this.streams.has(streamId);
+  }
+
+  /** Streams of ours, held or ended so lately that a list may still show them. */
+  get remembered(): number {
+    return this.streams.size;
   }
 
   /** Whether another stream holds the engine for this content, under any name known. */
@@ -58,6 +63,11 @@ export class Reservations {
     } finally {
       this.waiters.delete(wake);
     }
+  }
+
+  private forgetOld(): void {
+    const now = this.clock.now();
+    for (const [id, until] of this.streams) if (until !== null && until <= now) this.streams.delete(id);
   }
 }
 

@@ -104,7 +104,7 @@ export class ImagePull {
     const quiet = new AbortController();
     const stream = await this.docker.pull(withTag(this.image), { abortSignal: AbortSignal.any([quiet.signal, this.closed.signal]) });
     const silence = setTimeout(() => quiet.abort(new Error(`the pull said nothing for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
-    const layers = new Map<string, { current: number; total: number }>();
+    const layers = new Map<string, number>();
     try {
       await new Promise<void>((resolve, reject) => {
         quiet.signal.addEventListener('abort', () => reject(quiet.signal.reason as Error));
@@ -114,9 +114,8 @@ export class ImagePull {
           (progress: PullProgress) => {
             silence.refresh();
             if (progress.error) reject(new Error(progress.error));
-            const { current, total } = progress.progressDetail ?? {};
-            if (progress.id && current !== undefined && total) layers.set(progress.id + (progress.status ?? ''), { current, total });
-            this.current = { state: 'pulling', percent: percentOf([...layers.values()]) };
+            note(layers, progress);
+            this.current = { state: 'pulling', percent: percentOf(layers) };
           },
         );
       });
@@ -130,9 +129,32 @@ export class ImagePull {
   }
 }
 
-function percentOf(layers: { current: number; total: number }[]): number {
-  const total = layers.reduce((sum, layer) => sum + layer.total, 0);
-  return total === 0 ? 0 : Math.floor((100 * layers.reduce((sum, layer) => sum + layer.current, 0)) / total);
+/** How much of a layer is here, from 0 to 1. Docker names all layers first; their sizes it tells one by one. */
+function note(layers: Map<string, number>, { id, status, progressDetail }: PullProgress): void {
+  if (id === undefined || status === undefined) return;
+  switch (status) {
+    case 'Pulling fs layer':
+    case 'Waiting':
+      layers.set(id, 0);
+      break;
+    case 'Downloading':
+      layers.set(id, (progressDetail?.current ?? 0) / (progressDetail?.total || Infinity));
+      break;
+    case 'Already exists':
+    case 'Verifying Checksum':
+    case 'Download complete':
+    case 'Extracting':
+    case 'Pull complete':
+      layers.set(id, 1);
+      break;
+    default: // "Pulling from repository" and the like are about no layer.
+  }
+}
+
+/** Every layer counts the same, so that the figure never falls. */
+function percentOf(layers: ReadonlyMap<string, number>): number {
+  const here = [...layers.values()].reduce((sum, part) => sum + part, 0);
+  return layers.size === 0 ? 0 : Math.floor((100 * here) / layers.size);
 }
 
 /** Without a tag Docker would pull every tag of the repository. */

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../clock.test-kit.js';
+import { Reservations } from './reservations.js';
+
+const content = { keyType: 'content_id', key: 'a'.repeat(40), infohash: null } as const;
+
+describe('reservations', () => {
+  it('knows a stream as ours for a minute after its end, and keeps no more than that of years of streams', async () => {
+    const clock = new FakeClock();
+    const reservations = new Reservations(clock);
+    const playing = reservations.reserve('e0', 'playing', content);
+    for (let count = 0; count < 1000; count++) {
+      reservations.reserve('e1', `stream-${count}`, content)();
+      await clock.advance(10_000);
+    }
+    expect(reservations.remembered).toBeLessThan(10);
+    expect([reservations.isOurs('stream-999'), reservations.isOurs('stream-900'), reservations.isOurs('playing')]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    playing();
+    await clock.advance(60_000);
+    expect([reservations.isOurs('playing'), reservations.remembered]).toEqual([false, 0]);
+  });
+});

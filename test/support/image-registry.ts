@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
+/** Of one piece of a layer while `bytesPerSecond` holds. */
+const PIECE_BYTES = 64 * 1024;
+
+interface Blob {
+  digest: string;
+  bytes: Buffer;
+}
+
+/**
+ * A registry with one image, as far as `docker pull` speaks to one (Docker Registry HTTP API V2); Docker takes one on 127.0.0.1 without TLS.
+ * The image is one of this machine's Docker with a layer more, so that nothing of it is shared and all of that layer is really fetched.
+ */
+export class ImageRegistry {
+  /** How fast layers are handed out. */
+  bytesPerSecond = Infinity;
+  private readonly blobs = new Map<string, Blob>();
+  private manifest!: Buffer;
+  private readonly server = createServer((request, response) => {
+    const path = request.url ?? '';
+    if (path === '/v2/') return void response.end('{}');
+    if (path.includes('/manifests/')) return this.send(response, MANIFEST, this.manifest, request.method);
+    const blob = this.blobs.get(path.split('/').at(-1) ?? '');
+    if (!blob) return void response.writeHead(404).end();
+    this.trickle(response, blob.bytes);
+  });
+
+  static async with(image: string): Promise<ImageRegistry> {
+    const registry = new ImageRegistry();
+    registry.take(image);
+    registry.server.listen(0, '127.0.0.1');
+    await once(registry.server, 'listening');
+    return registry;
+  }
+
+  /** What its image is called, for a pull. */
+  get image(): string {
+    return `127.0.0.1:${(this.server.address() as AddressInfo).port}/engine:latest`;
+  }
+
+  async close(): Promise<void> {
+    this.server.closeAllConnections();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  private take(image: string): void {
+    const folder = mkdtempSync(join(tmpdir(), 'image-'));
+    try {
+      execFileSync('sh', ['-c', `docker save ${image} | tar -C ${folder} -x`]);
+      const [{ Config, Layers }] = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as [
+        { Config: string; Layers: string[] },
+      ];
+      const config = this.add(readFileSync(join(folder, Config)));
+      const layers = Layers.map((layer) => this.add(readFileSync(join(folder, layer))));
+      const describe = ({ digest, bytes }: Blob, mediaType: string): object => ({ mediaType, size: bytes.length, digest });
+      this.manifest = Buffer.from(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: MANIFEST,
+          config: describe(config, 'application/vnd.docker.container.image.v1+json'),
+          layers: layers.map((layer) => describe(layer, 'application/vnd.docker.image.rootfs.diff.tar')),
+        }),
+      );
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  private add(bytes: Buffer): Blob {
+    const blob = { digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, bytes };
+    this.blobs.set(blob.digest, blob);
+    return blob;
+  }
+
+  private send(response: ServerResponse, type: string, bytes: Buffer, method = 'GET'): void {
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    response.writeHead(200, { 'Content-Type': type, 'Content-Length': bytes.length, 'Docker-Content-Digest': digest });
+    response.end(method === 'HEAD' ? undefined : bytes);
+  }
+
+  private trickle(response: ServerResponse, bytes: Buffer): void {
+    response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes.length });
+    let sent = 0;
+    const step = (): void => {
+      if (response.destroyed) return;
+      const size = this.bytesPerSecond === Infinity ? bytes.length - sent : PIECE_BYTES;
+      response.write(bytes.subarray(sent, (sent += size)));
+      if (sent >= bytes.length) return void response.end();
+      setTimeout(step, (PIECE_BYTES / this.bytesPerSecond) * 1000);
+    };
+    step();
+  }
+}
