@@ -31,6 +31,8 @@ const FIRST_REPORTS_MS = 2500;
 /** As long as one that had streams before our start has not, this is how long we wait for it. */
 const LAST_REPORTS_MS = 5000;
 const SILENCE_CHECK_MS = 500;
+/** A check so long after the one before says that this process did not run meanwhile. */
+const LATE_MS = 4 * SILENCE_CHECK_MS;
 const HOLD_OWNER = 'first reports';
 
 export interface StreamFilter {
@@ -51,6 +53,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   private unsubscribe: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
   private startedAt = 0;
+  private lastLook = 0;
 
   constructor(
     private readonly registry: EngineRegistry,
@@ -70,7 +73,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
     this.book.restore((await this.history.loadRecent(HISTORY_READ)).reverse().map(fromRow));
     this.book.restore((await this.history.loadOpen()).map(fromRow));
     for (const { id, proxyId } of this.book.active()) if (proxyId !== null) this.ledger.expect(proxyId, id, now);
-    this.startedAt = now;
+    this.startedAt = this.lastLook = now;
     this.unsubscribe = this.registry.onChange(({ type, engine }) => {
       if (type === 'added') this.engineFound(engine.id, engine.adopted);
       else if (type === 'gone') this.engineGone(engine.id);
@@ -251,7 +254,16 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   }
 
   private checkSilence(): void {
-    for (const { proxyId, sessions } of this.ledger.fallenSilent(this.clock.monotonic())) {
+    const now = this.clock.monotonic();
+    const late = now - this.lastLook > LATE_MS;
+    this.lastLook = now;
+    // Where we were stopped ourselves, what was said meanwhile is still to be read: first listen, then judge.
+    if (!late) this.endSilent(now);
+    this.releaseHolds();
+  }
+
+  private endSilent(now: number): void {
+    for (const { proxyId, sessions } of this.ledger.fallenSilent(now)) {
       if (sessions.length > 0) this.log.warn('proxy fell silent', { proxy_id: proxyId, streams: sessions.length });
       for (const id of sessions) {
         const stream = this.book.get(id);
@@ -261,7 +273,6 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
       }
       this.leases.releaseOf(proxyId);
     }
-    this.releaseHolds();
   }
 
   private hadTimeToReport(): boolean {

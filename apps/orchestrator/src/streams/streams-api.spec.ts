@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AUTH, eventually, leaseRequest, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
 import type { LeasePreview } from '../engines/lease-preview.js';
 import { SILENCE_MS } from './proxy-ledger.js';
+import { StreamService } from './stream.service.js';
 
 const PROXY = randomUUID();
 const BOOT = randomUUID();
@@ -268,6 +269,20 @@ describe('what becomes of streams when somebody is gone', () => {
     expect(preview.body).toMatchObject({ engine: null, considered: [{ verdict: 'kept back: in quarantine, its proxy fell silent' }] });
     await report({ seq: 2, sessions: [] });
     expect((await lease({ wait_ms: 1000 })).engine.container_id).toBe(engine.container_id);
+  });
+
+  it('an orchestrator that was stopped itself listens before it takes anybody for silent', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' } });
+    const [engine] = await ready(1);
+    const playing = session(engine);
+    await report({ sessions: [playing] });
+    jumpAhead(SILENCE_MS + 1000);
+    // The timer that runs before anything is read.
+    orchestrator.app.get(StreamService)['checkSilence']();
+    expect(await streams('?status=ended')).toEqual([]);
+    await report({ seq: 2, sessions: [playing] });
+    orchestrator.app.get(StreamService)['checkSilence']();
+    expect((await streams()).map(({ id, status }) => [id, status])).toEqual([[playing.stream_id, 'started']]);
   });
 
   it('a stream that came by an event ends at the next start, where its engine went meanwhile', async () => {

@@ -46,7 +46,7 @@ const MAX_MISSES = 8;
 /** Reading on ends after this much media of the source (ticks of 27 MHz) … */
 const MAX_MEDIA = 30 * CLOCK_27M;
 /** … or this much time (ms). */
-export const MAX_SEARCH_MS = 15_000;
+const MAX_SEARCH_MS = 15_000;
 /** How often the source's pace is measured (ms). */
 const PACE_MS = 3000;
 
@@ -89,7 +89,7 @@ export class ContinuationSearch {
   read(buffer: Buffer, at: number): SearchVerdict {
     const pcr = this.#referenceIn(buffer, at);
     const isCompared = this.#cursor !== NONE || pcr !== NONE;
-    if (!isCompared) return 'undecided';
+    if (!isCompared) return this.#tooLate() ? 'other-clock' : 'undecided';
     const packet = this.#translated(buffer, at);
     const from = packet === buffer ? at : 0;
     const reference = pcr === NONE ? NONE : readPcr(packet, from);
@@ -134,7 +134,8 @@ export class ContinuationSearch {
 
   /** Compares the packet with the stream's at the cursor and moves that on. False where they differ. */
   #compare(packet: Buffer, at: number): boolean {
-    if (this.#cursor < this.taken.startPosition) return false; // the stream has moved on over it
+    // The stream may have moved on over it, or given up its last packets.
+    if (this.#cursor < this.taken.startPosition || this.#cursor >= this.taken.takenEnd) return false;
     const bytes = this.taken.bytesFrom(this.#cursor);
     if (this.#same && packet.compare(bytes, 0, PACKET_SIZE, at, at + PACKET_SIZE) === 0) {
       this.#advance(packet, at);

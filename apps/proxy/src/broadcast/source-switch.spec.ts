@@ -178,6 +178,76 @@ describe('viewers across a change of source', () => {
   });
 });
 
+describe('a source cut in the middle of a keyframe', () => {
+  it('is followed by that very keyframe where the next one begins with it', () => {
+    const keyframe = find(STREAM, 300 * FRAME);
+    const watched = new Watched();
+    watched.feed(STREAM.subarray(0, keyframe + 8 * 188));
+    const next = watched.switchTo(withOtherPackets(STREAM.subarray(keyframe - 40 * FRAME)));
+    expect([next.verdict, next.kind]).toEqual(['differs', 'keyframe']);
+    const pictures = packetsOf(watched.finish()).filter(({ pts }) => pts !== null);
+    const video = pictures.filter(({ pid }) => pid === 0x100).map(({ pts }) => pts ?? Number.NaN);
+    expect(video.every((pts, index) => index === 0 || pts - video[index - 1] === 3600)).toBe(true);
+  });
+});
+
+describe('whatever comes in', () => {
+  it('nothing is thrown, only whole packets go out, and the stream goes on', () => {
+    const damage = fc.array(fc.record({ at: fc.nat({ max: 150 * FRAME }), length: fc.nat({ max: 600 }), value: fc.nat({ max: 255 }) }), {
+      maxLength: 12,
+    });
+    const script = fc.array(
+      fc.record({
+        what: fc.constantFrom('old', 'begin', 'new', 'abort', 'wait'),
+        from: fc.nat({ max: 400 * FRAME }),
+        length: fc.nat({ max: 60 * FRAME }),
+        damage,
+      }),
+      { maxLength: 25 },
+    );
+    fc.assert(
+      fc.property(script, (steps) => {
+        const watched = new Watched({ maxSeconds: 4 });
+        watched.feed(STREAM.subarray(0, 30 * FRAME));
+        let next = watched.broadcast.beginSwitch();
+        for (const { what, from, length, damage: holes } of steps) {
+          const bytes = Buffer.from(STREAM.subarray(from, from + length));
+          for (const hole of holes)
+            bytes
+              .subarray(hole.at % (length + 1))
+              .subarray(0, hole.length)
+              .fill(hole.value);
+          if (what === 'old') watched.feed(bytes);
+          else if (what === 'new') next.write(bytes);
+          else if (what === 'begin') next = watched.broadcast.beginSwitch();
+          else if (what === 'abort') next.abort();
+          else watched.clock.advance(3000);
+        }
+        next.abort();
+        const last = watched.switchTo(withOtherClock(STREAM, 7_777_777));
+        const sent = packetsOf(watched.finish());
+        expect([last.state, watched.hooks.ends]).toEqual(['spliced', ['source-ended']]);
+        expect(sent.slice(-1000).filter(({ key }) => key).length).toBeGreaterThan(0);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('a source that never tells the time', () => {
+  it('is entered at a keyframe after 15 s', () => {
+    const timeless = Buffer.from(STREAM);
+    for (let at = 0; at < timeless.length; at += 188)
+      if ((timeless[at + 3] & 0x20) > 0 && timeless[at + 4] === 7) timeless[at + 5] &= ~0x10;
+    const watched = new Watched();
+    watched.feed(STREAM.subarray(0, 100 * FRAME));
+    const next = watched.switchTo(timeless, { size: 4 * FRAME, ms: 160 });
+    expect([next.verdict, next.kind]).toEqual(['other-clock', 'keyframe']);
+    expect(next.searchMs).toBeGreaterThan(15_000);
+    expect(next.searchMs).toBeLessThan(16_000);
+  });
+});
+
 describe('while a source is looked at', () => {
   it('nothing is sent but a null packet now and then, and the unfinished picture waits', () => {
     const watched = new Watched();
@@ -244,6 +314,21 @@ describe('while a source is looked at', () => {
     ).toBe(true);
   });
 });
+
+/** The first packet of the first keyframe from `from` on. */
+function find(bytes: Buffer, from: number): number {
+  const start = from - (from % 188);
+  return start + packetsOf(bytes.subarray(start, start + 60 * FRAME)).findIndex(({ key }) => key) * 188;
+}
+
+/** The same pictures and times in other packets: sound comes in other packets, and clock references elsewhere by a millisecond. */
+function withOtherPackets(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes.subarray(0, bytes.length - (bytes.length % 188)));
+  for (let at = 0; at < copy.length; at += 188) {
+    if ((copy[at + 3] & 0x20) > 0 && copy[at + 4] === 7) copy.writeUInt32BE(copy.readUInt32BE(at + 6) + 45, at + 6);
+  }
+  return copy;
+}
 
 /** No breach but one unfinished PES of sound for each splice at a keyframe. */
 function expectWhole(output: Buffer, splices: number): void {

@@ -201,7 +201,7 @@ export class SourceSwitch {
   #sharedClock(): SameClock | null {
     const { buffer, source } = this.host;
     const pid = buffer.index.program?.accessPid;
-    const last = buffer.takenState().clocks.find((clock) => clock.pid === pid);
+    const last = buffer.cutState().clocks.find((clock) => clock.pid === pid);
     if (pid === undefined || last === undefined) return null;
     const offset = source.splice?.rewriter.rule.offset ?? 0;
     const shared = this.#verdict === 'gap' || (this.#verdict === 'differs' && this.#showsSamePictures(pid, offset));

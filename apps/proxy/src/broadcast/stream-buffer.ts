@@ -91,9 +91,12 @@ export class StreamBuffer {
 
   /** Counters and clocks after the last packet taken in. */
   takenState(): StreamSnapshot {
-    const state = StreamState.from(this.#exit.snapshot());
-    for (let at = 0; at < this.#open.length; at += PACKET_SIZE) state.observe(this.#open.bytes, at);
-    return state.snapshot();
+    return this.#stateAfter(this.#open.length);
+  }
+
+  /** Counters and clocks where `cutTail` would end the stream. */
+  cutState(): StreamSnapshot {
+    return this.#stateAfter(this.#cutLength);
   }
 
   /**
@@ -101,13 +104,23 @@ export class StreamBuffer {
    * counters and clocks at the new end.
    */
   cutTail(): StreamSnapshot {
-    const unitIsOpen = this.index.unitPosition >= this.ring.endPosition;
-    const kept = unitIsOpen ? this.wholeLength : this.#open.length;
+    const kept = this.#cutLength;
     if (kept > 0) this.close(kept);
     this.#truncate(0);
     // The next piece has a clock of its own.
     this.index.anchors.clear();
     return this.#exit.snapshot();
+  }
+
+  /** Bytes of the open step before the unfinished picture; all of them where its beginning has been handed out. */
+  get #cutLength(): number {
+    return this.index.unitPosition >= this.ring.endPosition ? this.wholeLength : this.#open.length;
+  }
+
+  #stateAfter(length: number): StreamSnapshot {
+    const state = StreamState.from(this.#exit.snapshot());
+    for (let at = 0; at < length; at += PACKET_SIZE) state.observe(this.#open.bytes, at);
+    return state.snapshot();
   }
 
   /** Takes back what lies behind `position`, as far as it has not been handed out. No clock reference may lie there. */
