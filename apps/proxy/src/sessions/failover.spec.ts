@@ -8,9 +8,9 @@ import { settle } from '../clock.test-kit.js';
 import { EMPTY_TIMEOUT_MS, FakeEngine, LINGER_MS, Pending, byId, makeSessions, watch } from './sessions.test-kit.js';
 import type { Failover } from './source-keeper.js';
 
-/** 40 s of a stream, 40 ms a frame; every engine delivers the same. */
-const STREAM = new MadeStream().frames(1000);
-const FRAME = STREAM.length / 1000;
+/** 80 s of a stream, 40 ms a frame; every engine delivers the same. */
+const STREAM = new MadeStream().frames(2000);
+const FRAME = STREAM.length / 2000;
 const frames = (from: number, to: number): Buffer => STREAM.subarray(Math.round(from * FRAME), Math.round(to * FRAME));
 
 /** A stream that plays its first four seconds from the first engine, with one viewer. */
@@ -245,6 +245,40 @@ describe('while another engine is looked for', () => {
   });
 });
 
+describe('a source that delivers, but not what it should', () => {
+  it('is left for another one while it plays', async () => {
+    const scene = await playing();
+    const { engines, session, selector, failovers, viewer } = scene;
+    const damaged = Buffer.from(frames(100, 200));
+    for (let at = 0; at < damaged.length; at += 50 * 188) damaged.fill(0xff, at, at + 188);
+    for (let at = 0; at < 25; at += 5) {
+      engines[0].mediaStreams[0].write(damaged.subarray(at * FRAME, (at + 5) * FRAME));
+      await scene.clock.advance(200);
+    }
+    expect(session.state).toBe('playing');
+    expect(selector.requests[1]).toMatchObject({ purpose: 'reserve', exclude: ['engine-1'] });
+    await feed(scene, engines[1], 50, 250, 10);
+    expect(session.snapshot()).toMatchObject({ state: 'playing', failovers: 1, engine: { engineId: 'engine-2' } });
+    expect(failovers).toMatchObject([{ cause: 'corrupt', gapMs: null }]);
+    expect(engines[0].stops).toHaveLength(1);
+    expect(viewer.sink.ended).toBeNull();
+    await scene.registry.shutdown(1000);
+    expectNothingLeft(scene);
+  });
+
+  it('is taken no further when it repeats itself', async () => {
+    const scene = await playing();
+    const { engines, session } = scene;
+    await feed(scene, engines[0], 0, 90);
+    expect(session.state).toBe('failing_over');
+    expect(engines[0].stops).toHaveLength(1);
+    await feed(scene, engines[1], 50, 250, 10);
+    expect(session.state).toBe('playing');
+    await scene.registry.shutdown(1000);
+    expectNothingLeft(scene);
+  });
+});
+
 describe('the orchestrator wants an engine to be left', () => {
   const order = { container_id: 'engine-1', reason: 'drain', deadline: '2026-01-01T00:01:00.000Z' };
 
@@ -286,9 +320,7 @@ describe('the orchestrator wants an engine to be left', () => {
     const scene = await playing(1);
     const { engines, session, registry, failovers } = scene;
     registry.leave(order);
-    await feed(scene, engines[0], 100, 1000);
-    await feed(scene, engines[0], 100, 1000);
-    await feed(scene, engines[0], 100, 600);
+    await feed(scene, engines[0], 100, 1900);
     expect(session.state).toBe('playing');
     expect(failovers).toEqual([{ cause: 'drained', outcome: 'given-up', gapMs: null }]);
     await registry.shutdown(1000);

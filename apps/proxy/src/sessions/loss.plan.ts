@@ -1,23 +1,29 @@
 /** What follows when a playing stream loses its source, or is told to leave it. Pure: how long another one is looked for, and at what pace. */
 
+import type { QualityFault } from './source-monitor.js';
+
 /** `eof`: the engine ended the media; `reset`: the connection broke; `stall`: nothing came for too long. */
 export type LossReason = 'eof' | 'reset' | 'stall';
 
-/** `drained`: nothing is lost yet, but the engine is to be left. */
-export type FailoverCause = LossReason | 'drained';
+/** `drained`: nothing is lost yet, but the engine is to be left. A fault of quality: the source delivers, but not what it should. */
+export type FailoverCause = LossReason | 'drained' | QualityFault;
 
 /** A stream that is taken over again sooner than this has not got well: the next try is no hurry. */
 export const SOUND_AFTER_MS = 10_000;
+
+/** After a move for the sake of quality there is no other for so long: where every engine is as bad, moving helps nobody. */
+export const QUALITY_PAUSE_MS = 60_000;
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 /** An engine is waited for at least so long; less is not worth the question. */
 const LEAST_WAIT_MS = 500;
-/** A move whose engine has not been left by its deadline goes on no longer: what follows is a loss, or nothing. */
+/** A move away from an engine that still plays goes on no longer: what follows is a loss, or nothing. */
 const MOVE_LIMIT_MS = 60_000;
 
 export interface Search {
-  cause: FailoverCause;
+  /** Nothing feeds the stream; else it is a move, and the old source still plays. */
+  lost: boolean;
   /** For how long viewers have had no bytes of the stream, in ms. */
   silentMs: number;
   /** Since the search began, in ms. */
@@ -35,7 +41,6 @@ export interface SearchLimits {
 
 export type SearchStep = { step: 'try'; /** In ms, without jitter. */ pauseMs: number } | { step: 'give-up' };
 
-/** @param search with `silentMs` 0 while the old source still delivers */
 export function planSearch(search: Search, limits: SearchLimits): SearchStep {
   if (remainingMs(search, limits) <= 0) return { step: 'give-up' };
   if (search.tries === 0) return { step: 'try', pauseMs: 0 };
@@ -44,9 +49,8 @@ export function planSearch(search: Search, limits: SearchLimits): SearchStep {
 }
 
 /** What is left of the whole search, in ms. */
-export function remainingMs({ cause, silentMs, searchingMs }: Search, { emptyTimeoutMs }: SearchLimits): number {
-  const ofMove = cause === 'drained' ? MOVE_LIMIT_MS - searchingMs : Infinity;
-  return Math.min(ofMove, emptyTimeoutMs - silentMs);
+export function remainingMs({ lost, silentMs, searchingMs }: Search, { emptyTimeoutMs }: SearchLimits): number {
+  return lost ? emptyTimeoutMs - silentMs : MOVE_LIMIT_MS - searchingMs;
 }
 
 /** How long an engine may be waited for: no longer than until one that failed may be asked again. */
@@ -63,6 +67,14 @@ export function describeCause(cause: FailoverCause): string {
       return 'the connection to the engine broke';
     case 'stall':
       return 'the engine sent nothing for too long';
+    case 'frozen':
+      return 'the engine sent bytes, but no stream that goes on';
+    case 'starving':
+      return 'the engine delivered less than real time';
+    case 'looping':
+      return 'the engine sent what it had sent before';
+    case 'corrupt':
+      return 'what the engine sent was damaged';
     case 'drained':
       return 'the orchestrator wants the engine to be left';
     default: {

@@ -51,9 +51,9 @@ export class MediaFeed {
     return this.lastAt;
   }
 
-  /** Bytes come, and the media are not over. */
+  /** Bytes come and are taken. */
   get flows(): boolean {
-    return !this.over && this.lastAt !== null && this.clock.now() - this.lastAt < FLOWING_MS;
+    return !this.over && !this.stopped && this.lastAt !== null && this.clock.now() - this.lastAt < FLOWING_MS;
   }
 
   /**

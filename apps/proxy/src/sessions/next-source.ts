@@ -1,4 +1,5 @@
 /** One try to carry a playing stream on from another engine: it is leased, started, and its media searched for the place to go on from. */
+import type { LeasePurpose } from '@acexy/contracts';
 import type { Broadcast, CodecRefusal, SourceSwitch, SpliceKind } from '../broadcast/broadcast.js';
 import { type EngineSeat, NoEngineError, type WantedContent } from '../selection/engine-selector.js';
 import type { Content } from './content-key.js';
@@ -18,6 +19,7 @@ export interface NextSourceRequest {
   wanted: WantedContent;
   broadcast: Broadcast;
   exclude: readonly string[];
+  purpose: LeasePurpose;
   /** How long an engine may be waited for, in ms. */
   waitMs: number;
   /** How long the engine chosen may take until the stream goes on with it, in ms. */
@@ -46,7 +48,7 @@ export async function openNextSource(request: NextSourceRequest, context: StartC
       streamId: request.streamId,
       content: request.wanted,
       exclude: request.exclude,
-      purpose: 'failover',
+      purpose: request.purpose,
       deadline: clock.now() + request.waitMs,
       signal,
       onScarce: () => request.onScarce(),

@@ -13,6 +13,7 @@ import { FailedEngines } from './failed-engines.js';
 import {
   type FailoverCause,
   type LossReason,
+  QUALITY_PAUSE_MS,
   type Search,
   SOUND_AFTER_MS,
   describeCause,
@@ -22,6 +23,7 @@ import {
 } from './loss.plan.js';
 import { type NextSourceResult, type Source, openNextSource } from './next-source.js';
 import type { StartContext } from './session-start.js';
+import { type QualityFault, SourceMonitor } from './source-monitor.js';
 
 /** How a stream was spliced; or `recovered`: the old source came back; `given-up`: none was found; `refused`: another codec. */
 export type FailoverOutcome = SpliceKind | 'recovered' | 'given-up' | 'refused';
@@ -63,6 +65,8 @@ const MOVE_TRY_MS = 18_000;
 
 export class SourceKeeper {
   private readonly failed = new FailedEngines();
+  private readonly monitor: SourceMonitor;
+  private movedForQualityAt = -Infinity;
   private cause: FailoverCause | null = null;
   private lost = false;
   private lastByteAt: number;
@@ -80,6 +84,7 @@ export class SourceKeeper {
   ) {
     this.suppliedAt = context.clock.now();
     this.lastByteAt = this.suppliedAt;
+    this.monitor = new SourceMonitor(stream.broadcast, context.clock, (fault) => this.onFault(fault));
   }
 
   /** How often the stream has gone on from another engine. */
@@ -93,11 +98,14 @@ export class SourceKeeper {
   }
 
   watch(): void {
+    if (this.signal.aborted) return;
+    this.monitor.start();
     this.source.feed.watch((loss) => this.onLoss(loss));
   }
 
   /** No more bytes are taken. */
   stop(): void {
+    this.monitor.stop();
     this.source.feed.stop();
   }
 
@@ -108,8 +116,19 @@ export class SourceKeeper {
     this.begin('drained');
   }
 
-  private onLoss(loss: LossReason): void {
+  /** The source delivers, but not what it should: the stream moves while it plays, and waits for nothing if it repeats itself. */
+  private onFault(fault: QualityFault): void {
+    const now = this.context.clock.now();
+    if (this.cause !== null || now - this.movedForQualityAt < QUALITY_PAUSE_MS) return;
+    this.movedForQualityAt = now;
+    this.log.warn('the source is not what it should be', { fault, reason: describeCause(fault), engine: this.source.engine.seat.engineId });
+    if (fault === 'looping') this.onLoss(fault);
+    else this.begin(fault);
+  }
+
+  private onLoss(loss: LossReason | 'looping'): void {
     if (this.signal.aborted) return;
+    this.monitor.stop();
     const { engine, feed } = this.source;
     const now = this.context.clock.now();
     this.lost = true;
@@ -117,7 +136,7 @@ export class SourceKeeper {
     this.log.warn('stream lost', { loss, reason: describeCause(loss), engine: engine.seat.engineId });
     this.failed.add(engine.seat.engineId, loss === 'eof' ? 'ended' : 'failed', now);
     // What has stalled may come back; until another one is found it is not let go.
-    if (loss !== 'stall') this.letGo();
+    if (loss !== 'stall') void this.letGo();
     this.stream.onLost();
     this.quickLosses = now - this.suppliedAt < SOUND_AFTER_MS ? this.quickLosses + 1 : 0;
     if (this.cause === null) this.begin(loss);
@@ -152,7 +171,7 @@ export class SourceKeeper {
   private search(began: number, tries: number): Search {
     const now = this.context.clock.now();
     return {
-      cause: this.cause ?? 'eof',
+      lost: this.lost,
       silentMs: this.lost ? now - Math.max(this.lastByteAt, this.source.feed.lastByteAt ?? 0) : 0,
       searchingMs: now - began,
       tries,
@@ -170,6 +189,7 @@ export class SourceKeeper {
         wanted: stream.wanted,
         broadcast: stream.broadcast,
         exclude: this.lost ? exclude : [...new Set([...exclude, source.engine.seat.engineId])],
+        purpose: this.lost || this.cause === 'drained' ? 'failover' : 'reserve',
         waitMs: engineWaitMs(search, context),
         limitMs: this.lost ? remainingMs(search, context) : MOVE_TRY_MS,
         openEngine: (seat) => stream.openEngine(seat, this.lost),
@@ -185,7 +205,7 @@ export class SourceKeeper {
   private swap(next: Source): void {
     const { clock } = this.context;
     const now = clock.now();
-    this.letGo();
+    void this.letGo();
     if (!this.lost) this.failed.add(this.source.engine.seat.engineId, 'failed', now);
     this.lastByteAt = Math.max(this.lastByteAt, this.source.feed.lastByteAt ?? 0);
     this.source = next;
