@@ -161,6 +161,8 @@ describe('the API of engines and leases', () => {
     expect([waiting.status, waiting.body]).toMatchObject([202, { state: 'waiting', position: 1, provisioning: 1 }]);
     const behind = await lease({ wait_ms: 0 });
     expect((behind.body as LeaseWaiting).position).toBe(2);
+    // Who waited here already is to ask again without a pause.
+    expect([waiting, behind].map(({ body }) => (body as LeaseWaiting).retry_after_ms)).toEqual([0, 250]);
     expect((await orchestrator.http.get('/engines')).body).toEqual([]);
     expect(await engines('?state=all')).not.toEqual([]);
   });

@@ -108,12 +108,13 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     if (asked.kind === 'granted') return this.granted(asked.lease);
     if (asked.kind === 'full') throw new NoEngineError(TOO_MANY_WAIT);
     const waitMs = Math.min(request.wait_ms, this.settings.apiRequestTimeoutMs * SHARE_OF_REQUEST_LIMIT);
+    const askedAt = this.clock.monotonic();
     if (waitMs > 0) await this.wait(requestId, waitMs, hangUp);
     if (this.closing) throw new NoEngineError(SHUTTING_DOWN);
     const lease = this.book.leaseOfRequest(requestId);
     // What was granted to a caller who is gone stays as it is: it may ask again.
     if (lease) return this.granted(hangUp.aborted ? lease : this.book.deliver(lease));
-    return this.stillWaiting(requestId);
+    return this.stillWaiting(requestId, this.clock.monotonic() - askedAt);
   }
 
   /** What a request would get and why, without reserving anything. */
@@ -200,7 +201,8 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     };
   }
 
-  private stillWaiting(requestId: string): LeaseWaiting {
+  /** Who waited here may ask again at once: an engine that gets ready in a pause would be handed out after it only. */
+  private stillWaiting(requestId: string, waitedMs: number): LeaseWaiting {
     const position = this.book.position(requestId);
     const coming = this.supply.pending + this.registry.all().filter((engine) => engine.lifecycle === 'starting').length;
     const { refusal } = this.supply;
@@ -209,7 +211,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
       this.log.warn('no engine for a lease', { request_id: requestId, code: refusal.code, reason: refusal.message });
       throw new NoEngineError(refusal);
     }
-    return { state: 'waiting', retry_after_ms: ASK_AGAIN_MS, position, provisioning: coming };
+    return { state: 'waiting', retry_after_ms: Math.max(0, Math.round(ASK_AGAIN_MS - waitedMs)), position, provisioning: coming };
   }
 
   private async wait(requestId: string, waitMs: number, hangUp: AbortSignal): Promise<void> {

@@ -9,7 +9,7 @@ import { OrchestratorSettings } from '../settings.js';
 import { EngineProber } from './engine-prober.js';
 
 /** The pause between two questions to an engine that starts: viewers wait for the answer, and a refused connection costs next to nothing. */
-const PAUSE_MS = 200;
+const PAUSE_MS = 100;
 
 /**
  * Waits for each engine that starts until its API answers at the address that will be given out. One that has not within

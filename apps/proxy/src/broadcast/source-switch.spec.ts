@@ -178,6 +178,40 @@ describe('viewers across a change of source', () => {
   });
 });
 
+describe('over the wrap of the clocks', () => {
+  const wrapping = new MadeStream({ clockStart: 2 ** 33 - 90_000 * 8 }).frames(500);
+
+  it.each([150, 190, 200, 204, 210, 260])('a source is continued exactly, cut at frame %d of which 200 come before', (frame) => {
+    const watched = new Watched();
+    watched.feed(wrapping.subarray(0, frame * FRAME + 99));
+    expect(watched.switchTo(wrapping.subarray((frame - 60) * FRAME)).kind).toBe('exact');
+    expect(watched.finish().equals(undisturbed(wrapping))).toBe(true);
+  });
+
+  it.each([150, 190, 200, 204, 210, 260])('a source with a hole is entered behind it, cut at frame %d', (frame) => {
+    const watched = new Watched();
+    watched.feed(wrapping.subarray(0, frame * FRAME + 99));
+    const next = watched.switchTo(wrapping.subarray((frame + 30) * FRAME));
+    expect([next.verdict, next.kind]).toEqual(['gap', 'keyframe']);
+    expectWhole(watched.finish(), 1);
+  });
+});
+
+describe('a ring that holds less than the sources have in common', () => {
+  it('is enough: what is no longer there is read past', () => {
+    const watched = new Watched({ maxSeconds: 1, maxBytes: 30 * FRAME });
+    watched.feed(STREAM.subarray(0, 400 * FRAME + 77));
+    const next = watched.switchTo(STREAM.subarray(20 * FRAME), { size: 40_000 });
+    expect(next.kind).toBe('exact');
+    expect(
+      watched
+        .finish()
+        .subarray(-300 * FRAME)
+        .equals(plain.subarray(-300 * FRAME)),
+    ).toBe(true);
+  });
+});
+
 describe('a source cut in the middle of a keyframe', () => {
   it('is followed by that very keyframe where the next one begins with it', () => {
     const keyframe = find(STREAM, 300 * FRAME);

@@ -164,6 +164,23 @@ describe.skipIf(!encoders.includes('libx264'))('another layout of the same broad
   });
 });
 
+describe.skipIf(!encoders.includes('mp2'))('sound alone (needs ffmpeg)', () => {
+  it('goes on over a hole at the next unit', () => {
+    const file = join(folder, 'sound.mpegts');
+    const input = ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000', '-t', '20'];
+    execFileSync('ffmpeg', ['-v', 'error', ...input, '-c:a', 'mp2', '-b:a', '192k', '-muxrate', '300000', '-f', 'mpegts', '-y', file]);
+    const sound = readFileSync(file);
+    const second = sound.length / 20;
+    const watched = new Watched();
+    watched.feed(sound.subarray(0, Math.floor(second * 6.2)), { size: 2000 });
+    expect(watched.switchTo(sound.subarray(Math.floor(second * 9.1)), { size: 2000 }).kind).toBe('keyframe');
+    const output = watched.finish();
+    expect(breaches(output, 1)).toEqual([]);
+    const { status, stderr } = spawnSync('ffmpeg', ['-v', 'warning', '-i', '-', '-f', 'null', '-'], { input: output, encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+  });
+});
+
 describe.skipIf(!encoders.includes('libx264'))('the same bytes (needs ffmpeg)', () => {
   it.each(codecs.filter(({ encoder }) => encoders.includes(encoder)))('of $name go on byte for byte', (codec) => {
     const source = stream(codec);
