@@ -94,8 +94,10 @@ export class Broadcast {
   }
 
   /**
-   * Another source is to carry the stream on; an earlier switch that has not come to anything is given up. `write` keeps taking the bytes of the
-   * old source until the new one is spliced, and the new one's from then on.
+   * Another source is to carry the stream on: its bytes go to the switch, and from 'spliced' on to either. An earlier switch that has not come to
+   * anything is given up. The old source may be written on meanwhile, but then the new one has to catch up with it; one that is to be left is better
+   * written no more. Until the splice viewers get nothing but what keeps their connections from going quiet. A source without tables or keyframes
+   * is searched for ever: how long is for the caller to say, with `abort`.
    */
   beginSwitch(): SourceSwitch {
     this.#switch?.abort();

@@ -89,7 +89,7 @@ export class ContinuationSearch {
   read(buffer: Buffer, at: number): SearchVerdict {
     const pcr = this.#referenceIn(buffer, at);
     const isCompared = this.#cursor !== NONE || pcr !== NONE;
-    if (!isCompared) return this.#tooLate() ? 'other-clock' : 'undecided';
+    if (!isCompared) return this.#unlessTooLate();
     const packet = this.#translated(buffer, at);
     const from = packet === buffer ? at : 0;
     const reference = pcr === NONE ? NONE : readPcr(packet, from);
@@ -105,7 +105,7 @@ export class ContinuationSearch {
       this.#begin(position);
       if (!this.#compare(packet, from)) this.#cursor = NONE;
     }
-    if (this.#cursor === NONE || !this.#atEnd()) return this.#tooLate() ? 'other-clock' : 'undecided';
+    if (this.#cursor === NONE || !this.#atEnd()) return this.#unlessTooLate();
     if (this.#proof < MIN_PROOF) return 'gap'; // too little in common to be sure of
     return this.#same && this.translation === null ? 'exact' : 'renumbered';
   }
@@ -189,6 +189,12 @@ export class ContinuationSearch {
         throw new TypeError(`no such relation: ${String(unknown)}`);
       }
     }
+  }
+
+  /** Out of time a source that has been showing what the stream has is on its clock all the same. */
+  #unlessTooLate(): SearchVerdict {
+    if (!this.#tooLate()) return 'undecided';
+    return this.#repeats > 0 ? 'differs' : 'other-clock';
   }
 
   #tooLate(): boolean {

@@ -114,7 +114,7 @@ describe('a source that does not have the place', () => {
         expect([next.state, next.verdict, next.kind]).toEqual(['spliced', 'gap', 'keyframe']);
         expectWhole(watched.finish(), 1);
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 
@@ -279,6 +279,25 @@ describe('a source that never tells the time', () => {
     expect([next.verdict, next.kind]).toEqual(['other-clock', 'keyframe']);
     expect(next.searchMs).toBeGreaterThan(15_000);
     expect(next.searchMs).toBeLessThan(16_000);
+  });
+});
+
+describe('a source that lags behind one that is still written', () => {
+  it('is entered after 15 s, once the old one has ended, at a keyframe that viewers have not had', () => {
+    const watched = new Watched();
+    const long = new MadeStream().frames(1000);
+    let at = 200 * FRAME;
+    watched.feed(long.subarray(0, at));
+    const next = watched.broadcast.beginSwitch();
+    for (let frame = 0; frame < 400; frame += 1, at += FRAME) {
+      watched.broadcast.write(long.subarray(at, at + FRAME));
+      next.write(long.subarray(at - 100 * FRAME, at - 99 * FRAME));
+      watched.clock.advance(40);
+    }
+    expect([next.state, next.verdict]).toEqual(['searching', 'differs']);
+    next.write(long.subarray(at - 100 * FRAME));
+    expect(next.kind).toBe('keyframe');
+    expectWhole(watched.finish(), 1);
   });
 });
 

@@ -44,6 +44,8 @@ export interface SwitchHost {
   adopt(kind: SpliceKind, source: Source, by: SourceSwitch): void;
 }
 
+/** Pictures of the new source (0.4 s at 25/s) that are looked at to tell whether they are those of the stream. */
+const PICTURES_TO_JUDGE_BY = 10;
 /** A longer step of the clock has to be announced (27 MHz: 0.5 s). */
 const MAX_CLOCK_STEP = 13_500_000;
 
@@ -182,7 +184,9 @@ export class SourceSwitch {
       this.#settle('refused');
       return;
     }
-    const entry = chooseEntry(this.#candidate.entries, this.#sharedClock());
+    const clock = this.#sharedClock();
+    if (clock === 'unknown') return;
+    const entry = chooseEntry(this.#candidate.entries, clock);
     const start = entry === null ? null : this.#candidate.startAt(entry.position);
     if (entry === null || start === null) return;
 
@@ -197,21 +201,25 @@ export class SourceSwitch {
     for (const bytes of held) this.#passOn(bytes, 0, bytes.length);
   }
 
-  /** The clock that source and stream have in common, or null. */
-  #sharedClock(): SameClock | null {
+  /** The clock that source and stream have in common, null where they have none, 'unknown' while more of the source is needed to tell. */
+  #sharedClock(): SameClock | null | 'unknown' {
     const { buffer, source } = this.host;
     const pid = buffer.index.program?.accessPid;
     const last = buffer.cutState().clocks.find((clock) => clock.pid === pid);
     if (pid === undefined || last === undefined) return null;
     const offset = source.splice?.rewriter.rule.offset ?? 0;
     const shared = this.#verdict === 'gap' || (this.#verdict === 'differs' && this.#showsSamePictures(pid, offset));
+    if (shared === 'unknown') return shared;
     return shared ? { lastDts: last.lastDts, offset } : null;
   }
 
-  #showsSamePictures(pid: number, offset: number): boolean {
+  #showsSamePictures(pid: number, offset: number): boolean | 'unknown' {
+    if (this.#samePictures !== null) return this.#samePictures;
     const { buffer } = this.host;
     const stream = { start: buffer.startPosition, end: buffer.takenEnd, bytesFrom: (position: number) => buffer.bytesFrom(position) };
-    this.#samePictures ??= showSamePictures(pictureHeads(stream, pid, 0), this.#candidate.pictureHeads(offset));
+    const pictures = this.#candidate.pictureHeads(offset);
+    if (pictures.size < PICTURES_TO_JUDGE_BY) return 'unknown';
+    this.#samePictures = showSamePictures(pictureHeads(stream, pid, 0), pictures);
     return this.#samePictures;
   }
 
