@@ -161,6 +161,23 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene);
   });
 
+  it('one that hangs is given up for the next', async () => {
+    const scene = await playing(3);
+    const { engines, selector, session, clock } = scene;
+    engines[1].start = 'waits';
+    selector.engines.shift();
+    engines[0].mediaStreams[0].end();
+    await clock.advance(25_000);
+    expect(engines[2].starts).toHaveLength(1);
+    await feed(scene, engines[2], 50, 200, 10);
+    expect(session.snapshot()).toMatchObject({ state: 'playing', engine: { engineId: 'engine-3' } });
+    engines[1].answer();
+    await settle();
+    expect(engines[1].stops).toHaveLength(1);
+    await scene.registry.shutdown(1000);
+    expectNothingLeft(scene);
+  });
+
   it('twice in a row: the second loss, while the first is being mended, costs nothing but time', async () => {
     const scene = await playing(3);
     const { engines, session, clock, viewer } = scene;

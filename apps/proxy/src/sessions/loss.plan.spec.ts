@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Search, engineWaitMs, planSearch, remainingMs } from './loss.plan.js';
+import { type Search, engineWaitMs, planSearch, remainingMs, tryLimitMs } from './loss.plan.js';
 
 const LIMITS = { emptyTimeoutMs: 60_000 };
 const LOST: Search = { lost: true, silentMs: 0, searchingMs: 0, tries: 0, pardonMs: Infinity };
@@ -27,6 +27,12 @@ describe('the search for another engine', () => {
   it('for a move ends after a minute, whatever the budget of a loss', () => {
     expect(planSearch({ ...LOST, lost: false, searchingMs: 59_999 }, { emptyTimeoutMs: 1 }).step).toBe('try');
     expect(planSearch({ ...LOST, lost: false, searchingMs: 60_000 }, LIMITS).step).toBe('give-up');
+  });
+
+  it('gives one engine half of the budget at the most', () => {
+    expect(tryLimitMs(LOST, LIMITS)).toBe(30_000);
+    expect(tryLimitMs({ ...LOST, silentMs: 50_000 }, LIMITS)).toBe(10_000);
+    expect(tryLimitMs(LOST, { emptyTimeoutMs: 12_000 })).toBe(10_000);
   });
 
   it('never waits longer for an engine than there is time, but for the shortest question', () => {

@@ -18,6 +18,9 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 /** An engine is waited for at least so long; less is not worth the question. */
 const LEAST_WAIT_MS = 500;
+/** A new engine that is not part of the stream by then is given up while the old one still plays: its lease lapses at 20 s. */
+const MOVE_TRY_MS = 18_000;
+const LEAST_TRY_MS = 10_000;
 /** A move away from an engine that still plays goes on no longer: what follows is a loss, or nothing. */
 const MOVE_LIMIT_MS = 60_000;
 
@@ -56,6 +59,12 @@ export function remainingMs({ lost, silentMs, searchingMs }: Search, { emptyTime
 /** How long an engine may be waited for: no longer than until one that failed may be asked again. */
 export function engineWaitMs(search: Search, limits: SearchLimits): number {
   return Math.max(LEAST_WAIT_MS, Math.min(remainingMs(search, limits), search.pardonMs));
+}
+
+/** How long one engine may take until the stream goes on with it: the budget is never spent on a single one that hangs. */
+export function tryLimitMs(search: Search, limits: SearchLimits): number {
+  if (!search.lost) return MOVE_TRY_MS;
+  return Math.min(remainingMs(search, limits), Math.max(LEAST_TRY_MS, limits.emptyTimeoutMs / 2));
 }
 
 /** As viewers' logs and the orchestrator read it. */

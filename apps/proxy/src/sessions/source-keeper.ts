@@ -19,7 +19,7 @@ import {
   describeCause,
   engineWaitMs,
   planSearch,
-  remainingMs,
+  tryLimitMs,
 } from './loss.plan.js';
 import { type NextSourceResult, type Source, openNextSource } from './next-source.js';
 import type { StartContext } from './session-start.js';
@@ -59,9 +59,6 @@ export interface SuppliedStream {
   onGivenUp(reason: string): void;
   onFailover(failover: Failover): void;
 }
-
-/** A new engine that is not part of the stream by then is given up while the old one still plays: its lease lapses (ms). */
-const MOVE_TRY_MS = 18_000;
 
 export class SourceKeeper {
   private readonly failed = new FailedEngines();
@@ -191,7 +188,7 @@ export class SourceKeeper {
         exclude: this.lost ? exclude : [...new Set([...exclude, source.engine.seat.engineId])],
         purpose: this.lost || this.cause === 'drained' ? 'failover' : 'reserve',
         waitMs: engineWaitMs(search, context),
-        limitMs: this.lost ? remainingMs(search, context) : MOVE_TRY_MS,
+        limitMs: tryLimitMs(search, context),
         openEngine: (seat) => stream.openEngine(seat, this.lost),
         onScarce: () => stream.onScarce(),
         onSplice: (next) => this.swap(next),
