@@ -1,6 +1,6 @@
 import { EngineRefusedError, EngineUnreachableError } from '@acexy/engine-client';
 import { buildPmt, continuityCounter, packetizeSection, parsePmt, pidOf } from '@acexy/mpegts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { checkTs } from '../../../../test/support/ts-checker.js';
 import { MadeStream, PMT_PID } from '../broadcast/broadcast.test-kit.js';
 import { withoutNulls } from '../broadcast/switching.test-kit.js';
@@ -156,6 +156,19 @@ describe('an engine is lost in mid-play', () => {
     await clock.advance(1000);
     expect(selector.requests.at(-1)?.exclude).toEqual(['engine-1', 'engine-2', 'engine-3']);
     await feed(scene, engines[3], 50, 200, 10);
+    expect(session.state).toBe('playing');
+    await scene.registry.shutdown(1000);
+    expectNothingLeft(scene);
+  });
+
+  it('an orchestrator that answers nonsense ends nothing: it is asked again', async () => {
+    const scene = await playing();
+    const { engines, selector, session } = scene;
+    vi.spyOn(selector, 'select').mockRejectedValueOnce(new TypeError('nonsense'));
+    engines[0].mediaStreams[0].end();
+    await scene.clock.advance(500);
+    expect(engines[1].starts).toHaveLength(1);
+    await feed(scene, engines[1], 50, 200, 10);
     expect(session.state).toBe('playing');
     await scene.registry.shutdown(1000);
     expectNothingLeft(scene);

@@ -1,7 +1,7 @@
 /** One try to carry a playing stream on from another engine: it is leased, started, and its media searched for the place to go on from. */
 import type { LeasePurpose } from '@acexy/contracts';
 import type { Broadcast, CodecRefusal, SourceSwitch, SpliceKind } from '../broadcast/broadcast.js';
-import { type EngineSeat, NoEngineError, type WantedContent } from '../selection/engine-selector.js';
+import type { EngineSeat, WantedContent } from '../selection/engine-selector.js';
 import type { Content } from './content-key.js';
 import type { EngineSession } from './engine-session.js';
 import { MediaFeed } from './media-feed.js';
@@ -33,13 +33,13 @@ export interface NextSourceRequest {
 export type NextSourceResult =
   | { kind: 'spliced'; splice: SpliceKind; searchMs: number }
   /** No engine could be had. */
-  | { kind: 'no-engine'; error: NoEngineError }
+  | { kind: 'no-engine'; error: unknown }
   /** The engine was tried and is being closed. */
   | { kind: 'failed'; engineId: string; error: unknown }
   /** The stream cannot go on with what this content is now. */
   | { kind: 'refused'; engineId: string; refusal: CodecRefusal };
 
-/** @throws the signal's reason, or a fault of ours */
+/** @throws the signal's reason */
 export async function openNextSource(request: NextSourceRequest, context: StartContext, signal: AbortSignal): Promise<NextSourceResult> {
   const { clock, selector } = context;
   let engine: EngineSession;
@@ -55,7 +55,7 @@ export async function openNextSource(request: NextSourceRequest, context: StartC
     });
     engine = request.openEngine(seat);
   } catch (error) {
-    if (!(error instanceof NoEngineError)) throw error;
+    signal.throwIfAborted();
     return { kind: 'no-engine', error };
   }
   const { engineId } = engine.seat;

@@ -145,7 +145,9 @@ export class SourceKeeper {
     this.run = this.replace().catch((error: unknown) => {
       if (this.signal.aborted) return;
       this.log.error('failover broke', { error });
-      this.stream.onGivenUp('the failover broke');
+      const moving = this.cause !== null && !this.lost;
+      this.end('given-up', null);
+      if (!moving) this.stream.onGivenUp('the failover broke');
     });
   }
 
@@ -230,13 +232,13 @@ export class SourceKeeper {
         return;
       }
       case 'no-engine':
-        this.log.warn('no engine to go on from', { problem: result.error.reason, silent_ms: Math.round(search.silentMs) });
+        this.log.warn('no engine to go on from', { problem: messageOf(result.error), silent_ms: Math.round(search.silentMs) });
         return;
       case 'failed':
         this.failed.add(result.engineId, 'failed', clock.now());
         this.log.warn('engine did not carry the stream on', {
           engine: result.engineId,
-          problem: result.error instanceof Error ? result.error.message : String(result.error),
+          problem: messageOf(result.error),
         });
         return;
       case 'refused':
@@ -280,4 +282,8 @@ export class SourceKeeper {
     this.source.feed.stop();
     return this.source.engine.close();
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
