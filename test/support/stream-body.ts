@@ -1,3 +1,4 @@
+import { AUDIO_PID } from '../../apps/engine-simulator/src/media/layout.js';
 import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
 
 /** The body up to its last whole packet and last whole picture is what a player had; a cut in the middle is the leaving viewer's. */
@@ -10,7 +11,19 @@ export function wholePictures(body: Buffer): Buffer {
       break;
     }
   }
-  return body.subarray(0, end);
+  return withoutLastSound(body.subarray(0, end));
+}
+
+/** Without the last PES packet of the sound, which the cut may have gone through. */
+function withoutLastSound(body: Buffer): Buffer {
+  const kept: Buffer[] = [];
+  let at = body.length - 188;
+  for (let found = false; at >= 0 && !found; at -= 188) {
+    const isSound = (body.readUInt16BE(at + 1) & 0x1fff) === AUDIO_PID;
+    if (!isSound) kept.unshift(body.subarray(at, at + 188));
+    found = isSound && (body[at + 1] & 0x40) !== 0;
+  }
+  return Buffer.concat([body.subarray(0, at + 188), ...kept]);
 }
 
 /** What the simulator's marker packets in the body say, in their order: each is one tenth of a second of the content. */

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { checkTs } from '../../../../test/support/ts-checker.js';
 import { MadeStream, PMT_PID } from '../broadcast/broadcast.test-kit.js';
 import { withoutNulls } from '../broadcast/switching.test-kit.js';
-import { settle } from '../clock.test-kit.js';
+import { type FakeClock, settle } from '../clock.test-kit.js';
 import { EMPTY_TIMEOUT_MS, FakeEngine, LINGER_MS, Pending, byId, makeSessions, watch } from './sessions.test-kit.js';
 import type { Failover } from './source-keeper.js';
 
@@ -30,7 +30,7 @@ async function playing(engineCount = 2) {
 }
 
 /** Frames in real time, or all at once. */
-async function feed({ clock }: ReturnType<typeof makeSessions>, engine: FakeEngine, from: number, to: number, msPerFrame = 40) {
+async function feed({ clock }: ReturnType<typeof makeSessions<FakeClock>>, engine: FakeEngine, from: number, to: number, msPerFrame = 40) {
   const media = engine.mediaStreams[engine.mediaStreams.length - 1];
   for (let at = from; at < to; at += 10) {
     media.write(frames(at, Math.min(to, at + 10)));
@@ -59,7 +59,7 @@ function expectNoByteAmiss({ sink }: ReturnType<typeof watch>, leastFrames: numb
 }
 
 /** Nothing is left of any stream: no session, seat, timer or engine session. */
-function expectNothingLeft({ registry, selector, engines, clock }: ReturnType<typeof makeSessions>, alive = engines): void {
+function expectNothingLeft({ registry, selector, engines, clock }: ReturnType<typeof makeSessions<FakeClock>>, alive = engines): void {
   expect(registry.sessions()).toHaveLength(0);
   expect(selector.held).toBe(0);
   expect(clock.pending).toBe(0);
