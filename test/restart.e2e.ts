@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HAS_FFMPEG, runTool } from './support/media-tools.js';
 import { Pair, contentId } from './support/pair.js';
+import { wholePictures } from './support/stream-body.js';
 import { until } from './support/until.js';
 import { Viewer } from './support/viewer.js';
 
@@ -46,7 +47,7 @@ describe('the orchestrator is killed in mid-play', () => {
     await viewer.leave();
     if (HAS_FFMPEG) {
       const decoded = await runTool('ffmpeg', ['-v', 'warning', '-f', 'mpegts', '-i', 'pipe:0', '-f', 'null', '-'], {
-        input: wholePackets(viewer.body),
+        input: wholePictures(viewer.body),
       });
       expect(decoded).toEqual({ code: 0, output: '' });
     }
@@ -65,16 +66,3 @@ describe('the orchestrator is killed in mid-play', () => {
     await until('and its end', async () => (await pair.startedStreams()).length === 0);
   });
 });
-
-/** The body up to its last whole packet and last whole picture is what a player had; a cut in the middle is the leaving viewer's. */
-function wholePackets(body: Buffer): Buffer {
-  let end = body.length - (body.length % 188);
-  for (let at = end - 188; at > 0; at -= 188) {
-    const pid = ((body[at + 1] & 0x1f) << 8) | body[at + 2];
-    if (pid === 0x100 && (body[at + 1] & 0x40) !== 0) {
-      end = at;
-      break;
-    }
-  }
-  return body.subarray(0, end);
-}

@@ -9,7 +9,8 @@ import { until } from './until.js';
 
 /** Each pair gets its own stretch of ports, so that pairs of one test run never meet. */
 const PORTS_PER_PAIR = 40;
-const FIRST_PORT = 20_000;
+/** Two test runs on one machine choose different ones. */
+const FIRST_PORT = Number(process.env.PAIR_FIRST_PORT ?? 20_000);
 let pairs = 0;
 
 export interface PairOptions {

@@ -12,6 +12,16 @@ export class SimulatorControl {
     return (await this.call('GET', 'metrics')) as EngineMetrics;
   }
 
+  /** Process id of the engine. */
+  async pid(): Promise<number> {
+    return ((await this.call('GET', 'state')) as { pid: number }).pid;
+  }
+
+  /** Ends every session of the engine: `superseded` is an orderly end of the media, after `lost` the connection stays and is silent. */
+  async end(how: 'superseded' | 'lost'): Promise<void> {
+    await this.call('POST', 'end', { how });
+  }
+
   /** Sets a knob of the whole engine. */
   async fault(knob: string, value: unknown): Promise<void> {
     await this.call('POST', 'faults', { target: '*', fault: knob, params: value });

@@ -115,6 +115,14 @@ export class ProxySettings {
   })
   stallTimeoutMs?: number;
 
+  @Setting({
+    name: 'ACEXY_EMPTY_TIMEOUT',
+    type: 'duration',
+    default: '1m',
+    help: 'How long viewers of a lost stream are kept without bytes while another engine is looked for',
+  })
+  emptyTimeoutMs!: number;
+
   @Setting({ name: 'ACEXY_LINGER', type: 'duration', default: '5s', help: 'How long a stream goes on after its last viewer' })
   lingerMs!: number;
 

@@ -5,10 +5,13 @@ import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import type { StopOutcome } from '../sessions/engine-session.js';
 import type { SessionListener } from '../sessions/session-registry.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
+import type { Failover } from '../sessions/source-keeper.js';
 import type { StreamSession } from '../sessions/stream-session.js';
 
 /** Seconds; a warm engine delivers within one, a dead one is given up at 30 and 60. */
 const START_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60];
+/** Seconds without bytes; players have one or two of them in hand. */
+const GAP_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60];
 const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** What the gauges are read from. */
@@ -31,6 +34,19 @@ export class ProxyMetrics implements SessionListener {
   private readonly ends = counter('acexy_streams_ended_total', 'Streams that ended, by cause', ['cause']);
   private readonly viewerEnds = counter('acexy_viewers_ended_total', 'Viewers that had the stream and left or were let go', ['reason']);
   private readonly stops = counter('acexy_engine_stops_total', 'Engine sessions closed, by what their stop came to', ['outcome']);
+  private readonly failovers = counter('acexy_failovers_total', 'Streams carried on from another engine, or not, by what came of it', [
+    'cause',
+    'outcome',
+  ]);
+  private readonly gaps = own(
+    'acexy_failover_gap_seconds',
+    (name) =>
+      new Histogram({
+        name,
+        help: 'From the last byte of a lost engine to the first of the one that carries the stream on',
+        buckets: GAP_BUCKETS,
+      }),
+  );
   private readonly calls = own(
     'acexy_orchestrator_call_seconds',
     (name) => new Histogram({ name, help: 'Exchanges with the orchestrator', labelNames: ['endpoint', 'outcome'], buckets: CALL_BUCKETS }),
@@ -41,7 +57,7 @@ export class ProxyMetrics implements SessionListener {
     const broadcasts = () => sources.snapshots().flatMap(({ broadcast }) => broadcast ?? []);
     const viewers = () => broadcasts().flatMap((broadcast) => broadcast.viewers);
     gauge('acexy_sessions', 'Streams by state', ['state'], (set) => {
-      for (const state of ['starting', 'playing', 'lingering', 'stopping'] as const) {
+      for (const state of ['starting', 'playing', 'lingering', 'failing_over', 'stopping'] as const) {
         set(sources.snapshots().filter((session) => session.state === state).length, { state });
       }
     });
@@ -87,6 +103,11 @@ export class ProxyMetrics implements SessionListener {
   sessionEnded({ ending, broadcast }: StreamSession): void {
     if (ending) this.ends.inc({ cause: ending.cause });
     this.bytesInOfEnded += broadcast?.snapshot().bytesIn ?? 0;
+  }
+
+  failedOver(_session: StreamSession, { cause, outcome, gapMs }: Failover): void {
+    this.failovers.inc({ cause, outcome });
+    if (gapMs !== null) this.gaps.observe(gapMs / 1000);
   }
 
   engineClosed(outcome: StopOutcome): void {

@@ -24,7 +24,7 @@ describe('the HTTP surface that viewers see', () => {
 
   beforeEach(async () => {
     // Real time: what is tested here is real sockets.
-    sessions = makeSessions(1, new SystemClock());
+    sessions = makeSessions(1, new SystemClock(), { emptyTimeoutMs: 100 });
     const module = await Test.createTestingModule({
       controllers: [PlaybackController],
       providers: [
@@ -71,6 +71,12 @@ describe('the HTTP surface that viewers see', () => {
     while (!condition()) await new Promise((resolve) => setImmediate(resolve));
   };
 
+  /** The engine ends the stream, and no other one is to be had. */
+  const sourceEnds = (): void => {
+    sessions.engines[0].mediaStreams[0].end();
+    sessions.selector.engines.length = 0;
+  };
+
   it('is 200, video/MP2T, without a length, not to be stored, for one connection', async () => {
     const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
     const head = headOf(await client.until(hasStream));
@@ -87,7 +93,7 @@ describe('the HTTP surface that viewers see', () => {
     await client.until(hasStream);
     const more = packets(300);
     sessions.engines[0].mediaStreams[0].write(more);
-    sessions.engines[0].mediaStreams[0].end();
+    sourceEnds();
     await once(client.socket, 'end');
     expect(dechunk(bodyOf(client.all()))).toEqual(Buffer.concat([packets(), more]));
   });
@@ -97,7 +103,7 @@ describe('the HTTP surface that viewers see', () => {
     await client.until(hasStream);
     const more = packets(300);
     sessions.engines[0].mediaStreams[0].write(more);
-    sessions.engines[0].mediaStreams[0].end();
+    sourceEnds();
     await once(client.socket, 'end');
     expect(headOf(client.all())).not.toMatch(/transfer-encoding/i);
     expect(bodyOf(client.all())).toEqual(Buffer.concat([packets(), more]));
@@ -195,7 +201,7 @@ describe('the HTTP surface that viewers see', () => {
     );
     await client.until(hasStream);
     expect(sessions.registry.sessions()).toHaveLength(1);
-    sessions.engines[0].mediaStreams[0].end();
+    sourceEnds();
     await once(client.socket, 'end');
     expect(dechunk(bodyOf(client.all()))).toEqual(packets());
   });

@@ -25,6 +25,7 @@ function toStatus(snapshot: SessionSnapshot) {
   const { engine, playback, broadcast } = snapshot;
   return {
     clients: snapshot.viewers,
+    failovers: snapshot.failovers,
     stream: { key_type: snapshot.keyType, key: snapshot.key },
     stream_id: snapshot.streamId,
     state: snapshot.state,

@@ -108,8 +108,9 @@ export class EventOutbox {
 
   /** Drops the oldest pair that tells of a stream from beginning to end; else the oldest event. The one under way stays first. */
   private makeRoom(): void {
-    const ended = new Set(this.waiting.filter(({ kind }) => kind === 'ended').map(({ streamId }) => streamId));
-    const whole = this.waiting.find(({ kind, streamId }, index) => index > 0 && kind === 'started' && ended.has(streamId));
+    // A stream that has gone on from another engine has ended on one and started on the next.
+    const last = new Map(this.waiting.map(({ streamId, kind }) => [streamId, kind]));
+    const whole = this.waiting.find(({ kind, streamId }, index) => index > 0 && kind === 'started' && last.get(streamId) === 'ended');
     const before = this.waiting.length;
     if (whole) {
       const kept = this.waiting.filter(({ streamId }) => streamId !== whole.streamId);

@@ -23,6 +23,7 @@ const SNAPSHOT: SessionSnapshot = {
   engine: null,
   playback: null,
   viewers: 1,
+  failovers: 0,
   startedAt: '2026-01-01T00:00:00.000Z',
   broadcast: null,
 };

@@ -23,7 +23,7 @@ export function toReported(snapshot: SessionSnapshot): ReportedSession | null {
     command_url: playback?.commandUrl ?? '',
     is_live: playback?.isLive ?? true,
     viewers: snapshot.viewers,
-    failovers: 0,
+    failovers: snapshot.failovers,
     started_at: snapshot.startedAt,
   };
 }
@@ -34,6 +34,7 @@ function reportedState(state: SessionState): ReportedSessionState | null {
     case 'starting':
     case 'playing':
     case 'lingering':
+    case 'failing_over':
       return state;
     case 'stopping':
       return 'lingering';

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import type { LeaveOrder } from '@acexy/contracts';
 import type { OrchestratorClient } from '@acexy/orchestrator-client';
 import { Log } from '@acexy/service-kit';
 import { Clock } from '../clock.js';
@@ -32,8 +33,10 @@ import { ReportingService } from './reporting.service.js';
         if (!client) return null;
         const log = serviceLog.child('reporting');
         const snapshots = () => registry.snapshots();
-        const onLeave = (order: { container_id: string; reason: string; deadline: string }): void =>
-          log.warn('the orchestrator wants an engine to be left', { ...order });
+        const onLeave = (order: LeaveOrder): void => {
+          log.info('the orchestrator wants an engine to be left', { ...order });
+          registry.leave(order);
+        };
         const service = new ReportingService({
           link,
           reports: (onNotTaken) => new ReportLoop({ client, link, identity, snapshots, onLeave, onNotTaken, clock, log }),

@@ -2,6 +2,7 @@ import { SILENT_LOG } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
 import { settle } from '../clock.test-kit.js';
 import { FakeOrchestrator } from '../selection/orchestrator.test-kit.js';
+import { MadeStream } from '../broadcast/broadcast.test-kit.js';
 import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { LINGER_MS, byId, makeSessions, packets } from '../sessions/sessions.test-kit.js';
 import { EventOutbox } from './event-outbox.js';
@@ -55,6 +56,30 @@ describe('what the orchestrator is told', () => {
     await clock.advance(LINGER_MS + 100);
     expect(client.events).toEqual([`started ${id}`, `ended ${id}`]);
     expect(reporting.unsentEvents).toBe(0);
+  });
+
+  it('any other learns that a stream goes on from another engine: it has ended on the first and started on the second', async () => {
+    const { registry, clock, client, reporting, engines } = make('foreign');
+    reporting.start();
+    await clock.advance(10);
+    const stream = new MadeStream().frames(300);
+    const frame = stream.length / 300;
+    for (const engine of engines) engine.media = 'silent';
+    const viewer = registry.admit(byId());
+    await settle();
+    engines[0].mediaStreams[0].write(stream.subarray(0, 100 * frame));
+    await clock.advance(100);
+    engines[0].mediaStreams[0].end();
+    await settle();
+    engines[1].mediaStreams[0].write(stream.subarray(50 * frame));
+    await clock.advance(100);
+    const [{ id }] = registry.sessions();
+    expect(registry.snapshots()).toMatchObject([{ state: 'playing', failovers: 1 }]);
+    expect(client.events).toEqual([`started ${id}`, `ended ${id}`, `started ${id}`]);
+    viewer.leave();
+    await clock.advance(LINGER_MS + 100);
+    expect(client.events.at(-1)).toBe(`ended ${id}`);
+    await reporting.stop();
   });
 
   it('one that turns out to be another learns of what played before', async () => {

@@ -47,22 +47,26 @@ export class ReportingService implements SessionListener {
   sessionEnded({ id, ending }: StreamSession): void {
     if (!ending) return;
     this.reports.sessionEnded(id, ending.reason, ending.at);
+    this.announceEnd(id, ending.reason);
+  }
+
+  private announceEnd(id: string, reason: string): void {
     const containerId = this.announced.get(id);
     if (containerId === undefined) return;
     this.announced.delete(id);
-    this.options.events.push({
-      kind: 'ended',
-      streamId: id,
-      event: { container_id: containerId, stream_id: id, reason: ending.reason },
-    });
+    this.options.events.push({ kind: 'ended', streamId: id, event: { container_id: containerId, stream_id: id, reason } });
   }
 
-  /** Makes an event of every stream that plays and is not among the events yet; also those that began before it was known that events are wanted. */
+  /**
+   * Makes an event of every stream that plays and is not among the events yet; also those that began before it was known that events are wanted.
+   * One that has gone on from another engine has ended on the first.
+   */
   private announce(): void {
     for (const snapshot of this.options.snapshots()) {
-      if (this.announced.has(snapshot.streamId) || (snapshot.state !== 'playing' && snapshot.state !== 'lingering')) continue;
+      if (snapshot.state !== 'playing' && snapshot.state !== 'lingering') continue;
       const event = toStartedEvent(snapshot, this.options.labels);
-      if (!event?.container_id) continue;
+      if (!event?.container_id || this.announced.get(snapshot.streamId) === event.container_id) continue;
+      this.announceEnd(snapshot.streamId, 'the stream goes on from another engine');
       this.announced.set(snapshot.streamId, event.container_id);
       this.options.events.push({ kind: 'started', streamId: snapshot.streamId, event });
     }

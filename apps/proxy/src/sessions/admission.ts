@@ -1,6 +1,7 @@
 /** One viewer's stay with a stream: from its request, through the wait and a merge, to its leaving. */
 import type { Viewer, ViewerHooks, ViewerSink } from '../broadcast/broadcast.js';
 import { StreamEndedError, ViewerLeftError } from './errors.js';
+import { isOpen } from './session-state.js';
 import type { StreamSession } from './stream-session.js';
 
 export class Admission {
@@ -41,7 +42,7 @@ export class Admission {
   /** Sends the stream to `sink` until it ends or {@link leave}. @throws StreamEndedError when the stream is over already */
   attach(sink: ViewerSink, hooks: ViewerHooks): void {
     const { broadcast, state } = this.session;
-    if (broadcast === null || (state !== 'playing' && state !== 'lingering')) throw new StreamEndedError('the stream has just ended');
+    if (broadcast === null || !isOpen(state)) throw new StreamEndedError('the stream has just ended');
     this.viewer = broadcast.addViewer(sink, hooks);
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { settle } from '../clock.test-kit.js';
 import { ShuttingDownError } from './errors.js';
-import { LINGER_MS, byId, byInfohash, makeSessions, watch } from './sessions.test-kit.js';
+import { LINGER_MS, byId, byInfohash, makeSessions, packets, watch } from './sessions.test-kit.js';
 
 describe('one session for all who watch a content', () => {
   it('starts one engine session for any number of viewers, and all of them get bytes', async () => {
@@ -47,11 +47,13 @@ describe('one session for all who watch a content', () => {
   });
 
   it('an id whose infohash was told once is known for later', async () => {
-    const { registry, selector, clock } = makeSessions();
+    const { registry, selector, engines, clock } = makeSessions();
     const first = watch(registry.admit(byId()));
     await clock.advance(10);
     first.leave();
-    await clock.advance(LINGER_MS);
+    await clock.advance(LINGER_MS / 2);
+    engines[0].mediaStreams[0].write(packets());
+    await clock.advance(LINGER_MS / 2);
     watch(registry.admit(byInfohash()));
     watch(registry.admit(byId()));
     await clock.advance(10);

@@ -1,4 +1,5 @@
 /** All streams of this proxy: one session per content, whatever name it is asked for by. */
+import type { LeaveOrder } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { Admission } from './admission.js';
@@ -6,6 +7,7 @@ import { type Content, askedKey, contentKey } from './content-key.js';
 import type { StopOutcome } from './engine-session.js';
 import { ShuttingDownError } from './errors.js';
 import type { SessionSnapshot } from './session-snapshot.js';
+import type { Failover } from './source-keeper.js';
 import { type SessionContext, type SessionOwner, StreamSession } from './stream-session.js';
 
 /** What others may want to know; every method is called at the moment it happens. */
@@ -15,6 +17,7 @@ export interface SessionListener {
   sessionPlaying?(session: StreamSession, startMs: number): void;
   startFailed?(session: StreamSession, error: Error): void;
   sessionEnded?(session: StreamSession): void;
+  failedOver?(session: StreamSession, failover: Failover): void;
   engineClosed?(outcome: StopOutcome): void;
 }
 
@@ -107,6 +110,11 @@ export class SessionRegistry implements SessionOwner {
     this.context.clock.clearTimeout(limit);
   }
 
+  /** Moves the streams of an engine that is to be left to other ones. */
+  leave(order: LeaveOrder): void {
+    for (const session of this.all) session.leave(order);
+  }
+
   claim(session: StreamSession, infohash: string): StreamSession | null {
     const { content } = session;
     if (content.selector.type === 'content_id') this.remember(content.selector.value, infohash);
@@ -159,6 +167,10 @@ export class SessionRegistry implements SessionOwner {
     this.all.delete(session);
     for (const listener of this.listeners) listener.sessionEnded?.(session);
     this.onChange();
+  }
+
+  onFailover(session: StreamSession, failover: Failover): void {
+    for (const listener of this.listeners) listener.failedOver?.(session, failover);
   }
 
   onEngineClosed(outcome: StopOutcome): void {

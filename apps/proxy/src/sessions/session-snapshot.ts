@@ -17,6 +17,8 @@ export interface SessionSnapshot {
   /** What the engine answered; null before it did. */
   playback: Playback | null;
   viewers: number;
+  /** How often it has gone on from another engine. */
+  failovers: number;
   /** ISO 8601 */
   startedAt: string;
   /** null before the first packet. */

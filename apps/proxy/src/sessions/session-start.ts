@@ -11,6 +11,7 @@ import type { EngineStarts } from './engine-starts.js';
 import type { InfohashLookup } from './infohash-lookup.js';
 import { EnginesRefusedError, EnginesSilentError } from './errors.js';
 import { MediaFeed } from './media-feed.js';
+import type { Source } from './next-source.js';
 import { type FailedTry, type StartPhase, kindOf, nextStep, verdictOf } from './start.plan.js';
 
 export interface StartLimits {
@@ -46,7 +47,7 @@ export interface StartContext {
   broadcast: BroadcastSettings;
 }
 
-export type StartResult<S> = { kind: 'playing'; engine: EngineSession; feed: MediaFeed } | { kind: 'merged'; into: S };
+export type StartResult<S> = { kind: 'playing'; source: Source; broadcast: Broadcast } | { kind: 'merged'; into: S };
 
 /**
  * @throws NoEngineError | EnginesRefusedError | EnginesSilentError when no engine delivers within the limits; the signal's reason
@@ -112,7 +113,7 @@ async function tryEngine<S>(
   deadline: number,
   signal: AbortSignal,
 ): Promise<StartResult<S>> {
-  const { clock, limits, starts, broadcast } = context;
+  const { clock, limits, starts } = context;
   const left = (limitMs: number): number => Math.max(1, Math.min(limitMs, deadline - clock.now()));
   const other = await starts.exclusive(engine.seat.address, signal, async () => {
     const twin = await findTwin(stream, context, engine.seat.address, signal);
@@ -124,10 +125,11 @@ async function tryEngine<S>(
   attempt.phase = 'opening';
   const firstPacketBy = clock.now() + left(limits.firstByteTimeoutMs);
   const media: Readable = await engine.openMedia(firstPacketBy, signal);
-  const feed = new MediaFeed(media, new Broadcast(broadcast, clock), clock, limits.stallTimeoutMs);
+  const broadcast = new Broadcast(context.broadcast, clock);
+  const feed = new MediaFeed(media, broadcast, clock, limits.stallTimeoutMs);
   try {
     await feed.begin(Math.max(1, firstPacketBy - clock.now()), signal);
-    return { kind: 'playing', engine, feed };
+    return { kind: 'playing', source: { engine, feed }, broadcast };
   } catch (error) {
     feed.stop();
     throw error;

@@ -2,12 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { IllegalTransitionError, isOpen, transition } from './session-state.js';
 
 describe('the states of a session', () => {
-  it('lead from the start to the end, and back from lingering to playing only', () => {
+  it('lead from the start to the end, and back from lingering to playing', () => {
     expect(transition('starting', 'playing')).toBe('playing');
     expect(transition('playing', 'lingering')).toBe('lingering');
     expect(transition('lingering', 'playing')).toBe('playing');
     expect(transition('lingering', 'stopping')).toBe('stopping');
     expect(transition('stopping', 'ended')).toBe('ended');
+  });
+
+  it('lead through a failover back to where viewers are, or to the end', () => {
+    for (const before of ['playing', 'lingering'] as const) expect(transition(before, 'failing_over')).toBe('failing_over');
+    for (const after of ['playing', 'lingering', 'stopping'] as const) expect(transition('failing_over', after)).toBe(after);
+    expect(() => transition('starting', 'failing_over')).toThrow(IllegalTransitionError);
   });
 
   it('never lead out of an end, nor past the stop', () => {
@@ -17,6 +23,13 @@ describe('the states of a session', () => {
   });
 
   it('take viewers until the stop', () => {
-    expect((['starting', 'playing', 'lingering', 'stopping', 'ended'] as const).map(isOpen)).toEqual([true, true, true, false, false]);
+    expect((['starting', 'playing', 'lingering', 'failing_over', 'stopping', 'ended'] as const).map(isOpen)).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
   });
 });

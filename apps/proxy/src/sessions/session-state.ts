@@ -2,18 +2,23 @@
  * The life of a stream's session:
  *
  *   starting ──► playing ◄──► lingering
- *       │           │             │
- *       └───────────┴──► stopping ◄┘ ──► ended
+ *       │          ▲ │            ▲ │
+ *       │          │ ▼            │ │
+ *       │        failing_over ◄───┴─┤
+ *       │             │             │
+ *       └─────────────┴─► stopping ◄┘ ──► ended
  *
  * `starting`: an engine is looked for and asked; viewers wait. `playing`: packets flow to viewers. `lingering`: packets flow, nobody
- * watches. `stopping`: no more viewers; engines are told to stop and given back. `ended`: nothing is left.
+ * watches. `failing_over`: what fed the stream is lost and another engine is looked for; viewers stay, and others may come.
+ * `stopping`: no more viewers; engines are told to stop and given back. `ended`: nothing is left.
  */
-export type SessionState = 'starting' | 'playing' | 'lingering' | 'stopping' | 'ended';
+export type SessionState = 'starting' | 'playing' | 'lingering' | 'failing_over' | 'stopping' | 'ended';
 
 const NEXT: Readonly<Record<SessionState, readonly SessionState[]>> = {
   starting: ['playing', 'lingering', 'stopping'],
-  playing: ['lingering', 'stopping'],
-  lingering: ['playing', 'stopping'],
+  playing: ['lingering', 'failing_over', 'stopping'],
+  lingering: ['playing', 'failing_over', 'stopping'],
+  failing_over: ['playing', 'lingering', 'stopping'],
   stopping: ['ended'],
   ended: [],
 };
@@ -39,6 +44,7 @@ export function isOpen(state: SessionState): boolean {
     case 'starting':
     case 'playing':
     case 'lingering':
+    case 'failing_over':
       return true;
     case 'stopping':
     case 'ended':

@@ -10,7 +10,7 @@ import { EngineStarts } from './engine-starts.js';
 import { lookUpInfohash } from './infohash-lookup.js';
 import { SessionRegistry } from './session-registry.js';
 
-/** An engine session's life: start, watch, stop. */
+/** An engine session's life: start, watch, fail over, stop. */
 @Module({
   imports: [SelectionModule],
   providers: [
@@ -35,6 +35,8 @@ import { SessionRegistry } from './session-registry.js';
             limits: settings,
             broadcast: broadcastSettings(settings),
             lingerMs: settings.lingerMs,
+            emptyTimeoutMs: settings.emptyTimeoutMs,
+            random: Math.random,
             log,
           },
           log.child('sessions'),

@@ -165,6 +165,7 @@ export class FakeSelector extends EngineSelector {
 /** Keeps what it is sent; takes everything at once. */
 export class FakeSink implements ViewerSink {
   readonly framing = 'raw';
+  readonly chunks: Buffer[] = [];
   bytes = 0;
   ended: ViewerEndReason | null = null;
   cleanEnd = false;
@@ -172,6 +173,7 @@ export class FakeSink implements ViewerSink {
 
   write(bytes: Buffer, done: (error?: Error | null) => void): void {
     this.bytes += bytes.length;
+    this.chunks.push(Buffer.from(bytes));
     done();
   }
 
@@ -182,8 +184,13 @@ export class FakeSink implements ViewerSink {
 
 export const LIMITS = { noResponseTimeoutMs: 20_000, firstByteTimeoutMs: 30_000, startTimeoutMs: 60_000 };
 export const LINGER_MS = 5000;
+export const EMPTY_TIMEOUT_MS = 60_000;
 
-export function makeSessions<C extends Clock = FakeClock>(engineCount = 2, clock: C = new FakeClock() as unknown as C) {
+export function makeSessions<C extends Clock = FakeClock>(
+  engineCount = 2,
+  clock: C = new FakeClock() as unknown as C,
+  { emptyTimeoutMs = EMPTY_TIMEOUT_MS } = {},
+) {
   const engines = Array.from({ length: engineCount }, (_, index) => new FakeEngine({ host: `engine-${index + 1}`, port: 6878 }));
   const selector = new FakeSelector(engines);
   const lookups: string[] = [];
@@ -201,6 +208,8 @@ export function makeSessions<C extends Clock = FakeClock>(engineCount = 2, clock
       // These packets have no keyframe to wait for.
       broadcast: { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 },
       lingerMs: LINGER_MS,
+      emptyTimeoutMs,
+      random: () => 0.5,
       log: SILENT_LOG,
     },
     SILENT_LOG,

@@ -145,65 +145,12 @@ describe('the last viewer leaves', () => {
   }, 60_000);
 });
 
-describe('the source is lost', () => {
-  it.each([
-    ['ends', (media: { end(): void }) => void media.end()],
-    ['breaks', (media: { destroy(error: Error): void }) => media.destroy(new Error('reset'))],
-  ])(
-    'when the engine %s the stream every viewer gets a clean end, and the session is stopped and ended with the reason',
-    async (_what, lose) => {
-      const { registry, selector, engines, clock } = makeSessions();
-      const ended: string[] = [];
-      registry.listen({ sessionEnded: ({ ending }) => void ended.push(`${ending?.cause}: ${ending?.reason}`) });
-      const viewers = [watch(registry.admit(byId())), watch(registry.admit(byId()))];
-      await clock.advance(600);
-      lose(engines[0].mediaStreams[0] as never);
-      await settle();
-      expect(viewers.map(({ sink }) => [sink.ended, sink.cleanEnd])).toEqual([
-        ['source-ended', true],
-        ['source-ended', true],
-      ]);
-      expect(engines[0].stops).toHaveLength(1);
-      expect(selector.held).toBe(0);
-      expect(ended).toEqual([expect.stringContaining('source-lost: the ')]);
-      expect(clock.pending).toBe(0);
-    },
-  );
-
-  it('silence is a loss after 5 s at the earliest, and a gap of 4 s is none', async () => {
-    const { registry, engines, clock } = makeSessions();
-    const viewer = watch(registry.admit(byId()));
-    await clock.advance(100);
-    engines[0].mediaStreams[0].write(packets());
-    await clock.advance(4000);
-    engines[0].mediaStreams[0].write(packets());
-    await clock.advance(4900);
-    expect(viewer.sink.ended).toBeNull();
-    await clock.advance(5200);
-    expect(viewer.sink.ended).toBe('source-ended');
-    expect(engines[0].stops).toHaveLength(1);
-  });
-
-  it('a viewer who comes afterwards gets a new session', async () => {
-    const { registry, engines, clock } = makeSessions();
-    watch(registry.admit(byId()));
-    await clock.advance(600);
-    engines[0].mediaStreams[0].end();
-    await settle();
-    const next = watch(registry.admit(byId()));
-    await clock.advance(600);
-    expect(next.outcome).toBe('playing');
-    expect(engines[0].starts).toHaveLength(2);
-  });
-});
-
 describe('a viewer at the very edge', () => {
   it('who is let in just when the stream ends is told so, rather than sent an empty stream', async () => {
-    const { registry, engines, clock } = makeSessions();
+    const { registry, clock } = makeSessions();
     const admission = registry.admit(byId());
     await clock.advance(10);
-    engines[0].mediaStreams[0].end();
-    await settle();
+    await registry.sessions()[0].stop('source-lost', 'the engine ended the stream');
     await admission.playing().catch(() => undefined);
     expect(() => admission.attach(new FakeSink(), { onEnd: () => undefined })).toThrow(StreamEndedError);
   });

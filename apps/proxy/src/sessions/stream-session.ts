@@ -1,24 +1,25 @@
 /** One stream: its viewers, the engine session that feeds it, and its life from the first request to the last stop. */
 import { randomUUID } from 'node:crypto';
+import type { LeaveOrder } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import type { Broadcast } from '../broadcast/broadcast.js';
-import type { WantedContent } from '../selection/engine-selector.js';
+import type { EngineSeat, WantedContent } from '../selection/engine-selector.js';
 import type { Admission } from './admission.js';
 import { type Content, askedKey } from './content-key.js';
 import { type EngineApiFactory, EngineSession, type StopOutcome } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
-import { type LossReason, planAfterLoss } from './loss.plan.js';
 import { Linger } from './linger.js';
-import type { MediaFeed } from './media-feed.js';
-import { type StartContext, startStream } from './session-start.js';
+import type { Source } from './next-source.js';
+import { startStream } from './session-start.js';
 import { type SessionState, isOpen, transition } from './session-state.js';
 import type { SessionSnapshot } from './session-snapshot.js';
+import { type Failover, type KeeperContext, SourceKeeper, type SuppliedStream } from './source-keeper.js';
 
 /** Why a stream ended, as metrics count it. */
 export type EndCause = 'viewers-left' | 'start-failed' | 'merged' | 'source-lost' | 'shutdown';
 
-export interface SessionContext extends StartContext {
+export interface SessionContext extends KeeperContext {
   engineApi: EngineApiFactory;
   lingerMs: number;
   log: Log;
@@ -42,6 +43,7 @@ export interface SessionOwner {
   /** No more viewers may come. */
   onClosing(session: StreamSession): void;
   onEnded(session: StreamSession): void;
+  onFailover(session: StreamSession, failover: Failover): void;
   onEngineClosed(outcome: StopOutcome): void;
 }
 
@@ -55,7 +57,8 @@ export class StreamSession {
   private readonly admissions = new Set<Admission>();
   private readonly engines = new Set<EngineSession>();
   private current: EngineSession | null = null;
-  private feed: MediaFeed | null = null;
+  private keeper: SourceKeeper | null = null;
+  private broadcastNow: Broadcast | null = null;
   private readonly linger: Linger;
   private stoppedAt: number | null = null;
   private scarce = false;
@@ -99,7 +102,7 @@ export class StreamSession {
   }
 
   get broadcast(): Broadcast | null {
-    return this.feed?.broadcast ?? null;
+    return this.broadcastNow;
   }
 
   get viewerCount(): number {
@@ -123,7 +126,7 @@ export class StreamSession {
 
   /** Viewers wait, and its selector has said that no engine is free. */
   get wantsEngine(): boolean {
-    return this.scarce && this.stateNow === 'starting' && this.admissions.size > 0;
+    return this.scarce && (this.stateNow === 'starting' || this.stateNow === 'failing_over') && this.admissions.size > 0;
   }
 
   /** Why it ended; null before. */
@@ -168,6 +171,11 @@ export class StreamSession {
     for (const admission of [...this.admissions]) admission.moveTo(other);
   }
 
+  /** Its engine, if it is the one of the order, is to be left; the stream goes on elsewhere. */
+  leave(order: LeaveOrder): void {
+    this.keeper?.leave(order);
+  }
+
   /** Gives up waiting for engines that have not answered their start yet. */
   abandonEngines(): void {
     for (const engine of this.engines) engine.abandon();
@@ -185,6 +193,7 @@ export class StreamSession {
       engine: this.current?.seat ?? null,
       playback,
       viewers: this.admissions.size,
+      failovers: this.keeper?.failovers ?? 0,
       startedAt: this.startedAt,
       broadcast: this.broadcast?.snapshot() ?? null,
     };
@@ -206,11 +215,11 @@ export class StreamSession {
     const { clock } = this.context;
     const began = clock.now();
     try {
-      const result = await startStream<StreamSession>(this.asStarting(), this.context, this.log, this.abort.signal);
+      const result = await startStream<StreamSession>(this.asStarting, this.context, this.log, this.abort.signal);
       if (!isOpen(this.stateNow)) return;
       switch (result.kind) {
         case 'playing':
-          this.play(result.feed, clock.now() - began);
+          this.play(result.source, result.broadcast, clock.now() - began);
           return;
         case 'merged':
           this.mergeInto(result.into);
@@ -227,18 +236,42 @@ export class StreamSession {
     }
   }
 
-  private asStarting() {
+  private get asStarting() {
     return {
-      id: this.id,
-      content: this.content,
-      wanted: this.wanted,
+      ...this.common,
       sharesEngine: (address: EngineAddress) => this.owner.sharesEngine(this, address),
-      openEngine: (seat: EngineSession['seat']) => this.openEngine(seat),
       identify: (infohash: string) => {
         const other = this.owner.claim(this, infohash);
         if (other === null) this.infohash = infohash;
         return other;
       },
+    };
+  }
+
+  private asSupplied(broadcast: Broadcast): SuppliedStream {
+    return {
+      ...this.common,
+      broadcast,
+      onLost: () => {
+        if (isOpen(this.stateNow) && this.stateNow !== 'failing_over') this.become('failing_over');
+      },
+      onSupplied: (engine) => {
+        this.current = engine;
+        if (this.stateNow === 'failing_over') this.become(this.admissions.size > 0 ? 'playing' : 'lingering');
+        else this.owner.onChange(this);
+      },
+      onGivenUp: (reason) => void this.stop('source-lost', reason),
+      onFailover: (failover) => this.owner.onFailover(this, failover),
+    };
+  }
+
+  /** What whoever looks for an engine for this stream needs of it. */
+  private get common() {
+    return {
+      id: this.id,
+      content: this.content,
+      wanted: this.wanted,
+      openEngine: (seat: EngineSeat, inUse = true) => this.openEngine(seat, inUse),
       onScarce: () => {
         this.scarce = true;
         return this.owner.onScarce();
@@ -246,7 +279,7 @@ export class StreamSession {
     };
   }
 
-  private openEngine(seat: EngineSession['seat']): EngineSession {
+  private openEngine(seat: EngineSeat, inUse: boolean): EngineSession {
     this.log.info('engine chosen', { engine: seat.engineId, host: seat.address.host, port: seat.address.port, reason: seat.reason });
     const engine = new EngineSession(seat, this.context.engineApi(seat.address), {
       clock: this.context.clock,
@@ -260,19 +293,20 @@ export class StreamSession {
       },
     });
     this.engines.add(engine);
-    this.current = engine;
+    if (inUse) this.current = engine;
     this.scarce = false;
     this.owner.onChange(this);
     return engine;
   }
 
-  private play(feed: MediaFeed, startMs: number): void {
-    this.feed = feed;
+  private play(source: Source, broadcast: Broadcast, startMs: number): void {
+    this.broadcastNow = broadcast;
+    this.keeper = new SourceKeeper(this.asSupplied(broadcast), source, this.context, this.log, this.abort.signal);
     this.become(this.admissions.size > 0 ? 'playing' : 'lingering');
     this.log.info('stream playing', { engine: this.current?.seat.engineId, infohash: this.infohash, start_ms: Math.round(startMs) });
     this.owner.onPlaying(this, startMs);
     this.settle();
-    feed.watch((loss) => this.onLoss(loss));
+    this.keeper.watch();
   }
 
   private fail(error: Error): void {
@@ -283,20 +317,6 @@ export class StreamSession {
     void this.stop('start-failed', text);
   }
 
-  private onLoss(loss: LossReason): void {
-    const plan = planAfterLoss(loss);
-    switch (plan.step) {
-      case 'end':
-        this.log.warn('stream lost', { loss, reason: plan.reason, engine: this.current?.seat.engineId, viewers: this.admissions.size });
-        void this.stop('source-lost', plan.reason);
-        return;
-      default: {
-        const unknown: never = plan.step;
-        throw new TypeError(`no such step: ${String(unknown)}`);
-      }
-    }
-  }
-
   private async close(cause: EndCause, reason: string): Promise<void> {
     this.become('stopping');
     this.stoppedAt = this.context.clock.now();
@@ -304,12 +324,13 @@ export class StreamSession {
     this.log.info('stream stopping', { cause, reason });
     this.linger.cancel();
     this.owner.onClosing(this);
-    if (!this.feed) this.failureNow ??= cause === 'shutdown' ? new ShuttingDownError() : new StreamEndedError(reason);
-    this.feed?.stop();
-    this.feed?.broadcast.end();
+    if (!this.keeper) this.failureNow ??= cause === 'shutdown' ? new ShuttingDownError() : new StreamEndedError(reason);
+    this.keeper?.stop();
+    this.broadcastNow?.end();
     this.abort.abort(new StreamEndedError(reason));
     this.settle();
     await this.run;
+    await this.keeper?.idle;
     await Promise.all([...this.engines].map((engine) => engine.close()));
     this.end = { ...this.end, at: this.context.clock.iso() };
     this.become('ended');

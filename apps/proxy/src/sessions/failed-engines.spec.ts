@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { FailedEngines } from './failed-engines.js';
+
+describe('an engine that failed a stream', () => {
+  it('is passed over for a moment: a shorter one where it is alive and only ended the session', () => {
+    const failed = new FailedEngines();
+    failed.add('a', 'ended', 0);
+    failed.add('b', 'failed', 0);
+    expect(failed.excluded(2999)).toEqual(['a', 'b']);
+    expect(failed.pardonMs(2000)).toBe(1000);
+    expect(failed.excluded(3000)).toEqual(['b']);
+    expect(failed.excluded(10_000)).toEqual([]);
+    expect(failed.pardonMs(10_000)).toBe(Infinity);
+  });
+
+  it('is passed over twice as long each time, up to a minute', () => {
+    const failed = new FailedEngines();
+    const pauses = [0, 1, 2, 3, 4, 5].map((round) => {
+      failed.add('a', 'failed', round * 100_000);
+      return failed.pardonMs(round * 100_000);
+    });
+    expect(pauses).toEqual([10_000, 20_000, 40_000, 60_000, 60_000, 60_000]);
+  });
+
+  it('starts with a clean sheet after five minutes without a failure', () => {
+    const failed = new FailedEngines();
+    failed.add('a', 'failed', 0);
+    failed.add('a', 'failed', 300_001);
+    expect(failed.pardonMs(300_001)).toBe(10_000);
+  });
+});

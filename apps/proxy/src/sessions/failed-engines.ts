@@ -1,0 +1,40 @@
+/** Engines that failed one stream, and for how long they are not asked again: a moment where nothing else is to be had, longer each time. */
+
+/** `ended`: it is alive and ended the session; `failed`: it broke, was silent or made no sense. */
+export type EngineFailure = 'ended' | 'failed';
+
+const FIRST_MS: Readonly<Record<EngineFailure, number>> = { ended: 3000, failed: 10_000 };
+const LONGEST_MS = 60_000;
+/** An engine that has been well for so long starts with a clean sheet. */
+const FORGET_AFTER_MS = 300_000;
+
+interface FailureRecord {
+  times: number;
+  at: number;
+  until: number;
+}
+
+export class FailedEngines {
+  private readonly records = new Map<string, FailureRecord>();
+
+  /** @param now moment of the clock, in ms */
+  add(engineId: string, failure: EngineFailure, now: number): void {
+    this.forget(now);
+    const times = (this.records.get(engineId)?.times ?? 0) + 1;
+    this.records.set(engineId, { times, at: now, until: now + Math.min(LONGEST_MS, FIRST_MS[failure] * 2 ** (times - 1)) });
+  }
+
+  /** Those not to be asked now. */
+  excluded(now: number): string[] {
+    return [...this.records].filter(([, { until }]) => until > now).map(([id]) => id);
+  }
+
+  /** Milliseconds until the next of them may be asked again; Infinity where there is none. */
+  pardonMs(now: number): number {
+    return Math.min(Infinity, ...[...this.records.values()].filter(({ until }) => until > now).map(({ until }) => until - now));
+  }
+
+  private forget(now: number): void {
+    for (const [id, { at }] of this.records) if (now - at > FORGET_AFTER_MS) this.records.delete(id);
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * Keeps a playing stream supplied: watches the source that feeds it, and carries it on from another engine when that is lost or to be left.
+ * The old engine is let go when it has nothing more to give, else when the stream has gone on with another one.
+ */
+import type { LeaveOrder } from '@acexy/contracts';
+import type { Log } from '@acexy/service-kit';
+import type { Broadcast, SpliceKind } from '../broadcast/broadcast.js';
+import { sleep } from '../clock.js';
+import type { EngineSeat, WantedContent } from '../selection/engine-selector.js';
+import type { Content } from './content-key.js';
+import type { EngineSession } from './engine-session.js';
+import { FailedEngines } from './failed-engines.js';
+import {
+  type FailoverCause,
+  type LossReason,
+  QUALITY_PAUSE_MS,
+  type Search,
+  SOUND_AFTER_MS,
+  describeCause,
+  engineWaitMs,
+  planSearch,
+  tryLimitMs,
+} from './loss.plan.js';
+import { type NextSourceResult, type Source, openNextSource } from './next-source.js';
+import type { StartContext } from './session-start.js';
+import { type QualityFault, SourceMonitor } from './source-monitor.js';
+
+/** How a stream was spliced; or `recovered`: the old source came back; `given-up`: none was found; `refused`: another codec. */
+export type FailoverOutcome = SpliceKind | 'recovered' | 'given-up' | 'refused';
+
+export interface Failover {
+  cause: FailoverCause;
+  outcome: FailoverOutcome;
+  /** From the last byte of the old source to the first of the new one, in ms; null where the stream did not go on or nothing was lost. */
+  gapMs: number | null;
+}
+
+export interface KeeperContext extends StartContext {
+  /** Silence towards viewers after which the stream is over, in ms. */
+  emptyTimeoutMs: number;
+  /** For jitter: 0 up to 1. */
+  random: () => number;
+}
+
+/** The stream that is kept supplied. */
+export interface SuppliedStream {
+  readonly id: string;
+  readonly content: Content;
+  readonly wanted: WantedContent;
+  readonly broadcast: Broadcast;
+  /** `inUse`: the stream has no other one; else the old one still feeds it. */
+  openEngine(seat: EngineSeat, inUse: boolean): EngineSession;
+  onScarce(): boolean;
+  /** Nothing feeds the stream any more. */
+  onLost(): void;
+  /** The engine feeds it. */
+  onSupplied(engine: EngineSession): void;
+  /** Nothing will. */
+  onGivenUp(reason: string): void;
+  onFailover(failover: Failover): void;
+}
+
+export class SourceKeeper {
+  private readonly failed = new FailedEngines();
+  private readonly monitor: SourceMonitor;
+  private movedForQualityAt = -Infinity;
+  private cause: FailoverCause | null = null;
+  private lost = false;
+  private lastByteAt: number;
+  private suppliedAt: number;
+  private quickLosses = 0;
+  private run: Promise<void> = Promise.resolve();
+  private spliced = 0;
+
+  constructor(
+    private readonly stream: SuppliedStream,
+    private source: Source,
+    private readonly context: KeeperContext,
+    private readonly log: Log,
+    private readonly signal: AbortSignal,
+  ) {
+    this.suppliedAt = context.clock.now();
+    this.lastByteAt = this.suppliedAt;
+    this.monitor = new SourceMonitor(stream.broadcast, context.clock, (fault) => this.onFault(fault));
+  }
+
+  /** How often the stream has gone on from another engine. */
+  get failovers(): number {
+    return this.spliced;
+  }
+
+  /** Resolves when no failover is under way. Never rejects. */
+  get idle(): Promise<void> {
+    return this.run;
+  }
+
+  watch(): void {
+    if (this.signal.aborted) return;
+    this.monitor.start();
+    this.source.feed.watch((loss) => this.onLoss(loss));
+  }
+
+  /** No more bytes are taken. */
+  stop(): void {
+    this.monitor.stop();
+    this.source.feed.stop();
+  }
+
+  /** The orchestrator wants the engine back: the stream moves while it still plays. */
+  leave({ container_id: id, reason }: LeaveOrder): void {
+    if (this.source.engine.seat.containerId !== id || this.cause !== null || this.signal.aborted) return;
+    this.log.info('the engine is to be left, moving', { engine: id, reason });
+    this.begin('drained');
+  }
+
+  /** The source delivers, but not what it should: the stream moves while it plays, and waits for nothing if it repeats itself. */
+  private onFault(fault: QualityFault): void {
+    const now = this.context.clock.now();
+    if (this.cause !== null || now - this.movedForQualityAt < QUALITY_PAUSE_MS) return;
+    this.movedForQualityAt = now;
+    this.log.warn('the source is not what it should be', { fault, reason: describeCause(fault), engine: this.source.engine.seat.engineId });
+    if (fault === 'looping') this.onLoss(fault);
+    else this.begin(fault);
+  }
+
+  private onLoss(loss: LossReason | 'looping'): void {
+    if (this.signal.aborted) return;
+    this.monitor.stop();
+    const { engine, feed } = this.source;
+    const now = this.context.clock.now();
+    this.lost = true;
+    this.lastByteAt = feed.lastByteAt ?? this.suppliedAt;
+    this.log.warn('stream lost', { loss, reason: describeCause(loss), engine: engine.seat.engineId });
+    this.failed.add(engine.seat.engineId, loss === 'eof' ? 'ended' : 'failed', now);
+    // What has stalled may come back; until another one is found it is not let go.
+    if (loss !== 'stall') void this.letGo();
+    this.stream.onLost();
+    this.quickLosses = now - this.suppliedAt < SOUND_AFTER_MS ? this.quickLosses + 1 : 0;
+    if (this.cause === null) this.begin(loss);
+    else this.cause = loss;
+  }
+
+  private begin(cause: FailoverCause): void {
+    this.cause = cause;
+    this.run = this.replace().catch((error: unknown) => {
+      if (this.signal.aborted) return;
+      this.log.error('failover broke', { error });
+      const moving = this.cause !== null && !this.lost;
+      this.end('given-up', null);
+      if (!moving) this.stream.onGivenUp('the failover broke');
+    });
+  }
+
+  private async replace(): Promise<void> {
+    const { clock, random } = this.context;
+    const began = clock.now();
+    const before = this.spliced > 0 ? this.quickLosses : 0;
+    for (let tries = 0; this.cause !== null; tries++) {
+      const plan = planSearch(this.search(began, tries + before), this.context);
+      if (plan.step === 'give-up') return this.giveUp();
+      if (plan.pauseMs > 0) await sleep(clock, plan.pauseMs * (0.5 + random() / 2), this.signal);
+      if (this.lost && this.source.feed.flows) return this.recover();
+      // One that is silent still: from now on it may be asked for a new session, which it can be only when it has been given back.
+      if (this.lost && !this.failed.excluded(clock.now()).includes(this.source.engine.seat.engineId)) await this.letGo();
+      const search = this.search(began, tries);
+      this.note(await this.tryNext(search), search);
+    }
+  }
+
+  private search(began: number, tries: number): Search {
+    const now = this.context.clock.now();
+    return {
+      lost: this.lost,
+      silentMs: this.lost ? now - Math.max(this.lastByteAt, this.source.feed.lastByteAt ?? 0) : 0,
+      searchingMs: now - began,
+      tries,
+      pardonMs: this.failed.pardonMs(now),
+    };
+  }
+
+  private tryNext(search: Search): Promise<NextSourceResult> {
+    const { stream, context, source, signal } = this;
+    const exclude = this.failed.excluded(context.clock.now());
+    return openNextSource(
+      {
+        streamId: stream.id,
+        content: stream.content,
+        wanted: stream.wanted,
+        broadcast: stream.broadcast,
+        exclude: this.lost ? exclude : [...new Set([...exclude, source.engine.seat.engineId])],
+        purpose: this.lost || this.cause === 'drained' ? 'failover' : 'reserve',
+        waitMs: engineWaitMs(search, context),
+        limitMs: tryLimitMs(search, context),
+        openEngine: (seat) => stream.openEngine(seat, this.lost),
+        onScarce: () => stream.onScarce(),
+        onSplice: (next) => this.swap(next),
+      },
+      context,
+      signal,
+    );
+  }
+
+  /** In the moment of the splice. */
+  private swap(next: Source): void {
+    const { clock } = this.context;
+    const now = clock.now();
+    void this.letGo();
+    if (!this.lost) this.failed.add(this.source.engine.seat.engineId, 'failed', now);
+    this.lastByteAt = Math.max(this.lastByteAt, this.source.feed.lastByteAt ?? 0);
+    this.source = next;
+    this.spliced += 1;
+  }
+
+  private note(result: NextSourceResult, search: Search): void {
+    const { clock } = this.context;
+    switch (result.kind) {
+      case 'spliced': {
+        const { cause, lost } = this;
+        const gapMs = lost ? clock.now() - this.lastByteAt : null;
+        const { engine } = this.source;
+        this.log.info('stream goes on from another engine', {
+          engine: engine.seat.engineId,
+          cause,
+          splice: result.splice,
+          search_ms: Math.round(result.searchMs),
+          gap_ms: gapMs === null ? 0 : Math.round(gapMs),
+        });
+        this.end(result.splice, gapMs);
+        this.suppliedAt = clock.now();
+        this.stream.onSupplied(engine);
+        this.watch();
+        return;
+      }
+      case 'no-engine':
+        this.log.warn('no engine to go on from', { problem: messageOf(result.error), silent_ms: Math.round(search.silentMs) });
+        return;
+      case 'failed':
+        this.failed.add(result.engineId, 'failed', clock.now());
+        this.log.warn('engine did not carry the stream on', {
+          engine: result.engineId,
+          problem: messageOf(result.error),
+        });
+        return;
+      case 'refused':
+        this.log.warn('the content has another codec there', { engine: result.engineId, ...result.refusal });
+        this.failed.add(result.engineId, 'failed', clock.now());
+        if (!this.lost) return;
+        this.end('refused', null);
+        this.stream.onGivenUp('the content has changed its codec');
+        return;
+      default: {
+        const unknown: never = result;
+        throw new TypeError(`no such result: ${String(unknown)}`);
+      }
+    }
+  }
+
+  private recover(): void {
+    this.log.info('the engine delivers again', { engine: this.source.engine.seat.engineId });
+    this.end('recovered', null);
+    this.stream.onSupplied(this.source.engine);
+    this.watch();
+  }
+
+  private giveUp(): void {
+    const reason = describeCause(this.cause ?? 'eof');
+    const { lost } = this;
+    this.end('given-up', null);
+    // A move that came to nothing leaves the stream where it is.
+    if (lost) this.stream.onGivenUp(`${reason}, and no other engine carried it on`);
+  }
+
+  private end(outcome: FailoverOutcome, gapMs: number | null): void {
+    const { cause } = this;
+    this.cause = null;
+    this.lost = false;
+    if (cause !== null) this.stream.onFailover({ cause, outcome, gapMs });
+  }
+
+  /** Stops the session on the old engine, which may be dead, and gives it back. */
+  private letGo(): Promise<void> {
+    this.source.feed.stop();
+    return this.source.engine.close();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
