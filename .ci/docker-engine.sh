@@ -21,6 +21,11 @@ fi
 
 cache=${ACESTREAM_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/acestream-orchestrator-ci}
 mkdir -p "$cache"
+# One that was killed leaves pid files. Where nobody reaps the dead they look alive for ever, and the next daemon would wait for them.
+alive() { ps -o stat= -C "$1" 2>/dev/null | grep -qv '^Z'; }
+alive dockerd || rm -f /var/run/docker.pid
+alive containerd || rm -f /var/run/docker/containerd/containerd.pid
+
 # Some packages start it themselves. Otherwise in a session of its own: it serves whatever is run next, too.
 answers || setsid dockerd </dev/null >"$cache/dockerd.log" 2>&1 &
 for ((second = 0; second < START_LIMIT_S; second++)); do
