@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contentId } from './support/pair.js';
 import { freePorts } from './support/ports.js';
-import { ROOT, ServiceProcess } from './support/service.js';
+import { ROOT, ServiceProcess, startEngine } from './support/service.js';
 import { SimulatorControl } from './support/simulator-control.js';
 import { until } from './support/until.js';
 import { Viewer } from './support/viewer.js';
@@ -78,26 +78,7 @@ describe("in front of somebody else's orchestrator", () => {
       last_health_check: null,
       last_stream_usage: null,
     });
-    engine = new ServiceProcess(
-      'engine',
-      [
-        process.execPath,
-        join(ROOT, 'apps/engine-simulator/dist/main.js'),
-        '--client-console',
-        '--bind-all',
-        '--http-port',
-        `${http}`,
-        '--https-port',
-        `${https}`,
-        '--api-port',
-        `${api}`,
-        '--port',
-        `${p2p}`,
-        '--state-dir',
-        folder,
-      ],
-      { cwd: folder, env: { SIM_BOOT_MS: '100', SIM_PREBUF_MS: '200', SIM_CONTROL_PORT: String(controlPort) } },
-    );
+    engine = startEngine({ http, https, api, p2p, control: controlPort }, folder);
     control = new SimulatorControl(controlPort);
     proxyUrl = `http://127.0.0.1:${proxyPort}`;
     proxy = new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
@@ -181,27 +162,9 @@ describe('without any orchestrator', () => {
   });
 
   it('plays from ACEXY_HOST:ACEXY_PORT, several contents at a time', async () => {
-    const [proxyPort, http, https, api, p2p] = await freePorts(5);
+    const [proxyPort, http, https, api, p2p, control] = await freePorts(6);
     services = [
-      new ServiceProcess(
-        'engine',
-        [
-          process.execPath,
-          join(ROOT, 'apps/engine-simulator/dist/main.js'),
-          '--client-console',
-          '--http-port',
-          `${http}`,
-          '--https-port',
-          `${https}`,
-          '--api-port',
-          `${api}`,
-          '--port',
-          `${p2p}`,
-          '--state-dir',
-          folder,
-        ],
-        { cwd: folder, env: { SIM_BOOT_MS: '100', SIM_PREBUF_MS: '200' } },
-      ),
+      startEngine({ http, https, api, p2p, control }, folder),
       new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
         cwd: folder,
         env: { ACEXY_LISTEN_ADDR: `127.0.0.1:${proxyPort}`, ACEXY_HOST: '127.0.0.1', ACEXY_PORT: String(http) },
