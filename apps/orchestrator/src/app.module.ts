@@ -11,15 +11,17 @@ import { EnginesController } from './engines/engines.controller.js';
 import { EnginesModule } from './engines/engines.module.js';
 import { LeasesController } from './engines/leases.controller.js';
 import { HealthModule } from './health/health.module.js';
+import { Collection } from './maintenance/collection.service.js';
+import { GcController } from './maintenance/gc.controller.js';
 import { ProvisioningApiModule } from './provisioning-api/provisioning-api.module.js';
 import { OrchestratorSettings } from './settings.js';
 import { StreamsModule } from './streams/streams.module.js';
 
-/** The orchestrator. The controllers of engines stand here because they show streams too, and engines know nobody. */
+/** The orchestrator. What shows or uses several rooms stands here: engines with their streams, and the collection that asks the loop of the pool. */
 @Module({
   imports: [PrometheusModule.register(), EnginesModule, StreamsModule, HealthModule, ProvisioningApiModule, AutoscalingModule],
-  controllers: [LeasesController, EnginesController, ContainersController, ByLabelController],
-  providers: [{ provide: APP_INTERCEPTOR, useClass: RequestLimitInterceptor }],
+  controllers: [LeasesController, EnginesController, ContainersController, ByLabelController, GcController],
+  providers: [Collection, { provide: APP_INTERCEPTOR, useClass: RequestLimitInterceptor }],
 })
 export class AppModule {
   static with(settings: OrchestratorSettings, log: Log): DynamicModule {

@@ -42,6 +42,7 @@ const ROUTES: [string, { key: boolean; takes?: string; gives: Record<string, str
   ['POST /events/stream_ended', { key: true, takes: 'StreamEndedEvent', gives: { 202: 'StreamEndedAnswer' } }],
   ['PUT /proxies/{proxy_id}/report', { key: true, takes: 'ProxyReport', gives: { 200: 'ReportAnswer' } }],
   ['GET /streams', { key: false, gives: { 200: 'StreamState[]' } }],
+  ['POST /gc', { key: true, gives: { 200: 'CollectedGarbage' } }],
   ['GET /health', { key: false, gives: { 200: 'HealthAnswer' } }],
   ['GET /health/ready', { key: false, gives: { 200: 'ReadyAnswer', 503: 'ReadyAnswer' } }],
 ];

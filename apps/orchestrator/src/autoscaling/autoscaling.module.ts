@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { EnginesModule } from '../engines/engines.module.js';
+import { PoolKeeper } from '../engines/pool-keeper.js';
 import { HealthModule } from '../health/health.module.js';
 import { ProvisioningApiModule } from '../provisioning-api/provisioning-api.module.js';
 import { RuntimeModule } from '../runtime/runtime.module.js';
@@ -8,6 +9,7 @@ import { ReconcileService } from './reconcile.service.js';
 /** How many engines there should be, and the loop that sees to it. */
 @Module({
   imports: [EnginesModule, HealthModule, ProvisioningApiModule, RuntimeModule],
-  providers: [ReconcileService],
+  providers: [ReconcileService, { provide: PoolKeeper, useExisting: ReconcileService }],
+  exports: [PoolKeeper],
 })
 export class AutoscalingModule {}

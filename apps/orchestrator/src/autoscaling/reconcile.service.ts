@@ -7,6 +7,7 @@ import { type Engine, type EngineChange, EngineRegistry, wasNeverReady } from '.
 import { EngineRemover } from '../engines/engine-remover.service.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { LeaseService } from '../engines/lease.service.js';
+import type { PoolKeeper } from '../engines/pool-keeper.js';
 import { Supply } from '../engines/supply.js';
 import { Readiness } from '../health/readiness.js';
 import { EngineStarter } from '../provisioning-api/engine-starter.service.js';
@@ -16,7 +17,7 @@ import { circuitRefusal, unreachableRefusal } from '../provisioning/refusals.js'
 import { ENGINE_RUNTIME, type EngineRuntime, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { WakeableLoop } from '../wakeable-loop.js';
-import { decideScaling, type PoolEngine, type PoolState, type ScalingDecision } from './scaling.policy.js';
+import { decideScaling, type PoolEngine, type PoolLimits, type PoolState, type ScalingDecision } from './scaling.policy.js';
 import { StartBackoff } from './start-backoff.js';
 
 /** How long the viewers of an engine that drains have to be moved. */
@@ -26,7 +27,7 @@ const GAP_MS = 20;
 
 /** The one loop that makes the pool what it should be: gathers, decides by the policy, acts, and says what it did. */
 @Injectable()
-export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy {
+export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy, PoolKeeper {
   private readonly loop: WakeableLoop;
   private readonly backoff = new StartBackoff();
   private readonly log: Log;
@@ -85,19 +86,29 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     await this.loop.stop();
   }
 
+  async collect(): Promise<string[]> {
+    const { remove } = this.withoutLeaving(decideScaling(this.gather(), { ...this.limits(), idleGraceMs: 0 }));
+    if (remove.length > 0) this.log.info('collection by hand', { remove: remove.length, reasons: remove.map(({ reason }) => reason) });
+    await Promise.all(remove.map(({ id }) => this.removeOne(id, 'collected by hand')));
+    return remove.map(({ id }) => id).filter((id) => this.registry.get(id) === undefined);
+  }
+
   private round(): number {
     const pool = this.gather();
-    const limits = {
+    const decision = this.withoutLeaving(decideScaling(pool, this.limits()));
+    this.record(pool, decision);
+    this.act(decision);
+    this.readiness.reconciled();
+    return this.nextLookMs(pool);
+  }
+
+  private limits(): PoolLimits {
+    return {
       minFree: this.settings.minReplicas,
       max: this.settings.maxReplicas,
       idleGraceMs: this.settings.autoDelete ? this.settings.engineGracePeriodMs : this.settings.idleTtlMs,
       unhealthyGraceMs: this.settings.unhealthyGraceMs,
     };
-    const decision = this.withoutLeaving(decideScaling(pool, limits));
-    this.record(pool, decision);
-    this.act(decision);
-    this.readiness.reconciled();
-    return this.nextLookMs(pool);
   }
 
   /** A start has succeeded when the engine answers, and failed when it goes before it did so without our doing. */

@@ -80,6 +80,18 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     return () => this.reachListeners.delete(listener);
   }
 
+  /**
+   * Looks for what does not run, containers of `POST /provision` included, and removes it at once: for a collection by hand, which waits for
+   * no grace. @returns the ids of those that are gone
+   * @throws RuntimeFailedError
+   */
+  async collectDead(): Promise<string[]> {
+    const dead = (await this.runtime.list()).filter(({ state }) => state === 'exited');
+    await this.clearAway(dead);
+    const left = new Set((await this.runtime.list()).map(({ id }) => id));
+    return dead.map(({ id }) => id).filter((id) => !left.has(id));
+  }
+
   async onModuleDestroy(): Promise<void> {
     this.unsubscribe?.();
     clearTimeout(this.secondLook);
@@ -118,6 +130,10 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     // After the picture is right again: whoever hears of it acts on it.
     this.setReached(true);
     this.markSynced();
+    await this.clearAway(leftovers);
+  }
+
+  private async clearAway(leftovers: readonly EngineInstance[]): Promise<void> {
     const removals = await Promise.allSettled(leftovers.map((instance) => this.remover.remove(instance.id, `leftover, ${instance.state}`)));
     for (const removal of removals) {
       if (removal.status === 'rejected')

@@ -1,0 +1,39 @@
+import { Log } from '@acexy/service-kit';
+import { Injectable } from '@nestjs/common';
+import { EngineSync } from '../engines/engine-sync.service.js';
+import { PoolKeeper } from '../engines/pool-keeper.js';
+
+export interface Collected {
+  status: 'ok';
+  removed_engines: string[];
+  removed_containers: string[];
+}
+
+/** What `POST /gc` does, once however many ask at the same time. */
+@Injectable()
+export class Collection {
+  private underWay: Promise<Collected> | null = null;
+  private readonly log: Log;
+
+  constructor(
+    private readonly pool: PoolKeeper,
+    private readonly sync: EngineSync,
+    log: Log,
+  ) {
+    this.log = log.child('maintenance');
+  }
+
+  /** @throws RuntimeFailedError where what runs the engines is out of reach */
+  run(): Promise<Collected> {
+    this.underWay ??= this.carryOut().finally(() => (this.underWay = null));
+    return this.underWay;
+  }
+
+  private async carryOut(): Promise<Collected> {
+    // The dead first: they are no idle engines, though the registry may not know yet.
+    const containers = await this.sync.collectDead();
+    const engines = await this.pool.collect();
+    this.log.info('garbage collected', { engines: engines.length, containers: containers.length });
+    return { status: 'ok', removed_engines: engines, removed_containers: containers };
+  }
+}

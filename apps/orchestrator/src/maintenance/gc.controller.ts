@@ -1,0 +1,34 @@
+import { BearerGuard } from '@acexy/service-kit';
+import { Controller, HttpCode, HttpStatus, Post, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiTags, ApiUnauthorizedResponse } from '@nestjs/swagger';
+import { LongOperation } from '../api/request-limit.interceptor.js';
+import { Collection } from './collection.service.js';
+
+export class CollectedGarbage {
+  @ApiProperty({ enum: ['ok'] })
+  status!: 'ok';
+
+  @ApiProperty({ type: [String], description: 'Ids of idle engines beyond the minimum', example: ['3f1c9a7be2d4'] })
+  removed_engines!: string[];
+
+  @ApiProperty({ type: [String], description: 'Ids of containers that did not run any more', example: [] })
+  removed_containers!: string[];
+}
+
+@ApiTags('maintenance')
+@Controller('gc')
+export class GcController {
+  constructor(private readonly collection: Collection) {}
+
+  @Post()
+  @HttpCode(HttpStatus.OK)
+  @UseGuards(BearerGuard)
+  @LongOperation()
+  @ApiBearerAuth()
+  @ApiOperation({ summary: 'Lifts the manual floor and removes what nobody needs: idle engines beyond the minimum, dead containers' })
+  @ApiOkResponse({ type: CollectedGarbage })
+  @ApiUnauthorizedResponse()
+  run(): Promise<CollectedGarbage> {
+    return this.collection.run();
+  }
+}
