@@ -14,6 +14,16 @@ const plugins = [
   }),
 ];
 
+/** End-to-end tests on real containers: they wait for Docker most of the time, so they are a lane of their own beside the others. */
+const onDocker = ['test/docker-*.e2e.ts', 'test/simulator-image.e2e.ts', 'test/vpn-*.e2e.ts'];
+const endToEnd = {
+  environment: 'node' as const,
+  // Each file runs real services, engines and decoders: one file at a time in each lane keeps them from starving each other on 2 cores.
+  fileParallelism: false,
+  testTimeout: 90_000,
+  hookTimeout: 90_000,
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -28,18 +38,8 @@ export default defineConfig({
           testTimeout: 15_000,
         },
       },
-      {
-        plugins,
-        test: {
-          name: 'e2e',
-          environment: 'node',
-          include: ['test/**/*.e2e.ts'],
-          // Each file runs real services, engines and decoders: one file at a time keeps them from starving each other on 2 cores.
-          fileParallelism: false,
-          testTimeout: 90_000,
-          hookTimeout: 90_000,
-        },
-      },
+      { plugins, test: { ...endToEnd, name: 'e2e', include: ['test/**/*.e2e.ts'], exclude: onDocker } },
+      { plugins, test: { ...endToEnd, name: 'e2e-docker', include: onDocker } },
     ],
   },
 });

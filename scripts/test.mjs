@@ -1,5 +1,6 @@
 /** `npm test`: installs and builds what is missing, then lint, types, unit tests and end-to-end tests; ends with one line of counts. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +22,7 @@ step('directions of imports', [
   'libs',
 ]);
 step('types of the tests', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.tests.json']);
-for (const project of ['unit', 'e2e']) tests(project);
+for (const lanes of [['unit'], ['e2e', 'e2e-docker']]) await Promise.all(lanes.map(tests));
 
 rmSync(reports, { recursive: true });
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
@@ -46,17 +47,24 @@ function step(name, args) {
   return status === 0;
 }
 
-function tests(project) {
+/** One vitest project. Of several at a time the first one's output is shown as it comes, the others' when they are done. */
+async function tests(project, lane) {
   const report = join(reports, `${project}.json`);
-  step(`${project} tests`, [
-    'node_modules/vitest/vitest.mjs',
-    'run',
-    '--project',
-    project,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-  ]);
+  const shown = lane === 0 ? 'inherit' : 'pipe';
+  const started = performance.now();
+  if (lane === 0) console.log(`\n> ${project} tests`);
+  const vitest = spawn(
+    process.execPath,
+    ['node_modules/vitest/vitest.mjs', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    { cwd: ROOT, stdio: ['ignore', shown, shown] },
+  );
+  let output = '';
+  vitest.stdout?.on('data', (text) => (output += text));
+  vitest.stderr?.on('data', (text) => (output += text));
+  const [status] = await once(vitest, 'close');
+  if (lane !== 0) console.log(`\n> ${project} tests\n${output}`);
+  console.log(`> ${project} tests: ${status === 0 ? 'good' : 'FAILED'} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  if (status !== 0) failed = true;
   try {
     const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, 'utf8'));
     counts.passed += numPassedTests;

@@ -2,16 +2,13 @@ import type { EngineState, StreamState } from '@acexy/contracts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from './ports.js';
+import { claimStretch, freePorts, type PortStretch } from './ports.js';
 import { ROOT, ServiceProcess } from './service.js';
 import { SimulatorControl } from './simulator-control.js';
 import { until } from './until.js';
 
-/** Each pair gets its own stretch of ports, so that pairs of one test run never meet. */
+/** Ports of each kind that the engines of a pair may have. */
 const PORTS_PER_PAIR = 40;
-/** Two test runs on one machine choose different ones. */
-const FIRST_PORT = Number(process.env.PAIR_FIRST_PORT ?? 20_000);
-let pairs = 0;
 
 export interface PairOptions {
   orchestrator?: Record<string, string>;
@@ -27,17 +24,20 @@ export class Pair {
   orchestrator!: ServiceProcess;
   proxy!: ServiceProcess;
   /** First of the HTTP ports that its engines may have. */
-  readonly firstEnginePort = FIRST_PORT + PORTS_PER_PAIR * 5 * pairs++;
+  readonly firstEnginePort: number;
 
   private constructor(
     readonly apiPort: number,
     readonly proxyPort: number,
+    private readonly stretch: PortStretch,
     private readonly options: PairOptions,
-  ) {}
+  ) {
+    this.firstEnginePort = stretch.first;
+  }
 
   static async start(options: PairOptions = {}): Promise<Pair> {
     const [apiPort, proxyPort] = await freePorts(2);
-    const pair = new Pair(apiPort, proxyPort, options);
+    const pair = new Pair(apiPort, proxyPort, await claimStretch(5 * PORTS_PER_PAIR), options);
     try {
       pair.startOrchestrator();
       pair.startProxy();
@@ -136,6 +136,7 @@ export class Pair {
     await this.orchestrator?.stop();
     if (process.env.PAIR_LOGS) writeFileSync(process.env.PAIR_LOGS, `${this.orchestrator?.log}\n${this.proxy?.log}`);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    await this.stretch.release();
   }
 }
 

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 
 /** Free TCP ports of this machine at this moment. All are held until all are found, so that they differ. */
 export async function freePorts(count: number): Promise<number[]> {
@@ -15,4 +15,33 @@ export async function freePorts(count: number): Promise<number[]> {
   const ports = servers.map((server) => (server.address() as { port: number }).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+/** Ports of one owner, for as long as it holds them. */
+export interface PortStretch {
+  first: number;
+  release(): Promise<void>;
+}
+
+/** Below the ports that the system gives to whoever asks for any (Linux: from 32,768). */
+const STRETCHES_FROM = 20_000;
+const STRETCHES_TO = 32_000;
+
+/**
+ * `size` ports in a row that no other test of this machine has, in this process or another: whoever listens on the last of them has
+ * them all.
+ */
+export async function claimStretch(size: number): Promise<PortStretch> {
+  for (let first = STRETCHES_FROM; first + size <= STRETCHES_TO; first += size) {
+    const gate = await listening(first + size - 1);
+    if (gate) return { first, release: () => new Promise((resolve) => gate.close(() => resolve())) };
+  }
+  throw new Error(`every stretch of ${size} ports from ${STRETCHES_FROM} to ${STRETCHES_TO} is taken`);
+}
+
+function listening(port: number): Promise<Server | null> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.destroy()).once('error', () => resolve(null));
+    server.listen(port, () => resolve(server.unref()));
+  });
 }
