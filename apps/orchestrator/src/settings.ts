@@ -185,6 +185,45 @@ export class OrchestratorSettings extends DockerSettings {
   circuitBreakerTimeoutMs!: number;
 
   @Setting({
+    name: 'CIRCUIT_BREAKER_REPLACEMENT_THRESHOLD',
+    type: 'integer',
+    min: 1,
+    max: 1000,
+    default: '3',
+    help: 'The same for engines started in place of unhealthy ones',
+  })
+  replacementBreakerThreshold!: number;
+
+  @Setting({
+    name: 'CIRCUIT_BREAKER_REPLACEMENT_TIMEOUT_S',
+    type: 'seconds',
+    min: 0.1,
+    max: 86_400,
+    default: '180',
+    help: 'How long those stay stopped before one is tried',
+  })
+  replacementBreakerTimeoutMs!: number;
+
+  @Setting({
+    name: 'MAX_RETRIES',
+    type: 'integer',
+    min: 0,
+    max: 100,
+    default: '3',
+    help: 'How often a failed call to an engine or a failed look at Docker is repeated before its next regular time',
+  })
+  maxRetries!: number;
+
+  @Setting({
+    name: 'RETRY_BACKOFF_S',
+    type: 'seconds',
+    max: 600,
+    default: '2',
+    help: 'Pause before the first repetition, doubled each time',
+  })
+  retryBackoffMs!: number;
+
+  @Setting({
     name: 'HEALTH_CHECK_INTERVAL_S',
     type: 'seconds',
     min: 0.1,
@@ -215,6 +254,15 @@ export class OrchestratorSettings extends DockerSettings {
     help: 'How long an engine stays unhealthy before it is drained and removed',
   })
   unhealthyGraceMs!: number;
+
+  @Setting({
+    name: 'HEALTH_REPLACEMENT_COOLDOWN_S',
+    type: 'seconds',
+    max: 86_400,
+    default: '60',
+    help: 'Least time between the replacements of two unhealthy engines',
+  })
+  replacementCooldownMs!: number;
 
   @Setting({
     name: 'MONITOR_INTERVAL_S',

@@ -6,6 +6,7 @@ import { DatabaseHealth } from './database-health.js';
 import { databaseFile } from './database-url.js';
 import { InstallationId } from './installation-id.js';
 import { dataSourceOptions, openDatabase } from './open-database.js';
+import { PoolOrders } from './pool-orders.js';
 import { StreamHistory } from './stream-history.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -22,9 +23,10 @@ import { WriteQueue } from './write-queue.js';
   providers: [
     WriteQueue,
     StreamHistory,
+    PoolOrders,
     DatabaseHealth,
     { provide: InstallationId, inject: [DataSource], useFactory: (dataSource: DataSource) => InstallationId.load(dataSource) },
   ],
-  exports: [StreamHistory, DatabaseHealth, InstallationId, WriteQueue],
+  exports: [StreamHistory, PoolOrders, DatabaseHealth, InstallationId, WriteQueue],
 })
 export class DatabaseModule {}

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import type { BetterSqlite3DataSourceOptions } from 'typeorm/driver/better-sqlite3/BetterSqlite3DataSourceOptions.js';
 import { InstallationRow } from './installation-row.entity.js';
 import { MIGRATIONS } from './migrations/index.js';
+import { PoolRow } from './pool-row.entity.js';
 import { isSqliteBusy, sqliteCode, whileBusyRetry } from './sqlite-busy.js';
 import { StreamRow } from './stream-row.entity.js';
 
@@ -26,7 +27,7 @@ export function dataSourceOptions(file: string): BetterSqlite3DataSourceOptions 
   return {
     type: 'better-sqlite3',
     database: file,
-    entities: [InstallationRow, StreamRow],
+    entities: [InstallationRow, PoolRow, StreamRow],
     migrations: MIGRATIONS,
     migrationsTransactionMode: 'all',
     synchronize: false,

@@ -1,4 +1,5 @@
 import { CreateInstallationAndStreams1764000000000 } from './1764000000000-create-installation-and-streams.js';
+import { CreatePool1764010000000 } from './1764010000000-create-pool.js';
 
 /** In the order they are applied; a released one is never changed again. */
-export const MIGRATIONS = [CreateInstallationAndStreams1764000000000];
+export const MIGRATIONS = [CreateInstallationAndStreams1764000000000, CreatePool1764010000000];
