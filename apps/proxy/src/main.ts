@@ -1,8 +1,14 @@
 import 'reflect-metadata';
 import { createLog, runService, settingsOrExit } from '@acexy/service-kit';
 import { createApp } from './create-app.js';
+import { CLOSING_LIMIT_MS } from './proxy-lifecycle.js';
 import { ProxySettings } from './settings.js';
 
 const settings = settingsOrExit(ProxySettings);
 const log = createLog({ service: 'acexy', level: settings.logLevel, format: settings.logFormat });
-await runService(await createApp(settings, log), { listen: settings.listen, portSetting: 'ACEXY_LISTEN_ADDR', log });
+await runService(await createApp(settings, log), {
+  listen: settings.listen,
+  portSetting: 'ACEXY_LISTEN_ADDR',
+  log,
+  shutdownLimitMs: settings.drainTimeoutMs + CLOSING_LIMIT_MS,
+});

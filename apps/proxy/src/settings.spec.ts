@@ -18,6 +18,10 @@ describe('the settings of the proxy', () => {
       firstByteTimeoutMs: 30_000,
       startTimeoutMs: 60_000,
       lingerMs: 5000,
+      emptyTimeoutMs: 60_000,
+      failoverPauseMs: 250,
+      failoverPauseMaxMs: 5000,
+      drainTimeoutMs: 5000,
     });
     expect(settings.orchestratorUrl).toBeUndefined();
     expect(settings.stallTimeoutMs).toBeUndefined();
@@ -50,6 +54,9 @@ describe('the settings of the proxy', () => {
     expect(faults({ ACEXY_PORT: '0', ACEXY_LINGER: 'soon', ACEXY_JOIN: 'now' })).toEqual(['ACEXY_PORT', 'ACEXY_LINGER', 'ACEXY_JOIN']);
     expect(faults({ ACEXY_STALL_TIMEOUT: '0', ACEXY_START_TIMEOUT: '0' })).toEqual(['ACEXY_START_TIMEOUT', 'ACEXY_STALL_TIMEOUT']);
     expect(faults({ ACEXY_BUFFER_MAX: '100KiB', ACEXY_STEP_SIZE: '1KiB' })).toContain('ACEXY_STEP_SIZE');
-    expect(faults({ ACEXY_LINGER: '0' })).toEqual([]);
+    expect(faults({ ACEXY_LINGER: '0', ACEXY_EMPTY_TIMEOUT: '0', ACEXY_DRAIN_TIMEOUT: '0' })).toEqual([]);
+    expect(faults({ ACEXY_FAILOVER_BACKOFF: '0' })).toEqual(['ACEXY_FAILOVER_BACKOFF']);
+    expect(faults({ ACEXY_FAILOVER_BACKOFF: '10s' })).toEqual(['ACEXY_FAILOVER_BACKOFF_MAX']);
+    expect(faults({ ACEXY_DRAIN_TIMEOUT: '25h' })).toEqual(['ACEXY_DRAIN_TIMEOUT']);
   });
 });

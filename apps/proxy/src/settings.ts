@@ -3,6 +3,7 @@ import { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast/
 
 const SCHEMES = ['http'] as const;
 const JOIN_MODES = ['keyframe', 'live', 'oldest'] as const;
+const MAX_DRAIN_MS = 24 * 3_600_000;
 const SLOW_CLIENT = ['skip', 'drop'] as const;
 
 /** The settings of the proxy; durations are milliseconds here, whatever unit the variable has. */
@@ -111,7 +112,7 @@ export class ProxySettings {
   @Setting({
     name: 'ACEXY_STALL_TIMEOUT',
     type: 'duration',
-    help: 'Silence in mid-stream that means the stream is lost; by default 5 to 10 s, after the gaps seen',
+    help: 'Silence in mid-stream that means the stream is lost; by default 5 to 10 s, after the gaps seen (10 to 15 s below 1.5 Mb/s). At half of it another engine is made ready',
   })
   stallTimeoutMs?: number;
 
@@ -119,9 +120,28 @@ export class ProxySettings {
     name: 'ACEXY_EMPTY_TIMEOUT',
     type: 'duration',
     default: '1m',
-    help: 'How long viewers of a lost stream are kept without bytes while another engine is looked for',
+    help: 'How long viewers of a lost stream are kept without bytes while another engine is looked for; 0: not at all',
   })
   emptyTimeoutMs!: number;
+
+  @Setting({
+    name: 'ACEXY_FAILOVER_BACKOFF',
+    type: 'duration',
+    default: '250ms',
+    help: 'Pause before the second engine is tried for a lost stream; it doubles with every further one …',
+  })
+  failoverPauseMs!: number;
+
+  @Setting({ name: 'ACEXY_FAILOVER_BACKOFF_MAX', type: 'duration', default: '5s', help: '… up to this' })
+  failoverPauseMaxMs!: number;
+
+  @Setting({
+    name: 'ACEXY_DRAIN_TIMEOUT',
+    type: 'duration',
+    default: '5s',
+    help: 'How long viewers may watch on after the proxy was told to end, while no new ones are taken; 0: not at all',
+  })
+  drainTimeoutMs!: number;
 
   @Setting({ name: 'ACEXY_LINGER', type: 'duration', default: '5s', help: 'How long a stream goes on after its last viewer' })
   lingerMs!: number;
@@ -205,12 +225,23 @@ export class ProxySettings {
       ['ACEXY_FIRST_BYTE_TIMEOUT', this.firstByteTimeoutMs],
       ['ACEXY_START_TIMEOUT', this.startTimeoutMs],
       ['ACEXY_STALL_TIMEOUT', this.stallTimeoutMs],
+      ['ACEXY_FAILOVER_BACKOFF', this.failoverPauseMs],
       ['ACEXY_STEP_TIME', this.stepMs],
       ['ACEXY_VIEWER_TIMEOUT', this.viewerTimeoutMs],
     ];
     const faults = positive
       .filter(([, ms]) => ms !== undefined && ms < 1)
       .map(([name, ms]) => ({ name, value: `${ms}ms`, problem: 'must be at least 1ms' }));
+    if (this.failoverPauseMaxMs < this.failoverPauseMs) {
+      faults.push({
+        name: 'ACEXY_FAILOVER_BACKOFF_MAX',
+        value: `${this.failoverPauseMaxMs}ms`,
+        problem: 'must not be less than ACEXY_FAILOVER_BACKOFF',
+      });
+    }
+    if (this.drainTimeoutMs > MAX_DRAIN_MS) {
+      faults.push({ name: 'ACEXY_DRAIN_TIMEOUT', value: `${this.drainTimeoutMs}ms`, problem: 'must be at most 24h' });
+    }
     if (this.stepBytes < 4096) faults.push({ name: 'ACEXY_STEP_SIZE', value: String(this.stepBytes), problem: 'must be at least 4KiB' });
     if (this.bufferMaxBytes < 4 * this.stepBytes) {
       faults.push({ name: 'ACEXY_BUFFER_MAX', value: String(this.bufferMaxBytes), problem: 'must be at least four times ACEXY_STEP_SIZE' });

@@ -30,6 +30,7 @@ class Pool {
     engines: () => this.registry.all(),
     maxStreamsPerEngine: 1,
     newId: () => `lease-${this.names++}`,
+    onRevoke: () => undefined,
     onGrant: ({ id, engineId }) => {
       this.playing.push(id);
       this.registry.used(engineId, true);

@@ -70,6 +70,10 @@ class World {
       maxStreamsPerEngine: max,
       newId: () => `lease-${++this.leases}`,
       onGrant: (lease) => this.checkGrant(lease),
+      onRevoke: (lease) => {
+        expect(lease).toMatchObject({ purpose: 'reserve', reported: false });
+        this.ended([lease]);
+      },
     });
     this.registry.onChange(({ type, engine }) => {
       if (type === 'gone') this.ended(this.book.engineGone(engine.id));

@@ -7,6 +7,7 @@ function setUp({ engines = ['e1'], max = 1 } = {}) {
   const clock = new FakeClock();
   const registry = aRegistry(clock, ...engines);
   const grants: Lease[] = [];
+  const revoked: string[] = [];
   let ids = 0;
   const book = new LeaseBook({
     clock,
@@ -14,8 +15,9 @@ function setUp({ engines = ['e1'], max = 1 } = {}) {
     maxStreamsPerEngine: max,
     newId: () => `lease-${++ids}`,
     onGrant: (lease) => grants.push(lease),
+    onRevoke: (lease) => revoked.push(lease.requestId),
   });
-  return { clock, registry, book, grants };
+  return { clock, registry, book, grants, revoked };
 }
 
 function demand(requestId: string, overrides: Partial<LeaseDemand> = {}): LeaseDemand {
@@ -187,5 +189,47 @@ describe('the lease book', () => {
     const { book } = setUp();
     expect(book.preview({ keys: ['k'], exclude: new Set() }).chosen?.id).toBe('e1');
     expect([book.leaseCount, book.claimCount('e1'), book.waitingCount]).toEqual([0, 0, 0]);
+  });
+});
+
+describe('an engine held in reserve', () => {
+  it.each(['start', 'failover'] as const)('is taken back when nothing else is free for a %s', (purpose) => {
+    const { book, revoked } = setUp({ engines: ['e1', 'e2'] });
+    book.ask(demand('a'));
+    book.ask(demand('r', { purpose: 'reserve' }));
+    expect(book.ask(demand('b', { purpose })).kind).toBe('granted');
+    expect([granted(book, 'b'), granted(book, 'r'), revoked]).toEqual(['e2', undefined, ['r']]);
+    expect(book.claimCount('e2')).toBe(1);
+  });
+
+  it('is not taken for another reserve, nor where it is of no use, nor while another one is free', () => {
+    const { book, revoked } = setUp({ engines: ['e1', 'e2'] });
+    book.ask(demand('r', { purpose: 'reserve' }));
+    const [held, free] = granted(book, 'r') === 'e1' ? ['e1', 'e2'] : ['e2', 'e1'];
+    book.ask(demand('a'));
+    expect(granted(book, 'a')).toBe(free);
+    expect(book.ask(demand('s', { purpose: 'reserve' })).kind).toBe('waiting');
+    expect(book.ask(demand('b', { exclude: new Set([held]) })).kind).toBe('waiting');
+    expect([revoked, granted(book, 'r')]).toEqual([[], held]);
+  });
+
+  it('is safe once it is asked for to be used: the same request keeps its lease', () => {
+    const { book, revoked } = setUp();
+    const reserve = book.ask(demand('r', { purpose: 'reserve' }));
+    const used = book.ask(demand('r', { purpose: 'failover' }));
+    expect(used).toMatchObject({ kind: 'granted', lease: { id: reserve.kind === 'granted' && reserve.lease.id, purpose: 'failover' } });
+    expect(book.ask(demand('b')).kind).toBe('waiting');
+    expect(revoked).toEqual([]);
+  });
+
+  it('that was taken back is asked for anew by the same request', () => {
+    const { book, registry } = setUp();
+    book.ask(demand('r', { purpose: 'reserve' }));
+    book.ask(demand('b', { purpose: 'failover' }));
+    expect(book.ask(demand('r', { purpose: 'failover' })).kind).toBe('waiting');
+    expect(registry.all()).toHaveLength(1);
+    book.release('b');
+    book.settle();
+    expect(granted(book, 'r')).toBe('e1');
   });
 });

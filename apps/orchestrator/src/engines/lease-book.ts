@@ -57,6 +57,8 @@ export interface LeaseBookOptions {
   newId: () => string;
   /** Called for every lease that is granted, at once. */
   onGrant: (lease: Lease) => void;
+  /** Called for every lease in reserve that is taken back for somebody who needs the engine now, at once. */
+  onRevoke: (lease: Lease) => void;
 }
 
 /** What every engine with room can fulfil. */
@@ -81,8 +83,12 @@ export class LeaseBook {
   /** A lease or a place in the queue. Asking again with the same request id gives the same one. */
   ask(demand: LeaseDemand): Asked {
     const now = this.options.clock.monotonic();
-    const mine = this.leaseOfRequest(demand.requestId);
-    if (mine) return { kind: 'granted', lease: this.deliver(mine) };
+    const mine = this.known(demand.requestId);
+    if (mine) {
+      // What was held in reserve is needed now.
+      if (mine.purpose === 'reserve') mine.purpose = demand.purpose;
+      return { kind: 'granted', lease: this.deliver(mine) };
+    }
     const place = this.waiting.get(demand.requestId);
     if (place) Object.assign(place, { demand, lastAsked: now });
     else if (this.waiting.size >= MOST_WAITING) return { kind: 'full' };
@@ -92,15 +98,17 @@ export class LeaseBook {
     return granted ? { kind: 'granted', lease: this.deliver(granted) } : { kind: 'waiting', position: this.position(demand.requestId) };
   }
 
-  /** Gives what is free to those who wait, in order. */
+  /** Gives what is free to those who wait, in order; and where nothing is, what others hold in reserve only. */
   settle(): void {
     if (this.waiting.size === 0) return;
     let candidates = this.candidates();
     for (const place of this.queue()) {
       // The usual case with many waiting is that nothing is free at all.
-      if (!candidates.some((candidate) => obstacleOf(candidate, ANYTHING, this.options.maxStreamsPerEngine) === null)) return;
-      const selection = this.select(place.demand, candidates);
-      if (!selection.chosen) continue;
+      const free = candidates.some((candidate) => obstacleOf(candidate, ANYTHING, this.options.maxStreamsPerEngine) === null);
+      if (!free && this.reserves().length === 0) return;
+      const selected = this.select(place.demand, candidates);
+      const selection = selected.chosen ? selected : this.takeFromReserve(place.demand);
+      if (!selection?.chosen) continue;
       this.grant(place, selection.chosen.id, selection);
       candidates = this.candidates();
     }
@@ -139,8 +147,7 @@ export class LeaseBook {
   }
 
   leaseOfRequest(requestId: string): Lease | undefined {
-    const id = this.byRequest.get(requestId);
-    return id === undefined ? undefined : this.leases.get(id);
+    return this.known(requestId);
   }
 
   /** 1 is next; 0 for a request that does not wait. */
@@ -228,6 +235,31 @@ export class LeaseBook {
     return this.claims.streamsOn(engineId);
   }
 
+  private known(requestId: string): KnownLease | undefined {
+    const id = this.byRequest.get(requestId);
+    return id === undefined ? undefined : this.leases.get(id);
+  }
+
+  /** Leases that are held as a precaution; nothing plays on them. */
+  private reserves(): Lease[] {
+    return [...this.leases.values()].filter(({ purpose, reported }) => purpose === 'reserve' && !reported);
+  }
+
+  /** An engine for a stream that needs it now, from one that may never; null where there is none for it. */
+  private takeFromReserve({ purpose, ...wish }: LeaseDemand): Selection | null {
+    if (purpose === 'reserve') return null;
+    for (const lease of this.reserves()) {
+      this.drop(lease);
+      const selection = this.select(wish, this.candidates());
+      if (selection.chosen) {
+        this.options.onRevoke(lease);
+        return selection;
+      }
+      this.keep(lease);
+    }
+    return null;
+  }
+
   private select(wish: Wish, candidates: readonly Candidate[]): Selection {
     return selectEngine(candidates, wish, this.options.maxStreamsPerEngine);
   }
@@ -261,11 +293,15 @@ export class LeaseBook {
       reported: false,
     };
     this.waiting.delete(requestId);
-    this.leases.set(lease.id, lease);
-    this.byRequest.set(requestId, lease.id);
-    this.claims.addLease(lease);
+    this.keep(lease);
     if (place.attended > 0) this.deliver(lease);
     this.options.onGrant(lease);
+  }
+
+  private keep(lease: Lease): void {
+    this.leases.set(lease.id, lease);
+    this.byRequest.set(lease.requestId, lease.id);
+    this.claims.addLease(lease);
   }
 
   private drop(lease: Lease): Lease {

@@ -60,6 +60,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
         this.track(lease.engineId);
         this.wake(lease.requestId);
       },
+      onRevoke: (lease) => this.log.info('lease in reserve taken back, its engine is needed now', describeLease(lease)),
     });
   }
 

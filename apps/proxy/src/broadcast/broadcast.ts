@@ -78,6 +78,11 @@ export class Broadcast {
     return this.#buffer.packets > 0;
   }
 
+  /** Bits per second of media, over what the ring holds; null until that can be told. */
+  get bitrate(): number | null {
+    return this.#buffer.ring.bitrate;
+  }
+
   /** Calls `listener` once whole packets are in; at once where they are. */
   onReady(listener: () => void): void {
     if (this.#announced) listener();

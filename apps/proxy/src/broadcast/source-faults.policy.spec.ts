@@ -44,19 +44,9 @@ describe('a source', () => {
     expect(leftAt(600_000, (now) => gap(now - (now % 10_000), now - (now % 10_000) + 4000)(now))).toBeNull();
   });
 
-  it('that falls silent is prepared for after 5 s and left after 10 s', () => {
-    const judgements = judged(30_000, gap(2000, Infinity));
-    expect(judgements.find(({ judgement }) => judgement.advice === 'prepare')).toEqual({
-      at: 7000,
-      judgement: { advice: 'prepare', fault: 'silent' },
-    });
-    expect(leftAt(30_000, gap(2000, Infinity))).toEqual([12_000, 'silent']);
-  });
-
-  it('of a low rate, or with long gaps before, is given 15 s of silence', () => {
-    expect(leftAt(30_000, (now) => ({ ...gap(2000, Infinity)(now), mediaMs: now, bitrate: 1_000_000 }))).toEqual([17_000, 'silent']);
-    const seen = (now: number) => ({ ...(now < 20_000 ? gap(2000, 10_000) : gap(30_000, Infinity))(now), mediaMs: now });
-    expect(leftAt(60_000, seen)).toEqual([45_000, 'silent']);
+  it('that is silent for long is not judged by its lead before bytes come again', () => {
+    expect(leftAt(40_000, gap(2000, 38_000))).toBeNull();
+    expect(leftAt(60_000, (now) => ({ mediaMs: now < 2000 ? now : Math.max(2000, now - 20_000) }))?.[1]).toBe('starving');
   });
 
   it('whose clock stands while bytes flow is left after 2 s and a second’s worth of bytes', () => {

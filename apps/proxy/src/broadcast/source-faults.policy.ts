@@ -1,16 +1,16 @@
 /**
- * Whether a source is still good, judged before viewers notice: a change to another source of the same bytes costs them nothing, so it is made
- * early. Still or black pictures are no fault; content is never judged.
+ * Whether a source that delivers is still good, judged before viewers notice: a change to another source of the same bytes costs them nothing, so it is
+ * made early. Still or black pictures are no fault; content is never judged. How long it may be silent is for the sessions to say.
  */
 
 /**
- * 'silent': no bytes. 'frozen': bytes, but the clock stands. 'starving': less than real time. 'looping': what was sent comes again. 'corrupt': packets
+ * 'frozen': bytes, but the clock stands. 'starving': less than real time. 'looping': what was sent comes again. 'corrupt': packets
  * are missing or damaged. 'clock-leap': the source's clock has jumped.
  */
-export type SourceFault = 'silent' | 'frozen' | 'starving' | 'looping' | 'corrupt' | 'clock-leap';
+export type SourceFault = 'frozen' | 'starving' | 'looping' | 'corrupt' | 'clock-leap';
 
-/** 'none': it is well. 'prepare': another engine should be made ready. 'switch': another source should carry the stream on. */
-export type SourceAdvice = 'none' | 'prepare' | 'switch';
+/** 'none': it is well. 'switch': another source should carry the stream on. */
+export type SourceAdvice = 'none' | 'switch';
 
 export interface SourceJudgement {
   readonly advice: SourceAdvice;
@@ -40,25 +40,18 @@ export interface SourceReading {
   readonly bytesWithoutLock: number;
 }
 
-const PREPARE_AFTER_MS = 5_000;
-/** Gaps of 1 to 4 s are healthy where engines deliver in pieces: 99.9 % end within 3.7 to 8.9 s at 2 to 8 Mb/s. */
-const SWITCH_AFTER_MS = 10_000;
-/** At low rates a piece lasts longer (12.4 s at the worst at 1 Mb/s), and so where long gaps have been seen. */
-const PATIENT_SWITCH_AFTER_MS = 15_000;
-const LOW_BITRATE = 1_500_000;
-const GAP_FACTOR = 1.5;
-const GAPS_KEPT_MS = 300_000;
-
 const FROZEN_MS = 2_000;
 /** Where the rate is not known: bytes of a second at 1 Mb/s. */
 const USUAL_SECOND = 125_000;
 
 /** How far the lead over real time may fall below its best of the last minutes. */
 const MAX_LEAD_LOST_MS = 10_000;
+/** Its lead is looked at while bytes come: a piece that is late may yet make up for all that is missing. */
+const FLOWING_MS = 1000;
 const MIN_RATE = 0.9;
 const RATE_OVER_MS = 60_000;
 const SAMPLE_MS = 5_000;
-const SAMPLES_KEPT = GAPS_KEPT_MS / SAMPLE_MS;
+const SAMPLES_KEPT = 60;
 
 /** A second of them: none of 11,200 clock packets came twice in good streams, still pictures and black included. */
 const MAX_REPEATS = 30;
@@ -70,7 +63,6 @@ interface Sample {
   readonly at: number;
   readonly mediaMs: number;
   lead: number;
-  gap: number;
 }
 
 /** Remembers one source; a new source gets a new watch. */
@@ -81,14 +73,12 @@ export class SourceWatch {
   readonly #lossTimes: number[] = [];
   #losses: number;
   #clockLeaps: number;
-  #lastByteAt: number;
 
   constructor(first: SourceReading) {
     this.#startedAt = first.now;
     this.#startMediaMs = first.mediaMs;
     this.#losses = first.losses;
     this.#clockLeaps = first.clockLeaps;
-    this.#lastByteAt = first.lastByteAt ?? first.now;
   }
 
   /** The worst that is wrong at present. Readings must come in order. */
@@ -99,19 +89,9 @@ export class SourceWatch {
     if (reading.repeats >= MAX_REPEATS) return switchFor('looping');
     if (this.#isCorrupt(reading)) return switchFor('corrupt');
     if (isFrozen(reading)) return switchFor('frozen');
-    const silentMs = reading.now - this.#lastByteAt;
-    if (silentMs >= this.#silenceLimit(reading)) return switchFor('silent');
     if (this.#isStarving(reading)) return switchFor('starving');
-    if (silentMs >= PREPARE_AFTER_MS) return { advice: 'prepare', fault: 'silent' };
     if (leapt) return { advice: 'none', fault: 'clock-leap' };
     return { advice: 'none', fault: null };
-  }
-
-  /** Milliseconds of silence after which the source is to be left. */
-  #silenceLimit({ bitrate }: SourceReading): number {
-    const longest = this.#samples.reduce((most, { gap }) => Math.max(most, gap), 0);
-    const patient = (bitrate !== null && bitrate < LOW_BITRATE) || longest * GAP_FACTOR > SWITCH_AFTER_MS;
-    return patient ? PATIENT_SWITCH_AFTER_MS : SWITCH_AFTER_MS;
   }
 
   #isCorrupt({ bytesWithoutLock }: SourceReading): boolean {
@@ -119,6 +99,7 @@ export class SourceWatch {
   }
 
   #isStarving(reading: SourceReading): boolean {
+    if (reading.lastByteAt === null || reading.now - reading.lastByteAt > FLOWING_MS) return false;
     const best = this.#samples.reduce((most, { lead }) => Math.max(most, lead), -Infinity);
     if (best - this.#leadOf(reading) > MAX_LEAD_LOST_MS) return true;
     const past = this.#samples.findLast(({ at }) => reading.now - at >= RATE_OVER_MS);
@@ -131,17 +112,14 @@ export class SourceWatch {
   }
 
   #remember(reading: SourceReading): void {
-    const { now, lastByteAt, losses, clockLeaps, mediaMs } = reading;
+    const { now, losses, clockLeaps, mediaMs } = reading;
     const lead = this.#leadOf(reading);
-    const gap = lastByteAt === null ? 0 : Math.max(0, lastByteAt - this.#lastByteAt);
-    if (lastByteAt !== null) this.#lastByteAt = Math.max(this.#lastByteAt, lastByteAt);
     const newest = this.#samples.at(-1);
     if (newest === undefined || now - newest.at >= SAMPLE_MS) {
-      this.#samples.push({ at: now, mediaMs, lead, gap });
+      this.#samples.push({ at: now, mediaMs, lead });
       if (this.#samples.length > SAMPLES_KEPT) this.#samples.shift();
     } else {
       newest.lead = Math.max(newest.lead, lead);
-      newest.gap = Math.max(newest.gap, gap);
     }
     const fresh = Math.min(MAX_LOSSES + 1, losses - this.#losses);
     for (let count = 0; count < fresh; count += 1) this.#lossTimes.push(now);

@@ -17,6 +17,8 @@ export type ViewerEndReason = 'source-ended' | 'too-slow' | 'write-failed' | 're
 export interface ViewerHooks {
   /** The first bytes of the stream are about to be written. */
   onFirstByte?(): void;
+  /** It was too slow and jumps over a part of the stream, for the `skips`-th time. Must not throw. */
+  onSkip?(skips: number): void;
   /** Called exactly once; nothing is written afterwards. `error`: what failed, where the reason is 'write-failed'. Must not throw. */
   onEnd(reason: ViewerEndReason, error?: Error): void;
 }

@@ -209,6 +209,7 @@ export class Viewer {
       return false;
     }
     this.#skips += 1;
+    this.hooks.onSkip?.(this.#skips);
     const points = ring.points.filter((point) => point.position < ring.endPosition);
     const point = chooseAccessPoint(points, index.clock.elapsedMs, { joinMode: 'keyframe', joinSeconds: settings.joinSeconds });
     this.#landAt(point);

@@ -5,13 +5,17 @@ import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import type { StopOutcome } from '../sessions/engine-session.js';
 import type { SessionListener } from '../sessions/session-registry.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
-import type { Failover } from '../sessions/source-keeper.js';
+import type { ReserveOutcome } from '../sessions/reserve.js';
+import type { StartTimes } from '../sessions/session-start.js';
 import type { StreamSession } from '../sessions/stream-session.js';
+import type { Failover } from '../sessions/supplied-stream.js';
 
 /** Seconds; a warm engine delivers within one, a dead one is given up at 30 and 60. */
 const START_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60];
 /** Seconds without bytes; players have one or two of them in hand. */
 const GAP_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60];
+/** Seconds; a viewer of a stream that plays has its first bytes within milliseconds. */
+const JOIN_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60];
 const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** What the gauges are read from. */
@@ -29,11 +33,34 @@ export class ProxyMetrics implements SessionListener {
   private readonly starts = counter('acexy_starts_total', 'Streams asked of engines, by what came of it', ['outcome']);
   private readonly firstByte = own(
     'acexy_first_byte_seconds',
-    (name) => new Histogram({ name, help: 'From the first request for a stream to its first packet', buckets: START_BUCKETS }),
+    (name) => new Histogram({ name, help: "From an engine's answer to a start to the first packet of the stream", buckets: START_BUCKETS }),
+  );
+  private readonly startTimes = own(
+    'acexy_start_seconds',
+    (name) =>
+      new Histogram({
+        name,
+        help: 'From the first request for a stream to what came of its start',
+        labelNames: ['outcome'],
+        buckets: START_BUCKETS,
+      }),
+  );
+  private readonly joins = own(
+    'acexy_join_seconds',
+    (name) =>
+      new Histogram({
+        name,
+        help: "From a viewer's request to its first bytes, by whether the stream played already",
+        labelNames: ['stream'],
+        buckets: JOIN_BUCKETS,
+      }),
   );
   private readonly ends = counter('acexy_streams_ended_total', 'Streams that ended, by cause', ['cause']);
   private readonly viewerEnds = counter('acexy_viewers_ended_total', 'Viewers that had the stream and left or were let go', ['reason']);
   private readonly stops = counter('acexy_engine_stops_total', 'Engine sessions closed, by what their stop came to', ['outcome']);
+  private readonly reserves = counter('acexy_reserves_total', 'Engines looked for in reserve for quiet streams, by what became of them', [
+    'outcome',
+  ]);
   private readonly failovers = counter('acexy_failovers_total', 'Streams carried on from another engine, or not, by what came of it', [
     'cause',
     'outcome',
@@ -67,6 +94,9 @@ export class ProxyMetrics implements SessionListener {
     gauge('acexy_viewer_lag_seconds_max', 'How far the slowest viewer is behind', [], (set) =>
       set(Math.max(0, ...viewers().map(({ lagMs }) => lagMs / 1000))),
     );
+    gauge('acexy_reserves', 'Engines held in reserve for streams whose source is quiet', [], (set) =>
+      set(sources.snapshots().filter(({ reserve }) => reserve !== null).length),
+    );
     gauge('acexy_buffer_bytes', 'Stream kept in memory', [], (set) => set(broadcasts().reduce((sum, { ring }) => sum + ring.bytes, 0)));
     total('acexy_engine_bytes_total', 'Bytes received from engines', () =>
       broadcasts().reduce((sum, { bytesIn }) => sum + bytesIn, this.bytesInOfEnded),
@@ -87,17 +117,22 @@ export class ProxyMetrics implements SessionListener {
     this.skipsOfGone += skips;
   }
 
+  /** @param stream whether it played when the viewer came, or had to be started */
+  viewerJoined(joinMs: number, stream: 'playing' | 'started'): void {
+    this.joins.observe({ stream }, joinMs / 1000);
+  }
+
   orchestratorCalled({ endpoint, outcome, durationMs }: OrchestratorCall): void {
     this.calls.observe({ endpoint, outcome }, durationMs / 1000);
   }
 
-  sessionPlaying(_session: StreamSession, startMs: number): void {
-    this.starts.inc({ outcome: 'playing' });
-    this.firstByte.observe(startMs / 1000);
+  sessionPlaying(_session: StreamSession, { startMs, firstByteMs }: StartTimes): void {
+    this.started('playing', startMs);
+    this.firstByte.observe(firstByteMs / 1000);
   }
 
-  startFailed(_session: StreamSession, error: Error): void {
-    this.starts.inc({ outcome: (error as { code?: string }).code ?? 'error' });
+  startFailed(_session: StreamSession, error: Error, startMs: number): void {
+    this.started((error as { code?: string }).code ?? 'error', startMs);
   }
 
   sessionEnded({ ending, broadcast }: StreamSession): void {
@@ -110,8 +145,17 @@ export class ProxyMetrics implements SessionListener {
     if (gapMs !== null) this.gaps.observe(gapMs / 1000);
   }
 
+  reserveEnded(outcome: ReserveOutcome): void {
+    this.reserves.inc({ outcome });
+  }
+
   engineClosed(outcome: StopOutcome): void {
     this.stops.inc({ outcome });
+  }
+
+  private started(outcome: string, startMs: number): void {
+    this.starts.inc({ outcome });
+    this.startTimes.observe({ outcome }, startMs / 1000);
   }
 }
 

@@ -39,6 +39,8 @@ export class ViewerService {
       socket.destroy();
       return;
     }
+    const cameAt = performance.now();
+    const joins = this.registry.find(content)?.broadcast ? 'playing' : 'started';
     const admission = this.registry.admit(content);
     const leave = (): void => admission.leave();
     // Half-closed, reset or gone: each of them ends the stay at once.
@@ -46,7 +48,12 @@ export class ViewerService {
     for (const event of events) socket.on(event, leave);
     try {
       await admission.playing();
-      await this.send(admission, new SocketSink(response, socket), socket);
+      const onFirstByte = (): void => {
+        const joinMs = performance.now() - cameAt;
+        this.metrics.viewerJoined(joinMs, joins);
+        this.log.debug('viewer joined', { stream_id: admission.streamId, client: socket.remoteAddress, join_ms: Math.round(joinMs) });
+      };
+      await this.send(admission, new SocketSink(response, socket), socket, onFirstByte);
     } catch (error) {
       if (!(error instanceof ViewerLeftError)) throw error;
       this.log.debug('viewer left before the stream began', { stream_id: admission.streamId });
@@ -66,18 +73,33 @@ export class ViewerService {
     clearTimeout(limit);
   }
 
-  private async send(admission: Admission, sink: SocketSink, socket: Socket): Promise<void> {
+  private async send(admission: Admission, sink: SocketSink, socket: Socket, onFirstByte: () => void): Promise<void> {
     const since = performance.now();
     const address = socket.remoteAddress;
     this.streaming.add(socket);
     socket.once('close', () => this.streaming.delete(socket));
-    const reason = await new Promise<ViewerEndReason>((resolve) => admission.attach(sink, { onEnd: resolve }));
-    this.metrics.viewerEnded(reason, admission.sent);
+    const onSkip = (skips: number): void =>
+      this.log.debug('viewer too slow for the stream, skips a part', { stream_id: admission.streamId, client: address, skips });
+    let failure: Error | undefined;
+    const reason = await new Promise<ViewerEndReason>((resolve) =>
+      admission.attach(sink, {
+        onFirstByte,
+        onSkip,
+        onEnd: (why, error) => {
+          failure = error;
+          resolve(why);
+        },
+      }),
+    );
+    const { bytesSent, skips } = admission.sent;
+    this.metrics.viewerEnded(reason, { bytesSent, skips });
     this.log.info('viewer ended', {
       stream_id: admission.streamId,
       client: address,
       reason,
-      bytes: admission.sent.bytesSent,
+      problem: failure?.message,
+      bytes: bytesSent,
+      skips,
       seconds: Math.round((performance.now() - since) / 1000),
     });
     switch (reason) {

@@ -25,6 +25,9 @@ const SNAPSHOT: SessionSnapshot = {
   viewers: 1,
   failovers: 0,
   startedAt: '2026-01-01T00:00:00.000Z',
+
+  uptimeMs: 0,
+  reserve: null,
   broadcast: null,
 };
 

@@ -307,3 +307,59 @@ describe('a foreign orchestrator', () => {
     expect(next.seat?.leaseId).toBe('lease-1');
   });
 });
+
+describe('an engine held in reserve', () => {
+  async function reserve(made: ReturnType<typeof make>): Promise<EngineSeat> {
+    const outcome = made.select({ purpose: 'reserve' });
+    await settle();
+    return outcome.seat!;
+  }
+
+  it('is asked for again by its own request when it is needed, and is the answer while its lease stands', async () => {
+    const made = make();
+    made.client.leases = [granted('lease-1', engineState('e1'))];
+    const reserved = await reserve(made);
+    const outcome = made.select({ purpose: 'failover', reserved });
+    await settle();
+    expect(outcome.seat).toBe(reserved);
+    expect(made.client.asked.map(({ purpose }) => purpose)).toEqual(['reserve', 'failover']);
+    expect(new Set(made.client.asked.map(({ request_id: id }) => id)).size).toBe(1);
+    expect(made.reservations.count('e1')).toBe(1);
+  });
+
+  it('and taken back meanwhile is not used: another one is', async () => {
+    const made = make();
+    made.client.leases = [granted('lease-1', engineState('e1')), granted('lease-2', engineState('e2'))];
+    const reserved = await reserve(made);
+    const outcome = made.select({ purpose: 'failover', reserved });
+    await settle();
+    expect(outcome.seat).toMatchObject({ engineId: 'e2', leaseId: 'lease-2' });
+  });
+
+  it.each(['known to be away', 'away, and nobody knows it yet'])('is used as it is while the orchestrator is %s', async (state) => {
+    const made = make();
+    made.client.leases = [granted('lease-1', engineState('e1'))];
+    const reserved = await reserve(made);
+    made.client.mode = 'away';
+    if (state === 'known to be away') made.link.markAway('test');
+    const outcome = made.select({ purpose: 'failover', reserved });
+    await settle();
+    expect(outcome.seat).toBe(reserved);
+    expect(made.client.released).toEqual([]);
+  });
+
+  it('in front of a foreign orchestrator is one of its list, and none is started for it', async () => {
+    const made = make();
+    made.client.mode = 'foreign';
+    made.client.list = [engineState('e1')];
+    const reserved = await reserve(made);
+    expect(reserved).toMatchObject({ engineId: 'e1', leaseId: null });
+    const second = made.select({ purpose: 'reserve', streamId: 'stream-2', content: { keyType: 'content_id', key: 'c', infohash: null } });
+    await settle();
+    expect(second.error).toBeInstanceOf(NoEngineError);
+    expect(made.client.calls).not.toContain('provision');
+    const used = made.select({ purpose: 'failover', reserved });
+    await settle();
+    expect(used.seat).toBe(reserved);
+  });
+});

@@ -16,6 +16,8 @@ export interface SelectRequest {
   /** Engines that failed this stream already, as `EngineSeat.engineId` named them. */
   exclude: readonly string[];
   purpose: LeasePurpose;
+  /** An engine held in reserve for the stream: it is the answer as long as it is still ours. Where it is not, giving it back is the caller's business. */
+  reserved?: EngineSeat | null;
   /** The moment of the clock until which an engine may be waited for. */
   deadline: number;
   /** Ends the wait: nobody wants the engine any more. */
@@ -31,6 +33,8 @@ export interface EngineSeat {
   containerId: string | null;
   address: EngineAddress;
   leaseId: string | null;
+  /** By which the lease was asked for: asking again with it tells whether it still stands. */
+  requestId?: string;
   /** Why this one, for the log. */
   reason: string;
   /** Gives the engine back. Called once; never rejects. */

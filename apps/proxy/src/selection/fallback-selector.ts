@@ -16,7 +16,8 @@ export class FallbackSelector extends EngineSelector {
     this.engineId = `${address.host}:${address.port}`;
   }
 
-  async select({ streamId, content, exclude, deadline, signal }: SelectRequest): Promise<EngineSeat> {
+  async select({ streamId, content, exclude, reserved, deadline, signal }: SelectRequest): Promise<EngineSeat> {
+    if (reserved) return reserved;
     if (exclude.includes(this.engineId)) throw new NoEngineError(`the engine ${this.engineId} has failed`, 5);
     // The session before is still being stopped; that stop would end ours too.
     while (this.reservations.hasContent(this.engineId, content)) {

@@ -1,6 +1,6 @@
 /** Engines from our own orchestrator: it picks one and reserves it for the stream, and starts one where none is free. */
 import { randomUUID } from 'node:crypto';
-import { type LeaseAnswer, type OrchestratorClient, ProvisioningBlockedError } from '@acexy/orchestrator-client';
+import { type LeaseAnswer, type OrchestratorClient, OrchestratorError, ProvisioningBlockedError } from '@acexy/orchestrator-client';
 import type { LeaseGranted } from '@acexy/contracts';
 import type { Log } from '@acexy/service-kit';
 import { type Clock, sleep } from '../clock.js';
@@ -41,13 +41,15 @@ export class LeaseSelector extends EngineSelector {
 
   /** @throws also OrchestratorError, when the orchestrator could not be asked */
   async select(request: SelectRequest): Promise<EngineSeat> {
-    // One id for the whole wait: it keeps the place in the queue, and asking again cannot reserve a second engine.
-    const place: Place = { requestId: randomUUID(), taken: false };
+    // One id for the whole wait: it keeps the place in the queue, and asking again cannot reserve a second engine. That of a reserve finds out whether
+    // its lease still stands.
+    const place: Place = { requestId: request.reserved?.requestId ?? randomUUID(), taken: false };
     try {
       return await this.queueUp(place, request);
     } catch (error) {
-      // Or others would wait behind somebody who is gone.
-      if (place.taken) void this.release(place.requestId);
+      // Or others would wait behind somebody who is gone. A reserve is used all the same where only its orchestrator could not be asked.
+      const keepsReserve = request.reserved && error instanceof OrchestratorError;
+      if (place.taken && !keepsReserve) void this.release(place.requestId);
       throw error;
     }
   }
@@ -62,7 +64,7 @@ export class LeaseSelector extends EngineSelector {
         place.taken = true;
         const longest = first ? FIRST_WAIT_MS : timeoutMs * (1 - MARGIN);
         const answer = await this.ask(place.requestId, request, Math.min(longest, left));
-        if (answer.kind === 'granted') return this.seat(answer.lease, request);
+        if (answer.kind === 'granted') return this.seat(answer.lease, request, place.requestId);
         log.debug('waiting for an engine', { stream_id: request.streamId, ...answer.waiting });
         // Where an engine is about to come free the next question is to be there before it: it is answered in that moment.
         pause = request.onScarce() || first ? LEAST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, answer.waiting.retry_after_ms);
@@ -106,13 +108,16 @@ export class LeaseSelector extends EngineSelector {
     });
   }
 
-  private seat({ lease_id: leaseId, engine, reason }: LeaseGranted, { streamId, content }: SelectRequest): EngineSeat {
+  private seat({ lease_id: leaseId, engine, reason }: LeaseGranted, request: SelectRequest, requestId: string): EngineSeat {
+    const { streamId, content, reserved } = request;
+    if (reserved?.leaseId === leaseId) return reserved;
     const giveBack = this.options.reservations.reserve(engine.container_id, streamId, content);
     return {
       engineId: engine.container_id,
       containerId: engine.container_id,
       address: { host: engine.host, port: engine.port },
       leaseId,
+      requestId,
       reason,
       release: () => {
         giveBack();

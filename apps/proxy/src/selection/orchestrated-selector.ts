@@ -45,6 +45,8 @@ export class OrchestratedSelector extends EngineSelector {
   }
 
   private async selectNow(request: SelectRequest): Promise<EngineSeat> {
+    const { reserved } = request;
+    if (reserved && (this.link.away || reserved.leaseId === null)) return reserved;
     if (!this.link.away && this.link.kind === 'ours') {
       try {
         const seat = await this.leases.select(request);
@@ -55,9 +57,11 @@ export class OrchestratedSelector extends EngineSelector {
         this.link.failed('lease', error);
       }
     }
+    if (reserved) return reserved;
     if (!this.link.away) {
       try {
-        return await this.list.select(request, { provision: true });
+        // An engine is not started for a mere precaution.
+        return await this.list.select(request, { provision: request.purpose !== 'reserve' });
       } catch (error) {
         if (!(error instanceof OrchestratorError)) throw error;
         this.link.failed('engines', error);

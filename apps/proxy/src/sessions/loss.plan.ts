@@ -14,8 +14,9 @@ export const SOUND_AFTER_MS = 10_000;
 /** After a move for the sake of quality there is no other for so long: where every engine is as bad, moving helps nobody. */
 export const QUALITY_PAUSE_MS = 60_000;
 
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 5000;
+/** How long an engine in reserve is waited for: by then the silence has ended or become a loss, whatever the limits are. */
+export const RESERVE_WAIT_MS = 60_000;
+
 /** An engine is waited for at least so long; less is not worth the question. */
 const LEAST_WAIT_MS = 500;
 /** A new engine that is not part of the stream by then is given up while the old one still plays: its lease lapses at 20 s. */
@@ -38,8 +39,12 @@ export interface Search {
 }
 
 export interface SearchLimits {
-  /** Silence towards viewers after which the stream is over, in ms. */
+  /** Silence towards viewers after which the stream is over, in ms; 0: at once. */
   emptyTimeoutMs: number;
+  /** The pause before the second try, in ms; it doubles with every further one … */
+  failoverPauseMs: number;
+  /** … up to this, in ms. */
+  failoverPauseMaxMs: number;
 }
 
 export type SearchStep = { step: 'try'; /** In ms, without jitter. */ pauseMs: number } | { step: 'give-up' };
@@ -47,8 +52,9 @@ export type SearchStep = { step: 'try'; /** In ms, without jitter. */ pauseMs: n
 export function planSearch(search: Search, limits: SearchLimits): SearchStep {
   if (remainingMs(search, limits) <= 0) return { step: 'give-up' };
   if (search.tries === 0) return { step: 'try', pauseMs: 0 };
-  const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (search.tries - 1));
-  return { step: 'try', pauseMs: Math.min(pauseMs, Math.max(FIRST_PAUSE_MS, search.pardonMs)) };
+  const { failoverPauseMs: first, failoverPauseMaxMs: longest } = limits;
+  const pauseMs = Math.min(longest, first * 2 ** (search.tries - 1));
+  return { step: 'try', pauseMs: Math.min(pauseMs, Math.max(first, search.pardonMs)) };
 }
 
 /** What is left of the whole search, in ms. */

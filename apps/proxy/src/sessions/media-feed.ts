@@ -10,6 +10,17 @@ export interface FeedTarget {
   write(bytes: Buffer): void;
   /** What was written has become part of the stream. */
   readonly ready: boolean;
+  /** Of the stream, in bits per second; null while unknown. */
+  readonly bitrate: number | null;
+}
+
+export interface FeedWatcher {
+  /** The media have ended, broken or been silent for too long. */
+  onLoss(reason: LossReason): void;
+  /** Half of the silence that counts as a loss has gone by. */
+  onQuiet(): void;
+  /** Bytes have come after that. */
+  onFlowing(): void;
 }
 
 /** A feed that has delivered within this time goes on, whatever was thought of it. */
@@ -18,7 +29,8 @@ const FLOWING_MS = 2000;
 export class MediaFeed {
   private readonly stall: StallPolicy;
   private readonly begun: Promise<void>;
-  private onLoss: ((reason: LossReason) => void) | null = null;
+  private watcher: FeedWatcher | null = null;
+  private quiet = false;
   private timer: unknown = null;
   private lost: LossReason | null = null;
   private over = false;
@@ -66,15 +78,16 @@ export class MediaFeed {
   }
 
   /**
-   * Calls `onLoss` when the stream ends, breaks or stalls; at once where it has already. After a stall bytes are still taken, and
+   * Tells `watcher` when the stream falls quiet, ends, breaks or stalls; at once where it has already. After a stall bytes are still taken, and
    * a second call begins to watch anew.
    */
-  watch(onLoss: (reason: LossReason) => void): void {
+  watch(watcher: FeedWatcher): void {
     if (this.stopped) return;
-    this.onLoss = onLoss;
+    this.watcher = watcher;
+    this.quiet = false;
     if (this.lost === 'stall' && !this.over) this.lost = null;
-    if (this.lost) onLoss(this.lost);
-    else this.armStallTimer();
+    if (this.lost) watcher.onLoss(this.lost);
+    else this.armTimer();
   }
 
   /** Takes no more bytes and tells no more losses. */
@@ -89,8 +102,12 @@ export class MediaFeed {
     this.stall.observe(this.lastAt);
     this.target.write(bytes);
     if (this.target.ready) this.tellBegun();
+    if (this.quiet) {
+      this.quiet = false;
+      this.watcher?.onFlowing();
+    }
     // Hooks of the stream may have stopped it meanwhile.
-    if (!this.stopped && this.timer === null && this.lost === null) this.armStallTimer();
+    if (!this.stopped && this.timer === null && this.lost === null) this.armTimer();
   }
 
   private finish(reason: 'eof' | 'reset', error?: Error): void {
@@ -108,21 +125,33 @@ export class MediaFeed {
     if (this.stopped || this.lost) return;
     this.lost = reason;
     this.clearTimer();
-    this.onLoss?.(reason);
+    this.watcher?.onLoss(reason);
   }
 
-  private armStallTimer(): void {
+  /** One timer for as long as the feed lives: it comes when a silence since the last byte would mean something, and looks whether it does. */
+  private armTimer(): void {
     this.clearTimer();
-    const remaining = this.stall.remaining(this.clock.now());
-    this.timer = this.clock.setTimeout(
-      () => {
-        this.timer = null;
-        if (this.stall.remaining(this.clock.now()) > 0) return this.armStallTimer();
-        this.failBeginning(new NoStreamError('no_packets', 'the media stopped before they were part of the stream'));
-        this.lose('stall');
-      },
-      Math.max(1, remaining),
-    );
+    const now = this.clock.now();
+    const { bitrate } = this.target;
+    const untilQuiet = this.quiet || this.watcher === null ? Infinity : this.stall.untilQuiet(now, bitrate);
+    const dueMs = Math.min(untilQuiet, this.stall.remaining(now, bitrate));
+    this.timer = this.clock.setTimeout(() => this.look(), Math.max(1, dueMs));
+  }
+
+  private look(): void {
+    this.timer = null;
+    const now = this.clock.now();
+    const { bitrate } = this.target;
+    if (this.stall.remaining(now, bitrate) <= 0) {
+      this.failBeginning(new NoStreamError('no_packets', 'the media stopped before they were part of the stream'));
+      this.lose('stall');
+      return;
+    }
+    if (!this.quiet && this.watcher !== null && this.stall.untilQuiet(now, bitrate) <= 0) {
+      this.quiet = true;
+      this.watcher.onQuiet();
+    }
+    if (!this.stopped) this.armTimer();
   }
 
   private clearTimer(): void {

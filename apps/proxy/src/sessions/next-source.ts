@@ -20,6 +20,8 @@ export interface NextSourceRequest {
   broadcast: Broadcast;
   exclude: readonly string[];
   purpose: LeasePurpose;
+  /** Held in reserve for this stream; from here on this try's to use or give back. */
+  reserved: EngineSeat | null;
   /** How long an engine may be waited for, in ms. */
   waitMs: number;
   /** How long the engine chosen may take until the stream goes on with it, in ms. */
@@ -49,12 +51,15 @@ export async function openNextSource(request: NextSourceRequest, context: StartC
       content: request.wanted,
       exclude: request.exclude,
       purpose: request.purpose,
+      reserved: request.reserved,
       deadline: clock.now() + request.waitMs,
       signal,
       onScarce: () => request.onScarce(),
     });
+    if (request.reserved !== null && request.reserved !== seat) void request.reserved.release();
     engine = request.openEngine(seat);
   } catch (error) {
+    void request.reserved?.release();
     signal.throwIfAborted();
     return { kind: 'no-engine', error };
   }
@@ -93,6 +98,9 @@ async function splice(
     },
     get ready() {
       return change.state !== 'searching';
+    },
+    get bitrate() {
+      return request.broadcast.bitrate;
     },
   };
   const feed = new MediaFeed(media, target, clock, limits.stallTimeoutMs);

@@ -126,6 +126,55 @@ describe('an engine that carries several streams', () => {
   });
 });
 
+describe('the proxy is told to end', () => {
+  it('lets its viewers watch on for a while, takes no new ones, and does not wait once the last has left', async () => {
+    const { registry, engines, clock } = makeSessions();
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(600);
+    let drained = false;
+    void registry.drain(60_000).then(() => (drained = true));
+    await clock.advance(1000);
+    engines[0].mediaStreams[0].write(packets());
+    await clock.advance(1000);
+    expect([drained, viewer.sink.ended, registry.closing]).toEqual([false, null, true]);
+    expect(() => registry.admit(byId())).toThrow(ShuttingDownError);
+    viewer.leave();
+    await settle();
+    expect(drained).toBe(true);
+    expect(registry.sessions()).toHaveLength(0);
+    expect(engines[0].stops).toHaveLength(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('waits no longer for them than it is given', async () => {
+    const { registry, engines, clock } = makeSessions();
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(600);
+    const drained = registry.drain(3000);
+    for (let second = 0; second < 3; second++) {
+      engines[0].mediaStreams[0].write(packets());
+      await clock.advance(1000);
+    }
+    await drained;
+    expect(viewer.sink.ended).toBeNull();
+    await registry.shutdown(5000);
+    expect(viewer.sink.cleanEnd).toBe(true);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('gives up at once what nobody watches, and waits for nobody where there is none', async () => {
+    const { registry, engines, clock } = makeSessions();
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(600);
+    viewer.leave();
+    expect(registry.sessions()[0].state).toBe('lingering');
+    await registry.drain(60_000);
+    await settle();
+    expect(engines[0].stops).toHaveLength(1);
+    expect(clock.pending).toBe(0);
+  });
+});
+
 describe('the proxy shuts down', () => {
   it('ends its viewers cleanly, turns new ones away, and stops every engine session', async () => {
     const { registry, selector, engines, clock } = makeSessions();

@@ -6,18 +6,23 @@ import { Admission } from './admission.js';
 import { type Content, askedKey, contentKey } from './content-key.js';
 import type { StopOutcome } from './engine-session.js';
 import { ShuttingDownError } from './errors.js';
+import type { StartTimes } from './session-start.js';
 import type { SessionSnapshot } from './session-snapshot.js';
-import type { Failover } from './source-keeper.js';
-import { type SessionContext, type SessionOwner, StreamSession } from './stream-session.js';
+import type { ReserveOutcome } from './reserve.js';
+import type { SessionContext, SessionOwner } from './session-owner.js';
+import { StreamSession } from './stream-session.js';
+import type { Failover } from './supplied-stream.js';
 
 /** What others may want to know; every method is called at the moment it happens. */
 export interface SessionListener {
   /** Something that a report would say has changed. */
   sessionChanged?(): void;
-  sessionPlaying?(session: StreamSession, startMs: number): void;
-  startFailed?(session: StreamSession, error: Error): void;
+  sessionPlaying?(session: StreamSession, times: StartTimes): void;
+  startFailed?(session: StreamSession, error: Error, startMs: number): void;
   sessionEnded?(session: StreamSession): void;
   failedOver?(session: StreamSession, failover: Failover): void;
+  /** What became of an engine that was to be held in reserve. */
+  reserveEnded?(outcome: ReserveOutcome): void;
   engineClosed?(outcome: StopOutcome): void;
 }
 
@@ -33,6 +38,7 @@ export class SessionRegistry implements SessionOwner {
   /** What engines said about content ids, oldest first. An id names its content for ever. */
   private readonly infohashes = new Map<string, string>();
   private closed = false;
+  private onEmpty: (() => void) | null = null;
 
   constructor(
     private readonly context: SessionContext,
@@ -95,6 +101,24 @@ export class SessionRegistry implements SessionOwner {
     return [...this.all];
   }
 
+  /** Takes no more viewers and lets those there are watch on; resolves when the last one has left, or after `limitMs`. */
+  async drain(limitMs: number): Promise<void> {
+    this.closed = true;
+    for (const session of this.all)
+      if (session.unwatchedSince !== null) void session.stop('viewers-left', 'nobody watches, and the proxy is shutting down');
+    if (this.viewers === 0 || limitMs <= 0) return;
+    this.log.info('no more viewers are taken; those there are may watch on for a while', { viewers: this.viewers, limit_ms: limitMs });
+    await new Promise<void>((resolve) => {
+      const limit = this.context.clock.setTimeout(resolve, limitMs);
+      this.onEmpty = () => {
+        this.context.clock.clearTimeout(limit);
+        resolve();
+      };
+    });
+    this.onEmpty = null;
+    this.log.info('shutting down now', { viewers: this.viewers });
+  }
+
   /**
    * Takes no more viewers, ends those there are cleanly and stops every engine session. Engines that have not answered are waited for until
    * `limitMs` have gone by.
@@ -133,30 +157,33 @@ export class SessionRegistry implements SessionOwner {
     return [...this.all].some((other) => other !== session && other.uses(address));
   }
 
-  /** Gives up the session that nobody has watched for the longest; true where an engine comes free. */
+  /** Gives up the session that nobody has watched for the longest, else an engine that is only held in reserve; true where one comes free. */
   onScarce(): boolean {
     const holding = [...this.all].filter((session) => session.holdsEngine);
     const unwatched = holding.filter((session) => session.unwatchedSince !== null);
     unwatched.sort((a, b) => (a.unwatchedSince ?? 0) - (b.unwatchedSince ?? 0));
     const oldest = unwatched.at(0);
     if (oldest) void oldest.stop('viewers-left', 'nobody watches, and its engine is wanted');
-    return oldest !== undefined || holding.some((session) => session.isGivingBack);
+    if (oldest !== undefined || holding.some((session) => session.isGivingBack)) return true;
+    return holding.some((session) => session.giveUpReserve());
   }
 
-  isEngineWanted(): boolean {
-    return [...this.all].some((session) => session.wantsEngine);
+  lingeringForbidden(): string | null {
+    if (this.closed) return 'the last viewer left, and the proxy is shutting down';
+    return [...this.all].some((session) => session.wantsEngine) ? 'nobody watches, and its engine is wanted' : null;
   }
 
   onChange(): void {
+    if (this.onEmpty !== null && this.viewers === 0) this.onEmpty();
     for (const listener of this.listeners) listener.sessionChanged?.();
   }
 
-  onPlaying(session: StreamSession, startMs: number): void {
-    for (const listener of this.listeners) listener.sessionPlaying?.(session, startMs);
+  onPlaying(session: StreamSession, times: StartTimes): void {
+    for (const listener of this.listeners) listener.sessionPlaying?.(session, times);
   }
 
-  onStartFailed(session: StreamSession, error: Error): void {
-    for (const listener of this.listeners) listener.startFailed?.(session, error);
+  onStartFailed(session: StreamSession, error: Error, startMs: number): void {
+    for (const listener of this.listeners) listener.startFailed?.(session, error, startMs);
   }
 
   onClosing(session: StreamSession): void {
@@ -173,8 +200,16 @@ export class SessionRegistry implements SessionOwner {
     for (const listener of this.listeners) listener.failedOver?.(session, failover);
   }
 
+  onReserve(outcome: ReserveOutcome): void {
+    for (const listener of this.listeners) listener.reserveEnded?.(outcome);
+  }
+
   onEngineClosed(outcome: StopOutcome): void {
     for (const listener of this.listeners) listener.engineClosed?.(outcome);
+  }
+
+  private get viewers(): number {
+    return [...this.all].reduce((sum, { viewerCount }) => sum + viewerCount, 0);
   }
 
   private knownInfohash({ selector }: Content): string | null {

@@ -21,6 +21,10 @@ export interface SessionSnapshot {
   failovers: number;
   /** ISO 8601 */
   startedAt: string;
+  /** Milliseconds since then. */
+  uptimeMs: number;
+  /** The engine held in reserve for it, while its source is quiet. */
+  reserve: string | null;
   /** null before the first packet. */
   broadcast: BroadcastSnapshot | null;
 }

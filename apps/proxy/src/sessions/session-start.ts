@@ -47,7 +47,15 @@ export interface StartContext {
   broadcast: BroadcastSettings;
 }
 
-export type StartResult<S> = { kind: 'playing'; source: Source; broadcast: Broadcast } | { kind: 'merged'; into: S };
+/** How long a start took, in ms. */
+export interface StartTimes {
+  /** From the first viewer's request to the first packet. */
+  startMs: number;
+  /** Of that, from the engine's answer on. */
+  firstByteMs: number;
+}
+
+export type StartResult<S> = { kind: 'playing'; source: Source; broadcast: Broadcast; firstByteMs: number } | { kind: 'merged'; into: S };
 
 /**
  * @throws NoEngineError | EnginesRefusedError | EnginesSilentError when no engine delivers within the limits; the signal's reason
@@ -123,13 +131,14 @@ async function tryEngine<S>(
   });
   if (other !== null) return { kind: 'merged', into: other };
   attempt.phase = 'opening';
-  const firstPacketBy = clock.now() + left(limits.firstByteTimeoutMs);
+  const answeredAt = clock.now();
+  const firstPacketBy = answeredAt + left(limits.firstByteTimeoutMs);
   const media: Readable = await engine.openMedia(firstPacketBy, signal);
   const broadcast = new Broadcast(context.broadcast, clock);
   const feed = new MediaFeed(media, broadcast, clock, limits.stallTimeoutMs);
   try {
     await feed.begin(Math.max(1, firstPacketBy - clock.now()), signal);
-    return { kind: 'playing', source: { engine, feed }, broadcast };
+    return { kind: 'playing', source: { engine, feed }, broadcast, firstByteMs: clock.now() - answeredAt };
   } catch (error) {
     feed.stop();
     throw error;

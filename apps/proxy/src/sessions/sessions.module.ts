@@ -36,6 +36,8 @@ import { SessionRegistry } from './session-registry.js';
             broadcast: broadcastSettings(settings),
             lingerMs: settings.lingerMs,
             emptyTimeoutMs: settings.emptyTimeoutMs,
+            failoverPauseMs: settings.failoverPauseMs,
+            failoverPauseMaxMs: settings.failoverPauseMaxMs,
             random: Math.random,
             log,
           },

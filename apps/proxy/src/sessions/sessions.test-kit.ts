@@ -138,6 +138,7 @@ export class FakeSelector extends EngineSelector {
 
   async select(request: SelectRequest): Promise<EngineSeat> {
     this.requests.push(request);
+    if (request.reserved) return request.reserved;
     if (this.hold) {
       await Promise.race([
         this.hold.promise,
@@ -209,6 +210,8 @@ export function makeSessions<C extends Clock = FakeClock>(
       broadcast: { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 },
       lingerMs: LINGER_MS,
       emptyTimeoutMs,
+      failoverPauseMs: 250,
+      failoverPauseMaxMs: 5000,
       random: () => 0.5,
       log: SILENT_LOG,
     },

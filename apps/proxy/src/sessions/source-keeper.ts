@@ -1,19 +1,16 @@
 /**
- * Keeps a playing stream supplied: watches the source that feeds it, and carries it on from another engine when that is lost or to be left.
- * The old engine is let go when it has nothing more to give, else when the stream has gone on with another one.
+ * Keeps a playing stream supplied: watches the source that feeds it, makes another engine ready while it is quiet, and carries the stream on from that
+ * when the source is lost or to be left. The old engine is let go when it has nothing more to give, else when the stream has gone on with another one.
  */
 import type { LeaveOrder } from '@acexy/contracts';
 import type { Log } from '@acexy/service-kit';
-import type { Broadcast, SpliceKind } from '../broadcast/broadcast.js';
 import { sleep } from '../clock.js';
-import type { EngineSeat, WantedContent } from '../selection/engine-selector.js';
-import type { Content } from './content-key.js';
-import type { EngineSession } from './engine-session.js';
 import { FailedEngines } from './failed-engines.js';
 import {
   type FailoverCause,
   type LossReason,
   QUALITY_PAUSE_MS,
+  RESERVE_WAIT_MS,
   type Search,
   SOUND_AFTER_MS,
   describeCause,
@@ -22,47 +19,14 @@ import {
   tryLimitMs,
 } from './loss.plan.js';
 import { type NextSourceResult, type Source, openNextSource } from './next-source.js';
-import type { StartContext } from './session-start.js';
+import { Reserve } from './reserve.js';
 import { type QualityFault, SourceMonitor } from './source-monitor.js';
-
-/** How a stream was spliced; or `recovered`: the old source came back; `given-up`: none was found; `refused`: another codec. */
-export type FailoverOutcome = SpliceKind | 'recovered' | 'given-up' | 'refused';
-
-export interface Failover {
-  cause: FailoverCause;
-  outcome: FailoverOutcome;
-  /** From the last byte of the old source to the first of the new one, in ms; null where the stream did not go on or nothing was lost. */
-  gapMs: number | null;
-}
-
-export interface KeeperContext extends StartContext {
-  /** Silence towards viewers after which the stream is over, in ms. */
-  emptyTimeoutMs: number;
-  /** For jitter: 0 up to 1. */
-  random: () => number;
-}
-
-/** The stream that is kept supplied. */
-export interface SuppliedStream {
-  readonly id: string;
-  readonly content: Content;
-  readonly wanted: WantedContent;
-  readonly broadcast: Broadcast;
-  /** `inUse`: the stream has no other one; else the old one still feeds it. */
-  openEngine(seat: EngineSeat, inUse: boolean): EngineSession;
-  onScarce(): boolean;
-  /** Nothing feeds the stream any more. */
-  onLost(): void;
-  /** The engine feeds it. */
-  onSupplied(engine: EngineSession): void;
-  /** Nothing will. */
-  onGivenUp(reason: string): void;
-  onFailover(failover: Failover): void;
-}
+import type { FailoverOutcome, KeeperContext, SuppliedStream } from './supplied-stream.js';
 
 export class SourceKeeper {
   private readonly failed = new FailedEngines();
   private readonly monitor: SourceMonitor;
+  private readonly reserve: Reserve;
   private movedForQualityAt = -Infinity;
   private cause: FailoverCause | null = null;
   private lost = false;
@@ -82,6 +46,7 @@ export class SourceKeeper {
     this.suppliedAt = context.clock.now();
     this.lastByteAt = this.suppliedAt;
     this.monitor = new SourceMonitor(stream.broadcast, context.clock, (fault) => this.onFault(fault));
+    this.reserve = new Reserve({ ...context, log, onEnd: (outcome) => stream.onReserve(outcome) });
   }
 
   /** How often the stream has gone on from another engine. */
@@ -89,21 +54,38 @@ export class SourceKeeper {
     return this.spliced;
   }
 
-  /** Resolves when no failover is under way. Never rejects. */
-  get idle(): Promise<void> {
-    return this.run;
+  /** The engine held in reserve; null while there is none. */
+  get reserved(): string | null {
+    return this.reserve.engineId;
+  }
+
+  /** Resolves when no failover is under way, and no reserve held. Never rejects. */
+  async idle(): Promise<void> {
+    await this.run;
+    this.reserve.giveUp('returned');
+    await this.reserve.idle;
   }
 
   watch(): void {
     if (this.signal.aborted) return;
     this.monitor.start();
-    this.source.feed.watch((loss) => this.onLoss(loss));
+    this.source.feed.watch({
+      onLoss: (loss) => this.onLoss(loss),
+      onQuiet: () => this.onQuiet(),
+      onFlowing: () => this.reserve.giveUp('returned'),
+    });
   }
 
   /** No more bytes are taken. */
   stop(): void {
     this.monitor.stop();
+    this.reserve.giveUp('returned');
     this.source.feed.stop();
+  }
+
+  /** Another stream finds no engine: one that is only held in reserve is given back. True where there is one. */
+  giveUpReserve(): boolean {
+    return this.reserve.engineId !== null && this.reserve.giveUp('wanted');
   }
 
   /** The orchestrator wants the engine back: the stream moves while it still plays. */
@@ -111,6 +93,14 @@ export class SourceKeeper {
     if (this.source.engine.seat.containerId !== id || this.cause !== null || this.signal.aborted) return;
     this.log.info('the engine is to be left, moving', { engine: id, reason });
     this.begin('drained');
+  }
+
+  /** If the silence lasts as long again it is a loss: then the next engine is at hand. */
+  private onQuiet(): void {
+    if (this.cause !== null || this.signal.aborted || !this.stream.watched) return;
+    this.log.debug('the source is quiet, looking for an engine in reserve', { engine: this.source.engine.seat.engineId });
+    const { stream } = this;
+    this.reserve.begin({ streamId: stream.id, content: stream.wanted, exclude: this.excluded(false), waitMs: RESERVE_WAIT_MS });
   }
 
   /** The source delivers, but not what it should: the stream moves while it plays, and waits for nothing if it repeats itself. */
@@ -179,16 +169,17 @@ export class SourceKeeper {
   }
 
   private tryNext(search: Search): Promise<NextSourceResult> {
-    const { stream, context, source, signal } = this;
-    const exclude = this.failed.excluded(context.clock.now());
+    const { stream, context, signal } = this;
     return openNextSource(
       {
         streamId: stream.id,
         content: stream.content,
         wanted: stream.wanted,
         broadcast: stream.broadcast,
-        exclude: this.lost ? exclude : [...new Set([...exclude, source.engine.seat.engineId])],
-        purpose: this.lost || this.cause === 'drained' ? 'failover' : 'reserve',
+        exclude: this.excluded(this.lost),
+        // A stream that plays, if badly, is no more urgent than one that viewers wait for.
+        purpose: this.lost || this.cause === 'drained' ? 'failover' : 'start',
+        reserved: this.reserve.take(),
         waitMs: engineWaitMs(search, context),
         limitMs: tryLimitMs(search, context),
         openEngine: (seat) => stream.openEngine(seat, this.lost),
@@ -198,6 +189,12 @@ export class SourceKeeper {
       context,
       signal,
     );
+  }
+
+  /** Engines not to be asked: those that failed lately, and the one in use unless it is `lost`. */
+  private excluded(lost: boolean): string[] {
+    const failed = this.failed.excluded(this.context.clock.now());
+    return lost ? failed : [...new Set([...failed, this.source.engine.seat.engineId])];
   }
 
   /** In the moment of the splice. */

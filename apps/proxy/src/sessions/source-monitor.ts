@@ -2,8 +2,8 @@
 import { type Broadcast, type SourceFault, SourceWatch, readingOf } from '../broadcast/broadcast.js';
 import type { Clock } from '../clock.js';
 
-/** What is wrong with a source that still delivers. Its silence is the feed's to judge; a leap of its clock is no fault. */
-export type QualityFault = Exclude<SourceFault, 'silent' | 'clock-leap'>;
+/** What is wrong with a source that still delivers. A leap of its clock is no fault. */
+export type QualityFault = Exclude<SourceFault, 'clock-leap'>;
 
 const EVERY_MS = 500;
 
@@ -39,7 +39,7 @@ export class SourceMonitor {
     const judgement = this.watch?.judge(this.read());
     if (judgement?.advice !== 'switch') return;
     const { fault } = judgement;
-    if (fault !== null && fault !== 'silent' && fault !== 'clock-leap') this.onFault(fault);
+    if (fault !== null && fault !== 'clock-leap') this.onFault(fault);
   }
 
   private read() {

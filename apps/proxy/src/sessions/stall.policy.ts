@@ -1,12 +1,21 @@
 /**
- * How long a silence in mid-stream may last. Engines deliver in pieces, so gaps of 1 to 4 s are healthy at low bitrates: the limit follows the
- * longest gap of the last minute or two, between bounds.
+ * How long a silence in mid-stream may last. Engines deliver in pieces, so gaps of 1 to 4 s are healthy, and of up to 12 s at low bitrates: the limit
+ * follows the longest gap of the last minutes, between bounds.
  */
 const LEAST_MS = 5000;
 const MOST_MS = 10_000;
+/** Below this rate (bits per second) a piece lasts longer … */
+const LOW_BITRATE = 1_500_000;
+/** … and where long gaps have been seen, so may the next one: then these are the bounds. */
+const PATIENT_LEAST_MS = 10_000;
+const PATIENT_MOST_MS = 15_000;
+const LONG_GAP_FACTOR = 1.5;
 /** A gap this many times the longest one seen is no gap. */
 const FACTOR = 2.5;
-const WINDOW_MS = 60_000;
+/** The longest gap is remembered for one to two of these: up to five minutes. */
+const WINDOW_MS = 150_000;
+/** The part of the limit after which another engine is made ready. */
+const QUIET_PART = 0.5;
 
 export class StallPolicy {
   private lastByteAt: number;
@@ -34,13 +43,23 @@ export class StallPolicy {
     this.lastByteAt = now;
   }
 
-  get limitMs(): number {
+  /** @param bitrate of the stream in bits per second; null while unknown */
+  limitMs(bitrate: number | null): number {
     if (this.fixedMs !== undefined) return this.fixedMs;
-    return Math.min(MOST_MS, Math.max(LEAST_MS, FACTOR * Math.max(this.longest, this.longestBefore)));
+    const longest = Math.max(this.longest, this.longestBefore);
+    const low = bitrate !== null && bitrate < LOW_BITRATE;
+    const least = low ? PATIENT_LEAST_MS : LEAST_MS;
+    const most = low || longest * LONG_GAP_FACTOR > MOST_MS ? PATIENT_MOST_MS : MOST_MS;
+    return Math.min(most, Math.max(least, FACTOR * longest));
   }
 
   /** Milliseconds until the silence is a stall; 0 or less: it is one. */
-  remaining(now: number): number {
-    return this.lastByteAt + this.limitMs - now;
+  remaining(now: number, bitrate: number | null): number {
+    return this.lastByteAt + this.limitMs(bitrate) - now;
+  }
+
+  /** Milliseconds until the silence is worth getting ready for; 0 or less: it is. */
+  untilQuiet(now: number, bitrate: number | null): number {
+    return this.lastByteAt + QUIET_PART * this.limitMs(bitrate) - now;
   }
 }

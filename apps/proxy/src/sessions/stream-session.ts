@@ -7,45 +7,20 @@ import type { Broadcast } from '../broadcast/broadcast.js';
 import type { EngineSeat, WantedContent } from '../selection/engine-selector.js';
 import type { Admission } from './admission.js';
 import { type Content, askedKey } from './content-key.js';
-import { type EngineApiFactory, EngineSession, type StopOutcome } from './engine-session.js';
+import type { EngineSession } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
 import { Linger } from './linger.js';
 import type { Source } from './next-source.js';
+import type { EndCause, SessionContext, SessionOwner } from './session-owner.js';
 import { startStream } from './session-start.js';
 import { type SessionState, isOpen, transition } from './session-state.js';
 import type { SessionSnapshot } from './session-snapshot.js';
-import { type Failover, type KeeperContext, SourceKeeper, type SuppliedStream } from './source-keeper.js';
-
-/** Why a stream ended, as metrics count it. */
-export type EndCause = 'viewers-left' | 'start-failed' | 'merged' | 'source-lost' | 'shutdown';
-
-export interface SessionContext extends KeeperContext {
-  engineApi: EngineApiFactory;
-  lingerMs: number;
-  log: Log;
-}
+import { SourceKeeper } from './source-keeper.js';
+import { StreamEngines } from './stream-engines.js';
+import type { SuppliedStream } from './supplied-stream.js';
 
 /** How long the stop of an engine session takes at the most, where the engine answers. */
 const STOP_MS = 3000;
-
-/** What a session tells the registry that owns it. */
-export interface SessionOwner {
-  /** Takes the infohash for this session; the other session that has it, if there is one. */
-  claim(session: StreamSession, infohash: string): StreamSession | null;
-  /** Whether another session uses the engine. */
-  sharesEngine(session: StreamSession, address: EngineAddress): boolean;
-  onScarce(): boolean;
-  /** Whether somebody waits for an engine, and none is free. */
-  isEngineWanted(): boolean;
-  onChange(session: StreamSession): void;
-  onPlaying(session: StreamSession, startMs: number): void;
-  onStartFailed(session: StreamSession, error: Error): void;
-  /** No more viewers may come. */
-  onClosing(session: StreamSession): void;
-  onEnded(session: StreamSession): void;
-  onFailover(session: StreamSession, failover: Failover): void;
-  onEngineClosed(outcome: StopOutcome): void;
-}
 
 export class StreamSession {
   readonly id = randomUUID();
@@ -55,11 +30,11 @@ export class StreamSession {
   readonly settled: Promise<void>;
   private readonly abort = new AbortController();
   private readonly admissions = new Set<Admission>();
-  private readonly engines = new Set<EngineSession>();
-  private current: EngineSession | null = null;
+  private readonly engines: StreamEngines;
   private keeper: SourceKeeper | null = null;
   private broadcastNow: Broadcast | null = null;
   private readonly linger: Linger;
+  private readonly begunAt: number;
   private stoppedAt: number | null = null;
   private scarce = false;
   private stopping: Promise<void> | null = null;
@@ -75,10 +50,17 @@ export class StreamSession {
     private readonly context: SessionContext,
     private readonly owner: SessionOwner,
   ) {
+    this.begunAt = context.clock.now();
     this.startedAt = context.clock.iso();
     this.infohash = content.selector.type === 'infohash' ? content.selector.value : null;
     this.log = context.log.child('session', { stream_id: this.id });
     this.settled = new Promise((resolve) => (this.settle = resolve));
+    this.engines = new StreamEngines({
+      ...context,
+      log: this.log,
+      onChange: () => owner.onChange(this),
+      onClosed: (outcome) => owner.onEngineClosed(outcome),
+    });
     this.linger = new Linger(context.clock, context.lingerMs, () => void this.stop('viewers-left', 'the last viewer left'));
   }
 
@@ -92,13 +74,13 @@ export class StreamSession {
   }
 
   /** Engines that this stream has used and that have not been given back. */
-  uses({ host, port }: EngineAddress): boolean {
-    return [...this.engines].some(({ seat }) => seat.address.host === host && seat.address.port === port);
+  uses(address: EngineAddress): boolean {
+    return this.engines.includes(address);
   }
 
   /** Whether its engine has taken the start. */
   get answered(): boolean {
-    return this.current !== null && this.current.playback !== null;
+    return this.engines.current !== null && this.engines.current.playback !== null;
   }
 
   get broadcast(): Broadcast | null {
@@ -116,7 +98,7 @@ export class StreamSession {
 
   /** It has an engine, or has not given it back yet. */
   get holdsEngine(): boolean {
-    return this.engines.size > 0;
+    return this.engines.any;
   }
 
   /** Its engine comes free within the time that a stop takes; one that does not answer is not counted on. */
@@ -176,27 +158,39 @@ export class StreamSession {
     this.keeper?.leave(order);
   }
 
+  /** Gives back an engine that it only holds in reserve; true where there is one. */
+  giveUpReserve(): boolean {
+    return this.keeper?.giveUpReserve() ?? false;
+  }
+
   /** Gives up waiting for engines that have not answered their start yet. */
   abandonEngines(): void {
-    for (const engine of this.engines) engine.abandon();
+    this.engines.abandon();
   }
 
   snapshot(): SessionSnapshot {
     const { selector } = this.content;
-    const playback = this.current?.playback ?? null;
+    const { current } = this.engines;
     return {
       streamId: this.id,
       state: this.stateNow,
       keyType: selector.type,
       key: selector.value,
       infohash: this.infohash,
-      engine: this.current?.seat ?? null,
-      playback,
+      engine: current?.seat ?? null,
+      playback: current?.playback ?? null,
       viewers: this.admissions.size,
       failovers: this.keeper?.failovers ?? 0,
       startedAt: this.startedAt,
+      uptimeMs: this.ageMs,
+      reserve: this.keeper?.reserved ?? null,
       broadcast: this.broadcast?.snapshot() ?? null,
     };
+  }
+
+  /** Milliseconds since it was begun. */
+  private get ageMs(): number {
+    return this.context.clock.now() - this.begunAt;
   }
 
   /** The content as selectors and reservations know it; they see its infohash as soon as it is told. */
@@ -212,14 +206,12 @@ export class StreamSession {
   }
 
   private async start(): Promise<void> {
-    const { clock } = this.context;
-    const began = clock.now();
     try {
       const result = await startStream<StreamSession>(this.asStarting, this.context, this.log, this.abort.signal);
       if (!isOpen(this.stateNow)) return;
       switch (result.kind) {
         case 'playing':
-          this.play(result.source, result.broadcast, clock.now() - began);
+          this.play(result.source, result.broadcast, result.firstByteMs);
           return;
         case 'merged':
           this.mergeInto(result.into);
@@ -249,19 +241,24 @@ export class StreamSession {
   }
 
   private asSupplied(broadcast: Broadcast): SuppliedStream {
+    const watched = (): boolean => this.admissions.size > 0;
     return {
       ...this.common,
       broadcast,
+      get watched() {
+        return watched();
+      },
       onLost: () => {
         if (isOpen(this.stateNow) && this.stateNow !== 'failing_over') this.become('failing_over');
       },
       onSupplied: (engine) => {
-        this.current = engine;
+        this.engines.use(engine);
         if (this.stateNow === 'failing_over') this.become(this.admissions.size > 0 ? 'playing' : 'lingering');
         else this.owner.onChange(this);
       },
       onGivenUp: (reason) => void this.stop('source-lost', reason),
       onFailover: (failover) => this.owner.onFailover(this, failover),
+      onReserve: (outcome) => this.owner.onReserve(outcome),
     };
   }
 
@@ -280,31 +277,22 @@ export class StreamSession {
   }
 
   private openEngine(seat: EngineSeat, inUse: boolean): EngineSession {
-    this.log.info('engine chosen', { engine: seat.engineId, host: seat.address.host, port: seat.address.port, reason: seat.reason });
-    const engine = new EngineSession(seat, this.context.engineApi(seat.address), {
-      clock: this.context.clock,
-      log: this.log,
-      onClosed: (outcome) => {
-        this.engines.delete(engine);
-        // Given back: another stream may have it, so it is not named as ours any more.
-        if (this.current === engine) this.current = null;
-        this.owner.onEngineClosed(outcome);
-        this.owner.onChange(this);
-      },
-    });
-    this.engines.add(engine);
-    if (inUse) this.current = engine;
     this.scarce = false;
-    this.owner.onChange(this);
-    return engine;
+    return this.engines.open(seat, inUse);
   }
 
-  private play(source: Source, broadcast: Broadcast, startMs: number): void {
+  private play(source: Source, broadcast: Broadcast, firstByteMs: number): void {
     this.broadcastNow = broadcast;
     this.keeper = new SourceKeeper(this.asSupplied(broadcast), source, this.context, this.log, this.abort.signal);
     this.become(this.admissions.size > 0 ? 'playing' : 'lingering');
-    this.log.info('stream playing', { engine: this.current?.seat.engineId, infohash: this.infohash, start_ms: Math.round(startMs) });
-    this.owner.onPlaying(this, startMs);
+    const times = { startMs: this.ageMs, firstByteMs };
+    this.log.info('stream playing', {
+      engine: source.engine.seat.engineId,
+      infohash: this.infohash,
+      start_ms: Math.round(times.startMs),
+      first_byte_ms: Math.round(firstByteMs),
+    });
+    this.owner.onPlaying(this, times);
     this.settle();
     this.keeper.watch();
   }
@@ -313,7 +301,7 @@ export class StreamSession {
     this.failureNow = error;
     const text = error.message.startsWith('no engines available') ? error.message : `start failed: ${error.message}`;
     this.log.warn(text, { code: (error as { code?: string }).code });
-    this.owner.onStartFailed(this, error);
+    this.owner.onStartFailed(this, error, this.ageMs);
     void this.stop('start-failed', text);
   }
 
@@ -330,8 +318,8 @@ export class StreamSession {
     this.abort.abort(new StreamEndedError(reason));
     this.settle();
     await this.run;
-    await this.keeper?.idle;
-    await Promise.all([...this.engines].map((engine) => engine.close()));
+    await this.keeper?.idle();
+    await this.engines.close();
     this.end = { ...this.end, at: this.context.clock.iso() };
     this.become('ended');
     this.log.info('stream ended', { cause, reason });
@@ -345,8 +333,8 @@ export class StreamSession {
 
   /** A stream goes on for a while without viewers, unless it only stands in somebody's way: in the queue for an engine, or on one that is wanted. */
   private unwatched(): void {
-    if (!this.holdsEngine) void this.stop('viewers-left', 'the last viewer left before there was an engine');
-    else if (this.owner.isEngineWanted()) void this.stop('viewers-left', 'nobody watches, and its engine is wanted');
-    else this.linger.begin();
+    const forbidden = this.holdsEngine ? this.owner.lingeringForbidden() : 'the last viewer left before there was an engine';
+    if (forbidden === null) this.linger.begin();
+    else void this.stop('viewers-left', forbidden);
   }
 }
