@@ -1,3 +1,4 @@
+export * from './autoscaling.js';
 export * from './containers.js';
 export * from './engine.js';
 export * from './events.js';

@@ -43,6 +43,9 @@ const ROUTES: [string, { key: boolean; takes?: string; gives: Record<string, str
   ['PUT /proxies/{proxy_id}/report', { key: true, takes: 'ProxyReport', gives: { 200: 'ReportAnswer' } }],
   ['GET /streams', { key: false, gives: { 200: 'StreamState[]' } }],
   ['POST /gc', { key: true, gives: { 200: 'CollectedGarbage' } }],
+  ['POST /scale/{demand}', { key: true, gives: { 200: 'ScaleAnswer' } }],
+  ['GET /autoscaler/decisions', { key: true, gives: { 200: 'ScalingDecisionRecord[]' } }],
+  ['POST /health/circuit-breaker/reset', { key: true, gives: { 200: 'CircuitReset' } }],
   ['GET /health', { key: false, gives: { 200: 'HealthAnswer' } }],
   ['GET /health/ready', { key: false, gives: { 200: 'ReadyAnswer', 503: 'ReadyAnswer' } }],
 ];

@@ -4,7 +4,9 @@ import { FakeClock } from '../clock.test-kit.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { anInstance } from '../engines/engines.test-kit.js';
 import { LeaseBook } from '../engines/lease-book.js';
-import { decideScaling, type PoolLimits } from './scaling.policy.js';
+import { RecentTargets, TakenEngines } from './demand.js';
+import { planReplacement } from './replacement.policy.js';
+import { decideScaling, type PoolEngine, type PoolLimits, type PoolState } from './scaling.policy.js';
 
 /** What happens in one second of the simulated day. */
 type Second = { viewers: number; leaving: number; dying: number | null; falling: number | null };
@@ -25,6 +27,9 @@ class Pool {
   readonly playing: string[] = [];
   started = 0;
   private readonly boots = new Map<string, number>();
+  private readonly targets = new RecentTargets();
+  private readonly taken = new TakenEngines();
+  private lastReplacementAt = -Infinity;
   private readonly book = new LeaseBook({
     clock: this.clock,
     engines: () => this.registry.all(),
@@ -74,28 +79,51 @@ class Pool {
 
   private round(): void {
     const now = this.clock.monotonic();
-    const engines = this.registry.all().map(({ id, lifecycle, health, idleSince, healthSince, drain }) => ({
-      id,
-      lifecycle,
-      health,
-      claims: this.book.claimCount(id),
-      held: null,
-      idleMs: idleSince === null ? 0 : now - idleSince,
-      healthMs: now - healthSince,
-      deadlineMs: drain && drain.deadline - this.clock.now(),
-    }));
-    const { start, drain, remove } = decideScaling(
-      { engines, total: engines.length, pending: 0, waiting: this.waiting, startDelayMs: 0 },
-      this.limits,
+    const state = this.state(now);
+    const { target, start, remove } = decideScaling(state, this.limits);
+    const { drain } = planReplacement(
+      { ...state, sinceLastMs: now - this.lastReplacementAt, blocked: null },
+      { minHealthy: this.limits.minFree, max: this.limits.max, graceMs: 60_000, cooldownMs: 10_000 },
     );
+    this.targets.note(target, now);
     for (let i = 0; i < start; i++) this.start();
-    for (const { id, reason } of drain) this.registry.startDraining(id, { reason, deadline: this.clock.now() + 60_000 });
+    if (drain) {
+      this.lastReplacementAt = now;
+      this.registry.startDraining(drain.id, { reason: drain.reason, deadline: this.clock.now() + 60_000 });
+    }
     for (const { id, reason } of remove) {
       const engine = this.registry.get(id);
       if (engine?.lifecycle === 'ready') expect(this.book.claimCount(id)).toBe(0);
       this.registry.gone(id, reason);
     }
     expect(this.registry.all().length).toBeLessThanOrEqual(this.limits.max);
+    expect(this.registry.all().filter(({ lifecycle }) => lifecycle === 'draining').length).toBeLessThanOrEqual(1);
+  }
+
+  private state(now: number): PoolState {
+    const engines = this.registry.all().map(({ id, lifecycle, health, adopted, idleSince, healthSince, drain }): PoolEngine => ({
+      id,
+      lifecycle,
+      health,
+      adopted,
+      claims: this.book.claimCount(id),
+      held: null,
+      idleMs: idleSince === null ? 0 : now - idleSince,
+      healthMs: now - healthSince,
+      drain: drain && { reason: drain.reason, deadlineMs: drain.deadline - this.clock.now() },
+    }));
+    this.taken.observe(engines, now);
+    return {
+      engines,
+      total: engines.length,
+      pending: 0,
+      revocable: 0,
+      waiting: this.waiting,
+      floor: 0,
+      taken: this.taken.within(BOOT_S * 1000, now),
+      recentPeak: this.targets.highest(this.limits.idleGraceMs, now),
+      startDelayMs: 0,
+    };
   }
 
   private start(): void {
@@ -133,10 +161,10 @@ describe('the pool through simulated days', () => {
   it('is never above its maximum, loses no playing engine to its own thrift, and is itself again soon after the day is over', () => {
     fc.assert(
       fc.property(days, bounds, (day, { minFree, max }) => {
-        const pool = new Pool({ minFree, max, idleGraceMs: 30_000, unhealthyGraceMs: 60_000 });
+        const pool = new Pool({ minFree, max, idleGraceMs: 30_000 });
         for (const each of day) pool.pass(each);
         // The unhealthy are drained and gone after their grace, everybody leaves, and what was too many has been idle for long enough.
-        for (let s = 0; s < 200; s++) {
+        for (let s = 0; s < 1000; s++) {
           pool.leaveAll();
           pool.pass(QUIET);
         }
@@ -152,7 +180,7 @@ describe('the pool through simulated days', () => {
   it('a burst of viewers is served within one boot where the maximum allows it', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 8 }), fc.nat(3), (viewers, minFree) => {
-        const pool = new Pool({ minFree, max: 20, idleGraceMs: 30_000, unhealthyGraceMs: 60_000 });
+        const pool = new Pool({ minFree, max: 20, idleGraceMs: 30_000 });
         pool.pass({ ...QUIET, viewers });
         for (let s = 0; s <= BOOT_S; s++) pool.pass(QUIET);
         expect([pool.playing.length, pool.waiting]).toEqual([viewers, 0]);

@@ -1,23 +1,29 @@
+import type { OperationType, ScalingDecisionRecord } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
 import { Clock } from '../clock.js';
-import { type Engine, type EngineChange, EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
+import { type EngineChange, EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { LeaseService } from '../engines/lease.service.js';
 import type { PoolKeeper } from '../engines/pool-keeper.js';
+import { ReplicaFloor } from '../engines/replica-floor.js';
 import { Supply } from '../engines/supply.js';
 import { Readiness } from '../health/readiness.js';
 import { EngineStarter } from '../provisioning-api/engine-starter.service.js';
+import { QueueRevokedError } from '../provisioning/provisioning-queue.js';
 import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
-import { circuitRefusal, unreachableRefusal } from '../provisioning/refusals.js';
+import { capacityRefusal, circuitRefusal, unreachableRefusal } from '../provisioning/refusals.js';
 import { ENGINE_RUNTIME, type EngineRuntime, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { WakeableLoop } from '../wakeable-loop.js';
-import { decideScaling, type PoolEngine, type PoolLimits, type PoolState, type ScalingDecision } from './scaling.policy.js';
+import { DecisionLog } from './decision-log.js';
+import { PoolPicture } from './pool-picture.service.js';
+import { planReplacement, replacementsAmong, type ReplacementPlan } from './replacement.policy.js';
+import { countEngines, decideScaling, type PoolState, type ScalingDecision } from './scaling.policy.js';
 import { StartBackoff } from './start-backoff.js';
 
 /** How long the viewers of an engine that drains have to be moved. */
@@ -25,26 +31,45 @@ const DRAIN_MS = 60_000;
 /** A burst of wake-ups is answered by its first round and one more. */
 const GAP_MS = 20;
 
-/** The one loop that makes the pool what it should be: gathers, decides by the policy, acts, and says what it did. */
+/** What a round does, after all has been said. */
+interface Round {
+  pool: PoolState;
+  decision: ScalingDecision;
+  plan: ReplacementPlan;
+  /** Engines to be ordered, each as what it is. */
+  orders: OperationType[];
+  /** Why none can be started, or not all, or null. */
+  blocked: ProvisioningRefusedError | null;
+}
+
+/** The one loop that makes the pool what it should be: gathers, decides by the policies, acts, and says what it did. */
 @Injectable()
 export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy, PoolKeeper {
   private readonly loop: WakeableLoop;
   private readonly backoff = new StartBackoff();
+  private readonly decisions = new DecisionLog();
   private readonly log: Log;
   private readonly subscriptions: (() => void)[] = [];
   private readonly leaving = new Set<string>();
+  /** Engines in place of ill ones: ordered, and by id those that have yet to answer. */
+  private replacementsOrdered = 0;
+  private readonly replacementsStarting = new Set<string>();
+  /** Monotonic milliseconds. */
+  private lastReplacementAt = -Infinity;
   private closing = false;
 
   constructor(
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly registry: EngineRegistry,
     private readonly leases: LeaseService,
+    private readonly floor: ReplicaFloor,
     private readonly supply: Supply,
     private readonly sync: EngineSync,
     private readonly remover: EngineRemover,
     private readonly starter: EngineStarter,
     private readonly provisioning: ProvisioningService,
     private readonly readiness: Readiness,
+    private readonly picture: PoolPicture,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
     private readonly adapterHost: HttpAdapterHost,
@@ -66,8 +91,10 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       this.registry.onChange((change) => this.learn(change)),
       this.registry.onChange(wake),
       this.leases.onDemand(wake),
+      this.floor.onChange(wake),
       this.starter.onSettled(wake),
       this.sync.onReachChange(wake),
+      this.provisioning.circuits.onReset(wake),
       this.runtime.watch(({ type }) => {
         if (type === 'prepared') wake();
       }),
@@ -86,8 +113,20 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     await this.loop.stop();
   }
 
+  /** How many engines there should be, as of now. */
+  target(): number {
+    return decideScaling(this.gather(), this.picture.limits).target;
+  }
+
+  /** The last decisions, newest first. */
+  latestDecisions(limit: number): ScalingDecisionRecord[] {
+    return this.decisions.latest(limit);
+  }
+
   async collect(): Promise<string[]> {
-    const { remove } = this.withoutLeaving(decideScaling(this.gather(), { ...this.limits(), idleGraceMs: 0 }));
+    await this.floor.lift();
+    const beyondMinimum = { ...this.gather(), taken: 0, recentPeak: 0 };
+    const { remove } = this.withoutLeaving(decideScaling(beyondMinimum, { ...this.picture.limits, idleGraceMs: 0 }));
     if (remove.length > 0) this.log.info('collection by hand', { remove: remove.length, reasons: remove.map(({ reason }) => reason) });
     await Promise.all(remove.map(({ id }) => this.removeOne(id, 'collected by hand')));
     return remove.map(({ id }) => id).filter((id) => this.registry.get(id) === undefined);
@@ -95,67 +134,94 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
 
   private round(): number {
     const pool = this.gather();
-    const decision = this.withoutLeaving(decideScaling(pool, this.limits()));
-    this.record(pool, decision);
-    this.act(decision);
+    const decision = this.withoutLeaving(decideScaling(pool, this.picture.limits));
+    const round = this.plan(pool, decision);
+    this.picture.decided(decision.target);
+    this.record(round);
+    this.act(round);
     this.readiness.reconciled();
-    return this.nextLookMs(pool);
+    return this.nextLookMs(round);
   }
 
-  private limits(): PoolLimits {
-    return {
-      minFree: this.settings.minReplicas,
-      max: this.settings.maxReplicas,
-      idleGraceMs: this.settings.autoDelete ? this.settings.engineGracePeriodMs : this.settings.idleTtlMs,
-      unhealthyGraceMs: this.settings.unhealthyGraceMs,
-    };
+  private gather(): PoolState {
+    return this.picture.take(this.backoff.delayMs(this.clock.monotonic()));
+  }
+
+  private plan(pool: PoolState, decision: ScalingDecision): Round {
+    const all = this.blockedForAll();
+    const general = all ?? this.circuitOpen('general');
+    const replacement = all ?? this.circuitOpen('replacement');
+    const underWay = this.replacementsOrdered + this.replacementsStarting.size;
+    const replacing = replacementsAmong(decision.start, pool, underWay);
+    const orders: OperationType[] = [];
+    // What breaker and queue let through is theirs to say; but what is closed needs no asking.
+    if (!general) orders.push(...Array<OperationType>(decision.start - replacing).fill('general'));
+    if (!replacement) orders.push(...Array<OperationType>(replacing).fill('replacement'));
+    const plan = planReplacement(
+      { ...pool, sinceLastMs: this.clock.monotonic() - this.lastReplacementAt, blocked: replacement?.message ?? null },
+      {
+        minHealthy: this.settings.minReplicas,
+        max: this.settings.maxReplicas,
+        graceMs: this.settings.unhealthyGraceMs,
+        cooldownMs: this.settings.replacementCooldownMs,
+      },
+    );
+    const full = decision.limited ? capacityRefusal(this.settings.maxReplicas, this.settings.autoscaleIntervalMs) : null;
+    return { pool, decision, plan, orders, blocked: general ?? (replacing > 0 ? replacement : null) ?? full };
   }
 
   /** A start has succeeded when the engine answers, and failed when it goes before it did so without our doing. */
   private learn({ type, engine }: EngineChange): void {
     if (type === 'ready') this.backoff.succeeded();
     else if (type === 'gone' && wasNeverReady(engine)) this.backoff.failed(this.clock.monotonic());
+    if (type === 'ready' || type === 'gone') this.replacementsStarting.delete(engine.id);
   }
 
-  private gather(): PoolState {
-    const now = this.clock.monotonic();
-    return {
-      engines: this.registry.all().map((engine) => this.describe(engine, now)),
-      total: Math.max(this.provisioning.engineCount(), this.registry.all().length),
-      pending: this.starter.pending,
-      waiting: this.leases.waitingCount,
-      startDelayMs: this.backoff.delayMs(now),
+  private record({ pool, decision, plan, orders, blocked }: Round): void {
+    const { engines } = pool;
+    const entry = {
+      inputs: {
+        total: pool.total,
+        free: countEngines(pool).free.length,
+        busy: engines.filter(({ claims }) => claims > 0).length,
+        starting: engines.filter(({ lifecycle }) => lifecycle === 'starting').length,
+        pending: pool.pending,
+        unhealthy: engines.filter(({ health }) => health === 'unhealthy').length,
+        draining: engines.filter(({ lifecycle }) => lifecycle === 'draining').length,
+        held: engines.filter(({ held }) => held !== null).length,
+        waiting: pool.waiting,
+        floor: this.floor.value,
+        taken: pool.taken,
+        recent_peak: pool.recentPeak,
+        min_free: this.settings.minReplicas,
+        max: this.settings.maxReplicas,
+      },
+      target: decision.target,
+      lookahead: decision.lookahead,
+      started: orders.length,
+      replacements: orders.filter((operation) => operation === 'replacement').length,
+      revoked: decision.revoke,
+      drained: plan.drain ? [{ container_id: plan.drain.id, reason: plan.drain.reason }] : [],
+      removed: decision.remove.map(({ id, reason }) => ({ container_id: id, reason })),
+      blocked: decision.start > orders.length || decision.limited ? (blocked?.message ?? null) : null,
+      reasons: plan.waitsFor === null ? decision.reasons : [...decision.reasons, `unhealthy engines wait for ${plan.waitsFor}`],
     };
+    const isNew = this.decisions.add(entry, new Date(this.clock.now()));
+    const acts = orders.length + decision.revoke + entry.drained.length + entry.removed.length > 0;
+    if (acts) this.log.info('pool changes', entry);
+    else if (isNew) this.log.debug('pool stays', entry);
   }
 
-  private describe(engine: Engine, now: number): PoolEngine {
-    const { id, lifecycle, health, idleSince, healthSince, drain } = engine;
-    return {
-      id,
-      lifecycle,
-      health,
-      claims: this.leases.claimCount(id),
-      held: this.leases.holdOn(id)?.kind ?? null,
-      idleMs: idleSince === null ? 0 : now - idleSince,
-      healthMs: now - healthSince,
-      deadlineMs: drain && drain.deadline - this.clock.now(),
-    };
-  }
-
-  private record({ total, waiting, pending }: PoolState, { target, start, drain, remove, reasons }: ScalingDecision): void {
-    if (start + drain.length + remove.length === 0) return;
-    this.log.info('pool changes', { target, total, waiting, pending, start, drain: drain.length, remove: remove.length, reasons });
-  }
-
-  private act({ start, drain, remove, limited }: ScalingDecision): void {
-    // What breaker and queue let through is theirs to say; but what is closed for all needs no asking.
-    const blocked = this.blocked();
-    if (!blocked) for (let i = 0; i < start; i++) void this.startOne();
+  private act({ decision, plan, orders, blocked }: Round): void {
+    if (decision.revoke > 0) this.provisioning.revoke(decision.revoke);
+    for (const operation of orders) void this.startOne(operation);
     this.supply.pending = this.starter.pending;
-    this.supply.refusal = (blocked ?? (limited ? this.full() : null))?.toDetail() ?? null;
-    const deadline = this.clock.now() + DRAIN_MS;
-    for (const { id, reason } of drain) this.registry.startDraining(id, { reason, deadline });
-    for (const { id, reason } of remove) void this.removeOne(id, reason);
+    this.supply.refusal = blocked?.toDetail() ?? null;
+    if (plan.drain) {
+      this.lastReplacementAt = this.clock.monotonic();
+      this.registry.startDraining(plan.drain.id, { reason: plan.drain.reason, deadline: this.clock.now() + DRAIN_MS });
+    }
+    for (const { id, reason } of decision.remove) void this.removeOne(id, reason);
   }
 
   /** An engine takes seconds to end; nobody waits for that. */
@@ -174,46 +240,43 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     return { ...decision, remove: decision.remove.filter(({ id }) => !this.leaving.has(id)) };
   }
 
-  private async startOne(): Promise<void> {
+  private async startOne(operation: OperationType): Promise<void> {
+    const replaces = operation === 'replacement';
+    if (replaces) this.replacementsOrdered++;
     try {
-      await this.starter.start({}, 'autoscaler');
+      const { id } = await this.starter.start({}, 'autoscaler', operation);
+      if (replaces && this.registry.get(id)?.lifecycle === 'starting') this.replacementsStarting.add(id);
     } catch (error) {
-      if (!(error instanceof ProvisioningRefusedError)) this.log.error('an engine could not be started', { error });
-      // What was away when it was asked is told of when it is back.
-      if (!((error as Error).cause instanceof RuntimeUnreachableError)) this.backoff.failed(this.clock.monotonic());
+      this.startFailed(error as Error);
       this.loop.wake();
+    } finally {
+      if (replaces) this.replacementsOrdered--;
     }
   }
 
+  private startFailed(error: Error): void {
+    if (error.cause instanceof QueueRevokedError) return;
+    if (!(error instanceof ProvisioningRefusedError)) this.log.error('an engine could not be started', { error });
+    // What was away when it was asked is told of when it is back.
+    if (!(error.cause instanceof RuntimeUnreachableError)) this.backoff.failed(this.clock.monotonic());
+  }
+
   /** Why no engine can be started for anybody, or null. */
-  private blocked(): ProvisioningRefusedError | null {
-    const circuit = this.provisioning.circuit();
-    if (circuit.state === 'open') return circuitRefusal(circuit, this.settings.startupGraceMs);
+  private blockedForAll(): ProvisioningRefusedError | null {
     if (this.sync.runtimeReached === false) return unreachableRefusal(this.settings.monitorIntervalMs);
     return this.provisioning.preparing();
   }
 
-  private full(): ProvisioningRefusedError {
-    return new ProvisioningRefusedError({
-      code: 'max_capacity',
-      message: `all ${this.settings.maxReplicas} engines of MAX_REPLICAS are in use`,
-      recoveryEtaSeconds: this.settings.autoscaleIntervalMs / 1000,
-      canRetry: false,
-      shouldWait: true,
-    });
+  private circuitOpen(operation: OperationType): ProvisioningRefusedError | null {
+    const circuit = this.provisioning.circuit(operation);
+    return circuit.state === 'open' ? circuitRefusal(circuit, this.settings.startupGraceMs) : null;
   }
 
   /** When something falls due before the interval is over. */
-  private nextLookMs({ engines, startDelayMs }: PoolState): number {
-    const dues = [startDelayMs, this.provisioning.circuit().retryInSeconds * 1000];
-    const graceMs = this.settings.autoDelete ? this.settings.engineGracePeriodMs : this.settings.idleTtlMs;
-    for (const { claims, held, idleMs, health, healthMs, deadlineMs } of engines) {
-      if (claims === 0 && held === null) dues.push(graceMs - idleMs);
-      if (health === 'unhealthy') dues.push(this.settings.unhealthyGraceMs - healthMs);
-      if (deadlineMs !== null) dues.push(deadlineMs);
-    }
+  private nextLookMs({ pool, plan }: Round): number {
+    const circuits = Object.values(this.provisioning.circuits.reports()).map(({ retryInSeconds }) => retryInSeconds * 1000);
     // What was due already is done by now, or waits for something else than time.
-    const later = dues.filter((ms) => ms > 0);
-    return later.length === 0 ? this.settings.autoscaleIntervalMs : Math.min(...later);
+    const later = [pool.startDelayMs, plan.dueInMs ?? 0, ...circuits, ...this.picture.dues(pool)].filter((ms) => ms > 0);
+    return Math.min(this.settings.autoscaleIntervalMs, ...later);
   }
 }

@@ -2,14 +2,36 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decideScaling, type PoolEngine, type PoolLimits, type PoolState } from './scaling.policy.js';
 
-const LIMITS: PoolLimits = { minFree: 2, max: 5, idleGraceMs: 30_000, unhealthyGraceMs: 60_000 };
+const LIMITS: PoolLimits = { minFree: 2, max: 5, idleGraceMs: 30_000 };
 
 function engine(id: string, overrides: Partial<PoolEngine> = {}): PoolEngine {
-  return { id, lifecycle: 'ready', health: 'healthy', claims: 0, held: null, idleMs: 0, healthMs: 0, deadlineMs: null, ...overrides };
+  return {
+    id,
+    lifecycle: 'ready',
+    health: 'healthy',
+    adopted: false,
+    claims: 0,
+    held: null,
+    idleMs: 0,
+    healthMs: 0,
+    drain: null,
+    ...overrides,
+  };
 }
 
 function pool(engines: PoolEngine[], overrides: Partial<PoolState> = {}): PoolState {
-  return { engines, total: engines.length + (overrides.pending ?? 0), pending: 0, waiting: 0, startDelayMs: 0, ...overrides };
+  return {
+    engines,
+    total: engines.length + (overrides.pending ?? 0),
+    pending: 0,
+    revocable: 0,
+    waiting: 0,
+    floor: 0,
+    taken: 0,
+    recentPeak: 0,
+    startDelayMs: 0,
+    ...overrides,
+  };
 }
 
 const IDLE = { idleMs: 40_000 };
@@ -70,13 +92,75 @@ describe('the scaling policy', () => {
     expect(decideScaling(pool(engines, { waiting: 1 }), LIMITS).remove).toEqual([]);
   });
 
-  it('drains an engine that stays unhealthy, and removes it once nothing plays on it', () => {
-    expect(decideScaling(pool([engine('a', { health: 'unhealthy', healthMs: 60_000, claims: 1 })]), LIMITS).drain).toEqual([
-      { id: 'a', reason: 'unhealthy' },
-    ]);
-    expect(decideScaling(pool([engine('a', { lifecycle: 'draining', claims: 1, deadlineMs: 5 })]), LIMITS).remove).toEqual([]);
-    expect(decideScaling(pool([engine('a', { lifecycle: 'draining', deadlineMs: 5 })]), LIMITS).remove).toHaveLength(1);
-    expect(decideScaling(pool([engine('a', { lifecycle: 'draining', claims: 1, deadlineMs: 0 })]), LIMITS).remove).toHaveLength(1);
+  it('removes an engine that drains once nothing plays on it, or at its deadline', () => {
+    const draining = (claims: number, deadlineMs: number) =>
+      decideScaling(pool([engine('a', { lifecycle: 'draining', claims, drain: { reason: 'unhealthy', deadlineMs } })]), LIMITS).remove;
+    expect(draining(1, 5)).toEqual([]);
+    expect(draining(0, 5)).toHaveLength(1);
+    expect(draining(1, 0)).toHaveLength(1);
+  });
+
+  describe('with a floor that was ordered', () => {
+    it('starts what is below it, within the maximum', () => {
+      expect(decideScaling(pool([engine('a')], { floor: 4 }), LIMITS)).toMatchObject({ target: 4, start: 3 });
+      expect(decideScaling(pool([], { floor: 40 }), LIMITS)).toMatchObject({ target: 5, start: 5 });
+    });
+
+    it('wants no more than it where more are in use anyway', () => {
+      const busy = ['a', 'b', 'c'].map((id) => engine(id, { claims: 1 }));
+      expect(decideScaling(pool([...busy, engine('d'), engine('e')], { floor: 3 }), LIMITS)).toMatchObject({ target: 5, start: 0 });
+    });
+
+    it('removes nothing that it wants, however idle, and what is above it as ever', () => {
+      const engines = ['a', 'b', 'c', 'd'].map((id) => engine(id, IDLE));
+      expect(decideScaling(pool(engines, { floor: 4 }), LIMITS).remove).toEqual([]);
+      expect(decideScaling(pool(engines, { floor: 3 }), LIMITS).remove).toHaveLength(1);
+      expect(decideScaling(pool(engines, { floor: 0 }), LIMITS).remove).toHaveLength(2);
+    });
+
+    it('removes no playing engine where it is lowered', () => {
+      const busy = ['a', 'b', 'c', 'd'].map((id) => engine(id, { claims: 1 }));
+      expect(decideScaling(pool(busy, { floor: 1 }), { ...LIMITS, minFree: 0 }).remove).toEqual([]);
+    });
+  });
+
+  describe('while the pool runs hot', () => {
+    const { minFree } = LIMITS;
+    it.each([
+      [0, 0],
+      [minFree, 0],
+      [minFree + 1, 1],
+      [99, minFree],
+    ])('with %i engines taken while one comes up it keeps %i more free', (taken, lookahead) => {
+      const decision = decideScaling(pool([], { taken }), { ...LIMITS, max: 20 });
+      expect(decision).toMatchObject({ lookahead, start: minFree + lookahead });
+    });
+
+    it('keeps none in advance where none is wanted free, and stays within the maximum', () => {
+      expect(decideScaling(pool([], { taken: 9 }), { ...LIMITS, minFree: 0 }).start).toBe(0);
+      expect(decideScaling(pool([], { taken: 9 }), { ...LIMITS, max: 3 }).start).toBe(3);
+    });
+  });
+
+  it('does not shrink below what was wanted a while ago', () => {
+    const engines = ['a', 'b', 'c', 'd'].map((id) => engine(id, IDLE));
+    expect(decideScaling(pool(engines, { recentPeak: 4 }), LIMITS).remove).toEqual([]);
+    expect(decideScaling(pool(engines, { recentPeak: 3 }), LIMITS).remove).toHaveLength(1);
+    expect(decideScaling(pool(engines, { recentPeak: 9 }), { ...LIMITS, max: 3 }).remove).toHaveLength(1);
+  });
+
+  it('comes down to a maximum that was lowered, by idle engines alone', () => {
+    const engines = [engine('a', { claims: 1 }), engine('b', { claims: 1 }), engine('c', IDLE), engine('d', IDLE)];
+    expect(decideScaling(pool(engines), { ...LIMITS, max: 3 }).remove).toHaveLength(1);
+    expect(decideScaling(pool(engines), { ...LIMITS, max: 2 }).remove.map(({ id }) => id)).toEqual(['c', 'd']);
+    expect(decideScaling(pool(engines), { ...LIMITS, max: 1 }).remove.map(({ id }) => id)).toEqual(['c', 'd']);
+  });
+
+  it('calls off what it ordered and nobody waits for any more, but nothing that others ordered', () => {
+    expect(decideScaling(pool([], { pending: 5, revocable: 3 }), LIMITS)).toMatchObject({ revoke: 3, start: 0 });
+    expect(decideScaling(pool([], { pending: 5, revocable: 1 }), LIMITS)).toMatchObject({ revoke: 1 });
+    expect(decideScaling(pool([], { pending: 5, revocable: 5, waiting: 2 }), LIMITS)).toMatchObject({ revoke: 1 });
+    expect(decideScaling(pool([], { pending: 5, revocable: 5, floor: 5 }), LIMITS)).toMatchObject({ revoke: 0 });
   });
 
   const anyEngine = fc.record({
@@ -93,20 +177,25 @@ describe('the scaling policy', () => {
       pending: fc.nat(3),
       waiting: fc.nat(6),
       startDelayMs: fc.constantFrom(0, 0, 9),
+      floor: fc.constantFrom(0, 0, 3, 9),
+      taken: fc.constantFrom(0, 0, 1, 9),
+      recentPeak: fc.nat(9),
     })
     .map(({ engines, ...rest }) =>
       pool(
         engines.map((each, i) => engine(`e${i}`, { ...each, idleMs: each.claims > 0 ? 0 : each.idleMs })),
-        rest,
+        { ...rest, revocable: rest.pending },
       ),
     );
 
   it('whatever the pool: never above the maximum, never a playing or kept engine removed, never below the free ones wanted', () => {
     fc.assert(
       fc.property(anyPool, fc.nat(4), fc.integer({ min: 4, max: 15 }), (state, minFree, max) => {
-        const { start, remove, target } = decideScaling(state, { ...LIMITS, minFree, max });
+        const { start, remove, target, revoke } = decideScaling(state, { ...LIMITS, minFree, max });
         expect(state.total + start).toBeLessThanOrEqual(Math.max(max, state.total));
         expect(target).toBeLessThanOrEqual(max);
+        expect(revoke).toBeLessThanOrEqual(state.revocable);
+        if (start > 0) expect(revoke).toBe(0);
         const removed = new Set(remove.map(({ id }) => id));
         for (const each of state.engines) if (removed.has(each.id)) expect([each.claims, each.held]).toEqual([0, null]);
         const freeLeft = state.engines.filter(
@@ -114,7 +203,8 @@ describe('the scaling policy', () => {
             lifecycle === 'ready' && health !== 'unhealthy' && claims === 0 && held === null && !removed.has(id),
         ).length;
         const ready = [...removed].some((id) => state.engines.find((each) => each.id === id)?.lifecycle === 'ready');
-        if (ready) expect(freeLeft).toBeGreaterThanOrEqual(minFree + state.waiting);
+        if (ready && state.total <= max) expect(freeLeft).toBeGreaterThanOrEqual(minFree + state.waiting);
+        if (ready) expect(state.total - removed.size).toBeGreaterThanOrEqual(Math.min(max, state.floor));
         if (start > 0) expect(ready).toBe(false);
       }),
       { numRuns: 2000 },
@@ -125,13 +215,14 @@ describe('the scaling policy', () => {
     fc.assert(
       fc.property(anyPool, fc.nat(3), (state, minFree) => {
         const limits = { ...LIMITS, minFree, max: 20 };
-        const { start, remove } = decideScaling({ ...state, startDelayMs: 0 }, limits);
+        const { start, remove, revoke } = decideScaling({ ...state, startDelayMs: 0 }, limits);
         const removed = new Set(remove.map(({ id }) => id));
         const engines = state.engines
           .filter(({ id }) => !removed.has(id))
           .concat(Array.from({ length: start }, (_, i) => engine(`new${i}`)));
-        const after = decideScaling(pool(engines, { pending: state.pending, waiting: state.waiting }), limits);
-        expect([after.start, after.remove]).toEqual([0, []]);
+        const { floor, taken, recentPeak, waiting } = state;
+        const after = decideScaling(pool(engines, { pending: state.pending - revoke, waiting, floor, taken, recentPeak }), limits);
+        expect([after.start, after.remove, after.revoke]).toEqual([0, [], 0]);
       }),
     );
   });

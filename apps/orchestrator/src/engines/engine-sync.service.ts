@@ -2,6 +2,7 @@ import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../clock.js';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime } from '../runtime/engine-runtime.js';
+import { retryPauseMs } from '../retry-pause.js';
 import { OrchestratorSettings } from '../settings.js';
 import { WakeableLoop } from '../wakeable-loop.js';
 import { EngineRegistry } from './engine-registry.js';
@@ -24,6 +25,8 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   private readonly log: Log;
   private unsubscribe: (() => void) | undefined;
   private reached: boolean | null = null;
+  /** Looks in a row that failed. */
+  private misses = 0;
   private readonly reachListeners = new Set<() => void>();
   /** Since when each engine of the last list does not run, monotonic milliseconds. */
   private idleSince = new Map<string, number>();
@@ -115,7 +118,8 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     }
   }
 
-  private async round(): Promise<void> {
+  /** @returns when to look again after one that failed, if that is sooner than the interval */
+  private async round(): Promise<number | void> {
     const mark = this.registry.mark();
     let instances: EngineInstance[];
     try {
@@ -123,8 +127,9 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     } catch (error) {
       if (this.reached !== false) this.log.warn('what runs the engines is out of reach', { reason: (error as Error).message });
       this.setReached(false);
-      return;
+      return retryPauseMs(++this.misses, this.settings) ?? undefined;
     }
+    this.misses = 0;
     const leftovers = this.leftoversOf(this.registry.observe(instances, mark));
     if (this.reached === false) this.log.info('what runs the engines is in reach', { engines: instances.length });
     // After the picture is right again: whoever hears of it acts on it.

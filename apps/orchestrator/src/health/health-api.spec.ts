@@ -1,5 +1,6 @@
 import type { EngineState } from '@acexy/contracts';
 import { afterEach, describe, expect, it } from 'vitest';
+import { EngineRegistry } from '../engines/engine-registry.js';
 import { Readiness } from './readiness.js';
 import { eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
 
@@ -91,6 +92,58 @@ describe('health', () => {
       (engines) => engines.length === 1 && engines[0].container_id !== engine.container_id && engines[0].health_status === 'healthy',
     );
     expect(orchestrator.runtime.world.engines.size).toBe(1);
+  });
+
+  it('an engine that hangs is asked again soon, not only after the interval, and found within seconds', async () => {
+    orchestrator = await startOrchestrator({
+      env: {
+        MIN_REPLICAS: '1',
+        HEALTH_CHECK_INTERVAL_S: '1',
+        HEALTH_CHECK_TIMEOUT_S: '0.1',
+        HEALTH_FAILURE_THRESHOLD: '4',
+        RETRY_BACKOFF_S: '0.05',
+      },
+    });
+    const list = async (): Promise<EngineState[]> => (await orchestrator.http.get('/engines')).body as EngineState[];
+    const [engine] = await eventually(list, (engines) => engines.length === 1);
+    const checked = engine.last_health_check;
+    orchestrator.runtime.silent.add(engine.container_name);
+    await eventually(list, ([each]) => each.last_health_check !== checked);
+    const missedAt = performance.now();
+    await eventually(list, (engines) => engines.some(({ health_status }) => health_status === 'unhealthy'));
+    // Four misses an interval apart would take three seconds from the first.
+    expect(performance.now() - missedAt).toBeLessThan(2500);
+  });
+
+  it('of three engines that hang at once one is given up at a time, and never below the minimum of healthy ones', async () => {
+    orchestrator = await startOrchestrator({
+      env: {
+        MIN_REPLICAS: '3',
+        HEALTH_CHECK_INTERVAL_S: '0.1',
+        HEALTH_CHECK_TIMEOUT_S: '0.1',
+        HEALTH_FAILURE_THRESHOLD: '2',
+        HEALTH_UNHEALTHY_GRACE_PERIOD_S: '0.1',
+        HEALTH_REPLACEMENT_COOLDOWN_S: '0.3',
+        AUTOSCALE_INTERVAL_S: '0.1',
+      },
+    });
+    const list = async (): Promise<EngineState[]> => (await orchestrator.http.get('/engines')).body as EngineState[];
+    const before = await eventually(list, (engines) => engines.length === 3);
+    const ill = new Set(before.map(({ container_id }) => container_id));
+    const removed: number[] = [];
+    orchestrator.app.get(EngineRegistry).onChange(({ type, engine }) => {
+      if (type !== 'draining' || !ill.has(engine.id)) return;
+      removed.push(performance.now());
+      const healthy = orchestrator.app
+        .get(EngineRegistry)
+        .all()
+        .filter(({ lifecycle, health }) => lifecycle === 'ready' && health === 'healthy');
+      expect(healthy.length).toBeGreaterThanOrEqual(3);
+    });
+    for (const { container_name } of before) orchestrator.runtime.silent.add(container_name);
+    await eventually(list, (engines) => engines.length === 3 && engines.every(({ container_id }) => !ill.has(container_id)));
+    expect(removed).toHaveLength(3);
+    for (let at = 1; at < removed.length; at += 1) expect(removed[at] - removed[at - 1]).toBeGreaterThanOrEqual(290);
   });
 
   it('the metrics that dashboards scrape are there', async () => {

@@ -1,6 +1,8 @@
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Clock } from '../clock.js';
 import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
+import { retryPauseMs } from '../retry-pause.js';
 import { OrchestratorSettings } from '../settings.js';
 import { WakeableLoop } from '../wakeable-loop.js';
 import { EngineProber } from './engine-prober.js';
@@ -9,10 +11,19 @@ import { healthVerdict } from './health-verdict.policy.js';
 /** Probes at the same time; one hung engine costs its timeout, not the others'. */
 const CONCURRENT_PROBES = 32;
 
-/** Asks every engine that is in service how it is, every HEALTH_CHECK_INTERVAL_S. */
+interface Watched {
+  failures: number;
+  /** Monotonic milliseconds. */
+  nextAt: number;
+}
+
+/**
+ * Asks every engine that is in service how it is, every HEALTH_CHECK_INTERVAL_S. One that did not answer is asked again sooner, as
+ * MAX_RETRIES and RETRY_BACKOFF_S say, so that a hung one is found in seconds and not after several intervals.
+ */
 @Injectable()
 export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly failures = new Map<string, number>();
+  private readonly watched = new Map<string, Watched>();
   private readonly loop: WakeableLoop;
   private readonly log: Log;
 
@@ -20,6 +31,7 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly registry: EngineRegistry,
     private readonly prober: EngineProber,
     private readonly settings: OrchestratorSettings,
+    private readonly clock: Clock,
     log: Log,
   ) {
     this.log = log.child('health');
@@ -39,24 +51,35 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
     await this.loop.stop();
   }
 
-  private async round(signal: AbortSignal): Promise<void> {
+  private async round(signal: AbortSignal): Promise<number> {
+    const now = this.clock.monotonic();
     const engines = this.registry.all().filter((engine) => engine.lifecycle !== 'starting');
     const known = new Set(engines.map((engine) => engine.id));
-    for (const id of this.failures.keys()) if (!known.has(id)) this.failures.delete(id);
-    const queue = engines[Symbol.iterator]();
+    for (const id of this.watched.keys()) if (!known.has(id)) this.watched.delete(id);
+    const queue = engines.filter(({ id }) => (this.watched.get(id)?.nextAt ?? 0) <= now)[Symbol.iterator]();
     const worker = async (): Promise<void> => {
       for (const engine of queue) await this.check(engine, signal);
     };
     await Promise.all(Array.from({ length: CONCURRENT_PROBES }, worker));
+    // Those that became ready meanwhile have just answered.
+    const dues = [...this.watched.values()].map(({ nextAt }) => nextAt - this.clock.monotonic());
+    return Math.min(this.settings.healthCheckIntervalMs, ...dues);
   }
 
   private async check(engine: Engine, signal: AbortSignal): Promise<void> {
+    const askedAt = this.clock.monotonic();
     const error = await this.prober.probe(engine, signal);
-    const before = { health: engine.health, failures: this.failures.get(engine.id) ?? 0 };
+    // Aborted by our own end: no word on the engine.
+    if (signal.aborted) return;
+    const before = { health: engine.health, failures: this.watched.get(engine.id)?.failures ?? 0 };
     const after = healthVerdict(before, error === null, this.settings.healthFailureThreshold);
-    this.failures.set(engine.id, after.failures);
-    if (error)
-      this.log.warn('engine did not answer its health check', { engine_id: engine.id, failures: after.failures, error: error.message });
+    const { failures } = after;
+    const { healthCheckIntervalMs } = this.settings;
+    const pauseMs = Math.min(healthCheckIntervalMs, retryPauseMs(failures, this.settings) ?? healthCheckIntervalMs);
+    // The regular time counts from the question, a repetition from the failure.
+    const nextAt = failures === 0 ? askedAt + pauseMs : this.clock.monotonic() + pauseMs;
+    this.watched.set(engine.id, { failures, nextAt });
+    if (error) this.log.warn('engine did not answer its health check', { engine_id: engine.id, failures, error: error.message });
     this.registry.probed(engine.id, after.health, error?.message);
   }
 }

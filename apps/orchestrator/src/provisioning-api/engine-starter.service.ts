@@ -1,3 +1,4 @@
+import type { OperationType } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
@@ -60,10 +61,10 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
    * Starts an engine; resolves when it runs and is in the registry.
    * @throws ProvisioningRefusedError
    */
-  async start(request: EngineRequest, origin: ProvisioningOrigin): Promise<EngineInstance> {
+  async start(request: EngineRequest, origin: ProvisioningOrigin, operation: OperationType = 'general'): Promise<EngineInstance> {
     this.underWay++;
     try {
-      const instance = await this.provisioning.provision(request, origin);
+      const instance = await this.provisioning.provision(request, origin, operation);
       this.registry.add(instance);
       return instance;
     } finally {
@@ -71,6 +72,7 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
       for (const listener of this.settledListeners) listener();
     }
   }
+
   /**
    * Starts a container that is no engine.
    * @throws ProvisioningRefusedError

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { EnginesModule } from '../engines/engines.module.js';
 import { ProvisioningModule } from '../provisioning/provisioning.module.js';
 import { RuntimeModule } from '../runtime/runtime.module.js';
+import { CircuitsController } from './circuits.controller.js';
 import { CircuitMetrics } from './circuit-metrics.js';
 import { EngineStarter } from './engine-starter.service.js';
 import { ProvisioningController } from './provisioning.controller.js';
@@ -10,7 +11,7 @@ import { ProvisioningHeaders } from './provisioning-headers.middleware.js';
 /** The REST side of provisioning, and the one place that starts engines. */
 @Module({
   imports: [EnginesModule, ProvisioningModule, RuntimeModule],
-  controllers: [ProvisioningController],
+  controllers: [ProvisioningController, CircuitsController],
   providers: [EngineStarter, CircuitMetrics, ProvisioningHeaders],
   exports: [EngineStarter, ProvisioningModule],
 })

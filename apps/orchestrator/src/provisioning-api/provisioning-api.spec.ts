@@ -1,6 +1,6 @@
 import type { ProvisionAcestreamResponse } from '@acexy/contracts';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AUTH, eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import { AUTH, eventually, leaseRequest, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
 import { startFailure } from '../runtime/fake-engine-runtime.test-kit.js';
 
 describe('POST /provision/acestream', () => {
@@ -90,5 +90,41 @@ describe('POST /provision/acestream', () => {
     );
     const { body } = await orchestrator.http.get('/health/ready');
     expect(body).toMatchObject({ circuit_state: 'open' });
+  });
+
+  it('POST /health/circuit-breaker/reset closes it by hand, one or both, and engines come again at once', async () => {
+    orchestrator = await startOrchestrator({ env: { CIRCUIT_BREAKER_THRESHOLD: '1', MIN_REPLICAS: '1', AUTOSCALE_INTERVAL_S: '3600' } });
+    orchestrator.runtime.knobs.failStart = () => startFailure('no space left');
+    const circuit = async (): Promise<string> =>
+      ((await orchestrator.http.get('/health/ready')).body as { circuit_state: string }).circuit_state;
+    const reset = (query = '') => orchestrator.http.post(`/health/circuit-breaker/reset${query}`);
+    await provision();
+    expect(await circuit()).toBe('open');
+    expect((await reset()).status).toBe(401);
+    expect((await reset('?operation_type=replacement').set(AUTH)).body).toEqual({ message: 'circuit breaker reset: replacement' });
+    expect(await circuit()).toBe('open');
+    const wrong = await reset('?operation_type=all').set(AUTH);
+    expect([wrong.status, (wrong.body as { detail: string }).detail]).toEqual([400, 'operation_type must be one of general, replacement']);
+    orchestrator.runtime.knobs.failStart = () => null;
+    const { status, body } = await reset().set(AUTH);
+    expect([status, body]).toEqual([200, { message: 'circuit breaker reset: general, replacement' }]);
+    expect(await circuit()).toBe('closed');
+    await eventually(
+      () => orchestrator.runtime.world.engines.size,
+      (size) => size === 1,
+    );
+  });
+
+  it('a lease that nobody asks for any more leaves the queue with the engine that was ordered for it', async () => {
+    orchestrator = await startOrchestrator({ env: { MAX_CONCURRENT_PROVISIONS: '1', MIN_PROVISION_INTERVAL_S: '60' } });
+    const first = leaseRequest({ wait_ms: 0 });
+    const second = leaseRequest({ wait_ms: 0 });
+    for (const ask of [first, second]) await orchestrator.http.post('/engines/lease').set(AUTH).send(ask);
+    const queued = async (): Promise<number> =>
+      ((await orchestrator.http.get('/health/ready')).body as { provisioning: { queued: number } }).provisioning.queued;
+    await eventually(queued, (waiting) => waiting === 1);
+    await orchestrator.http.delete(`/engines/lease/${second.request_id as string}`).set(AUTH);
+    await eventually(queued, (waiting) => waiting === 0);
+    expect(orchestrator.runtime.startCalls).toHaveLength(1);
   });
 });

@@ -71,9 +71,20 @@ describe('the circuit breaker', () => {
     expect(breaker.retryInMs(100)).toBe(TIMEOUT - 100);
   });
 
+  it('is closed by hand as if nothing had failed, and learns nothing from what began before', () => {
+    const breaker = make(2);
+    failTimes(breaker, 2, 0);
+    const trial = breaker.acquire(TIMEOUT) as CircuitPermit;
+    breaker.reset();
+    expect([breaker.state(TIMEOUT), breaker.failures, breaker.retryInMs(TIMEOUT)]).toEqual(['closed', 0, 0]);
+    expect(breaker.fail(trial, TIMEOUT)).toBe(false);
+    failTimes(breaker, 1, TIMEOUT);
+    expect(breaker.state(TIMEOUT)).toBe('closed');
+  });
+
   it('never has two trials at once, and never lets anything through while it is open', () => {
     const step = fc.oneof(
-      fc.record({ do: fc.constant('acquire' as const) }),
+      fc.record({ do: fc.constantFrom('acquire' as const, 'acquire' as const, 'reset' as const) }),
       fc.record({ do: fc.constantFrom('succeed' as const, 'fail' as const, 'abandon' as const), which: fc.nat() }),
       fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: TIMEOUT }) }),
     );
@@ -85,6 +96,7 @@ describe('the circuit breaker', () => {
         for (const one of steps) {
           const before = breaker.state(now);
           if (one.do === 'wait') now += one.ms;
+          else if (one.do === 'reset') breaker.reset();
           else if (one.do === 'acquire') {
             const permit = breaker.acquire(now);
             if (before === 'open') expect(permit).toBeNull();

@@ -14,6 +14,8 @@ export interface CircuitReport {
   /** In a row. */
   failures: number;
   threshold: number;
+  /** How long nothing is let through once it has opened. */
+  timeoutSeconds: number;
   /** Until a trial is let through; 0 while closed or half open. */
   retryInSeconds: number;
 }
@@ -56,6 +58,16 @@ export class CircuitBreaker {
     return Math.max(0, this.openedAt + this.settings.timeoutMs - nowMs);
   }
 
+  report(nowMs: number): CircuitReport {
+    return {
+      state: this.state(nowMs),
+      failures: this.failuresInARow,
+      threshold: this.settings.threshold,
+      timeoutSeconds: this.settings.timeoutMs / 1000,
+      retryInSeconds: Math.ceil(this.retryInMs(nowMs) / 1000),
+    };
+  }
+
   /** Whether `acquire` would give a permit. */
   permits(nowMs: number): boolean {
     const state = this.state(nowMs);
@@ -94,6 +106,14 @@ export class CircuitBreaker {
 
   abandon(permit: CircuitPermit): void {
     this.settle(permit);
+  }
+
+  /** Closed as if nothing had ever failed; what is still under way says nothing any more. */
+  reset(): void {
+    this.failuresInARow = 0;
+    this.openedAt = null;
+    this.trial = null;
+    this.era += 1;
   }
 
   /** False for a permit of an earlier era. */

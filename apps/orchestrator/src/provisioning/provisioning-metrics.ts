@@ -1,4 +1,4 @@
-import type { CircuitState } from '@acexy/contracts';
+import { type CircuitState, OPERATION_TYPES, type OperationType } from '@acexy/contracts';
 import { metric } from '@acexy/service-kit';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { EngineKind } from '../runtime/engine-runtime.js';
@@ -7,15 +7,16 @@ import type { EngineKind } from '../runtime/engine-runtime.js';
 const DURATION_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120];
 /** As dashboards colour it: the higher the worse. */
 const CIRCUIT_VALUES: Record<CircuitState, number> = { closed: 0, half_open: 1, open: 2 };
-const OPERATION = { operation_type: 'general' };
 
 interface CircuitReading {
   state: CircuitState;
   failures: number;
 }
 
-/** What the breaker says at the moment of the scrape: its half-open state comes with time alone. */
-let readCircuit: () => CircuitReading = () => ({ state: 'closed', failures: 0 });
+type CircuitReadings = Record<OperationType, CircuitReading>;
+
+/** What the breakers say at the moment of the scrape: their half-open state comes with time alone. */
+let readCircuits: () => CircuitReadings | null = () => null;
 
 export class ProvisioningMetrics {
   private readonly total = metric(
@@ -33,8 +34,8 @@ export class ProvisioningMetrics {
       }),
   );
 
-  constructor(circuit: () => CircuitReading) {
-    readCircuit = circuit;
+  constructor(circuits: () => CircuitReadings) {
+    readCircuits = circuits;
     metric(
       'orch_circuit_breaker_state',
       (name) => new Gauge({ name, help: '0 closed, 1 half open, 2 open', labelNames: ['operation_type'], collect: collectState }),
@@ -56,9 +57,11 @@ export class ProvisioningMetrics {
 }
 
 function collectState(this: Gauge<'operation_type'>): void {
-  this.set(OPERATION, CIRCUIT_VALUES[readCircuit().state]);
+  const readings = readCircuits();
+  if (readings) for (const operation of OPERATION_TYPES) this.set({ operation_type: operation }, CIRCUIT_VALUES[readings[operation].state]);
 }
 
 function collectFailures(this: Gauge<'operation_type'>): void {
-  this.set(OPERATION, readCircuit().failures);
+  const readings = readCircuits();
+  if (readings) for (const operation of OPERATION_TYPES) this.set({ operation_type: operation }, readings[operation].failures);
 }

@@ -6,7 +6,9 @@ import {
   type ProvisioningQueueLimits,
   QueueClosedError,
   QueueFullError,
+  QueueRevokedError,
   QueueTimeoutError,
+  QueueTooLongError,
 } from './provisioning-queue.js';
 
 const LIMITS: ProvisioningQueueLimits = { maxConcurrent: 2, minIntervalMs: 500, maxWaiting: 10, timeoutMs: 60_000 };
@@ -79,6 +81,53 @@ describe('the provisioning queue', () => {
     await expect(queue.run('api', work([], 10))).rejects.toBeInstanceOf(QueueFullError);
     await vi.runAllTimersAsync();
     await Promise.all([first, second]);
+  });
+
+  it('tells when a turn would come, by the pace, by the places, and by how long tasks take', async () => {
+    const queue = make({ maxConcurrent: 2, minIntervalMs: 500 });
+    expect(queue.expectedWaitMs('api')).toBe(0);
+    const all = [1, 2, 3].map(() => queue.run('api', work([], 8000)));
+    expect(queue.expectedWaitMs('api')).toBe(1500);
+    await vi.advanceTimersByTimeAsync(500);
+    // Nothing has ended yet: only the pace is known.
+    expect([queue.inProgress, queue.expectedWaitMs('api')]).toEqual([2, 1000]);
+    await vi.advanceTimersByTimeAsync(7500);
+    expect([queue.inProgress, queue.waiting, queue.expectedWaitMs('api')]).toEqual([2, 0, 8000]);
+    await vi.runAllTimersAsync();
+    await Promise.all(all);
+    expect(queue.expectedWaitMs('api')).toBe(0);
+  });
+
+  it('counts of the other lane only those whose turn comes before', async () => {
+    const queue = make({ maxConcurrent: 1, minIntervalMs: 1000, maxWaiting: 30 });
+    const all = [...Array<number>(20)].map(() => queue.run('autoscaler', work([], 10)));
+    expect([queue.expectedWaitMs('api'), queue.expectedWaitMs('autoscaler')]).toEqual([2000, 20_000]);
+    await vi.runAllTimersAsync();
+    await Promise.all(all);
+  });
+
+  it('refuses at once whose turn would come later than it waits for, and says when the queue will be short enough', async () => {
+    const queue = make({ maxConcurrent: 1, minIntervalMs: 1000 });
+    const all = [1, 2, 3, 4].map(() => queue.run('api', work([], 10)));
+    const error = await queue.run('api', work([], 10), 2500).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(QueueTooLongError);
+    expect((error as QueueTooLongError).shorterInMs).toBe(1500);
+    await vi.advanceTimersByTimeAsync(1500);
+    const late = queue.run('api', work([], 10), 2500);
+    await vi.runAllTimersAsync();
+    await Promise.all([...all, late]);
+  });
+
+  it('calls off the latest of a lane, never what runs nor another lane', async () => {
+    const queue = make({ maxConcurrent: 1, minIntervalMs: 0 });
+    const ordered = Promise.allSettled([1, 2, 3].map(() => queue.run('autoscaler', work([], 10))));
+    const other = queue.run('api', work([], 10));
+    expect([queue.revoke('autoscaler', 1), queue.revoke('autoscaler', 5), queue.revoke('autoscaler', 1)]).toEqual([1, 1, 0]);
+    await vi.runAllTimersAsync();
+    expect((await ordered).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect((await ordered)[2]).toMatchObject({ reason: expect.any(QueueRevokedError) as Error });
+    await other;
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('counts the wait in the queue into the limit', async () => {

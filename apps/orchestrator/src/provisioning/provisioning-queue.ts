@@ -23,6 +23,31 @@ export class QueueFullError extends Error {
   }
 }
 
+/** Its turn would come later than its caller waits for. */
+export class QueueTooLongError extends Error {
+  readonly code = 'queue_too_long';
+
+  /** @param shorterInMs when the queue will have become short enough */
+  constructor(
+    waiting: number,
+    waitMs: number,
+    readonly shorterInMs: number,
+  ) {
+    super(`${waiting} provisions are waiting already, its turn would come in about ${Math.ceil(waitMs / 1000)} s`);
+    this.name = 'QueueTooLongError';
+  }
+}
+
+/** Called off before its turn, because nobody needs it any more. */
+export class QueueRevokedError extends Error {
+  readonly code = 'queue_revoked';
+
+  constructor() {
+    super('called off: nobody needs it any more');
+    this.name = 'QueueRevokedError';
+  }
+}
+
 export class QueueTimeoutError extends Error {
   readonly code = 'queue_timeout';
 
@@ -44,6 +69,9 @@ export class QueueClosedError extends Error {
   }
 }
 
+/** Weight of the newest task in the time that a task is expected to take. */
+const TASK_WEIGHT = 0.3;
+
 interface Waiting {
   start(): void;
   reject(error: Error): void;
@@ -57,6 +85,8 @@ export class ProvisioningQueue<Lane extends string> {
   private lastStartAt = -Infinity;
   private pacing: NodeJS.Timeout | null = null;
   private closed = false;
+  /** How long a task takes, smoothed; null before the first has ended. */
+  private taskMs: number | null = null;
 
   constructor(
     private readonly limits: ProvisioningQueueLimits,
@@ -80,22 +110,27 @@ export class ProvisioningQueue<Lane extends string> {
   /**
    * Runs `task`, an async function, when its turn comes. Past the limit, or at `close`, the caller is told at once and the task's signal is aborted; its
    * place among the running ones is free only when the task itself has ended.
-   * @throws QueueFullError, QueueTimeoutError, QueueClosedError, or what the task throws
+   * @param patienceMs one whose turn is expected later is refused at once
+   * @throws QueueFullError, QueueTooLongError, QueueRevokedError, QueueTimeoutError, QueueClosedError, or what the task throws
    */
-  run<T>(lane: Lane, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  run<T>(lane: Lane, task: (signal: AbortSignal) => Promise<T>, patienceMs = this.limits.timeoutMs): Promise<T> {
     if (this.closed) return Promise.reject(new QueueClosedError());
     const waiting = this.waiting;
     if (waiting >= this.limits.maxWaiting) return Promise.reject(new QueueFullError(waiting));
+    const waitMs = this.expectedWaitMs(lane);
+    if (waitMs > patienceMs) return Promise.reject(new QueueTooLongError(waiting, waitMs, waitMs - patienceMs));
     return new Promise<T>((resolve, reject) => {
       const controller = new AbortController();
       let started = false;
       const entry: Waiting = {
         start: () => {
           started = true;
+          const startedAt = this.clock.monotonic();
           controller.signal.addEventListener('abort', () => reject(controller.signal.reason as Error), { once: true });
           const work = task(controller.signal)
             .finally(() => {
               clearTimeout(limit);
+              this.learn(this.clock.monotonic() - startedAt);
               // Before the caller hears of it, so that its next call finds the place free.
               this.running.delete(controller);
             })
@@ -116,6 +151,26 @@ export class ProvisioningQueue<Lane extends string> {
       this.lane(lane).push(entry);
       this.pump();
     });
+  }
+
+  /** When the turn of one that came now would be, in milliseconds, as far as the tasks so far tell. */
+  expectedWaitMs(lane: Lane): number {
+    const own = this.lane(lane).length;
+    // The lanes are served in turn: of each other one as many come before as of its own.
+    let ahead = own;
+    for (const [name, entries] of this.lanes) if (name !== lane) ahead += Math.min(entries.length, own + 1);
+    const { maxConcurrent, minIntervalMs } = this.limits;
+    const paced = Math.max(0, this.lastStartAt + minIntervalMs - this.clock.monotonic()) + ahead * minIntervalMs;
+    const rounds = Math.ceil((ahead + 1 - (maxConcurrent - this.running.size)) / maxConcurrent);
+    return Math.max(paced, rounds * (this.taskMs ?? 0));
+  }
+
+  /** Calls off what came last of those that wait in a lane. @returns how many were called off */
+  revoke(lane: Lane, count: number): number {
+    const entries = this.lane(lane);
+    const revoked = entries.splice(Math.max(0, entries.length - count));
+    for (const entry of revoked) entry.reject(new QueueRevokedError());
+    return revoked.length;
   }
 
   /** Refuses what waits, aborts what runs, and resolves when all of it has ended. */
@@ -149,6 +204,10 @@ export class ProvisioningQueue<Lane extends string> {
     const name = names.find((candidate) => candidate !== this.lastLane) ?? names[0];
     this.lastLane = name;
     return this.lane(name).shift();
+  }
+
+  private learn(taskMs: number): void {
+    this.taskMs = this.taskMs === null ? taskMs : this.taskMs + TASK_WEIGHT * (taskMs - this.taskMs);
   }
 
   private lane(name: Lane): Waiting[] {

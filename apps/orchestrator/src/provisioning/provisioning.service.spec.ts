@@ -200,10 +200,103 @@ describe('provisioning', () => {
     const refusal = (await outcome(service.provision({}, 'api'))) as ProvisioningRefusedError;
     expect(refusal.toDetail()).toMatchObject({ code: 'circuit_breaker', recovery_eta_seconds: 299, can_retry: false, should_wait: true });
     expect(runtime.startCalls).toHaveLength(2);
-    expect(service.circuit()).toEqual({ state: 'open', failures: 2, threshold: 2, retryInSeconds: 299 });
+    expect(service.circuit()).toEqual({
+      state: 'open',
+      failures: 2,
+      threshold: 2,
+      timeoutSeconds: 300,
+      retryInSeconds: 299,
+      lastFailure: { reason: 'the engine ended at once', at: Date.now() - 1000 },
+    });
     const metrics = await register.metrics();
     expect(metrics).toContain('orch_circuit_breaker_state{operation_type="general"} 2');
     expect(metrics).toContain('orch_circuit_breaker_failures{operation_type="general"} 2');
+  });
+
+  it('keeps a breaker of its own for replacements: either kind fails, opens and is tried alone', async () => {
+    const { service, runtime } = build({ CIRCUIT_BREAKER_REPLACEMENT_THRESHOLD: '1', CIRCUIT_BREAKER_REPLACEMENT_TIMEOUT_S: '180' });
+    runtime.knobs.failStart = () => startFailure();
+    await outcome(service.provision({}, 'autoscaler', 'replacement'));
+    expect([service.circuit('replacement').state, service.circuit('general').state]).toEqual(['open', 'closed']);
+    expect(await outcome(service.provision({}, 'autoscaler', 'replacement'))).toMatchObject({
+      code: 'circuit_breaker',
+      recoveryEtaSeconds: 180,
+    });
+    runtime.knobs.failStart = () => null;
+    await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
+    expect(await register.metrics()).toContain('orch_circuit_breaker_state{operation_type="replacement"} 2');
+    await vi.advanceTimersByTimeAsync(180_000);
+    const trials = [1, 2, 3].map(() => outcome(service.provision({}, 'autoscaler', 'replacement')));
+    const [trial, ...others] = await Promise.all(trials);
+    expect(trial).toMatchObject({ state: 'running' });
+    expect(others.map((other) => (other as ProvisioningRefusedError).code)).toEqual(['circuit_breaker', 'circuit_breaker']);
+    service.recordReadiness((trial as { id: string }).id, 'ready');
+    expect(service.circuit('replacement').state).toBe('closed');
+  });
+
+  it('is reset by hand: what failed before and what is still under way say nothing any more', async () => {
+    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
+    runtime.knobs.startHangs = true;
+    const hanging = outcome(service.provision({}, 'api'));
+    const second = outcome(service.provision({}, 'api'));
+    await vi.advanceTimersByTimeAsync(25_000);
+    await Promise.all([hanging, second]);
+    expect(service.circuit().state).toBe('open');
+    runtime.knobs.startHangs = false;
+    runtime.knobs.startMs = 1000;
+    expect(service.circuits.reset('general')).toBe(true);
+    expect(service.circuit()).toMatchObject({ state: 'closed', failures: 0, retryInSeconds: 0 });
+    await vi.advanceTimersByTimeAsync(0);
+    const next = service.provision({}, 'api');
+    await vi.advanceTimersByTimeAsync(1000);
+    await expect(next).resolves.toMatchObject({ state: 'running' });
+    expect(service.circuits.reset('general')).toBe(false);
+  });
+
+  it('200 requests in one instant: never more than MAX_CONCURRENT_PROVISIONS calls of the runtime, those served whose turn comes in time, the others refused at once with an ETA', async () => {
+    const { service, runtime } = build({
+      MAX_REPLICAS: '300',
+      MAX_CONCURRENT_PROVISIONS: '5',
+      MIN_PROVISION_INTERVAL_S: '0.5',
+      API_REQUEST_TIMEOUT_S: '30',
+    });
+    runtime.knobs.startMs = 2400;
+    let most = 0;
+    const watch = setInterval(() => (most = Math.max(most, runtime.startsInProgress)), 10);
+    const began = Date.now();
+    const answered: { code: string; afterS: number; eta: number }[] = [];
+    const all = Array.from({ length: 200 }, async () => {
+      const answer = await outcome(service.provision({}, 'api'));
+      const refused = answer instanceof ProvisioningRefusedError;
+      answered.push({
+        code: refused ? answer.code : 'served',
+        afterS: (Date.now() - began) / 1000,
+        eta: refused ? answer.recoveryEtaSeconds : 0,
+      });
+    });
+    await vi.advanceTimersByTimeAsync(60_000);
+    clearInterval(watch);
+    await Promise.all(all);
+    const served = answered.filter(({ code }) => code === 'served');
+    const refused = answered.filter(({ code }) => code === 'max_capacity');
+    expect(most).toBe(5);
+    expect([served.length + refused.length, served.length >= 60, service.circuit().failures]).toEqual([200, true, 0]);
+    expect(Math.max(...served.map(({ afterS }) => afterS))).toBeLessThanOrEqual(33);
+    expect(Math.max(...refused.map(({ afterS }) => afterS))).toBe(0);
+    expect(refused.every(({ eta }) => Number.isInteger(eta) && eta >= 1 && eta <= 30)).toBe(true);
+    expect(runtime.world.engines.size).toBe(served.length);
+  });
+
+  it('calls off what the autoscaler ordered and nobody needs any more, but carries through what a caller ordered', async () => {
+    const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '1' });
+    runtime.knobs.startMs = 1000;
+    const ordered = [1, 2, 3].map(() => outcome(service.provision({}, 'autoscaler')));
+    const called = outcome(service.provision({}, 'api'));
+    expect([service.revocable, service.revoke(9), service.revocable, service.engineCount()]).toEqual([2, 2, 0, 2]);
+    await vi.runAllTimersAsync();
+    expect((await Promise.all(ordered)).map((one) => one instanceof ProvisioningRefusedError)).toEqual([false, true, true]);
+    expect(await called).toMatchObject({ state: 'running' });
+    expect(service.circuit().failures).toBe(0);
   });
 
   it('logs the words that operators search for, at ERROR', async () => {

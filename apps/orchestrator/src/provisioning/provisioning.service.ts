@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import type { CircuitState, ProvisioningStatus } from '@acexy/contracts';
+import type { CircuitState, OperationType, ProvisioningStatus } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../clock.js';
 import { InstallationId } from '../database/installation-id.js';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime, PortTakenError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
-import { CircuitBreaker, type CircuitPermit, type CircuitReport } from './circuit-breaker.js';
+import { Circuits, type OperationPermit, type OperationReport } from './circuits.js';
 import { type ContainerRequest, hostPortsOf, planContainerSpec } from './container-spec.plan.js';
 import { type EngineRequest, EngineRequestError, planEngineSpec, wantedPorts } from './engine-spec.plan.js';
 import { PortAllocator, PortOwnedError } from './ports.js';
 import { ProvisioningMetrics } from './provisioning-metrics.js';
-import { ProvisioningQueue, QueueClosedError } from './provisioning-queue.js';
+import { ProvisioningQueue, QueueClosedError, QueueRevokedError } from './provisioning-queue.js';
 import type { ProvisioningRefusedError } from './provisioning-refused.error.js';
 import { capacityRefusal, circuitRefusal, preparingRefusal, refusalOf, saysNothingOfEngines } from './refusals.js';
 import { startWithin } from './startup-limit.js';
@@ -20,6 +20,13 @@ export type ProvisioningOrigin = 'api' | 'autoscaler';
 export type ReadinessOutcome = 'ready' | 'never_ready';
 
 type Lane = ProvisioningOrigin | 'container';
+
+interface Order {
+  origin: ProvisioningOrigin;
+  operation: OperationType;
+  /** Monotonic milliseconds. */
+  askedAt: number;
+}
 
 /** How often a port that turns out taken is exchanged for another within one provision. */
 const PORT_TRIES = 5;
@@ -33,11 +40,12 @@ const PORT_TRIES = 5;
 @Injectable()
 export class ProvisioningService implements BeforeApplicationShutdown {
   private readonly ports: PortAllocator;
-  private readonly breaker: CircuitBreaker;
+  /** What lets starts through, and stops those that keep failing. */
+  readonly circuits: Circuits;
   private readonly queue: ProvisioningQueue<Lane>;
-  private readonly metrics = new ProvisioningMetrics(() => this.circuit());
+  private readonly metrics = new ProvisioningMetrics(() => this.circuits.reports());
   /** Engines that run but have not answered yet: what becomes of them decides what the breaker learns. By container id. */
-  private readonly unproven = new Map<string, CircuitPermit>();
+  private readonly unproven = new Map<string, OperationPermit>();
   /** What was told of engines whose start has not come back to us yet: a runtime shows them, and others probe them, before that. */
   private readonly early = new Map<string, ReadinessOutcome>();
   private readonly log: Log;
@@ -56,7 +64,14 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       api: settings.apiRange,
       p2p: settings.p2pRange,
     });
-    this.breaker = new CircuitBreaker({ threshold: settings.circuitBreakerThreshold, timeoutMs: settings.circuitBreakerTimeoutMs });
+    this.circuits = new Circuits(
+      {
+        general: { threshold: settings.circuitBreakerThreshold, timeoutMs: settings.circuitBreakerTimeoutMs },
+        replacement: { threshold: settings.replacementBreakerThreshold, timeoutMs: settings.replacementBreakerTimeoutMs },
+      },
+      clock,
+      this.log,
+    );
     this.queue = new ProvisioningQueue(
       {
         maxConcurrent: settings.maxConcurrentProvisions,
@@ -72,12 +87,12 @@ export class ProvisioningService implements BeforeApplicationShutdown {
    * Starts an engine; resolves when it runs, not when its API answers. Goes on though the caller has lost interest.
    * @throws ProvisioningRefusedError
    */
-  async provision(request: EngineRequest, origin: ProvisioningOrigin): Promise<EngineInstance> {
+  async provision(request: EngineRequest, origin: ProvisioningOrigin, operation: OperationType = 'general'): Promise<EngineInstance> {
     const askedAt = this.clock.monotonic();
-    this.admit(request.image);
+    this.admit(request.image, operation);
     if (this.engineCount() >= this.settings.maxReplicas)
       throw capacityRefusal(this.settings.maxReplicas, this.settings.autoscaleIntervalMs);
-    return this.inTurn(origin, (signal) => this.attempt(request, origin, askedAt, signal));
+    return this.inTurn(origin, (signal) => this.attempt(request, { origin, operation, askedAt }, signal));
   }
 
   /**
@@ -87,7 +102,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
    */
   async provisionContainer(request: ContainerRequest): Promise<EngineInstance> {
     const askedAt = this.clock.monotonic();
-    this.admit(request.image);
+    this.admit(request.image, 'general');
     return this.inTurn('container', (signal) => this.startContainer(request, askedAt, signal));
   }
 
@@ -101,23 +116,27 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       in_progress: inProgress,
       queued,
       remaining: Math.max(0, Math.min(maxConcurrentProvisions - inProgress - queued, maxReplicas - this.engineCount())),
-      circuitState: this.breaker.state(this.clock.monotonic()),
+      circuitState: this.circuit().state,
     };
   }
 
-  circuit(): CircuitReport {
-    const now = this.clock.monotonic();
-    return {
-      state: this.breaker.state(now),
-      failures: this.breaker.failures,
-      threshold: this.breaker.threshold,
-      retryInSeconds: Math.ceil(this.breaker.retryInMs(now) / 1000),
-    };
+  circuit(operation: OperationType = 'general'): OperationReport {
+    return this.circuits.report(operation);
   }
 
   /** Engines there are, are being started, or wait for their start. */
   engineCount(): number {
     return this.ports.engineCount + this.queue.waiting - this.queue.waitingIn('container');
+  }
+
+  /** Engines of the autoscaler whose start has not begun: what `revoke` can call off. */
+  get revocable(): number {
+    return this.queue.waitingIn('autoscaler');
+  }
+
+  /** Calls off what the autoscaler ordered and nobody needs any more, the latest first; what callers of the API ordered is carried through. */
+  revoke(count: number): number {
+    return this.queue.revoke('autoscaler', count);
   }
 
   /**
@@ -131,8 +150,8 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       return;
     }
     this.unproven.delete(containerId);
-    if (outcome === 'ready') this.succeed(permit);
-    else this.fail(permit, `engine ${containerId} never answered`);
+    if (outcome === 'ready') this.circuits.succeed(permit);
+    else this.circuits.fail(permit, `engine ${containerId} never answered`);
   }
 
   /** Why none can be started for want of what engines are made from, or null. */
@@ -163,7 +182,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     const permit = this.unproven.get(id);
     if (!permit) return;
     this.unproven.delete(id);
-    this.breaker.abandon(permit);
+    this.circuits.abandon(permit);
   }
 
   /** Refuses what waits and aborts what is being started, leaving nothing behind of it. */
@@ -175,30 +194,36 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     await this.close();
   }
 
-  private admit(image: string | undefined): void {
+  private admit(image: string | undefined, operation: OperationType): void {
     const preparing = image === undefined ? this.preparing() : null;
     if (preparing) throw preparing;
-    if (!this.breaker.permits(this.clock.monotonic())) throw this.circuitRefusal();
+    if (!this.circuits.permits(operation)) throw this.circuitRefusal(operation);
   }
 
   private async inTurn(lane: Lane, task: (signal: AbortSignal) => Promise<EngineInstance>): Promise<EngineInstance> {
     let started = false;
+    // A caller of the API has its 504 after that, and would never hear of what came of it.
+    const patienceMs = lane === 'autoscaler' ? this.settings.provisionTimeoutMs : this.settings.apiRequestTimeoutMs;
     try {
-      return await this.queue.run(lane, (signal) => {
-        started = true;
-        return task(signal);
-      });
+      return await this.queue.run(
+        lane,
+        (signal) => {
+          started = true;
+          return task(signal);
+        },
+        Math.min(patienceMs, this.settings.provisionTimeoutMs),
+      );
     } catch (error) {
-      const refusal = refusalOf(error, this.queue.waiting * this.settings.minProvisionIntervalMs);
-      const level = error instanceof QueueClosedError ? 'info' : 'warn';
+      const refusal = refusalOf(error, this.queue.expectedWaitMs(lane));
+      const level = error instanceof QueueClosedError || error instanceof QueueRevokedError ? 'info' : 'warn';
       this.log[level]('provisioning refused', { origin: lane, code: refusal.code, reason: refusal.message, started });
       throw refusal;
     }
   }
 
-  private async attempt(request: EngineRequest, origin: ProvisioningOrigin, askedAt: number, signal: AbortSignal): Promise<EngineInstance> {
-    const permit = this.breaker.acquire(this.clock.monotonic());
-    if (!permit) throw this.circuitRefusal();
+  private async attempt(request: EngineRequest, { origin, operation, askedAt }: Order, signal: AbortSignal): Promise<EngineInstance> {
+    const permit = this.circuits.acquire(operation);
+    if (!permit) throw this.circuitRefusal(operation);
     try {
       const instance = await this.startOnFreePorts(request, signal);
       this.unproven.set(instance.id, permit);
@@ -208,8 +233,8 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       return instance;
     } catch (error) {
       this.metrics.failed(this.secondsSince(askedAt));
-      if (saysNothingOfEngines(error)) this.breaker.abandon(permit);
-      else this.fail(permit, (error as Error).message);
+      if (saysNothingOfEngines(error)) this.circuits.abandon(permit);
+      else this.circuits.fail(permit, (error as Error).message);
       throw error;
     } finally {
       // This one still counts.
@@ -268,25 +293,8 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     this.log.info(kind === 'generic' ? 'container runs' : 'engine runs', { container_id: id, name, port, origin, seconds });
   }
 
-  private succeed(permit: CircuitPermit): void {
-    const before = this.breaker.state(this.clock.monotonic());
-    this.breaker.succeed(permit);
-    if (before !== 'closed' && this.breaker.state(this.clock.monotonic()) === 'closed') this.log.info('Circuit breaker closed');
-  }
-
-  private fail(permit: CircuitPermit, reason: string): void {
-    const opened = this.breaker.fail(permit, this.clock.monotonic());
-    this.log.warn('provisioning failed', { reason, failures: this.breaker.failures, threshold: this.breaker.threshold });
-    if (opened)
-      this.log.error('Circuit breaker open', {
-        failures: this.breaker.failures,
-        retry_in_s: this.settings.circuitBreakerTimeoutMs / 1000,
-        reason,
-      });
-  }
-
-  private circuitRefusal(): ProvisioningRefusedError {
-    return circuitRefusal(this.circuit(), this.settings.startupGraceMs);
+  private circuitRefusal(operation: OperationType): ProvisioningRefusedError {
+    return circuitRefusal(this.circuit(operation), this.settings.startupGraceMs);
   }
 
   private secondsSince(monotonicMs: number): number {

@@ -3,7 +3,7 @@ import type { CircuitReport } from './circuit-breaker.js';
 import { NotPreparedError, PortTakenError, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 import { EngineRequestError } from './engine-spec.plan.js';
 import { NoPortsLeftError, PortOwnedError } from './ports.js';
-import { QueueClosedError, QueueFullError, QueueTimeoutError } from './provisioning-queue.js';
+import { QueueClosedError, QueueFullError, QueueRevokedError, QueueTimeoutError, QueueTooLongError } from './provisioning-queue.js';
 import { ProvisioningRefusedError } from './provisioning-refused.error.js';
 
 /** @param trialMs how long the outcome of a trial takes at most */
@@ -59,19 +59,23 @@ export function unreachableRefusal(nextLookMs: number): ProvisioningRefusedError
 
 /**
  * What a failed provision is to its caller: a queue that is too long passes, everything else does not pass by waiting.
- * @param pacedMs how long those who wait take to be started, at least
+ * @param queueMs how long the turn of one that came now would take to come
  */
-export function refusalOf(error: unknown, pacedMs: number): ProvisioningRefusedError {
+export function refusalOf(error: unknown, queueMs: number): ProvisioningRefusedError {
   if (error instanceof ProvisioningRefusedError) return error;
   if (error instanceof NotPreparedError) return preparingRefusal(error.message);
   const message = error instanceof Error ? error.message : String(error);
-  const tooMany = error instanceof QueueFullError || (error instanceof QueueTimeoutError && error.phase === 'waiting');
+  const tooMany =
+    error instanceof QueueFullError ||
+    error instanceof QueueTooLongError ||
+    (error instanceof QueueTimeoutError && error.phase === 'waiting');
+  const etaMs = error instanceof QueueTooLongError ? error.shorterInMs : queueMs;
   return new ProvisioningRefusedError(
     tooMany
       ? {
           code: 'max_capacity',
           message: `too many engines are being started: ${message}`,
-          recoveryEtaSeconds: Math.max(1, pacedMs / 1000),
+          recoveryEtaSeconds: Math.max(1, etaMs / 1000),
           canRetry: false,
           shouldWait: true,
         }
@@ -83,6 +87,7 @@ export function refusalOf(error: unknown, pacedMs: number): ProvisioningRefusedE
 /** Our own limits, a foreign program's port, the caller's mistake, a Docker that is away, or our own end: no reason to stop trying. */
 const NO_FAULT_OF_ENGINES = [
   QueueClosedError,
+  QueueRevokedError,
   EngineRequestError,
   PortTakenError,
   PortOwnedError,

@@ -1,0 +1,95 @@
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Clock } from '../clock.js';
+import { type Engine, EngineRegistry, type EngineChange } from '../engines/engine-registry.js';
+import { LeaseService } from '../engines/lease.service.js';
+import { ReplicaFloor } from '../engines/replica-floor.js';
+import { EngineStarter } from '../provisioning-api/engine-starter.service.js';
+import { ProvisioningService } from '../provisioning/provisioning.service.js';
+import { OrchestratorSettings } from '../settings.js';
+import { LeadTime, RecentTargets, TakenEngines } from './demand.js';
+import type { PoolEngine, PoolLimits, PoolState } from './scaling.policy.js';
+
+/** Everything the policies are told: the pool as it is, what the recent past says, and the limits. */
+@Injectable()
+export class PoolPicture implements OnModuleInit, OnModuleDestroy {
+  private readonly taken = new TakenEngines();
+  private readonly targets = new RecentTargets();
+  private readonly lead = new LeadTime();
+  private unsubscribe: (() => void) | undefined;
+
+  constructor(
+    private readonly registry: EngineRegistry,
+    private readonly leases: LeaseService,
+    private readonly floor: ReplicaFloor,
+    private readonly starter: EngineStarter,
+    private readonly provisioning: ProvisioningService,
+    private readonly settings: OrchestratorSettings,
+    private readonly clock: Clock,
+  ) {}
+
+  onModuleInit(): void {
+    this.unsubscribe = this.registry.onChange((change) => this.learn(change));
+  }
+
+  onModuleDestroy(): void {
+    this.unsubscribe?.();
+  }
+
+  /** @param startDelayMs until a start is worth trying again */
+  take(startDelayMs: number): PoolState {
+    const now = this.clock.monotonic();
+    const engines = this.registry.all().map((engine) => this.describe(engine, now));
+    this.taken.observe(engines, now);
+    return {
+      engines,
+      total: Math.max(this.provisioning.engineCount(), engines.length),
+      pending: this.starter.pending,
+      revocable: this.provisioning.revocable,
+      waiting: this.leases.waitingCount,
+      floor: this.floor.value ?? 0,
+      taken: this.taken.within(this.lead.ms, now),
+      recentPeak: this.targets.highest(this.idleGraceMs, now),
+      startDelayMs,
+    };
+  }
+
+  get limits(): PoolLimits {
+    return { minFree: this.settings.minReplicas, max: this.settings.maxReplicas, idleGraceMs: this.idleGraceMs };
+  }
+
+  decided(target: number): void {
+    this.targets.note(target, this.clock.monotonic());
+  }
+
+  /** Milliseconds until an engine that is idle now, or the peak of the last while, gives another answer; the soonest first. */
+  dues({ engines }: PoolState): number[] {
+    const falls = this.targets.fallsInMs(this.idleGraceMs, this.clock.monotonic());
+    const idle = engines.filter(({ claims, held }) => claims === 0 && held === null).map(({ idleMs }) => this.idleGraceMs - idleMs);
+    const drains = engines.flatMap(({ drain }) => (drain ? [drain.deadlineMs] : []));
+    return [...idle, ...drains, ...(falls === null ? [] : [falls])];
+  }
+
+  /** Also how long the pool does not shrink: an engine is surplus when it was too many for as long as it has to be idle. */
+  private get idleGraceMs(): number {
+    return this.settings.autoDelete ? this.settings.engineGracePeriodMs : this.settings.idleTtlMs;
+  }
+
+  private learn({ type, engine }: EngineChange): void {
+    if (type === 'ready' && !engine.adopted) this.lead.learn(this.clock.now() - engine.firstSeen);
+  }
+
+  private describe(engine: Engine, now: number): PoolEngine {
+    const { id, lifecycle, health, adopted, idleSince, healthSince, drain } = engine;
+    return {
+      id,
+      lifecycle,
+      health,
+      adopted,
+      claims: this.leases.claimCount(id),
+      held: this.leases.holdOn(id)?.kind ?? null,
+      idleMs: idleSince === null ? 0 : now - idleSince,
+      healthMs: now - healthSince,
+      drain: drain && { reason: drain.reason, deadlineMs: drain.deadline - this.clock.now() },
+    };
+  }
+}

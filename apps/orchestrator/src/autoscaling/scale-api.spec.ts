@@ -1,0 +1,136 @@
+import type { EngineState, ScaleAnswer, ScalingDecisionRecord } from '@acexy/contracts';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { AUTH, eventually, leaseRequest, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+
+const RETIRED = { AUTO_DELETE: 'true', ENGINE_GRACE_PERIOD_S: '0.3', AUTOSCALE_INTERVAL_S: '3600' };
+
+let orchestrator: TestOrchestrator;
+afterEach(() => orchestrator.close());
+
+async function decisions(query = ''): Promise<ScalingDecisionRecord[]> {
+  return (await orchestrator.http.get(`/autoscaler/decisions${query}`).set(AUTH)).body as ScalingDecisionRecord[];
+}
+
+describe('POST /scale/{demand}', () => {
+  const scale = (demand: string | number) => orchestrator.http.post(`/scale/${demand}`).set(AUTH);
+  const engines = async (): Promise<EngineState[]> => (await orchestrator.http.get('/engines')).body as EngineState[];
+  const count = (wanted: number): Promise<EngineState[]> => eventually(engines, (list) => list.length === wanted);
+
+  it('starts as many engines at once, answers what it comes to, and keeps them though they idle', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', ...RETIRED } });
+    const { status, body } = await scale(4);
+    expect([status, body]).toEqual([200, { scaled_to: 4 }]);
+    const first = (await count(4)).map(({ container_id }) => container_id);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect((await engines()).map(({ container_id }) => container_id)).toEqual(first);
+  });
+
+  it('answers after clamping: to MAX_REPLICAS, and to what is in use and kept free anyway', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2', MAX_REPLICAS: '5', ...RETIRED } });
+    expect((await scale(0)).body).toEqual({ scaled_to: 2 });
+    await count(2);
+    await orchestrator.http.post('/engines/lease').set(AUTH).send(leaseRequest());
+    expect((await scale(1)).body).toEqual({ scaled_to: 3 });
+    expect((await scale(1_000_000)).body).toEqual({ scaled_to: 5 });
+    await count(5);
+    expect(orchestrator.runtime.world.engines.size).toBe(5);
+  });
+
+  it('the next order replaces it: the pool comes down to that, and a playing engine stays', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0', ...RETIRED } });
+    await scale(4);
+    await count(4);
+    const lease = await orchestrator.http.post('/engines/lease').set(AUTH).send(leaseRequest());
+    const { container_id: playing } = (lease.body as { engine: EngineState }).engine;
+    expect((await scale(1)).body).toEqual({ scaled_to: 1 });
+    expect((await count(1))[0].container_id).toBe(playing);
+  });
+
+  it('lasts over a restart, and is gone when it is lifted', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'scale-'));
+    orchestrator = await startOrchestrator({ folder, env: { MIN_REPLICAS: '1', ...RETIRED } });
+    await scale(3);
+    await count(3);
+    await orchestrator.stop();
+    const runtime = orchestrator.runtime.again();
+    orchestrator = await startOrchestrator({ folder, runtime, env: { MIN_REPLICAS: '1', ...RETIRED } });
+    const [{ container_id: id }] = await count(3);
+    await orchestrator.http.delete(`/containers/${id}`).set(AUTH);
+    await eventually(engines, (list) => list.length === 3 && list.every((engine) => engine.container_id !== id));
+    // Engines that were found are kept back for a moment after the start: what is too many goes then.
+    expect((await orchestrator.http.post('/gc').set(AUTH)).status).toBe(200);
+    await count(1);
+    expect((await decisions())[0].inputs.floor).toBeNull();
+  });
+
+  it.each(['-1', '1.5', 'many', '1e3', '99999999999999999999', '%20'])(
+    '%s is a bad request that says what would be right',
+    async (demand) => {
+      orchestrator = await startOrchestrator();
+      const { status, body } = await scale(demand);
+      expect([status, (body as { detail: string }).detail]).toEqual([400, 'demand must be an integer of at least 0']);
+    },
+  );
+
+  it('wants the key', async () => {
+    orchestrator = await startOrchestrator();
+    expect((await orchestrator.http.post('/scale/3')).status).toBe(401);
+    expect((await orchestrator.http.get('/autoscaler/decisions')).status).toBe(401);
+    expect((await orchestrator.http.get('/scale/3')).status).toBe(405);
+  });
+});
+
+describe('GET /autoscaler/decisions', () => {
+  it('tells what was decided, why and from what, newest first', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2' } });
+    const all = await eventually(
+      () => decisions(),
+      (list) => list[0]?.inputs.free === 2,
+    );
+    const first = all.at(-1) as ScalingDecisionRecord;
+    expect(first).toMatchObject({
+      inputs: { total: 0, free: 0, busy: 0, waiting: 0, floor: null, min_free: 2, max: 20 },
+      target: 2,
+      started: 2,
+      removed: [],
+      reasons: ['2 to start: 0 waiting and 2 wanted free, 0 free and 0 coming'],
+    });
+    expect(new Date(first.decided_at).toISOString()).toBe(first.decided_at);
+    expect(all[0]).toMatchObject({ started: 0, target: 2, blocked: null });
+    const orders = (await orchestrator.http.post('/scale/3').set(AUTH)).body as ScaleAnswer;
+    expect(orders).toEqual({ scaled_to: 3 });
+    await eventually(
+      () => decisions(),
+      (list) => list.some(({ inputs, started }) => inputs.floor === 3 && started === 1),
+    );
+    expect(await decisions('?limit=1')).toHaveLength(1);
+  });
+
+  it('says why nothing is started that is wanted', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' } });
+    await eventually(
+      () => decisions(),
+      (list) => list[0]?.inputs.free === 1,
+    );
+    for (let viewer = 0; viewer < 2; viewer++)
+      await orchestrator.http
+        .post('/engines/lease')
+        .set(AUTH)
+        .send(leaseRequest({ wait_ms: 0 }));
+    const [latest] = await eventually(
+      () => decisions(),
+      (list) => list[0].inputs.waiting === 1,
+    );
+    expect(latest).toMatchObject({ started: 0, blocked: 'all 1 engines of MAX_REPLICAS exist already' });
+    expect(latest.reasons).toContainEqual(expect.stringContaining('MAX_REPLICAS=1 allows'));
+  });
+
+  it.each(['0', '301', 'all'])('limit=%s is a bad request', async (limit) => {
+    orchestrator = await startOrchestrator();
+    const { status, body } = await orchestrator.http.get(`/autoscaler/decisions?limit=${limit}`).set(AUTH);
+    expect([status, (body as { detail: string }).detail]).toEqual([400, 'limit must be an integer from 1 to 300']);
+  });
+});
