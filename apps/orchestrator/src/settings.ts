@@ -274,6 +274,46 @@ export class OrchestratorSettings extends DockerSettings {
   })
   monitorIntervalMs!: number;
 
+  @Setting({
+    name: 'COLLECT_INTERVAL_S',
+    type: 'seconds',
+    min: 0.1,
+    max: 3600,
+    default: '5',
+    help: 'Time between two questions to the engines how their streams do',
+  })
+  collectIntervalMs!: number;
+
+  @Setting({
+    name: 'STATS_HISTORY_MAX',
+    type: 'integer',
+    min: 1,
+    max: 100_000,
+    default: '720',
+    help: 'Answers to that question kept of each stream',
+  })
+  statsHistoryMax!: number;
+
+  @Setting({
+    name: 'STREAM_HISTORY_DAYS',
+    type: 'number',
+    min: 0.01,
+    max: 3650,
+    default: '30',
+    help: 'Days that an ended stream is remembered',
+  })
+  streamHistoryDays!: number;
+
+  @Setting({
+    name: 'STREAM_HISTORY_MAX',
+    type: 'integer',
+    min: 1,
+    max: 1_000_000,
+    default: '10000',
+    help: 'Ended streams that are remembered at most, the newest',
+  })
+  streamHistoryMax!: number;
+
   @Setting({ name: 'API_REQUEST_TIMEOUT_S', type: 'seconds', min: 1, max: 3600, default: '30', help: 'Limit of any call of the REST API' })
   apiRequestTimeoutMs!: number;
 

@@ -2,11 +2,13 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { OrchestratorSettings } from '../settings.js';
+import { DatabaseCompaction } from './compaction.js';
 import { DatabaseHealth } from './database-health.js';
 import { databaseFile } from './database-url.js';
 import { InstallationId } from './installation-id.js';
 import { dataSourceOptions, openDatabase } from './open-database.js';
 import { PoolOrders } from './pool-orders.js';
+import { StatHistory } from './stat-history.js';
 import { StreamHistory } from './stream-history.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -24,9 +26,11 @@ import { WriteQueue } from './write-queue.js';
     WriteQueue,
     StreamHistory,
     PoolOrders,
+    StatHistory,
+    DatabaseCompaction,
     DatabaseHealth,
     { provide: InstallationId, inject: [DataSource], useFactory: (dataSource: DataSource) => InstallationId.load(dataSource) },
   ],
-  exports: [StreamHistory, PoolOrders, DatabaseHealth, InstallationId, WriteQueue],
+  exports: [StreamHistory, PoolOrders, StatHistory, DatabaseCompaction, DatabaseHealth, InstallationId, WriteQueue],
 })
 export class DatabaseModule {}

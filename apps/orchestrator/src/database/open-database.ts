@@ -7,11 +7,16 @@ import { MIGRATIONS } from './migrations/index.js';
 import { PoolRow } from './pool-row.entity.js';
 import { isSqliteBusy, sqliteCode, whileBusyRetry } from './sqlite-busy.js';
 import { StreamRow } from './stream-row.entity.js';
+import { StreamStatRow } from './stream-stat-row.entity.js';
 
 /** Milliseconds that the driver blocks the event loop for a busy database before it gives up and the queue takes over. */
 const DRIVER_BUSY_MS = 5;
 /** How long a start waits for a database that somebody else is busy with. */
 const OPEN_BUDGET_MS = 30_000;
+
+/** `incremental`, as a number. */
+const AUTO_VACUUM = 2;
+const LOG_KEPT_BYTES = 4 * 1024 * 1024;
 
 /** The database cannot be used; the message names the file, what is wrong and what to do. */
 export class DatabaseUnusableError extends Error {
@@ -27,15 +32,21 @@ export function dataSourceOptions(file: string): BetterSqlite3DataSourceOptions 
   return {
     type: 'better-sqlite3',
     database: file,
-    entities: [InstallationRow, PoolRow, StreamRow],
+    entities: [InstallationRow, PoolRow, StreamRow, StreamStatRow],
     migrations: MIGRATIONS,
     migrationsTransactionMode: 'all',
     synchronize: false,
     logging: false,
     timeout: DRIVER_BUSY_MS,
     enableWAL: true,
-    // With WAL, NORMAL loses nothing when the process is killed; a power cut may lose the last commits, never the file.
-    prepareDatabase: (database: { pragma(text: string): unknown }) => void database.pragma('synchronous = NORMAL'),
+    prepareDatabase: (database: { pragma(text: string, options?: { simple: boolean }): unknown }) => {
+      // Free pages can then be given back bit by bit. Only a file without tables takes it over, and to ask is to write.
+      if (database.pragma('page_count', { simple: true }) === 0) database.pragma(`auto_vacuum = ${AUTO_VACUUM}`);
+      // With WAL, NORMAL loses nothing when the process is killed; a power cut may lose the last commits, never the file.
+      database.pragma('synchronous = NORMAL');
+      // A VACUUM by hand writes the whole database into the log; the log is cut to this again afterwards.
+      database.pragma(`journal_size_limit = ${LOG_KEPT_BYTES}`);
+    },
   };
 }
 
@@ -57,11 +68,20 @@ async function initialize(file: string): Promise<DataSource> {
   await dataSource.initialize();
   try {
     await dataSource.runMigrations();
+    await makeCompactable(dataSource);
     return dataSource;
   } catch (error) {
     await dataSource.destroy();
     throw error;
   }
+}
+
+/** A file of an earlier release, or one that a tool has made anew: written once more, before anybody waits for it. */
+async function makeCompactable(dataSource: DataSource): Promise<void> {
+  const [{ auto_vacuum: mode }] = (await dataSource.query('PRAGMA auto_vacuum')) as { auto_vacuum: number }[];
+  if (mode === AUTO_VACUUM) return;
+  await dataSource.query(`PRAGMA auto_vacuum = ${AUTO_VACUUM}`);
+  await dataSource.query('VACUUM');
 }
 
 async function makeFolder(file: string): Promise<void> {

@@ -10,6 +10,13 @@ export function isSqliteBusy(error: unknown): boolean {
   return code !== undefined && (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'));
 }
 
+const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|READONLY|IOERR|CANTOPEN|CORRUPT|NOTADB)/;
+
+/** The database takes nothing just now, whatever is written: busy beyond all patience, the disk full, read-only, damaged. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  return UNAVAILABLE.test(sqliteCode(error) ?? '');
+}
+
 /** SQLite's own name of what went wrong, such as `SQLITE_CORRUPT`; undefined for other errors. */
 export function sqliteCode(error: unknown): string | undefined {
   const driverError = (error as { driverError?: unknown } | null)?.driverError ?? error;

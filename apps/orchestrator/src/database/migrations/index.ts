@@ -1,5 +1,6 @@
 import { CreateInstallationAndStreams1764000000000 } from './1764000000000-create-installation-and-streams.js';
 import { CreatePool1764010000000 } from './1764010000000-create-pool.js';
+import { CreateStreamStats1764020000000 } from './1764020000000-create-stream-stats.js';
 
 /** In the order they are applied; a released one is never changed again. */
-export const MIGRATIONS = [CreateInstallationAndStreams1764000000000, CreatePool1764010000000];
+export const MIGRATIONS = [CreateInstallationAndStreams1764000000000, CreatePool1764010000000, CreateStreamStats1764020000000];
