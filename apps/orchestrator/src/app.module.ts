@@ -13,13 +13,22 @@ import { LeasesController } from './engines/leases.controller.js';
 import { HealthModule } from './health/health.module.js';
 import { Collection } from './maintenance/collection.service.js';
 import { GcController } from './maintenance/gc.controller.js';
+import { MaintenanceModule } from './maintenance/maintenance.module.js';
 import { ProvisioningApiModule } from './provisioning-api/provisioning-api.module.js';
 import { OrchestratorSettings } from './settings.js';
 import { StreamsModule } from './streams/streams.module.js';
 
 /** The orchestrator. What shows or uses several rooms stands here: engines with their streams, and the collection that asks the loop of the pool. */
 @Module({
-  imports: [PrometheusModule.register(), EnginesModule, StreamsModule, HealthModule, ProvisioningApiModule, AutoscalingModule],
+  imports: [
+    PrometheusModule.register(),
+    EnginesModule,
+    StreamsModule,
+    HealthModule,
+    ProvisioningApiModule,
+    AutoscalingModule,
+    MaintenanceModule,
+  ],
   controllers: [LeasesController, EnginesController, ContainersController, ByLabelController, GcController],
   providers: [Collection, { provide: APP_INTERCEPTOR, useClass: RequestLimitInterceptor }],
 })

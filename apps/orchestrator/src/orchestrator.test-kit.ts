@@ -22,6 +22,8 @@ export class ListeningEngines extends FakeEngineRuntime {
   readonly silent = new Set<string>();
   /** What `stat` answers of a session; by default it is gone. */
   statReply: object = { response: null, error: 'unknown playback session id' };
+  /** What the engines were asked for. */
+  readonly asked: string[] = [];
   protected readonly servers: Map<string, Server>;
 
   constructor(world: FakeEngineHost = new FakeEngineHost(), servers = new Map<string, Server>()) {
@@ -58,6 +60,7 @@ export class ListeningEngines extends FakeEngineRuntime {
 
   private async listen(name: string): Promise<Server> {
     const server = createServer((incoming, response) => {
+      this.asked.push(incoming.url ?? '');
       if (this.silent.has('all') || this.silent.has(name)) return;
       response.setHeader('Content-Type', 'application/json');
       response.end(JSON.stringify(incoming.url?.startsWith('/ace/stat') ? this.statReply : { result: { playlist_loaded: true } }));
@@ -108,6 +111,8 @@ export async function startOrchestrator({
     MIN_REPLICAS: '0',
     MIN_PROVISION_INTERVAL_S: '0',
     MONITOR_INTERVAL_S: '1',
+    // Whoever wants statistics says so.
+    COLLECT_INTERVAL_S: '3600',
     ...env,
   });
   const testing = await Test.createTestingModule({ imports: [AppModule.with(settings, SILENT_LOG)] })

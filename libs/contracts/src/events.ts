@@ -1,8 +1,22 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsDefined, IsIn, IsInt, IsObject, IsOptional, IsString, Length, Max, MaxLength, Min, ValidateNested } from 'class-validator';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsDefined,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Length,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
 import { IsLabelMap } from './is-label-map.js';
-import { KEY_TYPES, type KeyType } from './stream.js';
+import { KEY_TYPES, type KeyType, StreamState } from './stream.js';
 
 export class EventEngine {
   @ApiProperty({ example: '127.0.0.1' })
@@ -103,4 +117,54 @@ export class StreamEndedEvent {
   @IsString()
   @MaxLength(1024)
   reason?: string | null;
+}
+
+/** 202 of `POST /events/stream_ended`. */
+export class StreamEndedAnswer {
+  @ApiProperty({ description: 'False for a stream that is not known or had ended already' })
+  updated!: boolean;
+
+  @ApiProperty({ type: () => StreamState, nullable: true })
+  stream!: StreamState | null;
+}
+
+/** Events of one kind in one batch. */
+export const EVENTS_PER_BATCH = 1000;
+
+/** `POST /events/batch`: events are looked at one by one, and a bad one does not spoil the others. */
+export class EventBatch {
+  @ApiPropertyOptional({ type: () => [StreamStartedEvent], maxItems: EVENTS_PER_BATCH })
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(EVENTS_PER_BATCH)
+  started?: unknown[] | null;
+
+  @ApiPropertyOptional({ type: () => [StreamEndedEvent], maxItems: EVENTS_PER_BATCH })
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(EVENTS_PER_BATCH)
+  ended?: unknown[] | null;
+}
+
+/** What became of one event of a batch. */
+export class BatchedEventAnswer {
+  @ApiProperty()
+  success!: boolean;
+
+  @ApiPropertyOptional({ description: 'Where it succeeded', example: '5f0c4a2e-7f0c-4b7b-9f43-7a1a1a1a1a1a' })
+  stream_id?: string;
+
+  @ApiPropertyOptional({ description: 'Of an end: false where the stream had ended already or was never known' })
+  updated?: boolean;
+
+  @ApiPropertyOptional({ description: 'Where it did not: what is wrong with the event', example: 'engine.port must not be less than 1' })
+  error?: string;
+}
+
+export class EventBatchAnswer {
+  @ApiProperty({ type: () => [BatchedEventAnswer], description: 'In the order of the request' })
+  started!: BatchedEventAnswer[];
+
+  @ApiProperty({ type: () => [BatchedEventAnswer], description: 'In the order of the request' })
+  ended!: BatchedEventAnswer[];
 }

@@ -1,5 +1,7 @@
 import type { ErrorReply } from '@acexy/service-kit';
 import type { ProvisioningBlocked } from '@acexy/contracts';
+import { WriteQueueClosedError, WriteQueueFullError } from '../database/write-queue.js';
+import { isDatabaseUnavailable } from '../database/sqlite-busy.js';
 import { NoEngineError } from '../engines/supply.js';
 import { EngineRequestError } from '../provisioning/engine-spec.plan.js';
 import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
@@ -12,6 +14,8 @@ export function mapError(error: unknown): ErrorReply | null {
     return refusal(error.toDetail());
   }
   if (error instanceof NoEngineError) return refusal(error.detail);
+  if (error instanceof WriteQueueFullError || error instanceof WriteQueueClosedError || isDatabaseUnavailable(error))
+    return { status: 503, detail: `the database takes nothing just now: ${(error as Error).message}`, headers: { 'Retry-After': '1' } };
   if (error instanceof RuntimeFailedError) return { status: 500, detail: error.message };
   return null;
 }

@@ -2,11 +2,13 @@ import { Log } from '@acexy/service-kit';
 import { Injectable } from '@nestjs/common';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { PoolKeeper } from '../engines/pool-keeper.js';
+import { type SweptRows, Upkeep } from './upkeep.service.js';
 
 export interface Collected {
   status: 'ok';
   removed_engines: string[];
   removed_containers: string[];
+  removed_rows: SweptRows;
 }
 
 /** What `POST /gc` does, once however many ask at the same time. */
@@ -18,12 +20,13 @@ export class Collection {
   constructor(
     private readonly pool: PoolKeeper,
     private readonly sync: EngineSync,
+    private readonly upkeep: Upkeep,
     log: Log,
   ) {
     this.log = log.child('maintenance');
   }
 
-  /** @throws RuntimeFailedError where what runs the engines is out of reach */
+  /** @throws RuntimeFailedError where what runs the engines is out of reach; what the database says */
   run(): Promise<Collected> {
     this.underWay ??= this.carryOut().finally(() => (this.underWay = null));
     return this.underWay;
@@ -33,7 +36,8 @@ export class Collection {
     // The dead first: they are no idle engines, though the registry may not know yet.
     const containers = await this.sync.collectDead();
     const engines = await this.pool.collect();
-    this.log.info('garbage collected', { engines: engines.length, containers: containers.length });
-    return { status: 'ok', removed_engines: engines, removed_containers: containers };
+    const rows = await this.upkeep.sweep();
+    this.log.info('garbage collected', { engines: engines.length, containers: containers.length, rows });
+    return { status: 'ok', removed_engines: engines, removed_containers: containers, removed_rows: rows };
   }
 }

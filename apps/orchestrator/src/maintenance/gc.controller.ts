@@ -4,6 +4,14 @@ import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiTags, ApiUn
 import { LongOperation } from '../api/request-limit.interceptor.js';
 import { Collection } from './collection.service.js';
 
+export class RemovedRows {
+  @ApiProperty({ type: 'integer', description: 'Ended streams that were remembered for too long', example: 0 })
+  streams!: number;
+
+  @ApiProperty({ type: 'integer', description: 'Statistics of streams, likewise', example: 0 })
+  stats!: number;
+}
+
 export class CollectedGarbage {
   @ApiProperty({ enum: ['ok'] })
   status!: 'ok';
@@ -13,6 +21,9 @@ export class CollectedGarbage {
 
   @ApiProperty({ type: [String], description: 'Ids of containers that did not run any more', example: [] })
   removed_containers!: string[];
+
+  @ApiProperty({ type: () => RemovedRows })
+  removed_rows!: RemovedRows;
 }
 
 @ApiTags('maintenance')
@@ -25,7 +36,9 @@ export class GcController {
   @UseGuards(BearerGuard)
   @LongOperation()
   @ApiBearerAuth()
-  @ApiOperation({ summary: 'Lifts the manual floor and removes what nobody needs: idle engines beyond the minimum, dead containers' })
+  @ApiOperation({
+    summary: 'Lifts the manual floor and removes what nobody needs: idle engines beyond the minimum, dead containers, stale rows',
+  })
   @ApiOkResponse({ type: CollectedGarbage })
   @ApiUnauthorizedResponse()
   run(): Promise<CollectedGarbage> {

@@ -1,3 +1,4 @@
+import type { EngineAddress } from '@acexy/engine-client';
 import type { Engine } from '../engines/engine-registry.js';
 
 export interface EngineHint {
@@ -21,6 +22,18 @@ export function findEngine(engines: readonly Engine[], { containerId, host, port
   if (isOurs && !LOOPBACK.test(host)) return null;
   const byPort = engines.filter((engine) => publishes(engine, port));
   return byPort.length === 1 ? byPort[0] : null;
+}
+
+/** The id of the engine that a client means, or null, and the address that counts: ours where we know the engine. */
+export function locateEngine(
+  engines: readonly Engine[],
+  containerId: string | null | undefined,
+  { host, port }: EngineAddress,
+): { engine: string | null; address: EngineAddress } {
+  const engine = findEngine(engines, { containerId, host, port });
+  return engine
+    ? { engine: engine.id, address: { host: engine.instance.host, port: engine.instance.port } }
+    : { engine: null, address: { host: host || 'unknown', port } };
 }
 
 function sameHost(a: string, b: string): boolean {

@@ -1,13 +1,13 @@
-import { EngineClient, EngineBadReplyError, EngineError, UnknownSessionError } from '@acexy/engine-client';
+import { EngineError } from '@acexy/engine-client';
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { LeaseService } from '../engines/lease.service.js';
 import { WakeableLoop } from '../wakeable-loop.js';
+import { askStat, hasStat, saysGone } from './session-stat.js';
 import type { Stream } from './stream-book.js';
 
 const ASK_EVERY_MS = 5000;
-const ASK_LIMIT_MS = 3000;
 /** Engines asked at the same time. */
 const AT_ONCE = 16;
 
@@ -40,7 +40,7 @@ export class Quarantine implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** `stream` was the last we heard of a proxy. */
   add(stream: Stream): void {
-    if (!this.registry.get(stream.containerId) || stream.statUrl === '') return;
+    if (!this.registry.get(stream.containerId) || !hasStat(stream)) return;
     this.streams.set(stream.id, stream);
     this.leases.hold(stream.containerId, owner(stream), { kind: 'open', reason: 'in quarantine, its proxy fell silent' });
     this.log.warn('engine in quarantine, its proxy fell silent', {
@@ -48,6 +48,7 @@ export class Quarantine implements OnApplicationBootstrap, OnModuleDestroy {
       stream_id: stream.id,
       proxy_id: stream.proxyId,
     });
+    this.loop.wake();
   }
 
   /** The proxy reports again: what it says counts. */
@@ -72,9 +73,8 @@ export class Quarantine implements OnApplicationBootstrap, OnModuleDestroy {
   private async ask(stream: Stream, signal: AbortSignal): Promise<void> {
     const engine = this.registry.get(stream.containerId);
     if (!engine) return this.lift(stream, 'the engine is gone');
-    const { host, port } = engine.instance;
     try {
-      await new EngineClient({ host, port }, { timeoutMs: ASK_LIMIT_MS }).stat(stream, signal);
+      await askStat(engine, stream, signal);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       if (saysGone(error)) this.lift(stream, 'the engine says that the session is gone');
@@ -86,9 +86,4 @@ export class Quarantine implements OnApplicationBootstrap, OnModuleDestroy {
 
 function owner(stream: Stream): string {
   return `quarantine:${stream.id}`;
-}
-
-/** "unknown playback session id", or 404 as some engines say it. */
-function saysGone(error: EngineError): boolean {
-  return error instanceof UnknownSessionError || (error instanceof EngineBadReplyError && error.status === 404);
 }

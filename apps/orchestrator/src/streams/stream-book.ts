@@ -84,6 +84,15 @@ export class StreamBook {
     return { type: 'ended', stream };
   }
 
+  /** Forgets those that ended before `before`. */
+  forgetEnded(before: number): void {
+    for (const id of this.ended) {
+      if ((this.streams.get(id)?.endedAt ?? before) >= before) continue;
+      this.ended.delete(id);
+      this.streams.delete(id);
+    }
+  }
+
   private noteEnded({ id }: Stream): void {
     this.ended.delete(id);
     this.ended.add(id);

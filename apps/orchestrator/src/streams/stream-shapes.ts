@@ -1,7 +1,8 @@
 import { type EngineAddress, rehostEngineUrl } from '@acexy/engine-client';
-import type { ReportedSession, StreamStartedEvent, StreamState } from '@acexy/contracts';
+import type { ReportedSession, StreamStartedEvent, StreamState, StreamStatSnapshot } from '@acexy/contracts';
 import { StreamRow } from '../database/stream-row.entity.js';
 import { isoTime, isoTimeOrNull } from '../engines/engine-state.js';
+import type { Snapshot } from './stat-book.js';
 import { eventStreamId, type Stream } from './stream-book.js';
 
 /** What clients see. */
@@ -19,6 +20,10 @@ export function toStreamState(stream: Stream): StreamState {
     ended_at: isoTimeOrNull(stream.endedAt),
     status: stream.endedAt === null ? 'started' : 'ended',
   };
+}
+
+export function toStatSnapshot({ ts, speedDown, speedUp, ...rest }: Snapshot): StreamStatSnapshot {
+  return { ts: isoTime(ts), speed_down: speedDown, speed_up: speedUp, ...rest };
 }
 
 export function fromEvent(event: StreamStartedEvent, containerId: string, address: EngineAddress, now: number): Stream {

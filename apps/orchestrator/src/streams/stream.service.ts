@@ -1,13 +1,4 @@
-import type {
-  LeaveOrder,
-  ProxyReport,
-  ReportAnswer,
-  ReportedSession,
-  StreamEndedEvent,
-  StreamStartedEvent,
-  StreamState,
-} from '@acexy/contracts';
-import type { EngineAddress } from '@acexy/engine-client';
+import type { LeaveOrder, ProxyReport, ReportAnswer, ReportedSession, StreamState } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../clock.js';
@@ -17,12 +8,13 @@ import { EngineSync } from '../engines/engine-sync.service.js';
 import { isoTime } from '../engines/engine-state.js';
 import { LeaseService } from '../engines/lease.service.js';
 import type { StreamViews } from '../engines/stream-views.js';
-import { findEngine } from './engine-finder.js';
+import { locateEngine } from './engine-finder.js';
 import { ProxyLedger } from './proxy-ledger.js';
 import { Quarantine } from './quarantine.service.js';
 import { StreamBook, type Stream, type StreamChange } from './stream-book.js';
 import { StreamMetrics } from './stream-metrics.js';
-import { fromEvent, fromReport, fromRow, toRow, toStreamState } from './stream-shapes.js';
+import { StreamSaver } from './stream-saver.js';
+import { fromReport, fromRow, toStreamState } from './stream-shapes.js';
 
 /** How many streams of the past are read at start. */
 const HISTORY_READ = 1000;
@@ -34,6 +26,7 @@ const SILENCE_CHECK_MS = 500;
 /** A check so long after the one before says that this process did not run meanwhile. */
 const LATE_MS = 4 * SILENCE_CHECK_MS;
 const HOLD_OWNER = 'first reports';
+const FELL_SILENT = 'its proxy fell silent';
 
 export interface StreamFilter {
   status?: 'started' | 'ended';
@@ -48,6 +41,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   /** Sessions that have an engine but no playback yet: they use it, and are no streams. */
   private readonly prospects = new Set<string>();
   private readonly metrics: StreamMetrics;
+  private readonly saver: StreamSaver;
   private readonly log: Log;
   private readonly held = new Set<string>();
   private unsubscribe: (() => void) | undefined;
@@ -65,6 +59,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
     log: Log,
   ) {
     this.log = log.child('streams');
+    this.saver = new StreamSaver(history, this.log);
     this.metrics = new StreamMetrics(() => this.book.activeCount);
   }
 
@@ -104,27 +99,51 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
     return this.list({ status: 'started', containerId: engineId });
   }
 
-  /** An event of a foreign proxy; the same one twice is one stream. */
-  started(event: StreamStartedEvent): StreamState {
-    const { engine, address } = this.locate(event.container_id, event.engine);
-    const stream = fromEvent(event, engine ?? event.container_id ?? '', address, this.clock.now());
-    const known = this.book.get(stream.id);
-    // A start that comes late, after its end: nobody would ever end it again. A new session of the stream has an id of its own.
-    if (known?.endedAt != null && known.playbackSessionId === stream.playbackSessionId) return toStreamState(known);
-    // The engine's place may have been known better before: the same event again must not forget it.
-    this.apply(this.book.put(stream));
-    return toStreamState(this.book.get(stream.id) ?? stream);
+  get(id: string): Stream | undefined {
+    return this.book.get(id);
   }
 
-  /** Which stream an end means: its id, else the newest that plays on the container. */
-  ended({ stream_id: streamId, container_id: containerId, reason }: StreamEndedEvent): { updated: boolean; stream: StreamState | null } {
-    // A client may write an empty text for what it does not know.
-    const id = streamId || (containerId ? this.playingOn(containerId)[0]?.id : undefined);
-    if (!id) return { updated: false, stream: null };
-    const change = this.book.end(id, reason ?? 'ended by event', this.clock.now());
+  /** Those that play. */
+  active(): Stream[] {
+    return this.book.active();
+  }
+
+  /** @returns it as it is known now */
+  put(stream: Stream): Stream {
+    this.apply(this.book.put(stream));
+    return this.book.get(stream.id) ?? stream;
+  }
+
+  /** @returns false for a stream that is not playing */
+  end(id: string, reason: string): boolean {
+    const change = this.book.end(id, reason, this.clock.now());
     this.apply(change);
-    const stream = this.book.get(id);
-    return { updated: change !== null, stream: stream ? toStreamState(stream) : null };
+    return change !== null;
+  }
+
+  /**
+   * Resolves when what is known of a stream now would survive a kill of this process.
+   * @throws what the database says; to ask again is another try
+   */
+  durable(stream: Stream): Promise<void> {
+    return this.saver.durable(stream);
+  }
+
+  /** @throws what the database says */
+  saveWhereStale(): Promise<void> {
+    return this.saver.saveWhereStale((id) => this.book.get(id), this.clock.now());
+  }
+
+  /** Ends streams told by events of engines that we do not know: where their end was lost, nobody else would ever say it. */
+  endUnverifiable(startedBefore: number): void {
+    for (const { id, proxyId, containerId, startedAt } of this.book.active())
+      if (proxyId === null && startedAt < startedBefore && !this.registry.get(containerId))
+        this.end(id, 'nothing was heard of it for a day, and its engine is not known');
+  }
+
+  /** Forgets ended streams in memory, those that ended before `before` (milliseconds since the epoch). */
+  forgetEnded(before: number): void {
+    this.book.forgetEnded(before);
   }
 
   /** The whole list of what a proxy plays. */
@@ -161,7 +180,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   }
 
   private takeSession(session: ReportedSession, proxyId: string): void {
-    const { engine, address } = this.locate(session.container_id, session);
+    const { engine, address } = locateEngine(this.registry.all(), session.container_id, session);
     const stream = fromReport(session, proxyId, engine ?? session.container_id ?? '', address, this.clock.now());
     if (session.playback_session_id !== '' || this.book.get(stream.id)?.endedAt === null) {
       this.prospects.delete(stream.id);
@@ -181,18 +200,11 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   private leaveOrders(sessions: readonly ReportedSession[]): LeaveOrder[] {
     const orders = new Map<string, LeaveOrder>();
     for (const session of sessions) {
-      const { engine: id } = this.locate(session.container_id, session);
+      const { engine: id } = locateEngine(this.registry.all(), session.container_id, session);
       const drain = id === null ? null : (this.registry.get(id)?.drain ?? null);
       if (id !== null && drain) orders.set(id, { container_id: id, reason: drain.reason, deadline: isoTime(drain.deadline) });
     }
     return [...orders.values()];
-  }
-
-  private locate(containerId: string | null | undefined, address: EngineAddress): { engine: string | null; address: EngineAddress } {
-    const engine = findEngine(this.registry.all(), { containerId, host: address.host, port: address.port });
-    return engine
-      ? { engine: engine.id, address: { host: engine.instance.host, port: engine.instance.port } }
-      : { engine: null, address: { host: address.host || 'unknown', port: address.port } };
   }
 
   private apply(change: StreamChange | null): void {
@@ -221,9 +233,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
       proxy_id: stream.proxyId ?? undefined,
       reason: stream.endReason ?? undefined,
     });
-    this.history
-      .save(toRow(stream))
-      .catch((error: unknown) => this.log.error('a stream could not be saved', { stream_id: stream.id, error }));
+    this.saver.save(stream);
   }
 
   private use({ id, containerId, keyType, key, infohash, leaseId }: Stream): void {
@@ -232,7 +242,12 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   }
 
   private engineFound(engineId: string, adopted: boolean): void {
-    for (const stream of this.book.active()) if (stream.containerId === engineId) this.use(stream);
+    for (const stream of this.book.all()) {
+      if (stream.containerId !== engineId) continue;
+      if (stream.endedAt === null) this.use(stream);
+      // Of an earlier run of ours, too: nobody has said since then that its viewers are gone.
+      else if (adopted && stream.endReason === FELL_SILENT) this.quarantine.add(stream);
+    }
     if (!adopted || this.hadTimeToReport()) return;
     this.held.add(engineId);
     this.leases.hold(engineId, HOLD_OWNER, { kind: 'brief', reason: 'its proxy has not reported since our start' });
@@ -250,7 +265,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   }
 
   private endWithEngine(stream: Stream): void {
-    this.apply(this.book.end(stream.id, 'its engine is gone', this.clock.now()));
+    this.end(stream.id, 'its engine is gone');
   }
 
   private checkSilence(): void {
@@ -269,7 +284,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
         const stream = this.book.get(id);
         if (stream?.endedAt === null) this.quarantine.add(stream);
         this.forgetProspect(id);
-        this.apply(this.book.end(id, 'its proxy fell silent', this.clock.now()));
+        this.end(id, FELL_SILENT);
       }
       this.leases.releaseOf(proxyId);
     }

@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { parseMoment } from './since.js';
+
+const NOON = Date.UTC(2026, 0, 31, 12);
+
+describe('a moment in a query', () => {
+  it.each([
+    ['2026-01-31T12:00:00.000Z', NOON],
+    ['2026-01-31T12:00:00z', NOON],
+    ['2026-01-31T12:00', NOON],
+    ['2026-01-31T12:00:00', NOON],
+    ['2026-01-31 12:00:00', NOON],
+    ['2026-01-31T14:00:00+02:00', NOON],
+    ['2026-01-31T14:00:00+0200', NOON],
+    // What an unencoded "+" arrives as.
+    ['2026-01-31T14:00:00 02:00', NOON],
+    ['2026-01-31T12:00:00.123456+00:00', NOON + 123],
+    ['2026-01-31T07:00:00-05:00', NOON],
+    ['2026-01-31', NOON - 12 * 3_600_000],
+  ])('%s', (text, ms) => {
+    expect(parseMoment(text)).toBe(ms);
+  });
+
+  it.each(['', 'yesterday', '2026-13-01T00:00:00Z', '2026-01-31T25:00:00Z', '2026-W10-1', '1769860800', '2026-01-31T12:00:00 evil'])(
+    '%s is none',
+    (text) => {
+      expect(parseMoment(text)).toBeNull();
+    },
+  );
+});

@@ -1,0 +1,138 @@
+import type { EngineState, EventBatchAnswer, StreamState } from '@acexy/contracts';
+import Database from 'better-sqlite3';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { StreamHistory } from '../database/stream-history.js';
+import { WriteQueueFullError } from '../database/write-queue.js';
+import { AUTH, eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+
+const KEY = 'cd'.repeat(20);
+
+let orchestrator: TestOrchestrator;
+let engine: EngineState;
+let database: Database.Database;
+
+beforeEach(async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'orchestrator-events-'));
+  orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' }, folder });
+  [engine] = await eventually(
+    async () => (await orchestrator.http.get('/engines')).body as EngineState[],
+    (list) => list.length === 1,
+  );
+  database = new Database(join(folder, 'test.db'));
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  database.close();
+  await orchestrator.close();
+});
+
+function started(session: string, overrides: Record<string, unknown> = {}): object {
+  return {
+    engine: { host: engine.host, port: engine.port },
+    stream: { key_type: 'infohash', key: KEY },
+    session: { playback_session_id: session, stat_url: 'http://x:1/ace/stat/1/2', command_url: 'http://x:1/ace/cmd/1/2', is_live: 1 },
+    ...overrides,
+  };
+}
+
+const post = (path: string, body: object) => orchestrator.http.post(path).set(AUTH).send(body);
+const streams = async (): Promise<StreamState[]> => (await orchestrator.http.get('/streams?status=started')).body as StreamState[];
+const rows = (): unknown[] => database.prepare('SELECT id, status FROM streams ORDER BY id').all();
+
+describe('an event', () => {
+  it('is in the database when it is answered, its end too', async () => {
+    expect((await post('/events/stream_started', started('p1'))).status).toBe(202);
+    expect(rows()).toEqual([{ id: `${KEY}|p1`, status: 'started' }]);
+    expect((await post('/events/stream_ended', { stream_id: `${KEY}|p1` })).status).toBe(202);
+    expect(rows()).toEqual([{ id: `${KEY}|p1`, status: 'ended' }]);
+  });
+
+  it('sent by many at once is one stream, and none of them is answered before it is saved', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const { status } = await post('/events/stream_started', started('p1'));
+        return [status, rows().length];
+      }),
+    );
+    expect(new Set(answers.map(String))).toEqual(new Set(['202,1']));
+    expect(await streams()).toHaveLength(1);
+  });
+
+  it('is known to reads before it is answered, and waits for whoever holds the database', async () => {
+    database.exec('BEGIN IMMEDIATE');
+    let answered = false;
+    const answer = post('/events/stream_started', started('p1')).then((response) => {
+      answered = true;
+      return response.status;
+    });
+    await eventually(streams, (list) => list.length === 1);
+    expect(answered).toBe(false);
+    database.exec('COMMIT');
+    expect(await answer).toBe(202);
+    expect(rows()).toHaveLength(1);
+  });
+
+  it('that cannot be saved is 503, and the same event again gets another try', async () => {
+    vi.spyOn(orchestrator.app.get(StreamHistory), 'save').mockRejectedValueOnce(new WriteQueueFullError(20_000));
+    const refused = await post('/events/stream_started', started('p1'));
+    expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1']);
+    expect((refused.body as { detail: string }).detail).toContain('20000 writes are waiting');
+    expect(rows()).toEqual([]);
+    expect((await post('/events/stream_started', started('p1'))).status).toBe(202);
+    expect(rows()).toHaveLength(1);
+  });
+});
+
+describe('POST /events/batch', () => {
+  const batch = async (body: object): Promise<EventBatchAnswer> => {
+    const response = await post('/events/batch', body);
+    expect(response.status).toBe(200);
+    return response.body as EventBatchAnswer;
+  };
+
+  it('takes good events and says of each bad one what is wrong, in the order given', async () => {
+    const answer = await batch({
+      started: [started('p1'), { engine: { host: 'x', port: 0 } }, null, started('p2', { colour: 'blue' })],
+      ended: [{ stream_id: `${KEY}|p1`, reason: 'eof' }, { stream_id: 'unknown' }, {}, { container_id: 'nobody' }, 7],
+    });
+    expect(answer.started.map(({ success, stream_id: id }) => [success, id])).toEqual([
+      [true, `${KEY}|p1`],
+      [false, undefined],
+      [false, undefined],
+      [true, `${KEY}|p2`],
+    ]);
+    expect(answer.started[1].error).toContain('engine.port must not be less than 1');
+    expect(answer.started[2].error).toBe('an event must be an object');
+    expect(answer.ended).toEqual([
+      { success: true, stream_id: `${KEY}|p1`, updated: true },
+      { success: true, stream_id: 'unknown', updated: false },
+      { success: false, error: 'stream_id or container_id must say which' },
+      { success: false, error: 'nothing plays on nobody' },
+      { success: false, error: 'an event must be an object' },
+    ]);
+    expect(rows()).toEqual([
+      { id: `${KEY}|p1`, status: 'ended' },
+      { id: `${KEY}|p2`, status: 'started' },
+    ]);
+  });
+
+  it('sent twice changes nothing', async () => {
+    const body = { started: [started('p1'), started('p2')], ended: [{ stream_id: `${KEY}|p2` }] };
+    const first = await batch(body);
+    const before = rows();
+    expect((await batch(body)).started).toEqual(first.started);
+    expect(rows()).toEqual(before);
+  });
+
+  it('may be empty, has its bounds, ignores what it does not know, and wants the key', async () => {
+    expect(await batch({})).toEqual({ started: [], ended: [] });
+    expect(await batch({ started: null, mood: 'good' })).toEqual({ started: [], ended: [] });
+    const many = await post('/events/batch', { ended: Array.from({ length: 1001 }, () => ({})) });
+    expect([many.status, (many.body as { detail: string }).detail]).toEqual([400, 'ended must contain no more than 1000 elements']);
+    expect((await post('/events/batch', { started: 'all' })).status).toBe(400);
+    expect((await orchestrator.http.post('/events/batch').send({})).status).toBe(401);
+  });
+});

@@ -1,0 +1,113 @@
+import {
+  type BatchedEventAnswer,
+  type EventBatch,
+  type EventBatchAnswer,
+  type StreamEndedAnswer,
+  StreamEndedEvent,
+  StreamStartedEvent,
+  type StreamState,
+} from '@acexy/contracts';
+import { BadRequestException, Injectable } from '@nestjs/common';
+import { LENIENT } from '../api/validation.js';
+import { Clock } from '../clock.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
+import { locateEngine } from './engine-finder.js';
+import type { Stream } from './stream-book.js';
+import { fromEvent, toStreamState } from './stream-shapes.js';
+import { StreamService } from './stream.service.js';
+
+/**
+ * The events of foreign proxies. Each is known to all reads at once, and answered when it would survive a kill: events that come together
+ * share a commit. The same one twice changes nothing.
+ */
+@Injectable()
+export class StreamEvents {
+  constructor(
+    private readonly streams: StreamService,
+    private readonly registry: EngineRegistry,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws what the database says; the stream is then known, and the same event again gets another try */
+  async started(event: StreamStartedEvent): Promise<StreamState> {
+    const stream = this.take(event);
+    await this.streams.durable(stream);
+    return toStreamState(stream);
+  }
+
+  /** @throws what the database says */
+  async ended(event: StreamEndedEvent): Promise<StreamEndedAnswer> {
+    const { updated, stream } = this.finish(event);
+    if (stream) await this.streams.durable(stream);
+    return { updated, stream: stream && toStreamState(stream) };
+  }
+
+  /** All of it within one commit or two; each event has an answer of its own. */
+  async batch({ started, ended }: EventBatch): Promise<EventBatchAnswer> {
+    const starts = await Promise.all((started ?? []).map((item) => parsed(StreamStartedEvent, item)));
+    const ends = await Promise.all((ended ?? []).map((item) => parsed(StreamEndedEvent, item)));
+    const startAnswers = starts.map((event) => (typeof event === 'string' ? failure(event) : this.batchedStart(event)));
+    const endAnswers = ends.map((event) => (typeof event === 'string' ? failure(event) : this.batchedEnd(event)));
+    return { started: await Promise.all(startAnswers), ended: await Promise.all(endAnswers) };
+  }
+
+  private async batchedStart(event: StreamStartedEvent): Promise<BatchedEventAnswer> {
+    const stream = this.take(event);
+    return this.whenDurable(stream, { success: true, stream_id: stream.id });
+  }
+
+  private async batchedEnd(event: StreamEndedEvent): Promise<BatchedEventAnswer> {
+    const { updated, stream } = this.finish(event);
+    const id = stream?.id ?? event.stream_id;
+    if (!id) return failure(event.container_id ? `nothing plays on ${event.container_id}` : 'stream_id or container_id must say which');
+    return this.whenDurable(stream, { success: true, stream_id: id, updated });
+  }
+
+  private async whenDurable(stream: Stream | null, answer: BatchedEventAnswer): Promise<BatchedEventAnswer> {
+    try {
+      if (stream) await this.streams.durable(stream);
+      return answer;
+    } catch (error) {
+      return failure(`not saved: ${(error as Error).message}`);
+    }
+  }
+
+  private take(event: StreamStartedEvent): Stream {
+    const { engine, address } = locateEngine(this.registry.all(), event.container_id, event.engine);
+    const stream = fromEvent(event, engine ?? event.container_id ?? '', address, this.clock.now());
+    const known = this.streams.get(stream.id);
+    // A start that comes late, after its end: nobody would ever end it again. A new session of the stream has an id of its own.
+    if (known?.endedAt != null && known.playbackSessionId === stream.playbackSessionId) return known;
+    // Of a stream that a proxy of ours reports, the proxy knows more.
+    if (known?.endedAt === null && known.proxyId !== null) return known;
+    return this.streams.put(stream);
+  }
+
+  /** Which stream an end means: its id, else the newest that plays on the container. */
+  private finish({ stream_id: streamId, container_id: containerId, reason }: StreamEndedEvent): {
+    updated: boolean;
+    stream: Stream | null;
+  } {
+    // A client may write an empty text for what it does not know.
+    const id = streamId || (containerId ? this.streams.playingOn(containerId)[0]?.id : undefined);
+    if (!id) return { updated: false, stream: null };
+    const updated = this.streams.end(id, reason || 'ended by event');
+    return { updated, stream: this.streams.get(id) ?? null };
+  }
+}
+
+/** The event, or what is wrong with it. */
+async function parsed<T>(type: new () => T, item: unknown): Promise<T | string> {
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) return 'an event must be an object';
+  try {
+    return (await LENIENT.transform(item, { type: 'body', metatype: type })) as T;
+  } catch (error) {
+    if (!(error instanceof BadRequestException)) throw error;
+    const { message } = error.getResponse() as { message: string | string[] };
+    return Array.isArray(message) ? message.join('; ') : message;
+  }
+}
+
+function failure(error: string): BatchedEventAnswer {
+  return { success: false, error };
+}
