@@ -10,6 +10,7 @@ import { ContainersController } from './engines/containers.controller.js';
 import { EnginesController } from './engines/engines.controller.js';
 import { EnginesModule } from './engines/engines.module.js';
 import { LeasesController } from './engines/leases.controller.js';
+import { HealthScoreController } from './health/health-score.controller.js';
 import { HealthModule } from './health/health.module.js';
 import { Collection } from './maintenance/collection.service.js';
 import { GcController } from './maintenance/gc.controller.js';
@@ -29,7 +30,7 @@ import { StreamsModule } from './streams/streams.module.js';
     AutoscalingModule,
     MaintenanceModule,
   ],
-  controllers: [LeasesController, EnginesController, ContainersController, ByLabelController, GcController],
+  controllers: [LeasesController, HealthScoreController, EnginesController, ContainersController, ByLabelController, GcController],
   providers: [Collection, { provide: APP_INTERCEPTOR, useClass: RequestLimitInterceptor }],
 })
 export class AppModule {

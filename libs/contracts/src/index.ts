@@ -8,4 +8,5 @@ export * from './is-port-map.js';
 export * from './leases.js';
 export * from './provisioning.js';
 export * from './reports.js';
+export * from './status.js';
 export * from './stream.js';

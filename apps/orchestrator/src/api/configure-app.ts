@@ -18,6 +18,7 @@ export function configureApp(app: NestExpressApplication, settings: Orchestrator
   server.headersTimeout = server.requestTimeout = settings.apiRequestTimeoutMs;
   app.disable('x-powered-by');
   app.use(apiMetrics('orch'));
+  app.use(honourConditions);
   // Before the body is read: an answer to one that cannot be parsed bears the headers too.
   const provisioningHeaders = app.get(ProvisioningHeaders);
   app.use('/provision', (request: Request, response: Response, next: NextFunction) => provisioningHeaders.use(request, response, next));
@@ -35,6 +36,15 @@ export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
     .addBearerAuth()
     .build();
   return SwaggerModule.createDocument(app, about);
+}
+
+/**
+ * Whoever names the ETag that it has wants to hear whether there is news. Express answers in full where the request says `no-cache` as well,
+ * which concerns caches on the way, and which `fetch` adds by itself.
+ */
+function honourConditions(request: Request, _response: Response, next: NextFunction): void {
+  if (request.headers['if-none-match'] !== undefined) delete request.headers['cache-control'];
+  next();
 }
 
 function isJson(request: IncomingMessage): boolean {

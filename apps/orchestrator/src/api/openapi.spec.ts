@@ -48,6 +48,10 @@ const ROUTES: [string, { key: boolean; takes?: string; gives: Record<string, str
   ['POST /scale/{demand}', { key: true, gives: { 200: 'ScaleAnswer' } }],
   ['GET /autoscaler/decisions', { key: true, gives: { 200: 'ScalingDecisionRecord[]' } }],
   ['POST /health/circuit-breaker/reset', { key: true, gives: { 200: 'CircuitReset' } }],
+  ['GET /engines/health-score', { key: false, gives: { 200: 'EngineHealthScore[]' } }],
+  ['GET /orchestrator/status', { key: false, gives: { 200: 'OrchestratorStatus' } }],
+  ['GET /health/status', { key: false, gives: { 200: 'EnginesHealthStatus' } }],
+  ['GET /vpn/status', { key: false, gives: { 200: 'VpnStatus' } }],
   ['GET /health', { key: false, gives: { 200: 'HealthAnswer' } }],
   ['GET /health/ready', { key: false, gives: { 200: 'ReadyAnswer', 503: 'ReadyAnswer' } }],
 ];

@@ -51,6 +51,11 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
     await this.loop.stop();
   }
 
+  /** In a row, up to now. */
+  missedChecks(engineId: string): number {
+    return this.watched.get(engineId)?.failures ?? 0;
+  }
+
   private async round(signal: AbortSignal): Promise<number> {
     const now = this.clock.monotonic();
     const engines = this.registry.all().filter((engine) => engine.lifecycle !== 'starting');

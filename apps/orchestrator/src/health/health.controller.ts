@@ -1,7 +1,9 @@
+import { EnginesHealthStatus } from '@acexy/contracts';
 import { Controller, Get, Header, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import { HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
 import type { Response } from 'express';
+import { EnginesHealth } from './engines-health.service.js';
 import { HealthAnswer, ReadyAnswer } from './health-answers.js';
 import { ReadinessReport } from './readiness-report.service.js';
 
@@ -11,6 +13,7 @@ export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
     private readonly report: ReadinessReport,
+    private readonly engines: EnginesHealth,
   ) {}
 
   @Get()
@@ -33,5 +36,13 @@ export class HealthController {
     const answer = await this.report.make();
     response.status(answer.ready ? 200 : 503);
     return answer;
+  }
+
+  @Get('status')
+  @Header('Cache-Control', 'no-store')
+  @ApiOperation({ summary: 'How the engines do, and the circuit breakers' })
+  @ApiOkResponse({ type: EnginesHealthStatus })
+  status(): EnginesHealthStatus {
+    return this.engines.status();
   }
 }

@@ -5,18 +5,30 @@ import { EnginesModule } from '../engines/engines.module.js';
 import { ProvisioningModule } from '../provisioning/provisioning.module.js';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { StreamsModule } from '../streams/streams.module.js';
+import { VpnModule } from '../vpn/vpn.module.js';
 import { EngineProber } from './engine-prober.js';
+import { EnginesHealth } from './engines-health.service.js';
 import { HealthController } from './health.controller.js';
 import { HealthMonitor } from './health-monitor.service.js';
+import { OrchestratorStatusController } from './orchestrator-status.controller.js';
+import { OrchestratorStatusReport } from './orchestrator-status.service.js';
 import { Readiness } from './readiness.js';
 import { ReadinessReport } from './readiness-report.service.js';
 import { StartupWatch } from './startup-watch.service.js';
 
 /** Is an engine well, is a dependency, is the service. */
 @Module({
-  imports: [TerminusModule.forRoot({ logger: false }), EnginesModule, DatabaseModule, ProvisioningModule, StreamsModule, RuntimeModule],
-  controllers: [HealthController],
-  providers: [Readiness, EngineProber, StartupWatch, HealthMonitor, ReadinessReport],
-  exports: [Readiness],
+  imports: [
+    TerminusModule.forRoot({ logger: false }),
+    EnginesModule,
+    DatabaseModule,
+    ProvisioningModule,
+    StreamsModule,
+    RuntimeModule,
+    VpnModule,
+  ],
+  controllers: [HealthController, OrchestratorStatusController],
+  providers: [Readiness, EngineProber, StartupWatch, HealthMonitor, ReadinessReport, EnginesHealth, OrchestratorStatusReport],
+  exports: [Readiness, EnginesHealth],
 })
 export class HealthModule {}

@@ -48,6 +48,10 @@ export class StreamBook {
     return [...this.streams.values()].filter((stream) => stream.endedAt === null);
   }
 
+  get size(): number {
+    return this.streams.size;
+  }
+
   get activeCount(): number {
     return this.streams.size - this.ended.size;
   }

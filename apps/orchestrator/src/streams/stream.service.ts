@@ -87,6 +87,11 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
     return this.book.activeCount;
   }
 
+  /** Those that are remembered. */
+  get totalCount(): number {
+    return this.book.size;
+  }
+
   list({ status, containerId }: StreamFilter): StreamState[] {
     return this.book
       .all()

@@ -1,0 +1,79 @@
+import type { CircuitBreakerStatus, EngineHealthScore, EnginesHealthStatus } from '@acexy/contracts';
+import { Injectable } from '@nestjs/common';
+import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
+import { isoTimeOrNull, toEngineState } from '../engines/engine-state.js';
+import { LeaseService } from '../engines/lease.service.js';
+import type { OperationReport } from '../provisioning/circuits.js';
+import { ProvisioningService } from '../provisioning/provisioning.service.js';
+import { OrchestratorSettings } from '../settings.js';
+import { HealthMonitor } from './health-monitor.service.js';
+import { healthScore } from './health-score.policy.js';
+
+/** How the engines do, each and all together, as clients read it. */
+@Injectable()
+export class EnginesHealth {
+  constructor(
+    private readonly registry: EngineRegistry,
+    private readonly leases: LeaseService,
+    private readonly monitor: HealthMonitor,
+    private readonly provisioning: ProvisioningService,
+    private readonly settings: OrchestratorSettings,
+  ) {}
+
+  /** Of every engine whose API has answered, best first. */
+  scores(): EngineHealthScore[] {
+    return this.inService()
+      .map((engine) => this.scoreOf(engine))
+      .sort((a, b) => b.health_score - a.health_score || a.stream_count - b.stream_count || (a.container_id < b.container_id ? -1 : 1));
+  }
+
+  status(): EnginesHealthStatus {
+    const engines = this.inService().map((engine) => toEngineState(engine, []));
+    const count = (health: string): number => engines.filter(({ health_status: status }) => status === health).length;
+    const { general, replacement } = this.provisioning.circuits.reports();
+    return {
+      total_engines: engines.length,
+      healthy_engines: count('healthy'),
+      unhealthy_engines: count('unhealthy'),
+      marked_for_replacement: this.inService().filter(({ lifecycle, health }) => lifecycle === 'draining' && health === 'unhealthy').length,
+      minimum_required: this.settings.minReplicas,
+      health_check_interval: wholeSeconds(this.settings.healthCheckIntervalMs),
+      circuit_breakers: { general: breakerStatus(general), replacement: breakerStatus(replacement) },
+    };
+  }
+
+  private inService(): Engine[] {
+    return this.registry.all().filter(({ lifecycle }) => lifecycle !== 'starting');
+  }
+
+  private scoreOf(engine: Engine): EngineHealthScore {
+    const { container_id, host, port, health_status } = toEngineState(engine, []);
+    const { score, reasons } = healthScore({
+      lifecycle: engine.lifecycle,
+      health: engine.health,
+      missedChecks: this.monitor.missedChecks(engine.id),
+      claims: this.leases.claimCount(engine.id),
+      maxStreams: this.settings.maxStreamsPerEngine,
+      held: this.leases.holdOn(engine.id)?.reason ?? null,
+    });
+    const streams = this.leases.streamsOn(engine.id).length;
+    return { container_id, host, port, health_score: score, stream_count: streams, health_status, reasons };
+  }
+}
+
+/** Seconds as clients read them: a fraction would make some drop the whole answer. */
+export function wholeSeconds(ms: number): number {
+  return Math.ceil(ms / 1000);
+}
+
+function breakerStatus({ state, failures, threshold, timeoutSeconds, retryInSeconds, lastFailure }: OperationReport): CircuitBreakerStatus {
+  return {
+    state,
+    failure_count: failures,
+    failure_threshold: threshold,
+    recovery_timeout: Math.ceil(timeoutSeconds),
+    recovery_eta_seconds: retryInSeconds,
+    last_failure_time: isoTimeOrNull(lastFailure?.at ?? null),
+    last_failure_reason: lastFailure?.reason || null,
+  };
+}

@@ -1,0 +1,17 @@
+import { EngineHealthScore } from '@acexy/contracts';
+import { Controller, Get } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { EnginesHealth } from './engines-health.service.js';
+
+@ApiTags('engines')
+@Controller('engines/health-score')
+export class HealthScoreController {
+  constructor(private readonly health: EnginesHealth) {}
+
+  @Get()
+  @ApiOperation({ summary: 'How good each engine is for the next stream, best first, and why' })
+  @ApiOkResponse({ type: [EngineHealthScore] })
+  scores(): EngineHealthScore[] {
+    return this.health.scores();
+  }
+}

@@ -1,0 +1,100 @@
+import type { BlockedReason, CapacityFigures, OrchestratorStatus, ProvisioningAbility } from '@acexy/contracts';
+import { Inject, Injectable } from '@nestjs/common';
+import { Clock } from '../clock.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
+import { EngineSync } from '../engines/engine-sync.service.js';
+import { isoTime, isoTimeOrNull } from '../engines/engine-state.js';
+import { LeaseService } from '../engines/lease.service.js';
+import type { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
+import { ProvisioningService } from '../provisioning/provisioning.service.js';
+import { capacityRefusal, circuitRefusal, unreachableRefusal } from '../provisioning/refusals.js';
+import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
+import { OrchestratorSettings } from '../settings.js';
+import { StreamService } from '../streams/stream.service.js';
+import { VpnView } from '../vpn/vpn-view.js';
+import { EnginesHealth, wholeSeconds } from './engines-health.service.js';
+import { ReadinessReport } from './readiness-report.service.js';
+
+/** Gathers what `/orchestrator/status` says (wire API 1.4): the picture that proxies ask for before they provision. */
+@Injectable()
+export class OrchestratorStatusReport {
+  constructor(
+    @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
+    private readonly registry: EngineRegistry,
+    private readonly sync: EngineSync,
+    private readonly leases: LeaseService,
+    private readonly streams: StreamService,
+    private readonly provisioning: ProvisioningService,
+    private readonly health: EnginesHealth,
+    private readonly readiness: ReadinessReport,
+    private readonly vpn: VpnView,
+    private readonly settings: OrchestratorSettings,
+    private readonly clock: Clock,
+  ) {}
+
+  async make(): Promise<OrchestratorStatus> {
+    const { ready, status } = await this.readiness.make();
+    const engines = this.registry.all();
+    const { healthy_engines: healthy, unhealthy_engines: unhealthy } = this.health.status();
+    const { enabled, connected, health, container, forwarded_port } = this.vpn.status();
+    return {
+      status: ready ? (status === 'ok' ? 'healthy' : 'degraded') : 'unavailable',
+      engines: { total: Math.max(engines.length, this.provisioning.engineCount()), running: engines.length, healthy, unhealthy },
+      streams: { active: this.streams.activeCount, total: this.streams.totalCount },
+      capacity: this.capacity(),
+      vpn: { enabled, connected, health, container, forwarded_port },
+      provisioning: this.ability(),
+      config: {
+        auto_delete: this.settings.autoDelete,
+        grace_period_s: wholeSeconds(this.settings.engineGracePeriodMs),
+        target_image: this.runtime.image()?.name ?? `local ${this.runtime.name}`,
+      },
+      timestamp: isoTime(this.clock.now()),
+    };
+  }
+
+  /** In streams: an engine may carry several. */
+  private capacity(): CapacityFigures {
+    const { maxReplicas, minReplicas, maxStreamsPerEngine } = this.settings;
+    const usable = this.registry.all().filter(({ lifecycle, health }) => lifecycle === 'ready' && health !== 'unhealthy');
+    const claims = usable.map(({ id }) => this.leases.claimCount(id));
+    const free = usable.map(({ id }, index) => (this.leases.holdOn(id) === null ? Math.max(0, maxStreamsPerEngine - claims[index]) : 0));
+    return {
+      total: usable.length * maxStreamsPerEngine,
+      used: sum(claims),
+      available: sum(free),
+      max_replicas: maxReplicas,
+      min_replicas: minReplicas,
+    };
+  }
+
+  private ability(): ProvisioningAbility {
+    const detail = this.refusal()?.toDetail() ?? null;
+    return {
+      can_provision: detail === null,
+      circuit_breaker_state: this.provisioning.circuits.report('general').state,
+      last_failure: isoTimeOrNull(this.provisioning.circuits.lastFailure?.at ?? null),
+      blocked_reason: detail?.message ?? null,
+      blocked_reason_details: detail && withoutError(detail),
+    };
+  }
+
+  /** What `POST /provision/acestream` would be told now, or null. */
+  private refusal(): ProvisioningRefusedError | null {
+    const { maxReplicas, autoscaleIntervalMs, monitorIntervalMs, startupGraceMs } = this.settings;
+    if (this.sync.runtimeReached === false) return unreachableRefusal(monitorIntervalMs);
+    const preparing = this.provisioning.preparing();
+    if (preparing) return preparing;
+    const circuits = this.provisioning.circuits;
+    if (!circuits.permits('general')) return circuitRefusal(circuits.report('general'), startupGraceMs);
+    return this.provisioning.engineCount() >= maxReplicas ? capacityRefusal(maxReplicas, autoscaleIntervalMs) : null;
+  }
+}
+
+function withoutError({ error: _error, ...reason }: BlockedReason & { error: string }): BlockedReason {
+  return reason;
+}
+
+function sum(figures: readonly number[]): number {
+  return figures.reduce((total, figure) => total + figure, 0);
+}
