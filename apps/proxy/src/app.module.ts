@@ -4,6 +4,7 @@ import type { Log } from '@acexy/service-kit';
 import { AboutController } from './about.controller.js';
 import { CoreModule } from './core.module.js';
 import { HealthModule } from './health/health.module.js';
+import { HlsModule } from './hls/hls.module.js';
 import { PlaybackModule } from './playback/playback.module.js';
 import { ProxyLifecycle } from './proxy-lifecycle.js';
 import { ReportingModule } from './reporting/reporting.module.js';
@@ -23,6 +24,7 @@ export class AppModule {
         SessionsModule,
         ReportingModule,
         PlaybackModule,
+        HlsModule,
         HealthModule,
       ],
       controllers: [AboutController],

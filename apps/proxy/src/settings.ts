@@ -210,6 +210,25 @@ export class ProxySettings {
   })
   maxSkips!: number;
 
+  @Setting({ name: 'ACEXY_M3U8', type: 'boolean', default: 'false', help: 'getstream answers the HLS playlist, too' })
+  m3u8!: boolean;
+
+  @Setting({
+    name: 'ACEXY_M3U8_STREAM_TIMEOUT',
+    type: 'duration',
+    default: '60s',
+    help: 'A viewer of HLS that has asked for nothing for so long is gone',
+  })
+  m3u8StreamTimeoutMs!: number;
+
+  @Setting({
+    name: 'ACEXY_HLS_SEGMENT',
+    type: 'duration',
+    default: '4s',
+    help: 'Most stream in a segment, in whole seconds; more only where keyframes are farther apart',
+  })
+  hlsSegmentMs!: number;
+
   @Setting({
     name: 'ACEXY_VIEWER_TIMEOUT',
     type: 'duration',
@@ -228,6 +247,7 @@ export class ProxySettings {
       ['ACEXY_FAILOVER_BACKOFF', this.failoverPauseMs],
       ['ACEXY_STEP_TIME', this.stepMs],
       ['ACEXY_VIEWER_TIMEOUT', this.viewerTimeoutMs],
+      ['ACEXY_M3U8_STREAM_TIMEOUT', this.m3u8StreamTimeoutMs],
     ];
     const faults = positive
       .filter(([, ms]) => ms !== undefined && ms < 1)
@@ -242,6 +262,8 @@ export class ProxySettings {
     if (this.drainTimeoutMs > MAX_DRAIN_MS) {
       faults.push({ name: 'ACEXY_DRAIN_TIMEOUT', value: `${this.drainTimeoutMs}ms`, problem: 'must be at most 24h' });
     }
+    if (this.hlsSegmentMs < 1000 || this.hlsSegmentMs > 12_000)
+      faults.push({ name: 'ACEXY_HLS_SEGMENT', value: `${this.hlsSegmentMs}ms`, problem: 'must be from 1s to 12s' });
     if (this.stepBytes < 4096) faults.push({ name: 'ACEXY_STEP_SIZE', value: String(this.stepBytes), problem: 'must be at least 4KiB' });
     if (this.bufferMaxBytes < 4 * this.stepBytes) {
       faults.push({ name: 'ACEXY_BUFFER_MAX', value: String(this.bufferMaxBytes), problem: 'must be at least four times ACEXY_STEP_SIZE' });

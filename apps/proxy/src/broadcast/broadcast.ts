@@ -11,6 +11,7 @@ import { Lobby } from './lobby.js';
 import { type GuardedHost, LeapGuard } from './leap-guard.js';
 import { type Source, SourceSwitch, type SpliceKind } from './source-switch.js';
 import { StreamBuffer } from './stream-buffer.js';
+import { type StreamFollower, StreamTap } from './stream-tap.js';
 import { Viewer, type ViewerContext } from './viewer.js';
 import type { ViewerHooks, ViewerSink } from './viewer-sink.js';
 
@@ -19,6 +20,10 @@ export { SourceWatch, type SourceAdvice, type SourceFault, type SourceJudgement 
 export { readingOf, type BroadcastSnapshot, type ViewerSnapshot } from './broadcast-snapshot.js';
 export type { Clock } from './clock.js';
 export type { CodecRefusal, SourceSwitch, SpliceKind, SwitchState } from './source-switch.js';
+export type { Step } from './ring.js';
+export type { AccessPoint } from './stream-index.js';
+export type { StreamFollower, StreamTap } from './stream-tap.js';
+export { tablePackets } from './own-copy.js';
 export type { Viewer } from './viewer.js';
 export type { ViewerEndReason, ViewerHooks, ViewerSink } from './viewer-sink.js';
 
@@ -35,6 +40,7 @@ export class Broadcast {
   readonly #guard: LeapGuard;
   readonly #buffer: StreamBuffer;
   readonly #viewers = new Set<Viewer>();
+  readonly #taps = new Set<StreamTap>();
   readonly #lobby: Lobby;
   readonly #context: ViewerContext & { ended: boolean };
   readonly #readyListeners: (() => void)[] = [];
@@ -127,6 +133,19 @@ export class Broadcast {
     viewer.leave('removed');
   }
 
+  /** Hands every step to `follower`, beginning with the last `seconds` of the ring. */
+  follow(follower: StreamFollower, seconds: number): StreamTap {
+    const tap = new StreamTap(this.#buffer, follower, seconds);
+    this.#taps.add(tap);
+    tap.pump();
+    if (this.#context.ended) tap.end();
+    return tap;
+  }
+
+  unfollow(tap: StreamTap): void {
+    this.#taps.delete(tap);
+  }
+
   /** The stream is over: what is held back goes out, then every viewer gets a clean end. */
   end(): void {
     if (this.#context.ended) return;
@@ -139,6 +158,8 @@ export class Broadcast {
     this.#context.ended = true;
     this.#stepDue.clear();
     this.#sayGoodbye();
+    for (const tap of this.#taps) tap.end();
+    this.#taps.clear();
   }
 
   snapshot(): BroadcastSnapshot {
@@ -199,6 +220,7 @@ export class Broadcast {
       whileTaking: (work) => this.#whileTaking(work),
       adopt: (kind, next, by) => {
         this.#splices[kind] += 1;
+        if (kind === 'keyframe') this.#buffer.ring.addBreak(this.#buffer.takenEnd);
         this.#source = next;
         this.#lastByteAt = this.clock.now();
         if (by === this.#switch) this.#guard.reset();
@@ -211,6 +233,7 @@ export class Broadcast {
     this.#stepDue.clear();
     this.#armStep();
     for (const viewer of this.#viewers) viewer.pump();
+    for (const tap of this.#taps) tap.pump();
   }
 
   #onStepDue(): void {

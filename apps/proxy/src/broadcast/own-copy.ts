@@ -36,13 +36,7 @@ export class OwnCopy {
   ) {
     this.#program = tables?.program ?? null;
     this.#filter = tables === null ? null : new JoinFilter(tables.program, tables.lateEntry ?? null);
-    this.#tables =
-      tables === null
-        ? null
-        : Buffer.concat([
-            sectionUpTo(tables.program.patSection, PAT_PID, tables.patCounter),
-            sectionUpTo(tables.program.pmtSection, tables.program.pat.pmtPid, tables.pmtCounter),
-          ]);
+    this.#tables = tables === null ? null : tablePackets(tables);
     if (restamper === null || tables === null) return;
     if (tables.program.videoCodec === 'hevc') this.#link = new BrokenLinkMarker();
     if (tables.program.videoCodec === 'mpeg2') this.#leading = new LeadingPictureFilter();
@@ -101,6 +95,14 @@ export class OwnCopy {
     this.#link?.mark(room, at);
     if (this.#link?.done === true) this.#link = null;
   }
+}
+
+/** PAT and PMT with the counters that the last ones before the place had: to whoever has read those, these are the same packets sent twice. */
+export function tablePackets({ program, patCounter, pmtCounter }: Tables): Buffer {
+  return Buffer.concat([
+    sectionUpTo(program.patSection, PAT_PID, patCounter),
+    sectionUpTo(program.pmtSection, program.pat.pmtPid, pmtCounter),
+  ]);
 }
 
 /** The section in packets whose last one has counter `counter`. */

@@ -25,6 +25,7 @@ const OVERRUN = 2;
 export class Ring {
   readonly #steps: Step[] = [];
   #points: AccessPoint[] = [];
+  #breaks: number[] = [];
   #bytes = 0;
 
   constructor(private readonly bounds: RingBounds) {}
@@ -68,6 +69,15 @@ export class Ring {
   /** Entry points, oldest first; the newest may lie behind `endPosition`, in the step that is being filled. */
   get points(): readonly AccessPoint[] {
     return this.#points;
+  }
+
+  /** Places from which on the stream is another piece, entered at a keyframe; oldest first. */
+  get breaks(): readonly number[] {
+    return this.#breaks;
+  }
+
+  addBreak(position: number): void {
+    this.#breaks.push(position);
   }
 
   addPoint(point: AccessPoint): void {
@@ -123,5 +133,6 @@ export class Ring {
     }
     const start = this.#steps[0].position;
     if (this.#points.length > 0 && this.#points[0].position < start) this.#points = this.#points.filter((point) => point.position >= start);
+    if (this.#breaks.length > 0 && this.#breaks[0] < start) this.#breaks = this.#breaks.filter((position) => position >= start);
   }
 }

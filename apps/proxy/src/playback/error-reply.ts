@@ -1,6 +1,7 @@
 /** Which status each of our errors is: the one place that knows. */
 import { HttpStatus } from '@nestjs/common';
 import type { ErrorReply } from '@acexy/service-kit';
+import { NoPlaylistError } from '../hls/errors.js';
 import { NoEngineError } from '../selection/engine-selector.js';
 import { EnginesRefusedError, EnginesSilentError, ShuttingDownError, StreamEndedError } from '../sessions/errors.js';
 import type { FailedTry } from '../sessions/start.plan.js';
@@ -14,6 +15,8 @@ export function playbackErrorReply(error: unknown): ErrorReply | null {
   if (error instanceof NoEngineError) return unavailable(error.message, error.retryAfterSeconds);
   if (error instanceof ShuttingDownError) return unavailable(error.message, RETRY_AFTER_S);
   if (error instanceof StreamEndedError) return { status: HttpStatus.BAD_GATEWAY, detail: error.message, body: { error: error.message } };
+  if (error instanceof NoPlaylistError)
+    return { status: HttpStatus.GATEWAY_TIMEOUT, detail: error.message, body: { error: error.message } };
   if (error instanceof EnginesRefusedError) return failed(HttpStatus.BAD_GATEWAY, error.message, error.tries);
   if (error instanceof EnginesSilentError) return failed(HttpStatus.GATEWAY_TIMEOUT, error.message, error.tries);
   return null;

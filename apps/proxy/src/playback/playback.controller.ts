@@ -1,6 +1,8 @@
 import { Controller, Get, NotFoundException, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { HlsService } from '../hls/hls.service.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
+import { ProxySettings } from '../settings.js';
 import { parseGetstream, parseSelector } from './getstream.request.js';
 import { STREAM_HEADERS } from './socket-sink.js';
 import { overview, streamStatus } from './stream-status.js';
@@ -11,11 +13,14 @@ export class PlaybackController {
   constructor(
     private readonly viewers: ViewerService,
     private readonly registry: SessionRegistry,
+    private readonly hls: HlsService,
+    private readonly settings: ProxySettings,
   ) {}
 
   /** Nest gives HEAD to this handler too: it gets the headers and starts nothing. */
   @Get('getstream')
   async getstream(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (this.settings.m3u8) return this.hls.answer(request, response);
     const content = parseGetstream(queryOf(request));
     if (request.method === 'HEAD') response.writeHead(200, STREAM_HEADERS).end();
     else await this.viewers.serve(content, request, response);

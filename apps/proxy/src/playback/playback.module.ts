@@ -1,8 +1,9 @@
 import { Module } from '@nestjs/common';
+import { HlsModule } from '../hls/hls.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { PlaybackController } from './playback.controller.js';
 import { ViewerService } from './viewer.service.js';
 
 /** The HTTP surface that viewers see. */
-@Module({ imports: [SessionsModule], controllers: [PlaybackController], providers: [ViewerService], exports: [ViewerService] })
+@Module({ imports: [SessionsModule, HlsModule], controllers: [PlaybackController], providers: [ViewerService], exports: [ViewerService] })
 export class PlaybackModule {}

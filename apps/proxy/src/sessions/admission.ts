@@ -1,5 +1,5 @@
 /** One viewer's stay with a stream: from its request, through the wait and a merge, to its leaving. */
-import type { Viewer, ViewerHooks, ViewerSink } from '../broadcast/broadcast.js';
+import type { StreamFollower, Viewer, ViewerHooks, ViewerSink } from '../broadcast/broadcast.js';
 import { StreamEndedError, ViewerLeftError } from './errors.js';
 import { isOpen } from './session-state.js';
 import type { StreamSession } from './stream-session.js';
@@ -44,6 +44,17 @@ export class Admission {
     const { broadcast, state } = this.session;
     if (broadcast === null || !isOpen(state)) throw new StreamEndedError('the stream has just ended');
     this.viewer = broadcast.addViewer(sink, hooks);
+  }
+
+  /**
+   * Hands the steps of the stream to `follower`, from `seconds` back on. Returns how to let go of it.
+   * @throws StreamEndedError when the stream is over already
+   */
+  follow(follower: StreamFollower, seconds: number): () => void {
+    const { broadcast, state } = this.session;
+    if (broadcast === null || !isOpen(state)) throw new StreamEndedError('the stream has just ended');
+    const tap = broadcast.follow(follower, seconds);
+    return () => broadcast.unfollow(tap);
   }
 
   /** The other session plays the same content. */

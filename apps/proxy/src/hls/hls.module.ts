@@ -1,0 +1,8 @@
+import { Module } from '@nestjs/common';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { HlsController } from './hls.controller.js';
+import { HlsService } from './hls.service.js';
+
+/** The same streams, cut into segments for players that want HLS. */
+@Module({ imports: [SessionsModule], controllers: [HlsController], providers: [HlsService], exports: [HlsService] })
+export class HlsModule {}

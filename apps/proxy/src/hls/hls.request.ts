@@ -1,0 +1,44 @@
+/** What a playlist is asked for, and the addresses in the answer: all relative, so that they hold behind any reverse proxy. Pure. */
+import { parseGetstream } from '../playback/getstream.request.js';
+import type { Content } from '../sessions/content-key.js';
+
+export interface ManifestRequest {
+  readonly content: Content;
+  /** The name under which the viewer was taken in; null for a new one. */
+  readonly viewer: string | null;
+  /** As it was asked for, `/ace/manifest.m3u8` or `/ace/getstream`, with a trailing slash or without. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+}
+
+const VIEWER = 'hls';
+const NAME = /^[0-9a-f]{24}$/;
+const SEQUENCE = /^(\d{1,15})\.ts$/;
+
+/** @param target path and query of the request. @throws PlaybackRequestError */
+export function parseManifest(target: string): ManifestRequest {
+  const { pathname: path, searchParams: query } = new URL(target, 'http://localhost');
+  const name = query.get(VIEWER);
+  return { content: parseGetstream(query), viewer: name !== null && NAME.test(name) ? name : null, path, query };
+}
+
+/** The number in a segment's file name; null where it is none. */
+export function parseSegment(file: string): number | null {
+  const match = SEQUENCE.exec(file);
+  return match === null ? null : Number(match[1]);
+}
+
+/** The viewer's own playlist, relative to `path`. It names the content, so that a viewer may come back to it after any time. */
+export function mediaPlaylistUrl(path: string, query: URLSearchParams, viewer: string): string {
+  const own = new URLSearchParams(query);
+  own.set(VIEWER, viewer);
+  return `${upFrom(path)}manifest.m3u8?${own.toString()}`;
+}
+
+export function segmentUrl(path: string, streamId: string, sequence: number): string {
+  return `${upFrom(path)}hls/${streamId}/${sequence}.ts`;
+}
+
+function upFrom(path: string): string {
+  return path.endsWith('/') ? '../' : '';
+}

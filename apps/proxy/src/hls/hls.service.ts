@@ -1,0 +1,140 @@
+/** HLS for viewers: playlists and segments of the streams that other viewers watch as one transport stream. */
+import type { Request, Response } from 'express';
+import { Injectable, NotFoundException } from '@nestjs/common';
+import { Log } from '@acexy/service-kit';
+import { Clock } from '../clock.js';
+import type { Content } from '../sessions/content-key.js';
+import { ViewerLeftError } from '../sessions/errors.js';
+import { SessionRegistry } from '../sessions/session-registry.js';
+import { ProxySettings } from '../settings.js';
+import { type ManifestRequest, mediaPlaylistUrl, parseManifest, segmentUrl } from './hls.request.js';
+import { HlsStream } from './hls-stream.js';
+import { writeMasterPlaylist } from './playlist.js';
+
+const PLAYLIST_HEADERS: Readonly<Record<string, string>> = {
+  'Content-Type': 'application/vnd.apple.mpegurl',
+  'Cache-Control': 'no-store',
+  // A player in a web page comes from another origin.
+  'Access-Control-Allow-Origin': '*',
+};
+
+@Injectable()
+export class HlsService {
+  private readonly log: Log;
+  /** By the id of their session. */
+  private readonly streams = new Map<string, HlsStream>();
+  /** The highest number that a segment ever had. */
+  private lastSequence = 0;
+
+  constructor(
+    private readonly registry: SessionRegistry,
+    private readonly settings: ProxySettings,
+    private readonly clock: Clock,
+    log: Log,
+  ) {
+    this.log = log.child('hls');
+  }
+
+  /** Answers a request for a playlist; to HEAD with the headers, and starts nothing for it. @throws PlaybackRequestError | SessionError | NoEngineError */
+  async answer(request: Request, response: Response): Promise<void> {
+    const asked = parseManifest(request.originalUrl);
+    if (request.method === 'HEAD') response.writeHead(200, PLAYLIST_HEADERS).end();
+    else await this.servePlaylist(asked, request, response);
+  }
+
+  /**
+   * Answers a playlist: to whoever has no name yet, the one that leads to its own; else the segments. Waits for the stream where it does not play.
+   * @throws SessionError | NoEngineError
+   */
+  private async servePlaylist({ content, viewer, path, query }: ManifestRequest, request: Request, response: Response): Promise<void> {
+    const stream = this.running(content);
+    if (stream !== null && viewer !== null && stream.touch(viewer)) {
+      this.send(
+        response,
+        stream.playlist((sequence) => segmentUrl(path, stream.id, sequence)),
+      );
+      return;
+    }
+    const gone = new AbortController();
+    const onClose = (): void => gone.abort(new ViewerLeftError());
+    if (request.socket.destroyed) return;
+    response.once('close', onClose);
+    try {
+      const entered = await this.enter(content, viewer, gone.signal);
+      const { id } = entered.stream;
+      if (viewer !== null)
+        this.send(
+          response,
+          entered.stream.playlist((sequence) => segmentUrl(path, id, sequence)),
+        );
+      else this.send(response, writeMasterPlaylist(entered.stream.bandwidth, mediaPlaylistUrl(path, query, entered.name)));
+    } catch (error) {
+      if (!(error instanceof ViewerLeftError)) throw error;
+      this.log.debug('viewer left before there was a playlist', { key: content.selector.value });
+    } finally {
+      response.off('close', onClose);
+    }
+  }
+
+  /** @throws NotFoundException where there is no such segment (any more) */
+  serveSegment(streamId: string, sequence: number, request: Request, response: Response): void {
+    const segment = this.streams.get(streamId)?.segment(sequence);
+    if (segment === undefined) throw new NotFoundException(`no segment ${sequence} of stream ${streamId}`);
+    response.writeHead(200, {
+      'Content-Type': 'video/MP2T',
+      'Content-Length': segment.bytes,
+      // Its number is never used for anything else.
+      'Cache-Control': 'public, max-age=3600, immutable',
+      'Access-Control-Allow-Origin': '*',
+    });
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    response.setTimeout(this.settings.viewerTimeoutMs, () => response.destroy());
+    response.cork();
+    for (const part of segment.parts) response.write(part);
+    response.uncork();
+    response.end();
+  }
+
+  private send(response: Response, playlist: string): void {
+    response.writeHead(200, { ...PLAYLIST_HEADERS, 'Content-Length': Buffer.byteLength(playlist) }).end(playlist);
+  }
+
+  private running(content: Content): HlsStream | null {
+    const session = this.registry.find(content);
+    return session === null ? null : (this.streams.get(session.id) ?? null);
+  }
+
+  /** Admits a viewer to the stream, which is started and cut where it is not yet. */
+  private async enter(content: Content, viewer: string | null, signal: AbortSignal): Promise<{ stream: HlsStream; name: string }> {
+    const admission = this.registry.admit(content);
+    const leave = (): void => admission.leave();
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      await admission.playing();
+      const stream = this.streams.get(admission.streamId) ?? this.open(admission.streamId);
+      return { stream, name: await stream.admit(viewer, admission, signal) };
+    } catch (error) {
+      admission.leave();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  private open(streamId: string): HlsStream {
+    // Numbers go on over every end and restart: seconds pass faster than segments are made.
+    const base = Math.max(Math.floor(this.clock.time() / 1000), this.lastSequence + 1);
+    const options = { targetS: Math.max(1, Math.round(this.settings.hlsSegmentMs / 1000)), idleMs: this.settings.m3u8StreamTimeoutMs };
+    const stream = new HlsStream(streamId, base, options, this.clock, (last) => {
+      this.lastSequence = Math.max(this.lastSequence, last);
+      this.streams.delete(streamId);
+      this.log.info('stream is not cut into segments any more', { stream_id: streamId });
+    });
+    this.streams.set(streamId, stream);
+    this.log.info('stream is cut into segments', { stream_id: streamId });
+    return stream;
+  }
+}
