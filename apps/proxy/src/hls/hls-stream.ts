@@ -1,7 +1,7 @@
 /** One stream as HLS: its segments while somebody watches them, and who does. The stream's own session is what feeds it. */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.js';
-import type { Admission } from '../sessions/admission.js';
+import type { Admission as SessionAdmission } from '../sessions/admission.js';
 import { StreamEndedError } from '../sessions/errors.js';
 import { NoPlaylistError } from './errors.js';
 import { peakBandwidth, writeMediaPlaylist } from './playlist.js';
@@ -24,6 +24,9 @@ const NO_SEGMENT_MS = 30_000;
 /** Stream that is cut at once where the ring has it, in target durations. */
 const BACKLOG_TARGETS = 6;
 
+/** A viewer's stay with the stream. */
+export type Admission = Pick<SessionAdmission, 'follow' | 'leave'>;
+
 interface HlsViewer {
   readonly admission: Admission;
   askedAt: number;
@@ -44,14 +47,14 @@ export class HlsStream {
 
   /**
    * @param base number of the first segment; every later stream of this content needs a higher one than was ever used
-   * @param onEnd the stream is over, or nobody asks any more
+   * @param onEnd the stream is over (`error` says why), or nobody asks any more
    */
   constructor(
     readonly id: string,
     private readonly base: number,
     private readonly options: HlsOptions,
     private readonly clock: Clock,
-    private readonly onEnd: (lastSequence: number) => void,
+    private readonly onEnd: (lastSequence: number, error: Error | null) => void,
   ) {
     this.segmenter = new Segmenter(options.targetS, (segment) => this.take(segment));
   }
@@ -207,7 +210,7 @@ export class HlsStream {
     for (const { admission } of this.viewers.values()) admission.leave();
     this.viewers.clear();
     this.window.clear();
-    this.onEnd(this.lastSequence);
+    this.onEnd(this.lastSequence, error);
   }
 }
 

@@ -4,7 +4,7 @@ import { Injectable, NotFoundException } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
 import { Clock } from '../clock.js';
 import type { Content } from '../sessions/content-key.js';
-import { ViewerLeftError } from '../sessions/errors.js';
+import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { ProxySettings } from '../settings.js';
 import { type ManifestRequest, mediaPlaylistUrl, parseManifest, segmentUrl } from './hls.request.js';
@@ -128,10 +128,12 @@ export class HlsService {
     // Numbers go on over every end and restart: seconds pass faster than segments are made.
     const base = Math.max(Math.floor(this.clock.time() / 1000), this.lastSequence + 1);
     const options = { targetS: Math.max(1, Math.round(this.settings.hlsSegmentMs / 1000)), idleMs: this.settings.m3u8StreamTimeoutMs };
-    const stream = new HlsStream(streamId, base, options, this.clock, (last) => {
+    const stream = new HlsStream(streamId, base, options, this.clock, (last, error) => {
       this.lastSequence = Math.max(this.lastSequence, last);
       this.streams.delete(streamId);
-      this.log.info('stream is not cut into segments any more', { stream_id: streamId });
+      const expected = error === null || error instanceof StreamEndedError;
+      if (expected) this.log.info('stream is not cut into segments any more', { stream_id: streamId });
+      else this.log.error('the stream could not be cut into segments', { stream_id: streamId, error });
     });
     this.streams.set(streamId, stream);
     this.log.info('stream is cut into segments', { stream_id: streamId });

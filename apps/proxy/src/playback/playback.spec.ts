@@ -5,13 +5,16 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { EngineRefusedError, EngineStillPreparingError } from '@acexy/engine-client';
 import { DetailExceptionFilter, Log, SILENT_LOG } from '@acexy/service-kit';
+import type { Request, Response } from 'express';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SystemClock } from '../clock.js';
 import { FakeClock } from '../clock.test-kit.js';
+import { HlsService } from '../hls/hls.service.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { CONTENT_ID, INFOHASH, makeSessions, packets } from '../sessions/sessions.test-kit.js';
+import { ProxySettings } from '../settings.js';
 import { playbackErrorReply } from './error-reply.js';
 import { PlaybackController } from './playback.controller.js';
 import { ViewerService } from './viewer.service.js';
@@ -21,6 +24,7 @@ describe('the HTTP surface that viewers see', () => {
   let sessions: ReturnType<typeof makeSessions<SystemClock>>;
   let port: number;
   const sockets: Socket[] = [];
+  const settings = { m3u8: false };
 
   beforeEach(async () => {
     // Real time: what is tested here is real sockets.
@@ -29,6 +33,8 @@ describe('the HTTP surface that viewers see', () => {
       controllers: [PlaybackController],
       providers: [
         ViewerService,
+        { provide: HlsService, useValue: { answer: (_request: Request, response: Response) => response.send('#EXTM3U\n') } },
+        { provide: ProxySettings, useValue: settings },
         { provide: SessionRegistry, useValue: sessions.registry },
         { provide: ProxyMetrics, useValue: new ProxyMetrics() },
         { provide: Log, useValue: SILENT_LOG },
@@ -160,6 +166,13 @@ describe('the HTTP surface that viewers see', () => {
     expect(reply.headers['content-length']).toBeUndefined();
     expect(sessions.selector.requests).toHaveLength(0);
     await request(app.getHttpServer()).head('/ace/getstream').expect(400);
+  });
+
+  it('is the HLS playlist where ACEXY_M3U8 says so', async () => {
+    settings.m3u8 = true;
+    const reply = await request(app.getHttpServer()).get(`/ace/getstream?id=${CONTENT_ID}`).expect(200);
+    settings.m3u8 = false;
+    expect(reply.text).toBe('#EXTM3U\n');
   });
 
   it('is 405 with Allow for other methods, and 404 for what is not there', async () => {

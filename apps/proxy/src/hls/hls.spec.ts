@@ -1,0 +1,179 @@
+import 'reflect-metadata';
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Test } from '@nestjs/testing';
+import { DetailExceptionFilter, Log, SILENT_LOG } from '@acexy/service-kit';
+import request from 'supertest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MadeStream } from '../broadcast/broadcast.test-kit.js';
+import { Clock } from '../clock.js';
+import { FakeClock } from '../clock.test-kit.js';
+import { playbackErrorReply } from '../playback/error-reply.js';
+import { SessionRegistry } from '../sessions/session-registry.js';
+import { CONTENT_ID, INFOHASH, makeSessions } from '../sessions/sessions.test-kit.js';
+import { ProxySettings } from '../settings.js';
+import { HlsController } from './hls.controller.js';
+import { HlsService } from './hls.service.js';
+
+/** Shorter than any silence that would be taken for the loss of the source. */
+const IDLE_MS = 2000;
+const MANIFEST = `/ace/manifest.m3u8?id=${CONTENT_ID}`;
+
+describe('HLS as players ask for it', () => {
+  let app: NestExpressApplication;
+  let sessions: ReturnType<typeof makeSessions<FakeClock>>;
+  let clock: FakeClock;
+  const made = new MadeStream({ videoPackets: 8 });
+
+  beforeEach(async () => {
+    clock = new FakeClock();
+    sessions = makeSessions(2, clock);
+    const settings = { hlsSegmentMs: 4000, m3u8StreamTimeoutMs: IDLE_MS, viewerTimeoutMs: 120_000 };
+    const module = await Test.createTestingModule({
+      controllers: [HlsController],
+      providers: [
+        HlsService,
+        { provide: SessionRegistry, useValue: sessions.registry },
+        { provide: ProxySettings, useValue: settings },
+        { provide: Clock, useValue: clock },
+        { provide: Log, useValue: SILENT_LOG },
+      ],
+    }).compile();
+    app = module.createNestApplication<NestExpressApplication>({ forceCloseConnections: true, bodyParser: false });
+    app.useGlobalFilters(new DetailExceptionFilter(SILENT_LOG, playbackErrorReply));
+    await app.listen(0);
+  });
+  afterEach(async () => {
+    const down = sessions.registry.shutdown(100);
+    await clock.advance(1000);
+    await down;
+    await app.close();
+  });
+
+  const server = () => app.getHttpServer();
+  const viewers = () => sessions.registry.sessions().reduce((sum, { viewerCount }) => sum + viewerCount, 0);
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const feed = (seconds: number): void => void sessions.engines[0].mediaStreams[0].write(made.frames(25 * seconds));
+
+  /** Opens the stream as a player does: the first playlist, and the address of its own. */
+  async function open(path = MANIFEST): Promise<{ text: string; own: string }> {
+    const asked = request(server()).get(path);
+    const reply = asked.then((value) => value);
+    await until(() => sessions.engines[0].mediaStreams.length > 0);
+    feed(20);
+    const { text, status, headers } = await reply;
+    expect([status, headers['content-type']]).toEqual([200, 'application/vnd.apple.mpegurl']);
+    const [, , , line] = text.split('\n');
+    return { text, own: new URL(line, `http://x${path}`).href.slice('http://x'.length) };
+  }
+
+  it('the first playlist leads to one of the viewer’s own, that to segments, all by relative addresses', async () => {
+    const { text, own } = await open();
+    expect(text).toMatch(/^#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=\d+\nmanifest\.m3u8\?id=a{40}&hls=[0-9a-f]{24}\n$/);
+    const media = await request(server()).get(own).expect(200).expect('Access-Control-Allow-Origin', '*');
+    const [uri] = media.text.split('\n').filter((line) => line.startsWith('hls/'));
+    const segment = await request(server()).get(`/ace/${uri}`).expect(200).expect('Content-Type', 'video/MP2T');
+    expect(Number(segment.headers['content-length'])).toBe((segment.body as Buffer).length);
+    expect((segment.body as Buffer).length % 188).toBe(0);
+    await request(server()).head(`/ace/${uri}`).expect(200).expect('Content-Length', segment.headers['content-length']);
+  });
+
+  it('addresses hold behind a trailing slash, too', async () => {
+    const { own } = await open(`/ace/manifest.m3u8/?id=${CONTENT_ID}`);
+    expect(own).toContain('/ace/manifest.m3u8?id=');
+    const media = await request(server()).get(own).expect(200);
+    expect(media.text).toContain('\nhls/');
+  });
+
+  it('all viewers of a content are one engine session, by whichever of its names they ask', async () => {
+    const { own } = await open();
+    await request(server()).get(`/ace/manifest.m3u8?infohash=${INFOHASH}`).expect(200);
+    await request(server()).get(own).expect(200);
+    expect(sessions.registry.sessions()).toHaveLength(1);
+    expect(viewers()).toBe(2);
+    expect(sessions.engines[0].starts).toHaveLength(1);
+  });
+
+  it('a viewer who asks for nothing for a while is gone, and the stream with the last one', async () => {
+    const { own } = await open();
+    await clock.advance(IDLE_MS - 100);
+    await request(server()).get(own).expect(200);
+    await clock.advance(IDLE_MS - 100);
+    expect(viewers()).toBe(1);
+    await clock.advance(100);
+    expect(viewers()).toBe(0);
+    await clock.advance(10_000);
+    expect(sessions.registry.sessions()).toHaveLength(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('a viewer who comes back after that finds the stream again under higher numbers', async () => {
+    const { own } = await open();
+    const number = (text: string, tag: string) => Number(new RegExp(`#EXT-X-${tag}:(\\d+)`).exec(text)?.[1]);
+    const before = (await request(server()).get(own)).text;
+    await clock.advance(IDLE_MS + 10_000);
+    expect(sessions.registry.sessions()).toHaveLength(0);
+    const again = request(server()).get(own).expect(200);
+    const reply = again.then((value) => value);
+    await until(
+      () =>
+        sessions.engines.some(({ mediaStreams }) =>
+          mediaStreams.some(
+            (media) => media.listenerCount('data') > 0 && !media.destroyed && media.writableLength === 0 && media.readableFlowing === true,
+          ),
+        ) && sessions.registry.sessions().length === 1,
+    );
+    for (const engine of sessions.engines) engine.mediaStreams.at(-1)?.write(new MadeStream({ videoPackets: 8 }).frames(500));
+    const after = (await reply).text;
+    expect(number(after, 'MEDIA-SEQUENCE')).toBeGreaterThan(number(before, 'MEDIA-SEQUENCE') + 6);
+    expect(number(after, 'DISCONTINUITY-SEQUENCE')).toBeGreaterThan(number(before, 'DISCONTINUITY-SEQUENCE'));
+    expect(viewers()).toBe(1);
+  });
+
+  it('a viewer who leaves while it waits is gone at once, and nothing is left of it', async () => {
+    sessions.engines[0].start = 'waits';
+    const socket = connect({ port: (server().address() as AddressInfo).port, host: '127.0.0.1' });
+    socket.write(`GET ${MANIFEST} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await until(() => viewers() === 1);
+    socket.destroy();
+    await once(socket, 'close');
+    await until(() => viewers() === 0);
+  });
+
+  it('HEAD gets the headers and starts nothing; a bad request is 400, an unknown segment 404', async () => {
+    await request(server()).head(MANIFEST).expect(200).expect('Content-Type', 'application/vnd.apple.mpegurl');
+    await request(server()).get('/ace/manifest.m3u8?id=x').expect(400);
+    for (const file of ['1.ts', 'x.ts', '..%2f1.ts', '1.m3u8']) await request(server()).get(`/ace/hls/nowhere/${file}`).expect(404);
+    await request(server()).post(MANIFEST).expect(405).expect('Allow', 'GET, HEAD');
+    expect(sessions.selector.requests).toHaveLength(0);
+  });
+
+  it('is 503 where no engine can be had, and 502 where the engines refuse', async () => {
+    sessions.selector.engines.length = 0;
+    await request(server()).get(MANIFEST).expect(503).expect('Retry-After', '7');
+    expect(viewers()).toBe(0);
+  });
+
+  it('a stream without a keyframe is 504 in the end, and is let go', async () => {
+    const asked = request(server())
+      .get(MANIFEST)
+      .then((value) => value);
+    await until(() => sessions.engines[0].mediaStreams.length > 0);
+    sessions.engines[0].mediaStreams[0].write(new MadeStream({ gop: 1e9 }).frames(50).subarray(188 * 40));
+    await until(() => sessions.registry.sessions()[0].broadcast !== null);
+    await clock.advance(31_000);
+    expect((await asked).status).toBe(504);
+    expect(viewers()).toBe(0);
+  });
+
+  it('segments are let go with the last viewer', async () => {
+    const { own } = await open();
+    const uri = (await request(server()).get(own)).text.split('\n').find((line) => line.startsWith('hls/'));
+    await request(server()).get(`/ace/${uri}`).expect(200);
+    await clock.advance(IDLE_MS);
+    await request(server()).get(`/ace/${uri}`).expect(404);
+  });
+});

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { SegmentWindow, secondsOf } from './segment-window.js';
+import { writeMasterPlaylist, writeMediaPlaylist } from './playlist.js';
+import type { Segment } from './segmenter.js';
+
+const segment = (index: number, seconds = 4, discontinuity = false): Segment => ({ index, seconds, discontinuity, bytes: 1000, parts: [] });
+
+describe('the window of a playlist', () => {
+  it('names six target durations and keeps what has left for as long again', () => {
+    const window = new SegmentWindow();
+    for (let index = 0; index < 100; index += 1) window.add(segment(index), 4);
+    expect(window.listed.map(({ index }) => index)).toEqual([94, 95, 96, 97, 98, 99]);
+    expect(window.find(94)?.index).toBe(94);
+    expect(window.find(87)?.index).toBe(87);
+    expect(window.find(86)).toBeUndefined();
+    expect(window.bytes).toBe(13_000);
+  });
+
+  it('never names less than three target durations once something has left, however short the segments are', () => {
+    const window = new SegmentWindow();
+    for (let index = 0; index < 200; index += 1) {
+      window.add(segment(index, 0.3 + (index % 5) * 0.7), 4);
+      if (window.listed[0].index > 0) expect(secondsOf(window.listed)).toBeGreaterThanOrEqual(12);
+    }
+  });
+
+  it('counts the discontinuities that have left', () => {
+    const window = new SegmentWindow();
+    for (let index = 0; index < 30; index += 1) window.add(segment(index, 4, index % 10 === 0), 4);
+    expect(window.discontinuitiesGone).toBe(3);
+    window.add(segment(30, 4, true), 4);
+    expect(window.discontinuitiesGone).toBe(3);
+  });
+});
+
+describe('playlists', () => {
+  it('have their tags in the order that every player reads', () => {
+    const text = writeMediaPlaylist({
+      target: 4,
+      sequence: 17,
+      discontinuitySequence: 3,
+      segments: [segment(0, 3.84), segment(1, 4.0004, true)],
+      urlOf: ({ index }) => `hls/x/${index + 17}.ts`,
+    });
+    expect(text).toBe(
+      '#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:17\n#EXT-X-DISCONTINUITY-SEQUENCE:3\n' +
+        '#EXTINF:3.840,\nhls/x/17.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:4.000,\nhls/x/18.ts\n',
+    );
+  });
+
+  it('lead to the viewer’s own', () => {
+    expect(writeMasterPlaylist(3_500_000.4, 'manifest.m3u8?id=a&hls=b')).toBe(
+      '#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=3500001\nmanifest.m3u8?id=a&hls=b\n',
+    );
+  });
+});
