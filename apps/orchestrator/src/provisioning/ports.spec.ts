@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EnginePorts } from '../runtime/engine-runtime.js';
-import { NoPortsLeftError, PortAllocator, PortOwnedError } from './ports.js';
+import { NoPortsLeftError, PortAllocator, PortOwnedError, walkStart } from './ports.js';
 
 const RANGES = {
   http: { first: 100, last: 104 },
@@ -21,6 +21,15 @@ describe('the port allocator', () => {
     ports.release('a');
     const next = ['b', 'c', 'd', 'e', 'f'].map((owner) => ports.allocate(owner, 0).http);
     expect(next).toEqual([101, 102, 103, 104, 100]);
+  });
+
+  it('begins somewhere else in each installation, so that two on one host do not choose the same ports while their engines boot', () => {
+    const wide = { http: { first: 19_000, last: 19_999 }, https: RANGES.https, api: RANGES.api, p2p: RANGES.p2p };
+    const choices = ['b1b2', 'c3d4', 'e5f6'].map((id) => new PortAllocator(wide, walkStart(id)).allocate('a', 0).http);
+    expect(new Set(choices).size).toBe(3);
+    expect(new PortAllocator(wide, walkStart('b1b2')).allocate('a', 0).http).toBe(choices[0]);
+    const ports = new PortAllocator(RANGES, 13);
+    expect(['a', 'b', 'c', 'd', 'e'].map((owner) => ports.allocate(owner, 0).http)).toEqual([103, 104, 100, 101, 102]);
   });
 
   it('gives out nothing when one of the ranges is used up, and keeps nothing of the other three', () => {

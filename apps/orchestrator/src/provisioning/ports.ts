@@ -4,6 +4,7 @@
  * Each range is walked round and round instead of taking its lowest free port: a port just given back still lingers in other heads
  * (a proxy's cached engine list, a kernel's TIME_WAIT, Docker's port proxy), so it is the last to be used again.
  */
+import { createHash } from 'node:crypto';
 import type { PortRange } from '@acexy/service-kit';
 import type { EnginePorts } from '../runtime/engine-runtime.js';
 
@@ -36,6 +37,14 @@ export class PortOwnedError extends Error {
   }
 }
 
+/**
+ * Where an installation begins its walk. An engine listens only when it has booted, so until then no look at the host shows that its port is
+ * chosen: two installations on one host that began at the same port would give it to an engine each.
+ */
+export function walkStart(installationId: string): number {
+  return createHash('sha256').update(installationId).digest().readUInt32BE(0);
+}
+
 export class PortAllocator {
   private readonly owners = new Map<number, string>();
   private readonly owned = new Map<string, number[]>();
@@ -45,8 +54,13 @@ export class PortAllocator {
   private readonly asideUntil = new Map<number, number>();
   private readonly cursors: Record<keyof EnginePorts, number>;
 
-  constructor(private readonly ranges: PortRanges) {
-    this.cursors = { http: ranges.http.first, https: ranges.https.first, api: ranges.api.first, p2p: ranges.p2p.first };
+  /** `start` is how far into each range its walk begins, counted round and round. */
+  constructor(
+    private readonly ranges: PortRanges,
+    start = 0,
+  ) {
+    const cursor = ({ first, last }: PortRange): number => first + (start % (last - first + 1));
+    this.cursors = { http: cursor(ranges.http), https: cursor(ranges.https), api: cursor(ranges.api), p2p: cursor(ranges.p2p) };
   }
 
   /**

@@ -46,9 +46,18 @@ describe('provisioning', () => {
   });
 
   it('starts an engine with ports of the ranges, our labels and a name of its own', async () => {
-    const { service, runtime } = build();
+    const { service, runtime, settings } = build();
     const engine = await service.provision({}, 'api');
-    expect(engine).toMatchObject({ state: 'running', ports: { http: 19000, https: 45000, api: 35000, p2p: 36000 } });
+    expect(engine.state).toBe('running');
+    for (const [port, { first, last }] of [
+      [engine.ports.http, settings.portRangeHost],
+      [engine.ports.https, settings.httpsRange],
+      [engine.ports.api, settings.apiRange],
+      [engine.ports.p2p, settings.p2pRange],
+    ] as const) {
+      expect(port).toBeGreaterThanOrEqual(first);
+      expect(port).toBeLessThanOrEqual(last);
+    }
     expect(engine.name).toMatch(/^acestream-[0-9a-f]{8}$/);
     expect(engine.labels).toMatchObject({ 'acestream-orchestrator': 'true', 'acestream-orchestrator.installation': 'b1b2' });
     expect(runtime.startCalls).toHaveLength(1);
@@ -95,11 +104,12 @@ describe('provisioning', () => {
 
   it('takes another port where one is taken, and leaves the taken one alone', async () => {
     const { service, runtime } = build();
-    runtime.world.occupiedPorts.add(19000).add(19001);
-    expect((await service.provision({}, 'api')).ports.http).toBe(19002);
+    const { http: first } = (await service.provision({}, 'api')).ports;
+    runtime.world.occupiedPorts.add(first + 1).add(first + 2);
+    expect((await service.provision({}, 'api')).ports.http).toBe(first + 3);
     expect(service.circuit().failures).toBe(0);
     runtime.world.occupiedPorts.clear();
-    expect((await service.provision({}, 'api')).ports.http).toBe(19003);
+    expect((await service.provision({}, 'api')).ports.http).toBe(first + 4);
   });
 
   it('gives up after a few taken ports, and holds it against nobody', async () => {

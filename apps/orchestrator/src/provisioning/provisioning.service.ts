@@ -9,7 +9,7 @@ import { OrchestratorSettings } from '../settings.js';
 import { Circuits, type OperationPermit, type OperationReport } from './circuits.js';
 import { type ContainerRequest, hostPortsOf, planContainerSpec } from './container-spec.plan.js';
 import { type EngineRequest, EngineRequestError, planEngineSpec, wantedPorts } from './engine-spec.plan.js';
-import { PortAllocator, PortOwnedError } from './ports.js';
+import { PortAllocator, PortOwnedError, walkStart } from './ports.js';
 import { ProvisioningMetrics } from './provisioning-metrics.js';
 import { ProvisioningQueue, QueueClosedError, QueueRevokedError } from './provisioning-queue.js';
 import type { ProvisioningRefusedError } from './provisioning-refused.error.js';
@@ -58,12 +58,8 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     log: Log,
   ) {
     this.log = log.child('provisioning');
-    this.ports = new PortAllocator({
-      http: settings.portRangeHost,
-      https: settings.httpsRange,
-      api: settings.apiRange,
-      p2p: settings.p2pRange,
-    });
+    const { portRangeHost: http, httpsRange: https, apiRange: api, p2pRange: p2p } = settings;
+    this.ports = new PortAllocator({ http, https, api, p2p }, walkStart(installation.value));
     this.circuits = new Circuits(
       {
         general: { threshold: settings.circuitBreakerThreshold, timeoutMs: settings.circuitBreakerTimeoutMs },
