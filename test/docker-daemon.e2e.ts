@@ -68,7 +68,9 @@ describe.skipIf(DOCKER_MISSING !== null || OWN_DOCKER_MISSING !== null)('the Doc
       expect(await wellAgain()).toEqual(before);
       expect(performance.now() - backAt).toBeLessThan(2_000);
       expect(await containers()).toEqual(before);
-      expect(await pair.api('/health/ready')).toMatchObject({ status: 'ok', circuit_state: 'closed' });
+      // Docker tells how long a container runs in whole seconds, so that a young engine may be found out to have restarted a list later.
+      await until('nothing to complain of', async () => (await pair.api<{ status: string }>('/health/ready')).status === 'ok', 2_000);
+      expect(await pair.api('/health/ready')).toMatchObject({ circuit_state: 'closed' });
       await reads.stop();
       expect(reads.slowestMs).toBeLessThan(READ_LIMIT_MS);
     },

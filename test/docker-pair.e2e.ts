@@ -134,7 +134,9 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
   });
 
   it('two pairs on one Docker Engine leave each other’s engines alone', async () => {
-    const { container_id: mine } = await provision();
+    // Watched, or the grace of an idle engine could end while the other pair still starts.
+    const viewer = await Viewer.open(pair.streamUrl(contentId(300)), { keep: false });
+    const [mine] = idsOf(await pair.engines());
     const other = await startPair({ MIN_REPLICAS: '1' });
     try {
       const [theirs] = await until('an engine of the other pair', async () => (await other.engines()).length === 1 && other.engines());
@@ -145,6 +147,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
       await other.stop();
     }
     expect(idsOf(await pair.api('/engines?state=all'))).toEqual([mine]);
+    await viewer.leave();
   });
 
   it("the seed's own lines work as written", async () => {

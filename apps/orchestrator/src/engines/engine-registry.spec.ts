@@ -37,6 +37,19 @@ describe('the engine registry', () => {
     expect(registry.get('a')).toMatchObject({ lifecycle: 'starting' });
   });
 
+  it('notices the restart of a young engine, too, and is not misled by a list that was long under way', () => {
+    const { registry, clock } = setUp();
+    registry.add(anInstance('a'));
+    registry.ready('a');
+    clock.advance(1300);
+    const mark = registry.mark();
+    clock.advance(5000);
+    registry.observe([anInstance('a', { upAtMostMs: 2000 })], mark);
+    expect(registry.get('a')).toMatchObject({ lifecycle: 'ready' });
+    registry.observe([anInstance('a', { upAtMostMs: 1000 })], mark);
+    expect(registry.get('a')).toMatchObject({ lifecycle: 'starting' });
+  });
+
   it('is idle from when it is ready, not from when it began to start, and not while it is used', () => {
     const { registry, clock } = setUp();
     registry.add(anInstance('a'));

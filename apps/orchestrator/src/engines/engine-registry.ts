@@ -55,8 +55,15 @@ export const NEVER_ANSWERED = 'never answered after its start';
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type KnownEngine = Mutable<Engine> & { addedAt: number; /** Monotonic milliseconds of its first answer. */ answeredAt: number | null };
 
-/** A list may be as old as a slow runtime took to send it. */
-const LIST_AGE_MS = 1000;
+/** How much a runtime's clock may be set back without its engines looking restarted. */
+const CLOCK_STEP_MS = 200;
+
+/** The moment before a list was asked for, which may be long ago when a slow runtime answers. */
+export interface ListMark {
+  sequence: number;
+  /** Monotonic milliseconds. */
+  at: number;
+}
 
 /**
  * Which engines there are, in memory: what every read of the API is answered from. A picture of the runtime: `observe` brings it up to
@@ -126,20 +133,20 @@ export class EngineRegistry {
   }
 
   /** Taken before a list is asked for, and given to `observe` with its answer. */
-  mark(): number {
-    return this.sequence;
+  mark(): ListMark {
+    return { sequence: this.sequence, at: this.clock.monotonic() };
   }
 
   /**
    * Takes over a list of the runtime. What came or went while the list was under way is left as it is: the next list tells.
    * @returns the instances that are no running engines, for the caller to clear away
    */
-  observe(instances: readonly EngineInstance[], mark: number): EngineInstance[] {
+  observe(instances: readonly EngineInstance[], mark: ListMark): EngineInstance[] {
     const listed = new Set(instances.map((instance) => instance.id));
     for (const engine of [...this.engines.values()]) {
-      if (!listed.has(engine.id) && engine.addedAt <= mark) this.gone(engine.id, 'no longer there');
+      if (!listed.has(engine.id) && engine.addedAt <= mark.sequence) this.gone(engine.id, 'no longer there');
     }
-    for (const [id, at] of this.departed) if (at <= mark) this.departed.delete(id);
+    for (const [id, at] of this.departed) if (at <= mark.sequence) this.departed.delete(id);
     const leftovers: EngineInstance[] = [];
     for (const instance of instances) {
       if (instance.kind === 'generic') {
@@ -149,7 +156,7 @@ export class EngineRegistry {
       }
       switch (instance.state) {
         case 'running':
-          if (this.hasRestarted(instance)) {
+          if (this.hasRestarted(instance, mark)) {
             // All it played is lost, and its API has yet to answer: another engine in all but its name.
             this.gone(instance.id, 'restarted');
             this.add(instance);
@@ -225,11 +232,11 @@ export class EngineRegistry {
     this.emit({ type: 'gone', engine, reason });
   }
 
-  /** It runs for a shorter time than we know it to answer. */
-  private hasRestarted({ id, upAtMostMs }: EngineInstance): boolean {
+  /** It has answered before the earliest moment at which what runs now can have started. */
+  private hasRestarted({ id, upAtMostMs }: EngineInstance, mark: ListMark): boolean {
     const engine = this.engines.get(id);
     if (!engine || engine.answeredAt === null || upAtMostMs === null) return false;
-    return this.clock.monotonic() - engine.answeredAt > upAtMostMs + LIST_AGE_MS;
+    return engine.answeredAt < mark.at - upAtMostMs - CLOCK_STEP_MS;
   }
 
   private see(engine: KnownEngine, instance: EngineInstance): void {
