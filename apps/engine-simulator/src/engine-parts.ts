@@ -1,7 +1,7 @@
 /** What the request handlers share: the engine's memory, its faults and its counters. */
 import type { Content, ContentDirectory } from './contents/content-directory.js';
 import type { Counters } from './counters/counters.js';
-import type { FaultBook } from './faults/fault-book.js';
+import type { FaultBook, FaultSubject } from './faults/fault-book.js';
 import { LoopLibrary } from './media/broadcasts.js';
 import { Timeline } from './media/timeline.js';
 import type { EngineOptions } from './options/engine-options.js';
@@ -18,11 +18,11 @@ export interface EngineParts {
   /** 64 hex, what get_api_access_token tells and the administration asks for. */
   accessToken: string;
   now(): number;
-  /** Ends the process as the administration page and SHUTDOWN of the line API do. */
+  /** Ends the process, as the administration page does. */
   shutdown(): void;
 }
 
-/** Since when the network is gone, by the knob `connected`. */
+/** What the knobs `connected` and `peers` do to streams. */
 export class NetworkState {
   private lostAt: number | null = null;
 
@@ -34,8 +34,9 @@ export class NetworkState {
     faults.onChange(() => this.update());
   }
 
-  /** The network has been away long enough that nothing arrives any more. */
-  starves(): boolean {
+  /** Nothing of this content arrives any more: it has no peers, or the network has been away for long enough. */
+  starves(content: FaultSubject): boolean {
+    if (this.faults.of(content).peers === 0) return true;
     const { starveAfterDisconnectMs } = this.faults.engine;
     return this.lostAt !== null && starveAfterDisconnectMs !== null && this.now() - this.lostAt >= starveAfterDisconnectMs;
   }

@@ -56,6 +56,19 @@ describe('a reader', () => {
     expect(seconds).toBeLessThan(67);
   });
 
+  it('of a content without peers gets no headers, and of one that loses them nothing more', () => {
+    const { engine, reply, session } = attach(true, { peers: 0 });
+    vi.advanceTimersByTime(5000);
+    expect([reply.statusCode, reply.received]).toEqual([0, 0]);
+    engine.parts.faults.set('*', { peers: 3 });
+    vi.advanceTimersByTime(5000);
+    expect([reply.statusCode, reply.received > 0, session.stalledSince]).toEqual([200, true, null]);
+    engine.parts.faults.clear();
+    const before = reply.received;
+    vi.advanceTimersByTime(5000);
+    expect([reply.received, session.stalledSince === null]).toEqual([before, false]);
+  });
+
   it('that does not read is sent one write beyond what its socket holds, and expires', () => {
     const { engine, session } = attach(false);
     vi.advanceTimersByTime(59_000);

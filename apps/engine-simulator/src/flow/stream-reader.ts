@@ -7,6 +7,7 @@ import { PACKET_SIZE } from '@acexy/mpegts';
 import { damage } from '../media/damage.js';
 import type { Timeline } from '../media/timeline.js';
 import type { Dependant, Session } from '../sessions/session.js';
+import { isDead } from '../sessions/stat.js';
 import { type FlowState, earnedCredit, packetsPerPiece, planStep, sourcePacket } from './flow.plan.js';
 
 const STEP_MS = 80;
@@ -85,7 +86,7 @@ export class StreamReader implements Dependant {
     const { session, engine, response } = this;
     session.touch(now);
     const knobs = engine.faults.of(session.content);
-    if (now < session.readyAt || knobs.prebufMode === 'hold-forever' || knobs.prebufMode === 'http500-forever') return false;
+    if (now < session.readyAt || isDead(knobs) || engine.network.starves(session.content)) return false;
     const timeline = engine.broadcasts.timelineOf(session.content);
     const startTime = engine.broadcasts.edgeTime() - knobs.burstSec * 1000;
     const position = knobs.startAt === 'keyframe' ? timeline.groupStart(Math.floor(startTime / GROUP_MS)) : timeline.packetAt(startTime);
@@ -118,7 +119,7 @@ export class StreamReader implements Dependant {
     flow.lastStep = now;
     const edge = timeline.packetAt(engine.broadcasts.edgeTime());
     flow.position = Math.max(flow.position, edge - Math.floor(WINDOW_MS * packetsPerMs));
-    const step = engine.network.starves() ? { do: 'stall' as const } : planStep(flow, now, edge, packetsPerMs, knobs);
+    const step = engine.network.starves(session.content) ? { do: 'stall' as const } : planStep(flow, now, edge, packetsPerMs, knobs);
     if (step.do !== 'stall' && !knobs.headersThenSilence) flow.stalledSince = null;
     switch (step.do) {
       case 'wait':

@@ -1,5 +1,5 @@
 import { PAT_PID, pidOf } from '@acexy/mpegts';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type TestEngine, startEngine } from '../engine.test-kit.js';
 import type { Knobs } from '../faults/knobs.js';
 
@@ -17,7 +17,10 @@ async function begin(knobs: Partial<Knobs> = {}) {
     segments: async () => (await text()).split('\n').filter((line) => line !== '' && !line.startsWith('#')),
   };
 }
-afterEach(async () => running?.stop());
+afterEach(async () => {
+  vi.useRealTimers();
+  await running?.stop();
+});
 
 describe('HLS', () => {
   it('has absolute segment addresses without the key, and segments alike for everybody', async () => {
@@ -50,13 +53,40 @@ describe('HLS', () => {
     expect((await play(`id=${ID}&pid=q`)).playback_url).toContain('/ace/r/');
   });
 
+  it('holds the first playlist of a content without peers, and moves on no more where they go', async () => {
+    const { engine, text } = await begin();
+    engine.parts.faults.set(ID, { peers: 0 });
+    const held = text();
+    expect(await Promise.race([held, new Promise((resolve) => setTimeout(resolve, 300, 'held'))])).toBe('held');
+    engine.parts.faults.clear();
+    expect(await held).toContain('#EXTINF');
+    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.setSystemTime(Date.now() + 20_000);
+    const later = await text();
+    expect(later).not.toBe(await held);
+    engine.parts.faults.set(ID, { peers: 0 });
+    expect(await text()).toBe(later);
+    vi.setSystemTime(Date.now() + 20_000);
+    expect(await text()).toBe(later);
+  });
+
   it('gives relative addresses, a master playlist or nothing where it is told to', async () => {
     const { engine, text, segments, response, url } = await begin();
     engine.parts.faults.set(ID, { hlsRelativeUrls: true });
     expect((await segments())[0]).toBe(`/ace/c/${response.infohash}/0.ts`);
     engine.parts.faults.set(ID, { hlsMasterPlaylist: true });
-    expect(await text()).toMatch(/#EXT-X-STREAM-INF:BANDWIDTH=500000.*\n\/hls\/m\//);
-    expect(await (await fetch(`${url}/hls/m/${response.infohash}/${response.playback_url.slice(-37)}`)).text()).toContain('#EXTINF');
+    const variant = `/hls/m/${response.infohash}/${response.playback_url.slice(-37)}`;
+    expect((await text()).split('\n')).toEqual([
+      '#EXTM3U',
+      '#EXT-X-VERSION:3',
+      `#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="main",DEFAULT=YES,URI="${variant}"`,
+      '#EXT-X-STREAM-INF:BANDWIDTH=500000,AUDIO="audio"',
+      variant,
+      '',
+    ]);
+    const [, old] = /#EXTINF.*\n(.*)/.exec(await (await fetch(url + variant)).text())!;
+    expect(old).toBe(`/hls/c/${response.infohash}/0.ts`);
+    expect((await fetch(url + old)).status).toBe(200);
     engine.parts.faults.set(ID, { hlsSegment404: true });
     expect((await fetch(`${url}/ace/c/${response.infohash}/0.ts`)).status).toBe(404);
     engine.parts.faults.set(ID, { hlsForbidden: true });

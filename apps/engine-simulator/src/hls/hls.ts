@@ -23,7 +23,9 @@ export async function playlist(exchange: Exchange, engine: EngineParts, infohash
   while (
     session.state === 'active' &&
     !exchange.response.destroyed &&
-    (engine.now() < session.readyAt || isDead(engine.faults.of(session.content)))
+    (engine.now() < session.readyAt ||
+      isDead(engine.faults.of(session.content)) ||
+      (session.firstByteAt === null && engine.network.starves(session.content)))
   ) {
     await delay(WAIT_STEP_MS);
     session.touch(engine.now());
@@ -34,14 +36,15 @@ export async function playlist(exchange: Exchange, engine: EngineParts, infohash
   exchange.reply(
     200,
     PLAYLIST_TYPE,
-    renderPlaylist(windowOf(engine, session), (number) => `${origin}/ace/c/${infohash}/${number}.ts`),
+    renderPlaylist(windowOf(engine, session), (number) => `${origin}/${variant ? 'hls' : 'ace'}/c/${infohash}/${number}.ts`),
   );
 }
 
 function masterPlaylist(exchange: Exchange, engine: EngineParts, session: Session, key: string): string {
   const { bitrate, hlsRelativeUrls } = engine.faults.of(session.content);
   const variant = `${hlsRelativeUrls ? '' : exchange.origin}/hls/m/${session.infohash}/${key}.m3u8`;
-  const audio = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="main",DEFAULT=YES';
+  // An address in an attribute, as some sources have it; the sound of the one rendition is in the picture's own segments.
+  const audio = `#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="main",DEFAULT=YES,URI="${variant}"`;
   return `#EXTM3U\n#EXT-X-VERSION:3\n${audio}\n#EXT-X-STREAM-INF:BANDWIDTH=${bitrate},AUDIO="audio"\n${variant}\n`;
 }
 
@@ -52,7 +55,10 @@ function baseOf(engine: EngineParts, session: Session): number {
 function windowOf(engine: EngineParts, session: Session): PlaylistWindow {
   const { hlsFrozenAfterMs, hlsWindow, hlsAbsoluteSequence } = engine.faults.of(session.content);
   const frozenAt = hlsFrozenAfterMs === null ? Infinity : session.readyAt + hlsFrozenAfterMs;
-  return playlistWindow(baseOf(engine, session), Math.min(engine.broadcasts.edgeTime(), frozenAt), hlsWindow, hlsAbsoluteSequence);
+  session.stalledSince = engine.network.starves(session.content) ? (session.stalledSince ?? engine.now()) : null;
+  const starvedAt = session.stalledSince === null ? Infinity : session.stalledSince - engine.faults.engine.skewMs;
+  const edgeTime = Math.min(engine.broadcasts.edgeTime(), frozenAt, starvedAt);
+  return playlistWindow(baseOf(engine, session), edgeTime, hlsWindow, hlsAbsoluteSequence);
 }
 
 /** A segment: the same bytes for everyone. */

@@ -20,7 +20,7 @@ export function stat(exchange: Exchange, engine: EngineParts, infohash: string, 
   const session = activeSession(exchange, engine, infohash, key);
   if (!session) return;
   const knobs = engine.faults.of(session.content);
-  const statistics = statisticsOf(session, knobs, engine.now(), engine.broadcasts.edgeTime(), engine.network.starves());
+  const statistics = statisticsOf(session, knobs, engine.now(), engine.broadcasts.edgeTime(), engine.network.starves(session.content));
   exchange.response200(statReply(session, statistics, knobs));
 }
 

@@ -54,7 +54,9 @@ describe('the line API', () => {
     expect(await hear('AUTH')).toBe('AUTH 1');
     say('SETOPTIONS use_stop_notifications=1');
     say(`LOADASYNC 123 PID ${ID}`);
-    const loaded = JSON.parse((await hear('LOADRESP 123 ')).slice('LOADRESP 123 '.length));
+    const reply = await hear('LOADRESP 123 ');
+    expect(reply).toContain('{"status": 1, "files": [["');
+    const loaded = JSON.parse(reply.slice('LOADRESP 123 '.length));
     expect(loaded).toMatchObject({ status: 1, files: [[expect.any(String), 0]], infohash: expect.stringMatching(/^[0-9a-f]{40}$/) });
     say(`START PID ${ID} 0 output_format=http`);
     expect(await hear('STATE')).toBe('STATE 1');

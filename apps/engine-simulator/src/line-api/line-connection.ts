@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Content } from '../contents/content-directory.js';
 import type { SessionEnd } from '../counters/counters.js';
 import type { EngineParts } from '../engine-parts.js';
+import { pythonJson } from '../http/python-json.js';
 import { versionCode } from '../http/server-api.js';
 import type { Dependant, Session } from '../sessions/session.js';
 import { StartRefused } from '../sessions/session-registry.js';
@@ -149,7 +150,7 @@ export class LineConnection implements Dependant {
           infohash: content!.infohash,
           checksum: createHash('sha1').update(content!.infohash).digest('hex'),
         };
-    this.say(`LOADRESP ${id} ${JSON.stringify(reply)}`);
+    this.say(`LOADRESP ${id} ${pythonJson(reply)}`);
   }
 
   private play({ words }: LineCommand): void {
@@ -199,7 +200,7 @@ export class LineConnection implements Dependant {
 
   private statistics(session: Session) {
     const { faults, broadcasts, network } = this.engine;
-    return statisticsOf(session, faults.of(session.content), this.engine.now(), broadcasts.edgeTime(), network.starves());
+    return statisticsOf(session, faults.of(session.content), this.engine.now(), broadcasts.edgeTime(), network.starves(session.content));
   }
 
   private tellStatus(): void {

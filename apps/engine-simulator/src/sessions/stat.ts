@@ -37,13 +37,22 @@ export function isDead(knobs: Knobs): boolean {
 export function statisticsOf(session: Session, knobs: Knobs, now: number, edgeTime: number, starves: boolean): Statistics {
   const drift = noise(Math.floor(now / DRIFT_MS) + Number.parseInt(session.infohash.slice(0, 6), 16));
   const peers = knobs.peers === 0 ? 0 : Math.max(1, Math.round(knobs.peers + (drift - 0.5) * 4));
-  if (isDead(knobs))
-    return { status: 'prebuf', progress: 0, peers: 0, speedDown: 0, speedUp: 0, downloaded: 0, uploaded: 0, livepos: null };
+  if (isDead(knobs) || (starves && session.firstByteAt === null))
+    return {
+      status: 'prebuf',
+      progress: 0,
+      peers: isDead(knobs) ? 0 : peers,
+      speedDown: 0,
+      speedUp: 0,
+      downloaded: 0,
+      uploaded: 0,
+      livepos: null,
+    };
   const rate = knobs.bitrate / 8; // bytes per second
   const total = session.readyAt - session.createdAt;
   const part = total <= 0 ? 1 : Math.min(1, (now - session.createdAt) / total);
   const ready = part >= 1;
-  const stalled = session.stalledSince !== null || starves || knobs.peers === 0;
+  const stalled = session.stalledSince !== null || starves;
   const until = session.stalledSince ?? now;
   const pace = Math.min(1, knobs.rateFactor);
   const behind = session.positionTime === null ? 0 : edgeTime - session.positionTime;
