@@ -23,11 +23,12 @@ if (unknown.length > 0) {
 }
 
 prepare();
-const { readEnvironment } = await import(join(ROOT, 'libs/service-kit/dist/index.js'));
+const { EXIT_CONFIG, SettingsError, loadSettings, readEnvironment } = await import(join(ROOT, 'libs/service-kit/dist/index.js'));
 const pair = wanted.length === 0;
 const names = pair ? ['orchestrator', 'proxy'] : wanted;
 const folder = process.env.INIT_CWD ?? process.cwd();
 const env = withDefaults(readEnvironment(folder));
+const settings = await readSettings();
 const supervisors = names.map((name) => new Supervisor(service(name)));
 
 let stopping = null;
@@ -68,8 +69,30 @@ function withDefaults(given) {
   return result;
 }
 
+/** The settings by the name of the service; where some are wrong, those of both services are told of before either is started. */
+async function readSettings() {
+  const classes = { orchestrator: 'OrchestratorSettings', proxy: 'ProxySettings' };
+  const result = {};
+  const faults = new Map();
+  for (const name of names) {
+    const { [classes[name]]: type } = await import(join(ROOT, 'apps', name, 'dist/settings.js'));
+    try {
+      result[name] = loadSettings(type, env);
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error;
+      // Both services read some of them.
+      for (const fault of error.faults) faults.set(`${fault.name} ${fault.problem}`, fault);
+    }
+  }
+  if (faults.size > 0) {
+    console.error(new SettingsError([...faults.values()]).message);
+    process.exit(EXIT_CONFIG);
+  }
+  return result;
+}
+
 function service(name) {
-  const url = urls()[name];
+  const url = urlOf(name);
   return {
     name,
     entry: join(ROOT, 'apps', name, 'dist/main.js'),
@@ -89,28 +112,33 @@ function service(name) {
   };
 }
 
-function urls() {
-  const proxyPort = /:(\d+)$/.exec(env.ACEXY_LISTEN_ADDR ?? env.ACEXY_ADDR ?? ':8080')?.[1] ?? '8080';
-  return {
-    orchestrator: `http://localhost:${env.APP_PORT ?? 8000}`,
-    proxy: `http://localhost:${proxyPort}`,
-  };
+/** Where the service is to be called from this machine. */
+function urlOf(name) {
+  const { host, port } = name === 'proxy' ? settings.proxy.listen : settings.orchestrator;
+  if (!host || /^[0:.]+$/.test(host)) return `http://localhost:${port}`;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function announce(allReady) {
-  const { orchestrator, proxy } = urls();
+  const { orchestrator, proxy } = settings;
+  const simulated = orchestrator?.engineRuntime === 'process' && !orchestrator.engineCommand;
   const lines = [''];
   if (!allReady) lines.push(`Not ready within ${READY_LIMIT_MS / 1000} s; still trying. The lines above say why.`);
-  if (pair && !env.ENGINE_COMMAND && (env.ENGINE_RUNTIME ?? 'process') === 'process') {
-    lines.push('These are SIMULATED engines that show a test picture: nothing here comes from the AceStream network.');
+  if (simulated) lines.push('These are SIMULATED engines that show a test picture: nothing here comes from the AceStream network.');
+  if (proxy) {
+    const id = simulated ? SAMPLE_ID : '<content id>';
+    lines.push(`  Play     ${urlOf('proxy')}/ace/getstream?id=${id}   (VLC, mpv, ffplay${simulated ? '; any 40 hexadecimal digits' : ''})`);
+    if (!proxy.orchestratorUrl)
+      lines.push(
+        `  Engine   the one at ${proxy.fallbackHost}:${proxy.fallbackPort} (ACEXY_HOST, ACEXY_PORT): no orchestrator is set (ACEXY_ORCH_URL)`,
+      );
+    else if (!orchestrator) lines.push(`  Engines  from ${proxy.orchestratorUrl} (ACEXY_ORCH_URL)`);
   }
-  if (names.includes('proxy'))
-    lines.push(`  Play   ${proxy}/ace/getstream?id=${SAMPLE_ID}   (VLC, mpv, ffplay; any 40 hexadecimal digits)`);
-  if (names.includes('orchestrator')) {
-    lines.push(`  API    ${orchestrator}   (documentation: ${orchestrator}/docs)`);
-    if (env.API_KEY_FILE) lines.push(`  Key    ${env.API_KEY_FILE}   (Authorization: Bearer …)`);
+  if (orchestrator) {
+    lines.push(`  API      ${urlOf('orchestrator')}   (documentation: ${urlOf('orchestrator')}/docs)`);
+    if (env.API_KEY_FILE) lines.push(`  Key      ${env.API_KEY_FILE}   (Authorization: Bearer …)`);
   }
-  lines.push('  Stop   Ctrl-C', '');
+  lines.push('  Stop     Ctrl-C', '');
   console.log(lines.join('\n'));
 }
 

@@ -48,6 +48,7 @@ describe('npm start', () => {
     expect(launcher.log).toContain('SIMULATED engines');
     expect(launcher.log).toContain(`http://localhost:${proxyPort}/ace/getstream?id=`);
     expect(launcher.log).toContain(`http://localhost:${apiPort}`);
+    expect(launcher.log).not.toContain('no orchestrator');
   });
 
   it('keeps a key of its own in the data folder, readable by its owner only, that opens the API', async () => {
@@ -83,14 +84,36 @@ describe('npm start', () => {
     expect(second.log).toMatch(/APP_PORT|ACEXY_LISTEN_ADDR|DATA_DIR/);
   });
 
-  it('names every wrong setting at once, and does not try again', async () => {
-    const wrong = new ServiceProcess('npm start', [process.execPath, join(ROOT, 'scripts/start.mjs'), 'orchestrator'], {
+  it('names every wrong setting of both services at once, and starts neither', async () => {
+    const wrong = new ServiceProcess('npm start', [process.execPath, join(ROOT, 'scripts/start.mjs')], {
       cwd: folder,
-      env: { INIT_CWD: folder, MIN_REPLICAS: 'many', AUTOSCALE_INTERVAL_S: '-1' },
+      env: { INIT_CWD: folder, MIN_REPLICAS: 'many', AUTOSCALE_INTERVAL_S: '-1', ACEXY_START_TIMEOUT: '60', LOG_LEVEL: 'loud' },
     });
     expect((await wrong.exited).code).toBe(78);
     expect(wrong.log).toContain('MIN_REPLICAS=many: must be a whole number');
     expect(wrong.log).toContain('AUTOSCALE_INTERVAL_S=-1: must be a number');
+    expect(wrong.log).toContain('ACEXY_START_TIMEOUT=60: must be a duration');
+    expect(wrong.log.match(/LOG_LEVEL=loud/g)).toHaveLength(1);
+    expect(wrong.log).not.toContain('listening');
+  });
+
+  it('runs the proxy alone, says which engine it uses, and takes an empty setting for none', async () => {
+    const own = mkdtempSync(join(tmpdir(), 'start-'));
+    const [port, enginePort] = await freePorts(2);
+    writeFileSync(
+      join(own, '.env'),
+      `ACEXY_LISTEN_ADDR=127.0.0.1:${port}\nACEXY_PORT=${enginePort}\nACEXY_ORCH_URL=\nACEXY_HOST=\nDATA_DIR=\n`,
+    );
+    const alone = new ServiceProcess('npm start', [process.execPath, join(ROOT, 'scripts/start.mjs'), 'proxy'], {
+      cwd: own,
+      env: { INIT_CWD: own },
+    });
+    await until('the banner', () => Promise.resolve(alone.log.includes('Ctrl-C')), 60_000);
+    expect(alone.log).toContain(`http://127.0.0.1:${port}/ace/getstream?id=<content id>`);
+    expect(alone.log).toContain(`the one at localhost:${enginePort}`);
+    expect(alone.log).not.toContain('SIMULATED');
+    expect(await alone.stop()).toEqual({ code: 0, signal: null });
+    rmSync(own, { recursive: true, force: true });
   });
 
   it('ends cleanly on Ctrl-C pressed twice, with no process left', async () => {

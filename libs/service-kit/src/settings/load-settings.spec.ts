@@ -120,6 +120,12 @@ describe('settings', () => {
     writeFileSync(join(folder, '.env'), 'PORT=1234 # comment\nLEVEL=DEBUG\n');
     expect(readEnvironment(folder, { LEVEL: 'INFO', PORT: '' })).toEqual({ PORT: '1234', LEVEL: 'INFO' });
   });
+
+  it('an empty value counts as unset in the file, too, also for whoever adds defaults of its own', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+    writeFileSync(join(folder, '.env'), 'PORT=\nKEY=" "\nLEVEL=DEBUG\n');
+    expect(readEnvironment(folder, { HOST: ' ' })).toEqual({ LEVEL: 'DEBUG' });
+  });
 });
 
 function faultsOf(environment: Record<string, string>): SettingsError['faults'] {

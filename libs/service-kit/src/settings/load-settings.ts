@@ -28,13 +28,13 @@ export interface ChecksItself {
 }
 
 /**
- * The environment over the `.env` file of the folder, so that one run can override the file.
+ * The environment over the `.env` file of the folder, so that one run can override the file. What is empty is left out, as if it were not there.
  */
 export function readEnvironment(folder: string = process.cwd(), environment: Environment = process.env): Environment {
   const file = join(folder, '.env');
   const fromFile: Environment = existsSync(file) ? parseDotenv(readFileSync(file)) : {};
-  for (const [name, value] of Object.entries(environment)) if (value !== undefined && value !== '') fromFile[name] = value;
-  return fromFile;
+  const given = [fromFile, environment].flatMap((source) => Object.entries(source));
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined && value.trim() !== ''));
 }
 
 /**
