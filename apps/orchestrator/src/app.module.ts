@@ -18,6 +18,7 @@ import { MaintenanceModule } from './maintenance/maintenance.module.js';
 import { ProvisioningApiModule } from './provisioning-api/provisioning-api.module.js';
 import { OrchestratorSettings } from './settings.js';
 import { StreamsModule } from './streams/streams.module.js';
+import { VpnModule } from './vpn/vpn.module.js';
 
 /** The orchestrator. What shows or uses several rooms stands here: engines with their streams, and the collection that asks the loop of the pool. */
 @Module({
@@ -27,6 +28,7 @@ import { StreamsModule } from './streams/streams.module.js';
     StreamsModule,
     HealthModule,
     ProvisioningApiModule,
+    VpnModule,
     AutoscalingModule,
     MaintenanceModule,
   ],

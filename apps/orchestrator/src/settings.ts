@@ -3,10 +3,10 @@ import { databaseFile } from './database/database-url.js';
 import { parseManagementLabel } from './provisioning/management-label.js';
 import { parseEngineCommand } from './runtime/process/engine-command.js';
 import { dockerEndpoint } from './runtime/docker/docker-endpoint.js';
-import { DockerSettings } from './runtime/docker/docker-settings.js';
+import { VpnSettings } from './vpn/vpn-settings.js';
 
 /** The settings of the orchestrator; durations are milliseconds here, whatever unit the variable has. */
-export class OrchestratorSettings extends DockerSettings {
+export class OrchestratorSettings extends VpnSettings {
   @Setting({ name: 'APP_PORT', type: 'port', default: '8000', help: 'Port of the REST API' })
   port!: number;
 
@@ -352,6 +352,12 @@ export class OrchestratorSettings extends DockerSettings {
   @Setting({ name: 'ENGINE_HOST', type: 'string', help: 'What proxies connect to, whatever the runtime says' })
   engineHost?: string;
 
+  /** How many engines there may be, wherever they are: behind a VPN its own limit holds, too. */
+  get engineLimit(): number {
+    const vpns = this.vpnContainers.length;
+    return vpns === 0 ? this.maxReplicas : Math.min(this.maxReplicas, vpns * this.maxActiveReplicas);
+  }
+
   faults(): SettingFault[] {
     const faults: SettingFault[] = [];
     if (this.maxReplicas < this.minReplicas) {
@@ -362,6 +368,15 @@ export class OrchestratorSettings extends DockerSettings {
       });
     }
     faults.push(...faultOf('DB_URL', this.dbUrl, databaseFile), ...faultOf('CONTAINER_LABEL', this.containerLabel, parseManagementLabel));
+    faults.push(...this.vpnFaults(this.engineRuntime));
+    const vpnPorts = this.vpnContainers.length * this.maxActiveReplicas;
+    if (vpnPorts > this.portRangeHost.last - this.portRangeHost.first + 1) {
+      faults.push({
+        name: 'PORT_RANGE_HOST',
+        value: `${this.portRangeHost.first}-${this.portRangeHost.last}`,
+        problem: `must have ${vpnPorts} ports: MAX_ACTIVE_REPLICAS (${this.maxActiveReplicas}) for each VPN`,
+      });
+    }
     if (this.dockerHost) faults.push(...faultOf('DOCKER_HOST', this.dockerHost, dockerEndpoint));
     if (this.engineCommand) faults.push(...faultOf('ENGINE_COMMAND', this.engineCommand, parseEngineCommand));
     return faults;

@@ -10,3 +10,4 @@ export * from './provisioning.js';
 export * from './reports.js';
 export * from './status.js';
 export * from './stream.js';
+export * from './vpn.js';

@@ -2,6 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { CIRCUIT_STATES, type CircuitState } from './health.js';
 import { HEALTH_STATUSES, type HealthStatus } from './engine.js';
 import { BLOCKED_CODES, type BlockedCode } from './provisioning.js';
+import { VPN_HEALTHS, type VpnHealth } from './vpn.js';
 
 /** How good an engine is for the next stream; `GET /engines/health-score`. */
 export class EngineHealthScore {
@@ -122,9 +123,6 @@ export class CapacityFigures {
   min_replicas!: number;
 }
 
-export const VPN_HEALTHS = ['healthy', 'unhealthy', 'starting', 'unknown'] as const;
-export type VpnHealth = (typeof VPN_HEALTHS)[number];
-
 export class VpnFigures {
   @ApiProperty()
   enabled!: boolean;
@@ -140,21 +138,6 @@ export class VpnFigures {
 
   @ApiProperty({ type: 'integer', nullable: true, example: 51234 })
   forwarded_port!: number | null;
-}
-
-/** `GET /vpn/status` (wire API 1.5). */
-export class VpnStatus extends VpnFigures {
-  @ApiProperty({ description: "The container's own word, or disabled, not_found, error", example: 'disabled' })
-  status!: string;
-
-  @ApiProperty({ type: String, nullable: true, example: 'gluetun' })
-  container_name!: string | null;
-
-  @ApiProperty({ type: String, format: 'date-time', nullable: true })
-  last_check!: string | null;
-
-  @ApiProperty({ type: String, format: 'date-time', nullable: true })
-  last_check_at!: string | null;
 }
 
 /** Why no engine can be started just now. */

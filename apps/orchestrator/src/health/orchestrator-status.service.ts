@@ -11,7 +11,7 @@ import { capacityRefusal, circuitRefusal, unreachableRefusal } from '../provisio
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { StreamService } from '../streams/stream.service.js';
-import { VpnView } from '../vpn/vpn-view.js';
+import { VpnService } from '../vpn/vpn.service.js';
 import { EnginesHealth, wholeSeconds } from './engines-health.service.js';
 import { ReadinessReport } from './readiness-report.service.js';
 
@@ -27,7 +27,7 @@ export class OrchestratorStatusReport {
     private readonly provisioning: ProvisioningService,
     private readonly health: EnginesHealth,
     private readonly readiness: ReadinessReport,
-    private readonly vpn: VpnView,
+    private readonly vpn: VpnService,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
   ) {}

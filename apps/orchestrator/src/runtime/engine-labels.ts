@@ -4,3 +4,5 @@
 export const ENGINE_LABEL = 'acestream-orchestrator';
 /** Whose engine it is where several installations share one Docker Engine. */
 export const INSTALLATION_LABEL = 'acestream-orchestrator.installation';
+/** Name of the VPN container whose network it shares. */
+export const VPN_LABEL = 'acestream-orchestrator.vpn';

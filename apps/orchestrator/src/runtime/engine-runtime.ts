@@ -27,6 +27,8 @@ export interface EngineSpec {
   ports: EnginePorts;
   /** Of a `generic` one: which of its ports ("40001/tcp") are published as which port of the host. */
   publish?: Readonly<Record<string, number>>;
+  /** Name of the container whose network it shares; it then publishes nothing. */
+  network?: string;
 }
 
 export type InstanceState = 'created' | 'running' | 'exited';
@@ -50,6 +52,45 @@ export interface EngineInstance {
   /** It has been running without a break for at most so long (milliseconds, as coarse as the runtime tells); null where that is not told. */
   upAtMostMs: number | null;
   exitCode: number | null;
+  /** Whose network it shares; absent where it has one of its own. */
+  network?: SharedNetwork;
+}
+
+/** The network of another container that an engine lives in. */
+export interface SharedNetwork {
+  /** Id of that container: one made anew under the same name is another, and the engine can never run in its network. */
+  ownerId: string;
+  /** When the engine was last started, milliseconds since the epoch by Docker's clock; null where Docker did not tell. */
+  startedAt: number | null;
+}
+
+/** A container that is not ours and lends engines its network. */
+export interface NetworkOwner {
+  id: string;
+  name: string;
+  running: boolean;
+  /** Docker's word for its state (running, paused, exited, …). */
+  state: string;
+  /** `none`: it has no health check. */
+  health: 'healthy' | 'unhealthy' | 'starting' | 'none';
+  /** What its control server and the engines in its network are reached at. */
+  host: string;
+  /** Milliseconds since the epoch by Docker's clock. */
+  startedAt: number;
+}
+
+/** Looks after containers that lend their network. */
+export interface NetworkOwners {
+  /** @returns null where there is none of that name
+   *  @throws RuntimeUnreachableError; RuntimeFailedError */
+  inspect(name: string): Promise<NetworkOwner | null>;
+  /** Calls back whenever one of them may have changed, until the returned function is called. */
+  watch(names: readonly string[], listener: () => void): () => Promise<void>;
+  /**
+   * Stops an engine and starts it again, under the same id and in the network that its owner has now.
+   * @throws RuntimeFailedError where that cannot be: its owner is gone, and the engine stays stopped
+   */
+  rejoin(engineId: string, graceMs: number): Promise<void>;
 }
 
 /**
@@ -90,6 +131,9 @@ export interface EngineRuntime {
 
   /** All engines of this installation, dead ones included. */
   list(): Promise<EngineInstance[]>;
+
+  /** Containers whose network engines can share; null where engines are no containers. */
+  readonly networkOwners: NetworkOwners | null;
 
   /** Stops and removes an engine: told to end, and killed where it has not within `graceMs`. An unknown id is no error: it is gone already. */
   remove(id: string, graceMs: number): Promise<void>;
@@ -143,5 +187,15 @@ export class NotPreparedError extends RuntimeFailedError {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'NotPreparedError';
+  }
+}
+
+/** An engine was to share the network of a container that does not run, or is not there. Says nothing of engines. */
+export class NoSuchNetworkError extends RuntimeFailedError {
+  override readonly code = 'no_such_network';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'NoSuchNetworkError';
   }
 }

@@ -4,6 +4,7 @@ import {
   type EngineInstance,
   type EngineRuntime,
   type EngineSpec,
+  type NetworkOwners,
   PortTakenError,
   type RuntimeEvent,
   RuntimeFailedError,
@@ -38,6 +39,7 @@ export interface FakeRuntimeKnobs {
 
 export class FakeEngineRuntime implements EngineRuntime {
   readonly name: 'process' | 'docker' = 'process';
+  networkOwners: NetworkOwners | null = null;
   readonly knobs: FakeRuntimeKnobs = {
     startMs: 0,
     removeMs: 0,

@@ -1,15 +1,16 @@
 import { VpnStatus } from '@acexy/contracts';
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { VpnView } from './vpn-view.js';
+import { VpnService } from './vpn.service.js';
 
 @ApiTags('vpn')
 @Controller('vpn')
 export class VpnController {
-  constructor(private readonly vpn: VpnView) {}
+  constructor(private readonly vpn: VpnService) {}
 
   @Get('status')
-  @ApiOperation({ summary: 'The VPN that engines stand behind; disabled where there is none' })
+  @Header('Cache-Control', 'no-store')
+  @ApiOperation({ summary: 'The VPN in front of the engines: connected or not and why, and its forwarded port' })
   @ApiOkResponse({ type: VpnStatus })
   status(): VpnStatus {
     return this.vpn.status();

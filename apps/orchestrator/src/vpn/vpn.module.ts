@@ -1,7 +1,15 @@
 import { Module } from '@nestjs/common';
+import { EnginesModule } from '../engines/engines.module.js';
+import { RuntimeModule } from '../runtime/runtime.module.js';
 import { VpnController } from './vpn.controller.js';
-import { VpnView } from './vpn-view.js';
+import { VpnService } from './vpn.service.js';
+import { VpnWatcher } from './vpn-watcher.service.js';
 
-/** The VPN that engines may stand behind. */
-@Module({ controllers: [VpnController], providers: [VpnView], exports: [VpnView] })
+/** The VPN containers in front of the engines: are they up, what do they forward, and what becomes of the engines behind them. */
+@Module({
+  imports: [EnginesModule, RuntimeModule],
+  controllers: [VpnController],
+  providers: [VpnService, VpnWatcher],
+  exports: [VpnService, VpnWatcher],
+})
 export class VpnModule {}

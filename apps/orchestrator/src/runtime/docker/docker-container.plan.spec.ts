@@ -11,6 +11,8 @@ const spec: EngineSpec = {
 };
 const placement: DockerPlacement = { network: null, engineHost: null, remoteHost: null, memoryBytes: null, mapHttps: false };
 
+const NETWORKS = { hostOf: () => null, startedAt: () => null };
+
 function listed(changes: Partial<ListedContainer> = {}): ListedContainer {
   const { Labels } = planContainer(spec, 'engine:latest', placement);
   return {
@@ -45,8 +47,25 @@ describe('a container of an engine', () => {
     expect(HostConfig.PortBindings['45000/tcp']).toEqual([{ HostIp: '', HostPort: '45000' }]);
   });
 
+  it('behind a VPN shares the network of its container, and publishes nothing of its own', () => {
+    const behind = planContainer({ ...spec, network: 'gluetun' }, 'engine:latest', { ...placement, network: 'ace', mapHttps: true });
+    expect(behind.HostConfig).toMatchObject({ NetworkMode: 'container:gluetun', PortBindings: {} });
+    expect(behind.ExposedPorts).toEqual({});
+  });
+
+  it('behind a VPN is reached at the address of the VPN container, and tells in whose network it is', () => {
+    const networks = { hostOf: (id: string) => (id === '7d0d' ? '172.18.0.3' : null), startedAt: () => 1_700_000_001_000 };
+    const container = listed({ HostConfig: { NetworkMode: 'container:7d0d' } });
+    expect(toInstance(container, placement, networks)).toMatchObject({
+      host: '172.18.0.3',
+      port: 19000,
+      network: { ownerId: '7d0d', startedAt: 1_700_000_001_000 },
+    });
+    expect(toInstance(listed({ HostConfig: { NetworkMode: 'ace' } }), placement, networks)).not.toHaveProperty('network');
+  });
+
   it('is read back from a list alone, ports and kind included', () => {
-    expect(toInstance(listed(), placement)).toMatchObject({
+    expect(toInstance(listed(), placement, NETWORKS)).toMatchObject({
       id: 'f00d',
       name: 'acestream-1',
       kind: 'acestream',
@@ -66,7 +85,7 @@ describe('a container of an engine', () => {
     [{ network: 'ace', engineHost: '10.1.2.3' }, '10.1.2.3'],
     [{}, '127.0.0.1'],
   ])('with %j is reached at %s', (changes, host) => {
-    expect(toInstance(listed(), { ...placement, ...changes })?.host).toBe(host);
+    expect(toInstance(listed(), { ...placement, ...changes }, NETWORKS)?.host).toBe(host);
   });
 
   it.each([
@@ -75,7 +94,7 @@ describe('a container of an engine', () => {
     ['restarting', 'Restarting (1) 2 seconds ago', 'created', null],
     ['paused', 'Up 2 minutes (Paused)', 'running', null],
   ])('that is %s (%s) counts as %s', (State, Status, state, exitCode) => {
-    expect(toInstance(listed({ State, Status }), placement)).toMatchObject({ state, exitCode });
+    expect(toInstance(listed({ State, Status }), placement, NETWORKS)).toMatchObject({ state, exitCode });
   });
 
   it.each([
@@ -95,7 +114,7 @@ describe('a container of an engine', () => {
       { IP: '::', PrivatePort: 19000, PublicPort: 19000, Type: 'tcp' },
       { PrivatePort: 6878, Type: 'tcp' },
     ];
-    expect(toInstance(listed({ Ports }), placement)?.published).toEqual({
+    expect(toInstance(listed({ Ports }), placement, NETWORKS)?.published).toEqual({
       '19000/tcp': [
         { HostIp: '0.0.0.0', HostPort: '19000' },
         { HostIp: '::', HostPort: '19000' },
@@ -105,6 +124,6 @@ describe('a container of an engine', () => {
   });
 
   it.each([{}, { [SPEC_LABEL]: 'acestream 1 2 3' }, { [SPEC_LABEL]: 'ghost 1 2 3 4' }])('with labels %j is not ours', (Labels) => {
-    expect(toInstance(listed({ Labels: Labels as Record<string, string> }), placement)).toBeNull();
+    expect(toInstance(listed({ Labels: Labels as Record<string, string> }), placement, NETWORKS)).toBeNull();
   });
 });

@@ -41,16 +41,19 @@ export interface ContainerConfig {
 
 export function planContainer(spec: EngineSpec, image: string, placement: DockerPlacement): ContainerConfig {
   const { http, https, p2p } = spec.ports;
-  const published =
+  const published: Record<string, number> =
     spec.kind === 'generic'
       ? (spec.publish ?? {})
-      : {
-          [`${http}/tcp`]: http,
-          // Without it other peers cannot call, and few are found.
-          [`${p2p}/tcp`]: p2p,
-          [`${p2p}/udp`]: p2p,
-          ...(placement.mapHttps && { [`${https}/tcp`]: https }),
-        };
+      : // In another container's network only that one can publish ports.
+        spec.network !== undefined
+        ? {}
+        : {
+            [`${http}/tcp`]: http,
+            // Without it other peers cannot call, and few are found.
+            [`${p2p}/tcp`]: p2p,
+            [`${p2p}/udp`]: p2p,
+            ...(placement.mapHttps && { [`${https}/tcp`]: https }),
+          };
   const { api } = spec.ports;
   return {
     name: spec.name,
@@ -62,10 +65,15 @@ export function planContainer(spec: EngineSpec, image: string, placement: Docker
       PortBindings: Object.fromEntries(Object.entries(published).map(([port, host]) => [port, [{ HostIp: '', HostPort: String(host) }]])),
       RestartPolicy: { Name: 'unless-stopped' },
       LogConfig: { Type: 'json-file', Config: LOG_OPTIONS },
-      ...(placement.network !== null && { NetworkMode: placement.network }),
+      ...networkMode(spec, placement),
       ...(placement.memoryBytes !== null && spec.kind === 'acestream' && { Memory: placement.memoryBytes }),
     },
   };
+}
+
+function networkMode(spec: EngineSpec, placement: DockerPlacement): { NetworkMode?: string } {
+  if (spec.network !== undefined) return { NetworkMode: `container:${spec.network}` };
+  return placement.network === null ? {} : { NetworkMode: placement.network };
 }
 
 /** One entry of `GET /containers/json`, as far as we use it. */
@@ -79,21 +87,34 @@ export interface ListedContainer {
   Status: string;
   Labels: Record<string, string>;
   Ports: { IP?: string; PrivatePort: number; PublicPort?: number; Type: string }[];
+  HostConfig?: { NetworkMode?: string };
+}
+
+/** The id of the container whose network it shares, or null. */
+export function networkOwnerOf({ HostConfig }: Pick<ListedContainer, 'HostConfig'>): string | null {
+  return /^container:(.+)$/.exec(HostConfig?.NetworkMode ?? '')?.[1] ?? null;
+}
+
+/** What is known of a network beyond the list; by id of the container that owns it, and of the engine. */
+export interface NetworkFacts {
+  hostOf(ownerId: string): string | null;
+  startedAt(engineId: string): number | null;
 }
 
 /** The engine behind a list entry, or null where the entry is not one of ours. */
-export function toInstance(container: ListedContainer, placement: DockerPlacement): EngineInstance | null {
+export function toInstance(container: ListedContainer, placement: DockerPlacement, networks: NetworkFacts): EngineInstance | null {
   const spec = readSpecLabel(container.Labels[SPEC_LABEL]);
   if (!spec) return null;
   const name = (container.Names[0] ?? '').replace(/^\//, '');
   const state = toState(container.State);
+  const ownerId = networkOwnerOf(container);
   return {
     id: container.Id,
     name,
     kind: spec.kind,
     image: container.Image,
     state,
-    host: hostFor(name, placement),
+    host: ownerId === null ? hostFor(name, placement) : (networks.hostOf(ownerId) ?? hostFor(ownerId, placement)),
     port: spec.ports.http,
     ports: spec.ports,
     labels: container.Labels,
@@ -101,6 +122,7 @@ export function toInstance(container: ListedContainer, placement: DockerPlacemen
     createdAt: container.Created * 1000,
     upAtMostMs: state === 'running' ? upAtMostMs(container.Status) : null,
     exitCode: state === 'exited' ? exitCodeOf(container.Status) : null,
+    ...(ownerId !== null && { network: { ownerId, startedAt: networks.startedAt(container.Id) } }),
   };
 }
 

@@ -1,5 +1,5 @@
 /** What Docker's errors mean to an operator. Pure. */
-import { PortTakenError, RuntimeFailedError, RuntimeUnreachableError } from '../engine-runtime.js';
+import { NoSuchNetworkError, PortTakenError, RuntimeFailedError, RuntimeUnreachableError } from '../engine-runtime.js';
 
 /** What dockerode throws: Docker's own answer has a status, everything else a system code. */
 interface DockerFailure extends Error {
@@ -28,11 +28,20 @@ export function isAlreadyDone(error: unknown): boolean {
   return statusCode === 304 || (statusCode === 409 && /already in progress/.test(message));
 }
 
+/** What the call was about. */
+export interface DockerContext {
+  endpoint: string;
+  image?: string;
+  network?: string | null;
+  /** The container whose network was to be shared. */
+  joins?: string;
+}
+
 /**
  * @param doing what was tried, as a noun phrase ("the start of acestream-1")
  * @returns PortTakenError, ImageMissingError, RuntimeUnreachableError, or a RuntimeFailedError that says what happened and what to do
  */
-export function explain(error: unknown, doing: string, context: { endpoint: string; image?: string; network?: string | null }): Error {
+export function explain(error: unknown, doing: string, context: DockerContext): Error {
   const failure = error as DockerFailure;
   const said = failure.json?.message ?? failure.message;
   const failed = (advice: string): RuntimeFailedError =>
@@ -40,6 +49,8 @@ export function explain(error: unknown, doing: string, context: { endpoint: stri
 
   const port = takenPort(said);
   if (port !== null) return new PortTakenError(port, { cause: error });
+  if (/cannot join network of|no such container: \S+$/i.test(said) && context.joins)
+    return new NoSuchNetworkError(`${doing} failed: ${said} (is the VPN container ${context.joins} running?)`, { cause: error });
   if (/no space left on device/i.test(said)) return failed('the disk of Docker is full: see `docker system df`');
   switch (failure.statusCode) {
     case 404:

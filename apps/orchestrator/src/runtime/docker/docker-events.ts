@@ -21,8 +21,10 @@ export class DockerEvents {
 
   constructor(
     private readonly docker: Docker,
-    private readonly label: string,
+    /** Which containers, in the words of Docker's filters. */
+    private readonly containers: Readonly<Record<string, string[]>>,
     private readonly log: Log,
+    private readonly actions: readonly string[] = ACTIONS,
   ) {}
 
   watch(listener: (event: RuntimeEvent) => void): () => void {
@@ -63,7 +65,7 @@ export class DockerEvents {
   private async listen(onOpen: () => void): Promise<void> {
     const { signal } = this.closed;
     const stream = (await this.docker.getEvents({
-      filters: { type: ['container'], event: [...ACTIONS], label: [this.label] },
+      filters: { type: ['container'], event: [...this.actions], ...this.containers },
       abortSignal: signal,
     })) as NodeJS.ReadableStream;
     onOpen();

@@ -13,8 +13,9 @@ import {
 } from '../engine-runtime.js';
 import { type DockerPlacement, type ListedContainer, planContainer, toInstance } from './docker-container.plan.js';
 import type { DockerEndpoint } from './docker-endpoint.js';
-import { explain, ImageMissingError, isAlreadyDone, isNotFound } from './docker-errors.js';
+import { type DockerContext, explain, ImageMissingError, isAlreadyDone, isNotFound } from './docker-errors.js';
 import { DockerEvents } from './docker-events.js';
+import { DockerNetworkOwners } from './docker-network-owners.js';
 import { ImagePull, type ImagePolicy } from './image-pull.js';
 
 /** One call to Docker; a daemon under load answers in seconds, a hung one never. */
@@ -38,6 +39,7 @@ export interface DockerRuntimeOptions {
 
 export class DockerRuntime implements EngineRuntime {
   readonly name = 'docker';
+  readonly networkOwners: DockerNetworkOwners;
   private readonly agent: Agent;
   private readonly docker: Docker;
   private readonly events: DockerEvents;
@@ -55,7 +57,14 @@ export class DockerRuntime implements EngineRuntime {
     this.agent = new Agent({ keepAlive: false, maxSockets: MAX_CONNECTIONS });
     this.docker = new Docker({ ...options.endpoint.options, ...(options.endpoint.options.protocol !== 'https' && { agent: this.agent }) });
     // Its own client: calls that hang must not keep events away, nor the endless call take a connection from them.
-    this.events = new DockerEvents(new Docker(options.endpoint.options), options.ownerLabel, log.child('docker-events'));
+    this.events = new DockerEvents(new Docker(options.endpoint.options), { label: [options.ownerLabel] }, log.child('docker-events'));
+    this.networkOwners = new DockerNetworkOwners({
+      docker: this.docker,
+      eventsClient: () => new Docker(options.endpoint.options),
+      placement: options.placement,
+      explain: (error, doing) => this.failureOf(error, doing),
+      log,
+    });
     this.enginePull = new ImagePull(this.docker, options.image, options.imagePolicy, log.child('image'), () =>
       this.events.emit({ type: 'prepared' }),
     );
@@ -111,7 +120,7 @@ export class DockerRuntime implements EngineRuntime {
     } catch (error) {
       await this.cleanUp(spec.name, error);
       if (signal.aborted) throw signal.reason;
-      throw this.failureOf(error, `the start of ${spec.name}`, image);
+      throw this.failureOf(error, `the start of ${spec.name}`, { image, joins: spec.network });
     }
   }
 
@@ -153,15 +162,22 @@ export class DockerRuntime implements EngineRuntime {
         filters: { ...filters, label: [this.options.ownerLabel] },
         abortSignal,
       })) as ListedContainer[];
+      await this.networkOwners.complete(containers);
     } catch (error) {
       throw this.failureOf(error, 'listing the engines');
     }
-    return containers.map((container) => toInstance(container, this.options.placement)).filter((instance) => instance !== null);
+    return containers
+      .map((container) => toInstance(container, this.options.placement, this.networkOwners))
+      .filter((instance) => instance !== null);
   }
 
-  private failureOf(error: unknown, doing: string, image?: string): Error {
+  private failureOf(error: unknown, doing: string, about: Pick<DockerContext, 'image' | 'joins'> = {}): Error {
     if (error instanceof RuntimeFailedError) return error;
-    const failure = explain(error, doing, { endpoint: this.options.endpoint.name, image, network: this.options.placement.network });
+    const failure = explain(error, doing, {
+      endpoint: this.options.endpoint.name,
+      network: this.options.placement.network,
+      ...about,
+    });
     if (!(failure instanceof ImageMissingError)) return failure;
     return this.imageMissing(failure, doing);
   }

@@ -51,6 +51,8 @@ const PORT_MESSAGE = /EADDRINUSE|address (is )?already in use/i;
  */
 export class ProcessRuntime implements EngineRuntime {
   readonly name = 'process';
+  /** Local processes share this machine's network, whoever owns that. */
+  readonly networkOwners = null;
 
   private readonly dataDir: string;
   private readonly engines = new Map<string, EngineProcess>();

@@ -1,0 +1,150 @@
+import type { Log } from '@acexy/service-kit';
+import type Docker from 'dockerode';
+import type { NetworkOwner, NetworkOwners } from '../engine-runtime.js';
+import type { DockerPlacement, ListedContainer, NetworkFacts } from './docker-container.plan.js';
+import { networkOwnerOf, upAtMostMs } from './docker-container.plan.js';
+import { isNotFound } from './docker-errors.js';
+import { DockerEvents } from './docker-events.js';
+
+const CALL_LIMIT_MS = 10_000;
+/** Added to an engine's own time to end, which Docker waits for inside of the call. */
+const RESTART_SLACK_MS = 15_000;
+/** A list may be as old as a slow daemon took to send it, and Docker tells whole seconds. */
+const LIST_AGE_MS = 2_000;
+/** What changes whether engines have a network. */
+const ACTIONS = ['start', 'die', 'destroy', 'pause', 'unpause', 'rename', 'health_status'] as const;
+
+export interface DockerNetworkOwnersOptions {
+  docker: Docker;
+  /** For the endless call of events, a client of its own. */
+  eventsClient: () => Docker;
+  placement: DockerPlacement;
+  explain: (error: unknown, doing: string) => Error;
+  log: Log;
+}
+
+/**
+ * The containers whose network engines share. What the list of engines does not tell of them is asked once and remembered: an owner's
+ * address until it is looked at again, an engine's start until it has been started anew.
+ */
+export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
+  /** By id of the owner; null: Docker has it no more. */
+  private readonly hosts = new Map<string, string | null>();
+  private readonly starts = new Map<string, number>();
+
+  constructor(private readonly options: DockerNetworkOwnersOptions) {}
+
+  async inspect(name: string): Promise<NetworkOwner | null> {
+    try {
+      const owner = await this.lookAt(name);
+      this.hosts.set(owner.id, owner.host);
+      return owner;
+    } catch (error) {
+      if (isNotFound(error)) return null;
+      throw this.options.explain(error, `a look at the VPN container ${name}`);
+    }
+  }
+
+  watch(names: readonly string[], listener: () => void): () => Promise<void> {
+    const events = new DockerEvents(this.options.eventsClient(), { container: [...names] }, this.options.log.child('vpn-events'), ACTIONS);
+    events.watch(listener);
+    return () => events.close();
+  }
+
+  async rejoin(engineId: string, graceMs: number): Promise<void> {
+    this.starts.delete(engineId);
+    try {
+      const options = { t: Math.ceil(graceMs / 1000), abortSignal: AbortSignal.timeout(graceMs + RESTART_SLACK_MS) };
+      await this.options.docker.getContainer(engineId).restart(options);
+    } catch (error) {
+      throw this.options.explain(error, `the restart of ${engineId}`);
+    }
+  }
+
+  hostOf(ownerId: string): string | null {
+    return this.hosts.get(ownerId) ?? null;
+  }
+
+  startedAt(engineId: string): number | null {
+    return this.starts.get(engineId) ?? null;
+  }
+
+  /** Asks what a list of engines leaves open. */
+  async complete(engines: readonly ListedContainer[]): Promise<void> {
+    const present = new Set(engines.map(({ Id }) => Id));
+    for (const id of this.starts.keys()) if (!present.has(id)) this.starts.delete(id);
+    const behind = engines.filter((engine) => networkOwnerOf(engine) !== null);
+    const unknownOwners = new Set(behind.map((engine) => networkOwnerOf(engine) as string).filter((id) => !this.hosts.has(id)));
+    await Promise.all([
+      ...[...unknownOwners].map((id) => this.learnHost(id)),
+      ...behind.filter((engine) => this.isStale(engine)).map(({ Id }) => this.learnStart(Id)),
+    ]);
+  }
+
+  private isStale({ Id, State, Status }: ListedContainer): boolean {
+    if (State !== 'running') return false;
+    const known = this.starts.get(Id);
+    if (known === undefined) return true;
+    const limit = upAtMostMs(Status);
+    return limit !== null && Date.now() - known > limit + LIST_AGE_MS;
+  }
+
+  private async learnHost(ownerId: string): Promise<void> {
+    try {
+      this.hosts.set(ownerId, (await this.lookAt(ownerId)).host);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      this.hosts.set(ownerId, null);
+    }
+  }
+
+  private async learnStart(engineId: string): Promise<void> {
+    try {
+      const { State } = await this.call(engineId);
+      this.starts.set(engineId, Date.parse(State.StartedAt));
+    } catch (error) {
+      // Gone since the list was made: the next one is without it.
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  private async lookAt(nameOrId: string): Promise<NetworkOwner> {
+    const { Id, Name, State, NetworkSettings } = await this.call(nameOrId);
+    const name = Name.replace(/^\//, '');
+    return {
+      id: Id,
+      name,
+      running: State.Running && !State.Paused,
+      state: State.Status,
+      health: healthOf(State.Health?.Status),
+      host: this.hostFor(name, NetworkSettings),
+      startedAt: Date.parse(State.StartedAt),
+    };
+  }
+
+  /** By its name where services share a network with it; else by its address on the bridge, or by the ports that it publishes elsewhere. */
+  private hostFor(name: string, { Networks }: Docker.ContainerInspectInfo['NetworkSettings']): string {
+    const { engineHost, network, remoteHost } = this.options.placement;
+    if (engineHost !== null) return engineHost;
+    if (network !== null) return name;
+    const address = Object.values(Networks).find((one) => one.IPAddress)?.IPAddress;
+    return remoteHost ?? address ?? '127.0.0.1';
+  }
+
+  private call(nameOrId: string): Promise<Docker.ContainerInspectInfo> {
+    // The type of the options does not know the signal that every call takes.
+    const options = { abortSignal: AbortSignal.timeout(CALL_LIMIT_MS) } as Docker.ContainerInspectOptions;
+    return this.options.docker.getContainer(nameOrId).inspect(options);
+  }
+}
+
+function healthOf(status: string | undefined): NetworkOwner['health'] {
+  switch (status) {
+    case 'healthy':
+    case 'unhealthy':
+    case 'starting':
+      return status;
+    default:
+      return 'none';
+  }
+}

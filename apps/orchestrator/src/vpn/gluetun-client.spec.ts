@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GluetunClient, type GluetunCredentials } from './gluetun-client.js';
+import { ControlServer } from './gluetun.test-kit.js';
+
+describe("Gluetun's control server", () => {
+  let control: ControlServer;
+  const never = new AbortController().signal;
+
+  beforeEach(async () => {
+    control = await ControlServer.start();
+  });
+  afterEach(() => control.close());
+
+  const client = (credentials: GluetunCredentials = {}): GluetunClient =>
+    new GluetunClient({ host: '127.0.0.1', port: control.port, credentials, timeoutMs: 1000 });
+
+  it('tells the status of the VPN, its address and its forwarded port', async () => {
+    control.up(40_404);
+    expect(await client().vpnStatus(never)).toBe('running');
+    expect(await client().publicIp(never)).toBe('203.0.113.7');
+    expect(await client().forwardedPort(never)).toBe(40_404);
+  });
+
+  it('has no port while it says 0, and no address while it says nothing', async () => {
+    control.up(0);
+    control.answers.set('/v1/publicip/ip', { public_ip: '' });
+    expect(await client().forwardedPort(never)).toBeNull();
+    expect(await client().publicIp(never)).toBeNull();
+  });
+
+  it.each([
+    ['does not know the newer path', 404],
+    ['has a role that lists only the older path', 401],
+  ])('is asked for its port by the older path where it %s, and from then on by that one alone', async (_, status) => {
+    control.answers.set('/v1/portforward', status);
+    control.answers.set('/v1/openvpn/portforwarded', { port: 5000 });
+    const asked = client();
+    expect(await asked.forwardedPort(never)).toBe(5000);
+    expect(await asked.forwardedPort(never)).toBe(5000);
+    expect(control.requests.map(({ path }) => path)).toEqual(['/v1/portforward', '/v1/openvpn/portforwarded', '/v1/openvpn/portforwarded']);
+  });
+
+  it.each([
+    ['a key', { apiKey: 'k3y' }, { 'x-api-key': 'k3y' }],
+    ['a name and a password', { username: 'me', password: 'pass' }, { authorization: `Basic ${btoa('me:pass')}` }],
+  ])('is given %s', async (_, credentials, headers) => {
+    control.up();
+    await client(credentials).vpnStatus(never);
+    expect(control.requests[0].headers).toMatchObject(headers);
+  });
+
+  it('that refuses is told by the setting that would help, without the key', async () => {
+    const refused = client({ apiKey: 'wr0ng' }).forwardedPort(never);
+    await expect(refused).rejects.toMatchObject({ code: 'unauthorized', message: expect.stringContaining('GLUETUN_API_KEY') as string });
+    await expect(refused).rejects.not.toMatchObject({ message: expect.stringContaining('wr0ng') as string });
+  });
+
+  it.each([
+    ['no JSON', 'pong', /no JSON object but "pong"/],
+    ['no port', { port: 'many' }, /has no port/],
+    ['no port that there can be', { port: 70_000 }, /has no port/],
+    ['an error of its own', 500, /has status 500/],
+  ])('that answers with %s is not believed', async (_, answer, message) => {
+    control.answers.set('/v1/portforward', answer);
+    await expect(client().forwardedPort(never)).rejects.toMatchObject({
+      code: 'bad_reply',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  it('that is away is told with its address', async () => {
+    const away = new GluetunClient({ host: '127.0.0.1', port: 1, credentials: {}, timeoutMs: 1000 });
+    await expect(away.vpnStatus(never)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: 'the control server of Gluetun does not answer at 127.0.0.1:1 (ECONNREFUSED)',
+    });
+  });
+});

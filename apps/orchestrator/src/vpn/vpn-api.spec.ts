@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import { ControlServer } from './gluetun.test-kit.js';
+
+interface Status {
+  connected: boolean;
+  forwarded_port: number | null;
+  [key: string]: unknown;
+}
+
+describe('GET /vpn/status', () => {
+  let orchestrator: TestOrchestrator;
+  let control: ControlServer;
+
+  beforeEach(async () => {
+    control = await ControlServer.start();
+  });
+  afterEach(async () => {
+    await orchestrator.close();
+    await control.close();
+  });
+
+  const start = async (): Promise<void> => {
+    orchestrator = await startOrchestrator({
+      env: { GLUETUN_CONTAINER_NAME: '127.0.0.1', GLUETUN_API_PORT: String(control.port), GLUETUN_HEALTH_CHECK_INTERVAL_S: '0.1' },
+    });
+  };
+  const status = async (): Promise<Status> => (await orchestrator.http.get('/vpn/status')).body as Status;
+
+  it('without a VPN says that there is none', async () => {
+    orchestrator = await startOrchestrator();
+    expect(await status()).toMatchObject({
+      enabled: false,
+      status: 'disabled',
+      container_name: null,
+      container: null,
+      health: 'unknown',
+      connected: false,
+      forwarded_port: null,
+      last_check: null,
+      last_check_at: null,
+    });
+  });
+
+  it('tells of the VPN whose network the local engines are in: connected, its port, and when that was seen', async () => {
+    control.up(40_404);
+    await start();
+    expect(await eventually(status, ({ forwarded_port }) => forwarded_port !== null)).toMatchObject({
+      enabled: true,
+      status: 'running',
+      container_name: '127.0.0.1',
+      container: '127.0.0.1',
+      health: 'healthy',
+      connected: true,
+      forwarded_port: 40_404,
+      public_ip: '203.0.113.7',
+      last_check: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+    });
+  });
+
+  it('follows the VPN down and up again, and the port with it', async () => {
+    control.up(40_404);
+    await start();
+    await eventually(status, ({ forwarded_port }) => forwarded_port === 40_404);
+    control.down();
+    expect(await eventually(status, ({ connected }) => !connected)).toMatchObject({ health: 'unhealthy', forwarded_port: null });
+    control.up(50_505);
+    expect(await eventually(status, ({ forwarded_port }) => forwarded_port !== null)).toMatchObject({
+      connected: true,
+      forwarded_port: 50_505,
+    });
+  });
+
+  it('says which setting helps where the control server wants a key', async () => {
+    await start();
+    expect((await eventually(status, ({ reason }) => String(reason).includes('GLUETUN_API_KEY'))).connected).toBe(false);
+  });
+});

@@ -1,0 +1,62 @@
+import type { VpnStatus } from '@acexy/contracts';
+import { Injectable } from '@nestjs/common';
+import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
+import { VPN_LABEL } from '../runtime/engine-labels.js';
+import { OrchestratorSettings } from '../settings.js';
+import { Tunnel } from './tunnel.js';
+
+const DISABLED: VpnStatus = {
+  enabled: false,
+  status: 'disabled',
+  container_name: null,
+  container: null,
+  health: 'unknown',
+  connected: false,
+  forwarded_port: null,
+  last_check: null,
+  last_check_at: null,
+  reason: null,
+  public_ip: null,
+  engines: 0,
+  vpns: [],
+};
+
+/** What is known of the VPNs, from memory; the watcher keeps it. */
+@Injectable()
+export class VpnService {
+  readonly tunnels: readonly Tunnel[];
+
+  constructor(
+    settings: OrchestratorSettings,
+    private readonly registry: EngineRegistry,
+  ) {
+    this.tunnels = settings.vpnContainers.map((name, index) => new Tunnel(name, index));
+  }
+
+  get enabled(): boolean {
+    return this.tunnels.length > 0;
+  }
+
+  /** At least one tunnel is up. */
+  get connected(): boolean {
+    return this.tunnels.some((tunnel) => tunnel.connected);
+  }
+
+  /** The answer of `GET /vpn/status`; its summary is that of the first tunnel that is up, else of the first. */
+  status(): VpnStatus {
+    if (!this.enabled) return DISABLED;
+    const vpns = this.tunnels.map((tunnel) => tunnel.describe(this.enginesBehind(tunnel).length));
+    return { enabled: true, ...(vpns.find(({ connected }) => connected) ?? vpns[0]), vpns };
+  }
+
+  /** The engines in a tunnel's network, or in the network of an earlier container of its name. */
+  enginesBehind(tunnel: Tunnel): Engine[] {
+    return this.registry.all().filter((engine) => this.tunnelOf(engine) === tunnel);
+  }
+
+  /** The tunnel of an engine, or null. */
+  tunnelOf({ instance }: Engine): Tunnel | null {
+    const name = instance.labels[VPN_LABEL];
+    return this.tunnels.find((tunnel) => tunnel.name === name) ?? null;
+  }
+}
