@@ -28,7 +28,7 @@ export interface EngineSpec {
   /** Of a `generic` one: which of its ports ("40001/tcp") are published as which port of the host. */
   publish?: Readonly<Record<string, number>>;
   /** Name of the container whose network it shares; it then publishes nothing. */
-  network?: string;
+  joins?: string;
 }
 
 export type InstanceState = 'created' | 'running' | 'exited';

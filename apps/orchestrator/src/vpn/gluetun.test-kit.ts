@@ -13,8 +13,8 @@ export class ControlServer {
     this.server = createServer(({ url = '', headers }, response) => {
       this.requests.push({ path: url, headers });
       const answer = this.answers.get(url) ?? 401;
-      if (typeof answer === 'number') return response.writeHead(answer).end();
-      response.end(typeof answer === 'string' ? answer : JSON.stringify(answer));
+      if (typeof answer === 'number') response.writeHead(answer).end();
+      else response.end(typeof answer === 'string' ? answer : JSON.stringify(answer));
     });
   }
 

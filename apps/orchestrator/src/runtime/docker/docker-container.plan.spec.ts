@@ -48,7 +48,7 @@ describe('a container of an engine', () => {
   });
 
   it('behind a VPN shares the network of its container, and publishes nothing of its own', () => {
-    const behind = planContainer({ ...spec, network: 'gluetun' }, 'engine:latest', { ...placement, network: 'ace', mapHttps: true });
+    const behind = planContainer({ ...spec, joins: 'gluetun' }, 'engine:latest', { ...placement, network: 'ace', mapHttps: true });
     expect(behind.HostConfig).toMatchObject({ NetworkMode: 'container:gluetun', PortBindings: {} });
     expect(behind.ExposedPorts).toEqual({});
   });

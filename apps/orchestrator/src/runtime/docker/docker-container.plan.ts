@@ -45,7 +45,7 @@ export function planContainer(spec: EngineSpec, image: string, placement: Docker
     spec.kind === 'generic'
       ? (spec.publish ?? {})
       : // In another container's network only that one can publish ports.
-        spec.network !== undefined
+        spec.joins !== undefined
         ? {}
         : {
             [`${http}/tcp`]: http,
@@ -72,7 +72,7 @@ export function planContainer(spec: EngineSpec, image: string, placement: Docker
 }
 
 function networkMode(spec: EngineSpec, placement: DockerPlacement): { NetworkMode?: string } {
-  if (spec.network !== undefined) return { NetworkMode: `container:${spec.network}` };
+  if (spec.joins !== undefined) return { NetworkMode: `container:${spec.joins}` };
   return placement.network === null ? {} : { NetworkMode: placement.network };
 }
 

@@ -120,7 +120,7 @@ export class DockerRuntime implements EngineRuntime {
     } catch (error) {
       await this.cleanUp(spec.name, error);
       if (signal.aborted) throw signal.reason;
-      throw this.failureOf(error, `the start of ${spec.name}`, { image, joins: spec.network });
+      throw this.failureOf(error, `the start of ${spec.name}`, { image, joins: spec.joins });
     }
   }
 
