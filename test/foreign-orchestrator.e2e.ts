@@ -17,6 +17,9 @@ class OldOrchestrator {
   provision: () => { status: number; body: unknown } = () => ({ status: 503, body: { detail: 'no' } });
   private server?: Server;
 
+  /** @param leases what it answers to a lease: an unknown path, or the wrong method of a known one */
+  constructor(private readonly leases: 404 | 405) {}
+
   async listen(port: number): Promise<void> {
     this.server = createServer((request, response) => {
       void readBody(request).then((body) => {
@@ -34,7 +37,7 @@ class OldOrchestrator {
     if (method === 'GET' && path === '/streams') return { status: 200, body: [] };
     if (method === 'POST' && path.startsWith('/events/')) return { status: 200, body: { updated: true, stream: null } };
     if (method === 'POST' && path === '/provision/acestream') return this.provision();
-    return { status: path.startsWith('/engines/') ? 405 : 404, body: { detail: 'Not Found' } };
+    return { status: path.startsWith('/engines/') ? this.leases : 404, body: { detail: 'Not Found' } };
   }
 
   of(path: string): unknown[] {
@@ -53,16 +56,18 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   return text === '' ? null : JSON.parse(text);
 }
 
-describe("in front of somebody else's orchestrator", () => {
+describe.each([404, 405] as const)("in front of somebody else's orchestrator, which answers a lease with %i", (leases) => {
   const folder = mkdtempSync(join(tmpdir(), 'foreign-'));
-  const orchestrator = new OldOrchestrator();
+  const orchestrator = new OldOrchestrator(leases);
+  let orchestratorPort: number;
   let engine: ServiceProcess;
   let proxy: ServiceProcess;
   let proxyUrl: string;
   let control: SimulatorControl;
 
   beforeAll(async () => {
-    const [orchestratorPort, proxyPort, http, https, api, p2p, controlPort] = await freePorts(7);
+    const [proxyPort, http, https, api, p2p, controlPort, orchestrationPort] = await freePorts(7);
+    orchestratorPort = orchestrationPort;
     await orchestrator.listen(orchestratorPort);
     orchestrator.engines.push({
       container_id: 'old-1',
@@ -149,8 +154,41 @@ describe("in front of somebody else's orchestrator", () => {
     expect(refused.headers.get('retry-after')).toBe('60');
     expect(await refused.text()).toContain('VPN is down');
     expect(orchestrator.of('/provision/acestream').length).toBeGreaterThan(0);
+
+    // Some answer 403 where they mean 401.
+    orchestrator.provision = () => ({ status: 403, body: { detail: 'Not authenticated' } });
+    const unknown = await fetch(`${proxyUrl}/ace/getstream?id=${contentId(3)}`);
+    expect(unknown.status).toBe(503);
+    expect(await unknown.text()).toContain('refuses our key');
     await viewer.leave();
   });
+
+  it('plays on and starts anew while it is away, and sends afterwards what it has missed', async () => {
+    await until('quiet', async () => ((await (await fetch(`${proxyUrl}/ace/status`)).json()) as { streams: number }).streams === 0);
+    const viewer = await Viewer.open(`${proxyUrl}/ace/getstream?id=${contentId(4)}`, { keep: false });
+    await viewer.untilBytes(300_000);
+    await until('the start is told', () => Promise.resolve(keysOf('stream_started').includes(contentId(4))));
+    orchestrator.close();
+    await viewer.untilBytes(viewer.bytes + 300_000);
+    await viewer.leave();
+    await until('the end', async () => ((await (await fetch(`${proxyUrl}/ace/status`)).json()) as { streams: number }).streams === 0);
+    // From the list as it was.
+    const next = await Viewer.open(`${proxyUrl}/ace/getstream?id=${contentId(5)}`, { keep: false });
+    expect(next.status).toBe(200);
+    await next.untilBytes(300_000);
+    expect(keysOf('stream_started')).not.toContain(contentId(5));
+    await orchestrator.listen(orchestratorPort);
+    await until('the start is told', () => Promise.resolve(keysOf('stream_started').includes(contentId(5))), 45_000);
+    const started = orchestrator.of('/events/stream_started') as { stream: { key: string }; labels: { stream_id: string } }[];
+    const ends = orchestrator.of('/events/stream_ended') as { stream_id: string }[];
+    const before = started.find(({ stream }) => stream.key === contentId(4))!;
+    expect(ends.map(({ stream_id: id }) => id)).toContain(before.labels.stream_id);
+    await next.leave();
+  });
+
+  function keysOf(event: string): string[] {
+    return (orchestrator.of(`/events/${event}`) as { stream: { key: string } }[]).map(({ stream }) => stream.key);
+  }
 });
 
 describe('without any orchestrator', () => {

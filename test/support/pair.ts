@@ -76,14 +76,19 @@ export class Pair {
     });
   }
 
-  startProxy(): void {
-    this.proxy = this.service('proxy', {
-      ACEXY_LISTEN_ADDR: `:${this.proxyPort}`,
+  /** The proxy of the pair, or one more on another port, whose end is the caller's business. */
+  startProxy(port = this.proxyPort): ServiceProcess {
+    const proxy = this.service('proxy', {
+      ACEXY_LISTEN_ADDR: `:${port}`,
       ACEXY_ORCH_URL: this.apiUrl,
       ACEXY_ORCH_APIKEY: this.apiKey,
       ACEXY_LOG_LEVEL: 'DEBUG',
+      // Whether viewers may watch on when it ends is a matter of one test.
+      ACEXY_DRAIN_TIMEOUT: '0',
       ...this.options.proxy,
     });
+    if (port === this.proxyPort) this.proxy = proxy;
+    return proxy;
   }
 
   private service(name: string, env: Record<string, string>): ServiceProcess {
