@@ -11,7 +11,7 @@ import { Supervisor } from './supervisor.mjs';
 const NAMES = ['orchestrator', 'proxy'];
 const LISTEN_LIMIT_MS = 5_000;
 const READY_LIMIT_MS = 60_000;
-const STOP_LIMIT_MS = 12_000;
+const STOP_LIMIT_MS = 25_000;
 /** Any 40 hexadecimal digits play on a simulated engine. */
 const SAMPLE_ID = 'dd1e67078381739d14beca697356ab76d49d1a2d';
 
@@ -61,6 +61,8 @@ function withDefaults(given) {
     result.ACEXY_ORCH_URL ??= `http://127.0.0.1:${given.APP_PORT ?? 8000}`;
     // Ctrl-C ends everything that was started here, engines too; a service that is run on its own leaves them for its next start.
     result.STOP_ENGINES_ON_EXIT ??= 'true';
+    // There is no other proxy that viewers could turn to meanwhile.
+    result.ACEXY_DRAIN_TIMEOUT ??= '0';
   }
   if (names.includes('proxy') && !(given.ACEXY_ORCH_APIKEY ?? given.ACEXY_ORCH_APIKEY_FILE)) {
     if (given.API_KEY) result.ACEXY_ORCH_APIKEY = given.API_KEY;
