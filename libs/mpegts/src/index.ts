@@ -8,6 +8,7 @@ export * from './psi.js';
 export * from './random-access.js';
 export * from './restamper.js';
 export * from './section-assembler.js';
+export * from './sound.js';
 export * from './source-rewriter.js';
 export * from './stream-state.js';
 export * from './timestamps.js';

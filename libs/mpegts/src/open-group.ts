@@ -48,6 +48,7 @@ export class LeadingPictureFilter {
   #leaving = false;
   #over = false;
   #left = 0;
+  #lastLeft = NONE;
 
   /** No further picture is left out. */
   get over(): boolean {
@@ -65,8 +66,14 @@ export class LeadingPictureFilter {
         this.#over = !this.#leaving;
       }
     }
-    if (this.#leaving && hasPayload(buffer, at)) this.#left += 1;
+    if (this.#leaving && hasPayload(buffer, at)) this.#leave(continuityCounter(buffer, at));
     return !this.#leaving;
+  }
+
+  /** A packet that was sent twice has one counter. */
+  #leave(counter: number): void {
+    if (counter !== this.#lastLeft) this.#left += 1;
+    this.#lastLeft = counter;
   }
 
   /** Corrects, in place, the counter of a packet of the video PID that stays. */

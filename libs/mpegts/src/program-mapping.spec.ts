@@ -143,4 +143,28 @@ describe('a foreign program', () => {
     });
     expect(mapProgram(known, source)).toEqual({ kind: 'codec-changed', promised, offered: [video, audio] });
   });
+
+  it('is paired by what private data are, and by language before order', () => {
+    const eng = [0x0a, 4, 101, 110, 103, 0];
+    const spa = [0x0a, 4, 115, 112, 97, 0];
+    const outgoing = program({
+      streams: [
+        [0x100, 0x1b],
+        [0x101, 0x0f, eng],
+        [0x102, 0x0f, spa],
+        [0x103, 0x06, [0x6a, 1, 0]],
+      ],
+    });
+    const source = program({
+      streams: [
+        [0x200, 0x1b],
+        [0x201, 0x0f, spa],
+        [0x202, 0x0f, eng],
+        [0x203, 0x06, [0x56, 0]],
+        [0x204, 0x06, [0x6a, 1, 0]],
+      ],
+    });
+    const pids = new Map(mapped(source, outgoing).pids);
+    expect([0x201, 0x202, 0x203, 0x204].map((pid) => pids.get(pid))).toEqual([0x102, 0x101, NULL_PID, 0x103]);
+  });
 });

@@ -6,6 +6,7 @@ import { NULL_PID } from './packet.js';
 import type { Program } from './program-tracker.js';
 import { type ElementaryStream, type ProgramMap, buildPmt } from './psi.js';
 import { videoCodecOf } from './random-access.js';
+import { formatOf, isSound, languageOf } from './sound.js';
 
 export interface MappedProgram {
   readonly kind: 'mapped';
@@ -22,20 +23,14 @@ export interface CodecChange {
   readonly offered: readonly number[];
 }
 
-const SOUND_TYPES: ReadonlySet<number> = new Set([0x03, 0x04, 0x0f, 0x11, 0x81, 0x87]);
-
-export function isSound(streamType: number): boolean {
-  return SOUND_TYPES.has(streamType);
-}
-
-/** How `source` goes on under the numbers of `outgoing`. Streams are paired by type, in their order; the first picture and the first sound must have a partner. */
+/**
+ * How `source` goes on under the numbers of `outgoing`. Streams are paired by format, the same language first, in their order; the first picture and the
+ * first sound must have a partner.
+ */
 export function mapProgram(outgoing: Program, source: Program): MappedProgram | CodecChange {
   const offered = source.pmt.streams.map((stream) => stream.streamType);
   const partners = pair(outgoing.pmt.streams, source.pmt.streams);
-  const essential = [
-    outgoing.pmt.streams.find((stream) => videoCodecOf(stream.streamType) !== null),
-    outgoing.pmt.streams.find((stream) => isSound(stream.streamType)),
-  ];
+  const essential = [outgoing.pmt.streams.find((stream) => videoCodecOf(stream.streamType) !== null), outgoing.pmt.streams.find(isSound)];
   for (const stream of essential) {
     if (stream !== undefined && !partners.has(stream)) return { kind: 'codec-changed', promised: stream.streamType, offered };
   }
@@ -49,10 +44,12 @@ export function mapProgram(outgoing: Program, source: Program): MappedProgram | 
 function pair(outgoing: readonly ElementaryStream[], source: readonly ElementaryStream[]): Map<ElementaryStream, ElementaryStream> {
   const left = [...source];
   const partners = new Map<ElementaryStream, ElementaryStream>();
-  for (const stream of outgoing) {
-    const index = left.findIndex((other) => other.streamType === stream.streamType);
+  const take = (stream: ElementaryStream, fits: (other: ElementaryStream) => boolean): void => {
+    const index = partners.has(stream) ? -1 : left.findIndex((other) => formatOf(other) === formatOf(stream) && fits(other));
     if (index >= 0) partners.set(stream, left.splice(index, 1)[0]);
-  }
+  };
+  for (const stream of outgoing) take(stream, (other) => languageOf(other) === languageOf(stream));
+  for (const stream of outgoing) take(stream, () => true);
   return partners;
 }
 

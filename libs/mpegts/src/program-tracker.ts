@@ -3,6 +3,7 @@ import { NULL_PID, PAT_PID } from './packet.js';
 import { type ProgramAssociation, type ProgramMap, parsePat, parsePmt } from './psi.js';
 import { type VideoCodec, videoCodecOf } from './random-access.js';
 import { SectionAssembler } from './section-assembler.js';
+import { isSound } from './sound.js';
 
 /** One version of the program. Never changed once made, so it can be kept with a place in the stream. */
 export interface Program {
@@ -11,7 +12,7 @@ export interface Program {
   /** The sections as they came, to be sent again. */
   readonly patSection: Uint8Array;
   readonly pmtSection: Uint8Array;
-  /** The PID whose units are the places to begin at: video, or the first stream of all where there is no video. NULL_PID if neither. */
+  /** The PID whose units are the places to begin at: video, else the first sound, else the first stream of all. NULL_PID if there is none. */
   readonly accessPid: number;
   /** The codec on `accessPid`; null where it is not video: then every PES start is a place to begin at. */
   readonly videoCodec: VideoCodec | null;
@@ -70,7 +71,7 @@ export class ProgramTracker {
       pmt,
       patSection: this.#patSection,
       pmtSection: section,
-      accessPid: (video ?? pmt.streams.at(0))?.pid ?? NULL_PID,
+      accessPid: (video ?? pmt.streams.find(isSound) ?? pmt.streams.at(0))?.pid ?? NULL_PID,
       videoCodec: video === undefined ? null : videoCodecOf(video.streamType),
     };
   }

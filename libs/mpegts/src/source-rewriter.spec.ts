@@ -41,6 +41,28 @@ describe('a rewritten source', () => {
     );
   });
 
+  it('counts a packet that was sent twice once, be it left out or passed on', () => {
+    const rewriter = new SourceRewriter(NO_CHANGE, [{ pid: 0x100, counter: 3 }]);
+    const out: number[] = [];
+    for (const [counter, left] of [
+      [7, false],
+      [8, true],
+      [8, true],
+      [9, true],
+      [10, false],
+      [10, false],
+      [11, false],
+    ] as const) {
+      const bytes = packet(0x100, counter);
+      if (left) rewriter.leaveOut(bytes, 0);
+      else {
+        rewriter.rewrite(bytes, 0);
+        out.push(continuityCounter(bytes, 0));
+      }
+    }
+    expect(out).toEqual([4, 5, 5, 6]);
+  });
+
   it('keeps the counters of a PID that viewers have not seen', () => {
     const bytes = packet(0x300, 9);
     new SourceRewriter(NO_CHANGE, []).rewrite(bytes, 0);

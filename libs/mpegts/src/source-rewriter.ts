@@ -56,12 +56,14 @@ export class SourceRewriter {
       const due = hasPayload(buffer, at) ? last + 1 : last; // a packet without payload repeats the counter
       this.#shifts[source] = last === UNKNOWN ? 0 : (due - counter) & 0x0f;
     }
-    setContinuityCounter(buffer, at, (counter + this.#shifts[source]) & 0x0f);
+    const fitted = (counter + this.#shifts[source]) & 0x0f;
+    this.#last[this.#pids[source]] = fitted;
+    setContinuityCounter(buffer, at, fitted);
   }
 
   /** The packet at `at` is not passed on: the counters of those that follow close up. */
   leaveOut(buffer: Uint8Array, at: number): void {
-    const source = pidOf(buffer, at);
-    if (this.#shifts[source] !== UNFITTED && hasPayload(buffer, at)) this.#shifts[source] = (this.#shifts[source] - 1) & 0x0f;
+    // Fitted anew rather than counted: a packet may have been sent twice.
+    if (hasPayload(buffer, at)) this.#shifts[pidOf(buffer, at)] = UNFITTED;
   }
 }

@@ -250,7 +250,9 @@ export class Broadcast {
   /** Every so often: fillers for the quiet, and an end for those who take nothing. */
   #onCheck(): void {
     this.#armCheck();
-    const silent = this.#lastByteAt !== null && this.clock.now() - this.#lastByteAt >= QUIET_AFTER_MS;
+    // Not the last byte: what a source sends that cannot be part of the stream (yet) keeps nobody's connection alive.
+    const { lastPacketAt } = this.#buffer;
+    const silent = lastPacketAt !== null && this.clock.now() - lastPacketAt >= QUIET_AFTER_MS;
     for (const viewer of this.#viewers) {
       if (viewer.writingMs >= this.settings.maxWriteMs) viewer.leave('too-slow');
       else if (silent && this.#buffer.index.program !== null) viewer.writeFiller();

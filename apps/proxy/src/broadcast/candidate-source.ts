@@ -56,7 +56,7 @@ export class CandidateSource {
     const program = this.#index.program;
     if (program === null) return null;
     // Picture and sound set the pace. Others come and go.
-    const sound = program.pmt.streams.filter(({ streamType }) => isSound(streamType)).map(({ pid }) => pid);
+    const sound = program.pmt.streams.filter(isSound).map(({ pid }) => pid);
     const pids = new Set([program.accessPid, ...sound]);
     const reader = new PieceStartReader(pids);
     this.#each(position, (bytes) => reader.read(bytes, 0));

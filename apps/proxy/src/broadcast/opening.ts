@@ -43,7 +43,7 @@ export class Opening {
     this.#waiting = new Set(program.pmt.streams.map((stream) => stream.pid));
     for (let pid = FIRST_SI_PID; pid <= LAST_SI_PID; pid += 1) this.#waiting.add(pid);
     this.#waiting.delete(program.accessPid);
-    this.#essential = program.pmt.streams.filter((stream) => isSound(stream.streamType)).map((stream) => stream.pid);
+    this.#essential = program.pmt.streams.filter(isSound).map((stream) => stream.pid);
     for (const { pid, latestPts } of last.clocks) this.#latest.set(pid, latestPts);
     this.#link = program.videoCodec === 'hevc' ? new BrokenLinkMarker() : null;
     this.#leading = program.videoCodec === 'mpeg2' ? new LeadingPictureFilter() : null;

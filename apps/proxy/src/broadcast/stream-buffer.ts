@@ -13,6 +13,7 @@ export class StreamBuffer {
   readonly #exit = new StreamState();
   #packets = 0;
   #firstPacketAt = 0;
+  #lastPacketAt: number | null = null;
   #openSince = 0;
   #programKnown = false;
 
@@ -43,6 +44,11 @@ export class StreamBuffer {
   /** Milliseconds of the clock; 0 before there are any. */
   get firstPacketAt(): number {
     return this.#firstPacketAt;
+  }
+
+  /** When packets last became part of the stream, in milliseconds of the clock; null before there are any. */
+  get lastPacketAt(): number | null {
+    return this.#lastPacketAt;
   }
 
   /** Bytes of the open step. */
@@ -138,7 +144,8 @@ export class StreamBuffer {
 
   /** Takes the whole packets in `buffer[from, to)`. */
   take(buffer: Buffer, from: number, to: number): void {
-    if (this.#packets === 0) this.#firstPacketAt = this.clock.now();
+    this.#lastPacketAt = this.clock.now();
+    if (this.#packets === 0) this.#firstPacketAt = this.#lastPacketAt;
     this.#packets += (to - from) / PACKET_SIZE;
     let at = from;
     while (at < to) {

@@ -85,7 +85,9 @@ async function splice(
 ): Promise<SourceSwitch> {
   const deadline = clock.now() + request.limitMs;
   const left = (limitMs: number): number => Math.max(1, Math.min(limitMs, deadline - clock.now()));
-  await starts.exclusive(engine.seat.address, signal, () => engine.start(request.content, left(limits.noResponseTimeoutMs), signal));
+  await starts.exclusive(engine.seat.address, left(limits.noResponseTimeoutMs), signal, () =>
+    engine.start(request.content, left(limits.noResponseTimeoutMs), signal),
+  );
   const media = await engine.openMedia(clock.now() + left(limits.firstByteTimeoutMs), signal);
   const change = request.broadcast.beginSwitch();
   let swapped = false;

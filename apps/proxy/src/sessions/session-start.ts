@@ -123,7 +123,7 @@ async function tryEngine<S>(
 ): Promise<StartResult<S>> {
   const { clock, limits, starts } = context;
   const left = (limitMs: number): number => Math.max(1, Math.min(limitMs, deadline - clock.now()));
-  const other = await starts.exclusive(engine.seat.address, signal, async () => {
+  const other = await starts.exclusive(engine.seat.address, left(limits.noResponseTimeoutMs), signal, async () => {
     const twin = await findTwin(stream, context, engine.seat.address, signal);
     if (twin !== null) return twin;
     const playback = await engine.start(stream.content, left(limits.noResponseTimeoutMs), signal);

@@ -29,7 +29,7 @@ import { SessionRegistry } from './session-registry.js';
           {
             selector,
             engineApi,
-            starts: new EngineStarts(),
+            starts: new EngineStarts(clock),
             lookUpInfohash,
             clock,
             limits: settings,

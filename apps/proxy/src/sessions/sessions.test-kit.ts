@@ -199,7 +199,7 @@ export function makeSessions<C extends Clock = FakeClock>(
     {
       selector,
       engineApi: (address) => engines.find((engine) => engine.address === address)!,
-      starts: new EngineStarts(),
+      starts: new EngineStarts(clock),
       lookUpInfohash: (address) => {
         lookups.push(address.host);
         return Promise.resolve(engines.find((engine) => engine.address === address)!.infohash);
