@@ -11,7 +11,7 @@ export class Seam {
   #bytes = 0;
 
   constructor(program: Program) {
-    const sound = program.pmt.streams.filter(({ pid, streamType }) => pid !== program.accessPid && isSound(streamType));
+    const sound = program.pmt.streams.filter((stream) => stream.pid !== program.accessPid && isSound(stream));
     this.#waiting = new Set(sound.map(({ pid }) => pid));
   }
 
