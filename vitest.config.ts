@@ -40,6 +40,18 @@ export default defineConfig({
       },
       { plugins, test: { ...endToEnd, name: 'e2e', include: ['test/**/*.e2e.ts'], exclude: onDocker } },
       { plugins, test: { ...endToEnd, name: 'e2e-docker', include: onDocker } },
+      {
+        plugins,
+        // The long proofs (`npm run soak`, `matrix`, `chaos`); `npm test` runs short forms of them from test/.
+        test: {
+          name: 'proof',
+          environment: 'node',
+          include: ['test/proofs/*.proof.ts'],
+          fileParallelism: false,
+          testTimeout: 0,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

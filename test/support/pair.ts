@@ -128,7 +128,12 @@ export class Pair {
 
   /** The control API of the simulated engine behind `engine`. */
   control(engine: EngineState): SimulatorControl {
-    return new SimulatorControl(engine.port + 4 * PORTS_PER_PAIR);
+    return this.controlOf(engine.port);
+  }
+
+  /** The same by the engine's HTTP port. */
+  controlOf(httpPort: number): SimulatorControl {
+    return new SimulatorControl(httpPort + 4 * PORTS_PER_PAIR);
   }
 
   streamUrl(id: string): string {

@@ -22,9 +22,9 @@ export class SimulatorControl {
     await this.call('POST', 'end', { how });
   }
 
-  /** Sets a knob of the whole engine. */
-  async fault(knob: string, value: unknown): Promise<void> {
-    await this.call('POST', 'faults', { target: '*', fault: knob, params: value });
+  /** Sets a knob of the whole engine, for `forMs` or until it is cleared. */
+  async fault(knob: string, value: unknown, forMs?: number): Promise<void> {
+    await this.call('POST', 'faults', { target: '*', fault: knob, params: value, forMs });
   }
 
   async clearFaults(): Promise<void> {

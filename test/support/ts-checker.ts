@@ -72,11 +72,17 @@ interface PidState {
   count: number;
 }
 
+/** Units that are remembered per PID to know one that comes again; about a minute of sound. */
+const REMEMBERED_UNITS = 3000;
+
 export function checkTs(bytes: Buffer, limits: TsLimits = {}): TsReport {
-  return new Checker(bytes, { pcrLeap: limits.pcrLeap ?? 0.5, dtsLeap: limits.dtsLeap ?? 0.5, tables: limits.tables ?? 0.2 }).run();
+  const checker = new TsChecker(limits);
+  checker.push(bytes);
+  return checker.end();
 }
 
-class Checker {
+/** Judges a stream as it comes, however long it is. */
+export class TsChecker {
   private readonly faults: TsFault[] = [];
   private readonly pids = new Map<number, PidState>();
   private readonly paced = new Set<number>();
@@ -93,15 +99,23 @@ class Checker {
   private programNumber: number | null = null;
   private pmtBody: string | null = null;
   private pmtVersion = -1;
+  private readonly limits: Required<TsLimits>;
+  /** Bytes of a packet whose end has not come yet. */
+  private rest: Buffer = Buffer.alloc(0);
 
-  constructor(
-    private readonly bytes: Buffer,
-    private readonly limits: Required<TsLimits>,
-  ) {}
+  constructor(limits: TsLimits = {}) {
+    this.limits = { pcrLeap: limits.pcrLeap ?? 0.5, dtsLeap: limits.dtsLeap ?? 0.5, tables: limits.tables ?? 0.2 };
+  }
 
-  run(): TsReport {
-    if (this.bytes.length % PACKET !== 0) this.fault('sync', 0, `${this.bytes.length} bytes are no whole packets`);
-    for (let at = 0; at + PACKET <= this.bytes.length; at += PACKET, this.packet += 1) this.read(this.bytes.subarray(at, at + PACKET));
+  push(chunk: Buffer): void {
+    const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
+    let at = 0;
+    for (; at + PACKET <= bytes.length; at += PACKET, this.packet += 1) this.read(bytes.subarray(at, at + PACKET));
+    this.rest = Buffer.from(bytes.subarray(at));
+  }
+
+  /** What has come so far; a unit that has not ended yet is not judged. */
+  report(): TsReport {
     return {
       faults: this.faults,
       packets: this.packet,
@@ -111,6 +125,12 @@ class Checker {
       units: new Map([...this.pids].map(([pid, state]) => [pid, state.count])),
       seconds: this.elapsed,
     };
+  }
+
+  /** The same where nothing more will come. */
+  end(): TsReport {
+    if (this.rest.length > 0) this.fault('sync', 0, `${this.rest.length} bytes at the end are no whole packet`);
+    return this.report();
   }
 
   private fault(rule: TsRule, pid: number, detail: string): void {
@@ -153,7 +173,7 @@ class Checker {
     const before = state.counter;
     const twin = state.last;
     state.counter = counter;
-    state.last = packet;
+    state.last = packet; // a view: it holds one chunk of the stream per PID
     if (before < 0 || announced) return true;
     if (payload && counter === before && twin?.equals(packet) === true && state.repeats === 0) {
       state.repeats += 1;
@@ -259,6 +279,8 @@ class Checker {
     const key = `${pes.pts}/${pes.hash}`;
     if (state.units.has(key)) this.fault('repeat', pid, `PTS ${pes.pts} again`);
     state.units.add(key);
+    const [oldest] = state.units;
+    if (state.units.size > REMEMBERED_UNITS) state.units.delete(oldest);
   }
 }
 

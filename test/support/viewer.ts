@@ -16,6 +16,7 @@ export class Viewer {
     readonly response: IncomingMessage,
     private readonly startedAt: number,
     private readonly keep: boolean,
+    private readonly onChunk: (chunk: Buffer) => void,
   ) {
     response.on('data', (chunk: Buffer) => this.take(chunk));
     this.closed = new Promise((resolve) => {
@@ -26,10 +27,17 @@ export class Viewer {
   }
 
   /** Resolves with the headers of the reply, whatever the status. `keep: false` counts bytes only. */
-  static open(url: string, { keep = true, headers = {} }: { keep?: boolean; headers?: Record<string, string> } = {}): Promise<Viewer> {
+  static open(
+    url: string,
+    {
+      keep = true,
+      headers = {},
+      onChunk = () => undefined,
+    }: { keep?: boolean; headers?: Record<string, string>; onChunk?: (chunk: Buffer) => void } = {},
+  ): Promise<Viewer> {
     const startedAt = performance.now();
     return new Promise((resolve, reject) => {
-      const request = get(url, { agent: false, headers }, (response) => resolve(new Viewer(request, response, startedAt, keep)));
+      const request = get(url, { agent: false, headers }, (response) => resolve(new Viewer(request, response, startedAt, keep, onChunk)));
       request.once('error', reject);
     });
   }
@@ -75,6 +83,7 @@ export class Viewer {
     this.firstByteMs ??= performance.now() - this.startedAt;
     this.bytes += chunk.length;
     if (this.keep) this.chunks.push(chunk);
+    this.onChunk(chunk);
     this.waiting = this.waiting.filter((waiter) => {
       if (this.bytes < waiter.bytes) return true;
       waiter.resolve();

@@ -1,0 +1,32 @@
+/**
+ * The long proofs: `node scripts/proof.mjs soak|matrix|chaos [--name value …]`. An option reaches the proof as an environment variable:
+ * `soak --minutes 60` as SOAK_MINUTES=60.
+ */
+import { spawnSync } from 'node:child_process';
+import { ROOT, prepare } from './prepare.mjs';
+
+const [proof, ...options] = process.argv.slice(2);
+if (!['soak', 'matrix', 'chaos'].includes(proof)) {
+  console.error('usage: node scripts/proof.mjs soak|matrix|chaos [--name value …]');
+  process.exit(2);
+}
+const env = { ...process.env };
+for (let at = 0; at < options.length; at += 2) {
+  const name = /^--([a-z-]+)$/.exec(options[at])?.[1];
+  const value = options[at + 1];
+  if (name === undefined || value === undefined) {
+    console.error(`options are given as --name value, not as ${options[at]}`);
+    process.exit(2);
+  }
+  env[`${proof}_${name.replaceAll('-', '_')}`.toUpperCase()] = value;
+}
+prepare();
+const vitest = [
+  'node_modules/vitest/vitest.mjs',
+  'run',
+  '--project',
+  'proof',
+  '--disable-console-intercept',
+  `test/proofs/${proof}.proof.ts`,
+];
+process.exit(spawnSync(process.execPath, vitest, { cwd: ROOT, env, stdio: 'inherit' }).status ?? 1);

@@ -1,0 +1,50 @@
+/** What a soak must have come to, and how it is told. */
+import { expect } from 'vitest';
+import type { PlayerReport } from '../support/players.js';
+import type { Verdict } from '../support/stream-judge.js';
+import type { SoakReport } from './soak.js';
+
+export function expectNobodyNoticed({ rounds, watching, joined, judge, slow }: SoakReport): void {
+  expect(watching.filter(({ endedWell }) => !endedWell)).toEqual([]);
+  expect([...watching, ...joined].flatMap(({ player, complaints }) => complaints.map((line) => `${player}: ${line}`))).toEqual([]);
+  expect(joined.filter(({ startedAfter }) => startedAfter === null).map(({ player }) => player)).toEqual([]);
+  expect(judge.ts.faults).toEqual([]);
+  expect(judge.hastyFillers).toEqual([]);
+  expect(slow.ts.faults).toEqual([]);
+  expect(rounds.filter(({ exact, outcome }) => exact && outcome !== 'exact')).toEqual([]);
+}
+
+export function summaryOf({ rounds, watching, joined, judge, slow, skips, watchedSeconds }: SoakReport): string[] {
+  const exact = rounds.filter(({ outcome }) => outcome === 'exact').length;
+  return [
+    `${rounds.length} losses, ${exact} carried on exactly; ${(watchedSeconds / 60).toFixed(0)} minutes watched by ${watching.length} players and ${joined.length} that joined`,
+    `time without a byte after a loss: ${percentiles(rounds.map(({ silence }) => silence))}`,
+    `a joining player's first picture after: ${percentiles(joined.flatMap(({ startedAfter }) => startedAfter ?? []))}`,
+    ...watching.map(lineOf),
+    `judge: ${lineOfJudge(judge)}`,
+    `slow neighbour: ${lineOfJudge(slow)}, moved on ${skips} times`,
+  ];
+}
+
+function lineOf({ player, watched, played, longestHold, complaints, late, endedWell }: PlayerReport): string {
+  const end = endedWell ? 'watched to the end' : 'DID NOT LAST';
+  const said = complaints.length === 0 ? 'nothing to complain about' : `complained ${complaints.length} times: ${complaints.join(' | ')}`;
+  return `${player}: ${watched.toFixed(0)} s, ${played.toFixed(0)} s of them played, longest stand-still ${longestHold.toFixed(1)} s, ${late} times late, ${said}, ${end}`;
+}
+
+function lineOfJudge({ ts, markers, breaks }: Verdict): string {
+  const faults =
+    ts.faults.length === 0 ? 'no fault' : `${ts.faults.length} FAULTS: ${ts.faults.slice(0, 20).map(describeFault).join('; ')}`;
+  return `${ts.packets} packets, ${ts.seconds.toFixed(0)} s of PCR, ${faults}; ${markers} markers, ${breaks.length} breaks of the content`;
+}
+
+function describeFault({ rule, packet, pid, detail }: Verdict['ts']['faults'][number]): string {
+  return `${rule} at packet ${packet} of PID ${pid}: ${detail}`;
+}
+
+function percentiles(values: readonly number[]): string {
+  if (values.length === 0) return 'none';
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number): string => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))].toFixed(2);
+  return `p50 ${at(0.5)} s, p95 ${at(0.95)} s, most ${at(1)} s`;
+}

@@ -1,0 +1,232 @@
+/**
+ * Foreign players watch one stream while its engines are lost in every way, others join and leave, and slow neighbours hang on to it. They are told to
+ * end when the time is over: until then none may end, and none may have anything to complain about.
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+import { Pair, contentId } from '../support/pair.js';
+import { Player, type PlayerName, type PlayerReport } from '../support/players.js';
+import type { SimulatorControl } from '../support/simulator-control.js';
+import { StreamJudge, type Verdict } from '../support/stream-judge.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+
+export interface SoakOptions {
+  readonly seconds: number;
+  readonly players: readonly PlayerName[];
+  /** Told what happens, a line at a time. */
+  readonly log: (line: string) => void;
+}
+
+export interface SoakReport {
+  readonly rounds: readonly SoakRound[];
+  /** Those that watched all the time. */
+  readonly watching: readonly PlayerReport[];
+  /** Those that joined in between. */
+  readonly joined: readonly PlayerReport[];
+  readonly judge: Verdict;
+  readonly slow: Verdict;
+  /** How often the slow neighbour had to be moved on. */
+  readonly skips: number;
+  readonly watchedSeconds: number;
+}
+
+export interface SoakRound {
+  readonly loss: string;
+  /** Nothing may be lost and nothing repeated. */
+  readonly exact: boolean;
+  /** What it came to, as the proxy counts it. */
+  readonly outcome: string;
+  /** The longest time without a byte for a viewer, seconds. */
+  readonly silence: number;
+}
+
+interface Loss {
+  readonly name: string;
+  readonly exact: boolean;
+  /** Makes the engine that feeds the stream fail; `all` are the engines there are. */
+  inflict(engine: SimulatorControl, all: readonly SimulatorControl[]): Promise<unknown>;
+}
+
+/** Longer than an engine's burst reaches back, so that something is lost. */
+const OUTAGE_MS = 9000;
+
+const LOSSES: readonly Loss[] = [
+  { name: 'the engine is killed', exact: true, inflict: async (engine) => process.kill(await engine.pid(), 'SIGKILL') },
+  { name: 'the engine ends the session', exact: true, inflict: (engine) => engine.end('superseded') },
+  { name: 'the engine breaks the connection', exact: true, inflict: (engine) => engine.fault('resetAfterMs', 1) },
+  { name: 'the engine forgets the session and is silent', exact: true, inflict: (engine) => engine.end('lost') },
+  { name: 'the engine hangs', exact: true, inflict: (engine) => engine.fault('hangAll', true) },
+  { name: 'the engine is ill and is drained', exact: true, inflict: (engine) => engine.fault('unavailable', true) },
+  { name: 'garbage between the packets', exact: true, inflict: (engine) => engine.fault('garbagePpm', 20_000) },
+  {
+    name: `no engine plays for ${OUTAGE_MS / 1000} s`,
+    exact: false,
+    inflict: async (engine, all) => {
+      await Promise.all(all.map((one) => one.fault('refuseContent', 'failed to load content', OUTAGE_MS)));
+      await engine.end('superseded');
+    },
+  },
+];
+
+/** How long a player that joins stays, ms. */
+const VISIT_MS = 8000;
+const CALM_MS = 3000;
+/** A slow neighbour takes so much, so often: a quarter of the stream. */
+const SIP_BYTES = 100_000;
+const SIP_MS = 2000;
+
+const STREAM = contentId(1);
+
+export async function runSoak({ seconds, players, log }: SoakOptions): Promise<SoakReport> {
+  const pair = await Pair.start({
+    engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_BITRATE: '1500000' },
+    orchestrator: {
+      LOG_LEVEL: 'INFO',
+      MIN_REPLICAS: '2',
+      MAX_REPLICAS: '4',
+      MIN_PROVISION_INTERVAL_S: '0.05',
+      HEALTH_CHECK_INTERVAL_S: '1',
+      HEALTH_FAILURE_THRESHOLD: '2',
+      HEALTH_UNHEALTHY_GRACE_PERIOD_S: '1',
+    },
+    proxy: { ACEXY_LOG_LEVEL: 'INFO', ACEXY_STALL_TIMEOUT: '3s', ACEXY_BUFFER_SECONDS: '8', ACEXY_MAX_SKIPS: '1000000' },
+  });
+  try {
+    return await new Soak(pair, players, log).run(seconds);
+  } finally {
+    await pair.stop();
+  }
+}
+
+class Soak {
+  private readonly url: string;
+  private readonly began = performance.now();
+  private readonly rounds: SoakRound[] = [];
+  private readonly joined: PlayerReport[] = [];
+
+  constructor(
+    private readonly pair: Pair,
+    private readonly players: readonly PlayerName[],
+    private readonly log: (line: string) => void,
+  ) {
+    this.url = pair.streamUrl(STREAM);
+  }
+
+  async run(seconds: number): Promise<SoakReport> {
+    const judge = new StreamJudge();
+    const viewer = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => judge.push(chunk) });
+    const slowJudge = new StreamJudge();
+    const slow = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => slowJudge.push(chunk) });
+    const sips = sipping(slow);
+    const watching = this.players.map((name) => new Player(name, this.url));
+    await until('all players play', async () => watching.every((player) => player.report().startedAfter !== null), 30_000);
+    this.say(`${watching.length} players, a judge and a slow neighbour watch`);
+
+    for (let index = 0; this.seconds() < seconds; index += 1) {
+      await this.round(LOSSES[index % LOSSES.length], this.players[index % this.players.length], judge);
+      const gone = watching.filter((player) => !player.report().endedWell);
+      if (gone.length > 0) this.say(`GONE: ${gone.map(({ name }) => name).join(', ')}`);
+    }
+
+    const { viewers } = await this.status();
+    clearInterval(sips);
+    const reports = await Promise.all(watching.map((player) => player.quit()));
+    await viewer.leave();
+    await slow.leave();
+    return {
+      rounds: this.rounds,
+      watching: reports,
+      joined: this.joined,
+      judge: judge.verdict(),
+      slow: slowJudge.verdict(),
+      skips: Math.max(0, ...viewers.map(({ skips }) => skips)),
+      watchedSeconds: [...reports, ...this.joined].reduce((sum, { watched }) => sum + watched, 0),
+    };
+  }
+
+  /** One loss, while one more player comes and goes. */
+  private async round(loss: Loss, visitor: PlayerName | undefined, judge: StreamJudge): Promise<void> {
+    const before = await this.status();
+    const engine = this.pair.controlOf(before.engine.port);
+    const all = (await this.pair.engines()).map((state) => this.pair.control(state));
+    judge.takeSilence();
+    const breaks = judge.verdict().breaks.length;
+    const visit = visitor === undefined ? null : this.visit(visitor);
+    await loss.inflict(engine, all);
+    const after = await until(
+      `the stream goes on after: ${loss.name}`,
+      async () => {
+        const status = await this.status();
+        return status.failovers > before.failovers && status.state === 'playing' && status;
+      },
+      45_000,
+    );
+    await sleep(CALM_MS);
+    await Promise.all(all.map((one) => one.clearFaults().catch(() => undefined))); // the killed one is not there any more
+    const gaps = judge.verdict().breaks.slice(breaks);
+    const outcome = gaps.length === 0 ? 'exact' : gaps.map(({ from, to }) => `${((to - from - 1) / 10).toFixed(1)} s lost`).join(', ');
+    const silence = judge.takeSilence();
+    this.rounds.push({ loss: loss.name, exact: loss.exact, outcome, silence });
+    const joined = await visit;
+    this.say(
+      `${loss.name}: ${outcome}, ${silence.toFixed(1)} s without a byte, failover ${after.failovers}; ${this.describe(joined)}; ${this.upkeep()}`,
+    );
+  }
+
+  private async visit(name: PlayerName): Promise<PlayerReport> {
+    const player = new Player(name, this.url);
+    await sleep(VISIT_MS);
+    const report = await player.quit();
+    this.joined.push(report);
+    return report;
+  }
+
+  private describe(report: PlayerReport | null): string {
+    if (report === null) return 'nobody joined';
+    const { player, startedAfter, complaints } = report;
+    const picture = startedAfter === null ? 'without a picture' : `and played after ${startedAfter.toFixed(1)} s`;
+    return `${player} joined ${picture}${complaints.length === 0 ? '' : `, COMPLAINED: ${complaints.join(' | ')}`}`;
+  }
+
+  /** What the proxy has: resident memory and open files. */
+  private upkeep(): string {
+    const { pid } = this.pair.proxy;
+    const rss = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return `proxy ${Math.round(Number(rss) / 1024)} MB, ${readdirSync(`/proc/${pid}/fd`).length} files`;
+  }
+
+  private async status(): Promise<StreamStatus> {
+    return (await fetch(`${this.pair.proxyUrl}/ace/status?id=${STREAM}`)).json() as Promise<StreamStatus>;
+  }
+
+  private say(line: string): void {
+    this.log(`${this.seconds().toFixed(1).padStart(7)} s  ${line}`);
+  }
+
+  private seconds(): number {
+    return (performance.now() - this.began) / 1000;
+  }
+}
+
+interface StreamStatus {
+  readonly state: string;
+  readonly failovers: number;
+  readonly engine: { readonly port: number };
+  readonly viewers: readonly { readonly skips: number }[];
+}
+
+function sipping(viewer: Viewer): NodeJS.Timeout {
+  const { response } = viewer;
+  let enough = 0;
+  response.on('data', () => {
+    if (viewer.bytes >= enough) response.pause();
+  });
+  return setInterval(() => {
+    enough = viewer.bytes + SIP_BYTES;
+    response.resume();
+  }, SIP_MS);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
