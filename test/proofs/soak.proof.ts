@@ -1,4 +1,4 @@
-/** `npm run soak -- --minutes 60 [--log FILE]`. */
+/** `npm run soak -- --minutes 60 [--log FILE] [--only TEXT]`. */
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { installedPlayers } from '../support/players.js';
@@ -18,7 +18,7 @@ describe(`players watch for ${minutes} minutes while engines are lost`, () => {
     const players = installedPlayers();
     expect(players.length).toBeGreaterThan(0);
     log(`soak of ${minutes} minutes, begun ${new Date().toISOString()}, Node ${process.version}`);
-    const report = await runSoak({ seconds: minutes * 60, players, log });
+    const report = await runSoak({ seconds: minutes * 60, players, only: process.env.SOAK_ONLY, log });
     for (const line of summaryOf(report)) log(line);
     expectNobodyNoticed(report);
   });

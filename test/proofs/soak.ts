@@ -13,6 +13,8 @@ import { Viewer } from '../support/viewer.js';
 export interface SoakOptions {
   readonly seconds: number;
   readonly players: readonly PlayerName[];
+  /** Only losses whose name contains this. */
+  readonly only?: string;
   /** Told what happens, a line at a time. */
   readonly log: (line: string) => void;
 }
@@ -47,7 +49,9 @@ interface Loss {
   inflict(engine: SimulatorControl, all: readonly SimulatorControl[]): Promise<unknown>;
 }
 
-/** Longer than an engine's burst reaches back, so that something is lost. */
+/** How far an engine's burst reaches back, seconds: what viewers waited for longer than this, no engine has any more. */
+export const BURST_S = 6;
+/** Longer than that, so that something is lost. */
 const OUTAGE_MS = 9000;
 
 const LOSSES: readonly Loss[] = [
@@ -57,7 +61,7 @@ const LOSSES: readonly Loss[] = [
   { name: 'the engine forgets the session and is silent', exact: true, inflict: (engine) => engine.end('lost') },
   { name: 'the engine hangs', exact: true, inflict: (engine) => engine.fault('hangAll', true) },
   { name: 'the engine is ill and is drained', exact: true, inflict: (engine) => engine.fault('unavailable', true) },
-  { name: 'garbage between the packets', exact: true, inflict: (engine) => engine.fault('garbagePpm', 20_000) },
+  { name: 'garbage between the packets', exact: true, inflict: (engine) => engine.fault('garbagePpm', 2000) },
   {
     name: `no engine plays for ${OUTAGE_MS / 1000} s`,
     exact: false,
@@ -77,9 +81,9 @@ const SIP_MS = 2000;
 
 const STREAM = contentId(1);
 
-export async function runSoak({ seconds, players, log }: SoakOptions): Promise<SoakReport> {
+export async function runSoak({ seconds, players, only = '', log }: SoakOptions): Promise<SoakReport> {
   const pair = await Pair.start({
-    engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_BITRATE: '1500000' },
+    engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_BITRATE: '1500000', SIM_BURST_SEC: String(BURST_S) },
     orchestrator: {
       LOG_LEVEL: 'INFO',
       MIN_REPLICAS: '2',
@@ -92,7 +96,12 @@ export async function runSoak({ seconds, players, log }: SoakOptions): Promise<S
     proxy: { ACEXY_LOG_LEVEL: 'INFO', ACEXY_STALL_TIMEOUT: '3s', ACEXY_BUFFER_SECONDS: '8', ACEXY_MAX_SKIPS: '1000000' },
   });
   try {
-    return await new Soak(pair, players, log).run(seconds);
+    return await new Soak(
+      pair,
+      players,
+      LOSSES.filter(({ name }) => name.includes(only)),
+      log,
+    ).run(seconds);
   } finally {
     await pair.stop();
   }
@@ -107,6 +116,7 @@ class Soak {
   constructor(
     private readonly pair: Pair,
     private readonly players: readonly PlayerName[],
+    private readonly losses: readonly Loss[],
     private readonly log: (line: string) => void,
   ) {
     this.url = pair.streamUrl(STREAM);
@@ -123,7 +133,7 @@ class Soak {
     this.say(`${watching.length} players, a judge and a slow neighbour watch`);
 
     for (let index = 0; this.seconds() < seconds; index += 1) {
-      await this.round(LOSSES[index % LOSSES.length], this.players[index % this.players.length], judge);
+      await this.round(this.losses[index % this.losses.length], this.players[index % this.players.length], judge);
       const gone = watching.filter((player) => !player.report().endedWell);
       if (gone.length > 0) this.say(`GONE: ${gone.map(({ name }) => name).join(', ')}`);
     }

@@ -22,8 +22,8 @@ interface PlayerKind {
   readonly quit: string | 'SIGINT';
   /** Lines that say nothing about the stream. */
   readonly harmless: RegExp;
-  /** Lines that say only that something came late: after a pause that is true, and the player's answer is to wait. */
-  readonly late?: RegExp;
+  /** Lines that tell of a pause or of a short step in time: true after a loss, and the player deals with it. */
+  readonly remark?: RegExp;
   /** Refuses to run as root. */
   readonly ordinaryUser: boolean;
   /** Environment of its own. */
@@ -48,6 +48,7 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
     position: /pos=(\d+\.\d+)/,
     quit: 'SIGINT',
     harmless: /^(?:\x1b\[K)?pos=/,
+    remark: /Audio device underrun|Invalid audio PTS/,
     ordinaryUser: false,
   },
   vlc: {
@@ -62,7 +63,7 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
     // The interfaces that a desktop has; how it introduces itself and answers; the sound decoder's first unit.
     harmless:
       /^(?:> )*\d*$|^VLC media player|^Command Line Interface|^Remote control interface|interface (?:error|initialization)|interface "[a-z]+,none" initialization|packetizer: AAC channels|decoded zero sample|returned 0 \(no error\)|status change|^\||^\+|^(?:> )*(?:Shutting down|Bye-bye)/,
-    late: /picture is too late|PCR {2}is called too late|playback too late|buffer too late|deferring start/,
+    remark: /picture is too late|PCR {2}is called too late|playback too late|buffer too late|deferring start|buffer deadlock prevented/,
     ordinaryUser: true,
   },
   gstreamer: {
@@ -76,7 +77,7 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
     quit: 'SIGINT',
     harmless:
       /^(?:progressreport0|Setting pipeline|Pipeline is|Got context|Redistribute latency|New clock|handling interrupt|Interrupt|EOS on|Waiting for EOS|Got EOS|EOS received|Execution ended|Freeing pipeline|Use Windows)/,
-    late: /A lot of buffers are being dropped|There may be a timestamping problem, or this computer is too slow/,
+    remark: /A lot of buffers are being dropped|There may be a timestamping problem, or this computer is too slow/,
     ordinaryUser: false,
     env: { GST_DEBUG: '1', GST_DEBUG_NO_COLOR: '1' },
   },
@@ -107,8 +108,8 @@ export interface PlayerReport {
   readonly longestHold: number;
   /** What it said that is not harmless, with the second in which it did. */
   readonly complaints: readonly string[];
-  /** How often it said that something came late. */
-  readonly late: number;
+  /** How often it told of a pause or a step in time. */
+  readonly remarks: number;
   /** It ran until it was told to end, and ended well. */
   readonly endedWell: boolean;
 }
@@ -126,7 +127,7 @@ export class Player {
   private position = 0;
   private movedAt = 0;
   private longestHold = 0;
-  private late = 0;
+  private remarks = 0;
   private told = false;
   private outcome: string | null = null;
 
@@ -177,7 +178,7 @@ export class Player {
       played: this.first === null ? 0 : this.position - this.first.position,
       longestHold: this.longestHold,
       complaints: [...this.complaints],
-      late: this.late,
+      remarks: this.remarks,
       endedWell: this.outcome === null,
     };
   }
@@ -205,7 +206,7 @@ export class Player {
     if (this.told || line.trim() === '') return;
     const found = this.kind.position.exec(line);
     if (found !== null) this.moveTo(secondsOf(found.slice(1)));
-    else if (this.kind.late?.test(line) === true) this.late += 1;
+    else if (this.kind.remark?.test(line) === true) this.remarks += 1;
     else if (!this.kind.harmless.test(line) && this.complaints.length < MOST_COMPLAINTS)
       this.complaints.push(`${this.seconds().toFixed(1)} s: ${line}`);
   }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -49,15 +50,17 @@ export class ServiceProcess {
   }
 }
 
-/** A simulated engine that runs by itself, outside of any orchestrator; its ports are the caller's. */
+/** A simulated engine that runs by itself, outside of any orchestrator; its ports and knobs (SIM_*) are the caller's. */
 export function startEngine(
   ports: { http: number; https: number; api: number; p2p: number; control: number },
   folder: string,
+  knobs: Record<string, string> = {},
 ): ServiceProcess {
+  mkdirSync(folder, { recursive: true });
   const options = ['--http-port', ports.http, '--https-port', ports.https, '--api-port', ports.api, '--port', ports.p2p].map(String);
   return new ServiceProcess(
     'engine',
     [process.execPath, join(ROOT, 'apps/engine-simulator/dist/main.js'), '--client-console', ...options, '--state-dir', folder],
-    { cwd: folder, env: { SIM_BOOT_MS: '100', SIM_PREBUF_MS: '200', SIM_CONTROL_PORT: String(ports.control) } },
+    { cwd: folder, env: { SIM_BOOT_MS: '100', SIM_PREBUF_MS: '200', SIM_CONTROL_PORT: String(ports.control), ...knobs } },
   );
 }

@@ -1,6 +1,6 @@
 /** What tests read of a simulated engine's counters. */
 export interface EngineMetrics {
-  sessions: { opened: number; active: number; stopped: number; expired: number; superseded: number };
+  sessions: { opened: number; active: number; stopped: number; expired: number; superseded: number; lost: number };
   readers: { opened: number; open: number; maxPerSession: number };
 }
 
@@ -17,14 +17,24 @@ export class SimulatorControl {
     return ((await this.call('GET', 'state')) as { pid: number }).pid;
   }
 
-  /** Ends every session of the engine: `superseded` is an orderly end of the media, after `lost` the connection stays and is silent. */
-  async end(how: 'superseded' | 'lost'): Promise<void> {
+  /** Ends every session of the engine: `superseded` and `stopped` are an orderly end of the media, after `lost` the connection stays and is silent. */
+  async end(how: 'superseded' | 'stopped' | 'lost'): Promise<void> {
     await this.call('POST', 'end', { how });
   }
 
   /** Sets a knob of the whole engine, for `forMs` or until it is cleared. */
   async fault(knob: string, value: unknown, forMs?: number): Promise<void> {
     await this.call('POST', 'faults', { target: '*', fault: knob, params: value, forMs });
+  }
+
+  /** Sets several knobs of the whole engine. */
+  async faults(knobs: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.call('POST', 'faults', { target: '*', faults: knobs });
+  }
+
+  /** Everything on the engine is gone, and it boots again. */
+  async restart(): Promise<void> {
+    await this.call('POST', 'restart');
   }
 
   async clearFaults(): Promise<void> {

@@ -57,7 +57,8 @@ export class StreamJudge {
       const marker = parseMarker(bytes, at);
       if (marker !== null) this.follow(marker.sequence);
     }
-    if (at > 0 && fillers * PACKET === at) this.fillers += fillers;
+    // The stream has null packets of its own; a single one by itself may be what is sent in a wait.
+    if (at === PACKET && fillers === 1) this.fillers += 1;
     else if (at > 0) this.goOn();
     this.rest = Buffer.from(bytes.subarray(at));
   }
@@ -84,8 +85,8 @@ export class StreamJudge {
   private goOn(): void {
     const now = this.clock();
     const silentMs = now - this.dataAt;
-    const due = silentMs < WAIT_MS ? 0 : 1 + Math.ceil((silentMs - WAIT_MS) / FILLER_MS);
-    if (this.fillers > due) this.hastyFillers.push(`${this.fillers} null packets in ${Math.round(silentMs)} ms`);
+    const due = 1 + Math.ceil((silentMs - WAIT_MS) / FILLER_MS);
+    if (silentMs > WAIT_MS && this.fillers > due) this.hastyFillers.push(`${this.fillers} null packets in ${Math.round(silentMs)} ms`);
     this.fillers = 0;
     this.longestSilence = Math.max(this.longestSilence, silentMs);
     this.dataAt = now;

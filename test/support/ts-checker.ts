@@ -72,6 +72,8 @@ interface PidState {
   count: number;
 }
 
+/** Of a stream that goes on, seconds (ISO/IEC 13818-1, 2.7.2). A longer step is a wait or a splice. */
+const LONGEST_PCR_INTERVAL = 0.1;
 /** Units that are remembered per PID to know one that comes again; about a minute of sound. */
 const REMEMBERED_UNITS = 3000;
 
@@ -93,6 +95,8 @@ export class TsChecker {
   private pcr: number | null = null;
   private pcrPid: number | null = null;
   private elapsed = 0;
+  /** The same without the steps of waits and splices, in which no table can come. */
+  private tableTime = 0;
   private lastPat = 0;
   private lastPmt = 0;
   private pmtPid: number | null = null;
@@ -193,7 +197,10 @@ export class TsChecker {
     if (announced) return;
     if (step < 0) this.fault('pcr-back', pid, `by ${(-step).toFixed(3)} s`);
     else if (step > this.limits.pcrLeap) this.fault('pcr-leap', pid, `by ${step.toFixed(3)} s`);
-    else this.elapsed += step;
+    else {
+      this.elapsed += step;
+      this.tableTime += step > LONGEST_PCR_INTERVAL ? 0 : step;
+    }
   }
 
   private readPat(payload: Buffer, starts: boolean): void {
@@ -201,8 +208,8 @@ export class TsChecker {
     const section = payload.subarray(1 + payload[0]);
     const length = 3 + (section.readUInt16BE(1) & 0xfff);
     if (sectionCrc(section.subarray(0, length)) !== 0) return this.fault('crc', 0, 'PAT');
-    if (this.elapsed - this.lastPat > this.limits.tables) this.fault('pat-late', 0, `${(this.elapsed - this.lastPat).toFixed(3)} s`);
-    this.lastPat = this.elapsed;
+    if (this.tableTime - this.lastPat > this.limits.tables) this.fault('pat-late', 0, `${(this.tableTime - this.lastPat).toFixed(3)} s`);
+    this.lastPat = this.tableTime;
     for (let at = 8; at < length - 4; at += 4) {
       const program = section.readUInt16BE(at);
       const pid = section.readUInt16BE(at + 2) & 0x1fff;
@@ -220,8 +227,8 @@ export class TsChecker {
     const length = 3 + (section.readUInt16BE(1) & 0xfff);
     if (length > section.length || section[0] !== 2) return; // longer than a packet: not judged
     if (sectionCrc(section.subarray(0, length)) !== 0) return this.fault('crc', pid, 'PMT');
-    if (this.elapsed - this.lastPmt > this.limits.tables) this.fault('pmt-late', pid, `${(this.elapsed - this.lastPmt).toFixed(3)} s`);
-    this.lastPmt = this.elapsed;
+    if (this.tableTime - this.lastPmt > this.limits.tables) this.fault('pmt-late', pid, `${(this.tableTime - this.lastPmt).toFixed(3)} s`);
+    this.lastPmt = this.tableTime;
     this.pmts += 1;
     const version = (section[5] >> 1) & 31;
     const body = section.toString('hex', 8, length - 4);

@@ -1,0 +1,68 @@
+/** Whether a viewer's bytes are the broadcaster's own: compared packet by packet with the simulator's timeline, of which any packet can be made anew. */
+import { createHash } from 'node:crypto';
+import { LoopLibrary } from '../../apps/engine-simulator/src/media/broadcasts.js';
+import { MARKER_INTERVAL_MS } from '../../apps/engine-simulator/src/media/layout.js';
+import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
+import { Timeline } from '../../apps/engine-simulator/src/media/timeline.js';
+
+const PACKET = 188;
+const NULL_PID = 0x1fff;
+/** A second after the join every PID has begun. */
+const SETTLED_MARKERS = 10;
+/** A marker may stand so many packets from where it is due. */
+const MARKER_SLACK = 400;
+
+const library = new LoopLibrary();
+
+/** The infohash of a content id, as every simulated engine has it. */
+export function infohashOf(contentId: string): string {
+  return createHash('sha1').update(`cid:${contentId}`).digest('hex');
+}
+
+/**
+ * Null where `body`, from a second after its beginning on and without null packets, is what the broadcaster sent, byte for byte; else what differs.
+ * @param bitrate of the simulated engines, bit/s
+ */
+export function differenceFromBroadcast(body: Buffer, contentId: string, bitrate: number): string | null {
+  const timeline = new Timeline(library.loop(bitrate, 'picture'), infohashOf(contentId));
+  const start = placeOfMarker(body, SETTLED_MARKERS);
+  if (start === null) return 'too short to be compared';
+  const first = packetOfMarker(timeline, start.sequence);
+  const sent = withoutNulls(timeline.read(first, Math.floor((body.length - start.at) / PACKET)));
+  const got = withoutNulls(body.subarray(start.at));
+  // What was sent in a wait was nulls, so what is left of the body is never longer than what was read of the timeline.
+  for (let at = 0; at + PACKET <= got.length && at + PACKET <= sent.length; at += PACKET) {
+    if (got.compare(sent, at, at + PACKET, at, at + PACKET) !== 0) {
+      return `packet ${at / PACKET} after marker ${start.sequence} is not the broadcaster's: PID ${pidAt(got, at)} for ${pidAt(sent, at)}`;
+    }
+  }
+  return null;
+}
+
+function placeOfMarker(body: Buffer, number: number): { at: number; sequence: number } | null {
+  let seen = 0;
+  for (let at = 0; at + PACKET <= body.length; at += PACKET) {
+    const marker = parseMarker(body, at);
+    if (marker !== null && ++seen > number) return { at, sequence: marker.sequence };
+  }
+  return null;
+}
+
+function packetOfMarker(timeline: Timeline, sequence: number): number {
+  const due = timeline.packetAt(sequence * MARKER_INTERVAL_MS);
+  const near = timeline.read(due - MARKER_SLACK, 2 * MARKER_SLACK);
+  for (let at = 0; at < near.length; at += PACKET) {
+    if (parseMarker(near, at)?.sequence === sequence) return due - MARKER_SLACK + at / PACKET;
+  }
+  throw new Error(`no marker ${sequence} in the timeline`);
+}
+
+function withoutNulls(bytes: Buffer): Buffer {
+  const kept: Buffer[] = [];
+  for (let at = 0; at + PACKET <= bytes.length; at += PACKET) if (pidAt(bytes, at) !== NULL_PID) kept.push(bytes.subarray(at, at + PACKET));
+  return Buffer.concat(kept);
+}
+
+function pidAt(bytes: Buffer, at: number): number {
+  return bytes.readUInt16BE(at + 1) & 0x1fff;
+}
