@@ -72,8 +72,9 @@ const LOSSES: readonly Loss[] = [
   },
 ];
 
-/** How long a player that joins stays, ms. */
+/** How long a player that joins stays, ms; and until it has played, which one that came in a pause may wait for. */
 const VISIT_MS = 8000;
+const PLAYED_MS = 30_000;
 const CALM_MS = 3000;
 /** A slow neighbour takes so much, so often: a quarter of the stream. */
 const SIP_BYTES = 100_000;
@@ -186,6 +187,7 @@ class Soak {
   private async visit(name: PlayerName): Promise<PlayerReport> {
     const player = new Player(name, this.url);
     await sleep(VISIT_MS);
+    await until(`${name} plays`, async () => player.report().startedAfter !== null, PLAYED_MS).catch(() => undefined); // the report tells it
     const report = await player.quit();
     this.joined.push(report);
     return report;

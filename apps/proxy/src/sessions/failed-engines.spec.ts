@@ -4,7 +4,7 @@ import { FailedEngines } from './failed-engines.js';
 describe('an engine that failed a stream', () => {
   it('is passed over for a moment: a shorter one where it is alive and only ended the session', () => {
     const failed = new FailedEngines();
-    failed.add('a', 'ended', 0);
+    failed.add('a', 'declined', 0);
     failed.add('b', 'failed', 0);
     expect(failed.excluded(2999)).toEqual(['a', 'b']);
     expect(failed.pardonMs(2000)).toBe(1000);
@@ -20,6 +20,15 @@ describe('an engine that failed a stream', () => {
       return failed.pardonMs(round * 100_000);
     });
     expect(pauses).toEqual([10_000, 20_000, 40_000, 60_000, 60_000, 60_000]);
+  });
+
+  it('is asked again every ten seconds at the least where it only says no: the content may come back at any time', () => {
+    const failed = new FailedEngines();
+    const pauses = [0, 1, 2, 3].map((round) => {
+      failed.add('a', 'declined', round * 100_000);
+      return failed.pardonMs(round * 100_000);
+    });
+    expect(pauses).toEqual([3000, 6000, 10_000, 10_000]);
   });
 
   it('starts with a clean sheet after five minutes without a failure', () => {

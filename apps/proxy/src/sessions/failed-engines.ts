@@ -1,10 +1,13 @@
 /** Engines that failed one stream, and for how long they are not asked again: a moment where nothing else is to be had, longer each time. */
 
-/** `ended`: it is alive and ended the session; `failed`: it broke, was silent or made no sense. */
-export type EngineFailure = 'ended' | 'failed';
+/**
+ * `declined`: it is alive and ended the session, or said no to one, so that asking it again costs nothing but a moment; `failed`: it broke, was silent or
+ * made no sense.
+ */
+export type EngineFailure = 'declined' | 'failed';
 
-const FIRST_MS: Readonly<Record<EngineFailure, number>> = { ended: 3000, failed: 10_000 };
-const LONGEST_MS = 60_000;
+const FIRST_MS: Readonly<Record<EngineFailure, number>> = { declined: 3000, failed: 10_000 };
+const LONGEST_MS: Readonly<Record<EngineFailure, number>> = { declined: 10_000, failed: 60_000 };
 /** An engine that has been well for so long starts with a clean sheet. */
 const FORGET_AFTER_MS = 300_000;
 
@@ -21,7 +24,7 @@ export class FailedEngines {
   add(engineId: string, failure: EngineFailure, now: number): void {
     this.forget(now);
     const times = (this.records.get(engineId)?.times ?? 0) + 1;
-    this.records.set(engineId, { times, at: now, until: now + Math.min(LONGEST_MS, FIRST_MS[failure] * 2 ** (times - 1)) });
+    this.records.set(engineId, { times, at: now, until: now + Math.min(LONGEST_MS[failure], FIRST_MS[failure] * 2 ** (times - 1)) });
   }
 
   /** Those not to be asked now. */

@@ -3,6 +3,7 @@
  * when the source is lost or to be left. The old engine is let go when it has nothing more to give, else when the stream has gone on with another one.
  */
 import type { LeaveOrder } from '@acexy/contracts';
+import { EngineRefusedError } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { sleep } from '../clock.js';
 import { FailedEngines } from './failed-engines.js';
@@ -121,7 +122,7 @@ export class SourceKeeper {
     this.lost = true;
     this.lastByteAt = feed.lastByteAt ?? this.suppliedAt;
     this.log.warn('stream lost', { loss, reason: describeCause(loss), engine: engine.seat.engineId });
-    this.failed.add(engine.seat.engineId, loss === 'eof' ? 'ended' : 'failed', now);
+    this.failed.add(engine.seat.engineId, loss === 'eof' ? 'declined' : 'failed', now);
     // What has stalled may come back; until another one is found it is not let go.
     if (loss !== 'stall') void this.letGo();
     this.stream.onLost();
@@ -232,7 +233,7 @@ export class SourceKeeper {
         this.log.warn('no engine to go on from', { problem: messageOf(result.error), silent_ms: Math.round(search.silentMs) });
         return;
       case 'failed':
-        this.failed.add(result.engineId, 'failed', clock.now());
+        this.failed.add(result.engineId, result.error instanceof EngineRefusedError ? 'declined' : 'failed', clock.now());
         this.log.warn('engine did not carry the stream on', {
           engine: result.engineId,
           problem: messageOf(result.error),
