@@ -61,7 +61,7 @@ const LOSSES: readonly Loss[] = [
   { name: 'the engine forgets the session and is silent', exact: true, inflict: (engine) => engine.end('lost') },
   { name: 'the engine hangs', exact: true, inflict: (engine) => engine.fault('hangAll', true) },
   { name: 'the engine is ill and is drained', exact: true, inflict: (engine) => engine.fault('unavailable', true) },
-  { name: 'garbage between the packets', exact: true, inflict: (engine) => engine.fault('garbagePpm', 2000) },
+  { name: 'garbage between the packets', exact: true, inflict: (engine) => engine.fault('garbagePpm', 700) },
   {
     name: `no engine plays for ${OUTAGE_MS / 1000} s`,
     exact: false,
