@@ -47,7 +47,7 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
     ],
     position: /pos=(\d+\.\d+)/,
     quit: 'SIGINT',
-    harmless: /^(?:\x1b\[K)?pos=/,
+    harmless: /pos=[\d.]*/,
     remark: /Audio device underrun|Invalid audio PTS/,
     ordinaryUser: false,
   },
