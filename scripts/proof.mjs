@@ -21,12 +21,13 @@ for (let at = 0; at < options.length; at += 2) {
   env[`${proof}_${name.replaceAll('-', '_')}`.toUpperCase()] = value;
 }
 prepare();
+// The file comes first: what follows an option that takes no value could be taken for its value.
 const vitest = [
   'node_modules/vitest/vitest.mjs',
   'run',
+  `test/proofs/${proof}.proof.ts`,
   '--project',
   'proof',
   '--disable-console-intercept',
-  `test/proofs/${proof}.proof.ts`,
 ];
 process.exit(spawnSync(process.execPath, vitest, { cwd: ROOT, env, stdio: 'inherit' }).status ?? 1);

@@ -66,7 +66,7 @@ async function runCell(stage: Stage, cell: Cell, id: string): Promise<CellResult
       if (phase === 'during') await stage.engine('A').end('superseded');
     }
     if (viewer.status !== 200) throw new Error(`status ${viewer.status}: ${await viewer.text()}`);
-    await settle(stage, id, expected.on, viewer);
+    await settle(stage, id, cell, viewer);
   } catch (error) {
     problems.push(`${(error as Error).message}; then: ${JSON.stringify(await stage.serving(id))}`);
   }
@@ -79,26 +79,30 @@ async function runCell(stage: Stage, cell: Cell, id: string): Promise<CellResult
   problems.push(...judgeContent(expected, verdict, content, difference));
   problems.push(...(await leaks(stage, cell)));
   await stage.reset();
-  const on = problems.length === 0 ? expected.on : 'not as expected';
+  const by = problems.length === 0 ? expected.by : 'not as expected';
   return {
     ...cell,
-    outcome: `${on}, ${difference === null ? 'exact' : words(content, verdict)}`,
+    outcome: `${by}: ${difference === null ? 'exact' : words(content, verdict)}`,
     silence: verdict.longestSilence,
     problems,
   };
 }
 
-/** Waits until the engine expected feeds the stream, and sees that it stays so while bytes come. */
-async function settle(stage: Stage, id: string, on: EngineName, viewer: Viewer): Promise<void> {
+/** Waits until the stream is played as expected, and sees that it stays so while bytes come. */
+async function settle(stage: Stage, id: string, { row, phase }: Cell, viewer: Viewer): Promise<void> {
+  const { by } = row.expect[phase];
+  const faulty: EngineName = phase === 'during' ? 'B' : 'A';
   const serves = async (): Promise<boolean> => {
     const serving = await stage.serving(id);
-    return serving?.on === on && serving.state === 'playing';
+    if (serving === null || serving.state !== 'playing' || (phase === 'during' && serving.failovers === 0)) return false;
+    // A well engine may be chosen for other reasons, too; one that fails must not be kept.
+    return by === 'another' ? serving.on !== faulty : phase === 'during' || serving.on === faulty;
   };
-  await until(`the stream on ${on}`, serves, CHANGE_LIMIT_MS);
+  await until(`the stream played by ${by}`, serves, CHANGE_LIMIT_MS);
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const bytes = viewer.bytes;
   await viewer.untilBytes(bytes + BITRATE / 8);
-  if (!(await serves())) throw new Error(`the stream did not stay on ${on}`);
+  if (!(await serves())) throw new Error(`the stream did not stay with ${by}`);
 }
 
 /** Resolves when the fault is in force; the promises in the answer are what is still to be done. */
