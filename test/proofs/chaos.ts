@@ -44,6 +44,8 @@ const MOST_ILL = 3;
 /** Of ten viewers: one is slow, two zap, the others stay. */
 const SLOW = 0.1;
 const ZAPPING = 0.2;
+/** Of ten faults, so many hit an engine that a stream has. */
+const IN_USE = 0.7;
 /** From one fault to the next, ms. */
 const PAUSE_MS = [150, 550] as const;
 /** How long a fault lasts, ms. */
@@ -160,7 +162,7 @@ class Chaos {
     for (let number = 1; number <= faults; number += 1) {
       await sleep(this.random.integer(...PAUSE_MS));
       await until('an engine that is well', async () => this.ill.size < MOST_ILL, 60_000);
-      const engine = this.random.pick(this.fleet.engines.filter((candidate) => !this.ill.has(candidate)));
+      const engine = this.victim();
       const fault = this.random.pick(FAULTS);
       const lasts = this.random.integer(...LAST_MS);
       this.counts.set(fault.name, (this.counts.get(fault.name) ?? 0) + 1);
@@ -171,6 +173,13 @@ class Chaos {
       this.healing.push(this.heal(engine, lasts));
       if (number % Math.max(1, Math.floor(faults / MEMORY_SAMPLES)) === 0) this.memory.push((await upkeepOf(this.fleet.proxyUrl)).resident);
     }
+  }
+
+  /** An engine that is well, mostly one that a stream has. */
+  private victim(): FleetEngine {
+    const well = (engines: readonly FleetEngine[]): FleetEngine[] => engines.filter((engine) => !this.ill.has(engine));
+    const inUse = well(this.fleet.inUse);
+    return this.random.next() < IN_USE && inUse.length > 0 ? this.random.pick(inUse) : this.random.pick(well(this.fleet.engines));
   }
 
   private async heal(engine: FleetEngine, afterMs: number): Promise<void> {

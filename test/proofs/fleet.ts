@@ -106,6 +106,12 @@ export class Fleet {
     return `${this.proxyUrl}/ace/getstream?id=${id}`;
   }
 
+  /** Engines that a stream has. */
+  get inUse(): FleetEngine[] {
+    const { leased } = this.orchestrator;
+    return this.engines.filter(({ id }) => leased.has(id));
+  }
+
   async failovers(): Promise<number> {
     const text = await (await fetch(`${this.proxyUrl}/metrics`)).text();
     const counted = text

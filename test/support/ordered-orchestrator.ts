@@ -26,6 +26,11 @@ export class OrderedOrchestrator {
     await new Promise<void>((resolve) => this.server.listen(port, '127.0.0.1', resolve));
   }
 
+  /** Engines that are leased. */
+  get leased(): ReadonlySet<string> {
+    return new Set(this.leases.values());
+  }
+
   close(): void {
     this.server.closeAllConnections();
     this.server.close();
@@ -47,7 +52,7 @@ export class OrderedOrchestrator {
   }
 
   private lease({ exclude }: Record<string, unknown>): { status: number; reply: unknown } {
-    const taken = new Set(this.leases.values());
+    const taken = this.leased;
     const engine = this.engines.find(({ id }) => !taken.has(id) && !(exclude as string[]).includes(id) && !this.leave.has(id));
     if (engine === undefined) return { status: 202, reply: { state: 'waiting', retry_after_ms: 100, position: 1, provisioning: 0 } };
     const leaseId = randomUUID();
