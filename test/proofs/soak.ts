@@ -13,6 +13,8 @@ import { Viewer } from '../support/viewer.js';
 export interface SoakOptions {
   readonly seconds: number;
   readonly players: readonly PlayerName[];
+  /** Players that join in each round; 1 where nothing is said. */
+  readonly visitors?: number;
   /** Only losses whose name contains this. */
   readonly only?: string;
   /** Told what happens, a line at a time. */
@@ -82,7 +84,7 @@ const SIP_MS = 2000;
 
 const STREAM = contentId(1);
 
-export async function runSoak({ seconds, players, only = '', log }: SoakOptions): Promise<SoakReport> {
+export async function runSoak({ seconds, players, visitors = 1, only = '', log }: SoakOptions): Promise<SoakReport> {
   const pair = await Pair.start({
     engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_BITRATE: '1500000', SIM_BURST_SEC: String(BURST_S) },
     orchestrator: {
@@ -100,6 +102,7 @@ export async function runSoak({ seconds, players, only = '', log }: SoakOptions)
     return await new Soak(
       pair,
       players,
+      visitors,
       LOSSES.filter(({ name }) => name.includes(only)),
       log,
     ).run(seconds);
@@ -117,6 +120,7 @@ class Soak {
   constructor(
     private readonly pair: Pair,
     private readonly players: readonly PlayerName[],
+    private readonly visitors: number,
     private readonly losses: readonly Loss[],
     private readonly log: (line: string) => void,
   ) {
@@ -134,7 +138,7 @@ class Soak {
     this.say(`${watching.length} players, a judge and a slow neighbour watch`);
 
     for (let index = 0; this.seconds() < seconds; index += 1) {
-      await this.round(this.losses[index % this.losses.length], this.players[index % this.players.length], judge);
+      await this.round(this.losses[index % this.losses.length], this.visitorsOf(index), judge);
       const gone = watching.filter((player) => !player.report().endedWell);
       if (gone.length > 0) this.say(`GONE: ${gone.map(({ name }) => name).join(', ')}`);
     }
@@ -155,14 +159,18 @@ class Soak {
     };
   }
 
-  /** One loss, while one more player comes and goes. */
-  private async round(loss: Loss, visitor: PlayerName | undefined, judge: StreamJudge): Promise<void> {
+  private visitorsOf(round: number): PlayerName[] {
+    return Array.from({ length: this.visitors }, (_, index) => this.players[(round * this.visitors + index) % this.players.length]);
+  }
+
+  /** One loss, while more players come and go. */
+  private async round(loss: Loss, visitors: readonly PlayerName[], judge: StreamJudge): Promise<void> {
     const before = await this.status();
     const engine = this.pair.controlOf(before.engine.port);
     const all = (await this.pair.engines()).map((state) => this.pair.control(state));
     judge.takeSilence();
     const breaks = judge.verdict().breaks.length;
-    const visit = visitor === undefined ? null : this.visit(visitor);
+    const visits = visitors.map((name) => this.visit(name));
     await loss.inflict(engine, all);
     const after = await until(
       `the stream goes on after: ${loss.name}`,
@@ -178,9 +186,9 @@ class Soak {
     const outcome = gaps.length === 0 ? 'exact' : gaps.map(({ from, to }) => `${((to - from - 1) / 10).toFixed(1)} s lost`).join(', ');
     const silence = judge.takeSilence();
     this.rounds.push({ loss: loss.name, exact: loss.exact, outcome, silence });
-    const joined = await visit;
+    const joined = await Promise.all(visits);
     this.say(
-      `${loss.name}: ${outcome}, ${silence.toFixed(1)} s without a byte, failover ${after.failovers}; ${this.describe(joined)}; ${this.upkeep()}`,
+      `${loss.name}: ${outcome}, ${silence.toFixed(1)} s without a byte, failover ${after.failovers}; ${joined.map((report) => this.describe(report)).join(', ')}; ${this.upkeep()}`,
     );
   }
 
@@ -193,8 +201,7 @@ class Soak {
     return report;
   }
 
-  private describe(report: PlayerReport | null): string {
-    if (report === null) return 'nobody joined';
+  private describe(report: PlayerReport): string {
     const { player, startedAfter, complaints } = report;
     const picture = startedAfter === null ? 'without a picture' : `and played after ${startedAfter.toFixed(1)} s`;
     return `${player} joined ${picture}${complaints.length === 0 ? '' : `, COMPLAINED: ${complaints.join(' | ')}`}`;
