@@ -53,6 +53,24 @@ describe('HLS of a stream', () => {
     for (const engine of await pair.engines()) expect((await pair.control(engine).metrics()).sessions.active).toBe(0);
   });
 
+  it('a content that engines give as HLS only plays both ways, and goes over a failover', async () => {
+    // The simulator's ids that begin so are encrypted.
+    const id = `11${contentId(contents++).slice(2)}`;
+    const checker = new HlsChecker({ continues: (before, after) => markersOf(before).at(-1)! + 1 === markersOf(after)[0] });
+    const viewer = await Viewer.open(pair.streamUrl(id));
+    await viewer.untilBytes(1_000_000);
+    const player = await HlsPlayer.open(manifest(id));
+    await player.playUntil(checker, 3);
+    const [stream] = await pair.startedStreams();
+    const engine = (await pair.engines()).find(({ container_id }) => container_id === stream.container_id)!;
+    expect(await pair.control(engine).metrics()).toMatchObject({ sessions: { active: 1 } });
+    await pair.control(engine).end('superseded');
+    await until('the failover', async () => (await statusOf(id)).failovers === 1, 30_000);
+    await player.playUntil(checker, checker.segments + 2);
+    expect(checker.faults).toEqual([]);
+    await viewer.leave();
+  });
+
   it('HEAD starts nothing', async () => {
     const reply = await fetch(manifest(contentId(contents++)), { method: 'HEAD' });
     expect([reply.status, reply.headers.get('content-type')]).toEqual([200, 'application/vnd.apple.mpegurl']);

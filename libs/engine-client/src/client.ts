@@ -1,8 +1,10 @@
 import { Agent, type IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import axios, { type AxiosInstance } from 'axios';
 import { engineOrigin, rehostEngineUrl, type EngineAddress } from './address.js';
 import { EngineBadReplyError, EngineError, UnknownSessionError } from './errors.js';
 import { wasClosedWhileIdle } from './failures.js';
+import { openHls, type OpenHlsOptions } from './hls-media.js';
 import { withLimit } from './limit.js';
 import { openMedia, type OpenMediaOptions } from './media.js';
 import {
@@ -21,6 +23,7 @@ import {
   type RawReply,
 } from './replies.js';
 
+export type { OpenHlsOptions } from './hls-media.js';
 export type { OpenMediaOptions } from './media.js';
 
 export interface EngineClientOptions {
@@ -147,6 +150,11 @@ export class EngineClient {
   /** The media behind a playback URL: see {@link openMedia}. */
   openMedia(playbackUrl: string, options: OpenMediaOptions): Promise<IncomingMessage> {
     return openMedia(this.address, playbackUrl, options);
+  }
+
+  /** The media behind an HLS playback URL: see {@link openHls}. */
+  openHls(playbackUrl: string, options: OpenHlsOptions): Promise<Readable> {
+    return openHls(this.address, playbackUrl, options);
   }
 
   /** A session that was started but cannot be used must not stay open on the engine. */

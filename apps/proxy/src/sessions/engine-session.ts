@@ -8,13 +8,14 @@ import {
   EngineStillPreparingError,
   EngineTimeoutError,
   type Playback,
+  type PlaybackKind,
 } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { type Clock, sleep, within } from '../clock.js';
 import type { EngineSeat } from '../selection/engine-selector.js';
 import type { Content } from './content-key.js';
 
-export type EngineApi = Pick<EngineClient, 'startPlayback' | 'stop'> & {
+export type EngineApi = Pick<EngineClient, 'startPlayback' | 'stop' | 'openHls'> & {
   openMedia(...args: Parameters<EngineClient['openMedia']>): Promise<Readable>;
 };
 /** Makes the API of the engine at an address. */
@@ -60,17 +61,7 @@ export class EngineSession {
    */
   start(content: Content, limitMs: number, signal: AbortSignal): Promise<Playback> {
     const what = `start on ${this.seat.address.host}:${this.seat.address.port}`;
-    this.started = this.api
-      .startPlayback({
-        kind: 'ts',
-        selector: content.selector,
-        // The engine stops what the same player watched before, so every start is a player of its own.
-        pid: randomUUID(),
-        params: { ...content.hints, ...content.variant },
-        timeoutMs: limitMs + READ_ON_MS,
-        signal: this.readOn.signal,
-      })
-      .then((playback) => (this.known = playback));
+    this.started = this.begin(content, limitMs + READ_ON_MS).then((playback) => (this.known = playback));
     return within(this.context.clock, this.started, limitMs, () => new EngineTimeoutError(what, 'reply', limitMs), signal);
   }
 
@@ -84,7 +75,7 @@ export class EngineSession {
     for (let delay = FIRST_REPEAT_MS; ; delay = Math.min(delay * 2, LAST_REPEAT_MS)) {
       const left = Math.max(1, deadline - clock.now());
       try {
-        const opening = this.api.openMedia(this.known.playbackUrl, { signal: this.life.signal, headersTimeoutMs: left });
+        const opening = this.open(this.known, left);
         // Media that come when nobody waits any more end with an error by our own abort.
         const owned = opening.then((media) => media.on('error', () => undefined));
         return await within(clock, owned, left, () => new EngineTimeoutError('media', 'headers', left), signal);
@@ -107,6 +98,33 @@ export class EngineSession {
   /** Gives up reading on: the proxy has no more time. */
   abandon(): void {
     this.readOn.abort(new Error('the proxy is shutting down'));
+  }
+
+  /** As a transport stream; an encrypted content, which the engine gives in HLS only, as that: by the same player, so that it is one session there. */
+  private async begin(content: Content, timeoutMs: number): Promise<Playback> {
+    // The engine stops what the same player watched before, so every start is a player of its own.
+    const pid = randomUUID();
+    const params = { ...content.hints, ...content.variant };
+    const ask = (kind: PlaybackKind): Promise<Playback> =>
+      this.api.startPlayback({ kind, selector: content.selector, pid, params, timeoutMs, signal: this.readOn.signal });
+    const playback = await ask('ts');
+    if (!playback.isEncrypted) return playback;
+    this.context.log.info('the content is encrypted, the engine is asked for its HLS', { engine: this.seat.engineId });
+    try {
+      return await ask('hls');
+    } catch (error) {
+      await this.api.stop(playback, STOP_TIMEOUT_MS).catch((problem: unknown) => {
+        this.context.log.warn('engine could not be told to stop', { engine: this.seat.engineId, error: problem });
+      });
+      throw error;
+    }
+  }
+
+  private open({ kind, playbackUrl }: Playback, limitMs: number): Promise<Readable> {
+    const { signal } = this.life;
+    return kind === 'hls'
+      ? this.api.openHls(playbackUrl, { signal, firstPlaylistMs: limitMs })
+      : this.api.openMedia(playbackUrl, { signal, headersTimeoutMs: limitMs });
   }
 
   private async end(): Promise<void> {

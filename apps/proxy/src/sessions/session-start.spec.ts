@@ -114,4 +114,28 @@ describe('a start that fails', () => {
     expect(viewer.outcome).toBe('playing');
     expect(engines[0].stops).toHaveLength(1);
   });
+
+  it('an encrypted content is asked for once more as HLS, by the same player, and plays like any other', async () => {
+    const { registry, engines } = makeSessions();
+    engines[0].encrypted = true;
+    const viewer = watch(registry.admit(byId()));
+    await settle();
+    const { starts } = engines[0];
+    expect(starts.map(({ kind }) => kind)).toEqual(['ts', 'hls']);
+    expect(starts[1].pid).toBe(starts[0].pid);
+    expect(viewer.error).toBeNull();
+    expect(registry.sessions()[0].state).toBe('playing');
+  });
+
+  it('an encrypted content that its engine does not give as HLS leaves no session there', async () => {
+    const { registry, engines, clock } = makeSessions(1);
+    engines[0].encrypted = true;
+    const begin = engines[0].startPlayback.bind(engines[0]);
+    engines[0].startPlayback = (request) =>
+      request.kind === 'hls' ? Promise.reject(new EngineRefusedError('start', 'failed to get manifest', 200)) : begin(request);
+    const viewer = watch(registry.admit(byId()));
+    await clock.advance(11_000);
+    expect(viewer.error).toMatchObject({ code: 'engines_refused' });
+    expect(engines[0].running).toBe(0);
+  });
 });

@@ -53,6 +53,7 @@ export class FakeEngine implements EngineApi {
   start: StartBehaviour = 'plays';
   media: MediaBehaviour | MediaBehaviour[] = 'flows';
   infohash: string | null = INFOHASH;
+  encrypted = false;
   stopFails: Error | null = null;
   readonly starts: StartPlayback[] = [];
   readonly replies: Pending<Playback>[] = [];
@@ -85,14 +86,14 @@ export class FakeEngine implements EngineApi {
     this.opened += 1;
     const session = `${this.address.host}/${index}`;
     this.replies[index].resolve({
-      kind: 'ts',
+      kind: this.starts[index].kind,
       playbackUrl: `http://${this.address.host}/play/${session}`,
       statUrl: `http://${this.address.host}/stat/${session}`,
       commandUrl: `http://${this.address.host}/cmd/${session}`,
       infohash: this.infohash,
       playbackSessionId: session,
       isLive: true,
-      isEncrypted: false,
+      isEncrypted: this.encrypted,
     });
   }
 
@@ -107,6 +108,10 @@ export class FakeEngine implements EngineApi {
     this.mediaStreams.push(media);
     if (behaviour === 'flows') media.write(packets());
     return Promise.resolve(media);
+  }
+
+  openHls(url: string, options: { signal?: AbortSignal }): Promise<Readable> {
+    return this.openMedia(url, options);
   }
 
   stop({ commandUrl }: { commandUrl: string }): Promise<'stopped'> {
