@@ -29,6 +29,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
         MIN_PROVISION_INTERVAL_S: '0.1',
         ...settings,
       },
+      proxy: { ACEXY_LINGER: '100ms' },
     });
   const idsOf = (engines: { container_id: string }[]): string[] => engines.map(({ container_id }) => container_id).sort();
 

@@ -9,7 +9,11 @@ describe('the orchestrator is killed in mid-play', () => {
   let pair: Pair;
 
   beforeAll(async () => {
-    pair = await Pair.start({ engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' }, orchestrator: { MIN_REPLICAS: '2' } });
+    pair = await Pair.start({
+      engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' },
+      orchestrator: { MIN_REPLICAS: '2' },
+      proxy: { ACEXY_LINGER: '100ms' },
+    });
   });
   afterAll(() => pair.stop());
 

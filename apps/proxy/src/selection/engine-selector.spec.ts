@@ -7,6 +7,7 @@ import { FakeClock, settle } from '../clock.test-kit.js';
 import { type EngineSeat, NoEngineError, type SelectRequest } from './engine-selector.js';
 import { FallbackSelector } from './fallback-selector.js';
 import { LeaseSelector } from './lease-selector.js';
+import { ListRefresh } from './list-refresh.js';
 import { ListSelector } from './list-selector.js';
 import { OrchestratedSelector } from './orchestrated-selector.js';
 import { FakeOrchestrator, engineState, granted, selectRequest, waiting } from './orchestrator.test-kit.js';
@@ -219,6 +220,34 @@ describe('while the orchestrator is away', () => {
     await settle();
     expect(second.seat).toMatchObject({ engineId: 'fallback:6878', containerId: null });
     expect(client.calls).toHaveLength(before);
+  });
+
+  it('the engines of before its restart serve where it goes away again before it knows one', async () => {
+    const { client, list, select } = make();
+    client.list = [engineState('e1')];
+    await list.refresh();
+    client.list = [];
+    await list.refresh();
+    client.mode = 'away';
+    const outcome = select();
+    await settle();
+    expect(outcome.seat?.engineId).toBe('e1');
+  });
+
+  it('its list is had soon after it is back, and at its own pace from then on', async () => {
+    const { client, clock, link, list } = make();
+    client.mode = 'away';
+    const refresh = new ListRefresh({ list, link, cacheTtlMs: 5000, clock, log: SILENT_LOG, random: () => 0 });
+    refresh.start();
+    await settle();
+    client.mode = 'ours';
+    await clock.advance(1000);
+    expect(client.calls.filter((call) => call === 'engines')).toHaveLength(2);
+    await clock.advance(5000);
+    expect(client.calls.filter((call) => call === 'engines')).toHaveLength(2);
+    await clock.advance(600);
+    expect(client.calls.filter((call) => call === 'engines')).toHaveLength(3);
+    await refresh.stop();
   });
 
   it('an engine that we lease is not chosen a second time', async () => {

@@ -45,8 +45,9 @@ export class ListRefresh {
         if (!(error instanceof OrchestratorError)) log.error('refresh of the engine list failed', { error });
         else link.failed('engines', error);
       }
-      const pause = Math.max(LEAST_PAUSE_MS, cacheTtlMs * BEYOND_CACHE) * (1 + random() * 0.2);
-      await sleep(clock, pause, signal).catch(() => undefined); // only ends early, when the loop is to end
+      // One that was away may go away again, so its list is had soon after it is back.
+      const pause = link.away ? LEAST_PAUSE_MS : Math.max(LEAST_PAUSE_MS, cacheTtlMs * BEYOND_CACHE);
+      await sleep(clock, pause * (1 + random() * 0.2), signal).catch(() => undefined); // only ends early, when the loop is to end
     }
   }
 }

@@ -59,7 +59,8 @@ export class ListSelector {
     const { engines, stale } = await client.engines(signal);
     if (stale) link.markAway('the engine list could not be asked for');
     else link.succeeded('engines');
-    this.last = engines;
+    // An orchestrator that has just started knows no engine yet; where it goes away again, those of before are still the best guess.
+    if (engines.length > 0) this.last = engines;
     return engines;
   }
 
