@@ -10,7 +10,7 @@ export class ScaleAnswer {
 }
 
 export class EngineDeparture {
-  @ApiProperty()
+  @ApiProperty({ example: '3f1c9a7be2d4' })
   container_id!: string;
 
   @ApiProperty({ example: 'surplus, idle for 31 s' })
@@ -97,7 +97,7 @@ export class ScalingDecisionRecord {
   @ApiProperty({ type: () => [EngineDeparture] })
   removed!: EngineDeparture[];
 
-  @ApiProperty({ type: String, nullable: true, description: 'Why no engine could be started' })
+  @ApiProperty({ type: String, nullable: true, description: 'Why no engine could be started', example: null })
   blocked!: string | null;
 
   @ApiProperty({ type: [String] })

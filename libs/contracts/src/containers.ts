@@ -1,22 +1,22 @@
 import { ApiProperty } from '@nestjs/swagger';
 
 export class PortBinding {
-  @ApiProperty()
+  @ApiProperty({ example: '0.0.0.0' })
   HostIp!: string;
 
-  @ApiProperty()
+  @ApiProperty({ example: '19000' })
   HostPort!: string;
 }
 
 /** `GET /containers/{id}`: what Docker (or the process runtime) says of one container we manage. */
 export class ContainerInfo {
-  @ApiProperty()
+  @ApiProperty({ example: '3f1c9a7be2d4' })
   id!: string;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'acestream-5c1e9f04' })
   name!: string;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'acestream/engine:latest' })
   image!: string;
 
   @ApiProperty({ format: 'date-time' })
@@ -25,7 +25,7 @@ export class ContainerInfo {
   @ApiProperty({ example: 'running' })
   status!: string;
 
-  @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } })
+  @ApiProperty({ type: 'object', additionalProperties: { type: 'string' }, example: { 'acestream.http_port': '19000' } })
   labels!: Record<string, string>;
 
   @ApiProperty({

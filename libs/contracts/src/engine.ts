@@ -16,7 +16,7 @@ export class EngineState {
   @ApiProperty({ description: 'What a proxy connects to', example: '127.0.0.1' })
   host!: string;
 
-  @ApiProperty({ description: 'The HTTP port of the engine on that host', example: 19000 })
+  @ApiProperty({ type: 'integer', description: 'The HTTP port of the engine on that host', example: 19000 })
   port!: number;
 
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' }, example: { 'acestream.http_port': '19000' } })

@@ -24,7 +24,7 @@ export class EventEngine {
   @Length(1, 255)
   host!: string;
 
-  @ApiProperty({ example: 19000 })
+  @ApiProperty({ type: 'integer', example: 19000 })
   @IsInt()
   @Min(1)
   @Max(65535)
@@ -36,36 +36,47 @@ export class EventStream {
   @IsIn(KEY_TYPES)
   key_type!: KeyType;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'dd1e67078381739d14beca697356ab76d49d1a2d' })
   @IsString()
   @Length(1, 4096)
   key!: string;
 }
 
 export class EventSession {
-  @ApiProperty()
+  @ApiProperty({ example: 'a1b2c3d4e5f60718293a4b5c6d7e8f9001234567' })
   @IsString()
   @Length(1, 256)
   playback_session_id!: string;
 
-  @ApiProperty({ description: 'Only the path is kept; host and port come from our own registry' })
+  @ApiProperty({
+    description: 'Only the path is kept; host and port come from our own registry',
+    example: 'http://127.0.0.1:19000/ace/stat/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
+  })
   @IsString()
   @Length(1, 2048)
   stat_url!: string;
 
-  @ApiProperty({ description: 'Only the path is kept; host and port come from our own registry' })
+  @ApiProperty({
+    description: 'Only the path is kept; host and port come from our own registry',
+    example: 'http://127.0.0.1:19000/ace/cmd/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
+  })
   @IsString()
   @Length(1, 2048)
   command_url!: string;
 
-  @ApiProperty({ enum: [0, 1] })
+  @ApiProperty({ type: 'integer', enum: [0, 1] })
   @IsIn([0, 1])
   is_live!: 0 | 1;
 }
 
 /** `POST /events/stream_started`. The stream's id is `labels.stream_id`, else `<key>|<playback_session_id>`. */
 export class StreamStartedEvent {
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'May be wrong or missing; the engine is then found by host and port' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'May be wrong or missing; the engine is then found by host and port',
+    example: '3f1c9a7be2d4',
+  })
   @IsOptional()
   @IsString()
   @MaxLength(256)
@@ -92,7 +103,7 @@ export class StreamStartedEvent {
   @Type(() => EventSession)
   session!: EventSession;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
+  @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' }, example: { stream_id: 'channel-1' } })
   @IsOptional()
   @IsLabelMap()
   labels?: Record<string, string>;
@@ -100,19 +111,19 @@ export class StreamStartedEvent {
 
 /** `POST /events/stream_ended`. At least one of `stream_id` and `container_id` says which. */
 export class StreamEndedEvent {
-  @ApiPropertyOptional({ type: String, nullable: true })
+  @ApiPropertyOptional({ type: String, nullable: true, example: '3f1c9a7be2d4' })
   @IsOptional()
   @IsString()
   @MaxLength(256)
   container_id?: string | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true })
+  @ApiPropertyOptional({ type: String, nullable: true, example: 'channel-1' })
   @IsOptional()
   @IsString()
   @MaxLength(4400)
   stream_id?: string | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true })
+  @ApiPropertyOptional({ type: String, nullable: true, example: 'eof' })
   @IsOptional()
   @IsString()
   @MaxLength(1024)
@@ -133,13 +144,13 @@ export const EVENTS_PER_BATCH = 1000;
 
 /** `POST /events/batch`: events are looked at one by one, and a bad one does not spoil the others. */
 export class EventBatch {
-  @ApiPropertyOptional({ type: () => [StreamStartedEvent], maxItems: EVENTS_PER_BATCH })
+  @ApiPropertyOptional({ type: () => [StreamStartedEvent], nullable: true })
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(EVENTS_PER_BATCH)
   started?: unknown[] | null;
 
-  @ApiPropertyOptional({ type: () => [StreamEndedEvent], maxItems: EVENTS_PER_BATCH })
+  @ApiPropertyOptional({ type: () => [StreamEndedEvent], nullable: true })
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(EVENTS_PER_BATCH)

@@ -27,17 +27,25 @@ export class LeaseRequest {
   @IsIn(KEY_TYPES)
   key_type!: KeyType;
 
-  @ApiProperty({ description: 'The content id or infohash (or what else key_type says)' })
+  @ApiProperty({
+    description: 'The content id or infohash (or what else key_type says)',
+    example: 'dd1e67078381739d14beca697356ab76d49d1a2d',
+  })
   @IsString()
   @Length(1, 4096)
   key!: string;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'Where it is known already' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'Where it is known already',
+    example: '0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819',
+  })
   @IsOptional()
   @Matches(INFOHASH_PATTERN, { message: 'infohash must be 40 hexadecimal digits' })
   infohash?: string | null;
 
-  @ApiProperty({ type: [String], description: 'Engines this stream has tried already' })
+  @ApiProperty({ type: [String], description: 'Engines this stream has tried already', example: [] })
   @IsArray()
   @ArrayMaxSize(1000)
   @IsString({ each: true })
@@ -48,7 +56,7 @@ export class LeaseRequest {
   @IsIn(LEASE_PURPOSES)
   purpose!: LeasePurpose;
 
-  @ApiProperty({ description: 'How long the answer may wait for an engine, in milliseconds', minimum: 0, maximum: 60000 })
+  @ApiProperty({ description: 'How long the answer may wait for an engine, in milliseconds', minimum: 0, maximum: 60000, example: 2500 })
   @IsInt()
   @Min(0)
   @Max(60_000)
@@ -57,7 +65,7 @@ export class LeaseRequest {
 
 /** Why an engine was or was not taken; `chosen` is the one that was. */
 export class ConsideredEngine {
-  @ApiProperty()
+  @ApiProperty({ example: '3f1c9a7be2d4' })
   container_id!: string;
 
   @ApiProperty({ example: 'full: 1 of 1 streams' })
@@ -75,7 +83,7 @@ export class LeaseGranted {
   @ApiProperty({ format: 'date-time' })
   expires_at!: string;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'healthy, 0 streams, never used, best of 3 free' })
   reason!: string;
 
   @ApiProperty({ type: () => [ConsideredEngine] })
@@ -87,12 +95,12 @@ export class LeaseWaiting {
   @ApiProperty({ enum: ['waiting'] })
   state!: 'waiting';
 
-  @ApiProperty({ type: 'integer' })
+  @ApiProperty({ type: 'integer', example: 250 })
   retry_after_ms!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Place in the queue, 1 is next' })
+  @ApiProperty({ type: 'integer', description: 'Place in the queue, 1 is next', example: 1 })
   position!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Engines that are being started' })
+  @ApiProperty({ type: 'integer', description: 'Engines that are being started', example: 1 })
   provisioning!: number;
 }

@@ -7,24 +7,31 @@ const IMAGE_PATTERN = /^[\w][\w.\-/:@]*$/;
 
 /** `POST /provision/acestream`; the body and every field of it are optional. */
 export class ProvisionAcestreamRequest {
-  @ApiPropertyOptional({ description: 'Instead of TARGET_IMAGE' })
+  @ApiPropertyOptional({ type: String, nullable: true, description: 'Instead of TARGET_IMAGE', example: 'acestream/engine:latest' })
   @IsOptional()
   @IsString()
   @MaxLength(512)
   @Matches(IMAGE_PATTERN, { message: 'image must be an image reference such as "repository/name:tag"' })
   image?: string | null;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
+  @ApiPropertyOptional({ type: 'object', nullable: true, additionalProperties: { type: 'string' }, example: { tier: 'gold' } })
   @IsOptional()
   @IsLabelMap()
   labels?: Record<string, string> | null;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
+  @ApiPropertyOptional({ type: 'object', nullable: true, additionalProperties: { type: 'string' }, example: { INTERNAL_BUFFERING: '60' } })
   @IsOptional()
   @IsLabelMap()
   env?: Record<string, string> | null;
 
-  @ApiPropertyOptional({ minimum: 1, maximum: 65535, description: 'The HTTP port wanted on the host' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    nullable: true,
+    minimum: 1,
+    maximum: 65535,
+    description: 'The HTTP port wanted on the host',
+    example: 19000,
+  })
   @IsOptional()
   @IsInt()
   @Min(1)
@@ -33,19 +40,19 @@ export class ProvisionAcestreamRequest {
 }
 
 export class ProvisionAcestreamResponse {
-  @ApiProperty()
+  @ApiProperty({ example: '3f1c9a7be2d4' })
   container_id!: string;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'acestream-5c1e9f04' })
   container_name!: string;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', example: 19000 })
   host_http_port!: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', example: 19000 })
   container_http_port!: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', example: 45000 })
   container_https_port!: number;
 }
 
@@ -54,14 +61,14 @@ const NAME_PREFIX_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 /** `POST /provision`: a container that is no engine; the body and every field of it are optional. */
 export class ProvisionRequest {
-  @ApiPropertyOptional({ description: 'Instead of TARGET_IMAGE' })
+  @ApiPropertyOptional({ description: 'Instead of TARGET_IMAGE', example: 'nginx:1' })
   @IsOptional()
   @IsString()
   @MaxLength(512)
   @Matches(IMAGE_PATTERN, { message: 'image must be an image reference such as "repository/name:tag"' })
   image?: string;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
+  @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' }, example: { MODE: 'quiet' } })
   @IsOptional()
   @IsLabelMap()
   env?: Record<string, string>;
@@ -70,6 +77,7 @@ export class ProvisionRequest {
     type: 'object',
     additionalProperties: { type: 'string' },
     description: 'Besides the labels of the orchestrator, which nobody can change',
+    example: { tier: 'gold' },
   })
   @IsOptional()
   @IsLabelMap()
@@ -85,7 +93,7 @@ export class ProvisionRequest {
   @IsPortMap()
   ports?: Record<string, number>;
 
-  @ApiPropertyOptional({ default: 'svc', description: 'What the name of the container begins with' })
+  @ApiPropertyOptional({ default: 'svc', description: 'What the name of the container begins with', example: 'svc' })
   @IsOptional()
   @IsString()
   @MaxLength(50)
@@ -94,10 +102,10 @@ export class ProvisionRequest {
 }
 
 export class ProvisionResponse {
-  @ApiProperty()
+  @ApiProperty({ example: '3f1c9a7be2d4' })
   container_id!: string;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'svc-5c1e9f04' })
   container_name!: string;
 }
 
@@ -112,10 +120,10 @@ export class ProvisioningBlocked {
   @ApiProperty({ enum: BLOCKED_CODES })
   code!: BlockedCode;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'all 20 engines of MAX_REPLICAS exist already' })
   message!: string;
 
-  @ApiProperty({ type: 'integer', description: 'Whole seconds: a fraction or a null makes Go clients drop the whole answer' })
+  @ApiProperty({ type: 'integer', description: 'Whole seconds: a fraction or a null makes Go clients drop the whole answer', example: 30 })
   recovery_eta_seconds!: number;
 
   @ApiProperty()

@@ -34,18 +34,18 @@ export class ReportedSession {
   @IsUUID()
   lease_id?: string | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true })
+  @ApiPropertyOptional({ type: String, nullable: true, example: '3f1c9a7be2d4' })
   @IsOptional()
   @IsString()
   @Length(1, 256)
   container_id?: string | null;
 
-  @ApiProperty()
+  @ApiProperty({ example: '127.0.0.1' })
   @IsString()
   @MaxLength(255)
   host!: string;
 
-  @ApiProperty({ description: '0 while no engine is chosen' })
+  @ApiProperty({ description: '0 while no engine is chosen', example: 19000 })
   @IsInt()
   @Min(0)
   @Max(65535)
@@ -55,12 +55,12 @@ export class ReportedSession {
   @IsIn(KEY_TYPES)
   key_type!: KeyType;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'dd1e67078381739d14beca697356ab76d49d1a2d' })
   @IsString()
   @Length(1, 4096)
   key!: string;
 
-  @ApiPropertyOptional({ type: String, nullable: true })
+  @ApiPropertyOptional({ type: String, nullable: true, example: '0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819' })
   @IsOptional()
   @Matches(INFOHASH_PATTERN, { message: 'infohash must be 40 hexadecimal digits' })
   infohash?: string | null;
@@ -69,17 +69,23 @@ export class ReportedSession {
   @IsIn(SESSION_STATES)
   state!: ReportedSessionState;
 
-  @ApiProperty({ description: 'Empty until the engine has answered' })
+  @ApiProperty({ description: 'Empty until the engine has answered', example: 'a1b2c3d4e5f60718293a4b5c6d7e8f9001234567' })
   @IsString()
   @MaxLength(256)
   playback_session_id!: string;
 
-  @ApiProperty({ description: 'Empty until the engine has answered' })
+  @ApiProperty({
+    description: 'Empty until the engine has answered',
+    example: 'http://127.0.0.1:19000/ace/stat/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
+  })
   @IsString()
   @MaxLength(2048)
   stat_url!: string;
 
-  @ApiProperty({ description: 'Empty until the engine has answered' })
+  @ApiProperty({
+    description: 'Empty until the engine has answered',
+    example: 'http://127.0.0.1:19000/ace/cmd/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
+  })
   @IsString()
   @MaxLength(2048)
   command_url!: string;
@@ -88,12 +94,12 @@ export class ReportedSession {
   @IsBoolean()
   is_live!: boolean;
 
-  @ApiProperty({ type: 'integer' })
+  @ApiProperty({ type: 'integer', example: 2 })
   @IsInt()
   @Min(0)
   viewers!: number;
 
-  @ApiProperty({ type: 'integer' })
+  @ApiProperty({ type: 'integer', example: 0 })
   @IsInt()
   @Min(0)
   failovers!: number;
@@ -108,7 +114,7 @@ export class EndedSession {
   @IsUUID()
   stream_id!: string;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'the last viewer left' })
   @IsString()
   @MaxLength(1024)
   reason!: string;
@@ -124,7 +130,7 @@ export class ProxyReport {
   @IsUUID()
   boot_id!: string;
 
-  @ApiProperty({ type: 'integer', description: 'Grows with every report of one boot; an older one is ignored' })
+  @ApiProperty({ type: 'integer', description: 'Grows with every report of one boot; an older one is ignored', example: 7 })
   @IsInt()
   @Min(0)
   seq!: number;
@@ -146,10 +152,10 @@ export class ProxyReport {
 
 /** An engine the proxy should leave, playing on elsewhere, before the deadline. */
 export class LeaveOrder {
-  @ApiProperty()
+  @ApiProperty({ example: '3f1c9a7be2d4' })
   container_id!: string;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'unhealthy' })
   reason!: string;
 
   @ApiProperty({ format: 'date-time' })
@@ -160,7 +166,7 @@ export class ReportAnswer {
   @ApiProperty({ format: 'uuid', description: 'The boot of the proxy that this answers' })
   boot_id!: string;
 
-  @ApiProperty({ type: 'integer' })
+  @ApiProperty({ type: 'integer', example: 7 })
   ack_seq!: number;
 
   @ApiProperty({ type: () => [LeaveOrder] })

@@ -47,19 +47,19 @@ export class StreamStatSnapshot {
   @ApiProperty({ format: 'date-time' })
   ts!: string;
 
-  @ApiProperty({ type: Number, nullable: true })
+  @ApiProperty({ type: 'integer', nullable: true, example: 4 })
   peers!: number | null;
 
-  @ApiProperty({ type: Number, nullable: true, description: 'kB/s' })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'kB/s', example: 257 })
   speed_down!: number | null;
 
-  @ApiProperty({ type: Number, nullable: true, description: 'kB/s' })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'kB/s', example: 29 })
   speed_up!: number | null;
 
-  @ApiProperty({ type: Number, nullable: true, description: 'bytes' })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'bytes', example: 3276800 })
   downloaded!: number | null;
 
-  @ApiProperty({ type: Number, nullable: true, description: 'bytes' })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'bytes', example: 491520 })
   uploaded!: number | null;
 
   @ApiProperty({ type: String, nullable: true, example: 'dl' })

@@ -5,6 +5,7 @@ import type { NextFunction, Request, Response } from 'express';
 import type { IncomingMessage, Server } from 'node:http';
 import { ProvisioningHeaders } from '../provisioning-api/provisioning-headers.middleware.js';
 import type { OrchestratorSettings } from '../settings.js';
+import { completeDocument } from './documented-constraints.js';
 import { mapError } from './error-mapping.js';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -35,7 +36,7 @@ export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
     .setVersion('1')
     .addBearerAuth()
     .build();
-  return SwaggerModule.createDocument(app, about);
+  return completeDocument(SwaggerModule.createDocument(app, about));
 }
 
 /**

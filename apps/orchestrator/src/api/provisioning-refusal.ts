@@ -9,7 +9,7 @@ export class ProvisioningRefusal {
   @ApiProperty({ example: 'Service Unavailable' })
   error!: string;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'all 20 engines of MAX_REPLICAS exist already' })
   message!: string;
 
   @ApiProperty({ type: () => ProvisioningBlocked })

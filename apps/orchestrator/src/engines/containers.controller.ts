@@ -16,7 +16,7 @@ import { EngineRemover } from './engine-remover.service.js';
 import { EngineViews } from './engine-views.service.js';
 
 export class DeletedContainer {
-  @ApiProperty({ description: 'The id of the container that is gone' })
+  @ApiProperty({ description: 'The id of the container that is gone', example: '3f1c9a7be2d4' })
   deleted!: string;
 }
 

@@ -30,10 +30,10 @@ export class LeasePreview {
   @ApiProperty({ type: () => EngineState, nullable: true, description: 'Null where none is free' })
   engine!: EngineState | null;
 
-  @ApiProperty()
+  @ApiProperty({ example: 'healthy, 0 streams, never used, best of 3 free' })
   reason!: string;
 
-  @ApiProperty({ type: 'integer', description: 'Callers who wait already' })
+  @ApiProperty({ type: 'integer', description: 'Callers who wait already', example: 0 })
   waiting!: number;
 
   @ApiProperty({ type: () => [ConsideredEngine] })

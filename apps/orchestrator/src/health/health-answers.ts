@@ -17,33 +17,33 @@ export class HealthAnswer {
 }
 
 export class ProvisioningFigures {
-  @ApiProperty({ type: 'integer' })
+  @ApiProperty({ type: 'integer', example: 5 })
   max_concurrent!: number;
 
-  @ApiProperty({ description: 'seconds' })
+  @ApiProperty({ description: 'seconds', example: 0.5 })
   min_interval_s!: number;
 
-  @ApiProperty({ type: 'integer' })
+  @ApiProperty({ type: 'integer', example: 0 })
   in_progress!: number;
 
-  @ApiProperty({ type: 'integer' })
+  @ApiProperty({ type: 'integer', example: 0 })
   queued!: number;
 
-  @ApiProperty({ type: 'integer', description: 'How many more could be started at once' })
+  @ApiProperty({ type: 'integer', description: 'How many more could be started at once', example: 5 })
   remaining!: number;
 }
 
 export class ImageFigures {
-  @ApiProperty()
+  @ApiProperty({ example: 'acestream/engine:latest' })
   name!: string;
 
   @ApiProperty({ enum: ['unknown', 'pulling', 'present', 'missing'] })
   state!: 'unknown' | 'pulling' | 'present' | 'missing';
 
-  @ApiProperty({ type: 'integer', nullable: true, description: 'While it is being pulled: 0 to 100' })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'While it is being pulled: 0 to 100', example: 40 })
   percent!: number | null;
 
-  @ApiProperty({ type: 'string', nullable: true, description: 'Why it is missing' })
+  @ApiProperty({ type: 'string', nullable: true, description: 'Why it is missing', example: 'no such image' })
   reason!: string | null;
 }
 
@@ -51,10 +51,10 @@ export class ReadyAnswer extends HealthAnswer {
   @ApiProperty()
   ready!: boolean;
 
-  @ApiProperty({ type: 'integer', description: 'Engines whose API has answered' })
+  @ApiProperty({ type: 'integer', description: 'Engines whose API has answered', example: 3 })
   engines!: number;
 
-  @ApiProperty({ type: 'integer' })
+  @ApiProperty({ type: 'integer', example: 1 })
   active_streams!: number;
 
   @ApiProperty({ enum: CIRCUIT_STATES })

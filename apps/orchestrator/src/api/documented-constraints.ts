@@ -1,0 +1,108 @@
+/**
+ * Completes the OpenAPI document from what the contract library says already: the limits that requests are checked against, and for every
+ * schema one whole example. So neither can ever differ from the code.
+ */
+import * as contracts from '@acexy/contracts';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { getMetadataStorage } from 'class-validator';
+
+export interface PropertySchema {
+  type?: string;
+  format?: string;
+  example?: unknown;
+  enum?: unknown[];
+  nullable?: boolean;
+  $ref?: string;
+  allOf?: PropertySchema[];
+  items?: PropertySchema;
+  additionalProperties?: PropertySchema | boolean;
+  [limit: string]: unknown;
+}
+
+export interface ClassSchema extends PropertySchema {
+  properties?: Record<string, PropertySchema>;
+  required?: string[];
+}
+
+export function completeDocument(document: OpenAPIObject): OpenAPIObject {
+  const schemas = schemasOf(document);
+  for (const [name, schema] of Object.entries(schemas)) {
+    for (const [property, limits] of limitsOf(name)) Object.assign(schema.properties?.[property] ?? {}, limits);
+  }
+  for (const schema of Object.values(schemas)) schema.example = exampleOf(schema, schemas);
+  return document;
+}
+
+export function schemasOf(document: OpenAPIObject): Record<string, ClassSchema> {
+  return (document.components?.schemas ?? {}) as Record<string, ClassSchema>;
+}
+
+/** The class of the contract library that a schema was made from, where it was. */
+export function contractOf(schemaName: string): (new () => object) | undefined {
+  const found = (contracts as Record<string, unknown>)[schemaName];
+  return typeof found === 'function' && /^class /.test(String(found)) ? (found as new () => object) : undefined;
+}
+
+function limitsOf(schemaName: string): [string, Record<string, unknown>][] {
+  const type = contractOf(schemaName);
+  if (!type) return [];
+  return getMetadataStorage()
+    .getTargetValidationMetadatas(type, '', true, false)
+    .map(({ name, each, propertyName, constraints }) => {
+      const limit = limitOf(name ?? '', (constraints ?? []) as unknown[]);
+      return [propertyName, each ? {} : limit];
+    });
+}
+
+function limitOf(validator: string, [first, second]: unknown[]): Record<string, unknown> {
+  switch (validator) {
+    case 'min':
+      return { minimum: first };
+    case 'max':
+      return { maximum: first };
+    case 'maxLength':
+      return { maxLength: first };
+    case 'isLength':
+      return { minLength: first, maxLength: second };
+    case 'matches':
+      return { pattern: (first as RegExp).source };
+    case 'arrayMaxSize':
+      return { maxItems: first };
+    case 'isUuid':
+      return { format: 'uuid' };
+    case 'isMoment':
+      return { format: 'date-time' };
+    case 'isInt':
+      return { type: 'integer' };
+    default:
+      return {};
+  }
+}
+
+const EXAMPLES: Record<string, string> = {
+  uuid: '5f0c4a2e-7f0c-4b7b-9f43-7a1a1a1a1a1a',
+  'date-time': '2026-01-31T12:00:00.000Z',
+};
+
+/** What the schema describes, as an example; undefined where a text has none. */
+export function exampleOf(schema: ClassSchema, schemas: Record<string, ClassSchema>): unknown {
+  if (schema.example !== undefined) return schema.example;
+  const ref = schema.$ref ?? schema.allOf?.[0]?.$ref;
+  if (ref) return exampleOf(schemas[ref.replace('#/components/schemas/', '')], schemas);
+  if (schema.enum) return schema.enum[0];
+  if (schema.properties)
+    return Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, exampleOf(property, schemas)]));
+  if (schema.format && EXAMPLES[schema.format]) return EXAMPLES[schema.format];
+  switch (schema.type) {
+    case 'boolean':
+      return true;
+    case 'integer':
+      return schema.minimum ?? 1;
+    case 'array':
+      return [exampleOf(schema.items ?? {}, schemas)];
+    case 'object':
+      return {};
+    default:
+      return undefined;
+  }
+}
