@@ -1,0 +1,121 @@
+import type { EngineState, StreamState } from '@acexy/contracts';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { LeasePreview } from '../engines/lease-preview.js';
+import { AUTH, eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import { SILENCE_MS } from './proxy-ledger.js';
+import { Quarantine } from './quarantine.service.js';
+
+const ENV = { MIN_REPLICAS: '1', MAX_REPLICAS: '1', ENGINE_GRACE_PERIOD_S: '0', AUTOSCALE_INTERVAL_S: '0.1' };
+const STILL_THERE = { response: { status: 'dl', peers: 3 }, error: null };
+const GONE = { response: null, error: 'unknown playback session id' };
+
+let orchestrator: TestOrchestrator;
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await orchestrator.close();
+});
+
+/** Lets the clock of the whole process, which the service reads, jump ahead. */
+function jumpAhead(ms: number): void {
+  const real = performance.now.bind(performance);
+  vi.spyOn(performance, 'now').mockImplementation(() => real() + ms);
+}
+
+async function engine(): Promise<EngineState> {
+  const list = async (): Promise<EngineState[]> => (await orchestrator.http.get('/engines')).body as EngineState[];
+  return (await eventually(list, (engines) => engines.length === 1))[0];
+}
+
+/** One session of one proxy, and then nothing more of it. */
+async function reportOnce({ container_id, host, port }: EngineState, statPath = '/ace/stat/1/2'): Promise<void> {
+  const session = {
+    stream_id: randomUUID(),
+    container_id,
+    host,
+    port,
+    key_type: 'content_id',
+    key: 'ab'.repeat(20),
+    state: 'playing',
+    playback_session_id: 'p1',
+    stat_url: `http://x${statPath}`,
+    command_url: 'http://x/ace/cmd/1/2',
+    is_live: true,
+    viewers: 1,
+    failovers: 0,
+    started_at: new Date().toISOString(),
+  };
+  const { status } = await orchestrator.http
+    .put(`/proxies/${randomUUID()}/report`)
+    .set(AUTH)
+    .send({ boot_id: randomUUID(), seq: 1, sessions: [session], ended: [] });
+  expect(status).toBe(200);
+}
+
+async function verdict(): Promise<string> {
+  const { body } = await orchestrator.http.get('/engines/lease/preview').query({ key_type: 'content_id', key: 'x' }).set(AUTH);
+  return (body as LeasePreview).considered[0]?.verdict ?? 'no engine';
+}
+
+/** Not only with its next regular round. */
+function askNow(): void {
+  orchestrator.app.get(Quarantine)['loop'].wake();
+}
+
+const ended = async (): Promise<StreamState[]> => (await orchestrator.http.get('/streams?status=ended')).body as StreamState[];
+const QUARANTINE = 'kept back: in quarantine, its proxy fell silent';
+
+describe('the engine of a proxy that fell silent', () => {
+  it('is kept, and neither leased nor removed, until it says itself that the session is gone', async () => {
+    orchestrator = await startOrchestrator({ env: ENV });
+    orchestrator.runtime.statReply = STILL_THERE;
+    const { container_id: id } = await reported();
+    jumpAhead(SILENCE_MS + 1000);
+    await eventually(ended, (list) => list.length === 1);
+    await eventually(verdict, (text) => text === QUARANTINE);
+    await orchestrator.http.post('/gc').set(AUTH);
+    expect(orchestrator.runtime.removeCalls).toEqual([]);
+    orchestrator.runtime.statReply = GONE;
+    askNow();
+    await eventually(verdict, (text) => text === 'chosen');
+    expect((await engine()).container_id).toBe(id);
+  });
+
+  it('is kept back by the next run of this service, too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'orchestrator-quarantine-'));
+    orchestrator = await startOrchestrator({ env: ENV, folder });
+    orchestrator.runtime.statReply = STILL_THERE;
+    await reported();
+    jumpAhead(SILENCE_MS + 1000);
+    await eventually(verdict, (text) => text === QUARANTINE);
+    const { runtime } = orchestrator;
+    await orchestrator.stop();
+    const again = runtime.again();
+    again.statReply = runtime.statReply;
+    orchestrator = await startOrchestrator({ env: ENV, folder, runtime: again });
+    await eventually(verdict, (text) => text === QUARANTINE);
+    // The engines' listeners belong to the run that started them.
+    runtime.statReply = GONE;
+    askNow();
+    await eventually(verdict, (text) => text === 'chosen');
+  });
+
+  it('is free at once where nobody could ever say that the session is gone', async () => {
+    orchestrator = await startOrchestrator({ env: ENV });
+    orchestrator.runtime.statReply = STILL_THERE;
+    await reportOnce(await engine(), '/webui/api/service?method=get_version');
+    jumpAhead(SILENCE_MS + 1000);
+    await eventually(ended, (list) => list.length === 1);
+    await eventually(verdict, (text) => text === 'chosen');
+    expect(orchestrator.runtime.asked.filter((url) => url.includes('get_version'))).toEqual([]);
+  });
+
+  async function reported(): Promise<EngineState> {
+    const one = await engine();
+    await reportOnce(one);
+    return one;
+  }
+});
