@@ -11,7 +11,7 @@ export class VpnContainerStatus {
   @ApiProperty({ type: String, nullable: true, example: 'gluetun' })
   container_name!: string | null;
 
-  @ApiProperty({ type: String, nullable: true, description: 'The same; existing clients read either' })
+  @ApiProperty({ type: String, nullable: true, description: 'The same; existing clients read either', example: 'gluetun' })
   container!: string | null;
 
   @ApiProperty({ enum: VPN_HEALTHS, description: "The container's own health check" })
@@ -20,7 +20,7 @@ export class VpnContainerStatus {
   @ApiProperty({ description: 'Whether the tunnel is up: what its engines say decides, and its own health where there are none' })
   connected!: boolean;
 
-  @ApiProperty({ type: 'integer', nullable: true })
+  @ApiProperty({ type: 'integer', nullable: true, example: 51234 })
   forwarded_port!: number | null;
 
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
@@ -29,10 +29,20 @@ export class VpnContainerStatus {
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   last_check_at!: string | null;
 
-  @ApiProperty({ type: String, nullable: true, description: 'Why it counts as connected or not' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'Why it counts as connected or not',
+    example: '3 of 3 engines reach the Internet',
+  })
   reason!: string | null;
 
-  @ApiProperty({ type: String, nullable: true, description: 'The address that the Internet sees, where Gluetun tells' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The address that the Internet sees, where Gluetun tells',
+    example: '203.0.113.7',
+  })
   public_ip!: string | null;
 
   @ApiProperty({ type: 'integer', description: 'Engines behind it' })
