@@ -22,6 +22,7 @@ import { OrchestratorSettings } from '../settings.js';
 import { WakeableLoop } from '../wakeable-loop.js';
 import { DecisionLog } from './decision-log.js';
 import { PoolPicture } from './pool-picture.service.js';
+import { ReconcileMetrics } from './reconcile-metrics.js';
 import { planReplacement, replacementsAmong, type ReplacementPlan } from './replacement.policy.js';
 import { countEngines, decideScaling, type PoolState, type ScalingDecision } from './scaling.policy.js';
 import { StartBackoff } from './start-backoff.js';
@@ -48,6 +49,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   private readonly loop: WakeableLoop;
   private readonly backoff = new StartBackoff();
   private readonly decisions = new DecisionLog();
+  private readonly metrics = new ReconcileMetrics();
   private readonly log: Log;
   private readonly subscriptions: (() => void)[] = [];
   private readonly leaving = new Set<string>();
@@ -80,7 +82,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       name: 'reconcile',
       intervalMs: settings.autoscaleIntervalMs,
       gapMs: GAP_MS,
-      round: () => Promise.resolve(this.round()),
+      round: () => Promise.resolve(this.metrics.round(() => this.round())),
       log: this.log,
     });
   }
@@ -137,6 +139,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     const decision = this.withoutLeaving(decideScaling(pool, this.picture.limits));
     const round = this.plan(pool, decision);
     this.picture.decided(decision.target);
+    this.metrics.decided(decision);
     this.record(round);
     this.act(round);
     this.readiness.reconciled();

@@ -26,16 +26,18 @@ export function sqliteCode(error: unknown): string | undefined {
 
 /**
  * Runs `action` until the database is not busy. The driver itself waits for a few milliseconds only, because it blocks the event loop
- * while it does; the long wait is here.
+ * while it does; the long wait is here. `onBusy` hears of every try that found it busy.
  * @throws the last busy error once `budgetMs` is used up, any other error at once
  */
-export async function whileBusyRetry<T>(action: () => Promise<T>, budgetMs: number): Promise<T> {
+export async function whileBusyRetry<T>(action: () => Promise<T>, budgetMs: number, onBusy?: () => void): Promise<T> {
   const giveUpAt = performance.now() + budgetMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     try {
       return await action();
     } catch (error) {
-      if (!isSqliteBusy(error) || performance.now() + pauseMs >= giveUpAt) throw error;
+      if (!isSqliteBusy(error)) throw error;
+      onBusy?.();
+      if (performance.now() + pauseMs >= giveUpAt) throw error;
       await delay(pauseMs * (0.5 + Math.random() / 2));
     }
   }

@@ -1,6 +1,7 @@
 import { Log } from '@acexy/service-kit';
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { DatabaseMetrics } from './database-metrics.js';
 import { isSqliteBusy, whileBusyRetry } from './sqlite-busy.js';
 
 /** One small change; it may be run again, so it must not have effects outside of the database. */
@@ -56,6 +57,7 @@ export class WriteQueue implements BeforeApplicationShutdown {
   private draining: Promise<void> | null = null;
   private closed = false;
   private readonly log: Log;
+  private readonly metrics: DatabaseMetrics;
   private limits = WRITE_QUEUE_LIMITS;
 
   constructor(
@@ -63,6 +65,7 @@ export class WriteQueue implements BeforeApplicationShutdown {
     log: Log,
   ) {
     this.log = log.child('database');
+    this.metrics = new DatabaseMetrics(() => this.waiting.length, String(dataSource.options.database));
   }
 
   /** The same queue with other limits. */
@@ -116,14 +119,17 @@ export class WriteQueue implements BeforeApplicationShutdown {
   }
 
   private async commit(batch: readonly Waiting[]): Promise<void> {
+    const startedAt = performance.now();
     try {
       await this.transaction(batch);
+      this.metrics.committed(batch.length, (performance.now() - startedAt) / 1000);
     } catch (error) {
       if (batch.length > 1 && !isSqliteBusy(error)) {
         // One of them is bad: alone, each gets its own answer.
         for (const one of batch) await this.commit([one]);
         return;
       }
+      this.metrics.failed(batch.length);
       this.log.error('database write failed', { error, writes: batch.length });
       for (const { reject } of batch) reject(error);
       return;
@@ -138,6 +144,7 @@ export class WriteQueue implements BeforeApplicationShutdown {
           for (const { write } of batch) await write(manager);
         }),
       this.limits.busyBudgetMs,
+      () => this.metrics.busy(),
     );
   }
 }

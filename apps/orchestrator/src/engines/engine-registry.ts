@@ -6,7 +6,8 @@ import type { EngineInstance } from '../runtime/engine-runtime.js';
  * `starting`: runs, its API has not answered yet. `ready`: it has. `draining`: gets no new streams and is removed when empty or at its
  * deadline. `gone`: the runtime has it no more; only seen by listeners.
  */
-export type Lifecycle = 'starting' | 'ready' | 'draining' | 'gone';
+export const LIFECYCLES = ['starting', 'ready', 'draining'] as const;
+export type Lifecycle = (typeof LIFECYCLES)[number] | 'gone';
 
 export interface Engine {
   readonly id: string;

@@ -29,6 +29,8 @@ export interface Lease {
   readonly purpose: LeasePurpose;
   readonly reason: string;
   readonly considered: readonly Considered[];
+  /** Milliseconds from the first question until it was granted. */
+  readonly waitedMs: number;
   /** Monotonic milliseconds; infinite while a report names it. */
   readonly expiresAt: number;
   /** Whether its caller can have heard of it. */
@@ -43,6 +45,7 @@ export type Asked = { kind: 'granted'; lease: Lease } | { kind: 'waiting'; posit
 interface Waiting {
   demand: LeaseDemand;
   arrival: number;
+  since: number;
   /** Calls that are open and wait for it. */
   attended: number;
   lastAsked: number;
@@ -92,7 +95,7 @@ export class LeaseBook {
     const place = this.waiting.get(demand.requestId);
     if (place) Object.assign(place, { demand, lastAsked: now });
     else if (this.waiting.size >= MOST_WAITING) return { kind: 'full' };
-    else this.waiting.set(demand.requestId, { demand, arrival: this.arrivals++, attended: 0, lastAsked: now });
+    else this.waiting.set(demand.requestId, { demand, arrival: this.arrivals++, since: now, attended: 0, lastAsked: now });
     this.settle();
     const granted = this.leaseOfRequest(demand.requestId);
     return granted ? { kind: 'granted', lease: this.deliver(granted) } : { kind: 'waiting', position: this.position(demand.requestId) };
@@ -288,6 +291,7 @@ export class LeaseBook {
       purpose,
       reason,
       considered,
+      waitedMs: this.options.clock.monotonic() - place.since,
       expiresAt: place.lastAsked + KEEP_PLACE_MS,
       delivered: false,
       reported: false,

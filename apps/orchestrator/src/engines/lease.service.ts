@@ -1,4 +1,4 @@
-import type { EngineState, LeaseGranted, LeaseRequest, LeaseWaiting } from '@acexy/contracts';
+import type { EngineState, LeaseGranted, LeaseRequest, LeaseWaiting, ProvisioningBlocked } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
@@ -9,6 +9,7 @@ import type { Hold, Occupant } from './engine-claims.js';
 import { EngineRegistry } from './engine-registry.js';
 import { isoTime, toEngineState } from './engine-state.js';
 import { type Lease, LeaseBook, LEASE_MS } from './lease-book.js';
+import { type LeaseEnd, LeaseMetrics } from './lease-metrics.js';
 import type { Selection } from './selection.policy.js';
 import { NoEngineError, Supply } from './supply.js';
 
@@ -35,6 +36,7 @@ export interface PlayingStream {
 export class LeaseService implements OnModuleInit, OnModuleDestroy {
   readonly contents = new ContentKeys();
   private readonly book: LeaseBook;
+  private readonly metrics = new LeaseMetrics();
   private readonly waiters = new Map<string, Set<() => void>>();
   private readonly demandListeners = new Set<() => void>();
   private readonly log: Log;
@@ -57,6 +59,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
       newId: randomUUID,
       onGrant: (lease) => {
         this.log.info('engine leased', describeLease(lease));
+        this.metrics.granted(lease);
         this.track(lease.engineId);
         this.wake(lease.requestId);
       },
@@ -67,7 +70,9 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
   onModuleInit(): void {
     this.unsubscribe = this.registry.onChange(({ type, engine }) => {
       if (type === 'gone') {
-        for (const lease of this.book.engineGone(engine.id)) this.log.info('lease ended, its engine is gone', describeLease(lease));
+        const ended = this.book.engineGone(engine.id);
+        this.metrics.ended('engine_gone', ended.length);
+        for (const lease of ended) this.log.info('lease ended, its engine is gone', describeLease(lease));
       }
       this.settle();
     });
@@ -101,17 +106,17 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
    * @throws NoEngineError where waiting on is no use
    */
   async ask(request: LeaseRequest, hangUp: AbortSignal): Promise<LeaseGranted | LeaseWaiting> {
-    if (this.closing) throw new NoEngineError(SHUTTING_DOWN);
+    if (this.closing) throw this.refusal(SHUTTING_DOWN);
     const { request_id: requestId, proxy_id: proxyId, purpose } = request;
     const keys = this.contents.of({ keyType: request.key_type, key: request.key, infohash: request.infohash });
     const asked = this.book.ask({ requestId, proxyId, purpose, keys, exclude: new Set(request.exclude) });
     this.announceDemand();
     if (asked.kind === 'granted') return this.granted(asked.lease);
-    if (asked.kind === 'full') throw new NoEngineError(TOO_MANY_WAIT);
+    if (asked.kind === 'full') throw this.refusal(TOO_MANY_WAIT);
     const waitMs = Math.min(request.wait_ms, this.settings.apiRequestTimeoutMs * SHARE_OF_REQUEST_LIMIT);
     const askedAt = this.clock.monotonic();
     if (waitMs > 0) await this.wait(requestId, waitMs, hangUp);
-    if (this.closing) throw new NoEngineError(SHUTTING_DOWN);
+    if (this.closing) throw this.refusal(SHUTTING_DOWN);
     const lease = this.book.leaseOfRequest(requestId);
     // What was granted to a caller who is gone stays as it is: it may ask again.
     if (lease) return this.granted(hangUp.aborted ? lease : this.book.deliver(lease));
@@ -132,7 +137,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     const lease = this.book.release(id);
     if (lease) {
       this.log.info('lease given back', describeLease(lease));
-      this.freed(lease);
+      this.freed(lease, 'given_back');
       return true;
     }
     if (!this.book.withdraw(id)) return false;
@@ -143,14 +148,14 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
 
   /** A proxy's report: the leases it names stay, those it named before and dropped end. */
   reported(proxyId: string, leaseIds: ReadonlySet<string>): void {
-    for (const lease of this.book.reported(proxyId, leaseIds)) this.freed(lease);
+    for (const lease of this.book.reported(proxyId, leaseIds)) this.freed(lease, 'report_dropped');
   }
 
   /** The proxy is silent or was started anew: nobody will use its leases. */
   releaseOf(proxyId: string): void {
     for (const lease of this.book.releaseOf(proxyId)) {
       this.log.info('lease ended with its proxy', describeLease(lease));
-      this.freed(lease);
+      this.freed(lease, 'proxy_gone');
     }
   }
 
@@ -191,6 +196,11 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     return this.book.holdOn(engineId);
   }
 
+  private refusal(detail: ProvisioningBlocked): NoEngineError {
+    this.metrics.refused(detail.code);
+    return new NoEngineError(detail);
+  }
+
   private granted(lease: Lease): LeaseGranted {
     const remainingMs = Number.isFinite(lease.expiresAt) ? lease.expiresAt - this.clock.monotonic() : LEASE_MS;
     return {
@@ -210,7 +220,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     if (refusal && position > coming) {
       this.book.withdraw(requestId);
       this.log.warn('no engine for a lease', { request_id: requestId, code: refusal.code, reason: refusal.message });
-      throw new NoEngineError(refusal);
+      throw this.refusal(refusal);
     }
     return { state: 'waiting', retry_after_ms: Math.max(0, Math.round(ASK_AGAIN_MS - waitedMs)), position, provisioning: coming };
   }
@@ -247,13 +257,14 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     const { lapsed, abandoned } = this.book.expire();
     for (const lease of lapsed) {
       this.log.warn('lease lapsed, no report ever named it', describeLease(lease));
-      this.freed(lease);
+      this.freed(lease, 'lapsed');
     }
     for (const requestId of abandoned) this.log.info('nobody waits for this lease any more', { request_id: requestId });
     if (abandoned.length > 0) this.announceDemand();
   }
 
-  private freed(lease: Lease): void {
+  private freed(lease: Lease, cause: LeaseEnd): void {
+    this.metrics.ended(cause, 1);
     this.track(lease.engineId);
     this.settle();
   }

@@ -1,17 +1,13 @@
 import { EngineClient, EngineError } from '@acexy/engine-client';
-import { metric } from '@acexy/service-kit';
+import { communicationErrors } from '../communication-errors.js';
 import { Injectable } from '@nestjs/common';
-import { Counter } from 'prom-client';
 import type { Engine } from '../engines/engine-registry.js';
 import { OrchestratorSettings } from '../settings.js';
 
 /** One question to an engine: are you well? */
 @Injectable()
 export class EngineProber {
-  private readonly failed = metric(
-    'orch_communication_errors_total',
-    (name) => new Counter({ name, help: 'Calls to others that failed', labelNames: ['source', 'error_type'] }),
-  );
+  private readonly failed = communicationErrors();
 
   constructor(private readonly settings: OrchestratorSettings) {}
 

@@ -1,22 +1,21 @@
 import { CIRCUIT_STATES } from '@acexy/contracts';
-import { metric } from '@acexy/service-kit';
+import { readGauge } from '@acexy/service-kit';
 import { Injectable } from '@nestjs/common';
-import { Gauge } from 'prom-client';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 
-/** Read at the scrape, from the instance that was made last: a process has one, tests make several. */
-let source: ProvisioningService | null = null;
-
-/** `orch_circuit_state{state}`: 1 for the state the breaker is in, as published dashboards read it. */
+/** What provisioning says of itself: `orch_circuit_state{state}` is 1 for the state the breaker is in, as published dashboards read it. */
 @Injectable()
 export class CircuitMetrics {
   constructor(provisioning: ProvisioningService) {
-    source = provisioning;
-    metric('orch_circuit_state', (name) => new Gauge({ name, help: '1 for the present state', labelNames: ['state'], collect }));
+    readGauge('orch_circuit_state', '1 for the present state', ['state'], (set) => {
+      const present = provisioning.circuit().state;
+      for (const state of CIRCUIT_STATES) set(state === present ? 1 : 0, { state });
+    });
+    readGauge('orch_provision_queue', 'Provisions that wait for their turn or are under way', ['state'], (set) => {
+      const { queued, in_progress: inProgress } = provisioning.status();
+      set(queued, { state: 'waiting' });
+      set(inProgress, { state: 'in_progress' });
+    });
+    readGauge('orch_provision_remaining', 'Provisions that could be started at once', [], (set) => set(provisioning.status().remaining));
   }
-}
-
-function collect(this: Gauge<'state'>): void {
-  const present = source?.circuit().state;
-  for (const state of CIRCUIT_STATES) this.set({ state }, state === present ? 1 : 0);
 }

@@ -1,16 +1,23 @@
-import type { OperationType } from '@acexy/contracts';
-import { Log } from '@acexy/service-kit';
+import { BLOCKED_CODES, type OperationType } from '@acexy/contracts';
+import { counterOf, Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
 import type { EngineInstance } from '../runtime/engine-runtime.js';
 import type { ContainerRequest } from '../provisioning/container-spec.plan.js';
 import type { EngineRequest } from '../provisioning/engine-spec.plan.js';
+import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
 import { type ProvisioningOrigin, ProvisioningService } from '../provisioning/provisioning.service.js';
 
 /** Where provisioning and the registry of engines meet: what is started is known at once, and what is gone gives its ports back. */
 @Injectable()
 export class EngineStarter implements OnModuleInit, OnModuleDestroy {
   private readonly settledListeners = new Set<() => void>();
+  private readonly refusals = counterOf(
+    'orch_provision_refused_total',
+    'Provisions refused or failed, by the code that the caller is told',
+    ['code'],
+    BLOCKED_CODES.map((code) => ({ code })),
+  );
   private unsubscribe: (() => void) | undefined;
   private underWay = 0;
 
@@ -67,6 +74,8 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
       const instance = await this.provisioning.provision(request, origin, operation);
       this.registry.add(instance);
       return instance;
+    } catch (error) {
+      throw this.counted(error);
     } finally {
       this.underWay--;
       for (const listener of this.settledListeners) listener();
@@ -78,8 +87,17 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
    * @throws ProvisioningRefusedError
    */
   async startContainer(request: ContainerRequest): Promise<EngineInstance> {
-    const instance = await this.provisioning.provisionContainer(request);
-    this.registry.add(instance);
-    return instance;
+    try {
+      const instance = await this.provisioning.provisionContainer(request);
+      this.registry.add(instance);
+      return instance;
+    } catch (error) {
+      throw this.counted(error);
+    }
+  }
+
+  private counted(error: unknown): unknown {
+    if (error instanceof ProvisioningRefusedError) this.refusals.inc({ code: error.code });
+    return error;
   }
 }

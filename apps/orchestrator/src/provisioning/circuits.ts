@@ -1,6 +1,6 @@
 import type { OperationType } from '@acexy/contracts';
 import { OPERATION_TYPES } from '@acexy/contracts';
-import type { Log } from '@acexy/service-kit';
+import { counterOf, type Log } from '@acexy/service-kit';
 import type { Clock } from '../clock.js';
 import { CircuitBreaker, type CircuitBreakerSettings, type CircuitPermit, type CircuitReport } from './circuit-breaker.js';
 
@@ -28,6 +28,12 @@ export class Circuits {
   private readonly breakers: Record<OperationType, CircuitBreaker>;
   private readonly failures: Record<OperationType, LastFailure | null> = { general: null, replacement: null };
 
+  private readonly openings = counterOf(
+    'orch_circuit_breaker_opened_total',
+    'Times that the breaker opened',
+    ['operation_type'],
+    OPERATION_TYPES.map((operation) => ({ operation_type: operation })),
+  );
   private readonly resetListeners = new Set<() => void>();
 
   constructor(
@@ -62,6 +68,7 @@ export class Circuits {
     this.failures[operation] = { reason, at: this.clock.now() };
     this.log.warn('provisioning failed', { operation_type: operation, reason, failures, threshold });
     if (!opened) return;
+    this.openings.inc({ operation_type: operation });
     const retryInSeconds = breaker.retryInMs(this.clock.monotonic()) / 1000;
     this.log.error('Circuit breaker open', { operation_type: operation, failures, retry_in_s: retryInSeconds, reason });
   }

@@ -1,6 +1,6 @@
 import { type CircuitState, OPERATION_TYPES, type OperationType } from '@acexy/contracts';
-import { metric } from '@acexy/service-kit';
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { counterOf, metric, readGauge } from '@acexy/service-kit';
+import { Histogram } from 'prom-client';
 import type { EngineKind } from '../runtime/engine-runtime.js';
 
 /** Seconds; a process starts within tenths, an image on a slow disk within tens. */
@@ -15,13 +15,13 @@ interface CircuitReading {
 
 type CircuitReadings = Record<OperationType, CircuitReading>;
 
-/** What the breakers say at the moment of the scrape: their half-open state comes with time alone. */
-let readCircuits: () => CircuitReadings | null = () => null;
-
+/** How engines come to be, in figures. */
 export class ProvisioningMetrics {
-  private readonly total = metric(
+  private readonly total = counterOf(
     'orch_provision_total',
-    (name) => new Counter({ name, help: 'Engines and containers started', labelNames: ['kind'] }),
+    'Engines and containers started',
+    ['kind'],
+    [{ kind: 'acestream' }, { kind: 'generic' }],
   );
   private readonly duration = metric(
     'orch_provision_duration_seconds',
@@ -33,17 +33,23 @@ export class ProvisioningMetrics {
         buckets: DURATION_BUCKETS,
       }),
   );
+  private readonly queueWait = metric(
+    'orch_provision_queue_wait_seconds',
+    (name) => new Histogram({ name, help: 'Time that a provision waited for its turn', buckets: DURATION_BUCKETS }),
+  );
 
+  /** @param circuits what the breakers say at the moment of the scrape: their half-open state comes with time alone */
   constructor(circuits: () => CircuitReadings) {
-    readCircuits = circuits;
-    metric(
-      'orch_circuit_breaker_state',
-      (name) => new Gauge({ name, help: '0 closed, 1 half open, 2 open', labelNames: ['operation_type'], collect: collectState }),
-    );
-    metric(
-      'orch_circuit_breaker_failures',
-      (name) => new Gauge({ name, help: 'Failures in a row', labelNames: ['operation_type'], collect: collectFailures }),
-    );
+    this.duration.zero({ success: 'true' });
+    this.duration.zero({ success: 'false' });
+    readGauge('orch_circuit_breaker_state', '0 closed, 1 half open, 2 open', ['operation_type'], (set) => {
+      const readings = circuits();
+      for (const operation of OPERATION_TYPES) set(CIRCUIT_VALUES[readings[operation].state], { operation_type: operation });
+    });
+    readGauge('orch_circuit_breaker_failures', 'Failures in a row', ['operation_type'], (set) => {
+      const readings = circuits();
+      for (const operation of OPERATION_TYPES) set(readings[operation].failures, { operation_type: operation });
+    });
   }
 
   started(kind: EngineKind, seconds: number): void {
@@ -54,14 +60,9 @@ export class ProvisioningMetrics {
   failed(seconds: number): void {
     this.duration.observe({ success: 'false' }, seconds);
   }
-}
 
-function collectState(this: Gauge<'operation_type'>): void {
-  const readings = readCircuits();
-  if (readings) for (const operation of OPERATION_TYPES) this.set({ operation_type: operation }, CIRCUIT_VALUES[readings[operation].state]);
-}
+  turnCame(seconds: number): void {
+    this.queueWait.observe(seconds);
+  }
 
-function collectFailures(this: Gauge<'operation_type'>): void {
-  const readings = readCircuits();
-  if (readings) for (const operation of OPERATION_TYPES) this.set({ operation_type: operation }, readings[operation].failures);
 }

@@ -197,6 +197,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   }
 
   private async inTurn(lane: Lane, task: (signal: AbortSignal) => Promise<EngineInstance>): Promise<EngineInstance> {
+    const askedAt = this.clock.monotonic();
     let started = false;
     // A caller of the API has its 504 after that, and would never hear of what came of it.
     const patienceMs = lane === 'autoscaler' ? this.settings.provisionTimeoutMs : this.settings.apiRequestTimeoutMs;
@@ -205,6 +206,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
         lane,
         (signal) => {
           started = true;
+          this.metrics.turnCame(this.secondsSince(askedAt));
           return task(signal);
         },
         Math.min(patienceMs, this.settings.provisionTimeoutMs),

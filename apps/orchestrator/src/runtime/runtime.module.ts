@@ -7,12 +7,20 @@ import { DockerRuntime } from './docker/docker-runtime.js';
 import { dockerOptions } from './docker/docker-settings.js';
 import { INSTALLATION_LABEL } from './engine-labels.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from './engine-runtime.js';
+import { MeteredRuntime } from './metered-runtime.js';
 import { ProcessRuntime } from './process/process-runtime.js';
 
 /** How engines are run. Opened and closed by whoever owns the service's start and end. Wants OrchestratorSettings and Log from a global module. */
 @Module({
   imports: [DatabaseModule],
-  providers: [{ provide: ENGINE_RUNTIME, inject: [OrchestratorSettings, InstallationId, Log], useFactory: makeRuntime }],
+  providers: [
+    {
+      provide: ENGINE_RUNTIME,
+      inject: [OrchestratorSettings, InstallationId, Log],
+      useFactory: (settings: OrchestratorSettings, installation: InstallationId, log: Log) =>
+        new MeteredRuntime(makeRuntime(settings, installation, log)),
+    },
+  ],
   exports: [ENGINE_RUNTIME],
 })
 export class RuntimeModule {}

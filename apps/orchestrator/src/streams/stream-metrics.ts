@@ -1,16 +1,12 @@
-import { metric } from '@acexy/service-kit';
-import { Counter, Gauge } from 'prom-client';
+import { counterOf, readGauge } from '@acexy/service-kit';
 
-/** Read at the scrape, from the service that was made last: a process has one, tests make several. */
-let readActive: () => number = () => 0;
-
+/** Streams in figures. */
 export class StreamMetrics {
-  private readonly startedTotal = metric('orch_events_started_total', (name) => new Counter({ name, help: 'Streams that started' }));
-  private readonly endedTotal = metric('orch_events_ended_total', (name) => new Counter({ name, help: 'Streams that ended' }));
+  private readonly startedTotal = counterOf('orch_events_started_total', 'Streams that started', []);
+  private readonly endedTotal = counterOf('orch_events_ended_total', 'Streams that ended', []);
 
   constructor(active: () => number) {
-    readActive = active;
-    metric('orch_streams_active', (name) => new Gauge({ name, help: 'Streams that play', collect: collectActive }));
+    readGauge('orch_streams_active', 'Streams that play', [], (set) => set(active()));
   }
 
   started(): void {
@@ -20,8 +16,4 @@ export class StreamMetrics {
   ended(): void {
     this.endedTotal.inc();
   }
-}
-
-function collectActive(this: Gauge): void {
-  this.set(readActive());
 }

@@ -1,6 +1,7 @@
 /** The proxy's own metrics, all named `acexy_…`. What can be counted when it is asked for is not kept up. */
 import type { OrchestratorCall } from '@acexy/orchestrator-client';
-import { Counter, Gauge, Histogram, register } from 'prom-client';
+import { counterOf as counter, metric as own, readGauge as gauge, readTotal as total } from '@acexy/service-kit';
+import { Histogram } from 'prom-client';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import type { StopOutcome } from '../sessions/engine-session.js';
 import type { SessionListener } from '../sessions/session-registry.js';
@@ -157,50 +158,4 @@ export class ProxyMetrics implements SessionListener {
     this.starts.inc({ outcome });
     this.startTimes.observe({ outcome }, startMs / 1000);
   }
-}
-
-/** Several applications may live in one process (tests do that): the latest one has the name. */
-function own<T>(name: string, make: (name: string) => T): T {
-  register.removeSingleMetric(name);
-  return make(name);
-}
-
-function counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
-  return own(name, () => new Counter({ name, help, labelNames }));
-}
-
-function gauge<L extends string>(
-  name: string,
-  help: string,
-  labelNames: L[],
-  read: (set: (value: number, labels?: Partial<Record<L, string>>) => void) => void,
-): void {
-  own(
-    name,
-    () =>
-      new Gauge({
-        name,
-        help,
-        labelNames,
-        collect() {
-          read((value, labels) => this.set((labels ?? {}) as Partial<Record<L, string | number>>, value));
-        },
-      }),
-  );
-}
-
-/** A counter whose value is added up when it is asked for. */
-function total(name: string, help: string, read: () => number): void {
-  own(
-    name,
-    () =>
-      new Counter({
-        name,
-        help,
-        collect() {
-          this.reset();
-          this.inc(read());
-        },
-      }),
-  );
 }

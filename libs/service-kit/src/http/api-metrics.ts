@@ -1,5 +1,6 @@
 import type { NextFunction, Request, Response } from 'express';
-import { Counter, Histogram, register } from 'prom-client';
+import { Counter, Histogram } from 'prom-client';
+import { metric } from '../metrics/metric.js';
 
 /** Seconds; from an answer out of memory to a long operation. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -28,9 +29,4 @@ export function apiMetrics(prefix: string, skip: (route: string) => boolean = ()
     });
     next();
   };
-}
-
-/** The metric of that name, made on first use: several applications may live in one process (tests do that). */
-export function metric<T>(name: string, make: (name: string) => T): T {
-  return (register.getSingleMetric(name) as T | undefined) ?? make(name);
 }
