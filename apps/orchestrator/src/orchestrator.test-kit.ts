@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import request from 'supertest';
-import { configureApp } from './api/configure-app.js';
+import { apiServer, configureApp } from './api/configure-app.js';
 import { AppModule } from './app.module.js';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineSpec } from './runtime/engine-runtime.js';
 import { FakeEngineHost, FakeEngineRuntime } from './runtime/fake-engine-runtime.test-kit.js';
@@ -119,7 +119,7 @@ export async function startOrchestrator({
     .overrideProvider(ENGINE_RUNTIME)
     .useValue(runtime)
     .compile();
-  const app = testing.createNestApplication<NestExpressApplication>({ bodyParser: false, logger: false });
+  const app = testing.createNestApplication<NestExpressApplication>(apiServer(settings, SILENT_LOG), { bodyParser: false, logger: false });
   configureApp(app, settings, SILENT_LOG);
   await app.listen(0, '127.0.0.1');
   let stopped: Promise<void> | undefined;

@@ -1,4 +1,13 @@
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, type PortRange, Setting, type SettingFault } from '@acexy/service-kit';
+import {
+  LOG_FORMATS,
+  LOG_LEVELS,
+  type LogFormat,
+  type LogLevel,
+  parseOrigins,
+  type PortRange,
+  Setting,
+  type SettingFault,
+} from '@acexy/service-kit';
 import { databaseFile } from './database/database-url.js';
 import { parseManagementLabel } from './provisioning/management-label.js';
 import { parseEngineCommand } from './runtime/process/engine-command.js';
@@ -18,6 +27,23 @@ export class OrchestratorSettings extends VpnSettings {
 
   @Setting({ name: 'AUTH', type: 'choice', choices: ['key', 'open'], default: 'key', help: 'open: the protected calls need no key' })
   auth!: 'key' | 'open';
+
+  @Setting({
+    name: 'CORS_ORIGINS',
+    type: 'string',
+    help: 'Sites whose scripts may call the API (https://tv.example,…; * for all); none by default',
+  })
+  corsOrigins?: string;
+
+  @Setting({
+    name: 'MAX_CONNECTIONS',
+    type: 'integer',
+    min: 1,
+    max: 1_000_000,
+    default: '2000',
+    help: 'Connections to the API at the same time; more are closed at once',
+  })
+  maxConnections!: number;
 
   @Setting({ name: 'LOG_LEVEL', type: 'choice', choices: LOG_LEVELS, default: 'INFO', help: 'Least level that is logged' })
   logLevel!: LogLevel;
@@ -377,6 +403,7 @@ export class OrchestratorSettings extends VpnSettings {
         problem: `must have ${vpnPorts} ports: MAX_ACTIVE_REPLICAS (${this.maxActiveReplicas}) for each VPN`,
       });
     }
+    if (this.corsOrigins) faults.push(...faultOf('CORS_ORIGINS', this.corsOrigins, parseOrigins));
     if (this.dockerHost) faults.push(...faultOf('DOCKER_HOST', this.dockerHost, dockerEndpoint));
     if (this.engineCommand) faults.push(...faultOf('ENGINE_COMMAND', this.engineCommand, parseEngineCommand));
     return faults;

@@ -5,7 +5,8 @@ import { CLOSING_LIMIT_MS } from './proxy-lifecycle.js';
 import { ProxySettings } from './settings.js';
 
 const settings = settingsOrExit(ProxySettings);
-const log = createLog({ service: 'acexy', level: settings.logLevel, format: settings.logFormat });
+const { logLevel: level, logFormat: format, orchestratorApiKey } = settings;
+const log = createLog({ service: 'acexy', level, format, secrets: [orchestratorApiKey] });
 await runService(await createApp(settings, log), {
   listen: settings.listen,
   portSetting: 'ACEXY_LISTEN_ADDR',

@@ -1,4 +1,13 @@
-import { type ListenAddress, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, Setting, type SettingFault } from '@acexy/service-kit';
+import {
+  type ListenAddress,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  type LogFormat,
+  type LogLevel,
+  parseOrigins,
+  Setting,
+  type SettingFault,
+} from '@acexy/service-kit';
 import { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast/broadcast.js';
 
 const SCHEMES = ['http'] as const;
@@ -10,6 +19,23 @@ const SLOW_CLIENT = ['skip', 'drop'] as const;
 export class ProxySettings {
   @Setting({ name: 'ACEXY_LISTEN_ADDR', aliases: ['ACEXY_ADDR'], type: 'address', default: ':8080', help: 'Where viewers connect' })
   listen!: ListenAddress;
+
+  @Setting({
+    name: 'ACEXY_CORS_ORIGINS',
+    type: 'string',
+    help: 'Sites whose scripts may play from here (https://tv.example,…; * for all); none by default',
+  })
+  corsOrigins?: string;
+
+  @Setting({
+    name: 'ACEXY_MAX_CONNECTIONS',
+    type: 'integer',
+    min: 1,
+    max: 1_000_000,
+    default: '10000',
+    help: 'Connections at the same time, one for each viewer; more are closed at once',
+  })
+  maxConnections!: number;
 
   @Setting({
     name: 'ACEXY_LOG_LEVEL',
@@ -267,6 +293,14 @@ export class ProxySettings {
     if (this.stepBytes < 4096) faults.push({ name: 'ACEXY_STEP_SIZE', value: String(this.stepBytes), problem: 'must be at least 4KiB' });
     if (this.bufferMaxBytes < 4 * this.stepBytes) {
       faults.push({ name: 'ACEXY_BUFFER_MAX', value: String(this.bufferMaxBytes), problem: 'must be at least four times ACEXY_STEP_SIZE' });
+    }
+    if (this.corsOrigins !== undefined) {
+      try {
+        parseOrigins(this.corsOrigins);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        faults.push({ name: 'ACEXY_CORS_ORIGINS', value: this.corsOrigins, problem: error.message });
+      }
     }
     return faults;
   }

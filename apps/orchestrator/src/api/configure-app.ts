@@ -1,8 +1,17 @@
-import { apiMetrics, DetailExceptionFilter, type Log } from '@acexy/service-kit';
+import {
+  Access,
+  ACCESS_POLICY,
+  type AccessPolicy,
+  apiMetrics,
+  DetailExceptionFilter,
+  LimitedExpressAdapter,
+  type Log,
+  secureHeaders,
+} from '@acexy/service-kit';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { NextFunction, Request, Response } from 'express';
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { ProvisioningHeaders } from '../provisioning-api/provisioning-headers.middleware.js';
 import type { OrchestratorSettings } from '../settings.js';
 import { completeDocument } from './documented-constraints.js';
@@ -12,19 +21,31 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 /** A report lists all sessions of a proxy: 5,000 of about 3 KB. */
 const REPORT_LIMIT_BYTES = 16 * BODY_LIMIT_BYTES;
 
+/** Until the headers of a request are complete; a call as a whole has API_REQUEST_TIMEOUT_S to arrive, and its answer the same. */
+const HEADERS_LIMIT_MS = 10_000;
+
+/** The HTTP server of the application. */
+export function apiServer(settings: OrchestratorSettings, log: Log): LimitedExpressAdapter {
+  const { maxConnections, apiRequestTimeoutMs } = settings;
+  return new LimitedExpressAdapter(
+    { connections: maxConnections, headersMs: HEADERS_LIMIT_MS, requestMs: apiRequestTimeoutMs },
+    log.child('api'),
+  );
+}
+
 /** All that the application is besides its modules: bodies, errors, metrics of calls, documentation. Made with `bodyParser: false`. */
 export function configureApp(app: NestExpressApplication, settings: OrchestratorSettings, log: Log): void {
-  // Of a request that never comes to its end; that of an answer is the interceptor's.
-  const server = app.getHttpServer() as Server;
-  server.headersTimeout = server.requestTimeout = settings.apiRequestTimeoutMs;
-  app.disable('x-powered-by');
   app.use(apiMetrics('orch'));
+  secureHeaders(app, settings.corsOrigins);
   app.use(honourConditions);
   // Before the body is read: an answer to one that cannot be parsed bears the headers too.
   const provisioningHeaders = app.get(ProvisioningHeaders);
   app.use('/provision', (request: Request, response: Response, next: NextFunction) => provisioningHeaders.use(request, response, next));
-  app.useBodyParser('json', { limit: REPORT_LIMIT_BYTES, type: (request: IncomingMessage) => isJson(request) && isReport(request) });
-  app.useBodyParser('json', { limit: BODY_LIMIT_BYTES, type: (request: IncomingMessage) => isJson(request) && !isReport(request) });
+  // A body is read of those alone who bear the key: every call that takes one is protected, and strangers need no memory of ours.
+  const access = new Access(app.get<AccessPolicy>(ACCESS_POLICY));
+  const isRead = (request: IncomingMessage): boolean => isJson(request) && access.opensWith(request.headers.authorization);
+  app.useBodyParser('json', { limit: REPORT_LIMIT_BYTES, type: (request: IncomingMessage) => isReport(request) && isRead(request) });
+  app.useBodyParser('json', { limit: BODY_LIMIT_BYTES, type: (request: IncomingMessage) => !isReport(request) && isRead(request) });
   app.useGlobalFilters(new DetailExceptionFilter(log.child('api'), mapError));
   SwaggerModule.setup('docs', app, () => openApiDocument(app));
 }

@@ -1,5 +1,5 @@
 import { EngineClient, EngineError } from '@acexy/engine-client';
-import { communicationErrors } from '../communication-errors.js';
+import { communicationErrors } from '../runtime/communication-errors.js';
 import { Injectable } from '@nestjs/common';
 import type { Engine } from '../engines/engine-registry.js';
 import { OrchestratorSettings } from '../settings.js';

@@ -1,6 +1,6 @@
 import { metric } from '@acexy/service-kit';
 import { Histogram } from 'prom-client';
-import { communicationErrors } from '../communication-errors.js';
+import { communicationErrors } from './communication-errors.js';
 import {
   type EngineImage,
   type EngineInstance,

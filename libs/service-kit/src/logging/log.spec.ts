@@ -35,6 +35,28 @@ describe('the log', () => {
     expect(written[0]).not.toContain('s3cret');
   });
 
+  it('is free of the words it was told to keep, wherever they come from', () => {
+    const written: string[] = [];
+    for (const format of ['json', 'text'] as const) {
+      const log = createLog({
+        service: 'x',
+        level: 'DEBUG',
+        format,
+        secrets: ['s3cret"key', undefined],
+        destination: { write: (line) => written.push(line) },
+      });
+      log.warn('refused s3cret"key', { nested: { deep: ['Bearer s3cret"key'] } });
+      // As axios makes them: the request with its headers hangs on the error.
+      log.error('call failed', {
+        error: Object.assign(new Error('401'), { code: 'ERR_BAD_REQUEST', config: { headers: { Authorization: 'Bearer other-key' } } }),
+      });
+    }
+    const all = written.join('');
+    expect(all).not.toContain('s3cret');
+    expect(all).not.toContain('other-key');
+    expect(JSON.parse(written[1])).toMatchObject({ level: 'ERROR', error: { message: '401', code: 'ERR_BAD_REQUEST' } });
+  });
+
   it("takes Nest's errors with their stack and its chatter as debug", () => {
     const { log, written } = lines('json');
     const nest = new NestLog(log);

@@ -11,8 +11,10 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 
 export type LogFields = Record<string, unknown>;
 
-/** Fields that never reach a log, wherever an object brings them. */
+/** Fields that never reach a log. */
 const SECRET_FIELDS = ['authorization', 'Authorization', 'api_key', 'apiKey', 'headers.authorization', 'headers.Authorization'];
+const HIDDEN = '(hidden)';
+const LEAST_SECRET = 6;
 
 /** What a class needs to log; an abstract class so that Nest can inject it by its type. */
 export abstract class Log {
@@ -55,12 +57,15 @@ export interface LogOptions {
   service: string;
   level: LogLevel;
   format?: LogFormat;
+  /** Words that are in no line, whoever writes them: keys. */
+  secrets?: readonly (string | undefined)[];
   /** Standard output by default. */
   destination?: DestinationStream;
 }
 
-export function createLog({ service, level, format = 'json', destination = process.stdout }: LogOptions): Log {
-  const sink = format === 'json' ? destination : { write: (line: string) => destination.write(textLine(line)) };
+export function createLog({ service, level, format = 'json', secrets = [], destination = process.stdout }: LogOptions): Log {
+  const hide = hiding(secrets);
+  const sink = { write: (line: string) => destination.write(format === 'json' ? hide(line) : textLine(hide(line))) };
   return new PinoLog(
     pino(
       {
@@ -68,8 +73,8 @@ export function createLog({ service, level, format = 'json', destination = proce
         base: { service },
         timestamp: () => `,"time":"${new Date().toISOString()}"`,
         formatters: { level: (label) => ({ level: label.toUpperCase() }) },
-        serializers: { error: pino.stdSerializers.err },
-        redact: { paths: SECRET_FIELDS, censor: '(hidden)' },
+        serializers: { error: describeError },
+        redact: { paths: SECRET_FIELDS, censor: HIDDEN },
       },
       sink,
     ),
@@ -78,6 +83,22 @@ export function createLog({ service, level, format = 'json', destination = proce
 
 /** A log that keeps nothing, for tests and for parts that are used without a service. */
 export const SILENT_LOG: Log = new PinoLog(pino({ level: 'silent' }));
+
+/** What an error says of itself and its causes. Errors of HTTP clients bear the whole request, with its keys: that stays away. */
+function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { type, message, stack } = pino.stdSerializers.err(error);
+  const { code } = error as { code?: unknown };
+  return { type, message, ...((typeof code === 'string' || typeof code === 'number') && { code }), stack };
+}
+
+/** Takes the secrets out of a line, as they stand in JSON and as they are. A very short one would take the line to pieces. */
+function hiding(secrets: readonly (string | undefined)[]): (line: string) => string {
+  const words = secrets
+    .filter((secret): secret is string => secret !== undefined && secret.length >= LEAST_SECRET)
+    .flatMap((secret) => [...new Set([JSON.stringify(secret).slice(1, -1), secret])]);
+  return (line) => words.reduce((rest, word) => rest.replaceAll(word, HIDDEN), line);
+}
 
 /** The same line for a person's terminal. */
 function textLine(json: string): string {

@@ -92,8 +92,9 @@ export function parseListenAddress(text: string): ListenAddress {
 
 export function parseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash) {
-    throw new RangeError('must be a URL such as http://orchestrator:8000');
+  // A password in it would be shown in logs.
+  if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username || url.password) {
+    throw new RangeError('must be a URL such as http://orchestrator:8000, without user and password');
   }
   return url.href.replace(/\/+$/, '');
 }

@@ -27,7 +27,13 @@ export function dockerEndpoint(dockerHost: string | undefined, certPath?: string
     return { name: text, options: { socketPath }, remoteHost: null };
   }
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (!url || !/^(tcp|https?):$/.test(url.protocol) || url.hostname === '' || (url.pathname !== '' && url.pathname !== '/')) {
+  if (
+    !url ||
+    !/^(tcp|https?):$/.test(url.protocol) ||
+    url.hostname === '' ||
+    url.username !== '' ||
+    (url.pathname !== '' && url.pathname !== '/')
+  ) {
     throw new RangeError('must be unix:///path/of/socket or tcp://host:port');
   }
   const host = url.hostname.replace(/^\[|\]$/g, '');

@@ -1,0 +1,125 @@
+import 'reflect-metadata';
+import { Controller, Get, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createLog } from '../logging/log.js';
+import { LimitedExpressAdapter, type ServerLimits } from './limited-adapter.js';
+import { secureHeaders } from './secure-headers.js';
+
+@Controller()
+class SampleController {
+  @Get()
+  hello(): string {
+    return 'hello';
+  }
+}
+
+@Module({ controllers: [SampleController] })
+class SampleModule {}
+
+describe('a server with limits', () => {
+  const logged: string[] = [];
+  const sockets: Socket[] = [];
+  let app: NestExpressApplication;
+
+  async function start(limits: Partial<ServerLimits> = {}, origins?: string): Promise<string> {
+    const log = createLog({ service: 'sample', level: 'INFO', destination: { write: (line) => logged.push(line) } });
+    const server = new LimitedExpressAdapter({ connections: 100, headersMs: 5000, requestMs: 5000, ...limits }, log);
+    app = await NestFactory.create<NestExpressApplication>(SampleModule, server, { logger: false, forceCloseConnections: true });
+    secureHeaders(app, origins);
+    await app.listen(0, '127.0.0.1');
+    return `http://127.0.0.1:${port()}/`;
+  }
+  const port = (): number => ((app.getHttpServer() as Server).address() as AddressInfo).port;
+
+  /** What the server says to bytes that are sent as they are, until it closes the connection. */
+  async function raw(bytes: string): Promise<string> {
+    const socket = await open();
+    let answer = '';
+    socket.setEncoding('latin1').on('data', (text: string) => (answer += text));
+    socket.write(bytes);
+    await once(socket, 'close');
+    return answer;
+  }
+  async function open(): Promise<Socket> {
+    const socket = connect(port(), '127.0.0.1');
+    sockets.push(socket);
+    socket.on('error', () => undefined); // a reset is one of the ways to be refused
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    logged.length = 0;
+    await app.close();
+  });
+
+  it('answers headers that are too large with 431', async () => {
+    await start();
+    expect(await raw(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+  });
+
+  it('cuts off who does not come to the end of its headers, and serves others meanwhile', async () => {
+    const url = await start({ headersMs: 300 });
+    const slow = raw('GET / HTTP/1.1\r\nHost: x\r\n');
+    expect(await (await fetch(url)).text()).toBe('hello');
+    expect(await slow).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  it('cuts off who does not come to the end of its body', async () => {
+    await start({ requestMs: 300 });
+    expect(await raw('POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{')).toMatch(
+      /^HTTP\/1\.1 408 /,
+    );
+  });
+
+  it('closes connections beyond its limit, says so once, and takes new ones when others have gone', async () => {
+    const url = await start({ connections: 3 });
+    const held = await Promise.all([open(), open(), open()]);
+    for (let index = 0; index < 5; index += 1) await raw('');
+    expect(logged.filter((line) => line.includes('connections refused'))).toHaveLength(1);
+    for (const socket of held) {
+      socket.destroy();
+      await once(socket, 'close');
+    }
+    // The server hears of an end when it hears of it.
+    let answer: Response | null = null;
+    while (answer === null) answer = await fetch(url, { headers: { Connection: 'close' } }).catch(() => null);
+    expect(await answer.text()).toBe('hello');
+  });
+
+  it('ends though somebody holds a connection open', async () => {
+    await start();
+    const held = await open();
+    await Promise.all([app.close(), once(held, 'close')]);
+  });
+
+  it('tells browsers what not to do, and scripts of other sites nothing', async () => {
+    const { headers } = await fetch(await start(), { headers: { Origin: 'https://other.example' } });
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('x-frame-options')).toBe('SAMEORIGIN');
+    expect(headers.get('content-security-policy')).not.toContain('upgrade-insecure-requests');
+    expect(headers.get('strict-transport-security')).toBeNull();
+    expect(headers.get('x-powered-by')).toBeNull();
+    expect(headers.get('access-control-allow-origin')).toBeNull();
+  });
+
+  it('lets in the scripts of the sites that are named, and of no others', async () => {
+    const url = await start({}, 'https://tv.example');
+    const named = await fetch(url, { headers: { Origin: 'https://tv.example' } });
+    expect(named.headers.get('access-control-allow-origin')).toBe('https://tv.example');
+    const other = await fetch(url, { headers: { Origin: 'https://other.example' } });
+    expect(other.headers.get('access-control-allow-origin')).not.toBe('https://other.example');
+  });
+
+  it('says what is wrong with a list of sites', () => {
+    expect(() => secureHeaders({ disable: () => undefined, use: () => undefined } as never, 'tv.example/x')).toThrow(
+      'must be origins such as',
+    );
+  });
+});
