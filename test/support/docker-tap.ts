@@ -3,16 +3,28 @@ import { createServer, request } from 'node:http';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DockerCall } from './docker-calls.js';
 
-/** A Docker socket that hands every call on to the machine's Docker and writes down what was asked. */
+/** A Docker socket that hands calls on to the machine's Docker and writes down what was asked; where calls are named, those alone. */
 export class DockerTap {
   private readonly folder = mkdtempSync(join(tmpdir(), 'docker-tap-'));
   private readonly socket = join(this.folder, 'docker.sock');
-  /** The calls in their order, such as `GET /containers/json`, without version and query. */
+  /** The calls in their order, such as `GET /containers/json`, without version and query; by their documented names where calls are named. */
   readonly calls: string[] = [];
+  /** Calls that were not handed on. */
+  readonly refused: string[] = [];
   private readonly server = createServer((incoming, outgoing) => {
+    const method = incoming.method ?? '';
     const path = (incoming.url ?? '').replace(/^\/v[\d.]+/, '').replace(/\?.*/, '');
-    this.calls.push(`${incoming.method} ${path.replace(/^\/(containers)\/(?!json|create)[^/]+/, '/$1/ID')}`);
+    const named = this.allowed?.find((call) => call.matches(method, path));
+    if (this.allowed && !named) {
+      this.refused.push(`${method} ${path}`);
+      outgoing
+        .writeHead(403, { 'Content-Type': 'application/json' })
+        .end(JSON.stringify({ message: 'refused by the filter of this test' }));
+      return;
+    }
+    this.calls.push(named?.name ?? `${method} ${path.replace(/^\/(containers)\/(?!json|create)[^/]+/, '/$1/ID')}`);
     const onward = request(
       { socketPath: '/var/run/docker.sock', path: incoming.url, method: incoming.method, headers: incoming.headers, agent: false },
       (reply) => {
@@ -26,8 +38,11 @@ export class DockerTap {
     incoming.pipe(onward);
   });
 
-  static async open(): Promise<DockerTap> {
-    const tap = new DockerTap();
+  private constructor(private readonly allowed: readonly DockerCall[] | null) {}
+
+  /** @param allowed the calls that are handed on; all of them without */
+  static async open(allowed: readonly DockerCall[] | null = null): Promise<DockerTap> {
+    const tap = new DockerTap(allowed);
     tap.server.listen(tap.socket);
     await once(tap.server, 'listening');
     return tap;
