@@ -6,10 +6,11 @@ import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import type { StopOutcome } from '../sessions/engine-session.js';
 import type { SessionListener } from '../sessions/session-registry.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
+import type { FailoverCause } from '../sessions/loss.plan.js';
 import type { ReserveOutcome } from '../sessions/reserve.js';
 import type { StartTimes } from '../sessions/session-start.js';
 import type { StreamSession } from '../sessions/stream-session.js';
-import type { Failover } from '../sessions/supplied-stream.js';
+import type { Failover, FailoverOutcome } from '../sessions/supplied-stream.js';
 
 /** Seconds; a warm engine delivers within one, a dead one is given up at 30 and 60. */
 const START_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60];
@@ -18,6 +19,15 @@ const GAP_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60];
 /** Seconds; a viewer of a stream that plays has its first bytes within milliseconds. */
 const JOIN_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60];
 const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Shown as 0 from the start, or the first of each would be a new series and no rise to whoever watches for it. */
+const START_OUTCOMES = ['playing', 'no_engine', 'engines_refused', 'engines_silent'].map((outcome) => ({ outcome }));
+const VIEWER_ENDS = (['removed', 'source-ended', 'too-slow', 'write-failed'] satisfies ViewerEndReason[]).map((reason) => ({ reason }));
+const STOP_OUTCOMES = (['stopped', 'already_gone', 'nothing_to_stop', 'failed'] satisfies StopOutcome[]).map((outcome) => ({ outcome }));
+const RESERVE_OUTCOMES = (['used', 'returned', 'wanted', 'none'] satisfies ReserveOutcome[]).map((outcome) => ({ outcome }));
+const LOSSES = (['eof', 'reset', 'stall', 'drained'] satisfies FailoverCause[]).flatMap((cause) =>
+  (['exact', 'renumbered', 'keyframe', 'given-up'] satisfies FailoverOutcome[]).map((outcome) => ({ cause, outcome })),
+);
 
 /** What the gauges are read from. */
 export interface MetricSources {
@@ -31,7 +41,7 @@ export class ProxyMetrics implements SessionListener {
   private bytesInOfEnded = 0;
   private bytesSentToGone = 0;
   private skipsOfGone = 0;
-  private readonly starts = counter('acexy_starts_total', 'Streams asked of engines, by what came of it', ['outcome']);
+  private readonly starts = counter('acexy_starts_total', 'Streams asked of engines, by what came of it', ['outcome'], START_OUTCOMES);
   private readonly firstByte = own(
     'acexy_first_byte_seconds',
     (name) => new Histogram({ name, help: "From an engine's answer to a start to the first packet of the stream", buckets: START_BUCKETS }),
@@ -57,15 +67,30 @@ export class ProxyMetrics implements SessionListener {
       }),
   );
   private readonly ends = counter('acexy_streams_ended_total', 'Streams that ended, by cause', ['cause']);
-  private readonly viewerEnds = counter('acexy_viewers_ended_total', 'Viewers that had the stream and left or were let go', ['reason']);
-  private readonly stops = counter('acexy_engine_stops_total', 'Engine sessions closed, by what their stop came to', ['outcome']);
-  private readonly reserves = counter('acexy_reserves_total', 'Engines looked for in reserve for quiet streams, by what became of them', [
-    'outcome',
-  ]);
-  private readonly failovers = counter('acexy_failovers_total', 'Streams carried on from another engine, or not, by what came of it', [
-    'cause',
-    'outcome',
-  ]);
+  private readonly viewerEnds = counter(
+    'acexy_viewers_ended_total',
+    'Viewers that had the stream and left or were let go',
+    ['reason'],
+    VIEWER_ENDS,
+  );
+  private readonly stops = counter(
+    'acexy_engine_stops_total',
+    'Engine sessions closed, by what their stop came to',
+    ['outcome'],
+    STOP_OUTCOMES,
+  );
+  private readonly failovers = counter(
+    'acexy_failovers_total',
+    'Streams carried on from another engine, or not, by what came of it',
+    ['cause', 'outcome'],
+    LOSSES,
+  );
+  private readonly reserves = counter(
+    'acexy_reserves_total',
+    'Engines looked for in reserve for quiet streams, by what became of them',
+    ['outcome'],
+    RESERVE_OUTCOMES,
+  );
   private readonly gaps = own(
     'acexy_failover_gap_seconds',
     (name) =>
