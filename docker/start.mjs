@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { readEnvironment } from '@acexy/service-kit';
+import { readEnvironment, SettingsError } from '@acexy/service-kit';
 
 const CONFIG_FOLDER = '/config';
 const DATA_FOLDER = '/data';
@@ -18,6 +18,8 @@ const EXIT_CONFIG = 78;
 const service = process.argv[2];
 if (process.getuid() === 0) becomeNode();
 Object.assign(process.env, readConfiguration());
+// It has been read; the services, in another folder, would look for it again.
+delete process.env.ENV_FILE;
 if (service === 'orchestrator') haveKey(process.env);
 else useKey(process.env);
 process.chdir(DATA_FOLDER);
@@ -37,9 +39,11 @@ function readConfiguration() {
     accessSync(CONFIG_FOLDER, constants.X_OK);
     return readEnvironment(CONFIG_FOLDER);
   } catch (error) {
-    console.error(
-      `${error.message}: this service runs as user ${process.getuid()}, so make the folder of the compose file and its .env readable (chmod o+rx FOLDER; chmod o+r FOLDER/.env)`,
-    );
+    if (error instanceof SettingsError) console.error(error.message);
+    else
+      console.error(
+        `${error.message}: this service runs as user ${process.getuid()}, so make the folder of the compose file and its .env readable (chmod o+rx FOLDER; chmod o+r FOLDER/.env)`,
+      );
     return process.exit(EXIT_CONFIG);
   }
 }

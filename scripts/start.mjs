@@ -1,10 +1,11 @@
 /**
  * `npm start`: installs and builds what is missing, then runs orchestrator and proxy on the embedded default.
- * `npm start orchestrator` (or proxy) runs that one alone.
+ * `npm start orchestrator` (or proxy) runs that one alone. `npm start -- --env-file deploy/profiles/light.env` begins with the settings of a file.
  */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { ROOT, prepare } from './prepare.mjs';
 import { Supervisor } from './supervisor.mjs';
 
@@ -15,7 +16,8 @@ const STOP_LIMIT_MS = 25_000;
 /** Any 40 hexadecimal digits play on a simulated engine. */
 const SAMPLE_ID = 'dd1e67078381739d14beca697356ab76d49d1a2d';
 
-const wanted = process.argv.slice(2);
+const { values: options, positionals: wanted } = parseArguments();
+if (options['env-file'] !== undefined) process.env.ENV_FILE = options['env-file'];
 const unknown = wanted.filter((name) => !NAMES.includes(name));
 if (unknown.length > 0) {
   console.error(`unknown service ${unknown.join(', ')}: choose from ${NAMES.join(', ')}, or none for orchestrator and proxy`);
@@ -27,7 +29,7 @@ const { EXIT_CONFIG, SettingsError, loadSettings, readEnvironment } = await impo
 const pair = wanted.length === 0;
 const names = pair ? ['orchestrator', 'proxy'] : wanted;
 const folder = process.env.INIT_CWD ?? process.cwd();
-const env = withDefaults(readEnvironment(folder));
+const env = withDefaults(environmentOf(folder));
 const settings = await readSettings();
 const supervisors = names.map((name) => new Supervisor(service(name)));
 
@@ -44,6 +46,25 @@ for (const supervisor of supervisors) {
 }
 const ready = await Promise.all(supervisors.map((supervisor) => supervisor.untilReady(READY_LIMIT_MS)));
 if (!stopping) announce(ready.every(Boolean));
+
+function parseArguments() {
+  try {
+    return parseArgs({ options: { 'env-file': { type: 'string' } }, allowPositionals: true });
+  } catch (error) {
+    console.error(`${error.message}. Usage: npm start [orchestrator|proxy] [-- --env-file FILE]`);
+    return process.exit(64);
+  }
+}
+
+function environmentOf(folder) {
+  try {
+    return readEnvironment(folder);
+  } catch (error) {
+    // Made for the operator: what is wrong and what would be right.
+    console.error(error.message);
+    return process.exit(EXIT_CONFIG);
+  }
+}
 
 /** What the embedded default adds to the settings: a key of its own, kept for the next start, and the two services told of each other. */
 function withDefaults(given) {

@@ -7,7 +7,7 @@ import { ROOT, ServiceProcess } from './service.js';
 import { SimulatorControl } from './simulator-control.js';
 import { until } from './until.js';
 
-/** Ports of each kind that the engines of a pair may have. */
+/** Ports of each kind that the engines of a pair may have, unless it asks for more. */
 const PORTS_PER_PAIR = 40;
 
 export interface PairOptions {
@@ -15,6 +15,8 @@ export interface PairOptions {
   proxy?: Record<string, string>;
   /** Environment of the simulated engines (SIM_*). */
   engines?: Record<string, string>;
+  /** Ports of each kind. */
+  enginePorts?: number;
 }
 
 /** An orchestrator and a proxy as their users run them: two processes on the embedded default, in a folder of their own. */
@@ -37,7 +39,7 @@ export class Pair {
 
   static async start(options: PairOptions = {}): Promise<Pair> {
     const [apiPort, proxyPort] = await freePorts(2);
-    const pair = new Pair(apiPort, proxyPort, await claimStretch(5 * PORTS_PER_PAIR), options);
+    const pair = new Pair(apiPort, proxyPort, await claimStretch(5 * (options.enginePorts ?? PORTS_PER_PAIR)), options);
     try {
       pair.startOrchestrator();
       pair.startProxy();
@@ -47,6 +49,10 @@ export class Pair {
       await pair.stop();
       throw error;
     }
+  }
+
+  private get enginePorts(): number {
+    return this.options.enginePorts ?? PORTS_PER_PAIR;
   }
 
   get apiUrl(): string {
@@ -59,7 +65,7 @@ export class Pair {
 
   startOrchestrator(): void {
     const range = (index: number): string =>
-      `${this.firstEnginePort + index * PORTS_PER_PAIR}-${this.firstEnginePort + (index + 1) * PORTS_PER_PAIR - 1}`;
+      `${this.firstEnginePort + index * this.enginePorts}-${this.firstEnginePort + (index + 1) * this.enginePorts - 1}`;
     this.orchestrator = this.service('orchestrator', {
       APP_PORT: String(this.apiPort),
       API_KEY: this.apiKey,
@@ -70,7 +76,7 @@ export class Pair {
       ACE_P2P_RANGE: range(3),
       STOP_ENGINES_ON_EXIT: 'true',
       // Each engine's control port stands in the fifth stretch, beside its HTTP port.
-      SIM_CONTROL_PORT: `+${4 * PORTS_PER_PAIR}`,
+      SIM_CONTROL_PORT: `+${4 * this.enginePorts}`,
       ...this.options.engines,
       ...this.options.orchestrator,
     });
@@ -133,7 +139,7 @@ export class Pair {
 
   /** The same by the engine's HTTP port. */
   controlOf(httpPort: number): SimulatorControl {
-    return new SimulatorControl(httpPort + 4 * PORTS_PER_PAIR);
+    return new SimulatorControl(httpPort + 4 * this.enginePorts);
   }
 
   streamUrl(id: string): string {

@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { type DeclaredSetting, declaredSettings, parseSetting } from './setting.js';
+
+/** Names a further file of settings. */
+const PROFILE_SETTING = 'ENV_FILE';
 
 export type Environment = Record<string, string | undefined>;
 
@@ -28,13 +31,32 @@ export interface ChecksItself {
 }
 
 /**
- * The environment over the `.env` file of the folder, so that one run can override the file. What is empty is left out, as if it were not there.
+ * The environment over the `.env` file of the folder, so that one run can override the file; and both over the file that `ENV_FILE` names,
+ * relative to the folder: a profile that is kept as it is. What is empty is left out, as if it were not there.
+ * @throws SettingsError where that one cannot be read
  */
 export function readEnvironment(folder: string = process.cwd(), environment: Environment = process.env): Environment {
   const file = join(folder, '.env');
-  const fromFile: Environment = existsSync(file) ? parseDotenv(readFileSync(file)) : {};
-  const given = [fromFile, environment].flatMap((source) => Object.entries(source));
+  const own = givenIn(existsSync(file) ? parseDotenv(readFileSync(file)) : {}, environment);
+  const profile = own[PROFILE_SETTING];
+  const all = profile === undefined ? own : givenIn(readProfile(folder, profile), own);
+  delete all[PROFILE_SETTING];
+  return all;
+}
+
+/** What the sources give, the later ones over the earlier ones. */
+function givenIn(...sources: Environment[]): Environment {
+  const given = sources.flatMap((source) => Object.entries(source));
   return Object.fromEntries(given.filter(([, value]) => value !== undefined && value.trim() !== ''));
+}
+
+function readProfile(folder: string, profile: string): Environment {
+  try {
+    return parseDotenv(readFileSync(resolve(folder, profile)));
+  } catch (error) {
+    const problem = `must name a readable file, as seen from ${resolve(folder)} (${(error as NodeJS.ErrnoException).code})`;
+    throw new SettingsError([{ name: PROFILE_SETTING, value: profile, problem }]);
+  }
 }
 
 /**
