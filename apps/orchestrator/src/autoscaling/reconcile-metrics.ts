@@ -1,6 +1,5 @@
 import { counterOf, metric, readGauge } from '@acexy/service-kit';
 import { Histogram } from 'prom-client';
-import type { ScalingDecision } from './scaling.policy.js';
 
 /** Seconds; a round decides in memory and waits for nobody. */
 const ROUND_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
@@ -44,10 +43,9 @@ export class ReconcileMetrics {
     }
   }
 
-  decided({ target, start, drain, remove }: ScalingDecision): void {
+  /** @param orders how many engines were started, drained and removed */
+  decided(target: number, orders: Record<(typeof ACTIONS)[number], number>): void {
     this.target = target;
-    this.actions.inc({ action: 'start' }, start);
-    this.actions.inc({ action: 'drain' }, drain.length);
-    this.actions.inc({ action: 'remove' }, remove.length);
+    for (const action of ACTIONS) this.actions.inc({ action }, orders[action]);
   }
 }

@@ -139,7 +139,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     const decision = this.withoutLeaving(decideScaling(pool, this.picture.limits));
     const round = this.plan(pool, decision);
     this.picture.decided(decision.target);
-    this.metrics.decided(decision);
+    this.metrics.decided(decision.target, { start: round.orders.length, drain: round.plan.drain ? 1 : 0, remove: decision.remove.length });
     this.record(round);
     this.act(round);
     this.readiness.reconciled();

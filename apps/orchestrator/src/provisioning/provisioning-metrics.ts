@@ -64,5 +64,4 @@ export class ProvisioningMetrics {
   turnCame(seconds: number): void {
     this.queueWait.observe(seconds);
   }
-
 }
