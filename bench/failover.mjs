@@ -1,0 +1,127 @@
+/**
+ * How long viewers of the pair get nothing when their engine is lost, and how much of the stream they miss; against what a player has to do without
+ * the pair: ask another engine, which is ready, for the stream anew.
+ *
+ *   npm run build && node bench/failover.mjs [--rounds 20] [--save]
+ *
+ * Two ways to lose an engine, in turns: killed (its connections break), and the media ended in order. The gap is the longest pause between two pieces that
+ * reach a viewer in the 6 s after it; without any loss that is about one step (250 ms), which is told, too. What is missed and repeated is counted by
+ * the simulator's marker packets, one each tenth of a second.
+ */
+import { parseMarker } from '../apps/engine-simulator/dist/media/marker.js';
+import { finish, p50p95p99, pause, percentile, readOptions, round } from './support/bench.mjs';
+import { Engine } from './support/engine.mjs';
+import { CONTROL_OFFSET, contentId, Pair, watch } from './support/pair.mjs';
+
+const { rounds, save } = readOptions({ rounds: 20 });
+const ENGINES = { SIM_BOOT_MS: '200', SIM_PREBUF_MS: '500' };
+const PACKET_SIZE = 188;
+const BEFORE_MS = 4_000;
+const AFTER_MS = 6_000;
+
+const engine = await Engine.start(ENGINES);
+const pair = await Pair.start({ orchestrator: { MIN_REPLICAS: '2' }, engines: ENGINES });
+
+async function lose(content, how) {
+  await pair.untilFree(2);
+  const arrivals = [];
+  const chunks = [];
+  let ended = false;
+  const viewer = await watch(pair.streamUrl(content), (chunk) => {
+    arrivals.push(performance.now());
+    chunks.push(chunk);
+  });
+  void viewer.closed.then(() => (ended = true));
+  await pause(BEFORE_MS);
+  const [playing] = (await pair.engines()).filter(({ streams }) => streams.length > 0);
+  const lostAt = performance.now();
+  const control = `http://127.0.0.1:${playing.port + CONTROL_OFFSET}/__sim`;
+  // Killed, it can no more say that it was.
+  if (how === 'killed') await fetch(`${control}/kill`, { method: 'POST' }).catch(() => null);
+  else await fetch(`${control}/end`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"how":"superseded"}' });
+  await pause(AFTER_MS);
+  if (ended) throw new Error(`the viewer's stream ended, its engine was ${how}`);
+  await viewer.leave();
+  return {
+    how,
+    gapMs: longestPause(arrivals, lostAt),
+    usualMs: longestPause(
+      arrivals.filter((at) => at < lostAt),
+      lostAt - BEFORE_MS / 2,
+    ),
+    ...missed(Buffer.concat(chunks)),
+  };
+}
+
+/** From `from` on, in milliseconds. */
+function longestPause(arrivals, from) {
+  let longest = 0;
+  for (let index = 1; index < arrivals.length; index += 1)
+    if (arrivals[index] >= from) longest = Math.max(longest, arrivals[index] - arrivals[index - 1]);
+  return longest;
+}
+
+/** Tenths of a second that are not there, and that are there twice, in seconds. */
+function missed(body) {
+  const markers = [];
+  for (let at = 0; at + PACKET_SIZE <= body.length; at += PACKET_SIZE) {
+    const marker = parseMarker(body, at);
+    if (marker) markers.push(marker.sequence);
+  }
+  const distinct = new Set(markers);
+  const span = Math.max(...markers) - Math.min(...markers) + 1;
+  return { missingSeconds: (span - distinct.size) / 10, repeatedSeconds: (markers.length - distinct.size) / 10 };
+}
+
+const runs = [];
+const anew = [];
+try {
+  for (let index = 0; index < rounds; index += 1) {
+    const run = await lose(contentId(1000 + index), index % 2 === 0 ? 'killed' : 'ended');
+    runs.push(run);
+    anew.push((await engine.timeOfStart(contentId(2000 + index), 100_000)).firstMs);
+    console.log(
+      `round ${index + 1}: ${run.how}, gap ${Math.round(run.gapMs)} ms, missing ${run.missingSeconds} s, repeated ${run.repeatedSeconds} s; anew ${Math.round(anew.at(-1))} ms`,
+    );
+  }
+} finally {
+  await pair.stop();
+  await engine.stop();
+}
+const of = (how) => runs.filter((run) => run.how === how);
+const rows = ['killed', 'ended'].flatMap((how) =>
+  [0.5, 0.95].map((share) => {
+    const ours = percentile(
+      of(how).map(({ gapMs }) => gapMs),
+      share,
+    );
+    const other = percentile(anew, share);
+    return {
+      what: `Failover, engine ${how}: gap, p${share * 100}`,
+      ours: `${Math.round(ours)} ms`,
+      other: `starting anew ${Math.round(other)} ms`,
+      ratio: round(ours / other, 2),
+    };
+  }),
+);
+rows.push({
+  what: 'Failover: of the stream missing, and repeated, worst of all',
+  ours: `${Math.max(...runs.map(({ missingSeconds }) => missingSeconds))} s, ${Math.max(...runs.map(({ repeatedSeconds }) => repeatedSeconds))} s`,
+  other: `pause without any loss, p95: ${Math.round(
+    percentile(
+      runs.map(({ usualMs }) => usualMs),
+      0.95,
+    ),
+  )} ms`,
+});
+await finish(
+  'failover',
+  { rounds },
+  rows,
+  {
+    gapMs: { killed: p50p95p99(of('killed').map(({ gapMs }) => gapMs)), ended: p50p95p99(of('ended').map(({ gapMs }) => gapMs)) },
+    anewMs: p50p95p99(anew),
+    runs,
+  },
+  save,
+);

@@ -1,0 +1,63 @@
+/**
+ * What the pair adds to the start of a stream on an engine that is ready: lease, session, first keyframe; against asking such an engine directly.
+ *
+ *   npm run build && node bench/stream-start.mjs [--rounds 60] [--save]
+ *
+ * In turns in one run, each time another content that nobody watches. The engines are simulated ones that take 500 ms to have a stream.
+ */
+import { finish, p50p95p99, percentile, readOptions, round } from './support/bench.mjs';
+import { Engine } from './support/engine.mjs';
+import { contentId, Pair, timeOf } from './support/pair.mjs';
+
+const { rounds, save } = readOptions({ rounds: 60 });
+const GOAL_MS = 100;
+/** What a player could begin with. */
+const ENOUGH_BYTES = 100_000;
+const ENGINES = { SIM_BOOT_MS: '200', SIM_PREBUF_MS: '500' };
+
+const engine = await Engine.start(ENGINES);
+const pair = await Pair.start({ orchestrator: { MIN_REPLICAS: '3' }, engines: ENGINES });
+const direct = [];
+const through = [];
+try {
+  for (let index = 0; index < rounds; index += 1) {
+    await pair.untilFree(3);
+    direct.push(await engine.timeOfStart(contentId(2 * index), ENOUGH_BYTES));
+    const { leave, ...times } = await timeOf(pair.streamUrl(contentId(2 * index + 1)), ENOUGH_BYTES);
+    await leave();
+    through.push(times);
+  }
+} finally {
+  await pair.stop();
+  await engine.stop();
+}
+const rows = [
+  ['first byte', 'firstMs'],
+  ['100 kB', 'enoughMs'],
+].flatMap(([what, field]) =>
+  [0.5, 0.95].map((share) => {
+    const ours = percentile(
+      through.map((times) => times[field]),
+      share,
+    );
+    const other = percentile(
+      direct.map((times) => times[field]),
+      share,
+    );
+    const judged = field === 'firstMs' && share === 0.95 && { goal: `${GOAL_MS} ms on top`, met: ours - other <= GOAL_MS };
+    return {
+      what: `Start of a stream, ${what}, p${share * 100}`,
+      ours: `${round(ours)} ms`.replace(/\.\d+/, ''),
+      other: `engine itself ${Math.round(other)} ms: ${Math.round(ours - other)} ms on top`,
+      ratio: round(ours / other, 2),
+      ...judged,
+    };
+  }),
+);
+await finish(
+  'stream-start',
+  { rounds },
+  rows,
+  { directMs: p50p95p99(direct.map(({ firstMs }) => firstMs)), throughMs: p50p95p99(through.map(({ firstMs }) => firstMs)) },
+  save,
+);

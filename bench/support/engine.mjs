@@ -1,0 +1,46 @@
+/** A simulated engine that nobody orchestrates, and a stream asked of it directly. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePorts, until } from './bench.mjs';
+import { timeOf } from './pair.mjs';
+
+const ENTRY = fileURLToPath(new URL('../../apps/engine-simulator/dist/main.js', import.meta.url));
+let players = 0;
+
+export class Engine {
+  static async start(env) {
+    const engine = new Engine();
+    const [port, https, api, p2p] = await freePorts(4);
+    engine.url = `http://127.0.0.1:${port}`;
+    engine.folder = mkdtempSync(path.join(os.tmpdir(), 'bench-engine-'));
+    const options = ['--http-port', port, '--https-port', https, '--api-port', api, '--port', p2p, '--state-dir', engine.folder];
+    engine.child = spawn(process.execPath, [ENTRY, '--client-console', ...options.map(String)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { PATH: process.env.PATH, ...env },
+    });
+    await until('the engine answers', async () => (await fetch(`${engine.url}/webui/api/service?method=get_version`)).ok);
+    return engine;
+  }
+
+  /** Milliseconds from asking for a stream to its first byte, and to `bytes`; the session is stopped. */
+  async timeOfStart(id, bytes) {
+    const startedAt = performance.now();
+    const reply = await (await fetch(`${this.url}/ace/getstream?format=json&id=${id}&pid=bench-${players++}`)).json();
+    if (reply.error) throw new Error(reply.error);
+    const askedMs = performance.now() - startedAt;
+    const { firstMs, enoughMs, leave } = await timeOf(reply.response.playback_url, bytes);
+    await leave();
+    await (await fetch(`${reply.response.command_url}?method=stop`)).text();
+    return { firstMs: askedMs + firstMs, enoughMs: askedMs + enoughMs };
+  }
+
+  async stop() {
+    this.child.kill('SIGTERM');
+    if (this.child.exitCode === null) await once(this.child, 'exit');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
