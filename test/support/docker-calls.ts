@@ -9,11 +9,11 @@ export interface DockerCall {
   matches(method: string, path: string): boolean;
 }
 
-/** The calls that docs/security.md says the orchestrator needs: the rows of its table of calls. */
-export function documentedDockerCalls(): DockerCall[] {
+/** The calls that docs/security.md says the orchestrator needs, of those that are made `always` or only `behind a VPN`: rows of its table. */
+export function documentedDockerCalls(when: 'always' | 'behind a VPN'): DockerCall[] {
   const text = readFileSync(join(ROOT, 'docs/security.md'), 'utf8');
-  const rows = [...text.matchAll(/^\| `(GET|POST|PUT|DELETE|HEAD)` +\| `(\/[^`]*)` +\|/gm)];
-  return rows.map(([, method, pattern]) => dockerCall(method, pattern));
+  const rows = [...text.matchAll(/^\| `(GET|POST|PUT|DELETE|HEAD)` +\| `(\/[^`]*)` +\| ([^|]*?) +\|/gm)];
+  return rows.filter(([, , , needed]) => needed === when).map(([, method, pattern]) => dockerCall(method, pattern));
 }
 
 function dockerCall(method: string, pattern: string): DockerCall {

@@ -27,6 +27,10 @@ export class MeteredRuntime implements EngineRuntime {
     return this.runtime.name;
   }
 
+  get networkOwners(): EngineRuntime['networkOwners'] {
+    return this.runtime.networkOwners;
+  }
+
   open(): Promise<void> {
     return this.runtime.open();
   }
