@@ -51,6 +51,7 @@ const DEFAULT_TIMEOUT_MS = 5000;
 const STOP_TIMEOUT_MS = 3000;
 /** JSON replies have hundreds of bytes; this is where we stop believing that one ends. */
 const MAX_REPLY_BYTES = 1024 * 1024;
+const INFOHASH = /^[0-9a-f]{40}$/i;
 /** What `params` of a start may not say. */
 const RESERVED = new Set(['content_id', 'id', 'infohash', 'url', 'magnet', 'direct_url', 'efile', 'format', 'pid', 'sid']);
 
@@ -98,6 +99,13 @@ export class EngineClient {
   /** Whether the engine reaches the Internet; anything but a plain `true` is a no. */
   async getNetworkConnectionStatus(signal?: AbortSignal): Promise<boolean> {
     return parseObject(await this.callServerApi('get_network_connection_status', signal), 'result').connected === true;
+  }
+
+  /** The infohash behind a content id, in lower case, without starting anything; null where the engine does not say. */
+  async infohashOf(contentId: string, signal?: AbortSignal): Promise<string | null> {
+    const reply = await this.callServerApi('analyze_content', signal, { query: `acestream://${contentId}` });
+    const { infohash } = parseObject(reply, 'result');
+    return typeof infohash === 'string' && INFOHASH.test(infohash) ? infohash.toLowerCase() : null;
   }
 
   /**
@@ -169,8 +177,8 @@ export class EngineClient {
     }
   }
 
-  private callServerApi(method: string, signal?: AbortSignal): Promise<RawReply> {
-    return this.call(method, this.url('/server/api', { api_version: '3', method }), this.timeoutMs, signal);
+  private callServerApi(method: string, signal?: AbortSignal, query: Record<string, string> = {}): Promise<RawReply> {
+    return this.call(method, this.url('/server/api', { api_version: '3', method, ...query }), this.timeoutMs, signal);
   }
 
   private url(path: string, query: Record<string, string>): URL {

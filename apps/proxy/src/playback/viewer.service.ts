@@ -51,7 +51,7 @@ export class ViewerService {
       const onFirstByte = (): void => {
         const joinMs = performance.now() - cameAt;
         this.metrics.viewerJoined(joinMs, joins);
-        this.log.debug('viewer joined', { stream_id: admission.streamId, client: socket.remoteAddress, join_ms: Math.round(joinMs) });
+        this.log.debug('viewer joined', { stream_id: admission.streamId, client: clientOf(socket), join_ms: Math.round(joinMs) });
       };
       await this.send(admission, new SocketSink(response, socket), socket, onFirstByte);
     } catch (error) {
@@ -75,11 +75,11 @@ export class ViewerService {
 
   private async send(admission: Admission, sink: SocketSink, socket: Socket, onFirstByte: () => void): Promise<void> {
     const since = performance.now();
-    const address = socket.remoteAddress;
+    const client = clientOf(socket);
     this.streaming.add(socket);
     socket.once('close', () => this.streaming.delete(socket));
     const onSkip = (skips: number): void =>
-      this.log.debug('viewer too slow for the stream, skips a part', { stream_id: admission.streamId, client: address, skips });
+      this.log.debug('viewer too slow for the stream, skips a part', { stream_id: admission.streamId, client, skips });
     let failure: Error | undefined;
     const reason = await new Promise<ViewerEndReason>((resolve) =>
       admission.attach(sink, {
@@ -95,7 +95,8 @@ export class ViewerService {
     this.metrics.viewerEnded(reason, { bytesSent, skips });
     this.log.info('viewer ended', {
       stream_id: admission.streamId,
-      client: address,
+      viewer: admission.viewerId,
+      client,
       reason,
       problem: failure?.message,
       bytes: bytesSent,
@@ -117,4 +118,9 @@ export class ViewerService {
       }
     }
   }
+}
+
+/** Tells one connection of a host from another. */
+function clientOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? 'unknown'}:${remotePort ?? 0}`;
 }

@@ -18,6 +18,11 @@ export class Admission {
     return this.session.id;
   }
 
+  /** By which `/ace/status` names the viewer among those of its stream; null before {@link attach}. */
+  get viewerId(): number | null {
+    return this.viewer?.id ?? null;
+  }
+
   /** What was written to the viewer, and how often it skipped a part. */
   get sent(): { bytesSent: number; skips: number } {
     const { bytesSent, skips } = this.viewer ?? { bytesSent: 0, skips: 0 };

@@ -60,9 +60,20 @@ export class EngineSession {
    * @param limitMs for the engine's JSON reply
    */
   start(content: Content, limitMs: number, signal: AbortSignal): Promise<Playback> {
+    const { clock, log } = this.context;
+    const askedAt = clock.now();
     const what = `start on ${this.seat.address.host}:${this.seat.address.port}`;
-    this.started = this.begin(content, limitMs + READ_ON_MS).then((playback) => (this.known = playback));
-    return within(this.context.clock, this.started, limitMs, () => new EngineTimeoutError(what, 'reply', limitMs), signal);
+    this.started = this.begin(content, limitMs + READ_ON_MS).then((playback) => {
+      log.debug('engine answered the start', {
+        engine: this.seat.engineId,
+        reply_ms: Math.round(clock.now() - askedAt),
+        infohash: playback.infohash,
+        playback_session_id: playback.playbackSessionId,
+        command_url: playback.commandUrl,
+      });
+      return (this.known = playback);
+    });
+    return within(clock, this.started, limitMs, () => new EngineTimeoutError(what, 'reply', limitMs), signal);
   }
 
   /**
@@ -70,7 +81,8 @@ export class EngineSession {
    * @param deadline moment of the clock
    */
   async openMedia(deadline: number, signal: AbortSignal): Promise<Readable> {
-    const { clock } = this.context;
+    const { clock, log } = this.context;
+    const openedAt = clock.now();
     if (!this.known) throw new TypeError('the session has not been started');
     for (let delay = FIRST_REPEAT_MS; ; delay = Math.min(delay * 2, LAST_REPEAT_MS)) {
       const left = Math.max(1, deadline - clock.now());
@@ -78,7 +90,9 @@ export class EngineSession {
         const opening = this.open(this.known, left);
         // Media that come when nobody waits any more end with an error by our own abort.
         const owned = opening.then((media) => media.on('error', () => undefined));
-        return await within(clock, owned, left, () => new EngineTimeoutError('media', 'headers', left), signal);
+        const media = await within(clock, owned, left, () => new EngineTimeoutError('media', 'headers', left), signal);
+        log.debug('media opened', { engine: this.seat.engineId, open_ms: Math.round(clock.now() - openedAt) });
+        return media;
       } catch (error) {
         if (!(error instanceof EngineStillPreparingError) || clock.now() + delay >= deadline) throw error;
         await sleep(clock, delay, signal);

@@ -1,7 +1,11 @@
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { lookUpInfohash } from './infohash-lookup.js';
+import { EngineClient } from '@acexy/engine-client';
+import { SILENT_LOG } from '@acexy/service-kit';
+import { infohashLookup } from './infohash-lookup.js';
+
+const lookUpInfohash = infohashLookup((address) => new EngineClient(address), SILENT_LOG);
 
 describe('the infohash behind a content id', () => {
   let server: Server;
@@ -37,6 +41,12 @@ describe('the infohash behind a content id', () => {
     '',
   ])('is unknown when the engine answers %j', async (body) => {
     expect(await lookUpInfohash(await engine(body), ID, never)).toBeNull();
+  });
+
+  it('is unknown when the engine is not there', async () => {
+    const address = await engine(null);
+    server.close();
+    expect(await lookUpInfohash(address, ID, never)).toBeNull();
   });
 
   it('is not waited for when nobody wants it any more', async () => {

@@ -7,7 +7,7 @@ import { SelectionModule } from '../selection/selection.module.js';
 import { ProxySettings, broadcastSettings } from '../settings.js';
 import { ENGINE_CLIENTS, type EngineClients } from '../tokens.js';
 import { EngineStarts } from './engine-starts.js';
-import { lookUpInfohash } from './infohash-lookup.js';
+import { infohashLookup } from './infohash-lookup.js';
 import { SessionRegistry } from './session-registry.js';
 
 /** An engine session's life: start, watch, fail over, stop. */
@@ -30,7 +30,7 @@ import { SessionRegistry } from './session-registry.js';
             selector,
             engineApi,
             starts: new EngineStarts(clock),
-            lookUpInfohash,
+            lookUpInfohash: infohashLookup(engineApi, log.child('sessions')),
             clock,
             limits: settings,
             broadcast: broadcastSettings(settings),
