@@ -48,7 +48,7 @@ export class ListSelector {
         continue;
       }
       if (!provision) throw new NoEngineError('the engines known are all taken', 10);
-      started ??= await this.provision(request.signal);
+      started ??= await this.provision(request);
       await reservations.change(Math.min(left, LOOK_EVERY_MS), request.signal);
     }
   }
@@ -97,11 +97,11 @@ export class ListSelector {
     }
   }
 
-  private async provision(signal: AbortSignal): Promise<string> {
+  private async provision({ streamId, signal }: SelectRequest): Promise<string> {
     const { client, log } = this.options;
     try {
       const { container_id: id } = await client.provisionAcestream({}, signal);
-      log.info('engine started for want of a free one', { container_id: id });
+      log.info('engine started for want of a free one', { stream_id: streamId, engine: id });
       return id;
     } catch (error) {
       if (error instanceof ProvisioningBlockedError) throw noEngineBecause(error);
