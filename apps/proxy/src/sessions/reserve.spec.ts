@@ -101,6 +101,14 @@ describe('a source that falls quiet', () => {
     await end();
   });
 
+  it('and is left by its last viewer: the reserve is given back', async () => {
+    const { clock, viewer, session, outcomes, end } = await playing();
+    await clock.advance(5500);
+    viewer.leave();
+    expect([session.state, session.snapshot().reserve, outcomes]).toEqual(['lingering', null, ['returned']]);
+    await end();
+  });
+
   it('while no engine is free: the wish ends with the silence, or becomes a search', async () => {
     const { clock, selector, engines, session, outcomes, end } = await playing();
     selector.hold = new Pending();

@@ -67,7 +67,7 @@ export class SessionRegistry implements SessionOwner {
     this.open.set(askedKey(content), session);
     const known = this.knownInfohash(content);
     if (known !== null) {
-      session.infohash = known;
+      session.wanted.infohash = known;
       this.open.set(contentKey('infohash', known, content.variant), session);
     }
     const admission = new Admission(session);

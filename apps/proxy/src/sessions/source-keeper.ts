@@ -84,9 +84,9 @@ export class SourceKeeper {
     this.source.feed.stop();
   }
 
-  /** Another stream finds no engine: one that is only held in reserve is given back. True where there is one. */
-  giveUpReserve(): boolean {
-    return this.reserve.engineId !== null && this.reserve.giveUp('wanted');
+  /** An engine held in reserve is `wanted` by another stream, or not needed any more. True where one comes free. */
+  giveUpReserve(why: 'wanted' | 'returned'): boolean {
+    return this.reserve.giveUp(why);
   }
 
   /** The orchestrator wants the engine back: the stream moves while it still plays. */
@@ -98,7 +98,7 @@ export class SourceKeeper {
 
   /** If the silence lasts as long again it is a loss: then the next engine is at hand. */
   private onQuiet(): void {
-    if (this.cause !== null || this.signal.aborted || !this.stream.watched) return;
+    if (this.cause !== null || this.signal.aborted || !this.stream.isWatched()) return;
     this.log.debug('the source is quiet, looking for an engine in reserve', { engine: this.source.engine.seat.engineId });
     const { stream } = this;
     this.reserve.begin({ streamId: stream.id, content: stream.wanted, exclude: this.excluded(false), waitMs: RESERVE_WAIT_MS });

@@ -6,7 +6,7 @@ import type { Log } from '@acexy/service-kit';
 import type { Broadcast } from '../broadcast/broadcast.js';
 import type { EngineSeat, WantedContent } from '../selection/engine-selector.js';
 import type { Admission } from './admission.js';
-import { type Content, askedKey } from './content-key.js';
+import { type Content, type SelectorType, askedKey } from './content-key.js';
 import type { EngineSession } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
 import { Linger } from './linger.js';
@@ -26,6 +26,8 @@ export class StreamSession {
   readonly id = randomUUID();
   readonly log: Log;
   readonly startedAt: string;
+  /** The content as selectors and reservations hold it: they see its infohash as soon as it is told. */
+  readonly wanted: WantedContent & { keyType: SelectorType };
   /** Resolves when viewers need not wait any more: the stream plays, has failed, was merged or is over. Never rejects. */
   readonly settled: Promise<void>;
   private readonly abort = new AbortController();
@@ -43,7 +45,6 @@ export class StreamSession {
   private stateNow: SessionState = 'starting';
   private failureNow: Error | null = null;
   private end: { cause: EndCause; reason: string; at: string } | null = null;
-  infohash: string | null;
 
   constructor(
     readonly content: Content,
@@ -52,7 +53,8 @@ export class StreamSession {
   ) {
     this.begunAt = context.clock.now();
     this.startedAt = context.clock.iso();
-    this.infohash = content.selector.type === 'infohash' ? content.selector.value : null;
+    const { type, value } = content.selector;
+    this.wanted = { keyType: type, key: value, infohash: type === 'infohash' ? value : null };
     this.log = context.log.child('session', { stream_id: this.id });
     this.settled = new Promise((resolve) => (this.settle = resolve));
     this.engines = new StreamEngines({
@@ -158,9 +160,9 @@ export class StreamSession {
     this.keeper?.leave(order);
   }
 
-  /** Gives back an engine that it only holds in reserve; true where there is one. */
+  /** Gives an engine that it only holds in reserve to another stream; true where there is one. */
   giveUpReserve(): boolean {
-    return this.keeper?.giveUpReserve() ?? false;
+    return this.keeper?.giveUpReserve('wanted') ?? false;
   }
 
   /** Gives up waiting for engines that have not answered their start yet. */
@@ -169,14 +171,11 @@ export class StreamSession {
   }
 
   snapshot(): SessionSnapshot {
-    const { selector } = this.content;
     const { current } = this.engines;
     return {
       streamId: this.id,
       state: this.stateNow,
-      keyType: selector.type,
-      key: selector.value,
-      infohash: this.infohash,
+      ...this.wanted,
       engine: current?.seat ?? null,
       playback: current?.playback ?? null,
       viewers: this.admissions.size,
@@ -191,18 +190,6 @@ export class StreamSession {
   /** Milliseconds since it was begun. */
   private get ageMs(): number {
     return this.context.clock.now() - this.begunAt;
-  }
-
-  /** The content as selectors and reservations know it; they see its infohash as soon as it is told. */
-  private get wanted(): WantedContent {
-    const infohash = (): string | null => this.infohash;
-    return {
-      keyType: this.content.selector.type,
-      key: this.content.selector.value,
-      get infohash() {
-        return infohash();
-      },
-    };
   }
 
   private async start(): Promise<void> {
@@ -234,20 +221,17 @@ export class StreamSession {
       sharesEngine: (address: EngineAddress) => this.owner.sharesEngine(this, address),
       identify: (infohash: string) => {
         const other = this.owner.claim(this, infohash);
-        if (other === null) this.infohash = infohash;
+        if (other === null) this.wanted.infohash = infohash;
         return other;
       },
     };
   }
 
   private asSupplied(broadcast: Broadcast): SuppliedStream {
-    const watched = (): boolean => this.admissions.size > 0;
     return {
       ...this.common,
       broadcast,
-      get watched() {
-        return watched();
-      },
+      isWatched: () => this.admissions.size > 0,
       onLost: () => {
         if (isOpen(this.stateNow) && this.stateNow !== 'failing_over') this.become('failing_over');
       },
@@ -288,7 +272,7 @@ export class StreamSession {
     const times = { startMs: this.ageMs, firstByteMs };
     this.log.info('stream playing', {
       engine: source.engine.seat.engineId,
-      infohash: this.infohash,
+      infohash: this.wanted.infohash,
       start_ms: Math.round(times.startMs),
       first_byte_ms: Math.round(firstByteMs),
     });
@@ -334,7 +318,11 @@ export class StreamSession {
   /** A stream goes on for a while without viewers, unless it only stands in somebody's way: in the queue for an engine, or on one that is wanted. */
   private unwatched(): void {
     const forbidden = this.holdsEngine ? this.owner.lingeringForbidden() : 'the last viewer left before there was an engine';
-    if (forbidden === null) this.linger.begin();
-    else void this.stop('viewers-left', forbidden);
+    if (forbidden !== null) {
+      void this.stop('viewers-left', forbidden);
+      return;
+    }
+    this.keeper?.giveUpReserve('returned');
+    this.linger.begin();
   }
 }

@@ -28,7 +28,7 @@ export interface SuppliedStream {
   readonly wanted: WantedContent;
   readonly broadcast: Broadcast;
   /** Somebody watches it. */
-  readonly watched: boolean;
+  isWatched(): boolean;
   /** `inUse`: the stream has no other one; else the old one still feeds it. */
   openEngine(seat: EngineSeat, inUse: boolean): EngineSession;
   onScarce(): boolean;
