@@ -33,6 +33,8 @@ describe('the orchestrator hangs', () => {
     fallback = startEngine({ http, https, api, p2p, control }, pair.folder);
     await until('fallback engine', async () => (await fetch(`http://127.0.0.1:${http}/webui/api/service?method=get_version`)).ok);
     await until('two engines', async () => (await pair.engines()).length === 2);
+    // The two are started together: the proxy may have found nobody at first.
+    await until('it is known to be there', () => orchestratorIs('reachable'));
   });
   afterAll(async () => {
     pair?.orchestrator.kill('SIGCONT');
@@ -42,6 +44,8 @@ describe('the orchestrator hangs', () => {
 
   const statusOf = async (index: number): Promise<StreamStatus> =>
     (await (await fetch(`${pair.proxyUrl}/ace/status?id=${contentId(index)}`)).json()) as StreamStatus;
+  const orchestratorIs = async (state: 'away' | 'reachable'): Promise<boolean> =>
+    JSON.stringify(await (await fetch(`${pair.proxyUrl}/health/ready`)).json()).includes(`"${state}"`);
   const watch = (index: number): Promise<Viewer> => Viewer.open(pair.streamUrl(contentId(index)), { keep: false });
 
   it('what plays plays on, what is new starts without waiting for it, and it is told afterwards what has ended meanwhile', async () => {
@@ -59,9 +63,7 @@ describe('the orchestrator hangs', () => {
     await until('the list is asked for anew', async () => (await looks()) > looked);
 
     pair.orchestrator.kill('SIGSTOP');
-    await until('it is known to be away', async () =>
-      JSON.stringify(await (await fetch(`${pair.proxyUrl}/health/ready`)).json()).includes('"away"'),
-    );
+    await until('it is known to be away', () => orchestratorIs('away'));
     await first.untilBytes(first.bytes + 500_000);
 
     // An engine of the list, at once: nobody waits the 3 s of ACEXY_ORCH_TIMEOUT for one that is known to be away.
