@@ -1,4 +1,5 @@
 import type { Log } from '@acexy/service-kit';
+import { pause } from './pause.js';
 
 export interface WakeableLoopOptions {
   /** For the log. */
@@ -61,7 +62,7 @@ export class WakeableLoop {
   /** What happens in this very moment, or within the gap, belongs to one round. */
   private async keepGap(): Promise<void> {
     const restMs = this.lastRoundAt + (this.options.gapMs ?? 0) - performance.now();
-    if (restMs > 0) await this.pause(restMs);
+    if (restMs > 0) await pause(restMs, this.end.signal);
     else await Promise.resolve();
   }
 
@@ -74,18 +75,5 @@ export class WakeableLoop {
       if (!this.end.signal.aborted) log.error('a round failed, the next one tries again', { loop: name, error });
       return intervalMs;
     }
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, ms);
-      this.end.signal.addEventListener('abort', done, { once: true });
-      const { signal } = this.end;
-      function done(): void {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      }
-    });
   }
 }

@@ -71,6 +71,31 @@ describe('the engine registry', () => {
     expect(changes.slice(1)).toEqual(['gone old no longer there', 'added new found running']);
   });
 
+  it('tells of one that died whether its container is still there, and when that is cleared away', () => {
+    const { registry, changes } = setUp();
+    const remaining: (boolean | undefined)[] = [];
+    registry.onChange(({ type, remains }) => type === 'gone' && remaining.push(remains));
+    const dead = anInstance('a', { state: 'exited', exitCode: 1 });
+    registry.observe([anInstance('a'), anInstance('b')], registry.mark());
+    registry.observe([dead], registry.mark());
+    registry.observe([dead], registry.mark());
+    expect(changes.slice(2)).toEqual(['gone b no longer there', 'gone a died with exit code 1']);
+    expect(remaining).toEqual([undefined, true]);
+    registry.observe([], registry.mark());
+    registry.gone('a', 'removed');
+    expect(changes.slice(4)).toEqual(['cleared a no longer there']);
+  });
+
+  it('one that died and is brought up again is added, and nothing of it was cleared away', () => {
+    const { registry, changes } = setUp();
+    registry.add(anInstance('a'));
+    registry.observe([anInstance('a', { state: 'exited' })], registry.mark());
+    registry.observe([anInstance('a')], registry.mark());
+    expect(changes).toEqual(['added a started', 'gone a died', 'added a started']);
+    registry.gone('a', 'removed');
+    expect(changes.slice(3)).toEqual(['gone a removed']);
+  });
+
   it('a list that was begun before an engine came does not take it away', () => {
     const { registry } = setUp();
     const mark = registry.mark();

@@ -40,9 +40,12 @@ export interface Drain {
 }
 
 export interface EngineChange {
-  type: 'added' | 'ready' | 'draining' | 'health' | 'gone';
+  /** `cleared`: what was left of one that died is removed; until then it may be brought up again and keeps its name and ports. */
+  type: 'added' | 'ready' | 'draining' | 'health' | 'gone' | 'cleared';
   engine: Engine;
   reason?: string;
+  /** Of `gone`: its container is still there, dead; `cleared` follows unless it is brought up again. */
+  remains?: boolean;
 }
 
 /** An engine that went by itself, or was given up, before it ever answered. */
@@ -75,6 +78,8 @@ export class EngineRegistry {
   private readonly listeners = new Set<(change: EngineChange) => void>();
   /** When each engine went, as long as a list begun earlier could still name it. */
   private readonly departed = new Map<string, number>();
+  /** Engines that died and whose containers are still there. */
+  private readonly dead = new Map<string, KnownEngine>();
   /** Grows with every engine that comes or goes. */
   private sequence = 0;
   private firstLook = true;
@@ -129,6 +134,7 @@ export class EngineRegistry {
       addedAt: ++this.sequence,
     };
     this.engines.set(engine.id, engine);
+    this.dead.delete(engine.id);
     this.emit({ type: 'added', engine, reason: adopted ? 'found running' : 'started' });
     return engine;
   }
@@ -148,6 +154,7 @@ export class EngineRegistry {
       if (!listed.has(engine.id) && engine.addedAt <= mark.sequence) this.gone(engine.id, 'no longer there');
     }
     for (const [id, at] of this.departed) if (at <= mark.sequence) this.departed.delete(id);
+    for (const id of [...this.dead.keys()]) if (!listed.has(id)) this.cleared(id, 'no longer there');
     const leftovers: EngineInstance[] = [];
     for (const instance of instances) {
       if (instance.kind === 'generic') {
@@ -164,7 +171,7 @@ export class EngineRegistry {
           } else if (!this.departed.has(instance.id)) this.add(instance, { adopted: this.firstLook });
           break;
         case 'exited':
-          this.gone(instance.id, `died${instance.exitCode === null ? '' : ` with exit code ${instance.exitCode}`}`);
+          this.died(instance);
           leftovers.push(instance);
           break;
         case 'created':
@@ -225,12 +232,31 @@ export class EngineRegistry {
 
   /** The runtime has it no more. */
   gone(id: string, reason: string): void {
+    this.leave(id, { reason });
+    this.cleared(id, reason);
+  }
+
+  private died({ id, exitCode }: EngineInstance): void {
+    const engine = this.engines.get(id);
+    if (!engine) return;
+    this.dead.set(id, engine);
+    this.leave(id, { reason: `died${exitCode === null ? '' : ` with exit code ${exitCode}`}`, remains: true });
+  }
+
+  private leave(id: string, how: Pick<EngineChange, 'reason' | 'remains'>): void {
     const engine = this.engines.get(id);
     if (!engine) return;
     this.engines.delete(id);
     this.move(engine, 'gone');
     this.departed.set(id, ++this.sequence);
-    this.emit({ type: 'gone', engine, reason });
+    this.emit({ type: 'gone', engine, ...how });
+  }
+
+  private cleared(id: string, reason: string): void {
+    const engine = this.dead.get(id);
+    if (!engine) return;
+    this.dead.delete(id);
+    this.emit({ type: 'cleared', engine, reason });
   }
 
   /** It has answered before the earliest moment at which what runs now can have started. */

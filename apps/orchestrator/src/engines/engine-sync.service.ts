@@ -33,6 +33,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   private secondLook: NodeJS.Timeout | undefined;
   private readonly synced: Promise<void>;
   private markSynced!: () => void;
+  private everSynced = false;
 
   constructor(
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
@@ -43,7 +44,12 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     log: Log,
   ) {
     this.log = log.child('sync');
-    this.synced = new Promise((resolve) => (this.markSynced = resolve));
+    this.synced = new Promise((resolve) => {
+      this.markSynced = () => {
+        this.everSynced = true;
+        resolve();
+      };
+    });
     this.loop = new WakeableLoop({
       name: 'engine sync',
       intervalMs: settings.monitorIntervalMs,
@@ -70,6 +76,25 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   /** Resolves after the first list; never where the runtime stays out of reach. */
   get firstSync(): Promise<void> {
     return this.synced;
+  }
+
+  /** Whether there was a first list. */
+  get isSynced(): boolean {
+    return this.everSynced;
+  }
+
+  /**
+   * Resolves when it is known what runs already, or that this cannot be known now: until then nothing may be started, or there would be
+   * too many. @returns whether it is known
+   */
+  async knowsWhatRuns(): Promise<boolean> {
+    if (!this.everSynced && this.reached === null) {
+      let unsubscribe = (): void => undefined;
+      const reachTold = new Promise<void>((resolve) => (unsubscribe = this.onReachChange(resolve)));
+      await Promise.race([this.synced, reachTold]);
+      unsubscribe();
+    }
+    return this.everSynced;
   }
 
   /** Whether the runtime answered the last list; null before the first. */

@@ -74,8 +74,6 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
   private async check(engine: Engine, signal: AbortSignal): Promise<void> {
     const askedAt = this.clock.monotonic();
     const error = await this.prober.probe(engine, signal);
-    // Aborted by our own end: no word on the engine.
-    if (signal.aborted) return;
     const before = { health: engine.health, failures: this.watched.get(engine.id)?.failures ?? 0 };
     const after = healthVerdict(before, error === null, this.settings.healthFailureThreshold);
     const { failures } = after;

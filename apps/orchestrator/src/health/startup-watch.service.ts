@@ -1,10 +1,10 @@
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Clock } from '../clock.js';
 import { type Engine, EngineRegistry, NEVER_ANSWERED } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
 import { LeaseService } from '../engines/lease.service.js';
+import { pause } from '../pause.js';
 import { OrchestratorSettings } from '../settings.js';
 import { EngineProber } from './engine-prober.js';
 
@@ -59,7 +59,8 @@ export class StartupWatch implements OnModuleInit, OnModuleDestroy {
       if (this.registry.get(engine.id)?.lifecycle !== 'starting') return;
       if (failure === null) return this.registry.ready(engine.id);
       if (this.clock.monotonic() >= deadline) return this.giveUp(engine, failure.message);
-      await delay(PAUSE_MS, undefined, { signal: this.end.signal });
+      await pause(PAUSE_MS, this.end.signal);
+      if (this.end.signal.aborted) return;
     }
   }
 

@@ -2,10 +2,13 @@ import { BLOCKED_CODES, type OperationType } from '@acexy/contracts';
 import { counterOf, Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
+import { EngineSync } from '../engines/engine-sync.service.js';
 import type { EngineInstance } from '../runtime/engine-runtime.js';
 import type { ContainerRequest } from '../provisioning/container-spec.plan.js';
 import type { EngineRequest } from '../provisioning/engine-spec.plan.js';
 import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
+import { unreachableRefusal } from '../provisioning/refusals.js';
+import { OrchestratorSettings } from '../settings.js';
 import { type ProvisioningOrigin, ProvisioningService } from '../provisioning/provisioning.service.js';
 
 /** Where provisioning and the registry of engines meet: what is started is known at once, and what is gone gives its ports back. */
@@ -24,11 +27,13 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly provisioning: ProvisioningService,
     private readonly registry: EngineRegistry,
+    private readonly sync: EngineSync,
+    private readonly settings: OrchestratorSettings,
     private readonly log: Log,
   ) {}
 
   onModuleInit(): void {
-    this.unsubscribe = this.registry.onChange(({ type, engine }) => {
+    this.unsubscribe = this.registry.onChange(({ type, engine, remains }) => {
       switch (type) {
         case 'added':
           this.provisioning.adopt([engine.instance]);
@@ -38,6 +43,10 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
           break;
         case 'gone':
           if (wasNeverReady(engine)) this.provisioning.recordReadiness(engine.id, 'never_ready');
+          // One that may be brought up again wants its ports then, and counts until it is cleared away.
+          if (!remains) this.provisioning.releasePorts(engine.instance);
+          break;
+        case 'cleared':
           this.provisioning.releasePorts(engine.instance);
           break;
         case 'draining':
@@ -71,6 +80,7 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
   async start(request: EngineRequest, origin: ProvisioningOrigin, operation: OperationType = 'general'): Promise<EngineInstance> {
     this.underWay++;
     try {
+      if (!this.sync.isSynced) await this.knowing();
       const instance = await this.provisioning.provision(request, origin, operation);
       this.registry.add(instance);
       return instance;
@@ -88,6 +98,7 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
    */
   async startContainer(request: ContainerRequest): Promise<EngineInstance> {
     try {
+      if (!this.sync.isSynced) await this.knowing();
       const instance = await this.provisioning.provisionContainer(request);
       this.registry.add(instance);
       return instance;
@@ -99,5 +110,10 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
   private counted(error: unknown): unknown {
     if (error instanceof ProvisioningRefusedError) this.refusals.inc({ code: error.code });
     return error;
+  }
+
+  /** What an earlier run left counts and has its ports: nothing is started before that is known. */
+  private async knowing(): Promise<void> {
+    if (!(await this.sync.knowsWhatRuns())) throw unreachableRefusal(this.settings.monitorIntervalMs);
   }
 }
