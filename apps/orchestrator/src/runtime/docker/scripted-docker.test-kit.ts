@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export type DockerCall = 'create' | 'start' | 'list' | 'remove' | 'stop';
+
+/** What a call meets: an answer of Docker's, silence until the caller gives up, or a pause before the usual. */
+export type DockerFault =
+  | { status: number; message: string }
+  | { hangs: true; /** Is carried out after so many milliseconds all the same. */ doneAfterMs?: number }
+  | { afterMs: number };
+
+interface Container {
+  id: string;
+  name: string;
+  state: 'created' | 'running';
+  image: string;
+  labels: Record<string, string>;
+}
+
+/** As much of a Docker Engine as starting and removing engines needs, on a socket of its own, with faults as they are told. */
+export class ScriptedDocker {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'scripted-docker-'));
+  readonly socketPath = join(this.folder, 'docker.sock');
+  readonly containers = new Map<string, Container>();
+  readonly faults: Partial<Record<DockerCall, DockerFault>> = {};
+  private readonly server = createServer((request, response) => {
+    this.answer(request, response).catch((error: unknown) => response.destroy(error as Error));
+  });
+
+  static async open(): Promise<ScriptedDocker> {
+    const docker = new ScriptedDocker();
+    docker.server.listen(docker.socketPath);
+    await once(docker.server, 'listening');
+    return docker;
+  }
+
+  get names(): string[] {
+    return [...this.containers.values()].map(({ name }) => name);
+  }
+
+  /** A container that is somebody else's. */
+  occupyName(name: string): void {
+    this.add({ id: 'theirs', name, state: 'running', image: 'theirs', labels: {} });
+  }
+
+  async close(): Promise<void> {
+    this.server.closeAllConnections();
+    this.server.close();
+    await once(this.server, 'close');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await bodyOf(request);
+    const url = new URL((request.url ?? '').replace(/^\/v[\d.]+/, ''), 'http://docker');
+    const call = callOf(request.method ?? '', url.pathname);
+    // The subscription to events: open, and silent.
+    if (url.pathname === '/events') return void response.writeHead(200).flushHeaders();
+    if (call === null) return reply(response, 404, { message: `no ${url.pathname} here` });
+    const act = (): { status: number; body?: unknown } => this.act(call, url, body);
+    const fault = this.faults[call];
+    if (fault && 'hangs' in fault) {
+      if (fault.doneAfterMs !== undefined) setTimeout(act, fault.doneAfterMs);
+      return;
+    }
+    if (fault && 'status' in fault) return reply(response, fault.status, { message: fault.message });
+    if (fault) await new Promise((resolve) => setTimeout(resolve, fault.afterMs));
+    const { status, body: answer } = act();
+    reply(response, status, answer);
+  }
+
+  private act(call: DockerCall, url: URL, body: string): { status: number; body?: unknown } {
+    const key = url.pathname.split('/')[2] ?? '';
+    const container = [...this.containers.values()].find(({ id, name }) => id === key || name === key);
+    switch (call) {
+      case 'create': {
+        const name = url.searchParams.get('name') ?? '';
+        if (this.names.includes(name))
+          return { status: 409, body: { message: `Conflict. The container name "/${name}" is already in use` } };
+        const { Image: image, Labels: labels } = JSON.parse(body) as { Image: string; Labels: Record<string, string> };
+        const id = randomBytes(32).toString('hex');
+        this.add({ id, name, state: 'created', image, labels });
+        return { status: 201, body: { Id: id } };
+      }
+      case 'list':
+        return { status: 200, body: [...this.containers.values()].map(listed) };
+      case 'start':
+        if (!container) return { status: 404, body: { message: `No such container: ${key}` } };
+        container.state = 'running';
+        return { status: 204 };
+      case 'stop':
+        return container ? { status: 204 } : { status: 404, body: { message: `No such container: ${key}` } };
+      case 'remove':
+        if (!container) return { status: 404, body: { message: `No such container: ${key}` } };
+        this.containers.delete(container.id);
+        return { status: 204 };
+      default:
+        throw new TypeError(String(call satisfies never));
+    }
+  }
+
+  private add(container: Container): void {
+    this.containers.set(container.id, container);
+  }
+}
+
+function callOf(method: string, path: string): DockerCall | null {
+  if (path === '/containers/create') return 'create';
+  if (path === '/containers/json') return 'list';
+  if (method === 'DELETE') return 'remove';
+  const [, act] = /^\/containers\/[^/]+\/(start|stop)$/.exec(path) ?? [];
+  return (act as 'start' | 'stop' | undefined) ?? null;
+}
+
+function listed({ id, name, state, image, labels }: Container): object {
+  return {
+    Id: id,
+    Names: [`/${name}`],
+    Image: image,
+    Created: Math.floor(Date.now() / 1000),
+    State: state,
+    Status: 'Up 1 second',
+    Labels: labels,
+    Ports: [],
+  };
+}
+
+function reply(response: ServerResponse, status: number, body?: unknown): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' });
+  response.end(body === undefined ? undefined : JSON.stringify(body));
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of request.setEncoding('utf8')) text += String(chunk);
+  return text;
+}
