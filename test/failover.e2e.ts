@@ -25,7 +25,10 @@ describe('the engine is lost in mid-play', () => {
         MIN_PROVISION_INTERVAL_S: '0.05',
         HEALTH_CHECK_INTERVAL_S: '1',
         HEALTH_FAILURE_THRESHOLD: '2',
+        HEALTH_CHECK_TIMEOUT_S: '1',
+        RETRY_BACKOFF_S: '0.5',
         HEALTH_UNHEALTHY_GRACE_PERIOD_S: '1',
+        HEALTH_REPLACEMENT_COOLDOWN_S: '1',
       },
       proxy: { ACEXY_STALL_TIMEOUT: '2s', ACEXY_LINGER: '100ms', ACEXY_EMPTY_TIMEOUT: '8s' },
     });
@@ -61,6 +64,20 @@ describe('the engine is lost in mid-play', () => {
       expect(status).toMatchObject({ state: 'playing', failovers: round });
       on = await engineOf(pair, await streamOf(pair, id));
     }
+    await expectUnbroken(viewer);
+  });
+
+  it('when it hangs, takes connections and says nothing, it is found out and replaced, and the viewer gets the very next packet', async () => {
+    const id = contentId(contents++);
+    const { viewer, engine } = await play(pair, id);
+    await pair.control(engine).fault('hangAll', true);
+    await viewer.untilBytes(viewer.bytes + 4 * SOME);
+    await until('the hung one is gone, and as many well ones as before are there', async () => {
+      const engines = await pair.api<EngineState[]>('/engines?state=all');
+      const well = engines.filter(({ health_status: health }) => health === 'healthy');
+      return well.length >= 3 && engines.every(({ container_id: other }) => other !== engine.container_id);
+    });
+    expect(await statusOf(pair, id)).toMatchObject({ state: 'playing', failovers: 1 });
     await expectUnbroken(viewer);
   });
 
