@@ -48,7 +48,11 @@ const act = (name: 'killed' | 'restarts' | 'ends' | 'forgets' | 'wanted'): Fault
 const IT: Outcome = { by: 'it' };
 const ANOTHER: Outcome = { by: 'another' };
 const IT_DAMAGED: Outcome = { by: 'it', damaged: true };
-const ANOTHER_DAMAGED: Outcome = { by: 'another', damaged: true };
+/** What was damaged is not what the next engine has, so the stream goes on there at a keyframe. */
+const ANOTHER_DAMAGED: Outcome = { by: 'another', damaged: true, lost: 4 };
+/** From the leap on the stream is entered anew at a keyframe, on its own clock; seconds of an overlap on another clock come again. */
+const IT_AT_A_KEYFRAME: Outcome = { by: 'it', lost: 2 };
+const IT_OVERLAPPING: Outcome = { by: 'it', lost: 2, repeated: 6 };
 /** The first engine gave a piece of what lies seconds back before it failed; the next one begins later than that. */
 const ANOTHER_LATER: Outcome = { by: 'another', lost: 6 };
 
@@ -90,9 +94,9 @@ export const FAULT_MATRIX: readonly Row[] = [
   row('TS damage',  'one packet in 50 is lost',                        knobs({ dropPpm: 20_000 }),                               ANOTHER_DAMAGED, ANOTHER_DAMAGED, ANOTHER_DAMAGED),
   row('TS damage',  'one counter in 50 is wrong',                      knobs({ ccErrorPpm: 20_000 }),                            ANOTHER_DAMAGED, ANOTHER_DAMAGED, ANOTHER_DAMAGED),
   row('TS damage',  'garbage before one packet in 500',                knobs({ garbagePpm: 2000 }),                              ANOTHER, ANOTHER, ANOTHER),
-  row('TS damage',  'the PAT is missing',                              knobs({ missingPat: true }),                              ANOTHER, IT_DAMAGED, IT_DAMAGED),
+  row('TS damage',  'the PAT is missing',                              knobs({ missingPat: true }),                            IT_DAMAGED, IT_DAMAGED, IT_DAMAGED),
   row('TS damage',  'the sound is missing',                            knobs({ audioLostAfterMs: 1 }),                           IT_DAMAGED, IT_DAMAGED, IT_DAMAGED),
-  row('TS damage',  'its clock leaps by a minute',                     knobs({ ptsJumpAfterMs: 300 }),                           IT_DAMAGED, IT_DAMAGED, IT_DAMAGED),
+  row('TS damage',  'its clock leaps by a minute',                     knobs({ ptsJumpAfterMs: 300 }),                           IT_AT_A_KEYFRAME, IT_AT_A_KEYFRAME, IT_OVERLAPPING),
 
   row('session',    'another hand ends the session',                   act('ends'),                                              ANOTHER, ANOTHER, ANOTHER),
   row('session',    'it forgets the session and is silent',            act('forgets'),                                           ANOTHER, ANOTHER, ANOTHER),

@@ -116,7 +116,15 @@ export class Stage {
         await engine.control.end('stopped');
       }),
     );
-    await until('quiet', async () => ((await (await fetch(`${this.proxyUrl}/ace/status`)).json()) as { streams: number }).streams === 0);
+    // A stop that an engine did not hear is tried again for seconds, and the lease given back after it.
+    await until(
+      'quiet',
+      async () => {
+        const { streams } = (await (await fetch(`${this.proxyUrl}/ace/status`)).json()) as { streams: number };
+        return streams === 0 && this.orchestrator.leased.size === 0;
+      },
+      30_000,
+    );
   }
 
   async close(): Promise<void> {

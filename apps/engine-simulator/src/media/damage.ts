@@ -19,6 +19,8 @@ import { AUDIO_PID, VIDEO_PID } from './layout.js';
 import { shiftTimestamps } from './timeline.js';
 
 const GARBAGE_BYTES = 100;
+/** Garbage is so many packets apart at the least: whole packets between two pieces can be told from it. */
+const GARBAGE_SPACING = 16;
 const MILLION = 1_000_000;
 
 function isHit(n: number, ppm: number, salt: number): boolean {
@@ -53,7 +55,7 @@ export function damage(bytes: Buffer, from: number, sinceStart: number, knobs: K
     const pid = pidOf(bytes, at);
     const isMedia = pid === VIDEO_PID || pid === AUDIO_PID;
     if ((isMedia && isHit(n, knobs.dropPpm, 1)) || drops?.has(pid)) continue;
-    if (isHit(n, knobs.garbagePpm, 2)) parts.push(Buffer.alloc(GARBAGE_BYTES, n & 0x3f));
+    if (n % GARBAGE_SPACING === 0 && isHit(n, knobs.garbagePpm * GARBAGE_SPACING, 2)) parts.push(Buffer.alloc(GARBAGE_BYTES, n & 0x3f));
     if ((knobs.missingPat && pid === PAT_PID) || (audioLost && pid === AUDIO_PID)) bytes.set(NULL_PACKET, at);
     else if (isMedia && isHit(n, knobs.ccErrorPpm, 3)) setContinuityCounter(bytes, at, continuityCounter(bytes, at) + 5);
     if (jumpTicks !== 0 && isMedia) jump(bytes, at, Math.round(jumpTicks));
