@@ -190,7 +190,7 @@ class Chaos {
 
   /** A viewer that stays. The answer ends the visit. */
   private async sit(index: number, slow: boolean): Promise<() => Promise<void>> {
-    const judge = new StreamJudge();
+    const judge = new StreamJudge({ fromJoin: true });
     const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => judge.push(chunk) });
     const who = `viewer ${index} of stream ${index % STREAMS}${slow ? ', slow' : ''}`;
     if (viewer.status !== 200) this.refused.push(`${who}: ${viewer.status} ${await viewer.text()}`);
@@ -211,7 +211,7 @@ class Chaos {
   private async zap(random: SeededRandom): Promise<void> {
     while (!this.over) {
       const index = random.integer(0, STREAMS - 1);
-      const judge = new StreamJudge();
+      const judge = new StreamJudge({ fromJoin: true });
       const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => judge.push(chunk) });
       this.visits += 1;
       if (viewer.status !== 200) this.refused.push(`zapping to stream ${index}: ${viewer.status} ${await viewer.text()}`);

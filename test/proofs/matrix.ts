@@ -50,7 +50,7 @@ export async function runMatrix(cells: readonly Cell[], lanes: number, onResult:
 async function runCell(stage: Stage, cell: Cell, id: string): Promise<CellResult> {
   const { row, phase } = cell;
   const expected = row.expect[phase];
-  const judge = new StreamJudge();
+  const judge = new StreamJudge({ fromJoin: true });
   const acts: Promise<void>[] = [];
   let viewer: Viewer | null = null;
   const problems: string[] = [];

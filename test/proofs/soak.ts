@@ -128,9 +128,9 @@ class Soak {
   }
 
   async run(seconds: number): Promise<SoakReport> {
-    const judge = new StreamJudge();
+    const judge = new StreamJudge({ fromJoin: true });
     const viewer = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => judge.push(chunk) });
-    const slowJudge = new StreamJudge();
+    const slowJudge = new StreamJudge({ fromJoin: true });
     const slow = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => slowJudge.push(chunk) });
     const sips = sipping(slow);
     const watching = this.players.map((name) => new Player(name, this.url));

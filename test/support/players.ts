@@ -48,7 +48,8 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
     position: /pos=(\d+\.\d+)/,
     quit: 'SIGINT',
     harmless: /pos=[\d.]*/,
-    remark: /Audio device underrun|Invalid audio PTS/,
+    remark:
+      /Audio device underrun|Invalid audio PTS|Audio\/Video desynchronisation|^hardware, temporary CPU spikes|^position will not match/,
     ordinaryUser: false,
   },
   vlc: {
@@ -63,7 +64,8 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
     // The interfaces that a desktop has; how it introduces itself and answers; the sound decoder's first unit.
     harmless:
       /^(?:> )*\d*$|^VLC media player|^Command Line Interface|^Remote control interface|interface (?:error|initialization)|interface "[a-z]+,none" initialization|packetizer: AAC channels|decoded zero sample|returned 0 \(no error\)|status change|^\||^\+|^(?:> )*(?:Shutting down|Bye-bye)/,
-    remark: /picture is too late|PCR {2}is called too late|playback too late|buffer too late|deferring start|buffer deadlock prevented/,
+    remark:
+      /picture is too late|PCR {2}is called too late|playback too late|buffer too late|deferring start|buffer deadlock prevented|late frames, dropping|late video -> dropping/,
     ordinaryUser: true,
   },
   gstreamer: {

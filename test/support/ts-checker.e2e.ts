@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LoopLibrary } from '../../apps/engine-simulator/src/media/broadcasts.js';
 import { Timeline } from '../../apps/engine-simulator/src/media/timeline.js';
 import { Watched, undisturbed } from '../../apps/proxy/src/broadcast/switching.test-kit.js';
-import { type TsRule, checkTs, sectionCrc } from './ts-checker.js';
+import { type TsRule, TsChecker, checkTs, sectionCrc } from './ts-checker.js';
 
 const library = new LoopLibrary();
 const START = 1_800_000_000_000;
@@ -41,6 +41,22 @@ describe('the checker', () => {
     expect(report.faults).toEqual([]);
     expect(report.seconds).toBeGreaterThan(23.5);
     expect(report.units.get(0x100)).toBeGreaterThan(590);
+  });
+
+  it('judges a stream that comes in pieces as it does the whole', () => {
+    const checker = new TsChecker();
+    const broken = damaged((bytes) => dropOf(bytes, 0x101));
+    for (let at = 0; at < broken.length; at += 10_007) checker.push(broken.subarray(at, at + 10_007));
+    expect(checker.end()).toEqual(checkTs(broken));
+  });
+
+  it('finds a viewer who does not begin with PAT, PMT and a picture to begin at', () => {
+    const startsBroken = (bytes: Buffer): boolean => checkTs(bytes, { fromJoin: true }).faults.some(({ rule }) => rule === 'start');
+    expect(startsBroken(clean)).toBe(false);
+    expect(startsBroken(clean.subarray(188))).toBe(true);
+    const picture = find(clean, 188 * 40, (packet) => isVideo(packet) && startsUnit(packet));
+    expect(startsBroken(Buffer.concat([clean.subarray(0, 2 * 188), clean.subarray(picture)]))).toBe(true);
+    expect(startsBroken(Buffer.concat([clean.subarray(0, 2 * 188), clean.subarray(picture + 188)]))).toBe(true);
   });
 
   const seeded: [TsRule, (bytes: Buffer) => Buffer | void][] = [

@@ -6,6 +6,8 @@
 export type TsRule =
   /** Packets of 188 bytes that begin with 0x47. */
   | 'sync'
+  /** What a viewer gets first: PAT, PMT, and the picture from one at which a decoder can begin. */
+  | 'start'
   /** Counters run on per PID. */
   | 'continuity'
   /** The PCR never runs back, and never leaps (0.5 s) without discontinuity_indicator. */
@@ -55,12 +57,17 @@ export interface TsLimits {
   readonly pcrLeap?: number;
   readonly dtsLeap?: number;
   readonly tables?: number;
+  /** The stream is judged from where a viewer joined, so its first packets have their order (H.264). */
+  readonly fromJoin?: boolean;
 }
 
 const PACKET = 188;
 const WRAP = 2 ** 33;
 /** PIDs whose DTS steps are judged: those of pictures and sound (stream types). */
 const PACED: ReadonlySet<number> = new Set([0x01, 0x02, 0x03, 0x04, 0x0f, 0x11, 0x1b, 0x24, 0x81]);
+
+/** Stream type. */
+const H264 = 0x1b;
 
 interface PidState {
   counter: number;
@@ -90,6 +97,8 @@ export class TsChecker {
   private readonly paced = new Set<number>();
   private readonly versions: number[] = [];
   private packet = 0;
+  private started: boolean;
+  private picturePid: number | null = null;
   private nulls = 0;
   private pmts = 0;
   private pcr: number | null = null;
@@ -108,7 +117,13 @@ export class TsChecker {
   private rest: Buffer = Buffer.alloc(0);
 
   constructor(limits: TsLimits = {}) {
-    this.limits = { pcrLeap: limits.pcrLeap ?? 0.5, dtsLeap: limits.dtsLeap ?? 0.5, tables: limits.tables ?? 0.2 };
+    this.limits = {
+      pcrLeap: limits.pcrLeap ?? 0.5,
+      dtsLeap: limits.dtsLeap ?? 0.5,
+      tables: limits.tables ?? 0.2,
+      fromJoin: limits.fromJoin ?? false,
+    };
+    this.started = !this.limits.fromJoin;
   }
 
   push(chunk: Buffer): void {
@@ -137,6 +152,19 @@ export class TsChecker {
     return this.report();
   }
 
+  /** Judges the first packets until the first picture has begun. */
+  private readStart(packet: Buffer, pid: number, payload: Buffer): void {
+    if (this.started) return;
+    if (this.packet < 2) {
+      const due = this.packet === 0 ? 0 : (this.pmtPid ?? -1);
+      if (pid !== due) this.fault('start', pid, `packet ${this.packet} is of PID ${pid}, not ${this.packet === 0 ? 'the PAT' : 'the PMT'}`);
+      return;
+    }
+    if (pid !== this.picturePid) return;
+    this.started = true;
+    if ((packet[1] & 0x40) === 0 || !beginsDecoding(payload)) this.fault('start', pid, 'the first picture is not one to begin at');
+  }
+
   private fault(rule: TsRule, pid: number, detail: string): void {
     this.faults.push({ rule, packet: this.packet, pid, detail });
   }
@@ -156,6 +184,7 @@ export class TsChecker {
     if (flags & 0x10) this.readPcr(packet, pid, (flags & 0x80) !== 0);
     if ((control & 1) === 0) return;
     const payload = packet.subarray(5 + fieldLength);
+    this.readStart(packet, pid, payload);
     const starts = (packet[1] & 0x40) !== 0;
     if (pid === 0) this.readPat(payload, starts);
     else if (pid === this.pmtPid) this.readPmt(payload, starts, pid);
@@ -241,7 +270,9 @@ export class TsChecker {
     this.pmtVersion = version;
     this.pcrPid = section.readUInt16BE(8) & 0x1fff;
     this.paced.clear();
+    this.picturePid = null;
     for (let at = 12 + (section.readUInt16BE(10) & 0xfff); at < length - 4; at += 5 + (section.readUInt16BE(at + 3) & 0xfff)) {
+      if (section[at] === H264) this.picturePid ??= section.readUInt16BE(at + 1) & 0x1fff;
       if (PACED.has(section[at])) this.paced.add(section.readUInt16BE(at + 1) & 0x1fff);
     }
   }
@@ -289,6 +320,17 @@ export class TsChecker {
     const [oldest] = state.units;
     if (state.units.size > REMEMBERED_UNITS) state.units.delete(oldest);
   }
+}
+
+/** Whether an H.264 picture begins here with its parameter sets: access unit delimiter, SEI and the like may come first, a picture may not. */
+function beginsDecoding(payload: Buffer): boolean {
+  for (let at = 9 + payload[8]; at + 3 < payload.length; at += 1) {
+    if (payload[at] !== 0 || payload[at + 1] !== 0 || payload[at + 2] !== 1) continue;
+    const type = payload[at + 3] & 31;
+    if (type === 7 || type === 5) return true;
+    if (type === 1) return false;
+  }
+  return false;
 }
 
 function grow(pes: { size: number; hash: number }, bytes: Buffer): void {

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PACKET_SIZE, PAT_PID, continuityCounter, pidOf, startsUnit } from './packet.js';
+import { ProgramTracker } from './program-tracker.js';
 import { buildPat, buildPmt, crc32, packetizeSection, parsePat, parsePmt } from './psi.js';
 
 const pat = { programNumber: 1, pmtPid: 0x1000, version: 3, transportStreamId: 7 };
@@ -28,6 +30,46 @@ describe('PAT and PMT', () => {
     const bytes = buildPmt(pmt);
     bytes[13] ^= 1;
     expect(parsePmt(bytes)).toBeNull();
+  });
+
+  it('any bytes at all are a table or none, also where their CRC is right: no error, no endless loop', () => {
+    const signed = (bytes: Uint8Array): Buffer => {
+      const section = Buffer.concat([bytes, Buffer.alloc(4)]);
+      section.writeUInt32BE(crc32(bytes), bytes.length);
+      return section;
+    };
+    const lengthOf = (table: number, bytes: Uint8Array): Buffer => {
+      const section = Buffer.concat([Buffer.of(table, 0xb0, 0), bytes]);
+      section.writeUInt16BE(0xb000 | (bytes.length + 4), 1);
+      return signed(section);
+    };
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 1000 }), (bytes) => {
+        for (const section of [bytes, signed(bytes), lengthOf(0, bytes), lengthOf(2, bytes)]) {
+          for (const parsed of [parsePat(section), parsePmt(section)])
+            if (parsed !== null) expect(parsed.programNumber).toBeLessThan(65_536);
+        }
+      }),
+    );
+  });
+
+  it('any packets at all make a program or none: no error', () => {
+    const pid = fc.constantFrom(PAT_PID, 0x1000, 0x100);
+    const packets = fc.array(fc.record({ pid, start: fc.boolean(), bytes: fc.uint8Array({ minLength: 185, maxLength: 185 }) }), {
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(packets, fc.boolean(), (script, known) => {
+        const tracker = new ProgramTracker();
+        if (known) tracker.push(packetizeSection(buildPat(pat)), 0, PAT_PID);
+        for (const { pid, start, bytes } of script) {
+          const packet = Buffer.concat([Buffer.of(0x47, (start ? 0x40 : 0) | (pid >> 8), pid & 0xff), bytes]);
+          tracker.push(packet, 0, pid);
+          tracker.resync();
+        }
+        expect(tracker.pmtPid).toBeLessThan(0x2000);
+      }),
+    );
   });
 
   it('packetizes a long section with running counters', () => {
