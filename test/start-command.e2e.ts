@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePorts } from './support/ports.js';
+import { claimStretch, freePorts, type PortStretch } from './support/ports.js';
 import { ROOT, ServiceProcess } from './support/service.js';
 import { contentId } from './support/pair.js';
 import { until } from './support/until.js';
 import { Viewer } from './support/viewer.js';
+
+/** The last of each kind stays unused: the stretch is held by it. */
+const PORTS_OF_A_KIND = 50;
 
 /** Processes whose command line or environment names `text`. */
 function processesNaming(text: string): string[] {
@@ -21,6 +24,7 @@ describe('npm start', () => {
   let launcher: ServiceProcess;
   let apiPort: number;
   let proxyPort: number;
+  let stretch: PortStretch;
 
   function start(args: string[] = []): ServiceProcess {
     return new ServiceProcess('npm start', [process.execPath, join(ROOT, 'scripts/start.mjs'), ...args], {
@@ -32,9 +36,14 @@ describe('npm start', () => {
 
   beforeAll(async () => {
     [apiPort, proxyPort] = await freePorts(2);
+    stretch = await claimStretch(4 * PORTS_OF_A_KIND);
+    const ranges = ['PORT_RANGE_HOST', 'ACE_HTTPS_RANGE', 'ACE_API_RANGE', 'ACE_P2P_RANGE'].map((name, index) => {
+      const first = stretch.first + index * PORTS_OF_A_KIND;
+      return `${name}=${first}-${first + PORTS_OF_A_KIND - 2}`;
+    });
     writeFileSync(
       join(folder, '.env'),
-      `APP_PORT=${apiPort}\nACEXY_LISTEN_ADDR=:${proxyPort}\nMIN_REPLICAS=1\nPORT_RANGE_HOST=26000-26099\nACE_HTTPS_RANGE=26100-26199\nACE_API_RANGE=26200-26299\nACE_P2P_RANGE=26300-26399\n`,
+      [`APP_PORT=${apiPort}`, `ACEXY_LISTEN_ADDR=:${proxyPort}`, 'MIN_REPLICAS=1', ...ranges, ''].join('\n'),
     );
     launcher = start();
     await until('the banner', () => Promise.resolve(launcher.log.includes('Ctrl-C')), 60_000);
@@ -42,6 +51,7 @@ describe('npm start', () => {
   afterAll(async () => {
     await launcher.stop();
     rmSync(folder, { recursive: true, force: true });
+    await stretch.release();
   });
 
   it('says plainly that the engines are simulated, and prints the URLs to play and to call', () => {
