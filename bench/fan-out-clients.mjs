@@ -17,7 +17,8 @@ process.on('message', (message) => {
     return;
   }
   const scratch = Buffer.allocUnsafe(256 * 1024);
-  for (let viewer = 0; viewer < message.viewers; viewer += 1) {
+  const total = message.streams * message.viewers;
+  for (let viewer = 0; viewer < total; viewer += 1) {
     received.push(0);
     const socket = net.connect({
       port: message.port,
@@ -25,14 +26,13 @@ process.on('message', (message) => {
       onread: {
         buffer: scratch,
         callback: (bytes) => {
-          if (received[viewer] < 100_000 && received[viewer] + bytes >= 100_000 && ++served === message.viewers)
-            process.send({ type: 'all-served' });
+          if (received[viewer] < 100_000 && received[viewer] + bytes >= 100_000 && ++served === total) process.send({ type: 'all-served' });
           received[viewer] += bytes;
           return true;
         },
       },
     });
     socket.on('error', () => undefined); // the server closes when it has measured enough
-    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    socket.write(`GET /${viewer % message.streams} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   }
 });

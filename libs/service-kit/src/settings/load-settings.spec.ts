@@ -128,6 +128,20 @@ describe('settings', () => {
   });
 });
 
+describe('a file that ENV_FILE names', () => {
+  it('lies below .env and the environment, and is told of nowhere else', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+    writeFileSync(join(folder, 'light.env'), 'ENV_FILE=light.env\nPORT=1\nLEVEL=DEBUG\nHOST=below\n');
+    writeFileSync(join(folder, '.env'), 'LEVEL=INFO\nENV_FILE=light.env\n');
+    expect(readEnvironment(folder, { HOST: 'above', PORT: '' })).toEqual({ PORT: '1', LEVEL: 'INFO', HOST: 'above' });
+  });
+
+  it('that is not there is a fault that names it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+    expect(() => readEnvironment(folder, { ENV_FILE: 'none.env' })).toThrow(/ENV_FILE=none\.env: must name a readable file.*ENOENT/);
+  });
+});
+
 function faultsOf(environment: Record<string, string>): SettingsError['faults'] {
   try {
     loadSettings(Sample, environment);

@@ -1,0 +1,72 @@
+/** The server of fan-out.mjs, a process of its own for each measurement: its memory is that of one contender alone. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { Broadcast, DEFAULT_BROADCAST_SETTINGS } from '../apps/proxy/dist/broadcast/broadcast.js';
+
+const clock = {
+  now: () => performance.now(),
+  setTimeout: (run, ms) => setTimeout(run, ms),
+  clearTimeout: (handle) => clearTimeout(handle),
+};
+
+const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: video/MP2T\r\nTransfer-Encoding: chunked\r\n\r\n';
+
+/** Ways to serve. Each takes the source socket and gives back how a viewer is added. */
+const contenders = {
+  /** What a first version of such a proxy does. */
+  pipe(source) {
+    source.setMaxListeners(0);
+    return (_request, response) => {
+      response.writeHead(200, { 'Content-Type': 'video/MP2T' });
+      source.pipe(response);
+    };
+  },
+  broadcast(source) {
+    const broadcast = new Broadcast(DEFAULT_BROADCAST_SETTINGS, clock);
+    source.on('data', (chunk) => broadcast.write(chunk));
+    source.on('close', () => broadcast.end());
+    return (request) => {
+      const socket = request.socket;
+      socket.setNoDelay(true);
+      socket.write(HEAD);
+      const sink = {
+        framing: 'chunked',
+        write: (bytes, done) => socket.write(bytes, done),
+        end: (final) => socket.end(final),
+      };
+      const viewer = broadcast.addViewer(sink, { onEnd: (reason) => reason !== 'source-ended' && socket.destroy() });
+      socket.on('close', () => broadcast.removeViewer(viewer));
+    };
+  },
+};
+
+const [{ contender, streams, sourcePort }] = await once(process, 'message');
+const adders = await Promise.all(
+  Array.from({ length: streams }, async () => {
+    const source = net.connect(sourcePort, '127.0.0.1');
+    await once(source, 'connect');
+    source.on('error', () => source.destroy()); // its process is ended when enough has been measured
+    return contenders[contender](source);
+  }),
+);
+const server = http.createServer((request, response) => adders[Number(request.url.slice(1))](request, response));
+server.listen(0, '127.0.0.1', 4096);
+await once(server, 'listening');
+process.send({ type: 'listening', port: server.address().port });
+
+const delay = monitorEventLoopDelay({ resolution: 5 });
+let before;
+process.on('message', (message) => {
+  if (message === 'begin') {
+    before = process.cpuUsage();
+    delay.enable();
+    return;
+  }
+  const { user, system } = process.cpuUsage(before);
+  // The most that was in use at any time; of this process alone, unlike getrusage's figure.
+  const [, kilobytes] = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'));
+  process.send({ type: 'cost', user, system, peakBytes: Number(kilobytes) * 1024, delayP99Ms: delay.percentile(99) / 1e6 });
+});

@@ -1,0 +1,104 @@
+/** The orchestrator on engines of paper, for orchestrator.mjs: a runtime that keeps them in a map; one listener answers for all, each has a loopback address. */
+import { SILENT_LOG, loadSettings } from '@acexy/service-kit';
+import { Test } from '@nestjs/testing';
+import { once } from 'node:events';
+import http from 'node:http';
+import path from 'node:path';
+import { apiServer, configureApp } from '../../apps/orchestrator/dist/api/configure-app.js';
+import { AppModule } from '../../apps/orchestrator/dist/app.module.js';
+import { ReconcileService } from '../../apps/orchestrator/dist/autoscaling/reconcile.service.js';
+import { ENGINE_RUNTIME } from '../../apps/orchestrator/dist/runtime/engine-runtime.js';
+import { OrchestratorSettings } from '../../apps/orchestrator/dist/settings.js';
+
+const ROUNDS = 300;
+
+class PaperRuntime {
+  name = 'process';
+  networkOwners = null;
+  engines = new Map();
+  listeners = new Set();
+
+  constructor(port) {
+    this.port = port;
+  }
+  async open() {}
+  async close() {}
+  preparing() {
+    return null;
+  }
+  image() {
+    return null;
+  }
+  async start({ name, kind, labels, ports }) {
+    const index = this.engines.size;
+    const id = index.toString(16).padStart(12, '0');
+    const host = `127.1.${index >> 8}.${index & 255}`;
+    const engine = {
+      id,
+      name,
+      kind,
+      image: 'paper',
+      state: 'running',
+      host,
+      port: this.port,
+      ports,
+      labels,
+      published: {},
+      createdAt: Date.now(),
+      upAtMostMs: null,
+      exitCode: null,
+      networkOwner: null,
+    };
+    this.engines.set(id, engine);
+    return engine;
+  }
+  async list() {
+    return [...this.engines.values()];
+  }
+  async remove(id) {
+    this.engines.delete(id);
+  }
+  watch(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}
+
+const engineServer = http.createServer((_request, response) =>
+  response.setHeader('Content-Type', 'application/json').end('{"result":{"playlist_loaded":true}}'),
+);
+engineServer.listen(0, '0.0.0.0');
+await once(engineServer, 'listening');
+
+const [{ folder, count, key }] = await once(process, 'message');
+const settings = loadSettings(OrchestratorSettings, {
+  API_KEY: key,
+  DB_URL: `sqlite:///${path.join(folder, 'bench.db')}`,
+  DATA_DIR: folder,
+  MIN_REPLICAS: String(count),
+  MAX_REPLICAS: String(count + 100),
+  MAX_CONCURRENT_PROVISIONS: '100',
+  MIN_PROVISION_INTERVAL_S: '0',
+  PORT_RANGE_HOST: '10000-19999',
+  ACE_HTTPS_RANGE: '20000-29999',
+  ACE_API_RANGE: '30000-39999',
+  ACE_P2P_RANGE: '40000-49999',
+});
+const testing = await Test.createTestingModule({ imports: [AppModule.with(settings, SILENT_LOG)] })
+  .overrideProvider(ENGINE_RUNTIME)
+  .useValue(new PaperRuntime(engineServer.address().port))
+  .compile();
+const app = testing.createNestApplication(apiServer(settings, SILENT_LOG), { bodyParser: false, logger: false });
+configureApp(app, settings, SILENT_LOG);
+await app.listen(0, '127.0.0.1');
+process.send({ port: app.getHttpServer().address().port });
+process.on('message', (what) => {
+  if (what !== 'rounds') return;
+  const reconcile = app.get(ReconcileService, { strict: false });
+  const thousand = Array.from({ length: ROUNDS }, () => {
+    const startedAt = performance.now();
+    reconcile['round']();
+    return performance.now() - startedAt;
+  });
+  process.send({ thousand });
+});
