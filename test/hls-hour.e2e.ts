@@ -21,7 +21,13 @@ describe('an hour of HLS in compressed time', () => {
     async () => {
       const clock = new FakeClock();
       const broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, stepBytes: 32 * 1024 }, clock);
-      const stream = new HlsStream('stream', 1_000_000, { targetS: 4, idleMs: 60_000 }, clock, () => undefined);
+      const stream = new HlsStream(
+        'stream',
+        { sequence: 1_000_000, discontinuity: 3 },
+        { targetS: 4, idleMs: 60_000 },
+        clock,
+        () => undefined,
+      );
       const admission = {
         follow: (follower: StreamFollower, seconds: number) => {
           const tap = broadcast.follow(follower, seconds);

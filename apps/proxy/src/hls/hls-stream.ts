@@ -15,6 +15,13 @@ export interface HlsOptions {
   idleMs: number;
 }
 
+/** How segments are counted on the wire. */
+export interface Numbers {
+  readonly sequence: number;
+  /** Small: hls.js 1.7 counts up to it, and stands still for a minute and a half when it is a time of day. */
+  readonly discontinuity: number;
+}
+
 /** A first playlist has so many segments, as players begin three from the end … */
 const FIRST_SEGMENTS = 3;
 /** … or those that there are when the first one has been waiting for so long (ms). */
@@ -42,20 +49,21 @@ export class HlsStream {
   private unfollow: (() => void) | null = null;
   private timer: unknown = null;
   private firstAt: number | null = null;
-  private lastSequence = 0;
+  private last: Numbers;
   private ended = false;
 
   /**
-   * @param base number of the first segment; every later stream of this content needs a higher one than was ever used
+   * @param base of the first segment; every later stream of this content needs higher ones than were ever used
    * @param onEnd the stream is over (`error` says why), or nobody asks any more
    */
   constructor(
     readonly id: string,
-    private readonly base: number,
+    private readonly base: Numbers,
     private readonly options: HlsOptions,
     private readonly clock: Clock,
-    private readonly onEnd: (lastSequence: number, error: Error | null) => void,
+    private readonly onEnd: (last: Numbers, error: Error | null) => void,
   ) {
+    this.last = base;
     this.segmenter = new Segmenter(options.targetS, (segment) => this.take(segment));
   }
 
@@ -99,10 +107,10 @@ export class HlsStream {
     const segments = this.window.listed;
     return writeMediaPlaylist({
       target: this.segmenter.target,
-      sequence: this.base + (segments.at(0)?.index ?? 0),
-      discontinuitySequence: this.base + this.window.discontinuitiesGone,
+      sequence: this.base.sequence + (segments.at(0)?.index ?? 0),
+      discontinuitySequence: this.base.discontinuity + this.window.discontinuitiesGone,
       segments,
-      urlOf: ({ index }) => urlOf(this.base + index),
+      urlOf: ({ index }) => urlOf(this.base.sequence + index),
     });
   }
 
@@ -113,7 +121,7 @@ export class HlsStream {
 
   /** The segment with this number, as long as it is there. */
   segment(sequence: number): Segment | undefined {
-    return this.window.find(sequence - this.base);
+    return this.window.find(sequence - this.base.sequence);
   }
 
   /** Begins to cut the stream in which `admission` is. */
@@ -154,7 +162,10 @@ export class HlsStream {
 
   private take(segment: Segment): void {
     this.firstAt ??= this.clock.now();
-    this.lastSequence = this.base + segment.index;
+    this.last = {
+      sequence: this.base.sequence + segment.index,
+      discontinuity: this.last.discontinuity + (segment.discontinuity ? 1 : 0),
+    };
     this.window.add(segment, this.segmenter.target);
     for (const waiter of this.waiting) waiter.resolve();
   }
@@ -210,7 +221,7 @@ export class HlsStream {
     for (const { admission } of this.viewers.values()) admission.leave();
     this.viewers.clear();
     this.window.clear();
-    this.onEnd(this.lastSequence, error);
+    this.onEnd(this.last, error);
   }
 }
 

@@ -8,7 +8,7 @@ import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { ProxySettings } from '../settings.js';
 import { type ManifestRequest, mediaPlaylistUrl, parseManifest, segmentUrl } from './hls.request.js';
-import { HlsStream } from './hls-stream.js';
+import { HlsStream, type Numbers } from './hls-stream.js';
 import { writeMasterPlaylist } from './playlist.js';
 
 const PLAYLIST_HEADERS: Readonly<Record<string, string>> = {
@@ -23,8 +23,8 @@ export class HlsService {
   private readonly log: Log;
   /** By the id of their session. */
   private readonly streams = new Map<string, HlsStream>();
-  /** The highest number that a segment ever had. */
-  private lastSequence = 0;
+  /** The highest numbers that a segment ever had. */
+  private last: Numbers = { sequence: 0, discontinuity: -1 };
 
   constructor(
     private readonly registry: SessionRegistry,
@@ -126,10 +126,16 @@ export class HlsService {
 
   private open(streamId: string): HlsStream {
     // Numbers go on over every end and restart: seconds pass faster than segments are made.
-    const base = Math.max(Math.floor(this.clock.time() / 1000), this.lastSequence + 1);
+    const base = {
+      sequence: Math.max(Math.floor(this.clock.time() / 1000), this.last.sequence + 1),
+      discontinuity: this.last.discontinuity + 1,
+    };
     const options = { targetS: Math.max(1, Math.round(this.settings.hlsSegmentMs / 1000)), idleMs: this.settings.m3u8StreamTimeoutMs };
     const stream = new HlsStream(streamId, base, options, this.clock, (last, error) => {
-      this.lastSequence = Math.max(this.lastSequence, last);
+      this.last = {
+        sequence: Math.max(this.last.sequence, last.sequence),
+        discontinuity: Math.max(this.last.discontinuity, last.discontinuity),
+      };
       this.streams.delete(streamId);
       const expected = error === null || error instanceof StreamEndedError;
       if (expected) this.log.info('stream is not cut into segments any more', { stream_id: streamId });

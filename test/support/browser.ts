@@ -1,0 +1,87 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { type Browser, type Page, chromium } from 'playwright-core';
+
+/** Debian's package `chromium`; a machine without it skips what needs a browser. */
+const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome'].find((name) => spawnSync(name, ['--version']).status === 0);
+export const HAS_BROWSER = CHROMIUM !== undefined;
+if (!HAS_BROWSER) console.warn('SKIPPED: chromium is not installed, so no browser plays HLS here');
+
+/** What the page knows of its player. */
+export interface PlayerState {
+  seconds: number;
+  frames: number;
+  dropped: number;
+  paused: boolean;
+  /** Errors that hls.js could not get over by itself. */
+  fatal: string[];
+  errors: string[];
+  /** Longest time in which the picture stood still, in ms, since it first moved. */
+  longestFreezeMs: number;
+}
+
+const HLS_JS = readFileSync(createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js'), 'utf8');
+
+/** A web page with hls.js on it, from another origin than the stream. */
+const PAGE = `<!doctype html><video id="video" muted></video><script src="/hls.js"></script><script>
+  const video = document.getElementById('video');
+  const state = { fatal: [], errors: [], longestFreezeMs: 0 };
+  let moved = 0, last = 0;
+  setInterval(() => {
+    if (video.paused) moved = 0;
+    else if (video.currentTime !== last) { last = video.currentTime; moved = performance.now(); }
+    else if (moved) state.longestFreezeMs = Math.max(state.longestFreezeMs, performance.now() - moved);
+  }, 50);
+  const hls = new Hls();
+  hls.on(Hls.Events.ERROR, (_event, { fatal, details }) => (fatal ? state.fatal : state.errors).push(details));
+  hls.loadSource(new URLSearchParams(location.search).get('src'));
+  hls.attachMedia(video);
+  hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
+  window.player = { video, state: () => ({ ...state, seconds: video.currentTime, paused: video.paused,
+    frames: video.getVideoPlaybackQuality().totalVideoFrames, dropped: video.getVideoPlaybackQuality().droppedVideoFrames }) };
+</script>`;
+
+export class BrowserPlayer {
+  private constructor(
+    private readonly browser: Browser,
+    private readonly server: Server,
+    private readonly page: Page,
+  ) {}
+
+  static async open(url: string): Promise<BrowserPlayer> {
+    const server = createHttpServer((request, response) => {
+      const isScript = request.url?.startsWith('/hls.js') === true;
+      response.writeHead(200, { 'Content-Type': isScript ? 'text/javascript' : 'text/html' }).end(isScript ? HLS_JS : PAGE);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const browser = await chromium.launch({
+      executablePath: spawnSync('which', [CHROMIUM ?? ''])
+        .stdout.toString()
+        .trim(),
+      args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-gpu'],
+    });
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/?src=${encodeURIComponent(url)}`);
+    return new BrowserPlayer(browser, server, page);
+  }
+
+  state(): Promise<PlayerState> {
+    return this.page.evaluate('window.player.state()');
+  }
+
+  async pause(): Promise<void> {
+    await this.page.evaluate('window.player.video.pause()');
+  }
+
+  async play(): Promise<void> {
+    await this.page.evaluate('window.player.video.play()');
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    this.server.close();
+  }
+}
