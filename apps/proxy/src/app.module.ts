@@ -6,6 +6,7 @@ import { CoreModule } from './core.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HlsModule } from './hls/hls.module.js';
 import { PlaybackModule } from './playback/playback.module.js';
+import { PlaylistsModule } from './playlists/playlists.module.js';
 import { ProxyLifecycle } from './proxy-lifecycle.js';
 import { ReportingModule } from './reporting/reporting.module.js';
 import { SelectionModule } from './selection/selection.module.js';
@@ -25,6 +26,7 @@ export class AppModule {
         ReportingModule,
         PlaybackModule,
         HlsModule,
+        PlaylistsModule,
         HealthModule,
       ],
       controllers: [AboutController],

@@ -8,6 +8,7 @@ import {
   Setting,
   type SettingFault,
 } from '@acexy/service-kit';
+import { parseSources } from './playlists/sources.policy.js';
 import { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast/broadcast.js';
 
 const SCHEMES = ['http'] as const;
@@ -256,6 +257,13 @@ export class ProxySettings {
   hlsSegmentMs!: number;
 
   @Setting({
+    name: 'ACEXY_PLAYLIST_SOURCES',
+    type: 'string',
+    help: 'Playlists that /playlist.m3u may fetch: URLs, comma-separated; one that ends with a slash stands for all below it',
+  })
+  playlistSources?: string;
+
+  @Setting({
     name: 'ACEXY_VIEWER_TIMEOUT',
     type: 'duration',
     default: '2m',
@@ -290,6 +298,11 @@ export class ProxySettings {
     }
     if (this.hlsSegmentMs < 1000 || this.hlsSegmentMs > 12_000)
       faults.push({ name: 'ACEXY_HLS_SEGMENT', value: `${this.hlsSegmentMs}ms`, problem: 'must be from 1s to 12s' });
+    try {
+      parseSources(this.playlistSources ?? '');
+    } catch (error) {
+      faults.push({ name: 'ACEXY_PLAYLIST_SOURCES', value: this.playlistSources ?? '', problem: (error as Error).message });
+    }
     if (this.stepBytes < 4096) faults.push({ name: 'ACEXY_STEP_SIZE', value: String(this.stepBytes), problem: 'must be at least 4KiB' });
     if (this.bufferMaxBytes < 4 * this.stepBytes) {
       faults.push({ name: 'ACEXY_BUFFER_MAX', value: String(this.bufferMaxBytes), problem: 'must be at least four times ACEXY_STEP_SIZE' });

@@ -1,0 +1,54 @@
+import { BadGatewayException, BadRequestException, Controller, ForbiddenException, Get, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { ProxySettings } from '../settings.js';
+import { PlaylistSourceError, fetchPlaylist } from './playlist-fetch.js';
+import { isPlaylist, rewritePlaylist } from './rewrite.js';
+import { baseUrl, isAllowed, parseSources } from './sources.policy.js';
+
+/** Playlists for every player: an M3U of somebody else's with its AceStream links turned to this proxy. */
+@Controller()
+export class PlaylistsController {
+  private readonly sources: readonly URL[];
+
+  constructor(settings: ProxySettings) {
+    this.sources = parseSources(settings.playlistSources ?? '');
+  }
+
+  /** HEAD gets the headers and fetches nothing. */
+  @Get('playlist.m3u')
+  async playlist(@Req() request: Request, @Res() response: Response): Promise<void> {
+    const url = this.wanted(request);
+    const headers = { 'Content-Type': 'audio/x-mpegurl', 'Cache-Control': 'no-store', 'Access-Control-Allow-Origin': '*' };
+    if (request.method === 'HEAD') {
+      response.writeHead(200, headers).end();
+      return;
+    }
+    const playlist = await fetchPlaylist(url, this.sources).catch((error: unknown) => {
+      throw error instanceof PlaylistSourceError ? new BadGatewayException(error.message) : error;
+    });
+    if (!isPlaylist(playlist)) throw new BadGatewayException(`what ${url.host} gives does not begin with #EXTM3U`);
+    const rewritten = rewritePlaylist(playlist, baseUrlOf(request));
+    response.writeHead(200, { ...headers, 'Content-Length': rewritten.length }).end(rewritten);
+  }
+
+  private wanted(request: Request): URL {
+    const given = new URL(request.originalUrl, 'http://localhost').searchParams.getAll('url');
+    if (given.length !== 1) throw new BadRequestException('parameter "url" must be given once: the playlist to rewrite');
+    const url = URL.canParse(given[0]) ? new URL(given[0]) : null;
+    if (url === null || !/^https?:$/.test(url.protocol)) throw new BadRequestException('parameter "url" must be an http(s) URL');
+    if (!isAllowed(url, this.sources)) throw new ForbiddenException('the playlist is none of ACEXY_PLAYLIST_SOURCES');
+    return url;
+  }
+}
+
+function baseUrlOf(request: Request): string {
+  const { socket } = request;
+  return baseUrl({
+    protocol: 'http',
+    host: request.get('host'),
+    forwardedProto: request.get('x-forwarded-proto'),
+    forwardedHost: request.get('x-forwarded-host'),
+    forwardedPrefix: request.get('x-forwarded-prefix'),
+    local: { address: socket.localAddress ?? 'localhost', port: socket.localPort ?? 80 },
+  });
+}

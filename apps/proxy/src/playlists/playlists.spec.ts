@@ -1,0 +1,94 @@
+import 'reflect-metadata';
+import { once } from 'node:events';
+import { type Server, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Test } from '@nestjs/testing';
+import { DetailExceptionFilter, SILENT_LOG } from '@acexy/service-kit';
+import request from 'supertest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ProxySettings } from '../settings.js';
+import { PlaylistsController } from './playlists.controller.js';
+
+const ID = 'a'.repeat(40);
+
+describe('GET /playlist.m3u', () => {
+  let source: Server;
+  let origin: string;
+  let app: NestExpressApplication;
+  const asked: string[] = [];
+
+  beforeAll(async () => {
+    source = createServer((incoming, response) => {
+      asked.push(incoming.url ?? '');
+      switch (incoming.url) {
+        case '/tv/list.m3u':
+          return response.end(`#EXTM3U\n#EXTINF:-1,One\nacestream://${ID}\n`);
+        case '/tv/moved.m3u':
+          return response.writeHead(302, { location: '/tv/list.m3u' }).end();
+        case '/tv/elsewhere.m3u':
+          return response.writeHead(302, { location: '/private' }).end();
+        case '/tv/round.m3u':
+          return response.writeHead(302, { location: '/tv/round.m3u' }).end();
+        case '/tv/page.m3u':
+          return response.end('<html>');
+        default:
+          return response.writeHead(404).end();
+      }
+    }).listen(0, '127.0.0.1');
+    await once(source, 'listening');
+    origin = `http://127.0.0.1:${(source.address() as AddressInfo).port}`;
+    const module = await Test.createTestingModule({
+      controllers: [PlaylistsController],
+      providers: [{ provide: ProxySettings, useValue: { playlistSources: `${origin}/tv/` } }],
+    }).compile();
+    app = module.createNestApplication<NestExpressApplication>({ bodyParser: false });
+    app.useGlobalFilters(new DetailExceptionFilter(SILENT_LOG));
+    await app.init();
+  });
+  afterAll(async () => {
+    await app.close();
+    source.closeAllConnections();
+    source.close();
+  });
+
+  const get = (path: string) => request(app.getHttpServer()).get(`/playlist.m3u?url=${encodeURIComponent(origin + path)}`);
+
+  it.each(['/tv/list.m3u', '/tv/moved.m3u'])('gives %s with links to this proxy as the viewer calls it', async (path) => {
+    const parts: Buffer[] = [];
+    const reply = await get(path)
+      .buffer()
+      .parse(
+        (incoming, done) => void incoming.on('data', (part: Buffer) => parts.push(part)).on('end', () => done(null, Buffer.concat(parts))),
+      )
+      .set('Host', 'tv:8080')
+      .set('X-Forwarded-Proto', 'https')
+      .expect(200)
+      .expect('Content-Type', 'audio/x-mpegurl');
+    expect((reply.body as Buffer).toString()).toBe(`#EXTM3U\n#EXTINF:-1,One\nhttps://tv:8080/ace/getstream?id=${ID}\n`);
+  });
+
+  it.each([
+    ['/tv/elsewhere.m3u', 502],
+    ['/tv/round.m3u', 502],
+    ['/tv/page.m3u', 502],
+    ['/tv/none.m3u', 502],
+    ['/private', 403],
+    ['/tv/../private', 403],
+  ])('%s is %i', async (path, status) => {
+    await get(path).expect(status);
+  });
+
+  it('never fetches what is not allowed', () => expect(asked).not.toContain('/private'));
+
+  it('says what is wrong with the request, and fetches nothing for HEAD', async () => {
+    const server = app.getHttpServer();
+    await request(server).get('/playlist.m3u').expect(400);
+    await request(server).get('/playlist.m3u?url=file:///etc/passwd').expect(400);
+    const before = asked.length;
+    await request(server)
+      .head(`/playlist.m3u?url=${encodeURIComponent(`${origin}/tv/list.m3u`)}`)
+      .expect(200);
+    expect(asked).toHaveLength(before);
+  });
+});

@@ -1,0 +1,68 @@
+/** AceStream links of a playlist, turned to this proxy. Pure; every other byte stays as it is. */
+
+const HEX = '[0-9a-f]{40}';
+const ID_LINK = new RegExp(`^acestream://(${HEX})/?$`, 'i');
+const BARE_ID = new RegExp(`^(${HEX})$`, 'i');
+/** As HTTPAceProxy and its kind write it. */
+const PATH_LINK = new RegExp(`^https?://[^/]+/(pid|content_id|infohash)/(${HEX})(?:/|$)`, 'i');
+const MAGNET_HASH = new RegExp(`^urn:btih:(${HEX})$`, 'i');
+const QUERY_LINK = /^(acestream:(?:\/\/)?\?|magnet:\?|plugin:\/\/|https?:\/\/)/i;
+/** Paths of engines and of proxies like this one. */
+const PLAYBACK_PATH = /^\/(?:ace\/getstream|ace\/manifest\.m3u8|hls\/manifest\.m3u8)\/?$/;
+/** What of a link is handed on: the rest is the engine's or another player's business. */
+const KEPT = /^(_idx|quality|transcode_(audio|mp3|ac3)|preferred_audio_language)$/;
+/** A longer line is no link. */
+const MAX_LINK = 4096;
+
+/** Where `link` leads on the proxy, beginning with a slash; null where it is no AceStream link. */
+export function proxyPathOf(link: string): string | null {
+  if (link.length > MAX_LINK) return null;
+  const plain = ID_LINK.exec(link) ?? BARE_ID.exec(link);
+  if (plain) return pathTo('getstream', 'id', plain[1]);
+  const inPath = PATH_LINK.exec(link);
+  if (inPath) return pathTo('getstream', inPath[1].toLowerCase() === 'infohash' ? 'infohash' : 'id', inPath[2]);
+  return QUERY_LINK.test(link) ? pathOfQuery(link) : null;
+}
+
+function pathOfQuery(link: string): string | null {
+  const from = link.indexOf('?');
+  if (from < 0) return null;
+  const query = new URLSearchParams(link.slice(from + 1).replace(/#.*$/, ''));
+  let kind = 'getstream';
+  if (/^https?:/i.test(link)) {
+    const path = URL.canParse(link) ? new URL(link).pathname : '';
+    if (!PLAYBACK_PATH.test(path)) return null;
+    if (path.includes('manifest')) kind = 'manifest.m3u8';
+  }
+  const id = query.get('id') ?? query.get('content_id');
+  const infohash = query.get('infohash') ?? MAGNET_HASH.exec(query.get('xt') ?? '')?.[1];
+  const kept = new URLSearchParams([...query].filter(([name]) => KEPT.test(name)));
+  if (id !== null && BARE_ID.test(id)) return pathTo(kind, 'id', id, kept);
+  if (infohash !== undefined && BARE_ID.test(infohash)) return pathTo(kind, 'infohash', infohash, kept);
+  return null;
+}
+
+function pathTo(kind: string, name: string, value: string, kept = new URLSearchParams()): string {
+  const rest = kept.toString();
+  return `/ace/${kind}?${name}=${value.toLowerCase()}${rest === '' ? '' : `&${rest}`}`;
+}
+
+/**
+ * The playlist with its links turned to `base` (scheme, host and path before `/ace`, without a slash at the end). Works on bytes, so that no
+ * character set is taken for another.
+ */
+export function rewritePlaylist(playlist: Buffer, base: string): Buffer {
+  const text = playlist.toString('latin1');
+  const rewritten = text.replace(/[^\r\n]+/g, (line) => {
+    if (line.startsWith('#')) return line;
+    const link = line.trim();
+    const path = link === '' ? null : proxyPathOf(link);
+    return path === null ? line : line.replace(link, () => base + path);
+  });
+  return Buffer.from(rewritten, 'latin1');
+}
+
+/** Bytes that begin like an M3U. */
+export function isPlaylist(bytes: Buffer): boolean {
+  return /^(\xef\xbb\xbf)?\s*#EXTM3U/.test(bytes.toString('latin1', 0, 64));
+}
