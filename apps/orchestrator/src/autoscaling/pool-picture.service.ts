@@ -54,7 +54,7 @@ export class PoolPicture implements OnModuleInit, OnModuleDestroy {
   }
 
   get limits(): PoolLimits {
-    return { minFree: this.settings.minReplicas, max: this.settings.maxReplicas, idleGraceMs: this.idleGraceMs };
+    return { minFree: this.settings.minReplicas, max: this.settings.engineLimit, idleGraceMs: this.idleGraceMs };
   }
 
   decided(target: number): void {
@@ -79,14 +79,15 @@ export class PoolPicture implements OnModuleInit, OnModuleDestroy {
   }
 
   private describe(engine: Engine, now: number): PoolEngine {
-    const { id, lifecycle, health, adopted, idleSince, healthSince, drain } = engine;
+    const { id, lifecycle, health, adopted, idleSince, healthSince, drain, cutOff } = engine;
     return {
       id,
       lifecycle,
       health,
       adopted,
       claims: this.leases.claimCount(id),
-      held: this.leases.holdOn(id)?.kind ?? null,
+      // Of no use to anybody until its VPN is back, and worth keeping until then; one that leaves is not kept.
+      held: cutOff !== null && lifecycle !== 'draining' ? 'open' : (this.leases.holdOn(id)?.kind ?? null),
       idleMs: idleSince === null ? 0 : now - idleSince,
       healthMs: now - healthSince,
       drain: drain && { reason: drain.reason, deadlineMs: drain.deadline - this.clock.now() },

@@ -19,6 +19,7 @@ import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { capacityRefusal, circuitRefusal, unreachableRefusal } from '../provisioning/refusals.js';
 import { ENGINE_RUNTIME, type EngineRuntime, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
+import { VpnWatcher } from '../vpn/vpn-watcher.service.js';
 import { WakeableLoop } from '../wakeable-loop.js';
 import { DecisionLog } from './decision-log.js';
 import { PoolPicture } from './pool-picture.service.js';
@@ -72,6 +73,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     private readonly provisioning: ProvisioningService,
     private readonly readiness: Readiness,
     private readonly picture: PoolPicture,
+    private readonly vpn: VpnWatcher,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
     private readonly adapterHost: HttpAdapterHost,
@@ -97,6 +99,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       this.starter.onSettled(wake),
       this.sync.onReachChange(wake),
       this.provisioning.circuits.onReset(wake),
+      this.vpn.onChange(wake),
       this.runtime.watch(({ type }) => {
         if (type === 'prepared') wake();
       }),
@@ -104,7 +107,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     // Not before our port is ours: where another orchestrator has it, we end without having touched anything.
     const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
     server.once('listening', () => this.sync.start());
-    void this.sync.firstSync.then(() => {
+    void Promise.all([this.sync.firstSync, this.vpn.firstConnected()]).then(() => {
       if (!this.closing) this.loop.start();
     });
   }
@@ -164,12 +167,12 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       { ...pool, sinceLastMs: this.clock.monotonic() - this.lastReplacementAt, blocked: replacement?.message ?? null },
       {
         minHealthy: this.settings.minReplicas,
-        max: this.settings.maxReplicas,
+        max: this.settings.engineLimit,
         graceMs: this.settings.unhealthyGraceMs,
         cooldownMs: this.settings.replacementCooldownMs,
       },
     );
-    const full = decision.limited ? capacityRefusal(this.settings.maxReplicas, this.settings.autoscaleIntervalMs) : null;
+    const full = decision.limited ? capacityRefusal(this.settings.engineLimit, this.settings.autoscaleIntervalMs) : null;
     return { pool, decision, plan, orders, blocked: general ?? (replacing > 0 ? replacement : null) ?? full };
   }
 
@@ -197,7 +200,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
         taken: pool.taken,
         recent_peak: pool.recentPeak,
         min_free: this.settings.minReplicas,
-        max: this.settings.maxReplicas,
+        max: this.settings.engineLimit,
       },
       target: decision.target,
       lookahead: decision.lookahead,

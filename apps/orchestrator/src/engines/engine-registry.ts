@@ -16,6 +16,8 @@ export interface Engine {
   readonly health: HealthStatus;
   /** True for the one engine that has the forwarded port of a VPN. */
   readonly forwarded: boolean;
+  /** Why it reaches nobody although it runs (its VPN is down), or null. */
+  readonly cutOff: string | null;
   /** Found by the first look at the runtime: an earlier run of ours started it. */
   readonly adopted: boolean;
   /** Its API has answered at least once. */
@@ -120,6 +122,7 @@ export class EngineRegistry {
       lifecycle: 'starting',
       health: 'unknown',
       forwarded: false,
+      cutOff: null,
       adopted,
       answered: false,
       answeredAt: null,
@@ -210,6 +213,16 @@ export class EngineRegistry {
     engine.health = health;
     engine.healthSince = this.clock.monotonic();
     this.emit({ type: 'health', engine, reason });
+  }
+
+  /** What is known of its network: whether it is cut off and why, and whether it has the forwarded port of its VPN. */
+  networkSeen(id: string, { cutOff, forwarded }: Pick<Engine, 'cutOff' | 'forwarded'>): void {
+    const engine = this.engines.get(id);
+    if (!engine) return;
+    engine.forwarded = forwarded;
+    if (engine.cutOff === cutOff) return;
+    engine.cutOff = cutOff;
+    this.emit({ type: 'health', engine, reason: cutOff === null ? 'its network is back' : `cut off: ${cutOff}` });
   }
 
   /** No new streams from here on; false where it was draining already or is not known. */

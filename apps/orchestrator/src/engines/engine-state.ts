@@ -1,7 +1,7 @@
 import type { EngineState } from '@acexy/contracts';
 import type { Engine } from './engine-registry.js';
 
-/** An engine as clients see it. One that drains is shown as unhealthy, so that clients who choose for themselves leave it alone. */
+/** An engine as clients see it. One that drains or is cut off is shown as unhealthy, so that clients who choose for themselves leave it alone. */
 export function toEngineState(engine: Engine, streams: string[]): EngineState {
   const { instance } = engine;
   return {
@@ -14,7 +14,7 @@ export function toEngineState(engine: Engine, streams: string[]): EngineState {
     first_seen: isoTime(engine.firstSeen),
     last_seen: isoTime(engine.lastSeen),
     streams,
-    health_status: engine.lifecycle === 'draining' ? 'unhealthy' : engine.health,
+    health_status: engine.lifecycle === 'draining' || engine.cutOff !== null ? 'unhealthy' : engine.health,
     last_health_check: isoTimeOrNull(engine.lastHealthCheck),
     last_stream_usage: isoTimeOrNull(engine.lastStreamUsage),
   };

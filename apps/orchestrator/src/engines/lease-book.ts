@@ -271,9 +271,9 @@ export class LeaseBook {
     return this.options.engines().map((engine) => this.candidate(engine));
   }
 
-  private candidate({ id, lifecycle, health, forwarded, lastStreamUsage }: Engine): Candidate {
+  private candidate({ id, lifecycle, health, forwarded, cutOff, lastStreamUsage }: Engine): Candidate {
     const { count, contents, held } = this.claims.on(id);
-    return { id, lifecycle, health, forwarded, claims: count, contents, held: held?.reason ?? null, lastStreamUsage };
+    return { id, lifecycle, health, forwarded, claims: count, contents, held: cutOff ?? held?.reason ?? null, lastStreamUsage };
   }
 
   private queue(): Waiting[] {

@@ -54,7 +54,7 @@ export class EnginesHealth {
       missedChecks: this.monitor.missedChecks(engine.id),
       claims: this.leases.claimCount(engine.id),
       maxStreams: this.settings.maxStreamsPerEngine,
-      held: this.leases.holdOn(engine.id)?.reason ?? null,
+      held: engine.cutOff ?? this.leases.holdOn(engine.id)?.reason ?? null,
     });
     const streams = this.leases.streamsOn(engine.id).length;
     return { container_id, host, port, health_score: score, stream_count: streams, health_status, reasons };

@@ -55,15 +55,17 @@ export class OrchestratorStatusReport {
 
   /** In streams: an engine may carry several. */
   private capacity(): CapacityFigures {
-    const { maxReplicas, minReplicas, maxStreamsPerEngine } = this.settings;
-    const usable = this.registry.all().filter(({ lifecycle, health }) => lifecycle === 'ready' && health !== 'unhealthy');
+    const { engineLimit, minReplicas, maxStreamsPerEngine } = this.settings;
+    const usable = this.registry
+      .all()
+      .filter(({ lifecycle, health, cutOff }) => lifecycle === 'ready' && health !== 'unhealthy' && cutOff === null);
     const claims = usable.map(({ id }) => this.leases.claimCount(id));
     const free = usable.map(({ id }, index) => (this.leases.holdOn(id) === null ? Math.max(0, maxStreamsPerEngine - claims[index]) : 0));
     return {
       total: usable.length * maxStreamsPerEngine,
       used: sum(claims),
       available: sum(free),
-      max_replicas: maxReplicas,
+      max_replicas: engineLimit,
       min_replicas: minReplicas,
     };
   }
@@ -81,13 +83,13 @@ export class OrchestratorStatusReport {
 
   /** What `POST /provision/acestream` would be told now, or null. */
   private refusal(): ProvisioningRefusedError | null {
-    const { maxReplicas, autoscaleIntervalMs, monitorIntervalMs, startupGraceMs } = this.settings;
+    const { engineLimit, autoscaleIntervalMs, monitorIntervalMs, startupGraceMs } = this.settings;
     if (this.sync.runtimeReached === false) return unreachableRefusal(monitorIntervalMs);
     const preparing = this.provisioning.preparing();
     if (preparing) return preparing;
     const circuits = this.provisioning.circuits;
     if (!circuits.permits('general')) return circuitRefusal(circuits.report('general'), startupGraceMs);
-    return this.provisioning.engineCount() >= maxReplicas ? capacityRefusal(maxReplicas, autoscaleIntervalMs) : null;
+    return this.provisioning.engineCount() >= engineLimit ? capacityRefusal(engineLimit, autoscaleIntervalMs) : null;
   }
 }
 

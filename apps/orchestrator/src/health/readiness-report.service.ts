@@ -33,11 +33,15 @@ export class ReadinessReport {
     const inService = this.registry.all().filter((engine) => engine.lifecycle !== 'starting');
     const ready = result.status === 'ok';
     const image = this.runtime.image();
-    const able = circuitState === 'closed' && this.runtime.preparing() === null;
+    const able = circuitState === 'closed' && this.provisioning.preparing() === null;
     return {
       ...result,
       // Degraded: it does its work, but no engine can be started, or none is well.
-      status: ready ? (able && inService.some(({ health }) => health === 'healthy') ? 'ok' : 'degraded') : result.status,
+      status: ready
+        ? able && inService.some(({ health, cutOff }) => health === 'healthy' && cutOff === null)
+          ? 'ok'
+          : 'degraded'
+        : result.status,
       info: result.info ?? {},
       error: result.error ?? {},
       ready,

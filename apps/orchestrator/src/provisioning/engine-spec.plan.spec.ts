@@ -9,6 +9,7 @@ const CONTEXT: EngineSpecContext = {
   installationId: 'b1b2',
   httpsOnHost: true,
   cacheLimitGb: 1,
+  seat: null,
 };
 
 function plan(request: EngineRequest = {}, context: Partial<EngineSpecContext> = {}) {
@@ -79,6 +80,19 @@ describe('the plan of an engine', () => {
     expect(wantedPorts({ hostPort: 19005 })).toEqual({ http: 19005 });
     expect(wantedPorts({ hostPort: 7000, env: { CONF: '--http-port=7000' } })).toEqual({ http: 7000 });
     expect(() => wantedPorts({ hostPort: 19005, env: { CONF: '--http-port=7000' } })).toThrow('host_port 19005 and --http-port=7000');
+  });
+
+  it('behind a VPN joins the network of its container, with all four ports its own', () => {
+    const spec = plan({}, { seat: { vpn: 'gluetun', labels: { 'acestream-orchestrator.vpn': 'gluetun' } } });
+    expect(spec).toMatchObject({ joins: 'gluetun', labels: { 'acestream-orchestrator.vpn': 'gluetun' } });
+    expect(spec.env.CONF.split('\n')).toEqual([
+      '--http-port=19000',
+      '--https-port=45000',
+      '--api-port=35000',
+      '--port=36000',
+      '--bind-all',
+    ]);
+    expect(plan()).not.toHaveProperty('joins');
   });
 
   it('names an image only where the caller does', () => {

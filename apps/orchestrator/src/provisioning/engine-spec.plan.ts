@@ -25,6 +25,8 @@ export interface EngineSpecContext {
   httpsOnHost: boolean;
   /** Gigabytes of disk cache that the engine may fill. */
   cacheLimitGb: number;
+  /** Its place behind a VPN, or null. */
+  seat: { vpn: string; labels: Readonly<Record<string, string>> } | null;
 }
 
 /** The request cannot be met by any engine; the message names what contradicts what. */
@@ -54,19 +56,20 @@ export function wantedPorts(request: EngineRequest): Partial<EnginePorts> {
 }
 
 export function planEngineSpec(request: EngineRequest, context: EngineSpecContext): EngineSpec {
-  const { ports } = context;
+  const { ports, seat } = context;
   const management = parseManagementLabel(context.containerLabel);
   return {
     name: context.name,
     kind: 'acestream',
     ...(request.image !== undefined && { image: request.image }),
     ports,
+    ...(seat && { joins: seat.vpn }),
     env: {
       BIND_ALL: 'true',
       INTERNAL_BUFFERING: String(INTERNAL_BUFFERING_S),
       CACHE_LIMIT: String(context.cacheLimitGb),
       ...request.env,
-      CONF: completeConf(request.env?.CONF ?? '--bind-all', ports),
+      CONF: completeConf(request.env?.CONF ?? '--bind-all', seat ? allPorts(ports) : webPorts(ports)),
       // Always in accord with the ports we publish and probe, whatever the caller says.
       HTTP_PORT: String(ports.http),
       HTTPS_PORT: String(ports.https),
@@ -82,14 +85,24 @@ export function planEngineSpec(request: EngineRequest, context: EngineSpecContex
       'acestream.https_port': String(ports.https),
       'host.http_port': String(ports.http),
       ...(context.httpsOnHost && { 'host.https_port': String(ports.https) }),
+      ...seat?.labels,
     },
   };
 }
 
 /** The caller's own text, plus the ports it leaves open: without them the engine would take its defaults, which we neither publish nor probe. */
-function completeConf(conf: string, ports: EnginePorts): string {
-  const missing = (['http', 'https'] as const).filter((kind) => portOption(conf, `${kind}-port`) === undefined);
-  return [...missing.map((kind) => `--${kind}-port=${ports[kind]}`), conf].join('\n');
+function completeConf(conf: string, options: Readonly<Record<string, number>>): string {
+  const missing = Object.entries(options).filter(([option]) => portOption(conf, option) === undefined);
+  return [...missing.map(([option, port]) => `--${option}=${port}`), conf].join('\n');
+}
+
+function webPorts({ http, https }: EnginePorts): Record<string, number> {
+  return { 'http-port': http, 'https-port': https };
+}
+
+/** Engines in one network must differ in these, too, and not every image takes them from its environment. */
+function allPorts({ api, p2p, ...web }: EnginePorts): Record<string, number> {
+  return { ...webPorts({ api, p2p, ...web }), 'api-port': api, port: p2p };
 }
 
 /** The port after `--name=` or `--name `, the last one counting as engines have it. */

@@ -52,22 +52,20 @@ export class PortAllocator {
   private readonly others = new Set<string>();
   /** Port → when it may be tried again, in the caller's milliseconds. */
   private readonly asideUntil = new Map<number, number>();
-  private readonly cursors: Record<keyof EnginePorts, number>;
+  /** Where each range is looked at next; by kind and first port. */
+  private readonly cursors = new Map<string, number>();
 
   /** `start` is how far into each range its walk begins, counted round and round. */
   constructor(
     private readonly ranges: PortRanges,
-    start = 0,
-  ) {
-    const cursor = ({ first, last }: PortRange): number => first + (start % (last - first + 1));
-    this.cursors = { http: cursor(ranges.http), https: cursor(ranges.https), api: cursor(ranges.api), p2p: cursor(ranges.p2p) };
-  }
+    private readonly start = 0,
+  ) {}
 
   /**
-   * Four ports for `owner`, the wanted ones among them; all or none.
+   * Four ports for `owner`, the wanted ones among them; all or none. `own` has ranges that take the place of the usual ones.
    * @throws NoPortsLeftError or PortOwnedError
    */
-  allocate(owner: string, nowMs: number, wanted: Partial<EnginePorts> = {}): EnginePorts {
+  allocate(owner: string, nowMs: number, wanted: Partial<EnginePorts> = {}, own: Partial<PortRanges> = {}): EnginePorts {
     if (this.owned.has(owner)) throw new TypeError(`${owner} has ports already`);
     const taken: number[] = [];
     this.owned.set(owner, taken);
@@ -75,7 +73,7 @@ export class PortAllocator {
       // The wanted ones first, so that none of them is handed out as a free one of another kind.
       const ports: Partial<EnginePorts> = {};
       for (const kind of KINDS) if (wanted[kind] !== undefined) ports[kind] = this.own(wanted[kind], owner, taken);
-      for (const kind of KINDS) ports[kind] ??= this.own(this.nextFree(kind, nowMs), owner, taken);
+      for (const kind of KINDS) ports[kind] ??= this.own(this.nextFree(kind, own[kind] ?? this.ranges[kind], nowMs), owner, taken);
       return ports as EnginePorts;
     } catch (error) {
       this.release(owner);
@@ -153,13 +151,14 @@ export class PortAllocator {
     return port;
   }
 
-  private nextFree(kind: keyof EnginePorts, nowMs: number): number {
-    const range = this.ranges[kind];
+  private nextFree(kind: keyof EnginePorts, range: PortRange, nowMs: number): number {
     const size = range.last - range.first + 1;
+    const walk = `${kind} ${range.first}`;
+    const cursor = this.cursors.get(walk) ?? range.first + (this.start % size);
     for (let step = 0; step < size; step += 1) {
-      const port = range.first + ((this.cursors[kind] - range.first + step) % size);
+      const port = range.first + ((cursor - range.first + step) % size);
       if (this.owners.has(port) || this.isAside(port, nowMs)) continue;
-      this.cursors[kind] = port === range.last ? range.first : port + 1;
+      this.cursors.set(walk, port === range.last ? range.first : port + 1);
       return port;
     }
     throw new NoPortsLeftError(kind, range);

@@ -4,9 +4,13 @@ import { register } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SystemClock } from '../clock.js';
 import { InstallationId } from '../database/installation-id.js';
-import { PortTakenError } from '../runtime/engine-runtime.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
+import { NoSuchNetworkError, PortTakenError } from '../runtime/engine-runtime.js';
 import { FakeEngineRuntime, startFailure } from '../runtime/fake-engine-runtime.test-kit.js';
 import { OrchestratorSettings } from '../settings.js';
+import { EngineSeats } from '../vpn/engine-seats.service.js';
+import { UNSEEN } from '../vpn/tunnel.policy.js';
+import { VpnService } from '../vpn/vpn.service.js';
 import { ProvisioningRefusedError } from './provisioning-refused.error.js';
 import { ProvisioningService } from './provisioning.service.js';
 
@@ -14,6 +18,7 @@ interface House {
   runtime: FakeEngineRuntime;
   service: ProvisioningService;
   settings: OrchestratorSettings;
+  vpn: VpnService;
 }
 
 function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG): House {
@@ -24,8 +29,12 @@ function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG):
     ...environment,
   });
   const runtime = new FakeEngineRuntime();
-  const service = new ProvisioningService(runtime, settings, new InstallationId('b1b2'), new SystemClock(), log);
-  return { runtime, service, settings };
+  const clock = new SystemClock();
+  const registry = new EngineRegistry(clock);
+  const vpn = new VpnService(settings, registry);
+  const seats = new EngineSeats(vpn, registry, settings, clock);
+  const service = new ProvisioningService(runtime, settings, new InstallationId('b1b2'), seats, clock, log);
+  return { runtime, service, settings, vpn };
 }
 
 /** Attached at once, so that a refusal in between is no unhandled rejection. */
@@ -495,5 +504,54 @@ describe('provisioning', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('provisioning behind a VPN', () => {
+  const behind = (environment: Record<string, string> = {}): House => build({ GLUETUN_CONTAINER_NAME: 'gluetun', ...environment });
+  const up = ({ vpn }: House, forwardedPort: number | null = null): void => {
+    for (const tunnel of vpn.tunnels) Object.assign(tunnel, { state: { ...UNSEEN, phase: 'up' }, own: 'good', forwardedPort });
+  };
+
+  it('is refused while the VPN is not connected, with the reason and when to ask again, and the breaker learns nothing', async () => {
+    const house = behind();
+    const refusal = await outcome(house.service.provision({}, 'api'));
+    expect(refusal).toMatchObject({ code: 'vpn_disconnected', recoveryEtaSeconds: 60, canRetry: true, shouldWait: true });
+    expect((refusal as Error).message).toContain('gluetun: not looked at yet');
+    expect(house.service.circuit().failures).toBe(0);
+    expect(house.service.preparing()).toMatchObject({ code: 'vpn_disconnected' });
+    up(house);
+    expect(house.service.preparing()).toBeNull();
+  });
+
+  it('gives the forwarded port to one engine at a time, and the next one that is free to the others', async () => {
+    const house = behind();
+    up(house, 51_413);
+    const engines = await Promise.all([1, 2, 3].map(() => house.service.provision({}, 'api')));
+    expect(engines.map(({ ports }) => ports.p2p).sort()).toEqual([36_000, 36_001, 51_413]);
+    const [forwarded] = engines.filter(({ ports }) => ports.p2p === 51_413);
+    expect(forwarded.labels).toMatchObject({ 'acestream-orchestrator.vpn': 'gluetun', 'acestream-orchestrator.vpn-port': '51413' });
+    expect(house.runtime.startCalls.map(({ joins }) => joins)).toEqual(['gluetun', 'gluetun', 'gluetun']);
+  });
+
+  it('spreads engines over two VPNs, each with ports of its own, and never more than each can carry', async () => {
+    const house = build({ ENGINE_RUNTIME: 'docker', GLUETUN_CONTAINER_NAMES: 'a,b', MAX_ACTIVE_REPLICAS: '2' });
+    up(house);
+    const engines = await Promise.all([1, 2, 3, 4].map(() => house.service.provision({}, 'api')));
+    const portsBehind = (vpn: string): number[] =>
+      engines.filter(({ labels }) => labels['acestream-orchestrator.vpn'] === vpn).map(({ ports }) => ports.http);
+    expect(portsBehind('a').sort()).toEqual([19_000, 19_001]);
+    expect(portsBehind('b').sort()).toEqual([19_002, 19_003]);
+    expect(await outcome(house.service.provision({}, 'api'))).toMatchObject({ code: 'max_capacity' });
+  });
+
+  it('that fails because the VPN container is gone is told as such, gives its seat back, and is no fault of engines', async () => {
+    const house = behind({ MAX_ACTIVE_REPLICAS: '1' });
+    up(house, 51_413);
+    house.runtime.knobs.failStart = () => new NoSuchNetworkError('the start of acestream-1 failed: no such container');
+    expect(await outcome(house.service.provision({}, 'api'))).toMatchObject({ code: 'vpn_error', shouldWait: true });
+    expect(house.service.circuit().failures).toBe(0);
+    house.runtime.knobs.failStart = () => null;
+    expect((await house.service.provision({}, 'api')).ports.p2p).toBe(51_413);
   });
 });

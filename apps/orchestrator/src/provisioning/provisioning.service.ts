@@ -4,7 +4,7 @@ import { Log } from '@acexy/service-kit';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../clock.js';
 import { InstallationId } from '../database/installation-id.js';
-import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime, PortTakenError } from '../runtime/engine-runtime.js';
+import { ENGINE_RUNTIME, type EngineInstance, type EnginePorts, type EngineRuntime, PortTakenError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { Circuits, type OperationPermit, type OperationReport } from './circuits.js';
 import { type ContainerRequest, hostPortsOf, planContainerSpec } from './container-spec.plan.js';
@@ -13,8 +13,9 @@ import { PortAllocator, PortOwnedError, walkStart } from './ports.js';
 import { ProvisioningMetrics } from './provisioning-metrics.js';
 import { ProvisioningQueue, QueueClosedError, QueueRevokedError } from './provisioning-queue.js';
 import type { ProvisioningRefusedError } from './provisioning-refused.error.js';
-import { capacityRefusal, circuitRefusal, preparingRefusal, refusalOf, saysNothingOfEngines } from './refusals.js';
+import { capacityRefusal, circuitRefusal, preparingRefusal, refusalOf, saysNothingOfEngines, vpnRefusal } from './refusals.js';
 import { startWithin } from './startup-limit.js';
+import { EngineSeats, type Seat } from '../vpn/engine-seats.service.js';
 
 export type ProvisioningOrigin = 'api' | 'autoscaler';
 export type ReadinessOutcome = 'ready' | 'never_ready';
@@ -26,6 +27,14 @@ interface Order {
   operation: OperationType;
   /** Monotonic milliseconds. */
   askedAt: number;
+}
+
+/** An engine on its way: what was asked for, and where it goes. */
+interface Start {
+  request: EngineRequest;
+  wanted: Partial<EnginePorts>;
+  name: string;
+  seat: Seat | null;
 }
 
 /** How often a port that turns out taken is exchanged for another within one provision. */
@@ -54,6 +63,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly settings: OrchestratorSettings,
     private readonly installation: InstallationId,
+    private readonly seats: EngineSeats,
     private readonly clock: Clock,
     log: Log,
   ) {
@@ -72,7 +82,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       {
         maxConcurrent: settings.maxConcurrentProvisions,
         minIntervalMs: settings.minProvisionIntervalMs,
-        maxWaiting: settings.maxReplicas,
+        maxWaiting: settings.engineLimit,
         timeoutMs: settings.provisionTimeoutMs,
       },
       clock,
@@ -86,8 +96,10 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   async provision(request: EngineRequest, origin: ProvisioningOrigin, operation: OperationType = 'general'): Promise<EngineInstance> {
     const askedAt = this.clock.monotonic();
     this.admit(request.image, operation);
-    if (this.engineCount() >= this.settings.maxReplicas)
-      throw capacityRefusal(this.settings.maxReplicas, this.settings.autoscaleIntervalMs);
+    const closed = this.vpnClosed();
+    if (closed) throw closed;
+    if (this.engineCount() >= this.settings.engineLimit)
+      throw capacityRefusal(this.settings.engineLimit, this.settings.autoscaleIntervalMs);
     return this.inTurn(origin, (signal) => this.attempt(request, { origin, operation, askedAt }, signal));
   }
 
@@ -103,7 +115,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   }
 
   status(): ProvisioningStatus & { circuitState: CircuitState } {
-    const { maxConcurrentProvisions, minProvisionIntervalMs, maxReplicas } = this.settings;
+    const { maxConcurrentProvisions, minProvisionIntervalMs, engineLimit } = this.settings;
     const inProgress = this.queue.inProgress;
     const queued = this.queue.waiting;
     return {
@@ -111,7 +123,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       min_interval_s: minProvisionIntervalMs / 1000,
       in_progress: inProgress,
       queued,
-      remaining: Math.max(0, Math.min(maxConcurrentProvisions - inProgress - queued, maxReplicas - this.engineCount())),
+      remaining: Math.max(0, Math.min(maxConcurrentProvisions - inProgress - queued, engineLimit - this.engineCount())),
       circuitState: this.circuit().state,
     };
   }
@@ -150,10 +162,9 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     else this.circuits.fail(permit, `engine ${containerId} never answered`);
   }
 
-  /** Why none can be started for want of what engines are made from, or null. */
+  /** Why none can be started for want of what engines are made from, or of a VPN that is up; or null. */
   preparing(): ProvisioningRefusedError | null {
-    const preparing = this.runtime.preparing();
-    return preparing === null ? null : preparingRefusal(preparing);
+    return this.imageMissing() ?? this.vpnClosed();
   }
 
   /** Counts engines that exist and marks their ports as taken; known ones may be told again. */
@@ -191,9 +202,19 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   }
 
   private admit(image: string | undefined, operation: OperationType): void {
-    const preparing = image === undefined ? this.preparing() : null;
-    if (preparing) throw preparing;
+    const missing = image === undefined ? this.imageMissing() : null;
+    if (missing) throw missing;
     if (!this.circuits.permits(operation)) throw this.circuitRefusal(operation);
+  }
+
+  private imageMissing(): ProvisioningRefusedError | null {
+    const preparing = this.runtime.preparing();
+    return preparing === null ? null : preparingRefusal(preparing);
+  }
+
+  private vpnClosed(): ProvisioningRefusedError | null {
+    const why = this.seats.closed();
+    return why === null ? null : vpnRefusal(why);
   }
 
   private async inTurn(lane: Lane, task: (signal: AbortSignal) => Promise<EngineInstance>): Promise<EngineInstance> {
@@ -243,8 +264,21 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   private async startOnFreePorts(request: EngineRequest, signal: AbortSignal): Promise<EngineInstance> {
     const wanted = wantedPorts(request);
     const name = `acestream-${randomBytes(4).toString('hex')}`;
+    const seat = this.seats.take(name);
+    try {
+      return await this.startInSeat({ request, wanted, name, seat }, signal);
+    } catch (error) {
+      this.seats.release(name);
+      throw error;
+    }
+  }
+
+  private async startInSeat({ request, wanted, name, seat }: Start, signal: AbortSignal): Promise<EngineInstance> {
+    const own = seat ? { http: seat.httpPorts } : {};
+    let p2p = seat?.p2pPort ?? null;
     for (let tries = 1; ; tries += 1) {
-      const ports = this.ports.allocate(name, this.clock.monotonic(), wanted);
+      if (p2p !== null && this.ports.ownerOf(p2p) !== undefined) p2p = null;
+      const ports = this.ports.allocate(name, this.clock.monotonic(), p2p === null ? wanted : { ...wanted, p2p }, own);
       try {
         const spec = planEngineSpec(request, {
           name,
@@ -253,12 +287,14 @@ export class ProvisioningService implements BeforeApplicationShutdown {
           installationId: this.installation.value,
           httpsOnHost: this.runtime.name === 'process' || this.settings.mapHttps,
           cacheLimitGb: this.settings.engineCacheLimitGb,
+          seat,
         });
         return await startWithin(this.settings.startupTimeoutMs, this.runtime, spec, signal);
       } catch (error) {
         this.ports.release(name);
         if (!(error instanceof PortTakenError)) throw error;
         this.ports.setAside(error.port, this.clock.monotonic());
+        if (error.port === p2p) p2p = null;
         if (tries === PORT_TRIES || signal.aborted || Object.values(wanted).includes(error.port)) throw error;
         this.log.info('port is taken, trying others', { port: error.port, tries });
       }

@@ -1,10 +1,11 @@
 /** Why no engine is started, in the words of wire-api.md §1.2. Pure. */
 import type { CircuitReport } from './circuit-breaker.js';
-import { NotPreparedError, PortTakenError, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
+import { NoSuchNetworkError, NotPreparedError, PortTakenError, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 import { EngineRequestError } from './engine-spec.plan.js';
 import { NoPortsLeftError, PortOwnedError } from './ports.js';
 import { QueueClosedError, QueueFullError, QueueRevokedError, QueueTimeoutError, QueueTooLongError } from './provisioning-queue.js';
 import { ProvisioningRefusedError } from './provisioning-refused.error.js';
+import { NoSeatError } from '../vpn/engine-seats.service.js';
 
 /** @param trialMs how long the outcome of a trial takes at most */
 export function circuitRefusal({ state, failures, retryInSeconds }: CircuitReport, trialMs: number): ProvisioningRefusedError {
@@ -46,6 +47,28 @@ export function preparingRefusal(what: string): ProvisioningRefusedError {
   });
 }
 
+/** What a VPN needs to come back, roughly: Gluetun tries again every few seconds, and gives a server up after some tries. */
+const VPN_ETA_S = 60;
+
+/** @param why what is known of the VPNs */
+export function vpnRefusal(why: string): ProvisioningRefusedError {
+  return new ProvisioningRefusedError({
+    code: 'vpn_disconnected',
+    message: `no engine is started while the VPN is not connected (${why})`,
+    recoveryEtaSeconds: VPN_ETA_S,
+    canRetry: true,
+    shouldWait: true,
+  });
+}
+
+/** The VPN seemed to be there, and an engine could not be started in its network. */
+function vpnErrorRefusal(error: NoSuchNetworkError): ProvisioningRefusedError {
+  return new ProvisioningRefusedError(
+    { code: 'vpn_error', message: error.message, recoveryEtaSeconds: VPN_ETA_S, canRetry: true, shouldWait: true },
+    { cause: error },
+  );
+}
+
 /** @param nextLookMs when it is looked for again, at the latest */
 export function unreachableRefusal(nextLookMs: number): ProvisioningRefusedError {
   return new ProvisioningRefusedError({
@@ -64,6 +87,8 @@ export function unreachableRefusal(nextLookMs: number): ProvisioningRefusedError
 export function refusalOf(error: unknown, queueMs: number): ProvisioningRefusedError {
   if (error instanceof ProvisioningRefusedError) return error;
   if (error instanceof NotPreparedError) return preparingRefusal(error.message);
+  if (error instanceof NoSeatError) return vpnRefusal(error.message);
+  if (error instanceof NoSuchNetworkError) return vpnErrorRefusal(error);
   const message = error instanceof Error ? error.message : String(error);
   const tooMany =
     error instanceof QueueFullError ||
@@ -94,6 +119,8 @@ const NO_FAULT_OF_ENGINES = [
   NoPortsLeftError,
   NotPreparedError,
   RuntimeUnreachableError,
+  NoSeatError,
+  NoSuchNetworkError,
 ];
 
 /** The breaker learns nothing from such a failure. */

@@ -6,3 +6,5 @@ export const ENGINE_LABEL = 'acestream-orchestrator';
 export const INSTALLATION_LABEL = 'acestream-orchestrator.installation';
 /** Name of the VPN container whose network it shares. */
 export const VPN_LABEL = 'acestream-orchestrator.vpn';
+/** The port that the VPN forwarded to it when it was started. */
+export const VPN_PORT_LABEL = 'acestream-orchestrator.vpn-port';

@@ -67,6 +67,11 @@ export class EngineWitnesses {
     return testimony && testimony.against >= LOOKS ? testimony.since : null;
   }
 
+  /** It was started anew: what was said of its earlier life counts no more. */
+  forget(engineId: string): void {
+    this.book.delete(engineId);
+  }
+
   keepOnly(known: ReadonlySet<string>): void {
     for (const id of this.book.keys()) if (!known.has(id)) this.book.delete(id);
   }

@@ -31,10 +31,12 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
   private readonly log: Log;
   private readonly witnesses = new EngineWitnesses(CALL_LIMIT_MS);
   private readonly clients = new Map<string, { host: string; client: GluetunClient }>();
-  private readonly listeners = new Set<() => void>();
+  private readonly changeListeners = new Set<() => void>();
+  private readonly lookListeners = new Set<() => void>();
   private readonly settled: Promise<void>;
   private markSettled!: () => void;
   private unwatch: (() => Promise<void>) | undefined;
+  private unsubscribe: (() => void) | undefined;
 
   constructor(
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
@@ -59,10 +61,16 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     if (!this.vpn.enabled) return this.markSettled();
     const names = this.vpn.tunnels.map(({ name }) => name);
     this.unwatch = this.runtime.networkOwners?.watch(names, () => this.loop.wake());
+    // An engine that has just answered is a witness, and may be the one that has the forwarded port.
+    this.unsubscribe = this.registry.onChange(({ type, engine }) => {
+      if (type === 'added') this.witnesses.forget(engine.id);
+      if (type === 'added' || type === 'ready' || type === 'gone') this.loop.wake();
+    });
     this.loop.start();
   }
 
   async onModuleDestroy(): Promise<void> {
+    this.unsubscribe?.();
     await Promise.all([this.loop.stop(), this.unwatch?.()]);
     this.markSettled();
   }
@@ -77,10 +85,26 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     clearTimeout(limit);
   }
 
-  /** Calls back after every look that changed something, until the returned function is called. */
+  /** Calls back after a look that changed whether or where engines can be started, until the returned function is called. */
   onChange(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.changeListeners.add(listener);
+    return () => this.changeListeners.delete(listener);
+  }
+
+  /** Calls back after every look. */
+  onLook(listener: () => void): () => void {
+    this.lookListeners.add(listener);
+    return () => this.lookListeners.delete(listener);
+  }
+
+  /** Since when an engine whose VPN is up has had no network, monotonic milliseconds; null where that is not so, or not certain yet. */
+  aloneSince(engineId: string): number | null {
+    return this.witnesses.cutOffSince(engineId);
+  }
+
+  /** Has all VPNs looked at now. */
+  wake(): void {
+    this.loop.wake();
   }
 
   private async round(signal: AbortSignal): Promise<number | void> {
@@ -88,7 +112,8 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     await Promise.all(this.vpn.tunnels.map((tunnel) => this.lookAt(tunnel, signal)));
     this.witnesses.keepOnly(new Set(this.registry.all().map(({ id }) => id)));
     if (this.vpn.connected) this.markSettled();
-    if (this.fingerprint() !== before) for (const listener of this.listeners) listener();
+    for (const listener of this.lookListeners) listener();
+    if (this.fingerprint() !== before) for (const listener of this.changeListeners) listener();
     if (this.vpn.tunnels.some((tunnel) => this.isUnsettled(tunnel))) return SOON_MS;
   }
 
@@ -168,7 +193,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     switch (event.type) {
       case 'connected':
         if (event.outageMs !== null && event.outageMs >= FLAP_MS && this.settings.restartEnginesOnReconnect)
-          tunnel.renewBefore = this.clock.now();
+          tunnel.renewBefore = this.clock.now() - event.outageMs;
         break;
       case 'reborn':
       case 'disconnected':

@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { EnginesModule } from '../engines/engines.module.js';
 import { RuntimeModule } from '../runtime/runtime.module.js';
+import { EngineRenewal } from './engine-renewal.service.js';
+import { EngineSeats } from './engine-seats.service.js';
 import { VpnController } from './vpn.controller.js';
 import { VpnService } from './vpn.service.js';
 import { VpnWatcher } from './vpn-watcher.service.js';
@@ -9,7 +11,7 @@ import { VpnWatcher } from './vpn-watcher.service.js';
 @Module({
   imports: [EnginesModule, RuntimeModule],
   controllers: [VpnController],
-  providers: [VpnService, VpnWatcher],
-  exports: [VpnService, VpnWatcher],
+  providers: [VpnService, VpnWatcher, EngineSeats, EngineRenewal],
+  exports: [VpnService, VpnWatcher, EngineSeats],
 })
 export class VpnModule {}
