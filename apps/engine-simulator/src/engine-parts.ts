@@ -1,9 +1,10 @@
 /** What the request handlers share: the engine's memory, its faults and its counters. */
 import type { Content, ContentDirectory } from './contents/content-directory.js';
 import type { Counters } from './counters/counters.js';
-import type { FaultBook, FaultSubject } from './faults/fault-book.js';
+import type { FaultBook } from './faults/fault-book.js';
 import { LoopLibrary } from './media/broadcasts.js';
 import { Timeline } from './media/timeline.js';
+import type { NetworkState } from './network/network-state.js';
 import type { EngineOptions } from './options/engine-options.js';
 import type { SessionRegistry } from './sessions/session-registry.js';
 
@@ -20,31 +21,6 @@ export interface EngineParts {
   now(): number;
   /** Ends the process, as the administration page does. */
   shutdown(): void;
-}
-
-/** What the knobs `connected` and `peers` do to streams. */
-export class NetworkState {
-  private lostAt: number | null = null;
-
-  constructor(
-    private readonly faults: FaultBook,
-    private readonly now: () => number,
-  ) {
-    this.update();
-    faults.onChange(() => this.update());
-  }
-
-  /** Nothing of this content arrives any more: it has no peers, or the network has been away for long enough. */
-  starves(content: FaultSubject): boolean {
-    if (this.faults.of(content).peers === 0) return true;
-    const { starveAfterDisconnectMs } = this.faults.engine;
-    return this.lostAt !== null && starveAfterDisconnectMs !== null && this.now() - this.lostAt >= starveAfterDisconnectMs;
-  }
-
-  private update(): void {
-    if (this.faults.engine.connected) this.lostAt = null;
-    else this.lostAt ??= this.now();
-  }
 }
 
 /** The timelines of contents, on loops shared by all of one rate. */

@@ -4,12 +4,13 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ContentDirectory, readCatalog } from './contents/content-directory.js';
 import { Counters } from './counters/counters.js';
-import { Broadcasts, type EngineParts, NetworkState } from './engine-parts.js';
+import { Broadcasts, type EngineParts } from './engine-parts.js';
 import { FaultBook } from './faults/fault-book.js';
 import type { Knobs } from './faults/knobs.js';
 import { EngineHttp } from './http/engine-http.js';
 import { LineApi } from './line-api/line-api.js';
 import { Listener } from './listener.js';
+import { NetworkState } from './network/network-state.js';
 import type { EngineOptions } from './options/engine-options.js';
 import { SessionRegistry } from './sessions/session-registry.js';
 import { StateFolder } from './state-folder.js';
@@ -117,6 +118,7 @@ export class Engine {
   /** Puts everything away and ends the process. */
   async end(code: number): Promise<void> {
     await this.down();
+    this.parts.network.close();
     this.hooks.exit(code);
   }
 

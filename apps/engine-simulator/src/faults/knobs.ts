@@ -127,6 +127,7 @@ export const KNOBS = {
   // Network and content
   connected: flag('engine', true),
   starveAfterDisconnectMs: optional('engine'),
+  tunnelProbe: text('engine'),
   peers: number('content', 8),
   live: flag('content', true),
   encrypted: flag('content'),

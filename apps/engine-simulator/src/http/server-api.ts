@@ -52,7 +52,7 @@ function callApi(exchange: Exchange, engine: EngineParts, isV3: boolean): ApiRes
     case 'get_status':
       return { result: { playlist_loaded: true, version: versionFields(engine.faults.engine.version) } };
     case 'get_network_connection_status':
-      return { result: { connected: engine.faults.engine.connected } };
+      return { result: { connected: engine.network.connected } };
     case 'get_api_access_token':
       return isLocal(exchange) ? { result: { token: engine.accessToken } } : { error: 'access denied' };
     case 'get_media_files':
