@@ -21,7 +21,8 @@ describe('an engine behind a tunnel', () => {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     state = new NetworkState(new FaultBook(knobsFromEnvironment({ SIM_TUNNEL_PROBE: `127.0.0.1:${port}` })), Date.now);
-    expect([state.connected, state.starves(CONTENT)]).toEqual([true, false]);
+    await until(() => state.connected);
+    expect(state.starves(CONTENT)).toBe(false);
     server.close();
     await once(server, 'close');
     await until(() => !state.connected);

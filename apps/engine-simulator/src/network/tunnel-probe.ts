@@ -2,12 +2,13 @@
 import { connect } from 'node:net';
 
 const INTERVAL_MS = 1000;
-const LIMIT_MS = 1500;
+const LIMIT_MS = 1000;
 /** One connection may be lost on the way; so many in a row are a dead tunnel. */
 const FAILURES = 2;
 
 export class TunnelProbe {
-  private failures = 0;
+  /** In a row; as many as count until the first answer: who has not reached anything yet has no network. */
+  private failures = FAILURES;
   private timer: NodeJS.Timeout | null = null;
   private target: string | null = null;
 
@@ -29,7 +30,7 @@ export class TunnelProbe {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
     this.target = null;
-    this.failures = 0;
+    this.failures = FAILURES;
   }
 
   private ask(target: string): void {

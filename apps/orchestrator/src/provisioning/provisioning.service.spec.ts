@@ -528,7 +528,9 @@ describe('provisioning behind a VPN', () => {
     const house = behind();
     up(house, 51_413);
     const engines = await Promise.all([1, 2, 3].map(() => house.service.provision({}, 'api')));
-    expect(engines.map(({ ports }) => ports.p2p).sort()).toEqual([36_000, 36_001, 51_413]);
+    const others = engines.map(({ ports }) => ports.p2p).filter((port) => port !== 51_413);
+    expect(new Set(others).size).toBe(2);
+    expect(others.every((port) => port >= 36_000 && port <= 36_999)).toBe(true);
     const [forwarded] = engines.filter(({ ports }) => ports.p2p === 51_413);
     expect(forwarded.labels).toMatchObject({ 'acestream-orchestrator.vpn': 'gluetun', 'acestream-orchestrator.vpn-port': '51413' });
     expect(house.runtime.startCalls.map(({ joins }) => joins)).toEqual(['gluetun', 'gluetun', 'gluetun']);

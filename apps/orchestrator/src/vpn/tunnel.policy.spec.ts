@@ -71,7 +71,7 @@ describe('a tunnel', () => {
   it('comes back with the first engine that reaches the Internet', () => {
     const watched = new Watched().sees('good').seesFor(30, 'bad', { cutOff: 3 }).sees('bad', { connected: 1, cutOff: 2 });
     expect(watched.phase).toBe('up');
-    expect(watched.events.at(-1)).toEqual({ type: 'connected', outageMs: 28_000 });
+    expect(watched.events.at(-1)).toEqual({ type: 'connected', outageMs: 29_000 });
   });
 
   it('comes back by its own word when nobody is left behind it', () => {

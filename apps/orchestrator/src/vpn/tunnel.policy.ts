@@ -52,7 +52,7 @@ export type TunnelEvent =
   | { type: 'reborn' };
 
 /** Doubt becomes certainty when it has lasted so long, and not in a single look. */
-export const DOUBT_MS = 1_500;
+export const DOUBT_MS = 900;
 
 export const UNSEEN: TunnelState = { phase: 'unknown', since: 0, lostAt: null, life: null, wasUp: false, reason: 'not looked at yet' };
 
