@@ -26,6 +26,9 @@ import { EngineStarter } from '../provisioning-api/engine-starter.service.js';
 import { OrchestratorSettings } from '../settings.js';
 import type { Quarantine } from '../streams/quarantine.service.js';
 import { StreamService } from '../streams/stream.service.js';
+import { EngineSeats } from '../vpn/engine-seats.service.js';
+import { VpnService } from '../vpn/vpn.service.js';
+import { VpnWatcher } from '../vpn/vpn-watcher.service.js';
 import { SimulatedProber, SimulatedRuntime, type SimulatedWorld } from './simulated-world.test-kit.js';
 
 export const SETTINGS = loadSettings(OrchestratorSettings, {
@@ -104,7 +107,9 @@ export class SimulatedOrchestrator {
     this.leases = new LeaseService(registry, supply, clock, SETTINGS, SILENT_LOG);
     const remover = new EngineRemover(this.runtime, registry, clock, SILENT_LOG);
     this.sync = new EngineSync(this.runtime, registry, remover, SETTINGS, clock, SILENT_LOG);
-    this.provisioning = new ProvisioningService(this.runtime, SETTINGS, new InstallationId('simulated'), clock, SILENT_LOG);
+    const vpn = new VpnService(SETTINGS, registry);
+    const seats = new EngineSeats(vpn, registry, SETTINGS, clock);
+    this.provisioning = new ProvisioningService(this.runtime, SETTINGS, new InstallationId('simulated'), seats, clock, SILENT_LOG);
     watchTrials(this.provisioning.circuits, violations);
     this.starter = new EngineStarter(this.provisioning, registry, this.sync, SETTINGS, SILENT_LOG);
     // Proxies of the simulation are never silent for so long that there would be a quarantine.
@@ -127,6 +132,7 @@ export class SimulatedOrchestrator {
       this.provisioning,
       this.readiness,
       this.picture,
+      new VpnWatcher(this.runtime, vpn, registry, SETTINGS, clock, SILENT_LOG),
       SETTINGS,
       clock,
       adapterHost,

@@ -77,6 +77,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
 
   /** Resolves when a VPN is connected for the first time, or VPN_START_TIMEOUT_S is over; at once where there is none. */
   async firstConnected(): Promise<void> {
+    if (!this.vpn.enabled) return;
     let limit: NodeJS.Timeout | undefined;
     const over = new Promise<void>((resolve) => {
       limit = setTimeout(resolve, this.settings.vpnStartTimeoutMs);
