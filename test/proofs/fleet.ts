@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OrderedOrchestrator } from '../support/ordered-orchestrator.js';
-import { freePorts } from '../support/ports.js';
+import { type PortStretch, claimStretch, freePorts } from '../support/ports.js';
 import { ROOT, ServiceProcess, startEngine } from '../support/service.js';
 import { SimulatorControl } from '../support/simulator-control.js';
+import { STRETCH } from './stage.js';
 import { type Upkeep, upkeepOf } from '../support/upkeep.js';
 import { until } from '../support/until.js';
 
@@ -63,6 +64,7 @@ export class FleetEngine {
 export class Fleet {
   private constructor(
     private readonly folder: string,
+    private readonly stretch: PortStretch,
     readonly engines: readonly FleetEngine[],
     private readonly orchestrator: OrderedOrchestrator,
     private readonly proxy: ServiceProcess,
@@ -71,9 +73,10 @@ export class Fleet {
 
   static async open(count: number): Promise<Fleet> {
     const folder = mkdtempSync(join(tmpdir(), 'fleet-'));
-    const [orchestratorPort, proxyPort, ...rest] = await freePorts(2 + 5 * count);
+    const [orchestratorPort, proxyPort] = await freePorts(2);
+    const stretch = await claimStretch(STRETCH);
     const engines = Array.from({ length: count }, (_, index) => {
-      const [http, https, api, p2p, control] = rest.slice(5 * index, 5 * index + 5);
+      const [http, https, api, p2p, control] = [0, 1, 2, 3, 4].map((port) => stretch.first + 5 * index + port);
       return new FleetEngine(String(index + 1), { http, https, api, p2p, control }, join(folder, String(index + 1)));
     });
     const orchestrator = new OrderedOrchestrator(engines.map(({ id, ports }) => ({ id, port: ports.http })));
@@ -91,7 +94,7 @@ export class Fleet {
         ACEXY_BUFFER_SECONDS: '10',
       },
     });
-    const fleet = new Fleet(folder, engines, orchestrator, proxy, `http://127.0.0.1:${proxyPort}`);
+    const fleet = new Fleet(folder, stretch, engines, orchestrator, proxy, `http://127.0.0.1:${proxyPort}`);
     try {
       await until('the proxy', async () => (await fetch(`${fleet.proxyUrl}/health/ready`)).ok);
       await Promise.all(engines.map((engine) => engine.revive()));
@@ -165,6 +168,7 @@ export class Fleet {
     await this.proxy.stop();
     await Promise.all(this.engines.map((engine) => engine.stop()));
     this.orchestrator.close();
+    await this.stretch.release();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OrderedOrchestrator } from '../support/ordered-orchestrator.js';
-import { freePorts } from '../support/ports.js';
+import { type PortStretch, claimStretch, freePorts } from '../support/ports.js';
 import { ROOT, ServiceProcess, startEngine } from '../support/service.js';
 import { SimulatorControl } from '../support/simulator-control.js';
 import { until } from '../support/until.js';
@@ -26,6 +26,9 @@ export const LIMITS = {
   ACEXY_LINGER: '0s',
 } as const;
 
+/** As many ports as a pair of services takes, so that stretches never overlap. */
+export const STRETCH = 200;
+
 interface StagedEngine {
   readonly ports: { http: number; https: number; api: number; p2p: number; control: number };
   readonly control: SimulatorControl;
@@ -35,6 +38,7 @@ interface StagedEngine {
 export class Stage {
   private constructor(
     private readonly folder: string,
+    private readonly stretch: PortStretch,
     readonly orchestrator: OrderedOrchestrator,
     private readonly staged: ReadonlyMap<EngineName, StagedEngine>,
     readonly proxy: ServiceProcess,
@@ -43,10 +47,12 @@ export class Stage {
 
   static async open(): Promise<Stage> {
     const folder = mkdtempSync(join(tmpdir(), 'stage-'));
-    const [orchestratorPort, proxyPort, ...rest] = await freePorts(2 + 5 * ENGINE_NAMES.length);
+    const [orchestratorPort, proxyPort] = await freePorts(2);
+    // Not of those that the system gives away: an engine whose ports are closed for a while must find them free again.
+    const stretch = await claimStretch(STRETCH);
     const staged = new Map(
       ENGINE_NAMES.map((name, index) => {
-        const [http, https, api, p2p, control] = rest.slice(5 * index, 5 * index + 5);
+        const [http, https, api, p2p, control] = [0, 1, 2, 3, 4].map((port) => stretch.first + 5 * index + port);
         const ports = { http, https, api, p2p, control };
         return [name, { ports, control: new SimulatorControl(control), process: run(ports, folder, name) }];
       }),
@@ -62,7 +68,7 @@ export class Stage {
         ...LIMITS,
       },
     });
-    const stage = new Stage(folder, orchestrator, staged, proxy, `http://127.0.0.1:${proxyPort}`);
+    const stage = new Stage(folder, stretch, orchestrator, staged, proxy, `http://127.0.0.1:${proxyPort}`);
     try {
       await until('the proxy', async () => (await fetch(`${stage.proxyUrl}/health/ready`)).ok);
       await stage.reset();
@@ -107,9 +113,11 @@ export class Stage {
     this.orchestrator.leave.clear();
     await Promise.all(
       [...this.staged].map(async ([name, engine]) => {
-        const ended = await Promise.race([engine.process.exited, Promise.resolve(null)]);
-        if (ended !== null) engine.process = run(engine.ports, this.folder, name);
+        // A start that was never answered is read on for a minute, and the engine kept for it: its death breaks that off.
+        if (this.orchestrator.leased.has(name)) await this.kill(name);
         await until(`engine ${name}`, async () => {
+          const ended = await Promise.race([engine.process.exited, Promise.resolve(null)]);
+          if (ended !== null) engine.process = run(engine.ports, this.folder, name);
           await engine.control.clearFaults();
           return (await fetch(`http://127.0.0.1:${engine.ports.http}/webui/api/service?method=get_version`)).ok;
         });
@@ -131,6 +139,7 @@ export class Stage {
     await this.proxy.stop();
     await Promise.all([...this.staged.values()].map(({ process: engine }) => engine.stop()));
     this.orchestrator.close();
+    await this.stretch.release();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 

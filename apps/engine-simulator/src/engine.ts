@@ -39,6 +39,7 @@ export class Engine {
   private boots = new AbortController();
   private balloon: Buffer | null = null;
   private crash: NodeJS.Timeout | null = null;
+  private closing: Promise<unknown> = Promise.resolve();
   private readonly folder: StateFolder;
 
   constructor(
@@ -158,11 +159,13 @@ export class Engine {
 
   private closeForNow(): void {
     this.hooks.log('refusing connections');
-    void Promise.all([this.http.close(), this.api.close()]);
+    this.closing = Promise.all([this.http.close(), this.api.close()]);
   }
 
   private openAgain(): void {
-    this.open(this.http, this.api).catch((error: unknown) => {
+    // What is still being closed cannot be opened.
+    const opening = this.closing.then(() => this.open(this.http, this.api));
+    opening.catch((error: unknown) => {
       this.hooks.log(`cannot listen again: ${(error as Error).message}`);
       this.hooks.exit(1);
     });
