@@ -44,7 +44,9 @@ export async function runMatrix(cells: readonly Cell[], lanes: number, onResult:
       await stage.close();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(lanes, cells.length) }, lane));
+  // Each lane ends what it has started, also when another one broke.
+  const ended = await Promise.allSettled(Array.from({ length: Math.min(lanes, cells.length) }, lane));
+  for (const end of ended) if (end.status === 'rejected') throw end.reason;
 }
 
 async function runCell(stage: Stage, cell: Cell, id: string): Promise<CellResult> {
