@@ -14,8 +14,14 @@ const plugins = [
   }),
 ];
 
-/** End-to-end tests on real containers: they wait for Docker most of the time, so they are a lane of their own beside the others. */
-const onDocker = ['test/docker-*.e2e.ts', 'test/simulator-image.e2e.ts', 'test/vpn-*.e2e.ts'];
+/**
+ * The end-to-end tests run in two lanes at the same time, about as long as each other: beside the others those on real containers, which wait for
+ * Docker most of the time, and those that watch one stream for long.
+ */
+const apart = [
+  ...['test/docker-*.e2e.ts', 'test/simulator-image.e2e.ts', 'test/vpn-*.e2e.ts'],
+  ...['test/hls*.e2e.ts', 'test/browser.e2e.ts', 'test/watch.e2e.ts'],
+];
 const endToEnd = {
   environment: 'node' as const,
   // Each file runs real services, engines and decoders: one file at a time in each lane keeps them from starving each other on 2 cores.
@@ -38,8 +44,8 @@ export default defineConfig({
           testTimeout: 15_000,
         },
       },
-      { plugins, test: { ...endToEnd, name: 'e2e', include: ['test/**/*.e2e.ts'], exclude: onDocker } },
-      { plugins, test: { ...endToEnd, name: 'e2e-docker', include: onDocker } },
+      { plugins, test: { ...endToEnd, name: 'e2e', include: ['test/**/*.e2e.ts'], exclude: apart } },
+      { plugins, test: { ...endToEnd, name: 'e2e-apart', include: apart } },
       {
         plugins,
         // The long proofs (`npm run soak`, `matrix`, `chaos`); `npm test` runs short forms of them from test/.
