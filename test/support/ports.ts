@@ -26,15 +26,23 @@ export interface PortStretch {
 /** Below the ports that the system gives to whoever asks for any (Linux: from 32,768). */
 const STRETCHES_FROM = 20_000;
 const STRETCHES_TO = 32_000;
+/** Stretches are made of whole units, so that those of any size never overlap. */
+const UNIT = 200;
 
 /**
- * `size` ports in a row that no other test of this machine has, in this process or another: whoever listens on the last of them has
- * them all.
+ * `size` ports in a row that no other test of this machine has, in this process or another: whoever listens on the last port of a unit
+ * has the unit. One of more than a unit has such ports within, too: they are taken for whoever else asks.
  */
 export async function claimStretch(size: number): Promise<PortStretch> {
-  for (let first = STRETCHES_FROM; first + size <= STRETCHES_TO; first += size) {
-    const gate = await listening(first + size - 1);
-    if (gate) return { first, release: () => new Promise((resolve) => gate.close(() => resolve())) };
+  const units = Math.ceil(size / UNIT);
+  for (let first = STRETCHES_FROM; first + units * UNIT <= STRETCHES_TO; first += UNIT) {
+    const gates = await Promise.all(Array.from({ length: units }, (_, unit) => listening(first + (unit + 1) * UNIT - 1)));
+    const held = gates.filter((gate) => gate !== null);
+    const release = async (): Promise<void> => {
+      await Promise.all(held.map((gate) => new Promise((resolve) => gate.close(resolve))));
+    };
+    if (held.length === units) return { first, release };
+    await release();
   }
   throw new Error(`every stretch of ${size} ports from ${STRETCHES_FROM} to ${STRETCHES_TO} is taken`);
 }
