@@ -16,6 +16,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { machine, pause } from './support/bench.mjs';
 
 const options = parseArgs({
   options: {
@@ -35,7 +36,6 @@ const ENOUGH_BYTES = 100_000;
 const GOAL_MS = 300;
 
 const docker = (...args) => execFileSync('docker', args, { encoding: 'utf8' }).trim();
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function freePorts(count) {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0));
@@ -177,15 +177,7 @@ const pairMs = median(runs.map((run) => run.pairMs));
 const result = {
   benchmark: 'cold-start',
   at: new Date().toISOString(),
-  machine: {
-    cpu: os.cpus()[0].model,
-    cpus: os.cpus().length,
-    memoryGigabytes: Math.round(os.totalmem() / 1e9),
-    system: `${os.type()} ${os.release().split('-')[0]}`,
-    node: process.version,
-    docker: docker('version', '-f', '{{.Server.Version}}'),
-    loadAverage: round(os.loadavg()[0], 2),
-  },
+  machine: { ...machine(), docker: docker('version', '-f', '{{.Server.Version}}') },
   parameters: { rounds, bootMs },
   runs,
   medianMs: { byHand: byHandMs, pair: pairMs },

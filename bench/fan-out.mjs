@@ -14,8 +14,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { machine } from './support/bench.mjs';
 
 const options = parseArgs({
   options: {
@@ -108,14 +108,7 @@ for (let index = 0; index < Number(options.rounds); index += 1) {
 const result = {
   benchmark: 'fan-out',
   at: new Date().toISOString(),
-  machine: {
-    cpu: os.cpus()[0].model,
-    cpus: os.cpus().length,
-    memoryGigabytes: Math.round(os.totalmem() / 1e9),
-    system: `${os.type()} ${os.release().split('-')[0]}`,
-    node: process.version,
-    loadAverage: round(os.loadavg()[0]),
-  },
+  machine: machine(),
   parameters: { streams, viewers, megabits: Number(options.megabits), arrivalBytes, seconds, rounds: Number(options.rounds) },
   runs,
   cpuSecondsPerGigabyte: { pipe: round(cost(runs, 'pipe')), broadcast: round(cost(runs, 'broadcast')) },

@@ -43,6 +43,18 @@ export async function until(what, condition, everyMs = 20, limitMs = 60_000) {
   }
 }
 
+/** What the figures were taken on, and how busy it was. */
+export function machine() {
+  return {
+    cpu: os.cpus()[0].model,
+    cpus: os.cpus().length,
+    memoryGigabytes: Math.round(os.totalmem() / 1e9),
+    system: `${os.type()} ${os.release().split('-')[0]}`,
+    node: process.version,
+    loadAverage: round(os.loadavg()[0], 2),
+  };
+}
+
 /**
  * Tells the rows of the result, keeps it with --save, and ends with 1 where a goal is missed. A row: `what`, `ours`, `other` (texts), and where
  * there are any `ratio`, `goal`, `met`.
@@ -51,14 +63,7 @@ export async function finish(name, parameters, rows, details, save) {
   const result = {
     benchmark: name,
     at: new Date().toISOString(),
-    machine: {
-      cpu: os.cpus()[0].model,
-      cpus: os.cpus().length,
-      memoryGigabytes: Math.round(os.totalmem() / 1e9),
-      system: `${os.type()} ${os.release().split('-')[0]}`,
-      node: process.version,
-      loadAverage: round(os.loadavg()[0], 2),
-    },
+    machine: machine(),
     parameters,
     rows,
     ...details,

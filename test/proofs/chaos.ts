@@ -2,6 +2,7 @@
  * Random faults on the engines of four streams while fifty viewers watch, some of them slow and some of them zapping. Everything random comes from one
  * seed. Never are more engines ill than the streams can do without, so every viewer who stays must keep the socket; at the end nothing may be left.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { contentId } from '../support/pair.js';
 import { SeededRandom } from '../support/random.js';
 import { StreamJudge } from '../support/stream-judge.js';
@@ -9,6 +10,7 @@ import { type Upkeep, upkeepOf } from '../support/upkeep.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 import { Fleet, type FleetEngine } from './fleet.js';
+import { sipping } from './sipping.js';
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -50,7 +52,9 @@ const IN_USE = 0.7;
 const PAUSE_MS = [150, 550] as const;
 /** How long a fault lasts, ms. */
 const LAST_MS = [300, 2500] as const;
+/** What a slow viewer takes, and how often: a third of the stream. */
 const SIP_BYTES = 20_000;
+const SIP_MS = 1000;
 const MEMORY_SAMPLES = 60;
 
 interface ChaosFault {
@@ -195,7 +199,7 @@ class Chaos {
     const who = `viewer ${index} of stream ${index % STREAMS}${slow ? ', slow' : ''}`;
     if (viewer.status !== 200) this.refused.push(`${who}: ${viewer.status} ${await viewer.text()}`);
     let staying = true;
-    const sips = slow ? sipping(viewer) : undefined;
+    const sips = slow ? sipping(viewer, SIP_BYTES, SIP_MS) : undefined;
     void viewer.closed.then(() => {
       if (staying) this.lost.push(`${who}: ${viewer.error?.message ?? 'a clean end'}`);
     });
@@ -232,21 +236,4 @@ class Chaos {
   private urlOf(index: number): string {
     return this.fleet.streamUrl(contentId(0xc0 + (index % STREAMS)));
   }
-}
-
-/** Takes a third of the stream. */
-function sipping(viewer: Viewer): NodeJS.Timeout {
-  const { response } = viewer;
-  let enough = 0;
-  response.on('data', () => {
-    if (viewer.bytes >= enough) response.pause();
-  });
-  return setInterval(() => {
-    enough = viewer.bytes + SIP_BYTES;
-    response.resume();
-  }, 1000);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

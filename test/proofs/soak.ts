@@ -3,12 +3,14 @@
  * end when the time is over: until then none may end, and none may have anything to complain about.
  */
 import { readFileSync, readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Pair, contentId } from '../support/pair.js';
 import { Player, type PlayerName, type PlayerReport } from '../support/players.js';
 import type { SimulatorControl } from '../support/simulator-control.js';
 import { StreamJudge, type Verdict } from '../support/stream-judge.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
+import { sipping } from './sipping.js';
 
 export interface SoakOptions {
   readonly seconds: number;
@@ -132,7 +134,7 @@ class Soak {
     const viewer = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => judge.push(chunk) });
     const slowJudge = new StreamJudge({ fromJoin: true });
     const slow = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => slowJudge.push(chunk) });
-    const sips = sipping(slow);
+    const sips = sipping(slow, SIP_BYTES, SIP_MS);
     const watching = this.players.map((name) => new Player(name, this.url));
     await until('all players play', async () => watching.every((player) => player.report().startedAfter !== null), 30_000);
     this.say(`${watching.length} players, a judge and a slow neighbour watch`);
@@ -232,20 +234,4 @@ interface StreamStatus {
   readonly failovers: number;
   readonly engine: { readonly port: number };
   readonly viewers: readonly { readonly skips: number }[];
-}
-
-function sipping(viewer: Viewer): NodeJS.Timeout {
-  const { response } = viewer;
-  let enough = 0;
-  response.on('data', () => {
-    if (viewer.bytes >= enough) response.pause();
-  });
-  return setInterval(() => {
-    enough = viewer.bytes + SIP_BYTES;
-    response.resume();
-  }, SIP_MS);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,24 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { engine } from './pool-engine.test-kit.js';
 import { planReplacement, replacementsAmong, type ReplacementLimits, type ReplacementState } from './replacement.policy.js';
 import type { PoolEngine } from './scaling.policy.js';
 
 const LIMITS: ReplacementLimits = { minHealthy: 2, max: 6, graceMs: 60_000, cooldownMs: 60_000 };
-
-function engine(id: string, overrides: Partial<PoolEngine> = {}): PoolEngine {
-  return {
-    id,
-    lifecycle: 'ready',
-    health: 'healthy',
-    adopted: false,
-    claims: 0,
-    held: null,
-    idleMs: 0,
-    healthMs: 0,
-    drain: null,
-    ...overrides,
-  };
-}
 
 const ILL = { health: 'unhealthy', healthMs: 60_000 } as const;
 const WELL = [engine('w1'), engine('w2')];

@@ -1,23 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { engine } from './pool-engine.test-kit.js';
 import { decideScaling, type PoolEngine, type PoolLimits, type PoolState } from './scaling.policy.js';
 
 const LIMITS: PoolLimits = { minFree: 2, max: 5, idleGraceMs: 30_000 };
-
-function engine(id: string, overrides: Partial<PoolEngine> = {}): PoolEngine {
-  return {
-    id,
-    lifecycle: 'ready',
-    health: 'healthy',
-    adopted: false,
-    claims: 0,
-    held: null,
-    idleMs: 0,
-    healthMs: 0,
-    drain: null,
-    ...overrides,
-  };
-}
 
 function pool(engines: PoolEngine[], overrides: Partial<PoolState> = {}): PoolState {
   return {
