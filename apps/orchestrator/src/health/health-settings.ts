@@ -1,0 +1,46 @@
+import { Setting } from '@acexy/service-kit';
+import { ProvisioningSettings } from '../provisioning/provisioning-settings.js';
+
+/** When an engine counts as ill, and how such engines are replaced. */
+export class HealthSettings extends ProvisioningSettings {
+  @Setting({
+    name: 'HEALTH_CHECK_INTERVAL_S',
+    type: 'seconds',
+    min: 0.1,
+    max: 3600,
+    default: '30',
+    help: 'Time between two probes of an engine',
+  })
+  healthCheckIntervalMs!: number;
+
+  @Setting({ name: 'HEALTH_CHECK_TIMEOUT_S', type: 'seconds', min: 0.1, max: 600, default: '5', help: 'Limit of one probe' })
+  healthCheckTimeoutMs!: number;
+
+  @Setting({
+    name: 'HEALTH_FAILURE_THRESHOLD',
+    type: 'integer',
+    min: 1,
+    max: 100,
+    default: '3',
+    help: 'Failed probes in a row that make an engine unhealthy',
+  })
+  healthFailureThreshold!: number;
+
+  @Setting({
+    name: 'HEALTH_UNHEALTHY_GRACE_PERIOD_S',
+    type: 'seconds',
+    max: 86_400,
+    default: '60',
+    help: 'How long an engine stays unhealthy before it is drained and removed',
+  })
+  unhealthyGraceMs!: number;
+
+  @Setting({
+    name: 'HEALTH_REPLACEMENT_COOLDOWN_S',
+    type: 'seconds',
+    max: 86_400,
+    default: '60',
+    help: 'Least time between the replacements of two unhealthy engines',
+  })
+  replacementCooldownMs!: number;
+}
