@@ -27,7 +27,8 @@ alive dockerd || rm -f /var/run/docker.pid
 alive containerd || rm -f /var/run/docker/containerd/containerd.pid
 
 # Some packages start it themselves. Otherwise in a session of its own: it serves whatever is run next, too.
-answers || setsid dockerd </dev/null >"$cache/dockerd.log" 2>&1 &
+# Not `answers || … &`: that shell would outlive this one with its output open, and whoever reads it through a pipe would wait for ever.
+if ! answers; then setsid dockerd </dev/null >"$cache/dockerd.log" 2>&1 & fi
 for ((second = 0; second < START_LIMIT_S; second++)); do
   if answers; then
     echo "started a Docker Engine ($(docker version --format '{{.Server.Version}}'))"

@@ -10,6 +10,8 @@ prepare();
 buildSimulatorImage();
 const reports = mkdtempSync(join(tmpdir(), 'test-report-'));
 const counts = { passed: 0, failed: 0, skipped: 0 };
+/** Of every failed test its name and why: told again at the very end, where a log that was cut short still has it. */
+const failures = [];
 let failed = false;
 
 step('format', ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.']);
@@ -25,6 +27,7 @@ step('types of the tests', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.t
 for (const lanes of [['unit'], ['e2e', 'e2e-apart']]) await Promise.all(lanes.map(tests));
 
 rmSync(reports, { recursive: true });
+for (const failure of failures) console.log(`FAILED: ${failure}`);
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exit(failed ? 1 : 0);
 
@@ -43,8 +46,10 @@ function step(name, args) {
   console.log(`\n> ${name}`);
   const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
   console.log(`> ${name}: ${status === 0 ? 'good' : 'FAILED'} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
-  if (status !== 0) failed = true;
-  return status === 0;
+  if (status !== 0) {
+    failed = true;
+    failures.push(name);
+  }
 }
 
 /** One vitest project. Of several at a time the first one's output is shown as it comes, the others' when they are done. */
@@ -71,10 +76,15 @@ async function tests(project, lane) {
   console.log(`> ${project} tests: ${status === 0 ? 'good' : 'FAILED'} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
   if (status !== 0) failed = true;
   try {
-    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, 'utf8'));
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
     counts.passed += numPassedTests;
     counts.failed += numFailedTests;
     counts.skipped += numPendingTests + numTodoTests;
+    for (const file of testResults) {
+      const broken = file.assertionResults.filter((test) => test.status === 'failed');
+      for (const test of broken) failures.push(`${file.name}: ${test.fullName}\n${test.failureMessages.join('\n')}`);
+      if (file.status === 'failed' && broken.length === 0) failures.push(`${file.name}: ${file.message}`);
+    }
   } catch (error) {
     console.error(`the ${project} tests left no report: ${error.message}`);
     failed = true;
