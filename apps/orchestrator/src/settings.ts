@@ -7,6 +7,7 @@ import {
   type PortRange,
   Setting,
   type SettingFault,
+  SettingsGroup,
 } from '@acexy/service-kit';
 import { databaseFile } from './database/database-url.js';
 import { HealthSettings } from './health/health-settings.js';
@@ -15,6 +16,7 @@ import { parseEngineCommand } from './runtime/process/engine-command.js';
 import { dockerEndpoint } from './runtime/docker/docker-endpoint.js';
 
 /** The settings of the orchestrator; durations are milliseconds here, whatever unit the variable has. */
+@SettingsGroup('The service, the pool and what is remembered')
 export class OrchestratorSettings extends HealthSettings {
   @Setting({ name: 'APP_PORT', type: 'port', default: '8000', help: 'Port of the REST API' })
   port!: number;

@@ -7,6 +7,7 @@ import {
   parseOrigins,
   Setting,
   type SettingFault,
+  SettingsGroup,
 } from '@acexy/service-kit';
 import { parseSources } from './playlists/sources.policy.js';
 import { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast/broadcast.js';
@@ -17,6 +18,7 @@ const MAX_DRAIN_MS = 24 * 3_600_000;
 const SLOW_CLIENT = ['skip', 'drop'] as const;
 
 /** The settings of the proxy; durations are milliseconds here, whatever unit the variable has. */
+@SettingsGroup('Viewers, engines and what is kept of a stream')
 export class ProxySettings {
   @Setting({ name: 'ACEXY_LISTEN_ADDR', aliases: ['ACEXY_ADDR'], type: 'address', default: ':8080', help: 'Where viewers connect' })
   listen!: ListenAddress;

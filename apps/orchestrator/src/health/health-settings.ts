@@ -1,7 +1,8 @@
-import { Setting } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit';
 import { ProvisioningSettings } from '../provisioning/provisioning-settings.js';
 
 /** When an engine counts as ill, and how such engines are replaced. */
+@SettingsGroup('Health of engines')
 export class HealthSettings extends ProvisioningSettings {
   @Setting({
     name: 'HEALTH_CHECK_INTERVAL_S',

@@ -1,7 +1,8 @@
-import { Setting } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit';
 import { VpnSettings } from '../vpn/vpn-settings.js';
 
 /** How fast engines are started, and what becomes of starts that fail. */
+@SettingsGroup('How fast engines are started')
 export class ProvisioningSettings extends VpnSettings {
   @Setting({
     name: 'MAX_CONCURRENT_PROVISIONS',

@@ -1,7 +1,8 @@
-import { Setting, type SettingFault } from '@acexy/service-kit';
+import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit';
 import { DockerSettings } from '../runtime/docker/docker-settings.js';
 
 /** Settings of engines behind a VPN; without a container's name there is none. */
+@SettingsGroup('Engines behind a VPN')
 export class VpnSettings extends DockerSettings {
   @Setting({ name: 'GLUETUN_CONTAINER_NAME', type: 'string', help: 'Gluetun container whose network the engines share; none by default' })
   gluetunContainerName?: string;

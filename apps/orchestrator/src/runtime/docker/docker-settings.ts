@@ -1,9 +1,10 @@
-import { Setting } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit';
 import { dockerEndpoint } from './docker-endpoint.js';
 import type { DockerRuntimeOptions } from './docker-runtime.js';
 import type { ImagePolicy } from './image-pull.js';
 
 /** Settings of engines that run as containers. */
+@SettingsGroup('Engines as containers')
 export class DockerSettings {
   @Setting({ name: 'DOCKER_HOST', type: 'string', help: "unix:///path/of/socket or tcp://host:port; the host's own socket by default" })
   dockerHost?: string;

@@ -1,0 +1,81 @@
+/** The documentation of settings, made of their declarations: a page names where it goes, and the tables are written there. */
+import { type DeclaredSetting, declaredSettings } from './setting.js';
+
+const GROUP = Symbol('group of settings');
+
+/** Heading under which the settings that a class declares itself are documented. */
+export function SettingsGroup(title: string): ClassDecorator {
+  return (type) => Reflect.defineMetadata(GROUP, title, type);
+}
+
+type SettingsClass = new () => object;
+
+/**
+ * `page` with the tables of each class between its marks, `<!-- settings of NAME -->` and `<!-- end of NAME -->`; whatever stood there goes.
+ * @throws Error where a class has no marks in the page
+ */
+export function withSettings(page: string, classes: Record<string, SettingsClass>): string {
+  return Object.entries(classes).reduce((text, [name, type]) => {
+    const marked = new RegExp(`(<!-- settings of ${name} -->\n)[^]*(<!-- end of ${name} -->)`);
+    if (!marked.test(text)) throw new Error(`the page has no place for ${name}: <!-- settings of ${name} --> … <!-- end of ${name} -->`);
+    // By function: what a table says is not a pattern.
+    return text.replace(marked, (_, begin: string, end: string) => `${begin}\n${settingsTables(type)}\n${end}`);
+  }, page);
+}
+
+/** A table for the class and for each that it extends, the outermost first. */
+function settingsTables(type: SettingsClass): string {
+  const parent = Object.getPrototypeOf(type) as SettingsClass;
+  // What a class extends that extends nothing is Function.prototype, which makes nothing.
+  const isRoot = parent.prototype === undefined;
+  const inherited = new Set(isRoot ? [] : declaredSettings(parent).map(({ name }) => name));
+  const own = declaredSettings(type).filter(({ name }) => !inherited.has(name));
+  const title = Reflect.getOwnMetadata(GROUP, type) as string | undefined;
+  if (title === undefined) throw new Error(`${type.name} has no @SettingsGroup`);
+  const table = [`### ${title}`, '', '| Name | Type | Default | Meaning |', '|---|---|---|---|', ...own.map(row), ''].join('\n');
+  return isRoot ? table : `${table}\n${settingsTables(parent)}`;
+}
+
+function row(setting: DeclaredSetting): string {
+  const names = [`\`${setting.name}\``, ...(setting.aliases ?? []).map((alias) => `alias \`${alias}\``)].join('<br>');
+  const fallback = setting.default === undefined ? '–' : `\`${setting.default}\``;
+  const meaning = setting.secret ? `${setting.help}. A file may hold it instead: \`${setting.name}_FILE\`` : setting.help;
+  return `| ${[names, typeOf(setting), fallback, meaning].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+function typeOf(setting: DeclaredSetting): string {
+  switch (setting.type) {
+    case 'string':
+      return setting.secret ? 'text, secret' : 'text';
+    case 'integer':
+      return `whole number${bounds(setting)}`;
+    case 'number':
+      return `number${bounds(setting)}`;
+    case 'seconds':
+      return `seconds${bounds({ ...setting, min: setting.min ?? 0 })}`;
+    case 'duration':
+      return 'duration (`500ms`, `3s`, `1m30s`)';
+    case 'size':
+      return 'size (`4.2MiB`, `512KB`)';
+    case 'boolean':
+      return '`true` or `false`';
+    case 'port':
+      return 'port';
+    case 'port-range':
+      return 'ports (`first-last`)';
+    case 'address':
+      return 'address (`:8080`, `127.0.0.1:8080`)';
+    case 'url':
+      return 'URL';
+    case 'choice':
+      return (setting.choices ?? []).map((choice) => `\`${choice}\``).join(', ');
+    default:
+      throw new TypeError(`unknown type of setting ${String(setting.type satisfies never)}`);
+  }
+}
+
+function bounds({ min, max }: { min?: number; max?: number }): string {
+  if (min === undefined && max === undefined) return '';
+  if (max === undefined) return `, at least ${min}`;
+  return min === undefined ? `, at most ${max}` : `, ${min} to ${max}`;
+}

@@ -1,0 +1,14 @@
+/** `npm run docs:configuration`: writes the tables of docs/configuration.md from the declarations of the settings. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import { ROOT, prepare } from './prepare.mjs';
+
+prepare();
+const { withSettings } = await import(join(ROOT, 'libs/service-kit/dist/index.js'));
+const { OrchestratorSettings } = await import(join(ROOT, 'apps/orchestrator/dist/settings.js'));
+const { ProxySettings } = await import(join(ROOT, 'apps/proxy/dist/settings.js'));
+
+const file = join(ROOT, 'docs/configuration.md');
+const page = withSettings(readFileSync(file, 'utf8'), { orchestrator: OrchestratorSettings, proxy: ProxySettings });
+writeFileSync(file, await format(page, { ...(await resolveConfig(file)), filepath: file }));

@@ -1,0 +1,58 @@
+import { type DeclaredSetting, declaredSettings, parseSetting, withSettings } from '@acexy/service-kit';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import { describe, expect, it } from 'vitest';
+import { OrchestratorSettings } from '../apps/orchestrator/src/settings.js';
+import { ProxySettings } from '../apps/proxy/src/settings.js';
+import { ROOT } from './support/service.js';
+
+const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
+const page = read('docs/configuration.md');
+const settings = [...declaredSettings(OrchestratorSettings), ...declaredSettings(ProxySettings)];
+/** By each name under which it may be given; where both services have one of that name, both. */
+const settingsNamed = (name: string): DeclaredSetting[] =>
+  settings.filter(({ name: own, aliases = [], secret }) => [own, ...aliases, ...(secret ? [`${own}_FILE`] : [])].includes(name));
+/** Of the compose files alone: rows of their table in the page. */
+const forCompose = [
+  ...page
+    .split('## For the compose files only')[1]
+    .split('\n## ')[0]
+    .matchAll(/^\| `([A-Z_]+)`/gm),
+].map(([, name]) => name);
+
+describe('docs/configuration.md', () => {
+  it('says what the settings say of themselves (npm run docs:configuration writes it)', async () => {
+    const file = join(ROOT, 'docs/configuration.md');
+    const made = withSettings(page, { orchestrator: OrchestratorSettings, proxy: ProxySettings });
+    expect(page).toBe(await format(made, { ...(await resolveConfig(file)), filepath: file }));
+  });
+
+  it('has every variable of the compose files', () => {
+    const files = readdirSync(ROOT).filter((name) => /^docker-compose.*\.yml$/.test(name));
+    const variables = new Set(files.flatMap((name) => [...read(name).matchAll(/\$\{([A-Z_]+)/g)].map(([, variable]) => variable)));
+    const unknown = [...variables].filter((name) => !forCompose.includes(name) && settingsNamed(name).length === 0);
+    expect({ files: files.length > 2, unknown }).toEqual({ files: true, unknown: [] });
+  });
+});
+
+describe('.env.example', () => {
+  const lines = [...read('.env.example').matchAll(/^#?([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(([, name, value]) => ({ name, value }));
+
+  it('has every setting', () => {
+    expect(settings.map(({ name }) => name).filter((name) => !lines.some((line) => line.name === name))).toEqual([]);
+  });
+
+  it.each(lines.map(({ name, value }) => [`${name}=${value}`, name, value]))('%s can be taken over as it stands', (_, name, value) => {
+    const named = settingsNamed(name);
+    if (named.length === 0) return expect(forCompose).toContain(name);
+    for (const setting of named) if (value !== '') expect(() => parseSetting(setting, value)).not.toThrow();
+  });
+
+  it('shows the defaults where there is one, or another value beside them', () => {
+    const differing = settings.filter(
+      ({ name, default: fallback }) => fallback !== undefined && !lines.some((line) => line.name === name && line.value === fallback),
+    );
+    expect(differing.map(({ name, default: fallback }) => `${name}=${fallback}`)).toEqual([]);
+  });
+});
