@@ -16,6 +16,9 @@ import { FakeEngineHost, FakeEngineRuntime } from './runtime/fake-engine-runtime
 import { OrchestratorSettings } from './settings.js';
 
 export const API_KEY = 'test-key';
+/** Linux gives out 32768 and up, others start higher. */
+const BELOW_SYSTEM_PORTS = { ACE_HTTPS_RANGE: '20000-20999', ACE_API_RANGE: '21000-21999', ACE_P2P_RANGE: '22000-22999' };
+
 /** Engines that listen: each started one answers health checks on its port, as far as the knobs let it. */
 export class ListeningEngines extends FakeEngineRuntime {
   /** Engines that take connections and say nothing, by name or all. */
@@ -111,6 +114,8 @@ export async function startOrchestrator({
     MIN_REPLICAS: '0',
     MIN_PROVISION_INTERVAL_S: '0',
     MONITOR_INTERVAL_S: '1',
+    // Engines of these tests listen on ports that the system gives out: none of those may be another engine's port of another kind.
+    ...BELOW_SYSTEM_PORTS,
     // Whoever wants statistics says so.
     COLLECT_INTERVAL_S: '3600',
     ...env,

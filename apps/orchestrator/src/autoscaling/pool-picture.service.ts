@@ -9,6 +9,12 @@ import { OrchestratorSettings } from '../settings.js';
 import { LeadTime, RecentTargets, TakenEngines } from './demand.js';
 import type { PoolEngine, PoolLimits, PoolState } from './scaling.policy.js';
 
+/** The pool at one moment. */
+export interface Picture extends PoolState {
+  /** Monotonic milliseconds. */
+  at: number;
+}
+
 /** Everything the policies are told: the pool as it is, what the recent past says, and the limits. */
 @Injectable()
 export class PoolPicture implements OnModuleInit, OnModuleDestroy {
@@ -36,11 +42,12 @@ export class PoolPicture implements OnModuleInit, OnModuleDestroy {
   }
 
   /** @param startDelayMs until a start is worth trying again */
-  take(startDelayMs: number): PoolState {
+  take(startDelayMs: number): Picture {
     const now = this.clock.monotonic();
     const engines = this.registry.all().map((engine) => this.describe(engine, now));
     this.taken.observe(engines, now);
     return {
+      at: now,
       engines,
       total: Math.max(this.provisioning.engineCount(), engines.length),
       pending: this.starter.pending,
@@ -61,9 +68,12 @@ export class PoolPicture implements OnModuleInit, OnModuleDestroy {
     this.targets.note(target, this.clock.monotonic());
   }
 
-  /** Milliseconds until an engine that is idle now, or the peak of the last while, gives another answer; the soonest first. */
-  dues({ engines }: PoolState): number[] {
-    const falls = this.targets.fallsInMs(this.idleGraceMs, this.clock.monotonic());
+  /**
+   * Milliseconds from when it was taken until an idle engine, a drain or the peak of the last while gives another answer. Not from now: what
+   * fell due since then, the decision has not seen.
+   */
+  dues({ at, engines }: Picture): number[] {
+    const falls = this.targets.fallsInMs(this.idleGraceMs, at);
     const idle = engines.filter(({ claims, held }) => claims === 0 && held === null).map(({ idleMs }) => this.idleGraceMs - idleMs);
     const drains = engines.flatMap(({ drain }) => (drain ? [drain.deadlineMs] : []));
     return [...idle, ...drains, ...(falls === null ? [] : [falls])];

@@ -12,6 +12,7 @@ import type { PoolKeeper } from '../engines/pool-keeper.js';
 import { ReplicaFloor } from '../engines/replica-floor.js';
 import { Supply } from '../engines/supply.js';
 import { Readiness } from '../health/readiness.js';
+import type { OperationReport } from '../provisioning/circuits.js';
 import { EngineStarter } from '../provisioning-api/engine-starter.service.js';
 import { QueueRevokedError } from '../provisioning/provisioning-queue.js';
 import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
@@ -22,10 +23,10 @@ import { OrchestratorSettings } from '../settings.js';
 import { VpnWatcher } from '../vpn/vpn-watcher.service.js';
 import { WakeableLoop } from '../wakeable-loop.js';
 import { DecisionLog } from './decision-log.js';
-import { PoolPicture } from './pool-picture.service.js';
+import { type Picture, PoolPicture } from './pool-picture.service.js';
 import { ReconcileMetrics } from './reconcile-metrics.js';
 import { planReplacement, replacementsAmong, type ReplacementPlan } from './replacement.policy.js';
-import { countEngines, decideScaling, type PoolState, type ScalingDecision } from './scaling.policy.js';
+import { countEngines, decideScaling, type ScalingDecision } from './scaling.policy.js';
 import { StartBackoff } from './start-backoff.js';
 
 /** How long the viewers of an engine that drains have to be moved. */
@@ -35,7 +36,9 @@ const GAP_MS = 20;
 
 /** What a round does, after all has been said. */
 interface Round {
-  pool: PoolState;
+  pool: Picture;
+  /** The breakers, as of when the round began. */
+  circuits: Record<OperationType, OperationReport>;
   decision: ScalingDecision;
   plan: ReplacementPlan;
   /** Engines to be ordered, each as what it is. */
@@ -149,14 +152,15 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     return this.nextLookMs(round);
   }
 
-  private gather(): PoolState {
+  private gather(): Picture {
     return this.picture.take(this.backoff.delayMs(this.clock.monotonic()));
   }
 
-  private plan(pool: PoolState, decision: ScalingDecision): Round {
+  private plan(pool: Picture, decision: ScalingDecision): Round {
+    const circuits = this.provisioning.circuits.reports();
     const all = this.blockedForAll();
-    const general = all ?? this.circuitOpen('general');
-    const replacement = all ?? this.circuitOpen('replacement');
+    const general = all ?? this.refusedBy(circuits.general);
+    const replacement = all ?? this.refusedBy(circuits.replacement);
     const underWay = this.replacementsOrdered + this.replacementsStarting.size;
     const replacing = replacementsAmong(decision.start, pool, underWay);
     const orders: OperationType[] = [];
@@ -173,7 +177,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       },
     );
     const full = decision.limited ? capacityRefusal(this.settings.engineLimit, this.settings.autoscaleIntervalMs) : null;
-    return { pool, decision, plan, orders, blocked: general ?? (replacing > 0 ? replacement : null) ?? full };
+    return { pool, circuits, decision, plan, orders, blocked: general ?? (replacing > 0 ? replacement : null) ?? full };
   }
 
   /** A start has succeeded when the engine answers, and failed when it goes before it did so without our doing. */
@@ -273,16 +277,15 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     return this.provisioning.preparing();
   }
 
-  private circuitOpen(operation: OperationType): ProvisioningRefusedError | null {
-    const circuit = this.provisioning.circuit(operation);
+  private refusedBy(circuit: OperationReport): ProvisioningRefusedError | null {
     return circuit.state === 'open' ? circuitRefusal(circuit, this.settings.startupGraceMs) : null;
   }
 
   /** When something falls due before the interval is over. */
-  private nextLookMs({ pool, plan }: Round): number {
-    const circuits = Object.values(this.provisioning.circuits.reports()).map(({ retryInSeconds }) => retryInSeconds * 1000);
-    // What was due already is done by now, or waits for something else than time.
-    const later = [pool.startDelayMs, plan.dueInMs ?? 0, ...circuits, ...this.picture.dues(pool)].filter((ms) => ms > 0);
+  private nextLookMs({ pool, circuits, plan }: Round): number {
+    const retries = Object.values(circuits).map(({ retryInSeconds }) => retryInSeconds * 1000);
+    // What was due already when the round began is done by now, or waits for something else than time.
+    const later = [pool.startDelayMs, plan.dueInMs ?? 0, ...retries, ...this.picture.dues(pool)].filter((ms) => ms > 0);
     return Math.min(this.settings.autoscaleIntervalMs, ...later);
   }
 }

@@ -9,7 +9,7 @@ import type { EngineRequest } from '../provisioning/engine-spec.plan.js';
 import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
 import { unreachableRefusal } from '../provisioning/refusals.js';
 import { OrchestratorSettings } from '../settings.js';
-import { type ProvisioningOrigin, ProvisioningService } from '../provisioning/provisioning.service.js';
+import { newEngineName, type ProvisioningOrigin, ProvisioningService } from '../provisioning/provisioning.service.js';
 
 /** Where provisioning and the registry of engines meet: what is started is known at once, and what is gone gives its ports back. */
 @Injectable()
@@ -22,7 +22,8 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
     BLOCKED_CODES.map((code) => ({ code })),
   );
   private unsubscribe: (() => void) | undefined;
-  private underWay = 0;
+  /** Names of the engines that were ordered and whose start has not come back. */
+  private readonly underWay = new Set<string>();
 
   constructor(
     private readonly provisioning: ProvisioningService,
@@ -62,9 +63,12 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
     this.unsubscribe?.();
   }
 
-  /** Engines that were ordered and do not run yet. */
+  /** Engines that were ordered and are not in the registry yet. */
   get pending(): number {
-    return this.underWay;
+    let known = 0;
+    // A runtime shows an engine before its start comes back: it is one engine all the same.
+    if (this.underWay.size > 0) for (const { instance } of this.registry.all()) if (this.underWay.has(instance.name)) known++;
+    return this.underWay.size - known;
   }
 
   /** Calls back when a start has come to its end, good or bad, until the returned function is called. */
@@ -78,16 +82,17 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
    * @throws ProvisioningRefusedError
    */
   async start(request: EngineRequest, origin: ProvisioningOrigin, operation: OperationType = 'general'): Promise<EngineInstance> {
-    this.underWay++;
+    const name = newEngineName();
+    this.underWay.add(name);
     try {
       if (!this.sync.isSynced) await this.knowing();
-      const instance = await this.provisioning.provision(request, origin, operation);
+      const instance = await this.provisioning.provision(request, origin, operation, name);
       this.registry.add(instance);
       return instance;
     } catch (error) {
       throw this.counted(error);
     } finally {
-      this.underWay--;
+      this.underWay.delete(name);
       for (const listener of this.settledListeners) listener();
     }
   }

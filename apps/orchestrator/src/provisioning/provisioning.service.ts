@@ -23,6 +23,8 @@ export type ReadinessOutcome = 'ready' | 'never_ready';
 type Lane = ProvisioningOrigin | 'container';
 
 interface Order {
+  request: EngineRequest;
+  name: string;
   origin: ProvisioningOrigin;
   operation: OperationType;
   /** Monotonic milliseconds. */
@@ -35,6 +37,11 @@ interface Start {
   wanted: Partial<EnginePorts>;
   name: string;
   seat: Seat | null;
+}
+
+/** A name that no engine has had. */
+export function newEngineName(): string {
+  return `acestream-${randomBytes(4).toString('hex')}`;
 }
 
 /** How often a port that turns out taken is exchanged for another within one provision. */
@@ -91,16 +98,22 @@ export class ProvisioningService implements BeforeApplicationShutdown {
 
   /**
    * Starts an engine; resolves when it runs, not when its API answers. Goes on though the caller has lost interest.
+   * @param name of the engine to be, for whoever wants to know it before
    * @throws ProvisioningRefusedError
    */
-  async provision(request: EngineRequest, origin: ProvisioningOrigin, operation: OperationType = 'general'): Promise<EngineInstance> {
+  async provision(
+    request: EngineRequest,
+    origin: ProvisioningOrigin,
+    operation: OperationType = 'general',
+    name = newEngineName(),
+  ): Promise<EngineInstance> {
     const askedAt = this.clock.monotonic();
     this.admit(request.image, operation);
     const closed = this.vpnClosed();
     if (closed) throw closed;
     if (this.engineCount() >= this.settings.engineLimit)
       throw capacityRefusal(this.settings.engineLimit, this.settings.autoscaleIntervalMs);
-    return this.inTurn(origin, (signal) => this.attempt(request, { origin, operation, askedAt }, signal));
+    return this.inTurn(origin, (signal) => this.attempt({ request, name, origin, operation, askedAt }, signal));
   }
 
   /**
@@ -240,11 +253,11 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     }
   }
 
-  private async attempt(request: EngineRequest, { origin, operation, askedAt }: Order, signal: AbortSignal): Promise<EngineInstance> {
+  private async attempt({ request, name, origin, operation, askedAt }: Order, signal: AbortSignal): Promise<EngineInstance> {
     const permit = this.circuits.acquire(operation);
     if (!permit) throw this.circuitRefusal(operation);
     try {
-      const instance = await this.startOnFreePorts(request, signal);
+      const instance = await this.startOnFreePorts(request, name, signal);
       this.unproven.set(instance.id, permit);
       const outcome = this.early.get(instance.id);
       if (outcome) this.recordReadiness(instance.id, outcome);
@@ -261,9 +274,8 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     }
   }
 
-  private async startOnFreePorts(request: EngineRequest, signal: AbortSignal): Promise<EngineInstance> {
+  private async startOnFreePorts(request: EngineRequest, name: string, signal: AbortSignal): Promise<EngineInstance> {
     const wanted = wantedPorts(request);
-    const name = `acestream-${randomBytes(4).toString('hex')}`;
     const seat = this.seats.take(name);
     try {
       return await this.startInSeat({ request, wanted, name, seat }, signal);
