@@ -4,6 +4,7 @@
  */
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import type { OrchestratorClient } from '@acexy/orchestrator-client';
+import { HlsService } from './hls/hls.service.js';
 import { ProxyMetrics } from './metrics/proxy-metrics.js';
 import { ViewerService } from './playback/viewer.service.js';
 import { ReportingService } from './reporting/reporting.service.js';
@@ -25,6 +26,7 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
   constructor(
     private readonly registry: SessionRegistry,
     private readonly viewers: ViewerService,
+    private readonly hls: HlsService,
     private readonly metrics: ProxyMetrics,
     private readonly link: OrchestratorLink,
     private readonly settings: ProxySettings,
@@ -38,6 +40,7 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
       snapshots: () => this.registry.snapshots(),
       orchestratorAway: () => (this.client === null ? null : this.link.away),
       unsentEvents: () => this.reporting?.unsentEvents ?? 0,
+      hlsBytes: () => this.hls.bytes,
     });
     this.reporting?.start();
     this.refresh?.start();

@@ -22,10 +22,19 @@ describe('the settings of the proxy', () => {
       failoverPauseMs: 250,
       failoverPauseMaxMs: 5000,
       drainTimeoutMs: 5000,
+      maxViewers: 0,
+      maxViewersPerStream: 0,
+      hlsBufferMaxBytes: 64 * 2 ** 20,
     });
     expect(settings.orchestratorUrl).toBeUndefined();
     expect(settings.stallTimeoutMs).toBeUndefined();
-    expect(broadcastSettings(settings)).toMatchObject({ maxBytes: 32 * 2 ** 20, stepBytes: 256 * 1024, stepMs: 250, joinMode: 'keyframe' });
+    expect(broadcastSettings(settings)).toMatchObject({
+      maxBytes: 32 * 2 ** 20,
+      stepBytes: 256 * 1024,
+      stepMs: 250,
+      joinMode: 'keyframe',
+      maxWriteMs: 600_000,
+    });
   });
 
   it('take the names that existing installations use', () => {
@@ -57,6 +66,7 @@ describe('the settings of the proxy', () => {
     expect(faults({ ACEXY_LINGER: '0', ACEXY_EMPTY_TIMEOUT: '0', ACEXY_DRAIN_TIMEOUT: '0' })).toEqual([]);
     expect(faults({ ACEXY_FAILOVER_BACKOFF: '0' })).toEqual(['ACEXY_FAILOVER_BACKOFF']);
     expect(faults({ ACEXY_FAILOVER_BACKOFF: '10s' })).toEqual(['ACEXY_FAILOVER_BACKOFF_MAX']);
+    expect(faults({ ACEXY_CLIENT_STALL: '0', ACEXY_HLS_BUFFER_MAX: '1KB' })).toEqual(['ACEXY_CLIENT_STALL', 'ACEXY_HLS_BUFFER_MAX']);
     expect(faults({ ACEXY_DRAIN_TIMEOUT: '25h' })).toEqual(['ACEXY_DRAIN_TIMEOUT']);
   });
 });

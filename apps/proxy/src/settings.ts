@@ -9,17 +9,17 @@ import {
   type SettingFault,
   SettingsGroup,
 } from '@acexy/service-kit';
+import { HlsSettings } from './hls/hls-settings.js';
 import { parseSources } from './playlists/sources.policy.js';
 import { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast/broadcast.js';
 
 const SCHEMES = ['http'] as const;
 const JOIN_MODES = ['keyframe', 'live', 'oldest'] as const;
 const MAX_DRAIN_MS = 24 * 3_600_000;
-const SLOW_CLIENT = ['skip', 'drop'] as const;
 
 /** The settings of the proxy; durations are milliseconds here, whatever unit the variable has. */
-@SettingsGroup('Viewers, engines and what is kept of a stream')
-export class ProxySettings {
+@SettingsGroup('Engines, and what is kept of a stream')
+export class ProxySettings extends HlsSettings {
   @Setting({ name: 'ACEXY_LISTEN_ADDR', aliases: ['ACEXY_ADDR'], type: 'address', default: ':8080', help: 'Where viewers connect' })
   listen!: ListenAddress;
 
@@ -221,57 +221,11 @@ export class ProxySettings {
   joinSeconds!: number;
 
   @Setting({
-    name: 'ACEXY_SLOW_CLIENT',
-    type: 'choice',
-    choices: SLOW_CLIENT,
-    default: 'skip',
-    help: 'A viewer too slow for the stream: skips to a newer keyframe, or is dropped',
-  })
-  slowClient!: (typeof SLOW_CLIENT)[number];
-
-  @Setting({
-    name: 'ACEXY_MAX_SKIPS',
-    type: 'integer',
-    min: 0,
-    max: 1_000_000,
-    default: '20',
-    help: 'Skips after which a slow viewer is dropped',
-  })
-  maxSkips!: number;
-
-  @Setting({ name: 'ACEXY_M3U8', type: 'boolean', default: 'false', help: 'getstream answers the HLS playlist, too' })
-  m3u8!: boolean;
-
-  @Setting({
-    name: 'ACEXY_M3U8_STREAM_TIMEOUT',
-    type: 'duration',
-    default: '60s',
-    help: 'A viewer of HLS that has asked for nothing for so long is gone',
-  })
-  m3u8StreamTimeoutMs!: number;
-
-  @Setting({
-    name: 'ACEXY_HLS_SEGMENT',
-    type: 'duration',
-    default: '4s',
-    help: 'Most stream in a segment, in whole seconds; more only where keyframes are farther apart',
-  })
-  hlsSegmentMs!: number;
-
-  @Setting({
     name: 'ACEXY_PLAYLIST_SOURCES',
     type: 'string',
     help: 'Playlists that /playlist.m3u may fetch: URLs, comma-separated; one that ends with a slash stands for all below it',
   })
   playlistSources?: string;
-
-  @Setting({
-    name: 'ACEXY_VIEWER_TIMEOUT',
-    type: 'duration',
-    default: '2m',
-    help: 'A viewer that has taken nothing for so long is dropped',
-  })
-  viewerTimeoutMs!: number;
 
   faults(): SettingFault[] {
     const positive: [string, number | undefined][] = [
@@ -282,7 +236,7 @@ export class ProxySettings {
       ['ACEXY_STALL_TIMEOUT', this.stallTimeoutMs],
       ['ACEXY_FAILOVER_BACKOFF', this.failoverPauseMs],
       ['ACEXY_STEP_TIME', this.stepMs],
-      ['ACEXY_VIEWER_TIMEOUT', this.viewerTimeoutMs],
+      ['ACEXY_CLIENT_STALL', this.clientStallMs],
       ['ACEXY_M3U8_STREAM_TIMEOUT', this.m3u8StreamTimeoutMs],
     ];
     const faults = positive
@@ -298,8 +252,7 @@ export class ProxySettings {
     if (this.drainTimeoutMs > MAX_DRAIN_MS) {
       faults.push({ name: 'ACEXY_DRAIN_TIMEOUT', value: `${this.drainTimeoutMs}ms`, problem: 'must be at most 24h' });
     }
-    if (this.hlsSegmentMs < 1000 || this.hlsSegmentMs > 12_000)
-      faults.push({ name: 'ACEXY_HLS_SEGMENT', value: `${this.hlsSegmentMs}ms`, problem: 'must be from 1s to 12s' });
+    faults.push(...this.hlsFaults());
     try {
       parseSources(this.playlistSources ?? '');
     } catch (error) {
@@ -333,6 +286,6 @@ export function broadcastSettings(settings: ProxySettings): BroadcastSettings {
     joinMode: settings.joinMode,
     slowClient: settings.slowClient,
     maxSkips: settings.maxSkips,
-    maxWriteMs: settings.viewerTimeoutMs,
+    maxWriteMs: settings.clientStallMs,
   };
 }

@@ -35,5 +35,5 @@ export const DEFAULT_BROADCAST_SETTINGS: BroadcastSettings = {
   coldJoinBytes: 1_000_000,
   slowClient: 'skip',
   maxSkips: 20,
-  maxWriteMs: 120_000,
+  maxWriteMs: 600_000,
 };

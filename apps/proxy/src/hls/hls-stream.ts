@@ -13,6 +13,15 @@ export interface HlsOptions {
   targetS: number;
   /** A viewer that has asked for nothing for so long is gone, in ms. */
   idleMs: number;
+  /** Of segments, in bytes; see {@link SegmentWindow}. */
+  maxBytes: number;
+}
+
+/** What `/ace/status` tells of it. */
+export interface HlsStatus {
+  readonly viewers: number;
+  readonly segments: number;
+  readonly bytes: number;
 }
 
 /** How segments are counted on the wire. */
@@ -28,6 +37,8 @@ const FIRST_SEGMENTS = 3;
 const FIRST_WAIT_MS = 5000;
 /** A stream that has not made one segment by then has no place where a player could begin (ms). */
 const NO_SEGMENT_MS = 30_000;
+/** A player that does not follow the first playlist to its own was a mere probe (ms). */
+const FOLLOW_MS = 15_000;
 /** Stream that is cut at once where the ring has it, in target durations. */
 const BACKLOG_TARGETS = 6;
 
@@ -37,10 +48,12 @@ export type Admission = Pick<SessionAdmission, 'follow' | 'leave'>;
 interface HlsViewer {
   readonly admission: Admission;
   askedAt: number;
+  /** It has asked for its own playlist. */
+  follows: boolean;
 }
 
 export class HlsStream {
-  private readonly window = new SegmentWindow();
+  private readonly window: SegmentWindow;
   private readonly segmenter: Segmenter;
   private readonly viewers = new Map<string, HlsViewer>();
   /** Viewers that wait for a playlist. */
@@ -64,16 +77,17 @@ export class HlsStream {
     private readonly onEnd: (last: Numbers, error: Error | null) => void,
   ) {
     this.last = base;
-    this.segmenter = new Segmenter(options.targetS, (segment) => this.take(segment));
+    this.window = new SegmentWindow(options.maxBytes);
+    this.segmenter = new Segmenter(options.targetS, (segment) => this.take(segment), options.maxBytes);
   }
 
-  get viewerCount(): number {
-    return this.viewers.size;
-  }
-
-  /** Bytes of its segments. */
+  /** Bytes of its segments, and of what is to become the next one. */
   get bytes(): number {
-    return this.window.bytes;
+    return this.window.bytes + this.segmenter.openBytes;
+  }
+
+  get status(): HlsStatus {
+    return { viewers: this.viewers.size, segments: this.window.listed.length, bytes: this.bytes };
   }
 
   /**
@@ -86,7 +100,7 @@ export class HlsStream {
       if (this.unfollow === null) this.begin(admission);
       await this.ready(signal);
       signal.throwIfAborted();
-      return this.enter(name ?? randomBytes(12).toString('hex'), admission);
+      return this.enter(name, admission);
     } finally {
       this.coming -= 1;
       this.lookAround();
@@ -98,6 +112,7 @@ export class HlsStream {
     const viewer = this.viewers.get(name);
     if (viewer === undefined) return false;
     viewer.askedAt = this.clock.now();
+    viewer.follows = true;
     return true;
   }
 
@@ -149,10 +164,17 @@ export class HlsStream {
     }
   }
 
-  private enter(name: string, admission: Admission): string {
+  private enter(known: string | null, admission: Admission): string {
+    const name = known ?? randomBytes(12).toString('hex');
     this.viewers.get(name)?.admission.leave();
-    this.viewers.set(name, { admission, askedAt: this.clock.now() });
+    this.viewers.set(name, { admission, askedAt: this.clock.now(), follows: known !== null });
     return name;
+  }
+
+  /** The moment from which the viewer is gone if it asks for nothing. */
+  private goneAt({ askedAt, follows }: HlsViewer): number {
+    const { idleMs } = this.options;
+    return askedAt + (follows ? idleMs : Math.min(idleMs, FOLLOW_MS));
   }
 
   private get isReady(): boolean {
@@ -191,24 +213,26 @@ export class HlsStream {
   private lookAround(): void {
     if (this.ended) return;
     const now = this.clock.now();
-    for (const [name, { admission, askedAt }] of this.viewers) {
-      if (now - askedAt < this.options.idleMs) continue;
+    for (const [name, viewer] of this.viewers) {
+      if (now < this.goneAt(viewer)) continue;
       this.viewers.delete(name);
-      admission.leave();
+      viewer.admission.leave();
     }
     if (this.viewers.size === 0 && this.coming === 0) this.end(null);
     else this.arm();
   }
 
   private arm(): void {
-    if (this.timer !== null || this.viewers.size === 0) return;
-    const oldest = Math.min(...[...this.viewers.values()].map(({ askedAt }) => askedAt));
+    if (this.timer !== null) this.clock.clearTimeout(this.timer);
+    this.timer = null;
+    if (this.viewers.size === 0) return;
+    const next = Math.min(...[...this.viewers.values()].map((viewer) => this.goneAt(viewer)));
     this.timer = this.clock.setTimeout(
       () => {
         this.timer = null;
         this.lookAround();
       },
-      Math.max(1, oldest + this.options.idleMs - this.clock.now()),
+      Math.max(1, next - this.clock.now()),
     );
   }
 

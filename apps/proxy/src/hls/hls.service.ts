@@ -8,7 +8,7 @@ import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { ProxySettings } from '../settings.js';
 import { type ManifestRequest, mediaPlaylistUrl, parseManifest, segmentUrl } from './hls.request.js';
-import { HlsStream, type Numbers } from './hls-stream.js';
+import { HlsStream, type HlsStatus, type Numbers } from './hls-stream.js';
 import { writeMasterPlaylist } from './playlist.js';
 
 const PLAYLIST_HEADERS: Readonly<Record<string, string>> = {
@@ -91,11 +91,23 @@ export class HlsService {
       response.end();
       return;
     }
-    response.setTimeout(this.settings.viewerTimeoutMs, () => response.destroy());
+    // A reader holds on to the segment's memory; one that takes longer than a viewer may be silent does not watch.
+    const limit = this.clock.setTimeout(() => response.destroy(), this.settings.m3u8StreamTimeoutMs);
+    response.once('close', () => this.clock.clearTimeout(limit));
     response.cork();
     for (const part of segment.parts) response.write(part);
     response.uncork();
     response.end();
+  }
+
+  /** Bytes of segments, over all streams. */
+  get bytes(): number {
+    return [...this.streams.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** null where nobody watches the stream as HLS. */
+  statusOf(streamId: string): HlsStatus | null {
+    return this.streams.get(streamId)?.status ?? null;
   }
 
   private send(response: Response, playlist: string): void {
@@ -130,7 +142,11 @@ export class HlsService {
       sequence: Math.max(Math.floor(this.clock.time() / 1000), this.last.sequence + 1),
       discontinuity: this.last.discontinuity + 1,
     };
-    const options = { targetS: Math.max(1, Math.round(this.settings.hlsSegmentMs / 1000)), idleMs: this.settings.m3u8StreamTimeoutMs };
+    const options = {
+      targetS: Math.max(1, Math.round(this.settings.hlsSegmentMs / 1000)),
+      idleMs: this.settings.m3u8StreamTimeoutMs,
+      maxBytes: this.settings.hlsBufferMaxBytes,
+    };
     const stream = new HlsStream(streamId, base, options, this.clock, (last, error) => {
       this.last = {
         sequence: Math.max(this.last.sequence, last.sequence),

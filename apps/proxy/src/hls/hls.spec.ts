@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
-import { type AddressInfo, connect } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import { type AddressInfo, type Socket, connect } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { DetailExceptionFilter, Log, SILENT_LOG } from '@acexy/service-kit';
@@ -25,11 +26,12 @@ describe('HLS as players ask for it', () => {
   let sessions: ReturnType<typeof makeSessions<FakeClock>>;
   let clock: FakeClock;
   const made = new MadeStream({ videoPackets: 8 });
+  const settings = { hlsSegmentMs: 0, m3u8StreamTimeoutMs: 0, hlsBufferMaxBytes: 0 };
 
   beforeEach(async () => {
     clock = new FakeClock();
     sessions = makeSessions(2, clock);
-    const settings = { hlsSegmentMs: 4000, m3u8StreamTimeoutMs: IDLE_MS, viewerTimeoutMs: 120_000 };
+    Object.assign(settings, { hlsSegmentMs: 4000, m3u8StreamTimeoutMs: IDLE_MS, hlsBufferMaxBytes: 64 * 1024 * 1024 });
     const module = await Test.createTestingModule({
       controllers: [HlsController],
       providers: [
@@ -167,6 +169,47 @@ describe('HLS as players ask for it', () => {
     await clock.advance(31_000);
     expect((await asked).status).toBe(504);
     expect(viewers()).toBe(0);
+  });
+
+  it('a player that never follows the first playlist to its own is gone sooner than one that watches', async () => {
+    settings.m3u8StreamTimeoutMs = 60_000;
+    const { own } = await open();
+    await request(server()).get(MANIFEST).expect(200);
+    await request(server()).get(own).expect(200);
+    const feeding = async (seconds: number): Promise<void> => {
+      for (let second = 0; second < seconds; second += 1) {
+        feed(1);
+        await clock.advance(1000);
+      }
+    };
+    await feeding(14);
+    expect(viewers()).toBe(2);
+    await feeding(1);
+    expect(viewers()).toBe(1);
+    await feeding(44);
+    expect(viewers()).toBe(1);
+    await feeding(1);
+    expect(viewers()).toBe(0);
+  });
+
+  it('tells how much memory its segments hold; a reader that does not take one in time is cut off', async () => {
+    const { own } = await open();
+    const [{ id }] = sessions.registry.sessions();
+    const { segments, bytes } = app.get(HlsService).statusOf(id)!;
+    expect([segments, app.get(HlsService).bytes]).toEqual([4, bytes]);
+    expect(bytes).toBeGreaterThan(400_000);
+    const uri = (await request(server()).get(own)).text.split('\n').find((line) => line.startsWith('hls/'))!;
+    const socket = connect({ port: (server().address() as AddressInfo).port, host: '127.0.0.1' });
+    const answers: Socket[] = [];
+    const segmentWaits = once(server(), 'request').then(([incoming]) => answers.push((incoming as IncomingMessage).socket));
+    socket.pause();
+    socket.write(`GET /ace/${uri} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await segmentWaits;
+    // As if it took nothing: on one machine the system takes a whole segment by itself.
+    answers[0].cork();
+    await clock.advance(IDLE_MS);
+    await once(answers[0], 'close');
+    expect(app.get(HlsService).statusOf(id)).toBeNull();
   });
 
   it('segments are let go with the last viewer', async () => {

@@ -33,6 +33,24 @@ describe('the window of a playlist', () => {
   });
 });
 
+describe('the memory of a window', () => {
+  it('is bounded: first goes what no playlist names any more, then what is listed beyond three target durations', () => {
+    const within = (maxBytes: number): number[] => {
+      const window = new SegmentWindow(maxBytes);
+      for (let index = 0; index < 30; index += 1) window.add(segment(index, 4, index % 10 === 0), 4);
+      expect(window.bytes).toBeLessThanOrEqual(Math.max(maxBytes, Math.min(2 * maxBytes, 3000)));
+      expect(window.discontinuitiesGone).toBe(3);
+      return [window.bytes / 1000, window.listed.length];
+    };
+    expect(within(20_000)).toEqual([13, 6]);
+    expect(within(8000)).toEqual([8, 6]);
+    expect(within(5000)).toEqual([5, 5]);
+    // Three target durations are what a player needs; they may cost twice as much, and no more.
+    expect(within(2000)).toEqual([3, 3]);
+    expect(within(1000)).toEqual([2, 2]);
+  });
+});
+
 describe('playlists', () => {
   it('have their tags in the order that every player reads', () => {
     const text = writeMediaPlaylist({

@@ -1,4 +1,4 @@
-import { PACKET_SIZE, pidOf, startsUnit } from '@acexy/mpegts';
+import { NULL_PACKET, PACKET_SIZE, pidOf, startsUnit } from '@acexy/mpegts';
 import { describe, expect, it } from 'vitest';
 import { AUDIO_PID, FakeClock, MadeStream, PMT_PID, VIDEO_PID } from '../broadcast/broadcast.test-kit.js';
 import { Broadcast, DEFAULT_BROADCAST_SETTINGS } from '../broadcast/broadcast.js';
@@ -13,11 +13,11 @@ interface CutStream {
   steps: Set<ArrayBufferLike>;
 }
 
-function cutting(target = 4, settings: Partial<typeof DEFAULT_BROADCAST_SETTINGS> = {}): CutStream {
+function cutting(target = 4, maxBytes = Infinity): CutStream {
   const clock = new FakeClock();
-  const broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, stepBytes: 8192, ...settings }, clock);
+  const broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, stepBytes: 8192 }, clock);
   const segments: Segment[] = [];
-  const segmenter = new Segmenter(target, (segment) => segments.push(segment));
+  const segmenter = new Segmenter(target, (segment) => segments.push(segment), maxBytes);
   return { broadcast, clock, segmenter, segments, steps: new Set() };
 }
 
@@ -129,6 +129,26 @@ describe('cutting a stream into segments', () => {
     const before = cut.segments[marked[0].index - 1];
     const pictures = packetsOf(bytesOf(before), VIDEO_PID).filter((packet) => startsUnit(packet, 0)).length;
     expect(before.seconds).toBeCloseTo(pictures / 25, 3);
+  });
+
+  it('keeps no more than it may of a stream whose clock stands still, and begins anew where it can', () => {
+    const cut = cutting(4, 1_000_000);
+    follow(cut);
+    const made = new MadeStream();
+    cut.broadcast.write(made.frames(25 * 6));
+    const before = cut.segments.length;
+    let most = 0;
+    for (let written = 0; written < 400; written += 1) {
+      cut.broadcast.write(Buffer.concat(Array<Uint8Array>(50).fill(NULL_PACKET)));
+      most = Math.max(most, cut.segmenter.openBytes);
+    }
+    expect(most).toBeGreaterThan(900_000);
+    expect(most).toBeLessThanOrEqual(1_000_000);
+    cut.broadcast.write(made.frames(25 * 20));
+    const after = cut.segments.slice(before);
+    expect(after.length).toBeGreaterThan(2);
+    expect(after.map(({ discontinuity }) => discontinuity)).toEqual([true, ...Array<boolean>(after.length - 1).fill(false)]);
+    expect(pidOf(bytesOf(after[0]), 2 * PACKET_SIZE)).toBe(VIDEO_PID);
   });
 
   it('marks nothing where another source has the very next packet', () => {

@@ -70,14 +70,26 @@ export class Segmenter {
   #closing: Omit<Segment, 'bytes'> | null = null;
   #fixed = false;
 
-  /** `target` in whole seconds; it grows with the distance of keyframes until it is fixed. `onSegment` gets each segment, in order. */
+  /**
+   * @param targetNow in whole seconds; it grows with the distance of keyframes until it is fixed
+   * @param onSegment gets each segment, in order
+   * @param maxBytes of a segment: one that has more without an end, because the stream's clock stands still, is given up
+   */
   constructor(
     private targetNow: number,
     private readonly onSegment: (segment: Segment) => void,
+    private readonly maxBytes = Infinity,
   ) {}
 
   get target(): number {
     return this.targetNow;
+  }
+
+  /** Bytes of stream that are no segment yet. */
+  get openBytes(): number {
+    const [first] = this.#pieces;
+    const last = this.#lastStep;
+    return first === undefined || last === null ? 0 : last.position + last.data.length - first.position;
   }
 
   /** From now on no segment may be longer than the target. */
@@ -98,6 +110,18 @@ export class Segmenter {
     }
     this.#readSeam();
     for (let decision = this.#decide(); decision.at !== 'none'; decision = this.#decide()) this.#carryOut(decision);
+    if (this.openBytes > this.maxBytes) this.#giveUpOpen();
+  }
+
+  /** The next segment begins at an entry point to come. */
+  #giveUpOpen(): void {
+    this.#finishSeam();
+    this.#start = null;
+    this.#discontinuity = true;
+    this.#pieces.length = 0;
+    this.#entries = [];
+    this.#breaks = [];
+    this.#opening = [];
   }
 
   #noteBreak(position: number, before: Step | null): void {

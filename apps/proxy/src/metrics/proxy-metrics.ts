@@ -11,6 +11,7 @@ import type { ReserveOutcome } from '../sessions/reserve.js';
 import type { StartTimes } from '../sessions/session-start.js';
 import type { StreamSession } from '../sessions/stream-session.js';
 import type { Failover, FailoverOutcome } from '../sessions/supplied-stream.js';
+import type { FullScope } from '../sessions/viewer-limits.policy.js';
 
 /** Seconds; a warm engine delivers within one, a dead one is given up at 30 and 60. */
 const START_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60];
@@ -25,6 +26,7 @@ const START_OUTCOMES = ['playing', 'no_engine', 'engines_refused', 'engines_sile
 const VIEWER_ENDS = (['removed', 'source-ended', 'too-slow', 'write-failed'] satisfies ViewerEndReason[]).map((reason) => ({ reason }));
 const STOP_OUTCOMES = (['stopped', 'already_gone', 'nothing_to_stop', 'failed'] satisfies StopOutcome[]).map((outcome) => ({ outcome }));
 const RESERVE_OUTCOMES = (['used', 'returned', 'wanted', 'none'] satisfies ReserveOutcome[]).map((outcome) => ({ outcome }));
+const FULL = (['all', 'stream'] satisfies FullScope[]).map((full) => ({ full }));
 const LOSSES = (['eof', 'reset', 'stall', 'drained'] satisfies FailoverCause[]).flatMap((cause) =>
   (['exact', 'renumbered', 'keyframe', 'given-up'] satisfies FailoverOutcome[]).map((outcome) => ({ cause, outcome })),
 );
@@ -35,6 +37,8 @@ export interface MetricSources {
   /** null: no orchestrator is set. */
   orchestratorAway(): boolean | null;
   unsentEvents(): number;
+  /** Of segments, over all streams. */
+  hlsBytes(): number;
 }
 
 export class ProxyMetrics implements SessionListener {
@@ -72,6 +76,12 @@ export class ProxyMetrics implements SessionListener {
     'Viewers that had the stream and left or were let go',
     ['reason'],
     VIEWER_ENDS,
+  );
+  private readonly refusals = counter(
+    'acexy_viewers_refused_total',
+    'Viewers turned away, by what had as many as it may have: the stream, or all of them together',
+    ['full'],
+    FULL,
   );
   private readonly stops = counter(
     'acexy_engine_stops_total',
@@ -124,6 +134,9 @@ export class ProxyMetrics implements SessionListener {
       set(sources.snapshots().filter(({ reserve }) => reserve !== null).length),
     );
     gauge('acexy_buffer_bytes', 'Stream kept in memory', [], (set) => set(broadcasts().reduce((sum, { ring }) => sum + ring.bytes, 0)));
+    gauge('acexy_hls_bytes', 'Stream kept in memory as segments; the newest of it is in acexy_buffer_bytes too', [], (set) =>
+      set(sources.hlsBytes()),
+    );
     total('acexy_engine_bytes_total', 'Bytes received from engines', () =>
       broadcasts().reduce((sum, { bytesIn }) => sum + bytesIn, this.bytesInOfEnded),
     );
@@ -173,6 +186,10 @@ export class ProxyMetrics implements SessionListener {
 
   reserveEnded(outcome: ReserveOutcome): void {
     this.reserves.inc({ outcome });
+  }
+
+  viewerRefused(full: FullScope): void {
+    this.refusals.inc({ full });
   }
 
   engineClosed(outcome: StopOutcome): void {

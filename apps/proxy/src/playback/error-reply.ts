@@ -3,7 +3,7 @@ import { HttpStatus } from '@nestjs/common';
 import type { ErrorReply } from '@acexy/service-kit';
 import { NoPlaylistError } from '../hls/errors.js';
 import { NoEngineError } from '../selection/engine-selector.js';
-import { EnginesRefusedError, EnginesSilentError, ShuttingDownError, StreamEndedError } from '../sessions/errors.js';
+import { EnginesRefusedError, EnginesSilentError, ShuttingDownError, StreamEndedError, TooManyViewersError } from '../sessions/errors.js';
 import type { FailedTry } from '../sessions/start.plan.js';
 import { PlaybackRequestError } from './getstream.request.js';
 
@@ -13,7 +13,7 @@ const RETRY_AFTER_S = 5;
 export function playbackErrorReply(error: unknown): ErrorReply | null {
   if (error instanceof PlaybackRequestError) return { status: HttpStatus.BAD_REQUEST, detail: error.message };
   if (error instanceof NoEngineError) return unavailable(error.message, error.retryAfterSeconds);
-  if (error instanceof ShuttingDownError) return unavailable(error.message, RETRY_AFTER_S);
+  if (error instanceof ShuttingDownError || error instanceof TooManyViewersError) return unavailable(error.message, RETRY_AFTER_S);
   if (error instanceof StreamEndedError) return { status: HttpStatus.BAD_GATEWAY, detail: error.message, body: { error: error.message } };
   if (error instanceof NoPlaylistError)
     return { status: HttpStatus.GATEWAY_TIMEOUT, detail: error.message, body: { error: error.message } };

@@ -29,11 +29,12 @@ export class PlaybackController {
   @Get('status')
   status(@Req() request: Request): object {
     const query = queryOf(request);
-    if (!query.has('id') && !query.has('infohash')) return overview(this.registry.sessions());
+    const hlsOf = (streamId: string) => this.hls.statusOf(streamId);
+    if (!query.has('id') && !query.has('infohash')) return overview(this.registry.sessions(), hlsOf, this.settings);
     const selector = parseSelector(query);
     const session = this.registry.named(selector);
     if (!session) throw new NotFoundException(`no stream of ${selector.type} ${selector.value}`);
-    return streamStatus(session);
+    return streamStatus(session, hlsOf);
   }
 }
 

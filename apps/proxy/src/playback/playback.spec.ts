@@ -24,16 +24,20 @@ describe('the HTTP surface that viewers see', () => {
   let sessions: ReturnType<typeof makeSessions<SystemClock>>;
   let port: number;
   const sockets: Socket[] = [];
-  const settings = { m3u8: false };
+  const settings = { m3u8: false, maxViewers: 0, maxViewersPerStream: 0 };
 
   beforeEach(async () => {
     // Real time: what is tested here is real sockets.
-    sessions = makeSessions(1, new SystemClock(), { emptyTimeoutMs: 100 });
+    Object.assign(settings, { maxViewers: 0, maxViewersPerStream: 0 });
+    sessions = makeSessions(1, new SystemClock(), { emptyTimeoutMs: 100, viewerLimits: settings });
     const module = await Test.createTestingModule({
       controllers: [PlaybackController],
       providers: [
         ViewerService,
-        { provide: HlsService, useValue: { answer: (_request: Request, response: Response) => response.send('#EXTM3U\n') } },
+        {
+          provide: HlsService,
+          useValue: { answer: (_request: Request, response: Response) => response.send('#EXTM3U\n'), statusOf: () => null },
+        },
         { provide: ProxySettings, useValue: settings },
         { provide: SessionRegistry, useValue: sessions.registry },
         { provide: ProxyMetrics, useValue: new ProxyMetrics() },
@@ -146,6 +150,18 @@ describe('the HTTP surface that viewers see', () => {
     sessions.selector.engines.length = 0;
     const reply = await request(app.getHttpServer()).get(`/ace/getstream?id=${CONTENT_ID}`).expect(503).expect('Retry-After', '7');
     expect(reply.body).toMatchObject({ error: 'no engines available: all are taken', retry_after: 7 });
+  });
+
+  it('is 503 with a reason and Retry-After when there are as many viewers as there may be, and the status tells the limit', async () => {
+    settings.maxViewersPerStream = 1;
+    const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await client.until(hasStream);
+    const server = app.getHttpServer();
+    const reply = await request(server).get(`/ace/getstream?id=${CONTENT_ID}`).expect(503).expect('Retry-After', '5');
+    const text = 'too many viewers of this stream: all 1 places are taken (ACEXY_MAX_VIEWERS_PER_STREAM)';
+    expect(reply.body).toMatchObject({ error: text, detail: text, retry_after: 5 });
+    const { body } = await request(server).get('/ace/status');
+    expect(body).toMatchObject({ clients: 1, limits: { clients: null, clients_per_stream: 1 }, sessions: [{ hls: null }] });
   });
 
   it('is 504 when the engines stay silent', async () => {

@@ -1,27 +1,33 @@
 /** `/ace/status`: what plays, in the words of the wire. Pure. */
+import type { HlsStatus } from '../hls/hls-stream.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import { isOpen } from '../sessions/session-state.js';
+import type { ViewerLimits } from '../sessions/viewer-limits.policy.js';
 
 /** Whatever can say how it is. */
 interface Snapshots {
   snapshot(): SessionSnapshot;
 }
 
-export function overview(sessions: readonly Snapshots[]): object {
+/** What is known of a stream's HLS; null where nobody watches it as that. */
+type HlsOf = (streamId: string) => HlsStatus | null;
+
+export function overview(sessions: readonly Snapshots[], hlsOf: HlsOf, { maxViewers, maxViewersPerStream }: ViewerLimits): object {
   const open = sessions.map((session) => session.snapshot()).filter(({ state }) => isOpen(state));
   return {
     status: 'ok',
     streams: open.length,
     clients: open.reduce((sum, { viewers }) => sum + viewers, 0),
-    sessions: open.map(toStatus),
+    limits: { clients: maxViewers || null, clients_per_stream: maxViewersPerStream || null },
+    sessions: open.map((snapshot) => toStatus(snapshot, hlsOf)),
   };
 }
 
-export function streamStatus(session: Snapshots): object {
-  return { status: 'ok', ...toStatus(session.snapshot()) };
+export function streamStatus(session: Snapshots, hlsOf: HlsOf): object {
+  return { status: 'ok', ...toStatus(session.snapshot(), hlsOf) };
 }
 
-function toStatus(snapshot: SessionSnapshot) {
+function toStatus(snapshot: SessionSnapshot, hlsOf: HlsOf) {
   const { engine, playback, broadcast } = snapshot;
   return {
     clients: snapshot.viewers,
@@ -41,6 +47,7 @@ function toStatus(snapshot: SessionSnapshot) {
     bitrate: broadcast?.bitrate ?? null,
     codecs: broadcast?.codecs ?? [],
     buffer: broadcast && { bytes: broadcast.ring.bytes, seconds: broadcast.ring.seconds },
+    hls: hlsOf(snapshot.streamId),
     viewers: (broadcast?.viewers ?? []).map(({ id, bytesSent, lagBytes, lagMs, skips }) => ({
       id,
       bytes_sent: bytesSent,

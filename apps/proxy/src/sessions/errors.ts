@@ -1,4 +1,5 @@
 import type { FailedTry } from './start.plan.js';
+import type { FullScope } from './viewer-limits.policy.js';
 
 /** Why a viewer gets no stream. `code` is stable; the HTTP status is decided where HTTP is spoken. */
 export abstract class SessionError extends Error {
@@ -39,6 +40,23 @@ export class ShuttingDownError extends SessionError {
 
   constructor() {
     super('the proxy is shutting down');
+  }
+}
+
+/** As many viewers as may be are there already. */
+export class TooManyViewersError extends SessionError {
+  readonly code = 'too_many_viewers';
+
+  /** @param limit how many there may be */
+  constructor(
+    readonly scope: FullScope,
+    limit: number,
+  ) {
+    super(
+      scope === 'all'
+        ? `too many viewers: all ${limit} places are taken (ACEXY_MAX_VIEWERS)`
+        : `too many viewers of this stream: all ${limit} places are taken (ACEXY_MAX_VIEWERS_PER_STREAM)`,
+    );
   }
 }
 

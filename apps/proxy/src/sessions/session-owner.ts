@@ -6,6 +6,7 @@ import type { ReserveOutcome } from './reserve.js';
 import type { StartTimes } from './session-start.js';
 import type { StreamSession } from './stream-session.js';
 import type { Failover, KeeperContext } from './supplied-stream.js';
+import type { ViewerLimits } from './viewer-limits.policy.js';
 
 /** Why a stream ended, as metrics count it. */
 export type EndCause = 'viewers-left' | 'start-failed' | 'merged' | 'source-lost' | 'shutdown';
@@ -13,6 +14,7 @@ export type EndCause = 'viewers-left' | 'start-failed' | 'merged' | 'source-lost
 export interface SessionContext extends KeeperContext {
   engineApi: EngineApiFactory;
   lingerMs: number;
+  viewerLimits: ViewerLimits;
   log: Log;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { settle } from '../clock.test-kit.js';
-import { ShuttingDownError } from './errors.js';
+import { FakeClock, settle } from '../clock.test-kit.js';
+import { ShuttingDownError, TooManyViewersError } from './errors.js';
 import { LINGER_MS, byId, byInfohash, makeSessions, packets, watch } from './sessions.test-kit.js';
 
 describe('one session for all who watch a content', () => {
@@ -123,6 +123,29 @@ describe('an engine that carries several streams', () => {
     watch(registry.admit(byId('c'.repeat(40))));
     await clock.advance(100);
     expect(lookups).toEqual(['engine-1']);
+  });
+});
+
+describe('limits on viewers', () => {
+  it('turn away whoever is one too many, for a stream and in all, and start nothing for them', async () => {
+    const { registry, selector, engines, clock } = makeSessions(2, new FakeClock(), {
+      viewerLimits: { maxViewers: 3, maxViewersPerStream: 2 },
+    });
+    const refused: string[] = [];
+    registry.listen({ viewerRefused: (full) => refused.push(full) });
+    const [first] = [watch(registry.admit(byId())), watch(registry.admit(byId()))];
+    await clock.advance(600);
+    expect(() => registry.admit(byId())).toThrow(new TooManyViewersError('stream', 2));
+    selector.engines.reverse();
+    engines[1].infohash = 'd'.repeat(40);
+    registry.admit(byId('c'.repeat(40)));
+    expect(() => registry.admit(byId('e'.repeat(40)))).toThrow(new TooManyViewersError('all', 3));
+    expect(refused).toEqual(['stream', 'all']);
+    await settle();
+    expect(selector.requests).toHaveLength(2);
+    first.leave();
+    watch(registry.admit(byId()));
+    expect(registry.sessions().map(({ viewerCount }) => viewerCount)).toEqual([2, 1]);
   });
 });
 

@@ -5,13 +5,14 @@ import type { Log } from '@acexy/service-kit';
 import { Admission } from './admission.js';
 import { type Content, askedKey, contentKey } from './content-key.js';
 import type { StopOutcome } from './engine-session.js';
-import { ShuttingDownError } from './errors.js';
+import { ShuttingDownError, TooManyViewersError } from './errors.js';
 import type { StartTimes } from './session-start.js';
 import type { SessionSnapshot } from './session-snapshot.js';
 import type { ReserveOutcome } from './reserve.js';
 import type { SessionContext, SessionOwner } from './session-owner.js';
 import { StreamSession } from './stream-session.js';
 import type { Failover } from './supplied-stream.js';
+import { type FullScope, whatIsFull } from './viewer-limits.policy.js';
 
 /** What others may want to know; every method is called at the moment it happens. */
 export interface SessionListener {
@@ -24,6 +25,8 @@ export interface SessionListener {
   /** What became of an engine that was to be held in reserve. */
   reserveEnded?(outcome: ReserveOutcome): void;
   engineClosed?(outcome: StopOutcome): void;
+  /** `full`: what has as many viewers as it may have. */
+  viewerRefused?(full: FullScope): void;
 }
 
 /** Content ids whose infohash is remembered. */
@@ -56,11 +59,12 @@ export class SessionRegistry implements SessionOwner {
 
   /**
    * Takes a viewer in: into the session of the content, which is started where there is none.
-   * @throws ShuttingDownError
+   * @throws ShuttingDownError | TooManyViewersError
    */
   admit(content: Content): Admission {
     if (this.closed) throw new ShuttingDownError();
     const existing = this.find(content);
+    this.makeSureThereIsRoom(existing);
     if (existing) return new Admission(existing);
     const session = new StreamSession(content, this.context, this);
     this.all.add(session);
@@ -208,8 +212,17 @@ export class SessionRegistry implements SessionOwner {
     for (const listener of this.listeners) listener.engineClosed?.(outcome);
   }
 
+  /** Those that wait for a start among them. */
   private get viewers(): number {
     return [...this.all].reduce((sum, { viewerCount }) => sum + viewerCount, 0);
+  }
+
+  private makeSureThereIsRoom(existing: StreamSession | null): void {
+    const { viewerLimits: limits } = this.context;
+    const full = whatIsFull(limits, { all: this.viewers, stream: existing?.viewerCount ?? 0 });
+    if (full === null) return;
+    for (const listener of this.listeners) listener.viewerRefused?.(full);
+    throw new TooManyViewersError(full, full === 'all' ? limits.maxViewers : limits.maxViewersPerStream);
   }
 
   private knownInfohash({ selector }: Content): string | null {

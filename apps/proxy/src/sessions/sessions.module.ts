@@ -35,6 +35,7 @@ import { SessionRegistry } from './session-registry.js';
             limits: settings,
             broadcast: broadcastSettings(settings),
             lingerMs: settings.lingerMs,
+            viewerLimits: settings,
             emptyTimeoutMs: settings.emptyTimeoutMs,
             failoverPauseMs: settings.failoverPauseMs,
             failoverPauseMaxMs: settings.failoverPauseMaxMs,

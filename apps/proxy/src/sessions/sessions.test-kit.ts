@@ -195,7 +195,7 @@ export const EMPTY_TIMEOUT_MS = 60_000;
 export function makeSessions<C extends Clock = FakeClock>(
   engineCount = 2,
   clock: C = new FakeClock() as unknown as C,
-  { emptyTimeoutMs = EMPTY_TIMEOUT_MS } = {},
+  { emptyTimeoutMs = EMPTY_TIMEOUT_MS, viewerLimits = { maxViewers: 0, maxViewersPerStream: 0 } } = {},
 ) {
   const engines = Array.from({ length: engineCount }, (_, index) => new FakeEngine({ host: `engine-${index + 1}`, port: 6878 }));
   const selector = new FakeSelector(engines);
@@ -214,6 +214,7 @@ export function makeSessions<C extends Clock = FakeClock>(
       // These packets have no keyframe to wait for.
       broadcast: { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 },
       lingerMs: LINGER_MS,
+      viewerLimits,
       emptyTimeoutMs,
       failoverPauseMs: 250,
       failoverPauseMaxMs: 5000,
