@@ -97,6 +97,7 @@ export async function runSoak({ seconds, players, visitors = 1, only = '', log }
       HEALTH_CHECK_INTERVAL_S: '1',
       HEALTH_FAILURE_THRESHOLD: '2',
       HEALTH_UNHEALTHY_GRACE_PERIOD_S: '1',
+      HEALTH_REPLACEMENT_COOLDOWN_S: '1', // two losses in a row make two engines ill within seconds
     },
     proxy: { ACEXY_LOG_LEVEL: 'INFO', ACEXY_STALL_TIMEOUT: '3s', ACEXY_BUFFER_SECONDS: '8', ACEXY_MAX_SKIPS: '1000000' },
   });
