@@ -82,8 +82,8 @@ export class Pair {
     });
   }
 
-  /** The proxy of the pair, or one more on another port, whose end is the caller's business. */
-  startProxy(port = this.proxyPort): ServiceProcess {
+  /** The proxy of the pair, or one more on another port, whose end is the caller's business; `env` over the pair's. */
+  startProxy(port = this.proxyPort, env: Record<string, string> = {}): ServiceProcess {
     const proxy = this.service('proxy', {
       ACEXY_LISTEN_ADDR: `:${port}`,
       ACEXY_ORCH_URL: this.apiUrl,
@@ -92,6 +92,7 @@ export class Pair {
       // Whether viewers may watch on when it ends is a matter of one test.
       ACEXY_DRAIN_TIMEOUT: '0',
       ...this.options.proxy,
+      ...env,
     });
     if (port === this.proxyPort) this.proxy = proxy;
     return proxy;

@@ -12,6 +12,8 @@ const FAREWELL_MS = 10_000;
 export const STREAM_HEADERS: Readonly<Record<string, string>> = {
   'Content-Type': 'video/MP2T',
   'Cache-Control': 'no-store',
+  // Players that would seek in it ask for a range and take any answer for the whole.
+  'Accept-Ranges': 'none',
   Connection: 'close',
 };
 

@@ -1,14 +1,30 @@
-import { BadGatewayException, BadRequestException, Controller, ForbiddenException, Get, Req, Res } from '@nestjs/common';
+import {
+  BadGatewayException,
+  BadRequestException,
+  Controller,
+  ForbiddenException,
+  Get,
+  Req,
+  Res,
+  ServiceUnavailableException,
+} from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { ProxySettings } from '../settings.js';
 import { PlaylistSourceError, fetchPlaylist } from './playlist-fetch.js';
 import { isPlaylist, rewritePlaylist } from './rewrite.js';
 import { baseUrl, isAllowed, parseSources } from './sources.policy.js';
 
+/** Playlists fetched at the same time; each may be of 32 MiB. */
+const MAX_FETCHES = 8;
+const RETRY_AFTER_S = 5;
+/** A reader that takes nothing for so long is cut off (ms). */
+const STALL_MS = 30_000;
+
 /** Playlists for every player: an M3U of somebody else's with its AceStream links turned to this proxy. */
 @Controller()
 export class PlaylistsController {
   private readonly sources: readonly URL[];
+  private fetching = 0;
 
   constructor(settings: ProxySettings) {
     this.sources = parseSources(settings.playlistSources ?? '');
@@ -23,12 +39,27 @@ export class PlaylistsController {
       response.writeHead(200, headers).end();
       return;
     }
-    const playlist = await fetchPlaylist(url, this.sources).catch((error: unknown) => {
-      throw error instanceof PlaylistSourceError ? new BadGatewayException(error.message) : error;
-    });
-    if (!isPlaylist(playlist)) throw new BadGatewayException(`what ${url.host} gives does not begin with #EXTM3U`);
+    if (this.fetching >= MAX_FETCHES) {
+      response.setHeader('Retry-After', String(RETRY_AFTER_S));
+      throw new ServiceUnavailableException(`${MAX_FETCHES} playlists are being fetched already`);
+    }
+    const playlist = await this.fetch(url);
+    response.setTimeout(STALL_MS, () => response.destroy());
     const rewritten = rewritePlaylist(playlist, baseUrlOf(request));
     response.writeHead(200, { ...headers, 'Content-Length': rewritten.length }).end(rewritten);
+  }
+
+  private async fetch(url: URL): Promise<Buffer> {
+    this.fetching += 1;
+    try {
+      const playlist = await fetchPlaylist(url, this.sources);
+      if (!isPlaylist(playlist)) throw new BadGatewayException(`what ${url.host} gives does not begin with #EXTM3U`);
+      return playlist;
+    } catch (error) {
+      throw error instanceof PlaylistSourceError ? new BadGatewayException(error.message) : error;
+    } finally {
+      this.fetching -= 1;
+    }
   }
 
   private wanted(request: Request): URL {

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
-import { type Server, createServer } from 'node:http';
+import { type Server, createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
@@ -17,6 +17,7 @@ describe('GET /playlist.m3u', () => {
   let origin: string;
   let app: NestExpressApplication;
   const asked: string[] = [];
+  const held: ServerResponse[] = [];
 
   beforeAll(async () => {
     source = createServer((incoming, response) => {
@@ -30,6 +31,8 @@ describe('GET /playlist.m3u', () => {
           return response.writeHead(302, { location: '/private' }).end();
         case '/tv/round.m3u':
           return response.writeHead(302, { location: '/tv/round.m3u' }).end();
+        case '/tv/slow.m3u':
+          return void held.push(response);
         case '/tv/page.m3u':
           return response.end('<html>');
         default:
@@ -77,6 +80,15 @@ describe('GET /playlist.m3u', () => {
     ['/tv/../private', 403],
   ])('%s is %i', async (path, status) => {
     await get(path).expect(status);
+  });
+
+  it('fetches eight at the same time at the most, and more are asked to come again', async () => {
+    const waiting = Array.from({ length: 8 }, () => get('/tv/slow.m3u').then(({ status }) => status));
+    while (held.length < 8) await new Promise((resolve) => setImmediate(resolve));
+    await get('/tv/list.m3u').expect(503).expect('Retry-After', '5');
+    for (const response of held) response.end('#EXTM3U\n');
+    expect(await Promise.all(waiting)).toEqual(Array(8).fill(200));
+    await get('/tv/list.m3u').expect(200);
   });
 
   it('never fetches what is not allowed', () => expect(asked).not.toContain('/private'));

@@ -92,6 +92,8 @@ describe('where playlists come from', () => {
     ['http://one.example:81/a.m3u', false],
     ['https://lists.example/tvx/all.m3u', false],
     ['https://lists.example/tv/../private', false],
+    ['https://lists.example/tv/..%2Fprivate', false],
+    ['https://lists.example/tv/..%5cprivate', false],
     ['http://lists.example/tv/all.m3u', false],
     ['https://lists.example.evil/tv/all.m3u', false],
     ['https://user@lists.example/tv/all.m3u', false],

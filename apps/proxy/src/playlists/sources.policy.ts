@@ -13,9 +13,12 @@ export function parseSources(setting: string): URL[] {
     });
 }
 
+/** What some servers take for a slash, and so for a way out of the folder. */
+const ESCAPED_SLASH = /%2f|%5c/i;
+
 /** `url` is one of the sources, or lies below one that ends with a slash. */
 export function isAllowed(url: URL, sources: readonly URL[]): boolean {
-  if (url.username !== '' || url.password !== '') return false;
+  if (url.username !== '' || url.password !== '' || ESCAPED_SLASH.test(url.pathname)) return false;
   return sources.some(({ origin, pathname, search }) => {
     if (url.origin !== origin) return false;
     if (pathname.endsWith('/') && search === '') return url.pathname.startsWith(pathname);
