@@ -19,7 +19,7 @@ const plugins = [
  * Docker most of the time, and those that watch one stream for long.
  */
 const apart = [
-  ...['test/docker-*.e2e.ts', 'test/simulator-image.e2e.ts', 'test/vpn-*.e2e.ts'],
+  ...['test/docker-*.e2e.ts', 'test/seed-walk.e2e.ts', 'test/simulator-image.e2e.ts', 'test/vpn-*.e2e.ts'],
   ...['test/hls*.e2e.ts', 'test/browser.e2e.ts', 'test/watch.e2e.ts'],
 ];
 const endToEnd = {

@@ -1,7 +1,7 @@
 import Docker from 'dockerode';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.js';
@@ -30,14 +30,17 @@ function whyNot(): string | null {
  */
 export class OwnDocker {
   readonly folder = mkdtempSync(join(tmpdir(), 'own-docker-'));
-  readonly host = `unix://${this.folder}/docker.sock`;
-  readonly client = new Docker({ socketPath: `${this.folder}/docker.sock`, timeout: 30_000 });
+  /** Of the socket alone: a container that is to have it over a restart of the daemon, which makes a new one, mounts the folder. */
+  readonly socketFolder = join(this.folder, 'socket');
+  readonly host = `unix://${this.socketFolder}/docker.sock`;
+  readonly client = new Docker({ socketPath: `${this.socketFolder}/docker.sock`, timeout: 30_000 });
   private daemon: ChildProcess | null = null;
 
   private constructor(private readonly options: readonly string[]) {}
 
   static async start(options: readonly string[], images: readonly string[]): Promise<OwnDocker> {
     const own = new OwnDocker(options);
+    mkdirSync(own.socketFolder);
     try {
       execFileSync('ip', ['link', 'add', BRIDGE, 'type', 'bridge']);
       execFileSync('ip', ['addr', 'add', BRIDGE_ADDRESS, 'dev', BRIDGE]);

@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# What somebody who is to help needs to know: of the machine, Docker, the services, engines, streams, metrics and logs. Run it in the folder of the
+# compose file (or of `npm start`); whatever is down is said to be down, and the rest is told all the same.
+#
+#   scripts/collect_diagnostics.sh > diagnostics_$(date +%Y%m%d_%H%M%S).txt
+#   scripts/collect_diagnostics.sh --bundle [FILE.tar.gz]      the same, longer logs, settings and containers, as one file
+#
+# Keys, passwords, tokens and the secrets of the VPN are taken out. Another compose file: COMPOSE_FILE=docker-compose.socket.yml. Other addresses than
+# those of .env: ORCHESTRATOR_URL, ACEXY_URL. COMMAND_LIMIT_S (20) is what each command may take.
+set -uo pipefail
+export LC_ALL=C
+readonly LIMIT=${COMMAND_LIMIT_S:-20}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+umask 077
+
+main() {
+  case ${1-} in
+    '') mode=report ;;
+    --bundle) mode=bundle bundle=${2:-diagnostics_$(date +%Y%m%d_%H%M%S).tar.gz} ;;
+    *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 64 ;;
+  esac
+  case ${bundle-} in '' | /*) ;; *) bundle=$PWD/$bundle ;; esac
+  # Called by its path from elsewhere: the folder of the compose file is above it.
+  [ -e docker-compose.yml ] || [ -e .env ] || [ -n "${COMPOSE_FILE-}" ] || [ ! -e "$here/../docker-compose.yml" ] || cd "$here/.."
+  find_compose
+  find_services
+  secrets=$(find_secrets)
+  if [ "$mode" = report ]; then report | redact; else make_bundle; fi
+}
+
+# ---- where things are ----------------------------------------------------------------------------------------------------------------------------------
+
+limited() { if command -v timeout >/dev/null; then timeout "$LIMIT" "$@"; else "$@"; fi; }
+
+find_compose() {
+  compose=()
+  if limited docker compose version >/dev/null 2>&1; then compose=(docker compose)
+  elif command -v docker-compose >/dev/null; then compose=(docker-compose); fi
+}
+
+# The value of a setting: the environment, then .env.
+setting() {
+  local value=${!1-}
+  [ -n "$value" ] || value=$(sed -n "s/^[[:space:]]*\(export \)\{0,1\}$1=//p" .env 2>/dev/null | tail -1 | sed "s/[[:space:]]#.*//; s/[[:space:]]*$//; s/^[\"']//; s/[\"']$//")
+  printf '%s' "$value"
+}
+
+find_services() {
+  local listen
+  api=$(setting APP_PORT)
+  api=${ORCHESTRATOR_URL:-http://localhost:${api:-8000}}
+  listen=$(setting ACEXY_LISTEN_ADDR)
+  acexy=$(setting ACEXY_PUBLISHED_PORT)
+  acexy=${ACEXY_URL:-http://localhost:${acexy:-$(expr "${listen:-:8080}" : '.*:\([0-9]*\)$')}}
+  key=$(setting API_KEY)
+  [ -n "$key" ] || key=$(cat "$(setting API_KEY_FILE)" 2>/dev/null)
+  [ -n "$key" ] || key=$(cat "$(setting DATA_DIR)/api-key" data/api-key 2>/dev/null | head -1)
+  [ -n "$key" ] || [ "${#compose[@]}" = 0 ] || key=$(limited "${compose[@]}" exec -T orchestrator cat /keys/api-key 2>/dev/null </dev/null)
+}
+
+# ---- what is told ------------------------------------------------------------------------------------------------------------------------------------------
+
+heading() { printf '\n=== %s ===\n' "$1"; }
+
+# A command within the limit, with what it has to complain of; one that fails does not end the report.
+try() {
+  printf '$ %s\n' "$*"
+  limited "$@" 2>&1 </dev/null
+  local code=$?
+  case $code in
+    0) ;;
+    124) echo "($1 did not end within $LIMIT s)" ;;
+    127) echo "($1 is not installed)" ;;
+    *) echo "($1 ended with $code)" ;;
+  esac
+  return 0
+}
+
+try_compose() {
+  if [ "${#compose[@]}" = 0 ]; then echo '(neither docker compose nor docker-compose is installed)'; else try "${compose[@]}" "$@"; fi
+}
+
+# The key by standard input, so that no list of processes shows it.
+call() {
+  printf 'header = "Authorization: Bearer %s"\n' "$key" | limited curl -sS --max-time 5 -K - "$1" 2>&1 || echo "($2 not responding at ${1%%\?*})"
+}
+pretty() { if command -v jq >/dev/null; then jq . 2>/dev/null || true; else cat; fi; }
+# JSON is shown readable, anything else as it came.
+call_json() {
+  local answer
+  answer=$(call "$1" "$2")
+  printf '%s' "$answer" | pretty | grep . || printf '%s\n' "$answer"
+}
+
+report() {
+  heading 'System Information'
+  date
+  try uname -a
+  try nproc
+  try free -m
+  try df -h .
+  echo "open files: $(ulimit -n)"
+  try docker version
+  try_compose version
+
+  heading 'Docker Resources'
+  try docker system df
+  try docker stats --no-stream
+  try docker ps -a --filter label=acestream-orchestrator
+  # The Docker Engine of the stack, in which the engines run, where there is one.
+  if [ "${#compose[@]}" != 0 ] && limited "${compose[@]}" exec -T docker docker version >/dev/null 2>&1 </dev/null; then
+    try_compose exec -T docker docker system df
+    try_compose exec -T docker docker stats --no-stream
+    try_compose exec -T docker docker ps -a --filter label=acestream-orchestrator
+  fi
+
+  heading 'Services Status'
+  try_compose ps
+
+  heading 'Orchestrator Health'
+  call_json "$api/health" Orchestrator
+  call_json "$api/health/ready" Orchestrator
+  call_json "$api/orchestrator/status" Orchestrator
+  call_json "$api/vpn/status" Orchestrator
+
+  heading 'Acexy Health'
+  call_json "$acexy/health/ready" Acexy
+  call_json "$acexy/ace/status" Acexy
+
+  heading 'Engines'
+  call_json "$api/engines?state=all" Orchestrator
+
+  heading 'Active Streams'
+  call_json "$api/streams?status=started" Orchestrator
+
+  heading 'Metrics'
+  call "$api/metrics" Orchestrator | grep -E 'orch_|circuit_|not responding'
+  call "$acexy/metrics" Acexy | grep -E 'acexy_|not responding'
+
+  heading 'Recent Logs'
+  logs 50
+}
+
+logs() {
+  local service
+  for service in orchestrator acexy docker gluetun; do
+    printf '%s\n' "--- $service ---"
+    if [ "${#compose[@]}" != 0 ] && limited "${compose[@]}" config --services 2>/dev/null </dev/null | grep -qx "$service"; then
+      try_compose logs --no-color --tail="$1" "$service"
+    else echo "$service is not in this compose project"; fi
+  done
+}
+
+make_bundle() {
+  local folder name
+  folder=$(mktemp -d "${TMPDIR:-/tmp}/diagnostics.XXXXXX") || exit 1
+  trap 'rm -rf "$folder"' EXIT
+  trap 'exit 130' INT TERM
+  name=$(basename "$bundle" .tar.gz)
+  mkdir "$folder/$name"
+  report | redact >"$folder/$name/report.txt"
+  logs 5000 | redact >"$folder/$name/logs.txt"
+  try_compose config | redact >"$folder/$name/compose.txt"
+  { for file in .env gluetun.env; do [ ! -e "$file" ] || { echo "# $file" && cat "$file"; }; done; } | redact >"$folder/$name/settings.txt"
+  {
+    local containers
+    containers=$(limited docker ps -aq --filter label=acestream-orchestrator 2>/dev/null)
+    # shellcheck disable=SC2086 # one word each
+    [ -z "$containers" ] || try docker inspect $containers
+    [ "${#compose[@]}" = 0 ] || { containers=$(limited "${compose[@]}" ps -q 2>/dev/null) && [ -n "$containers" ] && try docker inspect $containers; }
+  } | redact >"$folder/$name/containers.txt"
+  tar -czf "$bundle" -C "$folder" "$name" || exit 1
+  echo "$bundle"
+}
+
+# ---- what is not told --------------------------------------------------------------------------------------------------------------------------------------
+
+readonly SECRET_NAME='(KEY|PASS|PASSWORD|PASSWD|TOKEN|SECRET|CREDENTIAL|USER|USERNAME|AUTH|PRIVATE|PRESHARED)'
+
+# Every value of a setting whose name says that it is one, and the keys themselves, a line each: they may turn up anywhere.
+find_secrets() {
+  {
+    printf '%s\n' "$key" "${API_KEY-}" "${ACEXY_ORCH_APIKEY-}"
+    { env && cat .env gluetun.env; } 2>/dev/null \
+      | sed -nE "s/^[[:space:]]*(export )?[A-Z0-9_]*$SECRET_NAME[A-Z0-9_]*=//p" | sed "s/[[:space:]]#.*//; s/[[:space:]]*$//; s/^[\"']//; s/[\"']$//"
+    sed -nE 's/^[[:space:]]*(apikey|username|password)[[:space:]]*=[[:space:]]*"(.*)".*/\2/p' docker/gluetun/auth-config.toml 2>/dev/null
+    for file in API_KEY_FILE ACEXY_ORCH_APIKEY_FILE GLUETUN_API_KEY_FILE GLUETUN_API_PASSWORD_FILE; do
+      file=$(setting "$file")
+      [ -z "$file" ] || cat "$file" 2>/dev/null
+    done
+  } | awk 'length($0) >= 4' | sort -u
+}
+
+# A line at a time: known values by their letters, then whatever looks like one: NAME=…, "name": "…", Bearer …, user:password@, WireGuard's keys,
+# PEM blocks.
+redact() {
+  SECRETS=$secrets awk '
+    BEGIN { count = split(ENVIRON["SECRETS"], secret, "\n") }
+    /-----BEGIN .*PRIVATE KEY/ { hidden = 1; print "[redacted key]" }
+    hidden { if (/-----END/) hidden = 0; next }
+    {
+      for (i = 1; i <= count; i++) if (secret[i] != "") {
+        rest = $0; line = ""
+        while ((at = index(rest, secret[i])) > 0) { line = line substr(rest, 1, at - 1) "[redacted]"; rest = substr(rest, at + length(secret[i])) }
+        $0 = line rest
+      }
+      print
+    }' | sed -E \
+    -e "s/([A-Z0-9_]*$SECRET_NAME[A-Z0-9_]*)([[:space:]]*[=:][[:space:]]*)([^\"',[:space:]][^\"',]*|\"[^\"]*\"|'[^']*')/\1\3[redacted]/g" \
+    -e 's/("[a-z_-]*(api_?key|password|passwd|token|secret|authorization|private_?key|preshared_?key|username)"[[:space:]]*:[[:space:]]*)"[^"]*"/\1"[redacted]"/gI' \
+    -e 's/(bearer|basic)[[:space:]]+[^[:space:]",]+/\1 [redacted]/gI' \
+    -e 's#(://)[^/@[:space:]"]+@#\1[redacted]@#g' \
+    -e 's/([?&](api_?key|key|token|password|secret|auth)=)[^&[:space:]"]+/\1[redacted]/gI' \
+    -e 's#(^|[^A-Za-z0-9+/])[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=($|[^A-Za-z0-9+/=])#\1[redacted]\2#g'
+}
+
+main "$@"

@@ -1,0 +1,192 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DOCKER_MISSING, SIMULATOR_IMAGE } from './docker.js';
+import { OWN_DOCKER_MISSING, OwnDocker } from './own-docker.js';
+import { Pair } from './pair.js';
+import { claimStretch, freePorts, type PortStretch } from './ports.js';
+import { ROOT } from './service.js';
+import { type Ran, runShell, runUntilSaid } from './shell.js';
+import { until } from './until.js';
+
+const PORTS_OF_A_KIND = 40;
+
+/** `docker-compose` as the guides write it: SEED_COMPOSE, else the plugin, which is quicker, else Compose 1. */
+const COMPOSE = [process.env.SEED_COMPOSE ?? '', 'docker compose', 'docker-compose'].find(
+  (command) => command !== '' && spawnSync('sh', ['-c', `${command} version`]).status === 0,
+);
+
+/** Why there can be no stack here; null where there can. */
+export const STACK_MISSING: string | null =
+  DOCKER_MISSING ?? OWN_DOCKER_MISSING ?? (COMPOSE === undefined ? 'there is no docker compose' : null);
+if (STACK_MISSING !== null) console.warn(`SKIPPED: ${STACK_MISSING}, so lines with docker are not run`);
+
+/** What lines of a guide are run against. */
+export interface SeedHost {
+  readonly apiUrl: string;
+  readonly proxyUrl: string;
+  shell(lines: string, env?: Record<string, string>): Promise<Ran>;
+  shellUntilSaid(lines: string, wanted: RegExp): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Where there is no Docker: the pair on its embedded default. Lines without docker work all the same. */
+export async function startPairAsHost(settings: Record<string, string>): Promise<SeedHost> {
+  const pair = await Pair.start({ orchestrator: settings, proxy: settings, engines: { SIM_BOOT_MS: '200', SIM_PREBUF_MS: '200' } });
+  const env = { API_KEY: pair.apiKey, TERM: 'xterm', COLUMNS: '200', LINES: '100' };
+  const mapped = (lines: string): string => whereTheyAre(lines, pair.apiPort, pair.proxyPort);
+  return {
+    apiUrl: pair.apiUrl,
+    proxyUrl: pair.proxyUrl,
+    shell: (lines, more = {}) => runShell(mapped(lines), { cwd: pair.folder, env: { ...env, ...more } }),
+    shellUntilSaid: (lines, wanted) => runUntilSaid(mapped(lines), wanted, { cwd: pair.folder, env }),
+    stop: () => pair.stop(),
+  };
+}
+
+function whereTheyAre(lines: string, apiPort: number, proxyPort: number): string {
+  return lines.replaceAll('localhost:8000', `localhost:${apiPort}`).replaceAll('localhost:8080', `localhost:${proxyPort}`);
+}
+
+/**
+ * What an operator has before him: a compose project in a folder, its services and the engines of its orchestrator, all on a Docker daemon of its
+ * own, so that lines that remove or prune everything can be run as they stand. The services are this checkout's, in the container of the simulator
+ * (which has Node); `docker` and `gluetun` are containers of those names that do nothing.
+ */
+export class SeedStack implements SeedHost {
+  readonly folder = mkdtempSync(join(tmpdir(), 'seed-'));
+  readonly apiKey = 'key-of-the-test';
+  readonly ports: Record<'8000' | '8080' | 'acexy-1:8080', number>;
+
+  private constructor(
+    readonly docker: OwnDocker,
+    [api, proxy, second]: number[],
+    private readonly stretch: PortStretch,
+  ) {
+    this.ports = { '8000': api, '8080': proxy, 'acexy-1:8080': second };
+  }
+
+  static async start(settings: Record<string, string>): Promise<SeedStack> {
+    const docker = await OwnDocker.start(['--shutdown-timeout', '1'], [SIMULATOR_IMAGE]);
+    const stack = new SeedStack(docker, await freePorts(3), await claimStretch(4 * PORTS_OF_A_KIND));
+    try {
+      execFileSync('docker', ['-H', docker.host, 'build', '-q', '-t', 'engine', '-'], {
+        input: `FROM ${SIMULATOR_IMAGE}\nENV SIM_BOOT_MS=200 SIM_PREBUF_MS=200\n`,
+      });
+      stack.writeProject(settings);
+      const { code, stderr } = await stack.shell('docker-compose up -d');
+      if (code !== 0) throw new Error(stderr);
+      await stack.untilReady();
+      return stack;
+    } catch (error) {
+      const { stdout } = await stack.shell('docker-compose logs --tail=20');
+      await stack.stop();
+      throw new Error(`${(error as Error).message}\n${stdout}`, { cause: error });
+    }
+  }
+
+  get apiUrl(): string {
+    return `http://127.0.0.1:${this.ports['8000']}`;
+  }
+
+  get proxyUrl(): string {
+    return `http://127.0.0.1:${this.ports['8080']}`;
+  }
+
+  async untilReady(): Promise<void> {
+    const urls = Object.values(this.ports).map((port) => `http://127.0.0.1:${port}/health/ready`);
+    await Promise.all(urls.map((url) => until(`${url} ready`, async () => (await fetch(url)).ok, 30_000)));
+  }
+
+  /** Lines as they stand, but for where the services are and which program is `docker-compose`. */
+  shell(lines: string, env: Record<string, string> = {}): Promise<Ran> {
+    return runShell(this.mapped(lines), { cwd: this.folder, env: { ...this.environment, ...env } });
+  }
+
+  shellUntilSaid(lines: string, wanted: RegExp): Promise<string> {
+    return runUntilSaid(this.mapped(lines), wanted, { cwd: this.folder, env: this.environment });
+  }
+
+  /** What a shell of the operator has. */
+  get environment(): Record<string, string> {
+    return { API_KEY: this.apiKey, DOCKER_HOST: this.docker.host, TERM: 'xterm', COLUMNS: '200', LINES: '100' };
+  }
+
+  async stop(): Promise<void> {
+    await this.docker.dispose();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    await this.stretch.release();
+  }
+
+  /** A line more in .env. */
+  setting(line: string): void {
+    writeFileSync(join(this.folder, '.env'), `${line}\n`, { flag: 'a' });
+  }
+
+  private mapped(lines: string): string {
+    const at = whereTheyAre(
+      lines.replaceAll('http://acexy-1:8080', `http://localhost:${this.ports['acexy-1:8080']}`),
+      this.ports['8000'],
+      this.ports['8080'],
+    );
+    return `docker-compose() { command ${COMPOSE} "$@"; }; export -f docker-compose\n${at}`;
+  }
+
+  private writeProject(settings: Record<string, string>): void {
+    const { first } = this.stretch;
+    const range = (index: number): string => `${first + index * PORTS_OF_A_KIND}-${first + (index + 1) * PORTS_OF_A_KIND - 2}`;
+    const env: Record<string, string> = {
+      APP_PORT: String(this.ports['8000']),
+      API_KEY: this.apiKey,
+      ENGINE_RUNTIME: 'docker',
+      TARGET_IMAGE: 'engine',
+      IMAGE_PULL: 'never',
+      PORT_RANGE_HOST: range(0),
+      ACE_HTTPS_RANGE: range(1),
+      ACE_API_RANGE: range(2),
+      ACE_P2P_RANGE: range(3),
+      ACEXY_LISTEN_ADDR: `:${this.ports['8080']}`,
+      ACEXY_ORCH_URL: this.apiUrl,
+      ACEXY_ORCH_APIKEY: this.apiKey,
+      ACEXY_DRAIN_TIMEOUT: '0',
+      ...settings,
+    };
+    writeFileSync(
+      join(this.folder, '.env'),
+      Object.entries(env)
+        .map((entry) => `${entry.join('=')}\n`)
+        .join(''),
+    );
+    mkdirSync(join(this.folder, 'second'));
+    const service = (app: string, ...more: string[]): string[] => [
+      `    image: ${SIMULATOR_IMAGE}`,
+      `    entrypoint: [node, --enable-source-maps, ${join(ROOT, 'apps', app, 'dist/main.js')}]`,
+      '    user: "0:0"',
+      '    network_mode: host',
+      '    restart: unless-stopped',
+      `    working_dir: ${this.folder}`,
+      `    volumes: ['${ROOT}:${ROOT}:ro', '${this.folder}:${this.folder}', '${this.docker.socketFolder}:${this.docker.socketFolder}']`,
+      ...more,
+    ];
+    // Says something, and ends when it is told to.
+    const idle = (name: string): string[] => [
+      `    image: ${SIMULATOR_IMAGE}`,
+      `    container_name: ${name}`,
+      `    entrypoint: [node, -e, "console.log('${name} is here'); process.once('SIGTERM', () => process.exit()); setInterval(Date, 1e6)"]`,
+      '    network_mode: host',
+      '    restart: unless-stopped',
+    ];
+    const files = { orchestrator: `    environment: { DOCKER_HOST: '${this.docker.host}' }` };
+    const acexy1 = `    environment: { ACEXY_LISTEN_ADDR: ':${this.ports['acexy-1:8080']}', ACEXY_DATA_DIR: '${this.folder}/second' }`;
+    const lines = [
+      'services:',
+      ...['  orchestrator:', ...service('orchestrator', files.orchestrator)],
+      ...['  acexy:', ...service('proxy')],
+      ...['  acexy-1:', ...service('proxy', acexy1)],
+      ...['  docker:', ...idle('docker')],
+      ...['  gluetun:', ...idle('gluetun')],
+    ];
+    writeFileSync(join(this.folder, 'docker-compose.yml'), `${lines.join('\n')}\n`);
+  }
+}
