@@ -6,6 +6,7 @@ const ALL = [
   ['fan-out.mjs'],
   ['fan-out.mjs', '--streams', '100', '--viewers', '4'],
   ['fan-out.mjs', '--viewers', '2000'],
+  ['neighbours.mjs'],
   ['join.mjs'],
   ['stream-start.mjs'],
   ['failover.mjs'],

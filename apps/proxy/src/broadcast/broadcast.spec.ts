@@ -99,6 +99,17 @@ describe('joining', () => {
     expect(chunked.ended).toBe(true);
   });
 
+  it('copies once for all who join at the same moment: they are given the very same buffers, tables, live edge and all', () => {
+    const scene = new Scene();
+    scene.play(108);
+    const sinks = Array.from({ length: 50 }, () => scene.join().sink);
+    scene.play(20);
+    const buffers = new Set(sinks.flatMap(({ writes }) => writes.map(({ buffer }) => buffer)));
+    expect(sinks[0].writes.length).toBeGreaterThan(3);
+    expect(buffers.size).toBe(sinks[0].writes.length);
+    expectCleanStart(expectOneStream(sinks[49].bytes));
+  });
+
   it('shares the bytes of the live edge: all viewers are given the very same buffer', () => {
     const scene = new Scene();
     scene.play(90);

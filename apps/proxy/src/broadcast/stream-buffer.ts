@@ -4,11 +4,14 @@ import type { BroadcastSettings } from './broadcast-settings.js';
 import type { Clock } from './clock.js';
 import { OpenStep } from './open-step.js';
 import { Ring } from './ring.js';
+import { SharedCopies } from './shared-copies.js';
 import { StreamIndex } from './stream-index.js';
 
 export class StreamBuffer {
   readonly ring: Ring;
   readonly index: StreamIndex;
+  /** What viewers who join at the same moment are sent alike. */
+  readonly copies = new SharedCopies();
   readonly #open: OpenStep;
   readonly #exit = new StreamState();
   #packets = 0;
@@ -136,6 +139,7 @@ export class StreamBuffer {
   }
 
   #truncate(length: number): void {
+    this.copies.clear();
     this.#open.truncate(length);
     this.ring.dropPointsFrom(this.takenEnd);
     const { counters } = this.takenState();
@@ -159,6 +163,7 @@ export class StreamBuffer {
 
   /** Makes a step of the first `length` bytes (more than 0) of the open one. */
   close(length: number): void {
+    this.copies.clear();
     const bytes = this.#open.take(length);
     for (let at = 0; at < length; at += PACKET_SIZE) this.#exit.observe(bytes.data, at);
     this.ring.append(bytes, this.index.clock.elapsedMs, this.#exit.snapshot());

@@ -40,6 +40,8 @@ export class Viewer {
   #ahead: Buffer | null = null;
   /** It has yet to reach the live edge for the first time. */
   #joining = false;
+  /** What it has yet to be sent before its first bytes. */
+  #tables: Tables | null = null;
   #ownCopy: OwnCopy | null = null;
   #restamper: Restamper | null = null;
   #writing = false;
@@ -97,7 +99,7 @@ export class Viewer {
     this.#joining = true;
     this.#next = index;
     this.#from = from;
-    this.#ownCopy = new OwnCopy(tables, null);
+    this.#tables = tables;
     this.hooks.onFirstByte?.();
     this.pump();
   }
@@ -140,6 +142,7 @@ export class Viewer {
     this.#state = 'gone';
     this.#lastStep = null;
     this.#ahead = null;
+    this.#tables = null;
     this.#ownCopy = null;
     this.#restamper = null;
     this.context.onGone(this);
@@ -177,12 +180,18 @@ export class Viewer {
 
   /** Shared bytes where nothing stands against it, else a copy; null where nothing of them is for this viewer. */
   #share(bytes: Step, from: number): FramedBytes | null {
-    if (this.#ownCopy === null && from === 0) return bytes;
+    if (this.#ownCopy === null && this.#tables === null && from === 0) return bytes;
     return this.#copy(bytes.data, from, bytes.position);
   }
 
   #copy(data: Buffer, from: number, position: number): FramedBytes | null {
-    this.#ownCopy ??= new OwnCopy(null, null);
+    if (this.#ownCopy === null) {
+      const tables = this.#tables;
+      this.#tables = null;
+      const shared = this.context.buffer.copies.of(tables, data, from, position);
+      if (shared !== undefined) return shared;
+      this.#ownCopy = new OwnCopy(tables, null);
+    }
     const copy = this.#ownCopy.of(data, from, position);
     if (this.#ownCopy.done) this.#ownCopy = null;
     return copy;
@@ -194,8 +203,9 @@ export class Viewer {
     this.#joining = false;
     const whole = this.context.buffer.wholeUnits();
     if (whole.length <= this.#from) return null;
+    const sharable = this.#ownCopy === null && this.#tables === null && this.#from === 0;
     const copy = this.#copy(whole, this.#from, this.context.buffer.ring.endPosition);
-    this.#ahead = Buffer.from(whole);
+    this.#ahead = sharable && copy !== null ? copy.data : Buffer.from(whole);
     this.#from = whole.length;
     return copy;
   }
@@ -227,6 +237,7 @@ export class Viewer {
     this.#restamper ??= new Restamper(this.#sentUpTo());
     this.#ahead = null;
     spliceAt(this.#restamper, ring, position);
+    this.#tables = null;
     this.#ownCopy = new OwnCopy(point, this.#restamper);
   }
 
