@@ -65,6 +65,12 @@ LABEL org.opencontainers.image.title="acestream-acexy" \
   org.opencontainers.image.description="One address for live streams: shares, splices and heals them"
 
 FROM service AS orchestrator
+USER root
+# As operators look after a database: docker compose exec orchestrator sqlite3 /data/orchestrator.db "PRAGMA integrity_check"
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends sqlite3 \
+  && rm -rf /var/lib/apt/lists/*
+USER node
 COPY --from=build /app/apps/orchestrator apps/orchestrator
 COPY --from=orchestrator-packages /app/node_modules node_modules
 # Engines as containers: this image has no engine of its own.

@@ -46,6 +46,16 @@ main() {
   check 'the engines of before are taken over' eventually 60 same_engines "$engines_before"
   check 'a stream plays after the restart' plays
   check 'the proxy reported it with the new key' eventually 10 streams_reported 2
+  check 'the database is looked after where it is' docker compose exec -T orchestrator sqlite3 /data/orchestrator.db 'PRAGMA integrity_check'
+  step 'diagnostics, as a bundle' scripts/collect_diagnostics.sh --bundle "$work/told.tar.gz"
+  check 'it has the engines inside, and not the key' told_without a-key-of-my-own
+  engines_before=$(engine_ids)
+  step 'a reset that keeps the database' scripts/reset.sh --keep-database
+  check 'engines of its own are back, none of them of before' eventually 60 other_engines "$engines_before"
+  check 'the database was kept' streams_reported 2
+  check 'a stream plays after the reset' plays
+  step 'a rolling restart' scripts/rolling-restart.sh
+  check 'a stream plays after the rolling restart' plays
   step "$(compose_name) down" standalone_compose down
   check 'down leaves no container' no_containers
   docker compose --progress quiet down -v --remove-orphans
@@ -207,6 +217,15 @@ same_engines() {
   local now
   now=$(engine_ids)
   [ -n "$1" ] && [ -z "$(comm -23 <(echo "$1") <(echo "$now"))" ]
+}
+other_engines() {
+  local now
+  now=$(engine_ids)
+  [ -n "$now" ] && [ -z "$(comm -12 <(echo "$1") <(echo "$now"))" ]
+}
+told_without() {
+  mkdir -p "$work/told" && tar -xzf "$work/told.tar.gz" -C "$work/told" && grep -q 'acestream-engine-simulator' "$work"/told/*/report.txt || return 1
+  ! grep -r -e "$1" "$work/told"
 }
 # All that were ever reported, ended ones too.
 streams_reported() { call "http://localhost:$api_port/streams" | tee /dev/stderr | jq -e --argjson n "$1" 'length == $n' >/dev/null; }

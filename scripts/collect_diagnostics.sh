@@ -152,7 +152,7 @@ logs() {
 }
 
 make_bundle() {
-  local folder name
+  local name
   folder=$(mktemp -d "${TMPDIR:-/tmp}/diagnostics.XXXXXX") || exit 1
   trap 'rm -rf "$folder"' EXIT
   trap 'exit 130' INT TERM
@@ -175,20 +175,21 @@ make_bundle() {
 
 # ---- what is not told --------------------------------------------------------------------------------------------------------------------------------------
 
-readonly SECRET_NAME='(KEY|PASS|PASSWORD|PASSWD|TOKEN|SECRET|CREDENTIAL|USER|USERNAME|AUTH|PRIVATE|PRESHARED)'
+readonly SECRET_NAME='[A-Z0-9_]*(KEY|PASS|TOKEN|SECRET|CREDENTIAL|USER|PRIVATE)[A-Z0-9_]*'
 
-# Every value of a setting whose name says that it is one, and the keys themselves, a line each: they may turn up anywhere.
+# Every value of a setting whose name says that it is one, and the keys themselves, a line each: they may turn up anywhere. Of the environment only our
+# own names, or the name of a user would be one; and no short words, which would be found in others.
 find_secrets() {
   {
-    printf '%s\n' "$key" "${API_KEY-}" "${ACEXY_ORCH_APIKEY-}"
-    { env && cat .env gluetun.env; } 2>/dev/null \
-      | sed -nE "s/^[[:space:]]*(export )?[A-Z0-9_]*$SECRET_NAME[A-Z0-9_]*=//p" | sed "s/[[:space:]]#.*//; s/[[:space:]]*$//; s/^[\"']//; s/[\"']$//"
+    printf '%s\n' "$key"
+    { env | grep -E '^(API_KEY|ACEXY_|GLUETUN_|WIREGUARD_|OPENVPN_|HTTPPROXY_|SHADOWSOCKS_)'; cat .env gluetun.env; } 2>/dev/null \
+      | sed -nE "/^[^=]*_FILE=/d; s/^[[:space:]]*(export )?$SECRET_NAME=//p" | sed "s/[[:space:]]#.*//; s/[[:space:]]*$//; s/^[\"']//; s/[\"']$//"
     sed -nE 's/^[[:space:]]*(apikey|username|password)[[:space:]]*=[[:space:]]*"(.*)".*/\2/p' docker/gluetun/auth-config.toml 2>/dev/null
     for file in API_KEY_FILE ACEXY_ORCH_APIKEY_FILE GLUETUN_API_KEY_FILE GLUETUN_API_PASSWORD_FILE; do
       file=$(setting "$file")
       [ -z "$file" ] || cat "$file" 2>/dev/null
     done
-  } | awk 'length($0) >= 4' | sort -u
+  } | awk 'length($0) >= 6' | sort -u
 }
 
 # A line at a time: known values by their letters, then whatever looks like one: NAME=…, "name": "…", Bearer …, user:password@, WireGuard's keys,
@@ -206,7 +207,9 @@ redact() {
       }
       print
     }' | sed -E \
-    -e "s/([A-Z0-9_]*$SECRET_NAME[A-Z0-9_]*)([[:space:]]*[=:][[:space:]]*)([^\"',[:space:]][^\"',]*|\"[^\"]*\"|'[^']*')/\1\3[redacted]/g" \
+    -e "s/([\"'])($SECRET_NAME)=[^\"']*/\1\2=[redacted]/g" \
+    -e "s/^([[:space:]]*(- )?(export )?$SECRET_NAME[[:space:]]*[=:][[:space:]]*).+/\1[redacted]/" \
+    -e "s/($SECRET_NAME)=[^[:space:]\"'[][^[:space:]\"']*/\1=[redacted]/g" \
     -e 's/("[a-z_-]*(api_?key|password|passwd|token|secret|authorization|private_?key|preshared_?key|username)"[[:space:]]*:[[:space:]]*)"[^"]*"/\1"[redacted]"/gI' \
     -e 's/(bearer|basic)[[:space:]]+[^[:space:]",]+/\1 [redacted]/gI' \
     -e 's#(://)[^/@[:space:]"]+@#\1[redacted]@#g' \
