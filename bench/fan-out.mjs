@@ -15,7 +15,11 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { machine } from './support/bench.mjs';
+import { machine, tell } from './support/bench.mjs';
+
+/** Of a plain pipe's cost; and megabytes of memory. */
+const GOAL = 0.25;
+const MEMORY_GOAL_MB = 150;
 
 const options = parseArgs({
   options: {
@@ -115,9 +119,29 @@ const result = {
   ratio: round(cost(runs, 'broadcast') / cost(runs, 'pipe')),
   peakMegabytes: { pipe: peak('pipe'), broadcast: peak('broadcast') },
 };
-console.log(
-  `\n${streams} x ${viewers} viewers at ${options.megabits} Mb/s, arriving in pieces of ${arrivalBytes} bytes: broadcast costs ${result.ratio} of a plain pipe (goal: 0.25 or less); peak memory ${result.peakMegabytes.broadcast} MB, pipe ${result.peakMegabytes.pipe} MB`,
-);
+const { broadcast: ours, pipe } = result.cpuSecondsPerGigabyte;
+const inTime = (name) => Math.round(100 * Math.min(...runs.filter((run) => run.name === name).map(({ ofRealTime }) => ofRealTime)));
+const cell = (value) => value.toFixed(3);
+// A pipe that falls behind is handed its pieces run together and looks cheap: its figure says nothing then.
+const kept = inTime('pipe') >= 95;
+result.rows = [
+  {
+    what: `Fan-out ${streams} x ${viewers} at ${options.megabits} Mb/s, CPU s/GB`,
+    ours: `${cell(ours)}, ${inTime('broadcast')} % of real time`,
+    other: `pipe ${cell(pipe)}, ${inTime('pipe')} % of real time`,
+    ratio: result.ratio,
+    ...(kept ? { goal: String(GOAL), met: result.ratio <= GOAL } : {}),
+  },
+  {
+    what: '– peak memory',
+    ours: `${Math.round(result.peakMegabytes.broadcast)} MB`,
+    other: `pipe ${Math.round(result.peakMegabytes.pipe)} MB`,
+    goal: `${MEMORY_GOAL_MB} MB`,
+    met: result.peakMegabytes.broadcast <= MEMORY_GOAL_MB,
+  },
+];
+tell(result.rows);
+process.send?.({ type: 'result', result });
 if (options.save) {
   const folder = new URL('./results/', import.meta.url);
   await mkdir(folder, { recursive: true });
@@ -126,4 +150,4 @@ if (options.save) {
     `${JSON.stringify(result, null, 2)}\n`,
   );
 }
-process.exitCode = result.ratio <= 0.25 ? 0 : 1;
+process.exitCode = result.rows.some(({ met }) => met === false) ? 1 : 0;

@@ -1,5 +1,9 @@
-/** `npm run bench`: every benchmark that needs no Docker, one after another; arguments such as --save are handed on. Ends with 1 where a goal is missed. */
-import { spawnSync } from 'node:child_process';
+/**
+ * `npm run bench`: every benchmark that needs no Docker, one after another, and at the end one table of all; arguments such as --save are handed on.
+ * Ends with 1 where a goal is missed.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const ALL = [
@@ -13,13 +17,18 @@ const ALL = [
   ['orchestrator.mjs'],
 ];
 
+const rows = [];
 let missed = 0;
 for (const [file, ...options] of ALL) {
   console.log(`\n> ${file} ${options.join(' ')}`);
-  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL(file, import.meta.url)), ...options, ...process.argv.slice(2)], {
-    stdio: 'inherit',
-  });
+  const bench = fork(fileURLToPath(new URL(file, import.meta.url)), [...options, ...process.argv.slice(2)]);
+  bench.on('message', ({ type, result }) => type === 'result' && rows.push(...result.rows));
+  const [status] = await once(bench, 'exit');
   if (status !== 0) missed += 1;
 }
+
+const judged = ({ goal, met }) => (goal === undefined ? '' : `${goal}: ${met ? 'met' : '**missed**'}`);
+console.log('\n| What | Ours | Against | Ratio | Goal |\n| - | - | - | - | - |');
+for (const row of rows) console.log(`| ${row.what} | ${row.ours} | ${row.other ?? ''} | ${row.ratio ?? ''} | ${judged(row)} |`);
 console.log(missed === 0 ? '\nall goals met' : `\n${missed} of ${ALL.length} benchmarks missed a goal or failed`);
 process.exitCode = missed === 0 ? 0 : 1;

@@ -55,6 +55,14 @@ export function machine() {
   };
 }
 
+/** The rows of a result, a line each. */
+export function tell(rows) {
+  for (const { what, ours, other, ratio, goal, met } of rows) {
+    const judged = goal === undefined ? '' : ` (goal: ${goal}${met ? '' : ', MISSED'})`;
+    console.log(`${what}: ${ours}${other ? `, ${other}` : ''}${ratio === undefined ? '' : `, ratio ${ratio}`}${judged}`);
+  }
+}
+
 /**
  * Tells the rows of the result, keeps it with --save, and ends with 1 where a goal is missed. A row: `what`, `ours`, `other` (texts), and where
  * there are any `ratio`, `goal`, `met`.
@@ -68,10 +76,7 @@ export async function finish(name, parameters, rows, details, save) {
     rows,
     ...details,
   };
-  for (const { what, ours, other, ratio, goal, met } of rows) {
-    const judged = goal === undefined ? '' : ` (goal: ${goal}${met ? '' : ', MISSED'})`;
-    console.log(`${what}: ${ours}${other ? `, ${other}` : ''}${ratio === undefined ? '' : `, ratio ${ratio}`}${judged}`);
-  }
+  tell(rows);
   process.send?.({ type: 'result', result });
   if (save) {
     const folder = new URL('../results/', import.meta.url);

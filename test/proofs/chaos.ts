@@ -56,6 +56,8 @@ const LAST_MS = [300, 2500] as const;
 const SIP_BYTES = 20_000;
 const SIP_MS = 1000;
 const MEMORY_SAMPLES = 60;
+/** A silence that is told of while it lasts, seconds: longer than a stall, its reserve and one failed start take together. */
+const LONG_SILENCE_S = 8;
 
 interface ChaosFault {
   readonly name: string;
@@ -199,12 +201,18 @@ class Chaos {
     const who = `viewer ${index} of stream ${index % STREAMS}${slow ? ', slow' : ''}`;
     if (viewer.status !== 200) this.refused.push(`${who}: ${viewer.status} ${await viewer.text()}`);
     let staying = true;
+    let told = false;
+    const watch = setInterval(() => {
+      if (judge.silentFor > LONG_SILENCE_S && !slow && !told) this.options.log(`${who} has had no byte for ${LONG_SILENCE_S} s`);
+      told = judge.silentFor > LONG_SILENCE_S;
+    }, 500);
     const sips = slow ? sipping(viewer, SIP_BYTES, SIP_MS) : undefined;
     void viewer.closed.then(() => {
       if (staying) this.lost.push(`${who}: ${viewer.error?.message ?? 'a clean end'}`);
     });
     return async () => {
       staying = false;
+      clearInterval(watch);
       clearInterval(sips);
       await viewer.leave();
       this.note(who, judge, slow);

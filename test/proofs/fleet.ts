@@ -1,5 +1,5 @@
 /** Engines in any number, an orchestrator that leases them in turn, and a proxy in front: for chaos, with the books that are balanced at its end. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OrderedOrchestrator } from '../support/ordered-orchestrator.js';
@@ -92,6 +92,7 @@ export class Fleet {
         ACEXY_EMPTY_TIMEOUT: '30s',
         ACEXY_LINGER: '200ms',
         ACEXY_BUFFER_SECONDS: '10',
+        ...(process.env.CHAOS_PROXY_LOG ? { ACEXY_LOG_LEVEL: 'DEBUG' } : {}),
       },
     });
     const fleet = new Fleet(folder, stretch, engines, orchestrator, proxy, `http://127.0.0.1:${proxyPort}`);
@@ -166,6 +167,8 @@ export class Fleet {
 
   async close(): Promise<void> {
     await this.proxy.stop();
+    // CHAOS_PROXY_LOG names a file that keeps what the proxy said, at its most talkative.
+    if (process.env.CHAOS_PROXY_LOG) writeFileSync(process.env.CHAOS_PROXY_LOG, this.proxy.log);
     await Promise.all(this.engines.map((engine) => engine.stop()));
     this.orchestrator.close();
     await this.stretch.release();

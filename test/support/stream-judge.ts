@@ -69,6 +69,11 @@ export class StreamJudge {
     return { ts: this.checker.report(), markers, breaks: [...breaks], longestSilence, hastyFillers: [...hastyFillers] };
   }
 
+  /** How long nothing of the stream has come, seconds. */
+  get silentFor(): number {
+    return (this.clock() - this.dataAt) / 1000;
+  }
+
   /** The longest silence since the last call, seconds. */
   takeSilence(): number {
     const { longestSilence } = this.verdict();
