@@ -1,12 +1,17 @@
 /** What a soak must have come to, and how it is told. */
 import { expect } from 'vitest';
+import type { PlayerState } from '../support/browser.js';
 import type { PlayerReport } from '../support/players.js';
 import type { Verdict } from '../support/stream-judge.js';
 import { BURST_S, type SoakReport } from './soak.js';
 
-export function expectNobodyNoticed({ rounds, watching, joined, judge, slow }: SoakReport): void {
+export function expectNobodyNoticed({ rounds, watching, joined, web, judge, slow, sessions }: SoakReport): void {
+  expect(sessions).toBe(1);
+  expect(web?.fatal ?? []).toEqual([]);
   expect(watching.filter(({ endedWell }) => !endedWell)).toEqual([]);
-  expect([...watching, ...joined].flatMap(({ player, complaints }) => complaints.map((line) => `${player}: ${line}`))).toEqual([]);
+  expect(
+    [...watching, ...joined].flatMap(({ player, form, complaints }) => complaints.map((line) => `${player} (${form}): ${line}`)),
+  ).toEqual([]);
   expect(joined.filter(({ startedAfter }) => startedAfter === null).map(({ player }) => player)).toEqual([]);
   expect(judge.ts.faults).toEqual([]);
   expect(judge.hastyFillers).toEqual([]);
@@ -14,22 +19,27 @@ export function expectNobodyNoticed({ rounds, watching, joined, judge, slow }: S
   expect(rounds.filter(({ exact, outcome, silence }) => exact && outcome !== 'exact' && silence < BURST_S)).toEqual([]);
 }
 
-export function summaryOf({ rounds, watching, joined, judge, slow, skips, watchedSeconds }: SoakReport): string[] {
+export function summaryOf({ rounds, watching, joined, web, judge, slow, skips, watchedSeconds }: SoakReport): string[] {
   const exact = rounds.filter(({ outcome }) => outcome === 'exact').length;
   return [
     `${rounds.length} losses, ${exact} carried on exactly; ${(watchedSeconds / 60).toFixed(0)} minutes watched by ${watching.length} players and ${joined.length} that joined`,
     `time without a byte after a loss: ${percentiles(rounds.map(({ silence }) => silence))}`,
     `a joining player's first picture after: ${percentiles(joined.flatMap(({ startedAfter }) => startedAfter ?? []))}`,
     ...watching.map(lineOf),
+    ...(web === null ? [] : [lineOfWeb(web)]),
     `judge: ${lineOfJudge(judge)}`,
     `slow neighbour: ${lineOfJudge(slow)}, moved on ${skips} times`,
   ];
 }
 
-function lineOf({ player, watched, played, longestHold, complaints, remarks, endedWell }: PlayerReport): string {
+function lineOfWeb({ seconds, frames, dropped, longestFreezeMs, fatal }: PlayerState): string {
+  return `hls.js (hls): ${seconds.toFixed(0)} s played, ${frames} pictures, ${dropped} dropped, longest freeze ${(longestFreezeMs / 1000).toFixed(1)} s, ${fatal.length} fatal errors`;
+}
+
+function lineOf({ player, form, watched, played, longestHold, complaints, remarks, endedWell }: PlayerReport): string {
   const end = endedWell ? 'watched to the end' : 'DID NOT LAST';
   const said = complaints.length === 0 ? 'nothing to complain about' : `complained ${complaints.length} times: ${complaints.join(' | ')}`;
-  return `${player}: ${watched.toFixed(0)} s, ${played.toFixed(0)} s of them played, longest stand-still ${longestHold.toFixed(1)} s, ${remarks} remarks about pauses, ${said}, ${end}`;
+  return `${player} (${form}): ${watched.toFixed(0)} s, ${played.toFixed(0)} s of them played, longest stand-still ${longestHold.toFixed(1)} s, ${remarks} remarks about pauses, ${said}, ${end}`;
 }
 
 function lineOfJudge({ ts, markers, breaks }: Verdict): string {

@@ -4,6 +4,7 @@
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BrowserPlayer, HAS_BROWSER, type PlayerState } from '../support/browser.js';
 import { Pair, contentId } from '../support/pair.js';
 import { Player, type PlayerName, type PlayerReport } from '../support/players.js';
 import type { SimulatorControl } from '../support/simulator-control.js';
@@ -17,6 +18,8 @@ export interface SoakOptions {
   readonly players: readonly PlayerName[];
   /** Players that join in each round; 1 where nothing is said. */
   readonly visitors?: number;
+  /** Each player watches twice, as TS and as HLS, and a browser too; one of either kind is paused by its user. */
+  readonly hls?: boolean;
   /** Only losses whose name contains this. */
   readonly only?: string;
   /** Told what happens, a line at a time. */
@@ -29,6 +32,10 @@ export interface SoakReport {
   readonly watching: readonly PlayerReport[];
   /** Those that joined in between. */
   readonly joined: readonly PlayerReport[];
+  /** hls.js in a browser; null where there was none. */
+  readonly web: PlayerState | null;
+  /** Most engine sessions for all of them at a moment without a loss. */
+  readonly sessions: number;
   readonly judge: Verdict;
   readonly slow: Verdict;
   /** How often the slow neighbour had to be moved on. */
@@ -80,13 +87,15 @@ const LOSSES: readonly Loss[] = [
 const VISIT_MS = 8000;
 const PLAYED_MS = 30_000;
 const CALM_MS = 3000;
+/** How long the users pause, ms. */
+const PAUSE_MS = 4000;
 /** A slow neighbour takes so much, so often: a quarter of the stream. */
 const SIP_BYTES = 100_000;
 const SIP_MS = 2000;
 
 const STREAM = contentId(1);
 
-export async function runSoak({ seconds, players, visitors = 1, only = '', log }: SoakOptions): Promise<SoakReport> {
+export async function runSoak({ seconds, players, visitors = 1, hls = false, only = '', log }: SoakOptions): Promise<SoakReport> {
   const pair = await Pair.start({
     engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_BITRATE: '1500000', SIM_BURST_SEC: String(BURST_S) },
     orchestrator: {
@@ -106,6 +115,7 @@ export async function runSoak({ seconds, players, visitors = 1, only = '', log }
       pair,
       players,
       visitors,
+      hls,
       LOSSES.filter(({ name }) => name.includes(only)),
       log,
     ).run(seconds);
@@ -116,6 +126,8 @@ export async function runSoak({ seconds, players, visitors = 1, only = '', log }
 
 class Soak {
   private readonly url: string;
+  private readonly playlist: string;
+  private sessions = 0;
   private readonly began = performance.now();
   private readonly rounds: SoakRound[] = [];
   private readonly joined: PlayerReport[] = [];
@@ -124,10 +136,12 @@ class Soak {
     private readonly pair: Pair,
     private readonly players: readonly PlayerName[],
     private readonly visitors: number,
+    private readonly hls: boolean,
     private readonly losses: readonly Loss[],
     private readonly log: (line: string) => void,
   ) {
     this.url = pair.streamUrl(STREAM);
+    this.playlist = `${pair.proxyUrl}/ace/manifest.m3u8?id=${STREAM}`;
   }
 
   async run(seconds: number): Promise<SoakReport> {
@@ -137,8 +151,11 @@ class Soak {
     const slow = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => slowJudge.push(chunk) });
     const sips = sipping(slow, SIP_BYTES, SIP_MS);
     const watching = this.players.map((name) => new Player(name, this.url));
-    await until('all players play', async () => watching.every((player) => player.report().startedAfter !== null), 30_000);
-    this.say(`${watching.length} players, a judge and a slow neighbour watch`);
+    if (this.hls) watching.push(...this.players.map((name) => new Player(name, this.playlist, 'hls')));
+    const web = this.hls && HAS_BROWSER ? await BrowserPlayer.open(this.playlist) : null;
+    await until('all players play', async () => watching.every((player) => player.report().startedAfter !== null), 60_000);
+    this.say(`${watching.length} players, ${web === null ? '' : 'a browser, '}a judge and a slow neighbour watch`);
+    const paused = this.hls ? this.pauseFor(PAUSE_MS, watching, web) : Promise.resolve();
 
     for (let index = 0; this.seconds() < seconds; index += 1) {
       await this.round(this.losses[index % this.losses.length], this.visitorsOf(index), judge);
@@ -146,8 +163,11 @@ class Soak {
       if (gone.length > 0) this.say(`GONE: ${gone.map(({ name }) => name).join(', ')}`);
     }
 
+    await paused;
     const { viewers } = await this.status();
     clearInterval(sips);
+    const page = (await web?.state()) ?? null;
+    await web?.close();
     const reports = await Promise.all(watching.map((player) => player.quit()));
     await viewer.leave();
     await slow.leave();
@@ -155,11 +175,23 @@ class Soak {
       rounds: this.rounds,
       watching: reports,
       joined: this.joined,
+      web: page,
+      sessions: this.sessions,
       judge: judge.verdict(),
       slow: slowJudge.verdict(),
       skips: Math.max(0, ...viewers.map(({ skips }) => skips)),
       watchedSeconds: [...reports, ...this.joined].reduce((sum, { watched }) => sum + watched, 0),
     };
+  }
+
+  /** Their users pause two of them, one of TS and one of HLS, and go on: over the first loss. */
+  private async pauseFor(ms: number, watching: readonly Player[], web: BrowserPlayer | null): Promise<void> {
+    const vlc = watching.find(({ name, form }) => name === 'vlc' && form === 'ts');
+    vlc?.togglePause();
+    await web?.pause();
+    await sleep(ms);
+    vlc?.togglePause();
+    await web?.play();
   }
 
   private visitorsOf(round: number): PlayerName[] {
@@ -171,6 +203,7 @@ class Soak {
     const before = await this.status();
     const engine = this.pair.controlOf(before.engine.port);
     const all = (await this.pair.engines()).map((state) => this.pair.control(state));
+    this.sessions = Math.max(this.sessions, await activeSessions(all));
     judge.takeSilence();
     const breaks = judge.verdict().breaks.length;
     const visits = visitors.map((name) => this.visit(name));
@@ -228,6 +261,12 @@ class Soak {
   private seconds(): number {
     return (performance.now() - this.began) / 1000;
   }
+}
+
+/** Of all engines together; one that was killed is listed for a moment more and has none. */
+async function activeSessions(engines: readonly SimulatorControl[]): Promise<number> {
+  const metrics = await Promise.all(engines.map((engine) => engine.metrics().catch(() => null)));
+  return metrics.reduce((sum, one) => sum + (one?.sessions.active ?? 0), 0);
 }
 
 interface StreamStatus {

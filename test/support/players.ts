@@ -11,15 +11,20 @@ import type { Readable, Writable } from 'node:stream';
 export const PLAYERS = ['ffmpeg', 'mpv', 'vlc', 'gstreamer'] as const;
 export type PlayerName = (typeof PLAYERS)[number];
 
+/** How the stream is watched. */
+export type Form = 'ts' | 'hls';
+
 interface PlayerKind {
   readonly command: string;
-  readonly args: (url: string) => readonly string[];
+  readonly args: (url: string, form: Form) => readonly string[];
   /** What it says about the place it plays; the first group, and the second where there is one, are seconds: `(?:hours:)minutes:seconds`, or plain. */
   readonly position: RegExp;
   /** Typed every second, to be told the position. */
   readonly ask?: string;
   /** How it is told to end; then its exit code is 0. */
   readonly quit: string | 'SIGINT';
+  /** Typed to pause it, and again to go on. */
+  readonly pause?: string;
   /** Lines that say nothing about the stream. */
   readonly harmless: RegExp;
   /** Lines that tell of a pause or of a short step in time: true after a loss, and the player deals with it. */
@@ -59,19 +64,20 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
       ...['--verbose', '1', url],
     ],
     ask: 'get_time\n',
+    pause: 'pause\n',
     position: /^(?:> )*(\d+)$/,
     quit: 'quit\n',
     // The interfaces that a desktop has; how it introduces itself and answers; the sound decoder's first unit.
     harmless:
-      /^(?:> )*\d*$|^VLC media player|^Command Line Interface|^Remote control interface|interface (?:error|initialization)|interface "[a-z]+,none" initialization|packetizer: AAC channels|decoded zero sample|returned 0 \(no error\)|status change|^\||^\+|^(?:> )*(?:Shutting down|Bye-bye)/,
+      /^(?:> )*\d*$|^VLC media player|^Command Line Interface|^Remote control interface|interface (?:error|initialization)|interface "[a-z]+,none" initialization|packetizer: AAC channels|Changing stream format Unknown -> TS|decoded zero sample|returned 0 \(no error\)|status change|^\||^\+|^(?:> )*(?:Shutting down|Bye-bye)/,
     remark:
       /picture is too late|PCR {2}is called too late|playback too late|buffer too late|deferring start|buffer deadlock prevented|late frames, dropping|late video -> dropping/,
     ordinaryUser: true,
   },
   gstreamer: {
     command: 'gst-launch-1.0',
-    args: (url) => [
-      ...['-e', 'souphttpsrc', `location=${url}`, '!', 'tsdemux', 'name=d'],
+    args: (url, form) => [
+      ...['-e', 'souphttpsrc', `location=${url}`, '!', ...(form === 'hls' ? ['hlsdemux', '!'] : []), 'tsdemux', 'name=d'],
       ...['d.', '!', 'queue', '!', 'h264parse', '!', 'avdec_h264', '!', 'progressreport', 'update-freq=1', '!', 'fakesink', 'sync=true'],
       ...['d.', '!', 'queue', '!', 'aacparse', '!', 'avdec_aac', '!', 'fakesink', 'sync=true'],
     ],
@@ -100,6 +106,7 @@ export function installedPlayers(): PlayerName[] {
 
 export interface PlayerReport {
   readonly player: PlayerName;
+  readonly form: Form;
   /** Time from its start to its end, seconds. */
   readonly watched: number;
   /** From its start to the first position, seconds; null: it never played. */
@@ -136,11 +143,12 @@ export class Player {
   constructor(
     readonly name: PlayerName,
     url: string,
+    readonly form: Form = 'ts',
   ) {
     this.kind = KINDS[name];
     chmodSync(this.home, 0o777);
     const user = this.kind.ordinaryUser && process.getuid?.() === 0 ? { uid: ORDINARY_USER, gid: ORDINARY_USER } : {};
-    this.child = spawn(this.kind.command, this.kind.args(url), {
+    this.child = spawn(this.kind.command, this.kind.args(url, form), {
       env: { PATH: process.env.PATH ?? '', HOME: this.home, XDG_RUNTIME_DIR: this.home, LC_ALL: 'C.UTF-8', ...this.kind.env },
       stdio: ['pipe', 'pipe', 'pipe'],
       ...user,
@@ -154,6 +162,13 @@ export class Player {
     });
     const { ask } = this.kind;
     if (ask !== undefined) this.asking = setInterval(() => this.child.stdin.write(ask), 1000);
+  }
+
+  /** Pauses it, or lets it go on. */
+  togglePause(): void {
+    const { pause } = this.kind;
+    if (pause === undefined) throw new TypeError(`${this.name} cannot be told to pause`);
+    this.child.stdin.write(pause);
   }
 
   /** Tells it to end, and waits until it has. */
@@ -175,6 +190,7 @@ export class Player {
   report(): PlayerReport {
     return {
       player: this.name,
+      form: this.form,
       watched: this.seconds(),
       startedAfter: this.first?.at ?? null,
       played: this.first === null ? 0 : this.position - this.first.position,
