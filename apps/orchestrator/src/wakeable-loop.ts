@@ -1,4 +1,5 @@
 import type { Log } from '@acexy/service-kit';
+import { setMaxListeners } from 'node:events';
 import { pause } from './pause.js';
 
 export interface WakeableLoopOptions {
@@ -25,7 +26,10 @@ export class WakeableLoop {
   private started = false;
   private lastRoundAt = -Infinity;
 
-  constructor(private readonly options: WakeableLoopOptions) {}
+  constructor(private readonly options: WakeableLoopOptions) {
+    // A round may do many things at the same time, each of which ends with the loop.
+    setMaxListeners(0, this.end.signal);
+  }
 
   start(): void {
     this.started = true;

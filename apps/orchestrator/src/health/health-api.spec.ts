@@ -146,6 +146,33 @@ describe('health', () => {
     for (let at = 1; at < removed.length; at += 1) expect(removed[at] - removed[at - 1]).toBeGreaterThanOrEqual(290);
   });
 
+  it('many engines are watched and probed at the same time without a word from Node', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error): number => warnings.push(`${warning.name}: ${warning.message}`);
+    process.on('warning', note);
+    try {
+      orchestrator = await startOrchestrator({
+        env: { MIN_REPLICAS: '24', MAX_REPLICAS: '24', MAX_CONCURRENT_PROVISIONS: '24', HEALTH_CHECK_INTERVAL_S: '1' },
+      });
+      const { runtime } = orchestrator;
+      runtime.silent.add('all');
+      await eventually(
+        () => runtime.asked.length,
+        (count) => count >= 24,
+      );
+      runtime.silent.clear();
+      await eventually(readiness, (answer) => answer.body.engines === 24);
+      const asked = runtime.asked.length;
+      await eventually(
+        () => runtime.asked.length,
+        (count) => count >= asked + 24,
+      );
+    } finally {
+      process.off('warning', note);
+    }
+    expect(warnings).toEqual([]);
+  });
+
   it('the metrics that dashboards scrape are there', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1' } });
     await eventually(readiness, (answer) => answer.body.engines === 1);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../clock.js';
@@ -32,6 +33,8 @@ export class StartupWatch implements OnModuleInit, OnModuleDestroy {
     log: Log,
   ) {
     this.log = log.child('health');
+    // As many engines may start at the same time as there may be.
+    setMaxListeners(0, this.end.signal);
   }
 
   onModuleInit(): void {
