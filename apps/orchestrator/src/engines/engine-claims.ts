@@ -39,6 +39,12 @@ const NONE: Claims = { count: 0, contents: new Set(), held: null };
 export class EngineClaimBook {
   private readonly engines = new Map<string, EngineClaims>();
   private readonly occupants = new Map<string, Occupant>();
+  private generation = 0;
+
+  /** Grows with every change of what `streamsOn` answers. */
+  get occupancy(): number {
+    return this.generation;
+  }
 
   on(engineId: string): Claims {
     const engine = this.engines.get(engineId);
@@ -71,6 +77,7 @@ export class EngineClaimBook {
     const before = this.occupants.get(occupant.streamId);
     if (before && sameOccupant(before, occupant)) return false;
     this.vacate(occupant.streamId);
+    this.generation++;
     this.occupants.set(occupant.streamId, occupant);
     this.open(occupant.engineId).occupants.set(occupant.streamId, occupant);
     return true;
@@ -85,6 +92,7 @@ export class EngineClaimBook {
     const occupant = this.occupants.get(streamId);
     if (!occupant) return null;
     this.occupants.delete(streamId);
+    this.generation++;
     this.engines.get(occupant.engineId)?.occupants.delete(streamId);
     this.tidy(occupant.engineId);
     return occupant.engineId;
@@ -105,6 +113,7 @@ export class EngineClaimBook {
   forget(engineId: string): void {
     for (const streamId of this.engines.get(engineId)?.occupants.keys() ?? []) this.occupants.delete(streamId);
     this.engines.delete(engineId);
+    this.generation++;
   }
 
   private open(engineId: string): EngineClaims {

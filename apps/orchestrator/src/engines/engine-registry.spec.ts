@@ -21,6 +21,17 @@ describe('the engine registry', () => {
     expect(changes).toEqual(['added a started', 'ready a']);
   });
 
+  it('tells of what an earlier run left dead or not yet started: it may come up yet, and until it is cleared away it has its name and ports', () => {
+    const { registry, changes } = setUp();
+    const dead = anInstance('a', { state: 'exited' });
+    const made = anInstance('b', { state: 'created' });
+    expect(registry.observe([dead, made], registry.mark())).toEqual([dead, made]);
+    expect([registry.all(), changes]).toEqual([[], ['remains a found exited', 'remains b found created']]);
+    registry.observe([anInstance('a'), made, anInstance('c', { state: 'created' })], registry.mark());
+    registry.observe([anInstance('a')], registry.mark());
+    expect(changes.slice(2)).toEqual(['added a started', 'cleared b no longer there']);
+  });
+
   it('takes an engine that was restarted behind our back for a new one that has yet to answer', () => {
     const { registry, clock, changes } = setUp();
     const look = (upAtMostMs: number | null) => registry.observe([anInstance('a', { upAtMostMs })], registry.mark());
@@ -35,6 +46,19 @@ describe('the engine registry', () => {
     expect(changes.slice(-2)).toEqual(['gone a restarted', 'added a started']);
     look(3000);
     expect(registry.get('a')).toMatchObject({ lifecycle: 'starting' });
+  });
+
+  it('says of one that was restarted since when it may run again: what began after that is not lost', () => {
+    const { registry, clock } = setUp();
+    const again: (number | undefined)[] = [];
+    registry.onChange(({ type, againSince }) => type === 'gone' && again.push(againSince));
+    registry.observe([anInstance('a', { upAtMostMs: 1000 })], registry.mark());
+    registry.ready('a');
+    clock.advance(60_000);
+    const mark = registry.mark();
+    clock.advance(5000);
+    registry.observe([anInstance('a', { upAtMostMs: 2000 })], mark);
+    expect(again).toEqual([clock.now() - 7000]);
   });
 
   it('notices the restart of a young engine, too, and is not misled by a list that was long under way', () => {
@@ -68,7 +92,7 @@ describe('the engine registry', () => {
     registry.add(anInstance('old'));
     const leftovers = registry.observe([anInstance('new'), anInstance('dead', { state: 'exited', exitCode: 3 })], registry.mark());
     expect(leftovers.map((instance) => instance.id)).toEqual(['dead']);
-    expect(changes.slice(1)).toEqual(['gone old no longer there', 'added new found running']);
+    expect(changes.slice(1)).toEqual(['gone old no longer there', 'added new found running', 'remains dead found exited']);
   });
 
   it('tells of one that died whether its container is still there, and when that is cleared away', () => {

@@ -1,4 +1,5 @@
 import type { HealthStatus } from '@acexy/contracts';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.js';
 import type { EngineInstance } from '../runtime/engine-runtime.js';
 
@@ -42,12 +43,17 @@ export interface Drain {
 }
 
 export interface EngineChange {
-  /** `cleared`: what was left of one that died is removed; until then it may be brought up again and keeps its name and ports. */
-  type: 'added' | 'ready' | 'draining' | 'health' | 'gone' | 'cleared';
+  /**
+   * `cleared`: what was left of one that died is removed; until then it may be brought up again and keeps its name and ports. `remains`: found so
+   * by the first look, an engine of an earlier run.
+   */
+  type: 'added' | 'ready' | 'draining' | 'health' | 'gone' | 'remains' | 'cleared';
   engine: Engine;
   reason?: string;
   /** Of `gone`: its container is still there, dead; `cleared` follows unless it is brought up again. */
   remains?: boolean;
+  /** Of `gone`: it runs again already, since this moment at the earliest (milliseconds since the epoch); `added` follows. */
+  againSince?: number;
 }
 
 /** An engine that went by itself, or was given up, before it ever answered. */
@@ -85,11 +91,17 @@ export class EngineRegistry {
   /** Grows with every engine that comes or goes. */
   private sequence = 0;
   private firstLook = true;
+  private generation = 0;
 
   constructor(private readonly clock: Clock) {}
 
   get(id: string): Engine | undefined {
     return this.engines.get(id);
+  }
+
+  /** Grows with every change of an engine, except for its mere sightings (`lastSeen`, `lastHealthCheck`). */
+  get version(): number {
+    return this.generation;
   }
 
   /** The engines that can be leased or will be, oldest first. */
@@ -115,27 +127,7 @@ export class EngineRegistry {
       this.see(known, instance);
       return known;
     }
-    const now = this.clock.monotonic();
-    const engine: KnownEngine = {
-      id: instance.id,
-      instance,
-      lifecycle: 'starting',
-      health: 'unknown',
-      forwarded: false,
-      cutOff: null,
-      adopted,
-      answered: false,
-      answeredAt: null,
-      drain: null,
-      firstSeen: adopted ? instance.createdAt : this.clock.now(),
-      lastSeen: this.clock.now(),
-      lastHealthCheck: null,
-      lastStreamUsage: null,
-      lifecycleSince: now,
-      healthSince: now,
-      idleSince: now,
-      addedAt: ++this.sequence,
-    };
+    const engine = this.newEngine(instance, adopted);
     this.engines.set(engine.id, engine);
     this.dead.delete(engine.id);
     this.emit({ type: 'added', engine, reason: adopted ? 'found running' : 'started' });
@@ -169,15 +161,17 @@ export class EngineRegistry {
         case 'running':
           if (this.hasRestarted(instance, mark)) {
             // All it played is lost, and its API has yet to answer: another engine in all but its name.
-            this.gone(instance.id, 'restarted');
+            this.leave(instance.id, { reason: 'restarted', againSince: this.startedAfter(instance, mark) });
             this.add(instance);
           } else if (!this.departed.has(instance.id)) this.add(instance, { adopted: this.firstLook });
           break;
         case 'exited':
+          if (this.firstLook) this.remains(instance);
           this.died(instance);
           leftovers.push(instance);
           break;
         case 'created':
+          if (this.firstLook) this.remains(instance);
           leftovers.push(instance);
           break;
         default:
@@ -219,6 +213,7 @@ export class EngineRegistry {
   networkSeen(id: string, { cutOff, forwarded }: Pick<Engine, 'cutOff' | 'forwarded'>): void {
     const engine = this.engines.get(id);
     if (!engine) return;
+    if (engine.forwarded !== forwarded) this.generation++;
     engine.forwarded = forwarded;
     if (engine.cutOff === cutOff) return;
     engine.cutOff = cutOff;
@@ -239,6 +234,7 @@ export class EngineRegistry {
   used(id: string, busy: boolean): void {
     const engine = this.engines.get(id);
     if (!engine) return;
+    this.generation++;
     engine.lastStreamUsage = this.clock.now();
     engine.idleSince = busy ? null : this.clock.monotonic();
   }
@@ -256,7 +252,39 @@ export class EngineRegistry {
     this.leave(id, { reason: `died${exitCode === null ? '' : ` with exit code ${exitCode}`}`, remains: true });
   }
 
-  private leave(id: string, how: Pick<EngineChange, 'reason' | 'remains'>): void {
+  /** What an earlier run has left may come up yet: by its restart policy, or by a start that the runtime still carries out. */
+  private remains(instance: EngineInstance): void {
+    if (this.engines.has(instance.id)) return;
+    const engine = this.newEngine(instance, true);
+    this.dead.set(instance.id, engine);
+    this.emit({ type: 'remains', engine, reason: `found ${instance.state}` });
+  }
+
+  private newEngine(instance: EngineInstance, adopted: boolean): KnownEngine {
+    const now = this.clock.monotonic();
+    return {
+      id: instance.id,
+      instance,
+      lifecycle: 'starting',
+      health: 'unknown',
+      forwarded: false,
+      cutOff: null,
+      adopted,
+      answered: false,
+      answeredAt: null,
+      drain: null,
+      firstSeen: adopted ? instance.createdAt : this.clock.now(),
+      lastSeen: this.clock.now(),
+      lastHealthCheck: null,
+      lastStreamUsage: null,
+      lifecycleSince: now,
+      healthSince: now,
+      idleSince: now,
+      addedAt: ++this.sequence,
+    };
+  }
+
+  private leave(id: string, how: Pick<EngineChange, 'reason' | 'remains' | 'againSince'>): void {
     const engine = this.engines.get(id);
     if (!engine) return;
     this.engines.delete(id);
@@ -279,8 +307,13 @@ export class EngineRegistry {
     return engine.answeredAt < mark.at - upAtMostMs - CLOCK_STEP_MS;
   }
 
+  private startedAfter({ upAtMostMs }: EngineInstance, mark: ListMark): number {
+    return this.clock.now() - (this.clock.monotonic() - mark.at) - (upAtMostMs ?? 0);
+  }
+
   private see(engine: KnownEngine, instance: EngineInstance): void {
     engine.lastSeen = this.clock.now();
+    if (!isDeepStrictEqual(engine.instance, instance)) this.generation++;
     engine.instance = instance;
   }
 
@@ -290,6 +323,7 @@ export class EngineRegistry {
   }
 
   private emit(change: EngineChange): void {
+    this.generation++;
     for (const listener of this.listeners) listener(change);
   }
 }

@@ -234,6 +234,11 @@ export class LeaseBook {
     return this.claims.on(engineId).held;
   }
 
+  /** Grows with every change of what `streamsOn` answers. */
+  get occupancy(): number {
+    return this.claims.occupancy;
+  }
+
   streamsOn(engineId: string): string[] {
     return this.claims.streamsOn(engineId);
   }

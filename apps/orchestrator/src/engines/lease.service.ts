@@ -43,6 +43,8 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
   private unsubscribe: (() => void) | undefined;
   private closing = false;
+  private inOneStep = false;
+  private unsettled = false;
 
   constructor(
     private readonly registry: EngineRegistry,
@@ -146,6 +148,17 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     return true;
   }
 
+  /** Many changes as one: nobody is served before the last of them, for what one frees may be what the next one takes. */
+  oneStep(changes: () => void): void {
+    this.inOneStep = true;
+    try {
+      changes();
+    } finally {
+      this.inOneStep = false;
+      if (this.unsettled) this.settle();
+    }
+  }
+
   /** A proxy's report: the leases it names stay, those it named before and dropped end. */
   reported(proxyId: string, leaseIds: ReadonlySet<string>): void {
     for (const lease of this.book.reported(proxyId, leaseIds)) this.freed(lease, 'report_dropped');
@@ -182,6 +195,11 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
 
   lift(engineId: string, owner: string): void {
     if (this.book.lift(engineId, owner)) this.settle();
+  }
+
+  /** Grows with every change of what `streamsOn` answers. */
+  get occupancy(): number {
+    return this.book.occupancy;
   }
 
   streamsOn(engineId: string): string[] {
@@ -249,6 +267,8 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
   }
 
   private settle(): void {
+    this.unsettled = this.inOneStep;
+    if (this.inOneStep) return;
     this.book.settle();
     this.announceDemand();
   }

@@ -37,6 +37,7 @@ export class EngineStarter implements OnModuleInit, OnModuleDestroy {
     this.unsubscribe = this.registry.onChange(({ type, engine, remains }) => {
       switch (type) {
         case 'added':
+        case 'remains':
           this.provisioning.adopt([engine.instance]);
           break;
         case 'ready':

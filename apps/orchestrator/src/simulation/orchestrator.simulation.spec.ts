@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { simulationRuns } from './simulation-runs.test-kit.js';
 import { SETTINGS, SimulatedDisk, SimulatedOrchestrator } from './simulated-orchestrator.test-kit.js';
+import { SimulatedForeignProxy } from './simulated-foreign-proxy.test-kit.js';
 import { SimulatedProxy } from './simulated-proxy.test-kit.js';
 import { type Mood, MOODS, SimulatedWorld } from './simulated-world.test-kit.js';
 
@@ -11,6 +12,8 @@ type Step =
   | { do: 'arrive' | 'provision' | 'scale'; count: number }
   | { do: 'leave' | 'die' | 'die unheard' | 'vanish' | 'vanish unheard' | 'restart' | 'hang' | 'wake'; which: number }
   | { do: 'mood'; mood: Mood }
+  | { do: 'tell' | 'tell again' | 'tell end'; which: number }
+  | { do: 'silence'; which: number; seconds: number }
   | { do: 'gc' | 'reset' | 'kill' | 'stop' }
   | { do: 'pass'; seconds: number };
 
@@ -31,6 +34,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ do: fc.constant('mood' as const), mood: fc.constantFrom(...MOODS, 'well' as const, 'well' as const) }),
   },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constantFrom('tell' as const, 'tell' as const, 'tell again' as const, 'tell end' as const), which }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('silence' as const), which, seconds: fc.integer({ min: 5, max: 60 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('provision' as const), count: fc.integer({ min: 1, max: 8 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('scale' as const), count: fc.nat(9) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('gc' as const, 'reset' as const, 'kill' as const, 'stop' as const) }) },
@@ -45,6 +53,7 @@ class History {
   readonly disk = new SimulatedDisk();
   readonly proxies = [new SimulatedProxy('p1', this.world), new SimulatedProxy('p2', this.world)];
   readonly violations: string[] = [];
+  readonly foreign = new SimulatedForeignProxy(this.world, this.violations);
   private orchestrator!: SimulatedOrchestrator;
   /** Floors that were acknowledged. */
   private floor: number | null = null;
@@ -61,6 +70,18 @@ class History {
         break;
       case 'leave':
         this.proxies[step.which % 2].leave(step.which, orchestrator);
+        break;
+      case 'silence':
+        this.proxies[step.which % 2].fallSilent(step.seconds);
+        break;
+      case 'tell':
+        this.foreign.start(orchestrator);
+        break;
+      case 'tell again':
+        this.foreign.repeat(step.which, orchestrator);
+        break;
+      case 'tell end':
+        this.foreign.end(step.which, orchestrator);
         break;
       case 'provision':
         // What becomes of it is told to its caller, who may be gone.
@@ -99,7 +120,11 @@ class History {
   async calmDown(): Promise<void> {
     this.world.mood = 'well';
     this.world.hung.clear();
-    for (const proxy of this.proxies) while (proxy.sessions.length > 0) proxy.leave(0, this.orchestrator);
+    for (const proxy of this.proxies) {
+      proxy.comeBack();
+      while (proxy.sessions.length > 0) proxy.leave(0, this.orchestrator);
+    }
+    this.foreign.endAll(this.orchestrator);
     await this.apply({ do: 'gc' });
   }
 
@@ -160,8 +185,9 @@ class History {
     if (world.underWay.size > SETTINGS.maxConcurrentProvisions) this.violations.push(`${world.underWay.size} starts at once`);
     const ports = running.flatMap((engine) => Object.values(engine.ports as unknown as Record<string, number>));
     if (new Set(ports).size < ports.length) this.violations.push('a port has two owners');
-    const playing = this.proxies.flatMap((proxy) => proxy.playingOn());
+    const playing = [...this.proxies, this.foreign].flatMap((proxy) => proxy.playingOn());
     if (new Set(playing).size < playing.length) this.violations.push('two streams were given one engine');
+    this.foreign.check(this.orchestrator);
     expect(this.violations).toEqual([]);
   }
 
@@ -171,6 +197,7 @@ class History {
     const engine = all[which % all.length];
     if (!engine) return;
     const silently = what.endsWith('unheard');
+    if (what !== 'hang' && what !== 'wake') world.endSessionsOn(engine.id);
     switch (what) {
       case 'die':
       case 'die unheard':
@@ -210,6 +237,7 @@ class History {
     const underWay = [...this.world.underWay];
     this.world.underWay.clear();
     this.orchestrator.kill();
+    this.foreign.serviceKilled();
     for (const [index, spec] of underWay.entries()) if (index % 2 === 0) await this.world.carryOut(spec);
     await this.start();
     if (this.orchestrator.floor.value !== this.floor) this.violations.push('a floor that was acknowledged is lost');
@@ -231,7 +259,7 @@ describe('the whole pool through simulated histories of faults', () => {
     vi.useRealTimers();
   });
 
-  it('is never above its maximum, gives no port and no engine twice, tries once when half open, and is whole again soon after the faults', async () => {
+  it('is never above its maximum, gives no port and no engine twice, loses no acknowledged event and no engine of a proxy it cannot hear, tries once when half open, and is whole again soon after the faults', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), async (steps) => {
         const history = new History();

@@ -24,12 +24,14 @@ import type { Circuits, OperationPermit } from '../provisioning/circuits.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { EngineStarter } from '../provisioning-api/engine-starter.service.js';
 import { OrchestratorSettings } from '../settings.js';
-import type { Quarantine } from '../streams/quarantine.service.js';
+import { Quarantine } from '../streams/quarantine.service.js';
+import type { SessionStat } from '../streams/session-stat.js';
+import { StreamEvents } from '../streams/stream-events.service.js';
 import { StreamService } from '../streams/stream.service.js';
 import { EngineSeats } from '../vpn/engine-seats.service.js';
 import { VpnService } from '../vpn/vpn.service.js';
 import { VpnWatcher } from '../vpn/vpn-watcher.service.js';
-import { SimulatedProber, SimulatedRuntime, type SimulatedWorld } from './simulated-world.test-kit.js';
+import { SimulatedProber, SimulatedRuntime, SimulatedSessionStat, type SimulatedWorld } from './simulated-world.test-kit.js';
 
 export const SETTINGS = loadSettings(OrchestratorSettings, {
   MIN_REPLICAS: '2',
@@ -86,23 +88,25 @@ export class SimulatedOrchestrator {
   readonly provisioning: ProvisioningService;
   readonly starter: EngineStarter;
   readonly streams: StreamService;
+  readonly events: StreamEvents;
   readonly reconcile: ReconcileService;
   readonly sync: EngineSync;
   readonly readiness = new Readiness();
   private readonly picture: PoolPicture;
   private readonly watch: StartupWatch;
   private readonly health: HealthMonitor;
+  private readonly quarantine: Quarantine;
   private readonly server = new EventEmitter();
 
   private constructor(
-    world: SimulatedWorld,
+    private readonly world: SimulatedWorld,
     private readonly disk: SimulatedDisk,
     /** What must never happen and did. */
     readonly violations: string[],
   ) {
     const { clock, registry } = this;
     const supply = new Supply();
-    this.runtime = new SimulatedRuntime(world);
+    this.runtime = new SimulatedRuntime(world, (id) => this.removing(id));
     this.floor = new ReplicaFloor(poolOrders(disk), clock, SILENT_LOG);
     this.leases = new LeaseService(registry, supply, clock, SETTINGS, SILENT_LOG);
     const remover = new EngineRemover(this.runtime, registry, clock, SILENT_LOG);
@@ -112,9 +116,9 @@ export class SimulatedOrchestrator {
     this.provisioning = new ProvisioningService(this.runtime, SETTINGS, new InstallationId('simulated'), seats, clock, SILENT_LOG);
     watchTrials(this.provisioning.circuits, violations);
     this.starter = new EngineStarter(this.provisioning, registry, this.sync, SETTINGS, SILENT_LOG);
-    // Proxies of the simulation are never silent for so long that there would be a quarantine.
-    const quarantine = { add: () => violations.push('a proxy was taken for silent'), liftOf: () => undefined } as unknown as Quarantine;
-    this.streams = new StreamService(registry, this.leases, streamHistory(disk), quarantine, this.sync, clock, SILENT_LOG);
+    this.quarantine = new Quarantine(registry, this.leases, new SimulatedSessionStat(world) as unknown as SessionStat, SILENT_LOG);
+    this.streams = new StreamService(registry, this.leases, streamHistory(disk), this.quarantine, this.sync, clock, SILENT_LOG);
+    this.events = new StreamEvents(this.streams, registry, this.sync, clock);
     const prober = new SimulatedProber(world, SETTINGS.healthCheckTimeoutMs) as unknown as EngineProber;
     this.watch = new StartupWatch(registry, remover, this.leases, prober, SETTINGS, clock, SILENT_LOG);
     this.health = new HealthMonitor(registry, prober, SETTINGS, clock, SILENT_LOG);
@@ -149,6 +153,7 @@ export class SimulatedOrchestrator {
     its.picture.onModuleInit();
     await its.sync.onModuleInit();
     await its.streams.onModuleInit();
+    its.quarantine.onApplicationBootstrap();
     its.health.onApplicationBootstrap();
     its.reconcile.onApplicationBootstrap();
     its.server.emit('listening');
@@ -160,7 +165,17 @@ export class SimulatedOrchestrator {
     this.disk.kills += 1;
     this.runtime.kill();
     // None of them waits for another: what it waits for itself never comes.
-    for (const one of [this.reconcile, this.health, this.watch, this.streams, this.leases, this.picture, this.sync, this.starter])
+    for (const one of [
+      this.reconcile,
+      this.health,
+      this.quarantine,
+      this.watch,
+      this.streams,
+      this.leases,
+      this.picture,
+      this.sync,
+      this.starter,
+    ])
       void one.onModuleDestroy();
     void this.provisioning.close();
   }
@@ -169,6 +184,7 @@ export class SimulatedOrchestrator {
   async stop(): Promise<void> {
     await this.reconcile.onModuleDestroy();
     await this.health.onModuleDestroy();
+    await this.quarantine.onModuleDestroy();
     await this.watch.onModuleDestroy();
     this.streams.onModuleDestroy();
     this.leases.onModuleDestroy();
@@ -177,6 +193,12 @@ export class SimulatedOrchestrator {
     await this.provisioning.close();
     await this.sync.onApplicationShutdown();
     this.starter.onModuleDestroy();
+  }
+
+  private removing(id: string): void {
+    const { world } = this;
+    if (world.answers(id) && world.isPlayedOn(id) && !this.registry.get(id)?.drain)
+      this.violations.push('an engine that is well was removed under its viewers');
   }
 }
 

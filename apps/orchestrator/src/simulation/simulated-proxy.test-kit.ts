@@ -21,6 +21,7 @@ export class SimulatedProxy {
   private ended: { stream_id: string; reason: string; ended_at: string }[] = [];
   private counter = 0;
   private seq = 0;
+  private silentUntil = -Infinity;
 
   constructor(
     readonly id: string,
@@ -34,18 +35,32 @@ export class SimulatedProxy {
     this.sessions.push(session);
   }
 
-  leave(which: number, orchestrator: SimulatedOrchestrator | null): void {
+  /** Plays on, and neither says nor hears anything meanwhile. */
+  fallSilent(seconds: number): void {
+    this.silentUntil = performance.now() + seconds * 1000;
+    this.world.silent.add(this.id);
+  }
+
+  comeBack(): void {
+    this.silentUntil = -Infinity;
+    this.world.silent.delete(this.id);
+  }
+
+  leave(which: number, connected: SimulatedOrchestrator): void {
     if (this.sessions.length === 0) return;
+    const orchestrator = this.isSilent ? null : connected;
     const [session] = this.sessions.splice(which % this.sessions.length, 1);
     this.ended.push({ stream_id: session.id, reason: 'the last viewer left', ended_at: new Date().toISOString() });
+    this.world.playing.delete(playbackId(session));
     if (session.on) orchestrator?.leases.release(session.on.lease_id);
     if (session.wish) orchestrator?.leases.release(session.wish.requestId);
   }
 
-  /** A second goes by; without an orchestrator it plays on. */
-  async pass(orchestrator: SimulatedOrchestrator | null): Promise<void> {
+  /** A second goes by. */
+  async pass(orchestrator: SimulatedOrchestrator): Promise<void> {
     for (const session of this.sessions) this.lookAt(session);
-    if (!orchestrator) return;
+    if (this.isSilent) return;
+    this.comeBack();
     for (const session of this.sessions) if (session.wish) await this.ask(session, session.wish, orchestrator);
     this.report(orchestrator);
   }
@@ -54,10 +69,15 @@ export class SimulatedProxy {
     return this.sessions.flatMap(({ on }) => (on ? [on.engine.container_id] : []));
   }
 
+  private get isSilent(): boolean {
+    return performance.now() < this.silentUntil;
+  }
+
   private lookAt(session: Session): void {
     const lost = session.on?.engine.container_id;
-    if (lost === undefined || (this.world.engines.get(lost)?.state === 'running' && !this.world.hung.has(lost))) return;
+    if (lost === undefined || (this.world.playing.get(playbackId(session)) === lost && !this.world.hung.has(lost))) return;
     session.on = null;
+    this.world.playing.delete(playbackId(session));
     if (!session.wish) this.wishFor(session, 'failover', [lost]);
   }
 
@@ -79,6 +99,7 @@ export class SimulatedProxy {
       if ('state' in answer) return;
       if (session.on) leases.release(session.on.lease_id);
       Object.assign(session, { on: answer, wish: null });
+      this.world.playing.set(playbackId(session), answer.engine.container_id);
     } catch (error) {
       // It asks again, as a viewer does.
       if (!(error instanceof NoEngineError)) throw error;
@@ -104,7 +125,12 @@ export class SimulatedProxy {
   }
 }
 
-function toReported({ id, key, startedAt, on }: Session): ReportedSession[] {
+function playbackId({ id }: Session): string {
+  return `session-${id}`;
+}
+
+function toReported(session: Session): ReportedSession[] {
+  const { id, key, startedAt, on } = session;
   if (!on) return [];
   return [
     {
@@ -117,9 +143,9 @@ function toReported({ id, key, startedAt, on }: Session): ReportedSession[] {
       key,
       infohash: null,
       state: 'playing',
-      playback_session_id: `session-${id}`,
-      stat_url: `/ace/stat/${id}`,
-      command_url: `/ace/cmd/${id}`,
+      playback_session_id: playbackId(session),
+      stat_url: `http://x/ace/stat/${id}/1`,
+      command_url: `http://x/ace/cmd/${id}/1`,
       is_live: 1,
       viewers: 1,
       failovers: 0,

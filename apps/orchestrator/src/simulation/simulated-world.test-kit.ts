@@ -1,5 +1,5 @@
 /** The world around a simulated orchestrator: engines that boot, hang and die on a host that outlives every start of the service. */
-import { EngineTimeoutError } from '@acexy/engine-client';
+import { EngineTimeoutError, UnknownSessionError } from '@acexy/engine-client';
 import {
   type EngineInstance,
   type EngineSpec,
@@ -21,6 +21,10 @@ export class SimulatedWorld extends FakeEngineHost {
   readonly hung = new Set<string>();
   /** Since when each engine runs, milliseconds of the clock that never goes back. */
   readonly upSince = new Map<string, number>();
+  /** What plays: the engine of each session by its playback id. */
+  readonly playing = new Map<string, string>();
+  /** Proxies that play on and are not heard of. */
+  readonly silent = new Set<string>();
   /** What was asked for and is not there yet: a daemon may carry it out though the caller is gone. */
   readonly underWay = new Set<EngineSpec>();
 
@@ -35,6 +39,15 @@ export class SimulatedWorld extends FakeEngineHost {
     this.upSince.set(id, performance.now());
   }
 
+  /** The engine ended or began anew: what it played is over. */
+  endSessionsOn(id: string): void {
+    for (const [session, engine] of this.playing) if (engine === id) this.playing.delete(session);
+  }
+
+  isPlayedOn(id: string): boolean {
+    return [...this.playing.values()].includes(id);
+  }
+
   answers(id: string): boolean {
     const since = this.upSince.get(id);
     return since !== undefined && !this.hung.has(id) && this.engines.get(id)?.state === 'running' && performance.now() - since >= BOOT_MS;
@@ -45,7 +58,11 @@ export class SimulatedWorld extends FakeEngineHost {
 export class SimulatedRuntime extends FakeEngineRuntime {
   private killed = false;
 
-  constructor(override readonly world: SimulatedWorld) {
+  /** @param onRemove told of every removal that will be carried out */
+  constructor(
+    override readonly world: SimulatedWorld,
+    private readonly onRemove: (id: string) => void,
+  ) {
     super(world);
   }
 
@@ -85,7 +102,9 @@ export class SimulatedRuntime extends FakeEngineRuntime {
   override async remove(id: string): Promise<void> {
     await this.alive();
     this.behave();
+    if (!this.knobs.removeFails) this.onRemove(id);
     await super.remove(id);
+    this.world.endSessionsOn(id);
     this.world.upSince.delete(id);
     this.world.hung.delete(id);
   }
@@ -132,5 +151,17 @@ export class SimulatedProber {
     if (this.world.answers(id)) return null;
     if (this.world.hung.has(id)) await new Promise((resolve) => setTimeout(resolve, this.timeoutMs));
     return this.world.answers(id) ? null : new EngineTimeoutError('the engine', 'reply', this.timeoutMs);
+  }
+}
+
+/** What a simulated engine says of a session: nothing while it hangs, and that it does not know one that nobody plays any more. */
+export class SimulatedSessionStat {
+  constructor(private readonly world: SimulatedWorld) {}
+
+  async ask({ id }: { id: string }, { playbackSessionId }: { playbackSessionId: string }): Promise<object> {
+    await Promise.resolve();
+    if (!this.world.answers(id)) throw new EngineTimeoutError('the engine', 'reply', 3000);
+    if (this.world.playing.get(playbackSessionId) !== id) throw new UnknownSessionError('unknown playback session id');
+    return {};
   }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { LeasePreview } from '../engines/lease-preview.js';
-import { AUTH, eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import { AUTH, eventually, leaseRequest, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
 import { SILENCE_MS } from './proxy-ledger.js';
 import { Quarantine } from './quarantine.service.js';
 
@@ -30,8 +30,8 @@ async function engine(): Promise<EngineState> {
   return (await eventually(list, (engines) => engines.length === 1))[0];
 }
 
-/** One session of one proxy, and then nothing more of it. */
-async function reportOnce({ container_id, host, port }: EngineState, statPath = '/ace/stat/1/2'): Promise<void> {
+/** One session of one proxy, and then nothing more of it until it is called again. */
+async function reportOnce({ container_id, host, port }: EngineState, statPath = '/ace/stat/1/2'): Promise<() => Promise<void>> {
   const session = {
     stream_id: randomUUID(),
     container_id,
@@ -48,11 +48,17 @@ async function reportOnce({ container_id, host, port }: EngineState, statPath = 
     failovers: 0,
     started_at: new Date().toISOString(),
   };
-  const { status } = await orchestrator.http
-    .put(`/proxies/${randomUUID()}/report`)
-    .set(AUTH)
-    .send({ boot_id: randomUUID(), seq: 1, sessions: [session], ended: [] });
-  expect(status).toBe(200);
+  const [proxy, boot] = [randomUUID(), randomUUID()];
+  let seq = 0;
+  const report = async (): Promise<void> => {
+    const { status } = await orchestrator.http
+      .put(`/proxies/${proxy}/report`)
+      .set(AUTH)
+      .send({ boot_id: boot, seq: ++seq, sessions: [session], ended: [] });
+    expect(status).toBe(200);
+  };
+  await report();
+  return report;
 }
 
 async function verdict(): Promise<string> {
@@ -101,6 +107,23 @@ describe('the engine of a proxy that fell silent', () => {
     runtime.statReply = GONE;
     askNow();
     await eventually(verdict, (text) => text === 'chosen');
+  });
+
+  it('stays with its viewers when the proxy is heard again, whoever waits for an engine meanwhile', async () => {
+    orchestrator = await startOrchestrator({ env: ENV });
+    orchestrator.runtime.statReply = STILL_THERE;
+    const one = await engine();
+    const reportAgain = await reportOnce(one);
+    jumpAhead(SILENCE_MS + 1000);
+    await eventually(verdict, (text) => text === QUARANTINE);
+    // The first call takes a place in the queue, which is kept for the next one.
+    const ask = leaseRequest({ wait_ms: 0 });
+    const askForEngine = () => orchestrator.http.post('/engines/lease').set(AUTH).send(ask);
+    const place = await askForEngine();
+    expect([place.status, (place.body as { state?: string }).state]).toEqual([202, 'waiting']);
+    await reportAgain();
+    expect((await askForEngine()).status).not.toBe(200);
+    expect((await engine()).streams).toHaveLength(1);
   });
 
   it('is free at once where nobody could ever say that the session is gone', async () => {

@@ -4,7 +4,7 @@ import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { LeaseService } from '../engines/lease.service.js';
 import { WakeableLoop } from '../wakeable-loop.js';
-import { askStat, hasStat, saysGone } from './session-stat.js';
+import { hasStat, saysGone, SessionStat } from './session-stat.js';
 import type { Stream } from './stream-book.js';
 
 const ASK_EVERY_MS = 5000;
@@ -24,6 +24,7 @@ export class Quarantine implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly registry: EngineRegistry,
     private readonly leases: LeaseService,
+    private readonly stat: SessionStat,
     log: Log,
   ) {
     this.log = log.child('quarantine');
@@ -74,7 +75,7 @@ export class Quarantine implements OnApplicationBootstrap, OnModuleDestroy {
     const engine = this.registry.get(stream.containerId);
     if (!engine) return this.lift(stream, 'the engine is gone');
     try {
-      await askStat(engine, stream, signal);
+      await this.stat.ask(engine, stream, signal);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       if (saysGone(error)) this.lift(stream, 'the engine says that the session is gone');

@@ -1,4 +1,5 @@
 import { EngineBadReplyError, EngineClient, type EngineError, type PlaybackStat, UnknownSessionError } from '@acexy/engine-client';
+import { Injectable } from '@nestjs/common';
 import type { Engine } from '../engines/engine-registry.js';
 import type { Stream } from './stream-book.js';
 
@@ -11,13 +12,17 @@ export function hasStat({ statUrl }: Stream): boolean {
   return URL.canParse(statUrl) && STAT_PATH.test(new URL(statUrl).pathname);
 }
 
-/**
- * What the engine says of a session. Asked at the address that we know of the engine: of what an event named only the path is used.
- * @throws EngineError, or the reason of `signal`
- */
-export function askStat(engine: Engine, stream: Stream, signal: AbortSignal): Promise<PlaybackStat> {
-  const { host, port } = engine.instance;
-  return new EngineClient({ host, port }, { timeoutMs: LIMIT_MS }).stat(stream, signal);
+/** One question to an engine: how does this session do? */
+@Injectable()
+export class SessionStat {
+  /**
+   * Asked at the address that we know of the engine: of what an event named only the path is used.
+   * @throws EngineError, or the reason of `signal`
+   */
+  ask(engine: Engine, stream: Stream, signal: AbortSignal): Promise<PlaybackStat> {
+    const { host, port } = engine.instance;
+    return new EngineClient({ host, port }, { timeoutMs: LIMIT_MS }).stat(stream, signal);
+  }
 }
 
 /** "unknown playback session id", or 404 as some engines say it. */

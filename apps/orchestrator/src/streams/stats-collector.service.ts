@@ -8,7 +8,7 @@ import type { StreamStatRow } from '../database/stream-stat-row.entity.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { OrchestratorSettings } from '../settings.js';
 import { WakeableLoop } from '../wakeable-loop.js';
-import { askStat, hasStat, saysGone } from './session-stat.js';
+import { hasStat, saysGone, SessionStat } from './session-stat.js';
 import { type Snapshot, StatBook } from './stat-book.js';
 import type { Stream } from './stream-book.js';
 import { StreamService } from './stream.service.js';
@@ -40,6 +40,7 @@ export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly streams: StreamService,
     private readonly registry: EngineRegistry,
     private readonly history: StatHistory,
+    private readonly stat: SessionStat,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
     log: Log,
@@ -126,7 +127,7 @@ export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
     const engine = this.registry.get(stream.containerId);
     if (!engine) return null;
     try {
-      const snapshot = toSnapshot(await askStat(engine, stream, signal), this.clock.now());
+      const snapshot = toSnapshot(await this.stat.ask(engine, stream, signal), this.clock.now());
       this.unknown.delete(stream.id);
       this.book.add(stream.id, snapshot);
       return snapshot;

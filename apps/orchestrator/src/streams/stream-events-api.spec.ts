@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StreamHistory } from '../database/stream-history.js';
 import { WriteQueueFullError } from '../database/write-queue.js';
-import { AUTH, eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import { AUTH, eventually, type ListeningEngines, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import { RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 
 const KEY = 'cd'.repeat(20);
 
@@ -14,8 +15,10 @@ let orchestrator: TestOrchestrator;
 let engine: EngineState;
 let database: Database.Database;
 
+let folder: string;
+
 beforeEach(async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'orchestrator-events-'));
+  folder = mkdtempSync(join(tmpdir(), 'orchestrator-events-'));
   orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' }, folder });
   [engine] = await eventually(
     async () => (await orchestrator.http.get('/engines')).body as EngineState[],
@@ -134,5 +137,45 @@ describe('POST /events/batch', () => {
     expect([many.status, (many.body as { detail: string }).detail]).toEqual([400, 'ended must contain no more than 1000 elements']);
     expect((await post('/events/batch', { started: 'all' })).status).toBe(400);
     expect((await orchestrator.http.post('/events/batch').send({})).status).toBe(401);
+  });
+});
+
+describe('an event right after a start of the service', () => {
+  const startAgain = async (runtime: ListeningEngines): Promise<void> => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' }, folder, runtime });
+  };
+  let before: TestOrchestrator;
+
+  beforeEach(async () => {
+    before = orchestrator;
+    await before.stop();
+  });
+  afterEach(() => before.close());
+
+  it('is of the engine it names, however long the first look at the engines takes', async () => {
+    const runtime = before.runtime.again();
+    const list = runtime.list.bind(runtime);
+    let look!: () => void;
+    const looking = new Promise<void>((resolve) => (look = resolve));
+    runtime.list = () => looking.then(list);
+    await startAgain(runtime);
+    const answer = post('/events/stream_started', started('p1')).then(({ body }) => body as StreamState);
+    expect((await orchestrator.http.get('/health')).status).toBe(200);
+    look();
+    expect((await answer).container_id).toBe(engine.container_id);
+    expect(await streams()).toHaveLength(1);
+  });
+
+  it('is taken while nothing is known of the engines, and is of the one it names as soon as they are', async () => {
+    const runtime = before.runtime.again();
+    runtime.knobs.listFails = new RuntimeUnreachableError('no Docker Engine answers');
+    await startAgain(runtime);
+    for (let times = 0; times < 2; times++) expect((await post('/events/stream_started', started('p1'))).status).toBe(202);
+    runtime.knobs.listFails = null;
+    const [stream] = await eventually(streams, ([one]) => one?.container_id === engine.container_id);
+    expect(stream.id).toBe(`${KEY}|p1`);
+    // Told again of an engine that is not known, it stays where it is.
+    await post('/events/stream_started', started('p1', { engine: { host: 'elsewhere', port: 1 } }));
+    expect((await streams()).map(({ container_id: id }) => id)).toEqual([engine.container_id]);
   });
 });

@@ -11,6 +11,7 @@ import { BadRequestException, Injectable } from '@nestjs/common';
 import { LENIENT } from '../api/validation.js';
 import { Clock } from '../clock.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
+import { EngineSync } from '../engines/engine-sync.service.js';
 import { locateEngine } from './engine-finder.js';
 import type { Stream } from './stream-book.js';
 import { fromEvent, toStreamState } from './stream-shapes.js';
@@ -18,18 +19,20 @@ import { StreamService } from './stream.service.js';
 
 /**
  * The events of foreign proxies. Each is known to all reads at once, and answered when it would survive a kill: events that come together
- * share a commit. The same one twice changes nothing.
+ * share a commit. The same one twice changes nothing. A start waits for the first look at the engines: before that, nobody knows which it means.
  */
 @Injectable()
 export class StreamEvents {
   constructor(
     private readonly streams: StreamService,
     private readonly registry: EngineRegistry,
+    private readonly sync: EngineSync,
     private readonly clock: Clock,
   ) {}
 
   /** @throws what the database says; the stream is then known, and the same event again gets another try */
   async started(event: StreamStartedEvent): Promise<StreamState> {
+    await this.sync.knowsWhatRuns();
     const stream = this.take(event);
     await this.streams.durable(stream);
     return toStreamState(stream);
@@ -46,6 +49,7 @@ export class StreamEvents {
   async batch({ started, ended }: EventBatch): Promise<EventBatchAnswer> {
     const starts = await Promise.all((started ?? []).map((item) => parsed(StreamStartedEvent, item)));
     const ends = await Promise.all((ended ?? []).map((item) => parsed(StreamEndedEvent, item)));
+    await this.sync.knowsWhatRuns();
     const startAnswers = starts.map((event) => (typeof event === 'string' ? failure(event) : this.batchedStart(event)));
     const endAnswers = ends.map((event) => (typeof event === 'string' ? failure(event) : this.batchedEnd(event)));
     return { started: await Promise.all(startAnswers), ended: await Promise.all(endAnswers) };
@@ -80,6 +84,8 @@ export class StreamEvents {
     if (known?.endedAt != null && known.playbackSessionId === stream.playbackSessionId) return known;
     // Of a stream that a proxy of ours reports, the proxy knows more.
     if (known?.endedAt === null && known.proxyId !== null) return known;
+    // Told again, of an engine that is not known (any more): what was known of it is better.
+    if (engine === null && known?.endedAt === null && known.playbackSessionId === stream.playbackSessionId) return known;
     return this.streams.put(stream);
   }
 

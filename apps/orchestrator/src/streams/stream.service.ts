@@ -3,12 +3,12 @@ import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../clock.js';
 import { StreamHistory } from '../database/stream-history.js';
-import { EngineRegistry } from '../engines/engine-registry.js';
+import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { isoTime } from '../engines/engine-state.js';
 import { LeaseService } from '../engines/lease.service.js';
 import type { StreamViews } from '../engines/stream-views.js';
-import { locateEngine } from './engine-finder.js';
+import { findEngine, locateEngine } from './engine-finder.js';
 import { ProxyLedger } from './proxy-ledger.js';
 import { Quarantine } from './quarantine.service.js';
 import { StreamBook, type Stream, type StreamChange } from './stream-book.js';
@@ -26,6 +26,7 @@ const SILENCE_CHECK_MS = 500;
 /** A check so long after the one before says that this process did not run meanwhile. */
 const LATE_MS = 4 * SILENCE_CHECK_MS;
 const HOLD_OWNER = 'first reports';
+const ENGINE_GONE = 'its engine is gone';
 const FELL_SILENT = 'its proxy fell silent';
 
 export interface StreamFilter {
@@ -69,13 +70,14 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
     this.book.restore((await this.history.loadOpen()).map(fromRow));
     for (const { id, proxyId } of this.book.active()) if (proxyId !== null) this.ledger.expect(proxyId, id, now);
     this.startedAt = this.lastLook = now;
-    this.unsubscribe = this.registry.onChange(({ type, engine }) => {
+    this.unsubscribe = this.registry.onChange(({ type, engine, againSince }) => {
       if (type === 'added') this.engineFound(engine.id, engine.adopted);
-      else if (type === 'gone') this.engineGone(engine.id);
+      else if (type === 'gone') this.engineGone(engine.id, againSince);
     });
     this.timer = setInterval(() => this.checkSilence(), SILENCE_CHECK_MS);
     if (this.book.activeCount > 0) this.log.info('streams of the last run', { streams: this.book.activeCount });
-    void this.sync.firstSync.then(() => this.endWhereEnginesAreGone());
+    const since = this.clock.now();
+    void this.sync.firstSync.then(() => this.matchWithEngines(since));
   }
 
   onModuleDestroy(): void {
@@ -158,13 +160,15 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
       case 'stale':
         break;
       case 'taken':
-        if (heard.rebooted) this.leases.releaseOf(proxyId);
-        this.quarantine.liftOf(proxyId);
-        this.endAll(report.ended, heard.dropped, heard.rebooted);
-        // Leases first: a stream that has one then counts once.
-        this.leases.reported(proxyId, new Set(report.sessions.flatMap((session) => session.lease_id ?? [])));
-        for (const session of report.sessions) this.takeSession(session, proxyId);
-        this.releaseHolds();
+        this.leases.oneStep(() => {
+          if (heard.rebooted) this.leases.releaseOf(proxyId);
+          this.quarantine.liftOf(proxyId);
+          this.endAll(report.ended, heard.dropped, heard.rebooted);
+          // Leases first: a stream that has one then counts once.
+          this.leases.reported(proxyId, new Set(report.sessions.flatMap((session) => session.lease_id ?? [])));
+          for (const session of report.sessions) this.takeSession(session, proxyId);
+          this.releaseHolds();
+        });
         break;
       default:
         throw new TypeError(`unknown outcome ${String(heard satisfies never)}`);
@@ -258,19 +262,29 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
     this.leases.hold(engineId, HOLD_OWNER, { kind: 'brief', reason: 'its proxy has not reported since our start' });
   }
 
-  /** Streams of a proxy that reports are not ended here: it moves them to another engine and says so. */
-  private engineGone(engineId: string): void {
-    for (const stream of this.book.active()) if (stream.containerId === engineId && stream.proxyId === null) this.endWithEngine(stream);
+  /**
+   * Streams of a proxy that reports are not ended here: it moves them to another engine and says so. One that may have begun on the engine as it
+   * runs again is left to it, too.
+   */
+  private engineGone(engineId: string, againSince = Infinity): void {
+    for (const { id, containerId, proxyId, startedAt } of this.book.active())
+      if (containerId === engineId && proxyId === null && startedAt < againSince) this.end(id, ENGINE_GONE);
   }
 
-  /** Engines that went while we were away took the streams with them that nobody reports. */
-  private endWhereEnginesAreGone(): void {
-    for (const stream of this.book.active())
-      if (stream.proxyId === null && !this.registry.get(stream.containerId)) this.endWithEngine(stream);
+  /** Engines that went while we were away took the streams with them that nobody reports; of what was told since, the engine is known now. */
+  private matchWithEngines(toldSince: number): void {
+    for (const stream of this.book.active()) {
+      if (stream.proxyId !== null || this.registry.get(stream.containerId)) continue;
+      const engine = stream.startedAt < toldSince ? null : this.engineAt(stream.statUrl);
+      if (engine) this.put({ ...stream, containerId: engine.id });
+      else this.end(stream.id, ENGINE_GONE);
+    }
   }
 
-  private endWithEngine(stream: Stream): void {
-    this.end(stream.id, 'its engine is gone');
+  private engineAt(url: string): Engine | null {
+    if (!URL.canParse(url)) return null;
+    const { hostname: host, port } = new URL(url);
+    return findEngine(this.registry.all(), { host, port: Number(port) });
   }
 
   private checkSilence(): void {

@@ -5,6 +5,7 @@ import { STREAM_VIEWS } from '../engines/stream-views.js';
 import { EventsController } from './events.controller.js';
 import { Quarantine } from './quarantine.service.js';
 import { ReportsController } from './reports.controller.js';
+import { SessionStat } from './session-stat.js';
 import { StatsCollector } from './stats-collector.service.js';
 import { StreamEvents } from './stream-events.service.js';
 import { StreamService } from './stream.service.js';
@@ -14,7 +15,7 @@ import { StreamsController } from './streams.controller.js';
 @Module({
   imports: [EnginesModule, DatabaseModule],
   controllers: [EventsController, ReportsController, StreamsController],
-  providers: [Quarantine, StreamService, StreamEvents, StatsCollector, { provide: STREAM_VIEWS, useExisting: StreamService }],
+  providers: [SessionStat, Quarantine, StreamService, StreamEvents, StatsCollector, { provide: STREAM_VIEWS, useExisting: StreamService }],
   exports: [StreamService, StatsCollector, STREAM_VIEWS],
 })
 export class StreamsModule {}
