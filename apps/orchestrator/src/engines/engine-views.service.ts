@@ -6,27 +6,44 @@ import { type Engine, EngineRegistry } from './engine-registry.js';
 import { isoTime, toEngineState } from './engine-state.js';
 import { LeaseService } from './lease.service.js';
 
-export interface EngineList {
-  engines: EngineState[];
+interface KnownTag {
+  version: number;
+  occupancy: number;
   etag: string;
 }
 
 /** What clients see of the registry. */
 @Injectable()
 export class EngineViews {
+  /** Of the list without and with the engines that are starting. */
+  private readonly tags = new Map<boolean, KnownTag>();
+
   constructor(
     private readonly registry: EngineRegistry,
     private readonly leases: LeaseService,
   ) {}
 
   /** Engines whose API has answered, oldest first; with `all` also those that are starting. */
-  list(all: boolean): EngineList {
-    const engines = this.registry
+  list(all: boolean): EngineState[] {
+    return this.registry
       .all()
       .filter((engine) => all || engine.lifecycle !== 'starting')
       .sort((a, b) => a.firstSeen - b.firstSeen || (a.id < b.id ? -1 : 1))
       .map((engine) => this.stateOf(engine));
-    return { engines, etag: etagOf(engines) };
+  }
+
+  /**
+   * Changes when the list does, except for what a mere probe or sighting changes, and is the same again after a restart. Worked out only when
+   * something has changed: whoever asks whether there is news costs next to nothing.
+   */
+  etag(all: boolean): string {
+    const { version } = this.registry;
+    const { occupancy } = this.leases;
+    const known = this.tags.get(all);
+    if (known?.version === version && known.occupancy === occupancy) return known.etag;
+    const etag = etagOf(this.list(all));
+    this.tags.set(all, { version, occupancy, etag });
+    return etag;
   }
 
   /** By id or name. */

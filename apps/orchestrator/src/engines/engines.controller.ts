@@ -1,7 +1,7 @@
 import { EngineState, StreamState } from '@acexy/contracts';
-import { Controller, Get, Header, Inject, NotFoundException, Param, Query, Res } from '@nestjs/common';
+import { Controller, Get, Header, Inject, NotFoundException, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiProperty, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
 import { EngineViews } from './engine-views.service.js';
 import { STREAM_VIEWS, type StreamViews } from './stream-views.js';
 
@@ -30,11 +30,15 @@ export class EnginesController {
     headers: { ETag: { description: 'Changes when the answer does, except for mere sightings', schema: { type: 'string' } } },
   })
   @ApiResponse({ status: 304, description: 'Nothing changed since the ETag in If-None-Match' })
-  list(@Query('state') state: string | undefined, @Res({ passthrough: true }) response: Response): EngineState[] {
-    const { engines, etag } = this.views.list(state === 'all');
-    // Express compares it with If-None-Match and answers 304 by itself.
-    response.setHeader('ETag', etag);
-    return engines;
+  list(
+    @Query('state') state: string | undefined,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): EngineState[] | undefined {
+    const all = state === 'all';
+    response.setHeader('ETag', this.views.etag(all));
+    // Express answers 304 by itself where the caller has this one; the list need not be made then.
+    return request.fresh ? undefined : this.views.list(all);
   }
 
   @Get(':id')

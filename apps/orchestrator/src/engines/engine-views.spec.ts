@@ -1,0 +1,91 @@
+import { SILENT_LOG, loadSettings } from '@acexy/service-kit';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../clock.test-kit.js';
+import { OrchestratorSettings } from '../settings.js';
+import { EngineRegistry } from './engine-registry.js';
+import { EngineViews } from './engine-views.service.js';
+import { anInstance } from './engines.test-kit.js';
+import { LeaseService } from './lease.service.js';
+import { Supply } from './supply.js';
+
+const SETTINGS = loadSettings(OrchestratorSettings, { API_KEY: 'key' });
+const ENGINES = ['a', 'b', 'c'];
+
+function setUp() {
+  const clock = new FakeClock();
+  const registry = new EngineRegistry(clock);
+  const leases = new LeaseService(registry, new Supply(), clock, SETTINGS, SILENT_LOG);
+  registry.onChange(({ type, engine }) => {
+    if (type === 'gone') leases.vacate(`stream on ${engine.id}`);
+  });
+  return { clock, registry, leases, views: new EngineViews(registry, leases) };
+}
+
+type World = ReturnType<typeof setUp>;
+
+/** Everything that can happen to an engine, as far as a client could see it. */
+const HAPPENINGS: Record<string, (world: World, id: string) => void> = {
+  starts: ({ registry }, id) => registry.add(anInstance(id)),
+  answers: ({ registry }, id) => registry.ready(id),
+  'is seen elsewhere': ({ registry }, id) =>
+    registry.get(id) && registry.add(anInstance(id, { host: 'elsewhere', labels: { moved: 'yes' } })),
+  'is seen': ({ registry, clock }, id) => {
+    clock.advance(1000);
+    const { instance } = registry.get(id) ?? {};
+    if (instance) registry.add({ ...instance });
+  },
+  'is probed': ({ registry, clock }, id) => {
+    clock.advance(1000);
+    registry.probed(id, registry.get(id)?.health ?? 'unknown');
+  },
+  'falls ill': ({ registry }, id) => registry.probed(id, 'unhealthy', 'silent'),
+  recovers: ({ registry }, id) => registry.probed(id, 'healthy'),
+  'is cut off': ({ registry }, id) => registry.networkSeen(id, { cutOff: 'its VPN is down', forwarded: false }),
+  'has the port': ({ registry }, id) => registry.networkSeen(id, { cutOff: null, forwarded: true }),
+  drains: ({ registry, clock }, id) => registry.startDraining(id, { reason: 'test', deadline: clock.now() }),
+  plays: ({ leases, registry }, id) => {
+    if (registry.get(id))
+      leases.occupy({
+        streamId: `stream on ${id}`,
+        engineId: id,
+        content: { keyType: 'content_id', key: id, infohash: null },
+        leaseId: null,
+      });
+  },
+  'plays no more': ({ leases }, id) => leases.vacate(`stream on ${id}`),
+  'is used': ({ registry, clock }, id) => {
+    clock.advance(1000);
+    registry.used(id, true);
+  },
+  goes: ({ registry }, id) => registry.gone(id, 'test'),
+};
+
+describe('the ETag of the list of engines', () => {
+  it('is what it would be if it were worked out anew, whatever has happened', () => {
+    const step = fc.tuple(fc.constantFrom(...Object.keys(HAPPENINGS)), fc.constantFrom(...ENGINES));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
+        const world = setUp();
+        for (const [what, id] of steps) {
+          HAPPENINGS[what](world, id);
+          const anew = new EngineViews(world.registry, world.leases);
+          for (const all of [false, true]) expect([what, world.views.etag(all)]).toEqual([what, anew.etag(all)]);
+        }
+      }),
+    );
+  });
+
+  it('stays the same through sightings and probes, and is worked out once', () => {
+    const world = setUp();
+    HAPPENINGS.starts(world, 'a');
+    HAPPENINGS.answers(world, 'a');
+    const etag = world.views.etag(false);
+    const before = world.registry.version;
+    HAPPENINGS['is seen'](world, 'a');
+    HAPPENINGS['is probed'](world, 'a');
+    expect([world.views.etag(false), world.registry.version]).toEqual([etag, before]);
+    HAPPENINGS['falls ill'](world, 'a');
+    expect(world.views.etag(false)).not.toBe(etag);
+  });
+});
