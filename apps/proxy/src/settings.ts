@@ -9,8 +9,8 @@ import {
   type SettingFault,
   SettingsGroup,
 } from '@acexy/service-kit';
-import { HlsSettings } from './hls/hls-settings.js';
 import { parseSources } from './playlists/sources.policy.js';
+import { StartSettings } from './sessions/start-settings.js';
 import { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast/broadcast.js';
 
 const SCHEMES = ['http'] as const;
@@ -19,7 +19,7 @@ const MAX_DRAIN_MS = 24 * 3_600_000;
 
 /** The settings of the proxy; durations are milliseconds here, whatever unit the variable has. */
 @SettingsGroup('Engines, and what is kept of a stream')
-export class ProxySettings extends HlsSettings {
+export class ProxySettings extends StartSettings {
   @Setting({ name: 'ACEXY_LISTEN_ADDR', aliases: ['ACEXY_ADDR'], type: 'address', default: ':8080', help: 'Where viewers connect' })
   listen!: ListenAddress;
 
@@ -236,6 +236,7 @@ export class ProxySettings extends HlsSettings {
       ['ACEXY_STALL_TIMEOUT', this.stallTimeoutMs],
       ['ACEXY_FAILOVER_BACKOFF', this.failoverPauseMs],
       ['ACEXY_STEP_TIME', this.stepMs],
+      ['ACEXY_ALTERNATIVE_AFTER', this.alternativeAfterMs],
       ['ACEXY_CLIENT_STALL', this.clientStallMs],
       ['ACEXY_M3U8_STREAM_TIMEOUT', this.m3u8StreamTimeoutMs],
     ];

@@ -7,6 +7,7 @@ import type { StopOutcome } from '../sessions/engine-session.js';
 import type { SessionListener } from '../sessions/session-registry.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import type { FailoverCause } from '../sessions/loss.plan.js';
+import type { HedgeOutcome } from '../sessions/hedge.policy.js';
 import type { ReserveOutcome } from '../sessions/reserve.js';
 import type { StartTimes } from '../sessions/session-start.js';
 import type { StreamSession } from '../sessions/stream-session.js';
@@ -27,6 +28,7 @@ const VIEWER_ENDS = (['removed', 'source-ended', 'too-slow', 'write-failed'] sat
 const STOP_OUTCOMES = (['stopped', 'already_gone', 'nothing_to_stop', 'failed'] satisfies StopOutcome[]).map((outcome) => ({ outcome }));
 const RESERVE_OUTCOMES = (['used', 'returned', 'wanted', 'none'] satisfies ReserveOutcome[]).map((outcome) => ({ outcome }));
 const FULL = (['all', 'stream'] satisfies FullScope[]).map((full) => ({ full }));
+const HEDGE_OUTCOMES = (['won', 'lost', 'none'] satisfies HedgeOutcome[]).map((outcome) => ({ outcome }));
 const LOSSES = (['eof', 'reset', 'stall', 'drained'] satisfies FailoverCause[]).flatMap((cause) =>
   (['exact', 'renumbered', 'keyframe', 'given-up'] satisfies FailoverOutcome[]).map((outcome) => ({ cause, outcome })),
 );
@@ -100,6 +102,12 @@ export class ProxyMetrics implements SessionListener {
     'Engines looked for in reserve for quiet streams, by what became of them',
     ['outcome'],
     RESERVE_OUTCOMES,
+  );
+  private readonly hedges = counter(
+    'acexy_hedges_total',
+    'Engines looked for beside one that was slow to begin, by whether they were quicker',
+    ['outcome'],
+    HEDGE_OUTCOMES,
   );
   private readonly gaps = own(
     'acexy_failover_gap_seconds',
@@ -190,6 +198,10 @@ export class ProxyMetrics implements SessionListener {
 
   viewerRefused(full: FullScope): void {
     this.refusals.inc({ full });
+  }
+
+  hedged(outcome: HedgeOutcome): void {
+    this.hedges.inc({ outcome });
   }
 
   engineClosed(outcome: StopOutcome): void {

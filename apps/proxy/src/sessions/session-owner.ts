@@ -2,6 +2,7 @@
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import type { EngineApiFactory, StopOutcome } from './engine-session.js';
+import type { HedgeOutcome } from './hedge.policy.js';
 import type { ReserveOutcome } from './reserve.js';
 import type { StartTimes } from './session-start.js';
 import type { StreamSession } from './stream-session.js';
@@ -35,5 +36,6 @@ export interface SessionOwner {
   onEnded(session: StreamSession): void;
   onFailover(session: StreamSession, failover: Failover): void;
   onReserve(outcome: ReserveOutcome): void;
+  onHedge(outcome: HedgeOutcome): void;
   onEngineClosed(outcome: StopOutcome): void;
 }

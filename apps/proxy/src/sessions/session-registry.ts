@@ -6,6 +6,7 @@ import { Admission } from './admission.js';
 import { type Content, askedKey, contentKey } from './content-key.js';
 import type { StopOutcome } from './engine-session.js';
 import { ShuttingDownError, TooManyViewersError } from './errors.js';
+import type { HedgeOutcome } from './hedge.policy.js';
 import type { StartTimes } from './session-start.js';
 import type { SessionSnapshot } from './session-snapshot.js';
 import type { ReserveOutcome } from './reserve.js';
@@ -24,6 +25,8 @@ export interface SessionListener {
   failedOver?(session: StreamSession, failover: Failover): void;
   /** What became of an engine that was to be held in reserve. */
   reserveEnded?(outcome: ReserveOutcome): void;
+  /** What became of a second engine beside one that was slow to begin. */
+  hedged?(outcome: HedgeOutcome): void;
   engineClosed?(outcome: StopOutcome): void;
   /** `full`: what has as many viewers as it may have. */
   viewerRefused?(full: FullScope): void;
@@ -206,6 +209,10 @@ export class SessionRegistry implements SessionOwner {
 
   onReserve(outcome: ReserveOutcome): void {
     for (const listener of this.listeners) listener.reserveEnded?.(outcome);
+  }
+
+  onHedge(outcome: HedgeOutcome): void {
+    for (const listener of this.listeners) listener.hedged?.(outcome);
   }
 
   onEngineClosed(outcome: StopOutcome): void {

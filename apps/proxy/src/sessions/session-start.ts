@@ -10,9 +10,14 @@ import type { EngineSession } from './engine-session.js';
 import type { EngineStarts } from './engine-starts.js';
 import type { InfohashLookup } from './infohash-lookup.js';
 import { EnginesRefusedError, EnginesSilentError } from './errors.js';
+import { HEDGE_LIMIT_MS, type HedgeOutcome, hedgeDelayMs } from './hedge.policy.js';
+import { hedged } from './hedge.js';
 import { MediaFeed } from './media-feed.js';
 import type { Source } from './next-source.js';
 import { type FailedTry, type StartPhase, kindOf, nextStep, verdictOf } from './start.plan.js';
+
+/** How long the orchestrator may take to say that an engine held in reserve is still ours (ms). */
+const CONFIRM_MS = 3000;
 
 export interface StartLimits {
   /** All in milliseconds; see the settings of the same names. */
@@ -20,6 +25,7 @@ export interface StartLimits {
   firstByteTimeoutMs: number;
   startTimeoutMs: number;
   stallTimeoutMs?: number;
+  hedgeAfterMs: number;
 }
 
 /** The stream whose start this is. */
@@ -30,12 +36,14 @@ export interface StartingStream<S> {
   readonly wanted: WantedContent;
   /** Whether the engine carries another of our streams. */
   sharesEngine(address: EngineAddress): boolean;
-  /** Takes over a seat; what comes of it is the stream's to end. */
-  openEngine(seat: EngineSession['seat']): EngineSession;
+  /** Takes over a seat; what comes of it is the stream's to end. `inUse`: it is the one to be named as the stream's. */
+  openEngine(seat: EngineSession['seat'], inUse: boolean): EngineSession;
   /** The engine named the content. The stream that already plays it, if there is another. */
   identify(infohash: string): S | null;
   /** No engine is free; true when one was given back. */
   onScarce(): boolean;
+  /** A second engine was to be tried beside one that was slow. */
+  onHedge(outcome: HedgeOutcome): void;
 }
 
 export interface StartContext {
@@ -66,46 +74,70 @@ export async function startStream<S>(
   log: Log,
   signal: AbortSignal,
 ): Promise<StartResult<S>> {
-  const { clock, limits } = context;
-  const deadline = clock.now() + limits.startTimeoutMs;
-  const tries: FailedTry[] = [];
+  const start: Start<S> = { stream, context, log, tries: [], deadline: context.clock.now() + context.limits.startTimeoutMs };
+  const { tries } = start;
   for (;;) {
-    const next = nextStep(tries, deadline - clock.now());
+    const next = nextStep(tries, start.deadline - context.clock.now());
     if (next.step === 'give-up') throw failure(tries);
-    const engine = await chooseEngine(stream, context, tries, clock.now() + next.waitMs, signal);
+    const engine = await chooseEngine(start, next.waitMs, signal);
     signal.throwIfAborted();
-    const attempt = { phase: 'asking' as StartPhase };
-    try {
-      return await tryEngine(stream, context, engine, attempt, deadline, signal);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const failed = { engineId: engine.seat.engineId, kind: kindOf(codeOf(error), attempt.phase), words: wordsOf(error) };
-      log.warn('engine did not start the stream', { engine: failed.engineId, kind: failed.kind, problem: failed.words });
-      tries.push(failed);
-      // Its stop may take as long as its start was given to read on; the stream waits for it at its own end.
-      void engine.close();
-    }
+    const begun = await beginWith(start, engine, signal);
+    if (begun !== null) return begun.result;
   }
 }
 
-async function chooseEngine<S>(
-  stream: StartingStream<S>,
-  { selector }: StartContext,
-  tries: readonly FailedTry[],
-  deadline: number,
-  signal: AbortSignal,
-): Promise<EngineSession> {
+/** A start under way. */
+interface Start<S> {
+  readonly stream: StartingStream<S>;
+  readonly context: StartContext;
+  readonly log: Log;
+  /** Those that failed. */
+  readonly tries: FailedTry[];
+  readonly deadline: number;
+}
+
+/** What an engine came to. */
+interface Begun<S> {
+  readonly engine: EngineSession;
+  readonly result: StartResult<S>;
+}
+
+/** With `engine`, or with another one beside it where it is slow; null where that failed. @throws the signal's reason */
+async function beginWith<S>(start: Start<S>, engine: EngineSession, signal: AbortSignal): Promise<Begun<S> | null> {
+  const { stream, context, deadline } = start;
+  const { clock, limits } = context;
+  let second: EngineSession | null = null;
+  return hedged<Begun<S>>(
+    {
+      first: (own) => attempt(start, engine, deadline, own),
+      second: async (own) => {
+        second = await chooseSecond(start, engine, own);
+        return second && attempt(start, second, Math.min(deadline, clock.now() + HEDGE_LIMIT_MS), own);
+      },
+      afterMs: hedgeDelayMs(limits.hedgeAfterMs, deadline - clock.now()),
+      onHedged: (won) => stream.onHedge(second === null ? 'none' : won ? 'won' : 'lost'),
+      discard: ({ engine: loser, result }) => {
+        if (result.kind === 'playing') result.source.feed.stop();
+        void loser.close();
+      },
+    },
+    clock,
+    signal,
+  );
+}
+
+async function chooseEngine<S>({ stream, context, tries }: Start<S>, waitMs: number, signal: AbortSignal): Promise<EngineSession> {
   try {
-    const seat = await selector.select({
+    const seat = await context.selector.select({
       streamId: stream.id,
       content: stream.wanted,
       exclude: tries.map(({ engineId }) => engineId),
       purpose: 'start',
-      deadline,
+      deadline: context.clock.now() + waitMs,
       signal,
       onScarce: () => stream.onScarce(),
     });
-    return stream.openEngine(seat);
+    return stream.openEngine(seat, true);
   } catch (error) {
     // What the engines said tells the viewer more than that there is no further one.
     if (error instanceof NoEngineError && tries.length > 0 && verdictOf(tries) !== 'no-engine') throw failure(tries);
@@ -113,11 +145,57 @@ async function chooseEngine<S>(
   }
 }
 
+/** An engine that nobody else has need of, to be tried beside `first`; null where there is none. @throws the signal's reason */
+async function chooseSecond<S>(start: Start<S>, first: EngineSession, signal: AbortSignal): Promise<EngineSession | null> {
+  const { stream, context, log } = start;
+  const { selector, clock } = context;
+  const wish = {
+    streamId: stream.id,
+    content: stream.wanted,
+    exclude: [...start.tries.map(({ engineId }) => engineId), first.seat.engineId],
+    deadline: start.deadline,
+    signal,
+    onScarce: () => false,
+  };
+  try {
+    log.info('the engine is slow to begin, another one is tried beside it', { engine: first.seat.engineId });
+    const reserved = await selector.select({ ...wish, purpose: 'reserve' });
+    try {
+      // Held in reserve it would have to be given up to others; from here on it is this stream's.
+      const seat = await selector.select({ ...wish, purpose: 'start', reserved, deadline: clock.now() + CONFIRM_MS });
+      if (seat !== reserved) void reserved.release();
+      return stream.openEngine(seat, false);
+    } catch (error) {
+      void reserved.release();
+      throw error;
+    }
+  } catch (error) {
+    if (!(error instanceof NoEngineError)) throw error;
+    log.debug('no engine to be tried beside it', { problem: error.message });
+    return null;
+  }
+}
+
+/** Begins with one engine until `deadline`; null where it fails, which `tries` then tell. @throws the signal's reason */
+async function attempt<S>(start: Start<S>, engine: EngineSession, deadline: number, signal: AbortSignal): Promise<Begun<S> | null> {
+  const progress = { phase: 'asking' as StartPhase };
+  try {
+    return { engine, result: await tryEngine(start, engine, progress, deadline, signal) };
+  } catch (error) {
+    // Its stop may take as long as its start was given to read on; the stream waits for it at its own end.
+    void engine.close();
+    signal.throwIfAborted();
+    const failed = { engineId: engine.seat.engineId, kind: kindOf(codeOf(error), progress.phase), words: wordsOf(error) };
+    start.log.warn('engine did not start the stream', { engine: failed.engineId, kind: failed.kind, problem: failed.words });
+    start.tries.push(failed);
+    return null;
+  }
+}
+
 async function tryEngine<S>(
-  stream: StartingStream<S>,
-  context: StartContext,
+  { stream, context }: Start<S>,
   engine: EngineSession,
-  attempt: { phase: StartPhase },
+  progress: { phase: StartPhase },
   deadline: number,
   signal: AbortSignal,
 ): Promise<StartResult<S>> {
@@ -130,7 +208,7 @@ async function tryEngine<S>(
     return playback.infohash === null ? null : stream.identify(playback.infohash);
   });
   if (other !== null) return { kind: 'merged', into: other };
-  attempt.phase = 'opening';
+  progress.phase = 'opening';
   const answeredAt = clock.now();
   const firstPacketBy = answeredAt + left(limits.firstByteTimeoutMs);
   const media: Readable = await engine.openMedia(firstPacketBy, signal);

@@ -188,14 +188,14 @@ export class FakeSink implements ViewerSink {
   }
 }
 
-export const LIMITS = { noResponseTimeoutMs: 20_000, firstByteTimeoutMs: 30_000, startTimeoutMs: 60_000 };
+export const LIMITS = { noResponseTimeoutMs: 20_000, firstByteTimeoutMs: 30_000, startTimeoutMs: 60_000, hedgeAfterMs: 0 };
 export const LINGER_MS = 5000;
 export const EMPTY_TIMEOUT_MS = 60_000;
 
 export function makeSessions<C extends Clock = FakeClock>(
   engineCount = 2,
   clock: C = new FakeClock() as unknown as C,
-  { emptyTimeoutMs = EMPTY_TIMEOUT_MS, viewerLimits = { maxViewers: 0, maxViewersPerStream: 0 } } = {},
+  { emptyTimeoutMs = EMPTY_TIMEOUT_MS, viewerLimits = { maxViewers: 0, maxViewersPerStream: 0 }, hedgeAfterMs = 0 } = {},
 ) {
   const engines = Array.from({ length: engineCount }, (_, index) => new FakeEngine({ host: `engine-${index + 1}`, port: 6878 }));
   const selector = new FakeSelector(engines);
@@ -210,7 +210,7 @@ export function makeSessions<C extends Clock = FakeClock>(
         return Promise.resolve(engines.find((engine) => engine.address === address)!.infohash);
       },
       clock,
-      limits: LIMITS,
+      limits: { ...LIMITS, hedgeAfterMs },
       // These packets have no keyframe to wait for.
       broadcast: { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 },
       lingerMs: LINGER_MS,

@@ -9,6 +9,7 @@ import type { Admission } from './admission.js';
 import { type Content, type SelectorType, askedKey } from './content-key.js';
 import type { EngineSession } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
+import type { HedgeOutcome } from './hedge.policy.js';
 import { Linger } from './linger.js';
 import type { Source } from './next-source.js';
 import type { EndCause, SessionContext, SessionOwner } from './session-owner.js';
@@ -218,6 +219,7 @@ export class StreamSession {
   private get asStarting() {
     return {
       ...this.common,
+      onHedge: (outcome: HedgeOutcome) => this.owner.onHedge(outcome),
       sharesEngine: (address: EngineAddress) => this.owner.sharesEngine(this, address),
       identify: (infohash: string) => {
         const other = this.owner.claim(this, infohash);
@@ -252,7 +254,7 @@ export class StreamSession {
       id: this.id,
       content: this.content,
       wanted: this.wanted,
-      openEngine: (seat: EngineSeat, inUse = true) => this.openEngine(seat, inUse),
+      openEngine: (seat: EngineSeat, inUse: boolean) => this.openEngine(seat, inUse),
       onScarce: () => {
         this.scarce = true;
         return this.owner.onScarce();
@@ -267,6 +269,7 @@ export class StreamSession {
 
   private play(source: Source, broadcast: Broadcast, firstByteMs: number): void {
     this.broadcastNow = broadcast;
+    this.engines.use(source.engine);
     this.keeper = new SourceKeeper(this.asSupplied(broadcast), source, this.context, this.log, this.abort.signal);
     this.become(this.admissions.size > 0 ? 'playing' : 'lingering');
     const times = { startMs: this.ageMs, firstByteMs };
