@@ -124,6 +124,11 @@ describe('its compose files', () => {
   });
 });
 
+it('line 242 and the other names of INTEGRATION_IMPROVEMENTS.md stand in the handbook', () => {
+  const handbook = readFileSync(join(ROOT, 'docs/troubleshooting.md'), 'utf8');
+  for (const word of ['INTEGRATION_IMPROVEMENTS.md', 'ETag', 'ACEXY_ENGINE_CACHE_TTL_S', '202']) expect(handbook).toContain(word);
+});
+
 function profile(name: string): object {
   return load(parseDotenv(readFileSync(join(ROOT, 'deploy/profiles', `${name}.env`))));
 }

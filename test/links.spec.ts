@@ -1,0 +1,33 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ROOT } from './support/service.js';
+
+/** Every page that is ours. */
+const pages = ['.', 'apps', 'bench', 'deploy', 'docker', 'docs', 'libs']
+  .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: folder !== '.', encoding: 'utf8' }).map((name) => join(folder, name)))
+  .filter((name) => name.endsWith('.md') && !name.includes('node_modules'));
+
+/** As a page on GitHub names its headings. */
+const anchorOf = (heading: string): string =>
+  heading
+    .trim()
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replaceAll(' ', '-');
+
+describe.each(pages)('%s', (page) => {
+  it('links to what there is', () => {
+    const text = readFileSync(join(ROOT, page), 'utf8');
+    const links = [...text.matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)].map(([, link]) => link);
+    const broken = links.filter((link) => {
+      const [path, anchor] = link.split('#');
+      const target = path === '' ? join(ROOT, page) : join(ROOT, dirname(page), path);
+      if (!existsSync(target)) return true;
+      if (anchor === undefined) return false;
+      const headings = [...readFileSync(target, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading));
+      return !headings.includes(anchor);
+    });
+    expect(broken).toEqual([]);
+  });
+});
