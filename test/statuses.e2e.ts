@@ -10,7 +10,14 @@ describe('honest statuses before the first byte', () => {
     pair = await Pair.start({
       engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' },
       orchestrator: { MIN_REPLICAS: '1', MAX_REPLICAS: '2', MIN_PROVISION_INTERVAL_S: '0.05' },
-      proxy: { ACEXY_NO_RESPONSE_TIMEOUT: '1s', ACEXY_FIRST_BYTE_TIMEOUT: '2s', ACEXY_START_TIMEOUT: '6s', ACEXY_LINGER: '100ms' },
+      proxy: {
+        ACEXY_NO_RESPONSE_TIMEOUT: '1s',
+        ACEXY_FIRST_BYTE_TIMEOUT: '2s',
+        ACEXY_START_TIMEOUT: '6s',
+        ACEXY_LINGER: '100ms',
+        ACEXY_M3U8_STREAM_TIMEOUT: '1s',
+        ACEXY_HLS_SEGMENT: '2s',
+      },
     });
   });
   afterAll(() => pair.stop());
@@ -62,6 +69,16 @@ describe('honest statuses before the first byte', () => {
     const response = await get(`/ace/getstream?id=${faulty('fa1701')}`);
     expect(response.status).toBe(502);
     expect(JSON.stringify(await response.json())).toContain('failed to load content');
+  });
+
+  it('200 where the content is refused and the viewer names another one of the channel, as TS and as HLS', async () => {
+    const query = `id=${faulty('fa1701')}&alt=${contentId(60)}`;
+    const viewer = await Viewer.open(`${pair.proxyUrl}/ace/getstream?${query}`, { keep: false });
+    expect(viewer.status).toBe(200);
+    await viewer.untilBytes(100_000);
+    expect(await (await get(`/ace/manifest.m3u8?${query}`)).text()).toContain(`alt=${contentId(60)}&hls=`);
+    expect((await (await get(`/ace/status?id=${contentId(60)}`)).json()) as { clients: number }).toMatchObject({ clients: 2 });
+    await viewer.leave();
   });
 
   it('504 when the engines stay silent, and every session begun there is stopped', async () => {

@@ -1,9 +1,10 @@
 /** What a playlist is asked for, and the addresses in the answer: all relative, so that they hold behind any reverse proxy. Pure. */
-import { parseGetstream } from '../playback/getstream.request.js';
+import { parseChoices } from '../playback/getstream.request.js';
 import type { Content } from '../sessions/content-key.js';
 
 export interface ManifestRequest {
-  readonly content: Content;
+  /** In the order of the viewer's choice. */
+  readonly contents: readonly Content[];
   /** The name under which the viewer was taken in; null for a new one. */
   readonly viewer: string | null;
   /** As it was asked for, `/ace/manifest.m3u8` or `/ace/getstream`, with a trailing slash or without. */
@@ -19,7 +20,7 @@ const SEQUENCE = /^(\d{1,15})\.ts$/;
 export function parseManifest(target: string): ManifestRequest {
   const { pathname: path, searchParams: query } = new URL(target, 'http://localhost');
   const name = query.get(VIEWER);
-  return { content: parseGetstream(query), viewer: name !== null && NAME.test(name) ? name : null, path, query };
+  return { contents: parseChoices(query), viewer: name !== null && NAME.test(name) ? name : null, path, query };
 }
 
 /** The number in a segment's file name; null where it is none. */

@@ -3,6 +3,8 @@ import type { Request, Response } from 'express';
 import { Injectable, NotFoundException } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
 import { Clock } from '../clock.js';
+import { Alternatives } from '../sessions/alternatives.js';
+import type { Admission } from '../sessions/admission.js';
 import type { Content } from '../sessions/content-key.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
@@ -28,6 +30,7 @@ export class HlsService {
 
   constructor(
     private readonly registry: SessionRegistry,
+    private readonly alternatives: Alternatives,
     private readonly settings: ProxySettings,
     private readonly clock: Clock,
     log: Log,
@@ -46,9 +49,9 @@ export class HlsService {
    * Answers a playlist: to whoever has no name yet, the one that leads to its own; else the segments. Waits for the stream where it does not play.
    * @throws SessionError | NoEngineError
    */
-  private async servePlaylist({ content, viewer, path, query }: ManifestRequest, request: Request, response: Response): Promise<void> {
-    const stream = this.running(content);
-    if (stream !== null && viewer !== null && stream.touch(viewer)) {
+  private async servePlaylist({ contents, viewer, path, query }: ManifestRequest, request: Request, response: Response): Promise<void> {
+    const stream = viewer === null ? undefined : contents.map((content) => this.running(content)).find((one) => one?.touch(viewer));
+    if (stream) {
       this.send(
         response,
         stream.playlist((sequence) => segmentUrl(path, stream.id, sequence)),
@@ -60,7 +63,7 @@ export class HlsService {
     if (request.socket.destroyed) return;
     response.once('close', onClose);
     try {
-      const entered = await this.enter(content, viewer, gone.signal);
+      const entered = await this.enter(contents, viewer, gone.signal);
       const { id } = entered.stream;
       if (viewer !== null)
         this.send(
@@ -70,7 +73,7 @@ export class HlsService {
       else this.send(response, writeMasterPlaylist(entered.stream.bandwidth, mediaPlaylistUrl(path, query, entered.name)));
     } catch (error) {
       if (!(error instanceof ViewerLeftError)) throw error;
-      this.log.debug('viewer left before there was a playlist', { key: content.selector.value });
+      this.log.debug('viewer left before there was a playlist', { key: contents[0].selector.value });
     } finally {
       response.off('close', onClose);
     }
@@ -120,16 +123,20 @@ export class HlsService {
   }
 
   /** Admits a viewer to the stream, which is started and cut where it is not yet. */
-  private async enter(content: Content, viewer: string | null, signal: AbortSignal): Promise<{ stream: HlsStream; name: string }> {
-    const admission = this.registry.admit(content);
-    const leave = (): void => admission.leave();
+  private async enter(
+    contents: readonly Content[],
+    viewer: string | null,
+    signal: AbortSignal,
+  ): Promise<{ stream: HlsStream; name: string }> {
+    let stay: Admission | null = null;
+    const leave = (): void => stay?.leave();
     signal.addEventListener('abort', leave, { once: true });
     try {
-      await admission.playing();
+      const admission = await this.alternatives.admit(contents, (next) => (stay = next));
       const stream = this.streams.get(admission.streamId) ?? this.open(admission.streamId);
       return { stream, name: await stream.admit(viewer, admission, signal) };
     } catch (error) {
-      admission.leave();
+      leave();
       throw error;
     } finally {
       signal.removeEventListener('abort', leave);

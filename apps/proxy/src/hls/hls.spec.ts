@@ -11,6 +11,7 @@ import { MadeStream } from '../broadcast/broadcast.test-kit.js';
 import { Clock } from '../clock.js';
 import { FakeClock } from '../clock.test-kit.js';
 import { playbackErrorReply } from '../playback/error-reply.js';
+import { Alternatives } from '../sessions/alternatives.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { CONTENT_ID, INFOHASH, makeSessions } from '../sessions/sessions.test-kit.js';
 import { ProxySettings } from '../settings.js';
@@ -37,6 +38,7 @@ describe('HLS as players ask for it', () => {
       providers: [
         HlsService,
         { provide: SessionRegistry, useValue: sessions.registry },
+        { provide: Alternatives, useValue: new Alternatives(sessions.registry, clock, 15_000) },
         { provide: ProxySettings, useValue: settings },
         { provide: Clock, useValue: clock },
         { provide: Log, useValue: SILENT_LOG },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PlaybackRequestError, parseGetstream } from './getstream.request.js';
+import { PlaybackRequestError, parseChoices, parseGetstream } from './getstream.request.js';
 
 const HEX = 'A1'.repeat(20);
 const parse = (query: string) => parseGetstream(new URLSearchParams(query));
@@ -14,6 +14,20 @@ describe('what getstream is asked for', () => {
     const content = parse(`id=${HEX}&_idx=2&quality=720&transcode_mp3=1&preferred_audio_language=eng&format=json&anything=1`);
     expect(content.variant).toEqual({ _idx: '2', quality: '720', transcode_mp3: '1' });
     expect(content.hints).toEqual({ preferred_audio_language: 'eng' });
+  });
+
+  it('may name alternatives, in their order, each once, with the same parameters', () => {
+    const [b, c] = ['b'.repeat(40), 'c'.repeat(40)];
+    const choices = parseChoices(new URLSearchParams(`id=${HEX}&alt=${b},infohash:${c.toUpperCase()}&alt=id:${HEX}&alt=${b}&_idx=1`));
+    expect(choices.map(({ selector: { type, value } }) => [type, value])).toEqual([
+      ['content_id', HEX.toLowerCase()],
+      ['content_id', b],
+      ['infohash', c],
+    ]);
+    expect(choices.every(({ variant }) => variant._idx === '1')).toBe(true);
+    expect(() => parseChoices(new URLSearchParams(`id=${HEX}&alt=x`))).toThrow('"alt" must be 40');
+    expect(() => parseChoices(new URLSearchParams(`id=${HEX}&alt=`))).toThrow('"alt" must be 40');
+    expect(() => parseChoices(new URLSearchParams(`id=${HEX}${`&alt=${b}`.repeat(9)}`))).toThrow('"alt" may name 8');
   });
 
   it.each([

@@ -1,5 +1,5 @@
 /** What `/ace/getstream` is asked for, read from the query. Pure. */
-import type { Content, SelectorType } from '../sessions/content-key.js';
+import { type Content, type SelectorType, askedKey } from '../sessions/content-key.js';
 
 /** The query does not say what to play, or says what a viewer may not; the message names the parameter. */
 export class PlaybackRequestError extends Error {
@@ -20,6 +20,9 @@ const HINTS = new Set(['stream_id', 'preferred_audio_language', 'disable_p2p', '
 /** The engine would fetch what a stranger names, or mix up our players. */
 const REFUSED = new Set(['pid', 'sid', 'url', 'direct_url', 'magnet']);
 const MAX_VALUE = 256;
+/** Further names of the channel: content ids, or infohashes behind their kind. */
+const ALTERNATIVE = /^(?:(id|infohash):)?([0-9a-f]{40})$/i;
+const MAX_ALTERNATIVES = 8;
 
 /** @throws PlaybackRequestError */
 export function parseGetstream(query: URLSearchParams): Content {
@@ -32,6 +35,25 @@ export function parseGetstream(query: URLSearchParams): Content {
     if (kind) kind[name] = single(query, name);
   }
   return { selector, variant, hints };
+}
+
+/**
+ * What is to be played, in the order of the viewer's choice: the content, and those that `alt` names, repeated or with commas.
+ * @throws PlaybackRequestError
+ */
+export function parseChoices(query: URLSearchParams): readonly [Content, ...Content[]] {
+  const content = parseGetstream(query);
+  const names = query.getAll('alt').flatMap((value) => value.split(','));
+  if (names.length > MAX_ALTERNATIVES) throw new PlaybackRequestError(`parameter "alt" may name ${MAX_ALTERNATIVES} contents at the most`);
+  const others = names.map((name): Content => {
+    const match = ALTERNATIVE.exec(name);
+    if (match === null)
+      throw new PlaybackRequestError('parameter "alt" must be 40 hexadecimal digits, with "infohash:" before them where they are that');
+    const [, kind = 'id', value] = match;
+    return { ...content, selector: { type: SELECTORS[kind.toLowerCase()], value: value.toLowerCase() } };
+  });
+  const known = new Set([askedKey(content)]);
+  return [content, ...others.filter((other) => !known.has(askedKey(other)) && known.add(askedKey(other)))];
 }
 
 /** The one selector of a query. @throws PlaybackRequestError without one, with both, or when it is not 40 hexadecimal digits */

@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import { HlsService } from '../hls/hls.service.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { ProxySettings } from '../settings.js';
-import { parseGetstream, parseSelector } from './getstream.request.js';
+import { parseChoices, parseSelector } from './getstream.request.js';
 import { STREAM_HEADERS } from './socket-sink.js';
 import { overview, streamStatus } from './stream-status.js';
 import { ViewerService } from './viewer.service.js';
@@ -21,9 +21,9 @@ export class PlaybackController {
   @Get('getstream')
   async getstream(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (this.settings.m3u8) return this.hls.answer(request, response);
-    const content = parseGetstream(queryOf(request));
+    const contents = parseChoices(queryOf(request));
     if (request.method === 'HEAD') response.writeHead(200, STREAM_HEADERS).end();
-    else await this.viewers.serve(content, request, response);
+    else await this.viewers.serve(contents, request, response);
   }
 
   @Get('status')

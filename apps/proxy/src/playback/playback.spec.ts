@@ -12,6 +12,7 @@ import { SystemClock } from '../clock.js';
 import { FakeClock } from '../clock.test-kit.js';
 import { HlsService } from '../hls/hls.service.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
+import { Alternatives } from '../sessions/alternatives.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { CONTENT_ID, INFOHASH, makeSessions, packets } from '../sessions/sessions.test-kit.js';
 import { ProxySettings } from '../settings.js';
@@ -40,6 +41,7 @@ describe('the HTTP surface that viewers see', () => {
         },
         { provide: ProxySettings, useValue: settings },
         { provide: SessionRegistry, useValue: sessions.registry },
+        { provide: Alternatives, useValue: new Alternatives(sessions.registry, sessions.clock, 15_000) },
         { provide: ProxyMetrics, useValue: new ProxyMetrics() },
         { provide: Log, useValue: SILENT_LOG },
       ],

@@ -5,6 +5,7 @@ import { Injectable } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
+import { Alternatives } from '../sessions/alternatives.js';
 import type { Admission } from '../sessions/admission.js';
 import type { Content } from '../sessions/content-key.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
@@ -20,6 +21,7 @@ export class ViewerService {
 
   constructor(
     private readonly registry: SessionRegistry,
+    private readonly alternatives: Alternatives,
     private readonly metrics: ProxyMetrics,
     log: Log,
   ) {
@@ -27,10 +29,10 @@ export class ViewerService {
   }
 
   /**
-   * Sends the stream until it ends or the viewer leaves. Rejects only while a status can still be sent.
+   * Sends the first of `contents` that plays, until it ends or the viewer leaves. Rejects only while a status can still be sent.
    * @throws SessionError | NoEngineError
    */
-  async serve(content: Content, request: Request, response: Response): Promise<void> {
+  async serve(contents: readonly Content[], request: Request, response: Response): Promise<void> {
     const { socket } = request;
     // Behind an unfinished answer on the same connection the stream could not begin, or would run into it.
     if (response.socket !== socket) throw new PlaybackRequestError('a stream cannot be asked for behind another request (pipelining)');
@@ -40,14 +42,14 @@ export class ViewerService {
       return;
     }
     const cameAt = performance.now();
-    const joins = this.registry.find(content)?.broadcast ? 'playing' : 'started';
-    const admission = this.registry.admit(content);
-    const leave = (): void => admission.leave();
+    const joins = contents.some((content) => this.registry.find(content)?.broadcast) ? 'playing' : 'started';
+    let stay: Admission | null = null;
+    const leave = (): void => stay?.leave();
     // Half-closed, reset or gone: each of them ends the stay at once.
     const events = ['end', 'error', 'close'] as const;
     for (const event of events) socket.on(event, leave);
     try {
-      await admission.playing();
+      const admission = await this.alternatives.admit(contents, (next) => (stay = next));
       const onFirstByte = (): void => {
         const joinMs = performance.now() - cameAt;
         this.metrics.viewerJoined(joinMs, joins);
@@ -56,11 +58,11 @@ export class ViewerService {
       await this.send(admission, new SocketSink(response, socket), socket, onFirstByte);
     } catch (error) {
       if (!(error instanceof ViewerLeftError)) throw error;
-      this.log.debug('viewer left before the stream began', { stream_id: admission.streamId });
+      this.log.debug('viewer left before the stream began', { key: contents[0].selector.value });
       socket.destroy();
     } finally {
       for (const event of events) socket.off(event, leave);
-      admission.leave();
+      leave();
     }
   }
 

@@ -18,6 +18,11 @@ describe('an AceStream link', () => {
     [`magnet:?xt=urn:btih:${HEX}&dn=A+film`, `/ace/getstream?infohash=${low}`],
     [`http://127.0.0.1:6878/ace/getstream?id=${HEX}`, `/ace/getstream?id=${low}`],
     [`http://127.0.0.1:6878/ace/getstream?id=${HEX}&pid=7&format=json&_idx=1`, `/ace/getstream?id=${low}&_idx=1`],
+    [
+      `acestream://?id=${HEX}&alt=${'b'.repeat(40)}&alt=infohash:${'c'.repeat(40)}`,
+      `/ace/getstream?id=${low}&alt=${'b'.repeat(40)}&alt=infohash%3A${'c'.repeat(40)}`,
+    ],
+    [`acestream://?id=${HEX}&alt=high`, `/ace/getstream?id=${low}`],
     [`http://engine:6878/ace/getstream?infohash=${HEX}&.mp4`, `/ace/getstream?infohash=${low}`],
     [`https://[::1]:6878/ace/manifest.m3u8?content_id=${HEX}`, `/ace/manifest.m3u8?id=${low}`],
     [`http://host:6878/hls/manifest.m3u8?infohash=${HEX}`, `/ace/manifest.m3u8?infohash=${low}`],

@@ -10,7 +10,9 @@ const QUERY_LINK = /^(acestream:(?:\/\/)?\?|magnet:\?|plugin:\/\/|https?:\/\/)/i
 /** Paths of engines and of proxies like this one. */
 const PLAYBACK_PATH = /^\/(?:ace\/getstream|ace\/manifest\.m3u8|hls\/manifest\.m3u8)\/?$/;
 /** What of a link is handed on: the rest is the engine's or another player's business. */
-const KEPT = /^(_idx|quality|transcode_(audio|mp3|ac3)|preferred_audio_language)$/;
+const KEPT = /^(_idx|quality|transcode_(audio|mp3|ac3)|preferred_audio_language|alt)$/;
+/** Other names of the same channel, as getstream takes them. */
+const ALTERNATIVES = new RegExp(`^(?:(?:id:|infohash:)?${HEX}(?:,|$))+$`, 'i');
 /** A longer line is no link. */
 const MAX_LINK = 4096;
 
@@ -36,7 +38,7 @@ function pathOfQuery(link: string): string | null {
   }
   const id = query.get('id') ?? query.get('content_id');
   const infohash = query.get('infohash') ?? MAGNET_HASH.exec(query.get('xt') ?? '')?.[1];
-  const kept = new URLSearchParams([...query].filter(([name]) => KEPT.test(name)));
+  const kept = new URLSearchParams([...query].filter(([name, value]) => KEPT.test(name) && (name !== 'alt' || ALTERNATIVES.test(value))));
   if (id !== null && BARE_ID.test(id)) return pathTo(kind, 'id', id, kept);
   if (infohash !== undefined && BARE_ID.test(infohash)) return pathTo(kind, 'infohash', infohash, kept);
   return null;

@@ -21,6 +21,8 @@ export interface SessionListener {
   sessionChanged?(): void;
   sessionPlaying?(session: StreamSession, times: StartTimes): void;
   startFailed?(session: StreamSession, error: Error, startMs: number): void;
+  /** No more viewers may come to it; `ending` tells why. */
+  sessionClosing?(session: StreamSession): void;
   sessionEnded?(session: StreamSession): void;
   failedOver?(session: StreamSession, failover: Failover): void;
   /** What became of an engine that was to be held in reserve. */
@@ -195,6 +197,7 @@ export class SessionRegistry implements SessionOwner {
 
   onClosing(session: StreamSession): void {
     for (const [key, holder] of this.open) if (holder === session) this.open.delete(key);
+    for (const listener of this.listeners) listener.sessionClosing?.(session);
   }
 
   onEnded(session: StreamSession): void {

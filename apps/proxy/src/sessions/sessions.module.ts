@@ -6,6 +6,7 @@ import { EngineSelector } from '../selection/engine-selector.js';
 import { SelectionModule } from '../selection/selection.module.js';
 import { ProxySettings, broadcastSettings } from '../settings.js';
 import { ENGINE_CLIENTS, type EngineClients } from '../tokens.js';
+import { Alternatives } from './alternatives.js';
 import { EngineStarts } from './engine-starts.js';
 import { infohashLookup } from './infohash-lookup.js';
 import { SessionRegistry } from './session-registry.js';
@@ -48,7 +49,13 @@ import { SessionRegistry } from './session-registry.js';
         return registry;
       },
     },
+    {
+      provide: Alternatives,
+      inject: [SessionRegistry, Clock, ProxySettings],
+      useFactory: (registry: SessionRegistry, clock: Clock, settings: ProxySettings) =>
+        new Alternatives(registry, clock, settings.alternativeAfterMs),
+    },
   ],
-  exports: [SessionRegistry],
+  exports: [SessionRegistry, Alternatives],
 })
 export class SessionsModule {}

@@ -1,5 +1,6 @@
 /** Fakes at the edges of the sessions: engines, a selector and viewers, all driven by the test. */
 import { PassThrough, type Readable } from 'node:stream';
+import { EngineRefusedError } from '@acexy/engine-client';
 import type { EngineAddress, Playback, StartPlayback } from '@acexy/engine-client';
 import { SILENT_LOG } from '@acexy/service-kit';
 import { DEFAULT_BROADCAST_SETTINGS, type ViewerEndReason, type ViewerSink } from '../broadcast/broadcast.js';
@@ -58,6 +59,9 @@ export class FakeEngine implements EngineApi {
   readonly starts: StartPlayback[] = [];
   readonly replies: Pending<Playback>[] = [];
   private readonly answered = new Set<number>();
+  /** Contents that it refuses, and those of which it says nothing. */
+  readonly refused = new Set<string>();
+  readonly unanswered = new Set<string>();
   readonly mediaStreams: PassThrough[] = [];
   readonly stops: string[] = [];
   opened = 0;
@@ -71,11 +75,12 @@ export class FakeEngine implements EngineApi {
 
   startPlayback(request: StartPlayback): Promise<Playback> {
     this.starts.push(request);
+    if (this.refused.has(request.selector.value)) return Promise.reject(new EngineRefusedError('start', 'failed to load content', 200));
     if (this.start instanceof Error) return Promise.reject(this.start);
     const reply = new Pending<Playback>();
     this.replies.push(reply);
     request.signal?.addEventListener('abort', () => reply.reject(request.signal?.reason as Error));
-    if (this.start === 'plays') this.answer();
+    if (this.start === 'plays' && !this.unanswered.has(request.selector.value)) this.answer();
     return reply.promise;
   }
 
