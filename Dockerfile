@@ -14,6 +14,7 @@ RUN apt-get update \
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY apps/engine-simulator/package.json apps/engine-simulator/
+COPY apps/gluetun-simulator/package.json apps/gluetun-simulator/
 COPY apps/orchestrator/package.json apps/orchestrator/
 COPY apps/proxy/package.json apps/proxy/
 COPY libs/contracts/package.json libs/contracts/

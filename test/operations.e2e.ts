@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GluetunSimulator } from './support/gluetun-simulator.js';
 import { contentId, Pair } from './support/pair.js';
 import { missingIn, parseQuery, parseScrape, type Series } from './support/prometheus.js';
 import { ROOT } from './support/service.js';
@@ -10,6 +11,7 @@ import { Viewer } from './support/viewer.js';
 
 const PROMETHEUS = join(ROOT, 'deploy/prometheus');
 const KEY = 'a-key-that-nobody-may-read';
+const GLUETUN_KEY = 'a-key-of-gluetun-that-nobody-may-read';
 const WRONG_KEY = 'a-wrong-key-that-nobody-may-read';
 
 interface Panel {
@@ -25,11 +27,20 @@ const rules = [...readFileSync(join(PROMETHEUS, 'alerts.yml'), 'utf8').matchAll(
 
 describe('a pair that has played, failed over and refused strangers', () => {
   let pair: Pair;
+  let gluetun: GluetunSimulator;
   let series: Series[];
 
   beforeAll(async () => {
+    gluetun = await GluetunSimulator.start({ HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE: `{"auth":"apikey","apikey":"${GLUETUN_KEY}"}` });
     pair = await Pair.start({
-      orchestrator: { API_KEY: KEY, MIN_REPLICAS: '2', MIN_PROVISION_INTERVAL_S: '0.1' },
+      orchestrator: {
+        API_KEY: KEY,
+        MIN_REPLICAS: '2',
+        MIN_PROVISION_INTERVAL_S: '0.1',
+        GLUETUN_CONTAINER_NAME: '127.0.0.1',
+        GLUETUN_API_PORT: String(gluetun.port),
+        GLUETUN_API_KEY: GLUETUN_KEY,
+      },
       proxy: { ACEXY_ORCH_APIKEY: KEY, ACEXY_LINGER: '0s' },
       engines: { SIM_BOOT_MS: '100', SIM_PREBUF_MS: '200' },
     });
@@ -58,7 +69,10 @@ describe('a pair that has played, failed over and refused strangers', () => {
       return all.some(({ name, value }) => name === 'orch_events_ended_total' && value > 0) && all;
     });
   });
-  afterAll(() => pair?.stop());
+  afterAll(async () => {
+    await pair?.stop();
+    await gluetun?.kill();
+  });
 
   it.each(rules)('the alert %s asks for what the services show', (_name, expr) => {
     expect(missingIn(parseQuery(expr), series)).toEqual([]);
@@ -81,6 +95,7 @@ describe('a pair that has played, failed over and refused strangers', () => {
       expect(log).toContain('"level":"DEBUG"');
       expect(log).not.toContain(KEY);
       expect(log).not.toContain(WRONG_KEY);
+      expect(log).not.toContain(GLUETUN_KEY);
     }
   });
 });

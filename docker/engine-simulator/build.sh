@@ -19,7 +19,7 @@ for command in node ldd docker $commands; do
   command -v "$command" >/dev/null || fail "$command is missing on this machine"
 done
 [ -f "$root/node_modules/typescript/bin/tsc" ] || fail 'the packages are not installed: run npm ci first'
-node "$root/node_modules/typescript/bin/tsc" -b "$root/apps/engine-simulator"
+node "$root/node_modules/typescript/bin/tsc" -b "$root/apps/engine-simulator" "$root/apps/gluetun-simulator"
 
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
@@ -59,7 +59,10 @@ simulator=$system/opt/engine-simulator
 mkdir -p "$simulator/node_modules/@acexy/mpegts"
 cp -R "$root/apps/engine-simulator/package.json" "$root/apps/engine-simulator/dist" "$root/apps/engine-simulator/media" "$simulator/"
 cp -R "$root/libs/mpegts/package.json" "$root/libs/mpegts/dist" "$simulator/node_modules/@acexy/mpegts/"
-find "$simulator" \( -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' \) -delete
+# The simulated VPN beside it, for tests of engines in its network; another entry point starts it.
+mkdir -p "$system/opt/gluetun-simulator"
+cp -R "$root/apps/gluetun-simulator/package.json" "$root/apps/gluetun-simulator/dist" "$system/opt/gluetun-simulator/"
+find "$simulator" "$system/opt/gluetun-simulator" \( -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' \) -delete
 
 cp "$here/entrypoint.sh" "$system/usr/local/bin/entrypoint"
 # The names of the engine: of the image without one, of `python main.py`, of /app/start-engine, of /acestream/acestreamengine.

@@ -3,6 +3,8 @@ import { Viewer } from './viewer.js';
 
 /** Longest time without a byte that is no loss: engines deliver in gusts, and HTTP in steps. */
 const GUST_S = 2;
+/** While there is no picture the proxy sends single null packets, which only keep the connection. */
+const PACKET = 188;
 
 interface Watching {
   viewer: Viewer;
@@ -36,7 +38,7 @@ export class BadDay {
   /** Somebody who watches all day; resolves when the picture is there. */
   async watch(url: string): Promise<Viewer> {
     const watching: Partial<Watching> = { pauses: [], lastByteAt: performance.now() };
-    const viewer = await Viewer.open(url, { keep: false, onChunk: () => this.byte(watching as Watching) });
+    const viewer = await Viewer.open(url, { keep: false, onChunk: ({ length }) => length > PACKET && this.byte(watching as Watching) });
     watching.viewer = viewer;
     this.watching.push(watching as Watching);
     await viewer.untilBytes(500_000);

@@ -16,7 +16,7 @@ export class Viewer {
     readonly response: IncomingMessage,
     private readonly startedAt: number,
     private readonly keep: boolean,
-    private readonly onChunk: (chunk: Buffer) => void,
+    private readonly onChunk: (chunk: Buffer) => unknown,
   ) {
     response.on('data', (chunk: Buffer) => this.take(chunk));
     this.closed = new Promise((resolve) => {
@@ -33,7 +33,7 @@ export class Viewer {
       keep = true,
       headers = {},
       onChunk = () => undefined,
-    }: { keep?: boolean; headers?: Record<string, string>; onChunk?: (chunk: Buffer) => void } = {},
+    }: { keep?: boolean; headers?: Record<string, string>; onChunk?: (chunk: Buffer) => unknown } = {},
   ): Promise<Viewer> {
     const startedAt = performance.now();
     return new Promise((resolve, reject) => {

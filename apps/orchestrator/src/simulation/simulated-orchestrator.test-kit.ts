@@ -29,6 +29,7 @@ import type { SessionStat } from '../streams/session-stat.js';
 import { StreamEvents } from '../streams/stream-events.service.js';
 import { StreamService } from '../streams/stream.service.js';
 import { EngineSeats } from '../vpn/engine-seats.service.js';
+import { VpnMetrics } from '../vpn/vpn-metrics.js';
 import { VpnService } from '../vpn/vpn.service.js';
 import { VpnWatcher } from '../vpn/vpn-watcher.service.js';
 import { SimulatedProber, SimulatedRuntime, SimulatedSessionStat, type SimulatedWorld } from './simulated-world.test-kit.js';
@@ -136,7 +137,7 @@ export class SimulatedOrchestrator {
       this.provisioning,
       this.readiness,
       this.picture,
-      new VpnWatcher(this.runtime, vpn, registry, SETTINGS, clock, SILENT_LOG),
+      new VpnWatcher(this.runtime, vpn, registry, SETTINGS, clock, new VpnMetrics(vpn), SILENT_LOG),
       SETTINGS,
       clock,
       adapterHost,

@@ -10,6 +10,7 @@ import { networkOf } from './engine-witnesses.js';
 import { type EngineBehindVpn, planRenewal, type RenewalView, usableOf } from './renewal.plan.js';
 import type { Tunnel } from './tunnel.js';
 import { VpnWatcher } from './vpn-watcher.service.js';
+import { VpnMetrics } from './vpn-metrics.js';
 import { VpnService } from './vpn.service.js';
 
 /** For an engine without a network to end by itself: nobody hears it any more. */
@@ -31,6 +32,7 @@ export class EngineRenewal implements OnModuleInit, OnModuleDestroy {
     private readonly leases: LeaseService,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
+    private readonly metrics: VpnMetrics,
     log: Log,
   ) {
     this.log = log.child('vpn');
@@ -114,9 +116,13 @@ export class EngineRenewal implements OnModuleInit, OnModuleDestroy {
     const { networkOwners } = this.runtime;
     if (!networkOwners || this.rejoining.has(id)) return;
     this.log.info('engine is restarted into the new network of its VPN container', { engine_id: id });
+    const engine = this.registry.get(id);
+    const vpn = (engine && this.vpn.tunnelOf(engine)?.name) ?? 'none';
     const rejoining = networkOwners
       .rejoin(id, REJOIN_GRACE_MS)
+      .then(() => this.metrics.rejoined(vpn, 'restarted'))
       .catch((error: unknown) => {
+        this.metrics.rejoined(vpn, 'failed');
         this.log.warn('engine could not be restarted and is replaced', { engine_id: id, reason: (error as Error).message });
         this.registry.startDraining(id, { reason: 'it could not be put back into the network of its VPN', deadline: this.clock.now() });
       })

@@ -106,7 +106,6 @@ export class EngineSeats implements OnModuleInit, OnModuleDestroy {
   }
 
   private isOpen({ name, state, own }: Tunnel): boolean {
-    const trialAt = this.trials.get(name);
-    return mayStart(state, own, trialAt === undefined ? null : this.clock.monotonic() - trialAt);
+    return mayStart(state, own, this.clock.monotonic(), this.trials.get(name) ?? null);
   }
 }

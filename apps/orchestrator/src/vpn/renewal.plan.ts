@@ -59,8 +59,8 @@ export const ALONE_MS = 60_000;
 const MOVE_MS = 60_000;
 /** At most so many restart at the same time. */
 const REJOIN_AT_ONCE = 5;
-/** The pool has so long to get over one replacement before the next. */
-const RECOVERY_MS = 60_000;
+/** The pool has so long to order another engine for one that was replaced; it may also want fewer than there were. */
+const RECOVERY_MS = 20_000;
 const PAUSE_MS = 1_000;
 
 export function planRenewal(view: RenewalView): RenewalPlan {

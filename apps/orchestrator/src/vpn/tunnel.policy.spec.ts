@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  DOUBT_TRIAL_AFTER_MS,
   DOUBT_MS,
   isConnected,
   look,
   mayStart,
   type OwnWord,
+  TRIAL_AFTER_MS,
   TRIAL_MS,
   type TunnelEvent,
   type TunnelState,
@@ -98,16 +100,29 @@ describe('starting engines behind a tunnel', () => {
   const stateOf = (own: OwnWord, cutOff: number): TunnelState => new Watched().sees('good').seesFor(5, own, { cutOff }).state;
 
   it('is free while it is up, and refused while its own word is that it is down', () => {
-    expect(mayStart(stateOf('good', 0), 'good', 0)).toBe(true);
-    expect(mayStart(stateOf('bad', 2), 'bad', null)).toBe(false);
-    expect(mayStart(UNSEEN, 'unknown', null)).toBe(false);
+    const up = stateOf('good', 0);
+    expect(mayStart(up, 'good', up.since, up.since)).toBe(true);
+    const down = stateOf('bad', 2);
+    expect(mayStart(down, 'bad', down.since + TRIAL_MS, null)).toBe(false);
+    expect(mayStart(UNSEEN, 'unknown', TRIAL_MS, null)).toBe(false);
   });
 
   it('is tried once a minute while only engines speak against it, so that a bad one cannot stand in the way of good ones', () => {
     for (const cutOff of [1, 2]) {
       const state = stateOf('good', cutOff);
-      expect([null, 0, TRIAL_MS - 1, TRIAL_MS].map((since) => mayStart(state, 'good', since))).toEqual([true, false, false, true]);
+      const now = state.since + TRIAL_AFTER_MS;
+      const tried = [null, now, now - TRIAL_MS + 1, now - TRIAL_MS];
+      expect(tried.map((at) => mayStart(state, 'good', now, at))).toEqual([true, false, false, true]);
     }
+  });
+
+  it.each([
+    ['goes down', 'down', 2, TRIAL_AFTER_MS],
+    ['comes into doubt', 'doubtful', 1, DOUBT_TRIAL_AFTER_MS],
+  ] as const)('is not tried at once when it %s, so that a short flap starts nothing', (_, phase, cutOff, afterMs) => {
+    const state = stateOf('good', cutOff);
+    expect(state.phase).toBe(phase);
+    expect([0, afterMs - 1, afterMs].map((ms) => mayStart(state, 'good', state.since + ms, null))).toEqual([false, false, true]);
   });
 });
 

@@ -142,18 +142,25 @@ function count(engines: number, one: string, many: string): string {
 
 /** While the word of engines alone says that it is down, one new engine may be tried each time this has gone by. */
 export const TRIAL_MS = 60_000;
+/** A tunnel that is down for less is not tried: a short flap starts nothing. */
+export const TRIAL_AFTER_MS = 10_000;
+/** Nor is one in doubt before a doubt that becomes certainty would have. */
+export const DOUBT_TRIAL_AFTER_MS = 3_000;
 
 /**
  * Whether an engine may be started behind this tunnel now: always where it is up; where it is in doubt or down although its container is
  * well, one a minute, since only a new engine can tell whether the others are at fault.
+ * @param at the present, and when the last one was tried: monotonic milliseconds
  */
-export function mayStart({ phase }: TunnelState, own: OwnWord, sinceTrialMs: number | null): boolean {
+export function mayStart({ phase, since }: TunnelState, own: OwnWord, at: number, triedAt: number | null): boolean {
+  const mayTry = own === 'good' && (triedAt === null || at - triedAt >= TRIAL_MS);
   switch (phase) {
     case 'up':
       return true;
     case 'doubtful':
+      return mayTry && at - since >= DOUBT_TRIAL_AFTER_MS;
     case 'down':
-      return own === 'good' && (sinceTrialMs === null || sinceTrialMs >= TRIAL_MS);
+      return mayTry && at - since >= TRIAL_AFTER_MS;
     case 'unknown':
     case 'missing':
     case 'stopped':

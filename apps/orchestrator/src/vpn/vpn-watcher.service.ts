@@ -11,6 +11,7 @@ import { GluetunClient, GluetunError } from './gluetun-client.js';
 import { type ControlWord, ownWord } from './own-word.policy.js';
 import type { Tunnel } from './tunnel.js';
 import { look, type TunnelEvent } from './tunnel.policy.js';
+import { VpnMetrics } from './vpn-metrics.js';
 import { VpnService } from './vpn.service.js';
 
 /** Docker's events of one restart come within a second. */
@@ -44,6 +45,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     private readonly registry: EngineRegistry,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
+    private readonly metrics: VpnMetrics,
     log: Log,
   ) {
     this.log = log.child('vpn');
@@ -191,10 +193,13 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
   }
 
   private take(tunnel: Tunnel, event: TunnelEvent): void {
+    this.metrics.transition(tunnel.name, event.type);
     switch (event.type) {
       case 'connected':
         if (event.outageMs !== null && event.outageMs >= FLAP_MS && this.settings.restartEnginesOnReconnect)
           tunnel.renewBefore = this.clock.now() - event.outageMs;
+        // One engine has proven it; the others find their network within seconds, and none need be started in their place.
+        for (const { id } of this.vpn.enginesBehind(tunnel)) this.witnesses.forget(id);
         break;
       case 'reborn':
       case 'disconnected':

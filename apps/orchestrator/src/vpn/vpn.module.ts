@@ -4,6 +4,7 @@ import { RuntimeModule } from '../runtime/runtime.module.js';
 import { EngineRenewal } from './engine-renewal.service.js';
 import { EngineSeats } from './engine-seats.service.js';
 import { VpnController } from './vpn.controller.js';
+import { VpnMetrics } from './vpn-metrics.js';
 import { VpnService } from './vpn.service.js';
 import { VpnWatcher } from './vpn-watcher.service.js';
 
@@ -11,7 +12,7 @@ import { VpnWatcher } from './vpn-watcher.service.js';
 @Module({
   imports: [EnginesModule, RuntimeModule],
   controllers: [VpnController],
-  providers: [VpnService, VpnWatcher, EngineSeats, EngineRenewal],
+  providers: [VpnService, VpnMetrics, VpnWatcher, EngineSeats, EngineRenewal],
   exports: [VpnService, VpnWatcher, EngineSeats],
 })
 export class VpnModule {}

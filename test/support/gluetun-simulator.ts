@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import type { VpnState } from '../../apps/gluetun-simulator/src/simulated-vpn.js';
+import { freePorts } from './ports.js';
+import { ROOT, ServiceProcess } from './service.js';
+import { until } from './until.js';
+
+/** A simulated Gluetun as a process of this machine (apps/gluetun-simulator/README.md). */
+export class GluetunSimulator {
+  private process!: ServiceProcess;
+
+  private constructor(
+    readonly port: number,
+    private readonly badDayPort: number,
+    private readonly farEndPort: number,
+    private readonly env: Record<string, string>,
+  ) {}
+
+  static async start(env: Record<string, string>): Promise<GluetunSimulator> {
+    const [port, badDayPort, farEndPort] = await freePorts(3);
+    const gluetun = new GluetunSimulator(port, badDayPort, farEndPort, env);
+    await gluetun.startAgain();
+    return gluetun;
+  }
+
+  /** What engines probe to know whether the tunnel carries (SIM_TUNNEL_PROBE). */
+  get farEnd(): string {
+    return `127.0.0.1:${this.farEndPort}`;
+  }
+
+  /** Starts it (anew); resolves when it has a tunnel. */
+  async startAgain(): Promise<void> {
+    this.process = new ServiceProcess('gluetun', [process.execPath, join(ROOT, 'apps/gluetun-simulator/dist/main.js')], {
+      cwd: ROOT,
+      env: {
+        GLUETUN_SIM_PORT: String(this.port),
+        GLUETUN_SIM_CONTROL_PORT: String(this.badDayPort),
+        GLUETUN_SIM_TUNNEL_PORT: String(this.farEndPort),
+        ...this.env,
+      },
+    });
+    await until(
+      'the simulated Gluetun has a tunnel',
+      async () => {
+        const response = await fetch(`http://127.0.0.1:${this.badDayPort}/__sim/state`);
+        return ((await response.json()) as VpnState).tunnel;
+      },
+      15_000,
+    );
+  }
+
+  /** Makes it so, for `forMs` milliseconds where given. */
+  async set(change: Partial<VpnState>, forMs?: number): Promise<void> {
+    const body = JSON.stringify({ ...change, forMs });
+    const response = await fetch(`http://127.0.0.1:${this.badDayPort}/__sim/state`, { method: 'PUT', body });
+    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  }
+
+  async kill(): Promise<void> {
+    this.process.kill('SIGKILL');
+    await this.process.exited;
+  }
+}
