@@ -1,3 +1,5 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +19,9 @@ import { StreamHistory } from './stream-history.js';
 import type { StreamRow } from './stream-row.entity.js';
 import { WriteQueue } from './write-queue.js';
 
+/** Not on every file system. */
+const HAS_CHATTR = chattrWorks();
+
 let folder: string;
 let file: string;
 const opened: DataSource[] = [];
@@ -30,6 +35,13 @@ afterEach(async () => {
   for (const dataSource of opened.splice(0)) if (dataSource.isInitialized) await dataSource.destroy();
   await rm(folder, { recursive: true, force: true });
 });
+
+function chattrWorks(): boolean {
+  const probe = mkdtempSync(join(tmpdir(), 'chattr-'));
+  const works = ['+i', '-i'].every((flag) => spawnSync('chattr', [flag, probe]).status === 0);
+  rmdirSync(probe);
+  return works;
+}
 
 async function open(): Promise<DataSource> {
   const dataSource = await openDatabase(file);
@@ -120,6 +132,22 @@ describe('the database', () => {
     await mkdir(file);
     await expect(openDatabase(file)).rejects.toMatchObject({ code: 'database_unusable' });
   });
+
+  it.skipIf(process.getuid?.() === 0 && !HAS_CHATTR)(
+    'that may be read and not written is refused at the start, and not at the first event',
+    async () => {
+      await (await open()).destroy();
+      const protect = (flag: '+i' | '-i', mode: number): unknown =>
+        // Root may write what its mode forbids.
+        process.getuid?.() === 0 ? execFileSync('chattr', [flag, file]) : chmod(file, mode);
+      await protect('+i', 0o444);
+      try {
+        await expect(openDatabase(file)).rejects.toThrow(`${file} cannot be used: it may not be read and written by this user`);
+      } finally {
+        await protect('-i', 0o644);
+      }
+    },
+  );
 
   it.skipIf(process.getuid?.() === 0)('that may not be read is refused with the reason (root may read everything)', async () => {
     await writeFile(file, '');

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DataSource } from 'typeorm';
@@ -13,6 +14,8 @@ import { StreamStatRow } from './stream-stat-row.entity.js';
 const DRIVER_BUSY_MS = 5;
 /** How long a start waits for a database that somebody else is busy with. */
 const OPEN_BUDGET_MS = 30_000;
+
+const NOT_OURS = 'it may not be read and written by this user';
 
 /** `incremental`, as a number. */
 const AUTO_VACUUM = 2;
@@ -56,6 +59,8 @@ export function dataSourceOptions(file: string): BetterSqlite3DataSourceOptions 
  */
 export async function openDatabase(file: string): Promise<DataSource> {
   await makeFolder(file);
+  // SQLite opens a file that it may only read without a word, and a start with all tables up to date writes nothing: the first event would tell.
+  if (existsSync(file) && !(await isWritable(file))) throw new DatabaseUnusableError(file, NOT_OURS);
   try {
     return await whileBusyRetry(() => initialize(file), OPEN_BUDGET_MS);
   } catch (error) {
@@ -104,7 +109,7 @@ async function problemOf(error: unknown, file: string): Promise<string> {
     case 'SQLITE_READONLY':
     case 'SQLITE_CANTOPEN':
     case 'SQLITE_IOERR':
-      return (await isWritable(file)) ? `it cannot be opened (${code})` : 'it may not be read and written by this user';
+      return (await isWritable(file)) ? `it cannot be opened (${code})` : NOT_OURS;
     default:
       return error instanceof Error ? error.message : String(error);
   }
