@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { SILENT_LOG, loadSettings } from '@acexy/service-kit';
+import { SILENT_LOG, createLog, loadSettings } from '@acexy/service-kit';
 import { register } from 'prom-client';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -30,10 +30,10 @@ describe('the proxy as a whole', () => {
     register.clear();
   });
 
-  async function start(environment: Record<string, string> = {}) {
+  async function start(environment: Record<string, string> = {}, log = SILENT_LOG) {
     // Port 9 (discard) is closed everywhere that matters: no fallback engine.
     const settings = loadSettings(ProxySettings, { ACEXY_DATA_DIR: folder, ACEXY_HOST: '127.0.0.1', ACEXY_PORT: '9', ...environment });
-    app = await createApp(settings, SILENT_LOG);
+    app = await createApp(settings, log);
     await app.init();
     return request(app.getHttpServer());
   }
@@ -69,6 +69,45 @@ describe('the proxy as a whole', () => {
     expect((reply.body as { error: string }).error).toContain('no engines available');
     const metrics = (await http.get('/metrics')).text;
     expect(metrics).toMatch(/acexy_starts_total\{outcome="no_engine"\} 1/);
+  });
+
+  it('with ACEXY_TOKENS lets in only who bears one, carries it on into a playlist, and writes it into no log', async () => {
+    const [token, id] = ['the-token-of-a-viewer', 'a'.repeat(40)];
+    const lines: string[] = [];
+    // Not told what to hide, as the service's own log is.
+    const log = createLog({ service: 'proxy', level: 'DEBUG', destination: { write: (line: string) => void lines.push(line) } });
+    orchestrator = createServer((_incoming, reply) => reply.end(`#EXTM3U\n#EXTINF:-1,One\nacestream://${id}\n`));
+    await new Promise<void>((resolve) => orchestrator!.listen(0, '127.0.0.1', resolve));
+    const list = `http://127.0.0.1:${(orchestrator.address() as AddressInfo).port}/a.m3u`;
+    const http = await start({ ACEXY_TOKENS: `another-token-000001,${token}`, ACEXY_PLAYLIST_SOURCES: list }, log);
+    for (const path of ['/', '/health', '/health/ready', '/metrics']) await http.get(path).expect(200);
+    const playlist = `/playlist.m3u?url=${encodeURIComponent(list)}`;
+    const stream = `/ace/getstream?id=${id}`;
+    const closed = ['/ace/status', '/ACE/status', '/ace/hls/x/1.ts', '/nothing', '/t/x/ace/status'];
+    for (const path of [stream, `/ace/manifest.m3u8?id=${id}`, playlist, ...closed]) {
+      await http.get(path).expect(401).expect('WWW-Authenticate', 'Bearer');
+      await http.head(path).expect(401);
+      await http.get(path).set('Authorization', `Bearer ${token}x`).expect(401);
+    }
+    expect((await http.get(stream).expect(401)).body).toMatchObject({ detail: expect.stringContaining('a token is needed') as string });
+    // No engine can be had here: whoever is let in is told that.
+    await http.get(`${stream}&token=${token}`).expect(503);
+    await http.get(`/t/${token}${stream}`).expect(503);
+    await http.get(stream).set('Authorization', `Bearer ${token}`).expect(503);
+    await http.get(`/t/${token}/nothing`).expect(404);
+    const linkOf = async (path: string, headers: Record<string, string> = {}): Promise<string> => {
+      const reply = await http
+        .get(path)
+        .set({ Host: 'tv:8080', ...headers })
+        .responseType('blob')
+        .expect(200);
+      return (reply.body as Buffer).toString().split('\n')[2];
+    };
+    expect(await linkOf(`${playlist}&token=${token}`)).toBe(`http://tv:8080${stream}&token=${token}`);
+    expect(await linkOf(playlist, { Authorization: `Bearer ${token}` })).toBe(`http://tv:8080${stream}&token=${token}`);
+    expect(await linkOf(`/t/${token}${playlist}`)).toBe(`http://tv:8080/t/${token}${stream}`);
+    expect(lines.length).toBeGreaterThan(3);
+    expect(lines.join('')).not.toContain(token);
   });
 
   it('reports to its orchestrator from the start to the end, under one id', async () => {

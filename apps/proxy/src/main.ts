@@ -1,12 +1,13 @@
 import 'reflect-metadata';
 import { createLog, runService, settingsOrExit } from '@acexy/service-kit';
+import { parseTokens } from './access/viewer-tokens.js';
 import { createApp } from './create-app.js';
 import { CLOSING_LIMIT_MS } from './proxy-lifecycle.js';
 import { ProxySettings } from './settings.js';
 
 const settings = settingsOrExit(ProxySettings);
-const { logLevel: level, logFormat: format, orchestratorApiKey } = settings;
-const log = createLog({ service: 'acexy', level, format, secrets: [orchestratorApiKey] });
+const { logLevel: level, logFormat: format, orchestratorApiKey, tokens = '' } = settings;
+const log = createLog({ service: 'acexy', level, format, secrets: [orchestratorApiKey, ...parseTokens(tokens)] });
 await runService(await createApp(settings, log), {
   listen: settings.listen,
   portSetting: 'ACEXY_LISTEN_ADDR',

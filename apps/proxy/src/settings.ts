@@ -9,8 +9,8 @@ import {
   type SettingFault,
   SettingsGroup,
 } from '@acexy/service-kit';
+import { AccessSettings } from './access/access-settings.js';
 import { parseSources } from './playlists/sources.policy.js';
-import { StartSettings } from './sessions/start-settings.js';
 import { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast/broadcast.js';
 
 const SCHEMES = ['http'] as const;
@@ -19,7 +19,7 @@ const MAX_DRAIN_MS = 24 * 3_600_000;
 
 /** The settings of the proxy; durations are milliseconds here, whatever unit the variable has. */
 @SettingsGroup('Engines, and what is kept of a stream')
-export class ProxySettings extends StartSettings {
+export class ProxySettings extends AccessSettings {
   @Setting({ name: 'ACEXY_LISTEN_ADDR', aliases: ['ACEXY_ADDR'], type: 'address', default: ':8080', help: 'Where viewers connect' })
   listen!: ListenAddress;
 
@@ -253,7 +253,7 @@ export class ProxySettings extends StartSettings {
     if (this.drainTimeoutMs > MAX_DRAIN_MS) {
       faults.push({ name: 'ACEXY_DRAIN_TIMEOUT', value: `${this.drainTimeoutMs}ms`, problem: 'must be at most 24h' });
     }
-    faults.push(...this.hlsFaults());
+    faults.push(...this.hlsFaults(), ...this.accessFaults());
     try {
       parseSources(this.playlistSources ?? '');
     } catch (error) {

@@ -36,8 +36,10 @@ export function mediaPlaylistUrl(path: string, query: URLSearchParams, viewer: s
   return `${upFrom(path)}manifest.m3u8?${own.toString()}`;
 }
 
-export function segmentUrl(path: string, streamId: string, sequence: number): string {
-  return `${upFrom(path)}hls/${streamId}/${sequence}.ts`;
+/** `query`: of the playlist; where it bears a token, the segment's address does. */
+export function segmentUrl(path: string, query: URLSearchParams, streamId: string, sequence: number): string {
+  const token = query.get('token');
+  return `${upFrom(path)}hls/${streamId}/${sequence}.ts${token === null ? '' : `?token=${encodeURIComponent(token)}`}`;
 }
 
 function upFrom(path: string): string {

@@ -54,7 +54,7 @@ export class HlsService {
     if (stream) {
       this.send(
         response,
-        stream.playlist((sequence) => segmentUrl(path, stream.id, sequence)),
+        stream.playlist((sequence) => segmentUrl(path, query, stream.id, sequence)),
       );
       return;
     }
@@ -68,7 +68,7 @@ export class HlsService {
       if (viewer !== null)
         this.send(
           response,
-          entered.stream.playlist((sequence) => segmentUrl(path, id, sequence)),
+          entered.stream.playlist((sequence) => segmentUrl(path, query, id, sequence)),
         );
       else this.send(response, writeMasterPlaylist(entered.stream.bandwidth, mediaPlaylistUrl(path, query, entered.name)));
     } catch (error) {

@@ -85,6 +85,16 @@ describe('HLS as players ask for it', () => {
     await request(server()).head(`/ace/${uri}`).expect(200).expect('Content-Length', segment.headers['content-length']);
   });
 
+  it('a token in the query is in every address that follows; one in the path stands before them by itself', async () => {
+    const { own } = await open(`${MANIFEST}&token=the-token-of-a-viewer`);
+    expect(own).toContain('&token=the-token-of-a-viewer&hls=');
+    const media = await request(server()).get(own).expect(200);
+    const uris = media.text.split('\n').filter((line) => line.startsWith('hls/'));
+    expect(uris.length).toBeGreaterThan(2);
+    for (const uri of uris) expect(uri).toMatch(/\.ts\?token=the-token-of-a-viewer$/);
+    await request(server()).get(`/ace/${uris[0]}`).expect(200);
+  });
+
   it('addresses hold behind a trailing slash, too', async () => {
     const { own } = await open(`/ace/manifest.m3u8/?id=${CONTENT_ID}`);
     expect(own).toContain('/ace/manifest.m3u8?id=');

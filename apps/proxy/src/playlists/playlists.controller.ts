@@ -9,6 +9,7 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { carriedOn, readAccess } from '../access/access.request.js';
 import { ProxySettings } from '../settings.js';
 import { PlaylistSourceError, fetchPlaylist } from './playlist-fetch.js';
 import { isPlaylist, rewritePlaylist } from './rewrite.js';
@@ -24,10 +25,12 @@ const STALL_MS = 30_000;
 @Controller()
 export class PlaylistsController {
   private readonly sources: readonly URL[];
+  private readonly withTokens: boolean;
   private fetching = 0;
 
   constructor(settings: ProxySettings) {
     this.sources = parseSources(settings.playlistSources ?? '');
+    this.withTokens = settings.tokens !== undefined;
   }
 
   /** HEAD gets the headers and fetches nothing. */
@@ -45,7 +48,10 @@ export class PlaylistsController {
     }
     const playlist = await this.fetch(url);
     response.setTimeout(STALL_MS, () => response.destroy());
-    const rewritten = rewritePlaylist(playlist, baseUrlOf(request));
+    const { prefix, parameter } = this.withTokens
+      ? carriedOn(readAccess(request.originalUrl, request.headers.authorization))
+      : { prefix: '', parameter: '' };
+    const rewritten = rewritePlaylist(playlist, baseUrlOf(request) + prefix, parameter);
     response.writeHead(200, { ...headers, 'Content-Length': rewritten.length }).end(rewritten);
   }
 

@@ -50,16 +50,16 @@ function pathTo(kind: string, name: string, value: string, kept = new URLSearchP
 }
 
 /**
- * The playlist with its links turned to `base` (scheme, host and path before `/ace`, without a slash at the end). Works on bytes, so that no
+ * The playlist with its links turned to `base` (scheme, host and path before `/ace`, without a slash at the end), `parameter` at the end of each. Works on bytes, so that no
  * character set is taken for another.
  */
-export function rewritePlaylist(playlist: Buffer, base: string): Buffer {
+export function rewritePlaylist(playlist: Buffer, base: string, parameter = ''): Buffer {
   const text = playlist.toString('latin1');
   const rewritten = text.replace(/[^\r\n]+/g, (line) => {
     if (line.startsWith('#')) return line;
     const link = line.trim();
     const path = link === '' ? null : proxyPathOf(link);
-    return path === null ? line : line.replace(link, () => base + path);
+    return path === null ? line : line.replace(link, () => base + path + (parameter === '' ? '' : `&${parameter}`));
   });
   return Buffer.from(rewritten, 'latin1');
 }

@@ -1,0 +1,63 @@
+import { SettingsError, loadSettings } from '@acexy/service-kit';
+import { describe, expect, it } from 'vitest';
+import { ProxySettings } from '../settings.js';
+import { carriedOn, isOpenTarget, readAccess } from './access.request.js';
+import { ViewerTokens, parseTokens } from './viewer-tokens.js';
+
+const TOKEN = 'abcdefghijklmnop.1';
+
+describe('the tokens of viewers', () => {
+  it('are a list with commas or on lines, and only they are accepted', () => {
+    const tokens = new ViewerTokens(parseTokens(`${TOKEN}, second-token-0001\n`));
+    expect([tokens.required, new ViewerTokens([]).required]).toEqual([true, false]);
+    expect([TOKEN, 'second-token-0001'].every((token) => tokens.accept(token))).toBe(true);
+    for (const wrong of [null, '', TOKEN.slice(1), `${TOKEN}x`, TOKEN.toUpperCase(), `${TOKEN},`]) expect(tokens.accept(wrong)).toBe(false);
+  });
+
+  it('that are too short or would not stand in a URL are refused, and not shown', () => {
+    for (const text of ['short', 'abcdefghijklmno p/', 'abcdefghijklmnop/1']) {
+      let said: unknown;
+      try {
+        loadSettings(ProxySettings, { ACEXY_TOKENS: text });
+      } catch (error) {
+        said = error;
+      }
+      expect((said as SettingsError).faults).toMatchObject([{ name: 'ACEXY_TOKENS', value: '(hidden)' }]);
+    }
+  });
+});
+
+describe('how a token is said', () => {
+  it.each([
+    [`/ace/getstream?id=1&token=${TOKEN}`, undefined, TOKEN, 'query', `/ace/getstream?id=1&token=${TOKEN}`],
+    [`/t/${TOKEN}/ace/getstream?id=1`, undefined, TOKEN, 'path', '/ace/getstream?id=1'],
+    [`/t/${TOKEN}`, undefined, TOKEN, 'path', '/'],
+    [`/t/${TOKEN}?x=1`, undefined, TOKEN, 'path', '/?x=1'],
+    ['/ace/getstream?id=1', `Bearer ${TOKEN}`, TOKEN, 'bearer', '/ace/getstream?id=1'],
+    [`/t/wrong/ace/status?token=${TOKEN}`, `Bearer ${TOKEN}`, 'wrong', 'path', `/ace/status?token=${TOKEN}`],
+    ['/ace/getstream?id=1', 'Basic x', null, null, '/ace/getstream?id=1'],
+    ['/ace/getstream', undefined, null, null, '/ace/getstream'],
+  ])('%s with %s', (target, authorization, token, place, rest) => {
+    expect(readAccess(target, authorization)).toEqual({ token, place, target: rest });
+  });
+
+  it('is carried on as it was said, and one from a header as a parameter', () => {
+    expect(carriedOn(readAccess(`/t/${TOKEN}/playlist.m3u`, undefined))).toEqual({ prefix: `/t/${TOKEN}`, parameter: '' });
+    expect(carriedOn(readAccess('/playlist.m3u', `Bearer ${TOKEN}`))).toEqual({ prefix: '', parameter: `token=${TOKEN}` });
+    expect(carriedOn(readAccess('/playlist.m3u', undefined))).toEqual({ prefix: '', parameter: '' });
+  });
+
+  it('is not needed for how the service is, and for everything else', () => {
+    for (const target of ['/', '/health', '/health/', '/health/ready?x=1', '/metrics', '/?x']) expect(isOpenTarget(target)).toBe(true);
+    for (const target of [
+      '/ace/getstream',
+      '/ace/status',
+      '/playlist.m3u',
+      '/healthy',
+      '/health/../ace/status',
+      '//ace/status',
+      '/metrics/x',
+    ])
+      expect(isOpenTarget(target)).toBe(false);
+  });
+});
