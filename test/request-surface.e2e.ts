@@ -279,8 +279,10 @@ describe('whatever the proxy is asked', () => {
           const reply = await fetch(`${pair.proxyUrl}/playlist.m3u?url=${encodeURIComponent(start + rest)}`);
           await reply.arrayBuffer();
           expect([200, 400, 403, 502]).toContain(reply.status);
-          for (const url of fetched) expect(url).toMatch(/^\/tv\/(?!.*(%2f|%5c|\\))/i);
-          for (const url of fetched) expect(decoded(url)).not.toMatch(/\/\.\.(\/|$)/);
+          for (const path of fetched.map((url) => url.replace(/\?.*$/, ''))) {
+            expect(path).toMatch(/^\/tv\/(?!.*(%2f|%5c|\\))/i);
+            expect(decoded(path)).not.toMatch(/\/\.\.(\/|$)/);
+          }
         }),
         { numRuns: Math.ceil(RUNS / 5) },
       );
