@@ -20,7 +20,7 @@ const plugins = [
  */
 const apart = [
   ...['test/docker-*.e2e.ts', 'test/seed-walk.e2e.ts', 'test/simulator-image.e2e.ts', 'test/vpn-*.e2e.ts'],
-  ...['test/hls*.e2e.ts', 'test/browser.e2e.ts', 'test/watch.e2e.ts'],
+  ...['test/hls*.e2e.ts', 'test/browser.e2e.ts', 'test/watch.e2e.ts', 'test/manners.e2e.ts'],
 ];
 const endToEnd = {
   environment: 'node' as const,

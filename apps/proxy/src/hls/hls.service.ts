@@ -86,8 +86,8 @@ export class HlsService {
     response.writeHead(200, {
       'Content-Type': 'video/MP2T',
       'Content-Length': segment.bytes,
-      // Its number is never used for anything else.
-      'Cache-Control': 'public, max-age=3600, immutable',
+      // Its number is never used for anything else. Where viewers need a token, no cache may give it to somebody else.
+      'Cache-Control': `${this.settings.tokens === undefined ? 'public' : 'private'}, max-age=3600, immutable`,
       'Access-Control-Allow-Origin': '*',
     });
     if (request.method === 'HEAD') {
