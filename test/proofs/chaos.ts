@@ -113,6 +113,7 @@ class Chaos {
   private readonly refused: string[] = [];
   private readonly breaches: string[] = [];
   private readonly memory: number[] = [];
+  private readonly tellers = new Set<number>();
   private readonly healing: Promise<void>[] = [];
   private visits = 0;
   private longestSilence = 0;
@@ -201,9 +202,12 @@ class Chaos {
     const who = `viewer ${index} of stream ${index % STREAMS}${slow ? ', slow' : ''}`;
     if (viewer.status !== 200) this.refused.push(`${who}: ${viewer.status} ${await viewer.text()}`);
     let staying = true;
+    // One of each stream tells of all: they wait for the same engine.
+    const tells = !slow && !this.tellers.has(index % STREAMS);
+    if (tells) this.tellers.add(index % STREAMS);
     let told = false;
     const watch = setInterval(() => {
-      if (judge.silentFor > LONG_SILENCE_S && !slow && !told) this.options.log(`${who} has had no byte for ${LONG_SILENCE_S} s`);
+      if (tells && judge.silentFor > LONG_SILENCE_S && !told) this.options.log(`${who} has had no byte for ${LONG_SILENCE_S} s`);
       told = judge.silentFor > LONG_SILENCE_S;
     }, 500);
     const sips = slow ? sipping(viewer, SIP_BYTES, SIP_MS) : undefined;

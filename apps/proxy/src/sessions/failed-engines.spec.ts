@@ -31,6 +31,16 @@ describe('an engine that failed a stream', () => {
     expect(pauses).toEqual([3000, 6000, 10_000, 10_000]);
   });
 
+  it('is asked again 3 s after it failed, however often it did, where viewers wait and nothing else is to be had', () => {
+    const failed = new FailedEngines();
+    for (let time = 0; time < 4; time++) failed.add('a', 'failed', time);
+    expect(failed.excluded(3002, true)).toEqual(['a']);
+    expect(failed.pardonMs(1003, true)).toBe(2000);
+    expect(failed.excluded(3003, true)).toEqual([]);
+    expect(failed.excluded(3003)).toEqual(['a']);
+    expect(failed.pardonMs(3003, true)).toBe(Infinity);
+  });
+
   it('starts with a clean sheet after five minutes without a failure', () => {
     const failed = new FailedEngines();
     failed.add('a', 'failed', 0);

@@ -8,6 +8,8 @@ export type EngineFailure = 'declined' | 'failed';
 
 const FIRST_MS: Readonly<Record<EngineFailure, number>> = { declined: 3000, failed: 10_000 };
 const LONGEST_MS: Readonly<Record<EngineFailure, number>> = { declined: 10_000, failed: 60_000 };
+/** Where viewers wait and nothing else is to be had, any engine may be asked again so long after it failed: it may have been mended long since. */
+const URGENT_MS = 3000;
 /** An engine that has been well for so long starts with a clean sheet. */
 const FORGET_AFTER_MS = 300_000;
 
@@ -27,17 +29,24 @@ export class FailedEngines {
     this.records.set(engineId, { times, at: now, until: now + Math.min(LONGEST_MS[failure], FIRST_MS[failure] * 2 ** (times - 1)) });
   }
 
-  /** Those not to be asked now. */
-  excluded(now: number): string[] {
-    return [...this.records].filter(([, { until }]) => until > now).map(([id]) => id);
+  /** Those not to be asked now; fewer where it is `urgent`. */
+  excluded(now: number, urgent = false): string[] {
+    return [...this.records].filter(([, record]) => barredUntil(record, urgent) > now).map(([id]) => id);
   }
 
   /** Milliseconds until the next of them may be asked again; Infinity where there is none. */
-  pardonMs(now: number): number {
-    return Math.min(Infinity, ...[...this.records.values()].filter(({ until }) => until > now).map(({ until }) => until - now));
+  pardonMs(now: number, urgent = false): number {
+    return Math.min(
+      Infinity,
+      ...[...this.records.values()].map((record) => barredUntil(record, urgent) - now).filter((leftMs) => leftMs > 0),
+    );
   }
 
   private forget(now: number): void {
     for (const [id, { at }] of this.records) if (now - at > FORGET_AFTER_MS) this.records.delete(id);
   }
+}
+
+function barredUntil({ at, until }: FailureRecord, urgent: boolean): number {
+  return urgent ? Math.min(until, at + URGENT_MS) : until;
 }

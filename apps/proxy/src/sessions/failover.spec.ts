@@ -147,6 +147,23 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene);
   });
 
+  it('the only one there is, broken again and again, is asked again within seconds each time: viewers wait, and it may be well by now', async () => {
+    const scene = await playing(1);
+    const { engines, clock, session, viewer } = scene;
+    for (let losses = 1; losses <= 4; losses++) {
+      engines[0].mediaStreams[engines[0].mediaStreams.length - 1].destroy(new Error('reset'));
+      for (let waited = 0; engines[0].mediaStreams.length <= losses; waited += 100) {
+        if (waited > 12_000) throw new Error(`not asked again within 12 s of loss ${losses}`);
+        await clock.advance(100);
+      }
+      await feed(scene, engines[0], 100 * losses, 100 * (losses + 1), 10);
+      expect(session.snapshot()).toMatchObject({ state: 'playing', failovers: losses });
+    }
+    expect(viewer.outcome).toBe('playing');
+    await scene.registry.shutdown(1000);
+    expectNothingLeft(scene);
+  });
+
   it('engines that refuse are passed over', async () => {
     const scene = await playing(4);
     const { engines, session, clock, selector } = scene;

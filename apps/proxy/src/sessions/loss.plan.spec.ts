@@ -24,8 +24,13 @@ describe('the search for another engine', () => {
   it('does not sleep past the moment at which an engine that failed may be asked again', () => {
     expect(planSearch({ ...LOST, tries: 6, pardonMs: 1200 }, LIMITS)).toEqual({ step: 'try', pauseMs: 1200 });
     expect(planSearch({ ...LOST, tries: 6, pardonMs: 3 }, LIMITS)).toEqual({ step: 'try', pauseMs: 250 });
-    expect(engineWaitMs({ ...LOST, pardonMs: 3000 }, LIMITS)).toBe(3000);
+    expect(engineWaitMs({ ...LOST, pardonMs: 1500 }, LIMITS)).toBe(1500);
+    expect(engineWaitMs({ ...LOST, lost: false, pardonMs: 3000 }, LIMITS)).toBe(3000);
     expect(engineWaitMs(LOST, LIMITS)).toBe(60_000);
+  });
+
+  it('while viewers have nothing waits 2 s for one that has not failed, and then takes what there is', () => {
+    expect(engineWaitMs({ ...LOST, pardonMs: 40_000 }, LIMITS)).toBe(2000);
   });
 
   it('ends when viewers have had nothing for the whole budget, however long it has been going on', () => {

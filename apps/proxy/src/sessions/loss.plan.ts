@@ -19,6 +19,8 @@ export const RESERVE_WAIT_MS = 60_000;
 
 /** An engine is waited for at least so long; less is not worth the question. */
 const LEAST_WAIT_MS = 500;
+/** An engine that has not failed is waited for so long while viewers have nothing; then one that has is better than none. */
+const CHOOSY_MS = 2000;
 /** A new engine that is not part of the stream by then is given up while the old one still plays: its lease lapses at 20 s. */
 const MOVE_TRY_MS = 18_000;
 const LEAST_TRY_MS = 10_000;
@@ -62,9 +64,11 @@ export function remainingMs({ lost, silentMs, searchingMs }: Search, { emptyTime
   return lost ? emptyTimeoutMs - silentMs : MOVE_LIMIT_MS - searchingMs;
 }
 
-/** How long an engine may be waited for: no longer than until one that failed may be asked again. */
+/** How long an engine may be waited for: no longer than until one that failed may be asked again, or is asked for want of another. */
 export function engineWaitMs(search: Search, limits: SearchLimits): number {
-  return Math.max(LEAST_WAIT_MS, Math.min(remainingMs(search, limits), search.pardonMs));
+  const { lost, pardonMs } = search;
+  const choosyMs = lost && pardonMs < Infinity ? Math.min(pardonMs, CHOOSY_MS) : pardonMs;
+  return Math.max(LEAST_WAIT_MS, Math.min(remainingMs(search, limits), choosyMs));
 }
 
 /** How long one engine may take until the stream goes on with it: the budget is never spent on a single one that hangs. */

@@ -31,6 +31,8 @@ export class SourceKeeper {
   private movedForQualityAt = -Infinity;
   private cause: FailoverCause | null = null;
   private lost = false;
+  /** While it is lost: there was no engine but those that have failed. */
+  private scarce = false;
   private lastByteAt: number;
   private suppliedAt: number;
   private quickLosses = 0;
@@ -152,7 +154,7 @@ export class SourceKeeper {
       if (plan.pauseMs > 0) await sleep(clock, plan.pauseMs * (0.5 + random() / 2), this.signal);
       if (this.lost && this.source.feed.flows) return this.recover();
       // One that is silent still: from now on it may be asked for a new session, which it can be only when it has been given back.
-      if (this.lost && !this.failed.excluded(clock.now()).includes(this.source.engine.seat.engineId)) await this.letGo();
+      if (this.lost && !this.failed.excluded(clock.now(), this.scarce).includes(this.source.engine.seat.engineId)) await this.letGo();
       const search = this.search(began, tries);
       this.note(await this.tryNext(search), search);
     }
@@ -165,7 +167,7 @@ export class SourceKeeper {
       silentMs: this.lost ? now - Math.max(this.lastByteAt, this.source.feed.lastByteAt ?? 0) : 0,
       searchingMs: now - began,
       tries,
-      pardonMs: this.failed.pardonMs(now),
+      pardonMs: this.failed.pardonMs(now, this.scarce),
     };
   }
 
@@ -194,7 +196,7 @@ export class SourceKeeper {
 
   /** Engines not to be asked: those that failed lately, and the one in use unless it is `lost`. */
   private excluded(lost: boolean): string[] {
-    const failed = this.failed.excluded(this.context.clock.now());
+    const failed = this.failed.excluded(this.context.clock.now(), this.scarce);
     return lost ? failed : [...new Set([...failed, this.source.engine.seat.engineId])];
   }
 
@@ -230,6 +232,7 @@ export class SourceKeeper {
         return;
       }
       case 'no-engine':
+        this.scarce = this.lost;
         this.log.warn('no engine to go on from', { problem: messageOf(result.error), silent_ms: Math.round(search.silentMs) });
         return;
       case 'failed':
@@ -272,6 +275,7 @@ export class SourceKeeper {
     const { cause } = this;
     this.cause = null;
     this.lost = false;
+    this.scarce = false;
     if (cause !== null) this.stream.onFailover({ cause, outcome, gapMs });
   }
 
