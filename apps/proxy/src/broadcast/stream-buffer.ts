@@ -6,6 +6,7 @@ import { OpenStep } from './open-step.js';
 import { Ring } from './ring.js';
 import { SharedCopies } from './shared-copies.js';
 import { StreamIndex } from './stream-index.js';
+import { blankUnfinishedUnits } from './unfinished-units.js';
 
 export class StreamBuffer {
   readonly ring: Ring;
@@ -114,7 +115,10 @@ export class StreamBuffer {
    */
   cutTail(): StreamSnapshot {
     const kept = this.#cutLength;
-    if (kept > 0) this.close(kept);
+    if (kept > 0) {
+      blankUnfinishedUnits(this.#open.bytes, kept, this.index.program?.accessPid ?? NONE);
+      this.close(kept);
+    }
     this.#truncate(0);
     // The next piece has a clock of its own.
     this.index.anchors.clear();
