@@ -46,7 +46,7 @@ ENV NODE_ENV=production
 # Of the user node: where volumes are mounted, so that new ones belong to it. /config holds the .env file, /keys the key that both services share.
 RUN install -d -o node -g node -m 750 /data /keys && install -d /config
 WORKDIR /app
-COPY docker/start.mjs docker/health-check.mjs docker/
+COPY docker/container-settings.mjs docker/start.mjs docker/health-check.mjs docker/
 COPY --from=build /app/libs libs
 USER node
 VOLUME ["/data", "/keys"]
@@ -71,9 +71,12 @@ USER root
 RUN apt-get update \
   && apt-get install -y --no-install-recommends sqlite3 \
   && rm -rf /var/lib/apt/lists/*
+# docker compose exec orchestrator doctor
+RUN ln -s /app/docker/doctor.mjs /usr/local/bin/doctor
 USER node
 COPY --from=build /app/apps/orchestrator apps/orchestrator
 COPY --from=orchestrator-packages /app/node_modules node_modules
+COPY docker/doctor.mjs docker/
 # Engines as containers: this image has no engine of its own.
 ENV DATA_DIR=/data ENGINE_RUNTIME=docker
 EXPOSE 8000

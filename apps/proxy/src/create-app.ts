@@ -1,6 +1,15 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { DetailExceptionFilter, LimitedExpressAdapter, type Log, NestLog, apiMetrics, secureHeaders } from '@acexy/service-kit';
+import {
+  DetailExceptionFilter,
+  LimitedExpressAdapter,
+  type Log,
+  NestLog,
+  apiMetrics,
+  buildInfo,
+  secureHeaders,
+  versionOf,
+} from '@acexy/service-kit';
 import { viewerAccess } from './access/access.middleware.js';
 import { ViewerTokens, parseTokens } from './access/viewer-tokens.js';
 import { AppModule } from './app.module.js';
@@ -22,6 +31,7 @@ export async function createApp(settings: ProxySettings, log: Log): Promise<Nest
   });
   // A stream lasts as long as it is watched.
   app.use(apiMetrics('acexy', (route) => route.startsWith('/ace/getstream')));
+  buildInfo('acexy', versionOf(new URL('../package.json', import.meta.url)));
   secureHeaders(app, settings.corsOrigins);
   app.use(viewerAccess(new ViewerTokens(parseTokens(settings.tokens ?? ''))));
   app.useGlobalFilters(new DetailExceptionFilter(log.child('http'), playbackErrorReply));

@@ -3,6 +3,7 @@ export * from './settings/load-settings.js';
 export * from './settings/parse.js';
 export * from './settings/setting.js';
 export * from './settings/settings-page.js';
+export * from './metrics/build-info.js';
 export * from './metrics/metric.js';
 export * from './http/api-metrics.js';
 export * from './http/bearer.guard.js';

@@ -3,10 +3,12 @@ import {
   ACCESS_POLICY,
   type AccessPolicy,
   apiMetrics,
+  buildInfo,
   DetailExceptionFilter,
   LimitedExpressAdapter,
   type Log,
   secureHeaders,
+  versionOf,
 } from '@acexy/service-kit';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
@@ -36,6 +38,7 @@ export function apiServer(settings: OrchestratorSettings, log: Log): LimitedExpr
 /** All that the application is besides its modules: bodies, errors, metrics of calls, documentation. Made with `bodyParser: false`. */
 export function configureApp(app: NestExpressApplication, settings: OrchestratorSettings, log: Log): void {
   app.use(apiMetrics('orch'));
+  buildInfo('orch', versionOf(new URL('../../package.json', import.meta.url)));
   secureHeaders(app, settings.corsOrigins);
   app.use(honourConditions);
   // Before the body is read: an answer to one that cannot be parsed bears the headers too.

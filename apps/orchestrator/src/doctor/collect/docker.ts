@@ -1,0 +1,96 @@
+import Docker from 'dockerode';
+import { dockerEndpoint } from '../../runtime/docker/docker-endpoint.js';
+import { explain, isNotFound } from '../../runtime/docker/docker-errors.js';
+import type { OrchestratorSettings } from '../../settings.js';
+import { GluetunClient, GluetunError } from '../../vpn/gluetun-client.js';
+import type { DockerFacts, VpnContainerFacts } from '../facts.js';
+
+const LIMIT_MS = 5_000;
+/** What every engine bears, of whatever installation. */
+const ENGINE_LABEL = 'acestream-orchestrator';
+
+/** What the doctor asks of Docker; each question within its limit. */
+export class DockerLook {
+  private readonly docker: Docker;
+  private readonly endpoint: string;
+  private slowestMs = 0;
+
+  constructor(private readonly settings: OrchestratorSettings) {
+    const { name, options } = dockerEndpoint(settings.dockerHost, settings.dockerCertPath);
+    this.endpoint = name;
+    this.docker = new Docker({ ...options, timeout: LIMIT_MS });
+  }
+
+  async look(): Promise<DockerFacts> {
+    const { targetImage, dockerNetwork } = this.settings;
+    try {
+      await this.timed(() => this.docker.ping());
+    } catch (error) {
+      return { reached: false, endpoint: this.endpoint, problem: explain(error, 'a call of Docker', { endpoint: this.endpoint }).message };
+    }
+    const version = await this.allowed(() => this.docker.version());
+    const info = await this.allowed(() => this.docker.info() as Promise<{ NCPU: number; MemTotal: number; SystemTime?: string }>);
+    const engines = await this.allowed(() => this.docker.listContainers({ all: true, filters: { label: [ENGINE_LABEL] } }));
+    const containers: Record<string, number> = {};
+    for (const { State } of engines ?? []) containers[State] = (containers[State] ?? 0) + 1;
+    const clock = Date.parse(info?.SystemTime ?? '');
+    return {
+      reached: true,
+      endpoint: this.endpoint,
+      version: version?.Version ?? '(version not told)',
+      latencyMs: this.slowestMs,
+      host: info && { processors: info.NCPU, memory: info.MemTotal, clock: Number.isNaN(clock) ? null : clock },
+      image: await this.presence(() => this.docker.getImage(targetImage).inspect()),
+      network: dockerNetwork === undefined ? null : await this.presence(() => this.docker.getNetwork(dockerNetwork).inspect()),
+      containers,
+    };
+  }
+
+  /** Null where Docker does not know it, or does not tell. */
+  async container(name: string): Promise<VpnContainerFacts['container']> {
+    try {
+      const { State } = await this.docker.getContainer(name).inspect();
+      return { status: State.Status, health: State.Health?.Status ?? null };
+    } catch {
+      return null; // whether Docker answers at all is a question of its own
+    }
+  }
+
+  /** Null where a filter in front of Docker, or its haste, gives no answer. */
+  private async allowed<T>(ask: () => Promise<T>): Promise<T | null> {
+    try {
+      return await this.timed(ask);
+    } catch {
+      return null; // not told: the checks say so
+    }
+  }
+
+  private async presence(ask: () => Promise<unknown>): Promise<'present' | 'missing' | 'unknown'> {
+    try {
+      await this.timed(ask);
+      return 'present';
+    } catch (error) {
+      return isNotFound(error) ? 'missing' : 'unknown';
+    }
+  }
+
+  private async timed<T>(ask: () => Promise<T>): Promise<T> {
+    const startedAt = performance.now();
+    try {
+      return await ask();
+    } finally {
+      this.slowestMs = Math.max(this.slowestMs, performance.now() - startedAt);
+    }
+  }
+}
+
+/** What Gluetun's own control server says. */
+export async function askGluetun(name: string, settings: OrchestratorSettings): Promise<VpnContainerFacts['control']> {
+  const { gluetunApiPort: port, gluetunApiKey: apiKey, gluetunApiUsername: username, gluetunApiPassword: password } = settings;
+  const client = new GluetunClient({ host: name, port, credentials: { apiKey, username, password }, timeoutMs: LIMIT_MS });
+  try {
+    return { ok: true, status: await client.vpnStatus(AbortSignal.timeout(LIMIT_MS)) };
+  } catch (error) {
+    return { ok: false, code: error instanceof GluetunError ? error.code : 'unreachable', problem: (error as Error).message };
+  }
+}

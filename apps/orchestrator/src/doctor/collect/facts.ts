@@ -1,0 +1,127 @@
+/** Gathers the facts: everything at once, each part within its own limit. */
+import { type Environment, loadSettings, parseSize, type SettingFault, SettingsError, versionOf } from '@acexy/service-kit';
+import { statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { databaseFile } from '../../database/database-url.js';
+import { OrchestratorSettings } from '../../settings.js';
+import type { Facts, ProxySettingsSeen, VpnContainerFacts } from '../facts.js';
+import { askGluetun, DockerLook } from './docker.js';
+import { lookAtMachine } from './machine.js';
+import { askOrchestrator, askProxy } from './services.js';
+
+export interface DoctorOptions {
+  env: Environment;
+  /** The folder the services start in. */
+  folder: string;
+  place: Facts['place'];
+  /** Where the settings of the proxy can be read, too. */
+  proxySettings?: new () => ProxySettingsSeen;
+  orchestratorUrl?: string;
+  proxyUrl?: string;
+}
+
+/** Names of the services in the compose files. */
+const PROXY_IN_COMPOSE = 'http://acexy:8080';
+/** In docker-compose.yml and its kin the file says 4G where nothing else is set; elsewhere there is no such limit. */
+const COMPOSE_MEMORY = 'ENGINES_MEMORY';
+
+export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
+  const { env, folder, place } = options;
+  const faults = new Map<string, SettingFault>();
+  const settings = read(OrchestratorSettings, env, faults);
+  const proxySettings = options.proxySettings ? read(options.proxySettings, env, faults) : null;
+  const docker = settings?.engineRuntime === 'docker' ? new DockerLook(settings) : null;
+  const orchestratorUrl = options.orchestratorUrl ?? local(settings?.host, settings?.port ?? 8000);
+  const proxyUrl =
+    options.proxyUrl ??
+    (place === 'container'
+      ? PROXY_IN_COMPOSE
+      : local(proxySettings?.listen.host, Number(env.ACEXY_PUBLISHED_PORT) || (proxySettings?.listen.port ?? 8080)));
+  const [orchestrator, proxy, dockerFacts, vpns, machine] = await Promise.all([
+    askOrchestrator(orchestratorUrl, settings?.apiKey, proxySettings?.orchestratorApiKey),
+    askProxy(proxyUrl),
+    docker?.look() ?? null,
+    settings === null ? [] : vpnFacts(settings, docker, place),
+    lookAtMachine({
+      folders: folders(settings, folder, place),
+      ports: place === 'container' ? [] : ports(options, settings, proxySettings),
+      enginePorts: settings !== null && publishesHere(settings, place) ? settings.portRangeHost : null,
+      // In a container the service is its first process.
+      pid: place === 'container' ? 1 : 'self',
+      builtAt: statSync(fileURLToPath(import.meta.url)).mtimeMs,
+    }),
+  ]);
+  return {
+    now: Date.now(),
+    place,
+    version: versionOf(new URL('../../../package.json', import.meta.url)),
+    faults: [...faults.values()],
+    settings,
+    proxySettings,
+    enginesMemoryBytes: memoryOf(env[COMPOSE_MEMORY]),
+    machine,
+    docker: dockerFacts,
+    vpns,
+    orchestrator,
+    proxy,
+  };
+}
+
+function read<T extends object>(type: new () => T, env: Environment, faults: Map<string, SettingFault>): T | null {
+  try {
+    return loadSettings(type, env);
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    // Both services read some of them.
+    for (const fault of error.faults) faults.set(`${fault.name} ${fault.problem}`, fault);
+    return null;
+  }
+}
+
+function local(host: string | undefined, port: number): string {
+  if (!host || /^[0:.]+$/.test(host)) return `http://localhost:${port}`;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function folders(settings: OrchestratorSettings | null, folder: string, place: Facts['place']): { what: string; path: string }[] {
+  if (settings === null) return [{ what: place === 'container' ? 'the data volume' : 'the folder of the services', path: folder }];
+  const database = dirname(databaseFile(settings.dbUrl, folder));
+  const data = resolve(folder, settings.dataDir);
+  return [{ what: 'the folder of the database', path: database }, ...(data === database ? [] : [{ what: 'DATA_DIR', path: data }])];
+}
+
+function ports(
+  { orchestratorUrl, proxyUrl }: DoctorOptions,
+  settings: OrchestratorSettings | null,
+  proxySettings: ProxySettingsSeen | null,
+): { setting: string; port: number }[] {
+  return [
+    ...(settings !== null && orchestratorUrl === undefined ? [{ setting: 'APP_PORT', port: settings.port }] : []),
+    ...(proxySettings !== null && proxyUrl === undefined ? [{ setting: 'ACEXY_LISTEN_ADDR', port: proxySettings.listen.port }] : []),
+  ];
+}
+
+/** Engines of a Docker Engine over the network, or within another container, have their ports there. */
+function publishesHere(settings: OrchestratorSettings, place: Facts['place']): boolean {
+  return place === 'host' && (settings.engineRuntime === 'process' || !/^(tcp|https?):/.test(settings.dockerHost ?? ''));
+}
+
+/** As compose writes it: 4G, 512m. */
+function memoryOf(text: string | undefined): number | null {
+  const match = /^(\d+(?:\.\d+)?)([bkmg])?b?$/i.exec(text ?? '');
+  if (!match) return null;
+  const unit = (match[2] ?? 'b').toLowerCase();
+  return parseSize(`${match[1]}${unit === 'b' ? 'b' : `${unit}ib`}`);
+}
+
+function vpnFacts(settings: OrchestratorSettings, docker: DockerLook | null, place: Facts['place']): Promise<VpnContainerFacts[]> {
+  return Promise.all(
+    settings.vpnContainers.map(async (name) => ({
+      name,
+      container: docker === null ? null : await docker.container(name),
+      // Its port is for those in its network only.
+      control: place === 'container' || docker === null ? await askGluetun(name, settings) : null,
+    })),
+  );
+}

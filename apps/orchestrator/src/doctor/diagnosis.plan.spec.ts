@@ -1,0 +1,453 @@
+import { describe, expect, it } from 'vitest';
+import { CHECKS, diagnose, exitCode } from './diagnosis.plan.js';
+import type { Facts, OrchestratorFacts, ProxyFacts } from './facts.js';
+import { report } from './report.js';
+import type { State } from './verdict.js';
+import {
+  ORCHESTRATOR_FIGURES,
+  PROXY_FIGURES,
+  type Reached,
+  scrapeOf,
+  settingsWith,
+  WELL,
+  WELL_DOCKER,
+  WELL_ORCHESTRATOR,
+  WELL_PROXY,
+} from './well.test-kit.js';
+
+const machine = (change: Partial<Facts['machine']>): Partial<Facts> => ({ machine: { ...WELL.machine, ...change } });
+const docker = (change: Partial<typeof WELL_DOCKER>): Partial<Facts> => ({ docker: { ...WELL_DOCKER, ...change } });
+const orchestrator = (change: Partial<Reached<OrchestratorFacts>>): Partial<Facts> => ({
+  orchestrator: { ...WELL_ORCHESTRATOR, ...change },
+});
+const proxy = (change: Partial<Reached<ProxyFacts>>): Partial<Facts> => ({ proxy: { ...WELL_PROXY, ...change } });
+const orchestratorShows = (figures: Record<string, number>): Partial<Facts> =>
+  orchestrator({ scrape: scrapeOf({ ...ORCHESTRATOR_FIGURES, ...figures }) });
+const proxyShows = (figures: Record<string, number>): Partial<Facts> => proxy({ scrape: scrapeOf({ ...PROXY_FIGURES, ...figures }) });
+const settings = (environment: Record<string, string>): Partial<Facts> => ({ settings: settingsWith(environment) });
+const proxySettings = (change: Partial<NonNullable<Facts['proxySettings']>>): Partial<Facts> => ({
+  proxySettings: { ...WELL.proxySettings!, ...change },
+});
+const breaker = (change: object): Partial<Facts> => {
+  const { health } = WELL_ORCHESTRATOR;
+  const { general, replacement } = health!.circuit_breakers;
+  return orchestrator({ health: { ...health!, circuit_breakers: { general: { ...general, ...change }, replacement } } });
+};
+const gluetun = { name: 'gluetun', container: { status: 'running', health: 'healthy' }, control: null };
+const behindVpn = (
+  vpn: Partial<(typeof WELL.vpns)[number]>,
+  told: object | null = { connected: true, forwarded_port: 5000 },
+): Partial<Facts> => ({
+  ...settings({ GLUETUN_CONTAINER_NAME: 'gluetun' }),
+  vpns: [{ ...gluetun, ...vpn }],
+  ...orchestrator({
+    vpn: told && ({ vpns: [{ container_name: 'gluetun', reason: 'the tunnel is dead', health: 'healthy', ...told }] } as never),
+  }),
+});
+
+it('where all is well, nothing is found, and every check has an answer', () => {
+  const diagnoses = diagnose(WELL);
+  expect(diagnoses.filter(({ state }) => state !== 'good')).toEqual([]);
+  expect(new Set(diagnoses.map(({ id }) => id))).toEqual(new Set(CHECKS.map(({ id }) => id)));
+  expect(exitCode(diagnoses)).toBe(0);
+});
+
+const CASES: [what: string, change: Partial<Facts>, id: string, state: State, says: RegExp, cure?: RegExp][] = [
+  [
+    'a setting that cannot be used',
+    { faults: [{ name: 'MIN_REPLICAS', value: 'x', problem: 'must be a whole number' }] },
+    'settings',
+    'wrong',
+    /MIN_REPLICAS=x: must be/,
+    /MIN_REPLICAS/,
+  ],
+  ['an API without a key', { ...settings({ API_KEY: '' }), ...orchestrator({ keyTaken: false }) }, 'key', 'wrong', /401/, /API_KEY/],
+  ['an API open to everybody', settings({ AUTH: 'open' }), 'key', 'warning', /AUTH=open/],
+  ['a key that can be guessed', settings({ API_KEY: 'short' }), 'key', 'warning', /5 characters/],
+  ['another key than the running one', orchestrator({ keyTaken: false }), 'key', 'wrong', /refuses the API_KEY/],
+  ['an old Node', machine({ node: 'v18.4.0' }), 'node', 'wrong', /too old/, /20\.19/],
+  ['a clock in the past', { now: WELL.machine.builtAt - 3_600_000 }, 'clock', 'wrong', /before this build/],
+  [
+    'another clock on the machine of Docker',
+    docker({ host: { ...WELL_DOCKER.host!, clock: WELL.now + 90_000 } }),
+    'clock',
+    'wrong',
+    /Docker is 90 s ahead/,
+  ],
+  ['a proxy some seconds behind', proxy({ clockOffsetMs: -5_000 }), 'clock', 'warning', /proxy is 5\.0 s behind/],
+  ['a full disk', machine({ disks: [{ ...WELL.machine.disks[0], free: 90e6 }] }), 'disk', 'wrong', /90 MB/, /docker system df/],
+  ['a disk that fills up', machine({ disks: [{ ...WELL.machine.disks[0], free: 700e6 }] }), 'disk', 'warning', /700 MB/],
+  ['a folder that is read-only', machine({ disks: [{ ...WELL.machine.disks[0], writable: false }] }), 'disk', 'wrong', /cannot be written/],
+  ['exhausted memory', machine({ memory: { total: 4e9, available: 90e6 } }), 'memory', 'wrong', /90 MB of 4\.0 GB/],
+  ['little memory', machine({ memory: { total: 4e9, available: 400e6 } }), 'memory', 'warning', /400 MB/],
+  [
+    'more engines than ENGINES_MEMORY carries',
+    { ...settings({ MAX_REPLICAS: '60' }), enginesMemoryBytes: 4e9 },
+    'memory',
+    'warning',
+    /18 GB.*4\.0 GB/,
+  ],
+  ["more engines than Docker's machine carries", settings({ MAX_REPLICAS: '900' }), 'memory', 'warning', /270 GB.*64 GB/, /MAX_REPLICAS/],
+  ['a busy processor', machine({ load: 40 }), 'cpu', 'warning', /load 40\.0 on 8/],
+  ['an event loop that waits', orchestratorShows({ nodejs_eventloop_lag_p99_seconds: 0.8 }), 'cpu', 'warning', /orchestrator answers late/],
+  ['few file descriptors', { ...machine({ openFiles: 1024 }), ...proxy({ scrape: null }) }, 'files', 'warning', /1024 files/, /ulimit -n/],
+  ['more viewers allowed than files', proxyShows({ process_max_fds: 5_000 }), 'files', 'warning', /ACEXY_MAX_CONNECTIONS=10000/],
+  ['nearly all files open', proxyShows({ process_open_fds: 60_000 }), 'files', 'wrong', /60000 of 65536/, /nofile/],
+  ['nearly all connections taken', proxyShows({ acexy_viewers: 9_500 }), 'files', 'wrong', /9500 viewers of at most 10000/],
+  ['a machine out of files', machine({ openFilesOfAll: { used: 95, most: 100 } }), 'files', 'wrong', /95 of 100/],
+  [
+    'a port of another program',
+    { orchestrator: { reached: false, url: 'http://localhost:8000', problem: 'another program answers there' } },
+    'ports',
+    'wrong',
+    /port 8000 \(APP_PORT\) is taken/,
+    /ss -ltnp/,
+  ],
+  ['too few ports for the engines', settings({ PORT_RANGE_HOST: '19000-19004' }), 'engine-ports', 'wrong', /5 ports for up to 20/],
+  [
+    'ports that others have',
+    {
+      ...settings({ PORT_RANGE_HOST: '19000-19019' }),
+      ...machine({ enginePortsTaken: Array.from({ length: 25 }, (_, at) => 19000 + at) }),
+    },
+    'engine-ports',
+    'wrong',
+    /other programs have all 20/,
+  ],
+  [
+    'no Docker',
+    { docker: { reached: false, endpoint: 'unix:///x', problem: 'no Docker Engine answers at unix:///x' } },
+    'docker',
+    'wrong',
+    /no Docker Engine/,
+    /systemctl start docker/,
+  ],
+  [
+    'no permission for Docker',
+    { docker: { reached: false, endpoint: 'unix:///x', problem: 'no permission for unix:///x' } },
+    'docker',
+    'wrong',
+    /no permission/,
+    /group that owns the socket/,
+  ],
+  [
+    'a Docker that does not answer in time',
+    { docker: { reached: false, endpoint: 'unix:///x', problem: 'Docker at unix:///x did not answer in time' } },
+    'docker',
+    'wrong',
+    /in time/,
+    /overloaded.*restart docker/,
+  ],
+  ['a slow Docker', docker({ latencyMs: 2_500 }), 'docker-load', 'warning', /2\.5 s/, /MAX_CONCURRENT_PROVISIONS/],
+  [
+    'slow starts of containers',
+    orchestratorShows({ 'orch_runtime_call_seconds_sum{call="start",success="true"}': 100 }),
+    'docker-load',
+    'warning',
+    /20 s to start a container/,
+  ],
+  [
+    'no network',
+    { ...settings({ DOCKER_NETWORK: 'tv' }), ...docker({ network: 'missing' }) },
+    'network',
+    'wrong',
+    /no network tv/,
+    /docker network create tv/,
+  ],
+  [
+    'no image, and none is pulled',
+    { ...settings({ IMAGE_PULL: 'never' }), ...docker({ image: 'missing' }) },
+    'image',
+    'wrong',
+    /is not on this/,
+    /docker load/,
+  ],
+  [
+    'an image that cannot be pulled',
+    { ...docker({ image: 'missing' }), ...orchestrator({ image: { name: 'x', state: 'missing', percent: null, reason: 'denied' } }) },
+    'image',
+    'wrong',
+    /denied/,
+    /docker pull/,
+  ],
+  [
+    'an image on its way',
+    { ...docker({ image: 'missing' }), ...orchestrator({ image: { name: 'x', state: 'pulling', percent: 40, reason: null } }) },
+    'image',
+    'warning',
+    /40 %/,
+  ],
+  ['stuck containers', docker({ containers: { running: 2, exited: 3 } }), 'containers', 'warning', /exited \(3\)/, /POST \/gc/],
+  ['no VPN container', behindVpn({ container: null }, null), 'vpn', 'wrong', /no container gluetun/],
+  [
+    'a VPN container that has ended',
+    behindVpn({ container: { status: 'exited', health: null } }),
+    'vpn',
+    'wrong',
+    /is exited/,
+    /docker logs gluetun/,
+  ],
+  ['a dead tunnel', behindVpn({}, { connected: false, forwarded_port: null }), 'vpn', 'wrong', /the tunnel is dead/, /restart gluetun/],
+  [
+    'a key that Gluetun refuses',
+    behindVpn({ control: { ok: false, code: 'unauthorized', problem: 'Gluetun refuses' } }),
+    'vpn',
+    'wrong',
+    /refuses/,
+    /auth-config\.toml/,
+  ],
+  [
+    'a VPN that fails its health check',
+    behindVpn({ container: { status: 'running', health: 'unhealthy' } }),
+    'vpn',
+    'warning',
+    /health check/,
+    /retries: 5/,
+  ],
+  ['a VPN without a forwarded port', behindVpn({}, { connected: true, forwarded_port: null }), 'vpn', 'warning', /forwards no port/],
+  [
+    'no orchestrator',
+    { orchestrator: { reached: false, url: 'http://o:1', problem: 'nothing listens' } },
+    'orchestrator',
+    'wrong',
+    /http:\/\/o:1/,
+    /logs --tail=50 orchestrator/,
+  ],
+  [
+    'an orchestrator that is not ready',
+    orchestrator({ ready: { status: 503, problems: ['runtime: out of reach'] } }),
+    'orchestrator',
+    'wrong',
+    /out of reach/,
+  ],
+  ['writes that fail', orchestratorShows({ orch_database_write_errors_total: 4 }), 'database', 'wrong', /4 writes/, /integrity_check/],
+  ['a large database', orchestratorShows({ 'orch_database_size_bytes{file="main"}': 3e9 }), 'database', 'warning', /3\.0 GB/, /VACUUM/],
+  [
+    'slow commits',
+    orchestratorShows({ orch_database_commit_seconds_sum: 50, orch_database_commit_seconds_count: 100 }),
+    'database',
+    'warning',
+    /500 ms/,
+  ],
+  ['writes that wait', orchestratorShows({ orch_database_queue_waiting: 5_000 }), 'database', 'warning', /5000 writes wait/],
+  ['no proxy', { proxy: { reached: false, url: 'http://p:1', problem: 'nothing listens' } }, 'proxy', 'wrong', /http:\/\/p:1/],
+  ['a proxy that ends', proxy({ ready: { status: 503, problems: ['viewers: shutting down'] } }), 'proxy', 'wrong', /shutting down/],
+  ['a proxy without an orchestrator', proxy({ orchestrator: 'not set' }), 'link', 'wrong', /no orchestrator/, /ACEXY_ORCH_URL/],
+  ['a proxy that does not reach it', proxy({ orchestrator: 'away' }), 'link', 'wrong', /does not reach/, /ACEXY_ORCH_TIMEOUT/],
+  [
+    'a proxy with the wrong key',
+    orchestrator({ proxyKeyTaken: false }),
+    'link',
+    'wrong',
+    /refuses the key of the proxy/,
+    /ACEXY_ORCH_APIKEY/,
+  ],
+  [
+    'a proxy whose key is seen to be refused',
+    {
+      ...orchestrator({ proxyKeyTaken: null }),
+      ...proxyShows({
+        'acexy_orchestrator_call_seconds_count{endpoint="report",outcome="unauthorized"}': 9,
+        'acexy_orchestrator_call_seconds_count{endpoint="report",outcome="ok"}': 0,
+      }),
+    },
+    'link',
+    'wrong',
+    /refuses the key/,
+  ],
+  [
+    'calls that nearly take too long',
+    proxyShows({
+      'acexy_orchestrator_call_seconds_bucket{le="0.01",endpoint="report",outcome="ok"}': 50,
+      'acexy_orchestrator_call_seconds_bucket{le="2.5",endpoint="report",outcome="ok"}': 100,
+    }),
+    'link',
+    'warning',
+    /2\.5 s, of 3\.0 s \(ACEXY_ORCH_TIMEOUT\)/,
+  ],
+  ['two versions', proxy({ version: '0.9.0' }), 'versions', 'warning', /orchestrator 1\.0\.0, proxy 0\.9\.0/],
+  ['a doctor of another version', { version: '2.0.0' }, 'versions', 'warning', /the doctor is 2\.0\.0/],
+  ['a hasty proxy', proxySettings({ orchestratorTimeoutMs: 500 }), 'timeouts', 'warning', /ACEXY_ORCH_TIMEOUT is 500 ms/, /10s/],
+  ['a start that is given up too soon', proxySettings({ startTimeoutMs: 20_000 }), 'timeouts', 'warning', /ACEXY_START_TIMEOUT/],
+  ['a provision that is given up too soon', settings({ PROVISION_TIMEOUT_S: '20' }), 'timeouts', 'warning', /PROVISION_TIMEOUT_S \(20 s\)/],
+  [
+    'a pool that is full',
+    orchestratorShows({ 'orch_engines_use{use="free"}': 0, 'orch_engines_lifecycle{lifecycle="ready"}': 20, orch_leases_waiting: 2 }),
+    'no-engines',
+    'wrong',
+    /2 streams wait.*the pool is full/,
+    /MAX_REPLICAS/,
+  ],
+  [
+    'no engine, and none can be started',
+    {
+      ...orchestrator({
+        scrape: scrapeOf({ ...ORCHESTRATOR_FIGURES, 'orch_engines_use{use="free"}': 0 }),
+        status: { provisioning: { blocked_reason: 'the VPN is down' } } as never,
+      }),
+    },
+    'no-engines',
+    'wrong',
+    /none can be started: the VPN is down/,
+  ],
+  ['no free engine just now', orchestratorShows({ 'orch_engines_use{use="free"}': 0 }), 'no-engines', 'warning', /0 of 5/, /scale\/10/],
+  ['fewer free ones than wanted', orchestratorShows({ 'orch_engines_use{use="free"}': 1 }), 'no-engines', 'warning', /fewer than wanted/],
+  [
+    'an open breaker',
+    breaker({ state: 'open', recovery_eta_seconds: 200, last_failure_reason: 'no space left on device' }),
+    'circuit-breaker',
+    'wrong',
+    /open.*200 s: no space left/,
+    /circuit-breaker\/reset/,
+  ],
+  [
+    'a breaker that opens frequently',
+    orchestratorShows({ 'orch_circuit_breaker_opened_total{operation_type="general"}': 4 }),
+    'circuit-breaker',
+    'warning',
+    /opened 4 times/,
+    /CIRCUIT_BREAKER_THRESHOLD=10/,
+  ],
+  ['a breaker about to open', breaker({ failure_count: 3 }), 'circuit-breaker', 'warning', /3 of 5/],
+  [
+    'starts that fail',
+    orchestratorShows({ 'orch_provision_duration_seconds_count{success="false"}': 5 }),
+    'slow-provisioning',
+    'wrong',
+    /5 of 10 starts/,
+    /provisioning failed/,
+  ],
+  [
+    'slow starts',
+    orchestratorShows({ 'orch_provision_duration_seconds_sum{success="true"}': 300 }),
+    'slow-provisioning',
+    'warning',
+    /60 s/,
+    /PROVISION_STARTUP_GRACE_S/,
+  ],
+  [
+    'a queue before provisioning',
+    {
+      ...orchestrator({
+        scrape: scrapeOf({ ...ORCHESTRATOR_FIGURES, orch_provision_queue_wait_seconds_sum: 150 }),
+        provisioning: { inProgress: 5, queued: 12, remaining: 0 },
+      }),
+    },
+    'rate-limit',
+    'warning',
+    /12 starts are queued/,
+    /MAX_CONCURRENT_PROVISIONS/,
+  ],
+  [
+    'some unhealthy engines',
+    orchestratorShows({ 'orch_engines_total{health_status="unhealthy"}': 1 }),
+    'unhealthy-engines',
+    'warning',
+    /1 of 6/,
+    /DELETE \/containers/,
+  ],
+  [
+    'mostly unhealthy engines',
+    orchestratorShows({ 'orch_engines_total{health_status="unhealthy"}': 6 }),
+    'unhealthy-engines',
+    'wrong',
+    /6 of 11/,
+  ],
+  [
+    'a slow API',
+    orchestrator({ latencyMs: { engines: 900, streams: 4 } }),
+    'latency',
+    'warning',
+    /GET \/engines took 900 ms/,
+    /ACEXY_ENGINE_CACHE_TTL_S=5/,
+  ],
+  ['a very slow API', orchestrator({ latencyMs: { engines: 4, streams: 4_000 } }), 'latency', 'wrong', /GET \/streams took 4\.0 s/],
+  ['a proxy without a cache', proxySettings({ engineCacheTtlMs: 0 }), 'latency', 'warning', /ACEXY_ENGINE_CACHE_TTL_S=0/],
+  [
+    'an API that was slow',
+    orchestratorShows({
+      'orch_api_duration_seconds_count{endpoint="/engines"}': 100,
+      'orch_api_duration_seconds_bucket{endpoint="/engines",le="1"}': 90,
+      'orch_api_duration_seconds_bucket{endpoint="/engines",le="2.5"}': 100,
+    }),
+    'latency',
+    'warning',
+    /2\.5 s since/,
+  ],
+  [
+    'starts without an engine',
+    proxyShows({ 'acexy_starts_total{outcome="no_engine"}': 10 }),
+    'streams-start',
+    'wrong',
+    /10 of 30 starts.*no engine/,
+  ],
+  [
+    'starts without a byte',
+    proxyShows({ 'acexy_starts_total{outcome="engines_silent"}': 10 }),
+    'streams-start',
+    'warning',
+    /no byte/,
+    /curl -I/,
+  ],
+  [
+    'starts that engines refuse',
+    proxyShows({ 'acexy_starts_total{outcome="engines_refused"}': 10 }),
+    'streams-start',
+    'warning',
+    /refused/,
+  ],
+  [
+    'streams that were lost',
+    proxyShows({ 'acexy_failovers_total{cause="eof",outcome="given-up"}': 2 }),
+    'streams-start',
+    'warning',
+    /2 streams ended/,
+  ],
+  ['viewers that are too slow', proxyShows({ 'acexy_viewers_ended_total{reason="too-slow"}': 3 }), 'viewers', 'warning', /3 viewers/],
+];
+
+describe('of one thing that is wrong the doctor says so, and what to do:', () => {
+  it.each(CASES)('%s', (_what, change, id, state, says, cure) => {
+    const found = diagnose({ ...WELL, ...change }).filter((diagnosis) => diagnosis.id === id && diagnosis.state === state);
+    expect(found.map((diagnosis) => diagnosis.says)).toEqual([expect.stringMatching(says)]);
+    expect(found[0].cure).toMatch(cure ?? /\w/);
+    expect(exitCode(found)).toBe(state === 'wrong' ? 1 : 0);
+  });
+
+  it('there is a case for every check', () => {
+    expect(new Set(CASES.map(([, , id]) => id))).toEqual(new Set(CHECKS.map(({ id }) => id)));
+  });
+});
+
+describe('what cannot be seen is said to be unknown, and is no fault', () => {
+  it.each<[string, Partial<Facts>, string[]]>([
+    ['wrong settings', { settings: null, proxySettings: null, docker: null }, ['key', 'timeouts', 'engine-ports', 'docker', 'vpn']],
+    ['engines that are processes', { docker: null }, ['docker', 'docker-load', 'network', 'image', 'containers']],
+    ['a filter in front of Docker', docker({ host: null, image: 'unknown', network: 'unknown' }), ['network', 'image']],
+    ['a doctor in a container', { place: 'container', ...machine({ ports: [] }) }, ['ports']],
+    [
+      'services without metrics',
+      { ...orchestrator({ scrape: null, version: null }), ...proxy({ scrape: null, version: null }) },
+      ['no-engines', 'versions', 'streams-start'],
+    ],
+  ])('%s', (_what, change, ids) => {
+    const diagnoses = diagnose({ ...WELL, ...change });
+    for (const id of ids) expect(diagnoses.filter((diagnosis) => diagnosis.id === id).map(({ state }) => state)).toEqual(['unknown']);
+    expect(exitCode(diagnoses)).toBe(0);
+  });
+});
+
+it('the report begins with what is wrong, causes before effects, each with its cure', () => {
+  const text = report(
+    diagnose({
+      ...WELL,
+      docker: { reached: false, endpoint: 'unix:///x', problem: 'no Docker Engine answers at unix:///x' },
+      ...orchestrator({ ready: { status: 503, problems: ['runtime: out of reach'] } }),
+      ...proxySettings({ engineCacheTtlMs: 0 }),
+    }),
+  );
+  expect(text).toMatch(
+    /^WRONG[^]*1\. \[docker\][^]*-> Start it[^]*2\. \[orchestrator\][^]*WORTH A LOOK[^]*\[latency\][^]*Good:[^]*Could not be told:/,
+  );
+  expect(text).toMatch(/2 wrong, 1 worth a look\. Mend the first one first/);
+});

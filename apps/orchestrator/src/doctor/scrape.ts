@@ -1,0 +1,65 @@
+interface Sample {
+  name: string;
+  labels: Readonly<Record<string, string>>;
+  value: number;
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** What a service shows at `/metrics`, with the few questions the doctor has. Pure. */
+export class Scrape {
+  private constructor(private readonly samples: readonly Sample[]) {}
+
+  /** Prometheus' text format; lines that are none of it are left out, as they say nothing. */
+  static parse(text: string): Scrape {
+    const samples: Sample[] = [];
+    for (const line of text.split('\n')) {
+      const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/.exec(line);
+      if (!match) continue;
+      const labels = [...(match[2] ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, label, value]): [string, string] => [
+        label,
+        value,
+      ]);
+      samples.push({ name: match[1], labels: Object.fromEntries(labels), value: Number(match[3]) });
+    }
+    return new Scrape(samples);
+  }
+
+  /** The sum of all series of that name with those labels; null where there is none. */
+  sum(name: string, labels: Labels = {}): number | null {
+    const found = this.find(name, labels);
+    return found.length === 0 ? null : found.reduce((sum, { value }) => sum + value, 0);
+  }
+
+  /** The value of a label of the first series of that name. */
+  label(name: string, label: string): string | null {
+    return this.find(name, {})[0]?.labels[label] ?? null;
+  }
+
+  /** Mean of a histogram since the service started; null where it has seen nothing. */
+  mean(name: string, labels: Labels = {}): number | null {
+    const count = this.sum(`${name}_count`, labels);
+    return count ? (this.sum(`${name}_sum`, labels) ?? 0) / count : null;
+  }
+
+  /**
+   * An upper bound of the quantile of a histogram since the service started: the bucket it lies in. Infinite beyond the last one; null where it
+   * has seen nothing.
+   */
+  quantile(name: string, quantile: number, labels: Labels = {}): number | null {
+    const count = this.sum(`${name}_count`, labels);
+    if (!count) return null;
+    const buckets = new Map<number, number>();
+    for (const { labels: own, value } of this.find(`${name}_bucket`, labels)) {
+      const bound = own.le === '+Inf' ? Infinity : Number(own.le);
+      buckets.set(bound, (buckets.get(bound) ?? 0) + value);
+    }
+    const ordered = [...buckets].sort(([a], [b]) => a - b);
+    return ordered.find(([, reached]) => reached >= quantile * count)?.[0] ?? null;
+  }
+
+  private find(name: string, labels: Labels): Sample[] {
+    const wanted = Object.entries(labels);
+    return this.samples.filter((sample) => sample.name === name && wanted.every(([label, value]) => sample.labels[label] === value));
+  }
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+/** `doctor`, in the container of the orchestrator: looks at what is wrong, with the settings as the service read them. */
+import { existsSync } from 'node:fs';
+import { becomeNode, DATA_FOLDER, KEY_FILE, readConfiguration } from './container-settings.mjs';
+
+if (process.getuid() === 0) becomeNode();
+const env = readConfiguration();
+if (!env.API_KEY && !env.API_KEY_FILE && existsSync(KEY_FILE)) env.API_KEY_FILE = KEY_FILE;
+process.chdir(DATA_FOLDER);
+const { runDoctor } = await import('../apps/orchestrator/dist/doctor/main.js');
+process.exitCode = await runDoctor(process.argv.slice(2), { env, folder: DATA_FOLDER, place: 'container' });
