@@ -105,7 +105,12 @@ export const poolFitsItsPorts: Check = {
         ),
       ];
     if (ports - taken < 1)
-      return [wrong(`other programs have all ${ports} ports of PORT_RANGE_HOST=${first}-${last}`, 'Choose a PORT_RANGE_HOST that no other program uses.')];
+      return [
+        wrong(
+          `other programs have all ${ports} ports of PORT_RANGE_HOST=${first}-${last}`,
+          'Choose a PORT_RANGE_HOST that no other program uses.',
+        ),
+      ];
     return [good(`${ports} ports for up to ${settings.engineLimit} engines`)];
   },
 };
