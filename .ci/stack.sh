@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What users do with Docker, once and for real: the Dockerfile is built, the whole stack is started by compose, a stream is played through it, settings
-# are changed and everything is put away; then the same beside the engines on this machine's own Docker Engine. Public images are replaced by the
-# stand-ins of test/images, engines by the simulator. Skips, and says so, where Docker or compose is not to be had.
+# are changed, two proxies take the place of the one, and everything is put away; then the same beside the engines on this machine's own Docker
+# Engine, behind a filter. Public images are replaced by the stand-ins of test/images, engines by the simulator. Skips, and says so, where Docker or compose is not to be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly UNAVAILABLE=69
@@ -36,6 +36,7 @@ main() {
   check 'the proxy reported it, so both services have the key' eventually 10 streams_reported 1
   check 'engines are reached through the service docker' engines_are_at docker
   check 'after the last viewer no stream is left' eventually 20 no_stream_left
+  check 'the doctor in the container finds nothing wrong' docker compose exec -T orchestrator doctor
 
   engines_before=$(engine_ids)
   old_key=$(docker compose exec -T orchestrator cat /keys/api-key)
@@ -54,6 +55,14 @@ main() {
   check 'engines of its own are back, none of them of before' eventually 60 other_engines "$engines_before"
   check 'the database was kept' streams_reported 2
   check 'a stream plays after the reset' plays
+
+  export COMPOSE_FILE=docker-compose.two-proxies.yml:test/images/compose.stand-ins.two-proxies.yml
+  step 'two proxies in place of the one' docker compose --progress plain up -d --no-build --remove-orphans --wait --wait-timeout 120
+  check 'both proxies, the orchestrator and the Docker Engine are healthy' all_healthy 4
+  check 'a stream plays through the balancer' plays
+  check 'each content is on one proxy, with all its viewers, and both proxies have some' contents_are_spread
+  check 'with one proxy stopped its contents play through the other, whose viewers notice nothing' one_proxy_is_enough
+  check 'it comes back into the rotation' eventually 60 all_healthy 4
   step 'a rolling restart' scripts/rolling-restart.sh
   check 'a stream plays after the rolling restart' plays
   step "$(compose_name) down" standalone_compose down
@@ -159,11 +168,11 @@ load_simulator() {
 # stand-ins, and need not: it finds the containers of a project by their labels.
 compose_name() { command -v docker-compose >/dev/null && echo "docker-compose $(docker-compose version --short)" || echo 'docker compose'; }
 standalone() { if command -v docker-compose >/dev/null; then docker-compose "$@"; else docker compose "$@"; fi; }
-standalone_compose() { COMPOSE_FILE=docker-compose.yml standalone "$@"; }
+standalone_compose() { COMPOSE_FILE=${COMPOSE_FILE%%:*} standalone "$@"; }
 
 compose_files_are_valid() {
   local file
-  for file in docker-compose.yml docker-compose.socket.yml; do
+  for file in docker-compose.yml docker-compose.socket.yml docker-compose.two-proxies.yml; do
     docker compose -f "$file" config --quiet && COMPOSE_FILE=$file standalone config --quiet || return 1
   done
 }
@@ -208,6 +217,47 @@ plays() {
   # Decoded to the end, and nothing to complain about.
   cat "$work/ffmpeg.log"
   [ ! -s "$work/ffmpeg.log" ]
+}
+
+# A viewer for so many seconds; fails where its stream ends before or brings next to nothing.
+watch_for() {
+  local bytes code=0
+  bytes=$(curl -sS --max-time "$1" -o /dev/null -w '%{size_download}' "http://localhost:$proxy_port/ace/getstream?id=$2" 2>/dev/null) || code=$?
+  echo "content $2: curl $code, $bytes bytes"
+  # 28: the time was up, and the stream was still there.
+  [ "$code" = 28 ] && [ "$bytes" -gt 500000 ]
+}
+
+ace_status() { docker compose exec -T "$1" node -e 'fetch("http://127.0.0.1:8080/ace/status").then((r) => r.text()).then(console.log)'; }
+contents_on() { ace_status "$1" | jq -r '.sessions[] | "\(.stream.key) \(.clients)"' | sort; }
+
+# Two viewers of each of six contents, one of which writes the id in upper case.
+contents_are_spread() {
+  local content viewers=()
+  for n in 1 2 3 4 5 6; do
+    content=$(printf '%040x' "$((n * 7919))")
+    watch_for 25 "$content" & viewers+=($!)
+    watch_for 25 "${content^^}" & viewers+=($!)
+  done
+  eventually 20 all_are_there || { ace_status acexy-1; ace_status acexy-2; wait; return 1; }
+  contents_on acexy-1 >"$work/on-1"
+  contents_on acexy-2 >"$work/on-2"
+  head "$work/on-1" "$work/on-2"
+  kill "${viewers[@]}" 2>/dev/null || true
+  [ -s "$work/on-1" ] && [ -s "$work/on-2" ] && [ -z "$(comm -12 "$work/on-1" "$work/on-2")" ] && [ "$(cat "$work"/on-? | cut -d' ' -f1 | sort -u | wc -l)" = 6 ]
+}
+all_are_there() { [ "$({ contents_on acexy-1; contents_on acexy-2; } | awk '{ sum += $2 } END { print sum }')" = 12 ]; }
+
+one_proxy_is_enough() {
+  local first second viewer
+  first=$(cut -d' ' -f1 "$work/on-1" | head -1)
+  second=$(cut -d' ' -f1 "$work/on-2" | head -1)
+  watch_for 20 "$second" & viewer=$!
+  docker compose stop acexy-1 || return 1
+  watch_for 8 "$first" || return 1
+  contents_on acexy-2 | tee /dev/stderr | grep -q "$first" || return 1
+  docker compose up -d --no-build acexy-1 || return 1
+  wait "$viewer"
 }
 
 engines() { call "http://localhost:$api_port/engines"; }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# For tests on a machine that reaches no image registry: stand-ins for the two public images that our Dockerfile and compose files start from,
+# For tests on a machine that reaches no image registry: stand-ins for the public images that our Dockerfile and compose files start from,
 # made of Debian's and npm's packages. They have names of their own, so that they are never mistaken for the real ones.
 #
-#   test/images/build-stand-ins.sh      makes acestream-test/node and acestream-test/dind, unless they are there already
+#   test/images/build-stand-ins.sh      makes acestream-test/node, …/dind and …/haproxy, unless they are there already
 #
 # Needs root (debootstrap). ACESTREAM_CI_CACHE keeps what was fetched; NODE_MAJOR chooses the Node inside.
 set -euo pipefail
@@ -15,9 +15,10 @@ case $(uname -m) in
   *) echo "build-stand-ins.sh: no Node package for $(uname -m)" >&2 && exit 1 ;;
 esac
 # Another script, another Node, other packages: another tag.
-version=$(cat "$0" "$here"/dind/* | cat - <(echo "$node_major $arch") | sha256sum | cut -c1-12)
+version=$(cat "$0" "$here"/dind/* "$here"/haproxy/* | cat - <(echo "$node_major $arch") | sha256sum | cut -c1-12)
 node_image=acestream-test/node:$version
 dind_image=acestream-test/dind:$version
+haproxy_image=acestream-test/haproxy:$version
 
 have_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
@@ -72,5 +73,12 @@ else
   echo "making $dind_image (Docker Engine of Debian)"
   docker build -q --build-arg "NODE_IMAGE=$node_image" -t "$dind_image" "$here/dind" >/dev/null
 fi
+if have_image "$haproxy_image"; then
+  echo "$haproxy_image is there"
+else
+  echo "making $haproxy_image (HAProxy of Debian)"
+  docker build -q --build-arg "NODE_IMAGE=$node_image" -t "$haproxy_image" "$here/haproxy" >/dev/null
+fi
 docker tag "$node_image" acestream-test/node:latest
 docker tag "$dind_image" acestream-test/dind:latest
+docker tag "$haproxy_image" acestream-test/haproxy:latest

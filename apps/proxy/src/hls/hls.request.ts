@@ -36,10 +36,13 @@ export function mediaPlaylistUrl(path: string, query: URLSearchParams, viewer: s
   return `${upFrom(path)}manifest.m3u8?${own.toString()}`;
 }
 
-/** `query`: of the playlist; where it bears a token, the segment's address does. */
+/** Of the playlist's query a segment bears what lets it through: the token, and the content, by which a load balancer finds its proxy. */
+const OF_SEGMENTS = ['id', 'infohash', 'token'];
+
+/** @param query of the playlist */
 export function segmentUrl(path: string, query: URLSearchParams, streamId: string, sequence: number): string {
-  const token = query.get('token');
-  return `${upFrom(path)}hls/${streamId}/${sequence}.ts${token === null ? '' : `?token=${encodeURIComponent(token)}`}`;
+  const own = new URLSearchParams(OF_SEGMENTS.flatMap((name) => (query.has(name) ? [[name, query.get(name) ?? '']] : [])));
+  return `${upFrom(path)}hls/${streamId}/${sequence}.ts?${own.toString()}`;
 }
 
 function upFrom(path: string): string {
