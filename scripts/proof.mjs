@@ -1,13 +1,13 @@
 /**
- * The long proofs: `node scripts/proof.mjs soak|matrix|chaos [--name value …]`. An option reaches the proof as an environment variable:
+ * The long proofs: `node scripts/proof.mjs soak|matrix|chaos|load [--name value …]`. An option reaches the proof as an environment variable:
  * `soak --minutes 60` as SOAK_MINUTES=60.
  */
 import { spawnSync } from 'node:child_process';
 import { ROOT, prepare } from './prepare.mjs';
 
 const [proof, ...options] = process.argv.slice(2);
-if (!['soak', 'matrix', 'chaos'].includes(proof)) {
-  console.error('usage: node scripts/proof.mjs soak|matrix|chaos [--name value …]');
+if (!['soak', 'matrix', 'chaos', 'load'].includes(proof)) {
+  console.error('usage: node scripts/proof.mjs soak|matrix|chaos|load [--name value …]');
   process.exit(2);
 }
 const env = { ...process.env };

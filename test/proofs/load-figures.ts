@@ -1,0 +1,115 @@
+/** What is measured beside the viewers: the answers of the API, and what the two services and the machine take. */
+import { readFileSync } from 'node:fs';
+import { Scrape } from '../../apps/orchestrator/src/doctor/scrape.js';
+import type { Pair } from '../support/pair.js';
+
+const EVERY_MS = 250;
+const PATHS = ['/engines', '/streams?status=started', '/health/ready', '/orchestrator/status'];
+const LIMIT_MS = 30_000;
+const MB = 1024 ** 2;
+/** Counters that begin anew when the orchestrator does. */
+const COUNTED = {
+  provisions: ['orch_provision_total', {}],
+  failedProvisions: ['orch_provision_duration_seconds_count', { success: 'false' }],
+  breakerOpenings: ['orch_circuit_breaker_opened_total', {}],
+} as const;
+
+export interface Usage {
+  /** Seconds of processor. */
+  cpuS: number;
+  /** The most that was seen. */
+  memoryMb: number;
+}
+
+/** Samples for as long as it runs. While the orchestrator is away nothing is sampled of it. */
+export class LoadFigures {
+  readonly apiMs: number[] = [];
+  /** Calls that had no answer although the orchestrator was not being restarted. */
+  apiFailures = 0;
+  readonly orchestrator: Usage = { cpuS: 0, memoryMb: 0 };
+  readonly proxy: Usage = { cpuS: 0, memoryMb: 0 };
+  mostEngines = 0;
+  private readonly counted = { provisions: 0, failedProvisions: 0, breakerOpenings: 0 };
+  private readonly startedAt = performance.now();
+  private readonly busyAtStart = busySeconds();
+  private paused = false;
+  private readonly stopping = new AbortController();
+  private readonly sampling: Promise<void>;
+
+  constructor(private readonly pair: Pair) {
+    this.sampling = this.sample();
+  }
+
+  /** Takes up what the orchestrator counted before it is restarted. */
+  async beforeRestart(): Promise<void> {
+    this.paused = true;
+    await this.takeCounters();
+  }
+
+  afterRestart(): void {
+    this.paused = false;
+  }
+
+  /** The last figures; nothing is sampled afterwards. */
+  async finish(): Promise<{ provisions: number; failedProvisions: number; breakerOpenings: number; seconds: number; machineBusy: number }> {
+    this.stopping.abort();
+    await this.sampling;
+    await this.takeCounters();
+    const seconds = (performance.now() - this.startedAt) / 1000;
+    const [busy, all] = busySeconds().map((now, index) => now - this.busyAtStart[index]);
+    return { ...this.counted, seconds, machineBusy: busy / all };
+  }
+
+  private async sample(): Promise<void> {
+    for (let round = 0; !this.stopping.signal.aborted; round += 1) {
+      const next = new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+      if (!this.paused) await this.ask(PATHS[round % PATHS.length]);
+      if (round % 8 === 0) await Promise.all([this.look(this.pair.proxyUrl), this.paused ? null : this.look(this.pair.apiUrl)]);
+      await next;
+    }
+  }
+
+  private async ask(path: string): Promise<void> {
+    const askedAt = performance.now();
+    try {
+      const response = await fetch(this.pair.apiUrl + path, { signal: AbortSignal.timeout(LIMIT_MS) });
+      const body: unknown = await response.json();
+      this.apiMs.push(performance.now() - askedAt);
+      if (path === '/engines') this.mostEngines = Math.max(this.mostEngines, (body as unknown[]).length);
+    } catch {
+      if (!this.paused) this.apiFailures += 1;
+    }
+  }
+
+  private async look(url: string): Promise<void> {
+    try {
+      const scrape = await scrapeOf(url);
+      const usage = url === this.pair.proxyUrl ? this.proxy : this.orchestrator;
+      usage.memoryMb = Math.max(usage.memoryMb, (scrape.sum('process_resident_memory_bytes') ?? 0) / MB);
+      if (url === this.pair.proxyUrl) usage.cpuS = scrape.sum('process_cpu_seconds_total') ?? usage.cpuS;
+    } catch {
+      if (!this.paused) this.apiFailures += 1;
+    }
+  }
+
+  private async takeCounters(): Promise<void> {
+    const scrape = await scrapeOf(this.pair.apiUrl);
+    for (const [figure, [name, labels]] of Object.entries(COUNTED)) {
+      this.counted[figure as keyof typeof COUNTED] += scrape.sum(name, labels) ?? 0;
+    }
+    this.orchestrator.cpuS += scrape.sum('process_cpu_seconds_total') ?? 0;
+    this.proxy.cpuS = (await scrapeOf(this.pair.proxyUrl)).sum('process_cpu_seconds_total') ?? 0;
+  }
+}
+
+async function scrapeOf(url: string): Promise<Scrape> {
+  return Scrape.parse(await (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(LIMIT_MS) })).text());
+}
+
+/** Of all processors: busy and in all, since the machine started. */
+function busySeconds(): [busy: number, all: number] {
+  const ticks = readFileSync('/proc/stat', 'utf8').split('\n')[0].trim().split(/\s+/).slice(1, 9).map(Number);
+  const all = ticks.reduce((sum, each) => sum + each, 0);
+  // The fourth is idle, the fifth waits for a disk.
+  return [(all - ticks[3] - ticks[4]) / 100, all / 100];
+}

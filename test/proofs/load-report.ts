@@ -1,0 +1,84 @@
+/** What the levels of load have to show for themselves, and whether that is what was promised. Pure. */
+import type { LoadReport, Phase } from './load.js';
+
+/** The smallest value that `share` of all are not above. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
+}
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(ms < 9_950 ? 1 : 0);
+const firstBytes = (phase: Phase): number[] => phase.starts.flatMap(({ firstByteMs }) => firstByteMs ?? []);
+const quantiles = (values: readonly number[]): string => [0.5, 0.95, 0.99].map((share) => seconds(percentile(values, share))).join(' / ');
+const success = ({ starts }: Phase): string => `${starts.filter(({ firstByteMs }) => firstByteMs !== null).length} of ${starts.length}`;
+const interruptions = ({ cold, steady, churn, restart }: LoadReport): number =>
+  [cold, steady, churn, restart].reduce((sum, phase) => sum + phase.interruptions.length, 0);
+const refusals = ({ cold, churn, restart }: LoadReport): number =>
+  [cold, churn, restart].flatMap(({ starts }) => starts).reduce((sum, start) => sum + start.refusals, 0);
+
+const ROWS: [string, (report: LoadReport) => string][] = [
+  ['Streams / viewers', ({ streams, viewers }) => `${streams} / ${viewers}`],
+  ['Cold start: viewers that got it', ({ cold }) => success(cold)],
+  ['– first byte, s, p50 / p95 / p99', ({ cold }) => quantiles(firstBytes(cold))],
+  ['Churn: viewers that got it', ({ churn }) => success(churn)],
+  ['– first byte, s, p50 / p95 / p99', ({ churn }) => quantiles(firstBytes(churn))],
+  ['Restart: viewers that got it', ({ restart }) => success(restart)],
+  ['– first byte, s, p50 / p95 / p99', ({ restart }) => quantiles(firstBytes(restart))],
+  ['– orchestrator away, s', ({ restartMs }) => seconds(restartMs)],
+  ['"Come again" (503) before a start', (report) => String(refusals(report))],
+  ['Interruptions', (report) => String(interruptions(report))],
+  [
+    'API: calls, p50 / p99, ms',
+    ({ apiMs }) => `${apiMs.length}, ${percentile(apiMs, 0.5).toFixed(0)} / ${percentile(apiMs, 0.99).toFixed(0)}`,
+  ],
+  ['API: calls without an answer', ({ apiFailures }) => String(apiFailures)],
+  ['Engines at most', ({ mostEngines }) => String(mostEngines)],
+  ['Provisions, of which failed', ({ provisions, failedProvisions }) => `${provisions}, ${failedProvisions}`],
+  ['Breaker openings', ({ breakerOpenings }) => String(breakerOpenings)],
+  ['Orchestrator: processor, memory', ({ orchestrator, seconds: all }) => usage(orchestrator, all)],
+  ['Proxy: processor, memory', ({ proxy, seconds: all }) => usage(proxy, all)],
+  ['Machine: processor', ({ machineBusy }) => `${(machineBusy * 100).toFixed(0)} %`],
+  [
+    'Docker calls, a provision',
+    ({ dockerCalls, provisions }) => {
+      const all = Object.values(dockerCalls).reduce((sum, count) => sum + count, 0);
+      return `${all}, ${(all / provisions).toFixed(1)}`;
+    },
+  ],
+  ['Length of the run, s', ({ seconds: all }) => all.toFixed(0)],
+];
+
+function usage({ cpuS, memoryMb }: { cpuS: number; memoryMb: number }, all: number): string {
+  return `${((100 * cpuS) / all).toFixed(1)} %, ${memoryMb.toFixed(0)} MB`;
+}
+
+/** A table of Markdown, one column a level. */
+export function tableOf(reports: readonly LoadReport[]): string {
+  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    row(['', ...reports.map(({ level }) => level)]),
+    row(['---', ...reports.map(() => '---')]),
+    ...ROWS.map(([what, show]) => row([what, ...reports.map(show)])),
+  ].join('\n');
+}
+
+/** The API answers from memory: within the proxy's limit of one exchange at the very least. */
+const API_LIMIT_MS = 3_000;
+
+/** What falls short of the promise, in sentences; nothing where it holds. */
+export function shortfalls(report: LoadReport): string[] {
+  const all = [report.cold, report.steady, report.churn, report.restart];
+  const failed = all.flatMap(({ starts }) => starts.filter(({ firstByteMs }) => firstByteMs === null));
+  const noted = all.flatMap((phase) => phase.interruptions);
+  const p99 = percentile(report.apiMs, 0.99);
+  const viewers = report.streams + Math.min(10, report.streams);
+  return [
+    ...(report.cold.starts.length < viewers ? [`${viewers - report.cold.starts.length} viewers still wait for their first byte`] : []),
+    ...(failed.length > 0 ? [`${failed.length} viewers never got their stream: ${failed[0].failure}`] : []),
+    ...(noted.length > 0 ? [`${noted.length} interruptions: ${noted.slice(0, 5).join('; ')}`] : []),
+    ...(p99 > API_LIMIT_MS ? [`one API call in a hundred took ${p99.toFixed(0)} ms`] : []),
+    ...(report.apiFailures > 0 ? [`${report.apiFailures} API calls had no answer`] : []),
+    ...(report.breakerOpenings > 0 ? [`the circuit breaker opened ${report.breakerOpenings} times`] : []),
+    ...(report.failedProvisions > 0 ? [`${report.failedProvisions} provisions failed`] : []),
+  ];
+}

@@ -1,0 +1,92 @@
+/** A viewer as the load has many: asks again when told to, watches, and notes every break in what it is shown. */
+import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
+import { Viewer } from '../support/viewer.js';
+
+const PACKET = 188;
+/** What is healthy looks ragged, too: the proxy counts a stream as lost after 5 s of silence at the earliest. */
+const SILENCE_MS = 5_000;
+/** A player that gets no stream gives up in the end. */
+const PATIENCE_MS = 180_000;
+
+export interface Start {
+  /** From the first request to the first byte; null where there never was one. */
+  firstByteMs: number | null;
+  /** Requests that were refused with "come again". */
+  refusals: number;
+  /** Why it never started. */
+  failure: string | null;
+}
+
+export class LoadViewer {
+  private viewer: Viewer | null = null;
+  private rest = Buffer.alloc(0);
+  private marker: number | null = null;
+  private lastByteAt = 0;
+  private leaving = false;
+  /** Breaks of the stream: an end, a gap or a repetition in the markers, or silence. */
+  readonly interruptions: string[] = [];
+  readonly started: Promise<Start>;
+
+  constructor(
+    private readonly url: string,
+    private readonly name: string,
+  ) {
+    this.started = this.start();
+  }
+
+  get bytes(): number {
+    return this.viewer?.bytes ?? 0;
+  }
+
+  /** Ends it; silence until now counts. */
+  async leave(): Promise<void> {
+    this.noteSilence();
+    this.leaving = true;
+    await this.viewer?.leave();
+  }
+
+  private async start(): Promise<Start> {
+    const askedAt = performance.now();
+    for (let refusals = 0; ; refusals += 1) {
+      const viewer = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => this.take(chunk) }).catch((error: Error) => error);
+      if (viewer instanceof Error) return { firstByteMs: null, refusals, failure: viewer.message };
+      if (viewer.status === 200) {
+        this.viewer = viewer;
+        void viewer.closed.then(() => this.noteEnd());
+        const opened = await viewer.untilBytes(1, PATIENCE_MS).catch((error: Error) => error);
+        if (opened instanceof Error) return { firstByteMs: null, refusals, failure: opened.message };
+        return { firstByteMs: performance.now() - askedAt, refusals, failure: null };
+      }
+      const { headers } = viewer.response;
+      const failure = `status ${viewer.status}`;
+      await viewer.leave();
+      if (viewer.status !== 503 || performance.now() - askedAt > PATIENCE_MS || this.leaving)
+        return { firstByteMs: null, refusals, failure };
+      await new Promise((resolve) => setTimeout(resolve, Number(headers['retry-after'] ?? 1) * 1000));
+    }
+  }
+
+  private take(chunk: Buffer): void {
+    this.noteSilence();
+    this.lastByteAt = performance.now();
+    const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
+    let at = 0;
+    for (; at + PACKET <= bytes.length; at += PACKET) {
+      const marker = parseMarker(bytes, at);
+      if (marker === null) continue;
+      if (this.marker !== null && marker.sequence !== this.marker + 1)
+        this.interruptions.push(`${this.name}: tenth ${marker.sequence} after ${this.marker}`);
+      this.marker = marker.sequence;
+    }
+    this.rest = Buffer.from(bytes.subarray(at));
+  }
+
+  private noteSilence(): void {
+    const silence = performance.now() - this.lastByteAt;
+    if (this.lastByteAt > 0 && silence > SILENCE_MS) this.interruptions.push(`${this.name}: silent for ${Math.round(silence)} ms`);
+  }
+
+  private noteEnd(): void {
+    if (!this.leaving) this.interruptions.push(`${this.name}: the stream ended`);
+  }
+}

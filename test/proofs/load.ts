@@ -1,0 +1,203 @@
+/** The troubleshooting guide's four levels of load on real containers: cold start, steady, churn, and the orchestrator restarted in the middle. */
+import { parse as parseDotenv } from 'dotenv';
+import { readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { removeContainersWith, SIMULATOR_IMAGE } from '../support/docker.js';
+import { DockerTap } from '../support/docker-tap.js';
+import { Pair } from '../support/pair.js';
+import { ROOT } from '../support/service.js';
+import { until } from '../support/until.js';
+import { LoadFigures, type Usage } from './load-figures.js';
+import { LoadViewer, type Start } from './load-viewer.js';
+
+/** Streams at the same time. */
+export const LEVELS = { light: 10, medium: 50, high: 100, 'very-high': 120 } as const;
+export type Level = keyof typeof LEVELS;
+
+/** Streams of a real picture at 3.5 Mb/s, with two viewers each; the others have markers alone, at 0.5 Mb/s, and one viewer. */
+const REAL_STREAMS = 10;
+const START_LIMIT_MS = 240_000;
+/** Between two changes of a viewer, at the least. */
+const ZAP_EVERY_MS = 250;
+
+export interface Phase {
+  starts: Start[];
+  interruptions: string[];
+}
+
+export interface LoadReport {
+  level: Level;
+  streams: number;
+  viewers: number;
+  cold: Phase;
+  churn: Phase;
+  steady: Phase;
+  restart: Phase;
+  apiMs: number[];
+  apiFailures: number;
+  /** Milliseconds that the orchestrator was away. */
+  restartMs: number;
+  mostEngines: number;
+  provisions: number;
+  failedProvisions: number;
+  breakerOpenings: number;
+  orchestrator: Usage;
+  proxy: Usage;
+  dockerCalls: Record<string, number>;
+  seconds: number;
+  /** Of all processors, 0 to 1. */
+  machineBusy: number;
+  machine: string;
+}
+
+export interface LoadOptions {
+  level: Level;
+  /** Seconds of each of the phases steady and churn; half of it after the restart. */
+  seconds: number;
+  log: (line: string) => void;
+}
+
+/** The contents of a run, none twice. */
+class Contents {
+  private count = 0;
+
+  next(real: boolean): string {
+    const number = (this.count++).toString(16).padStart(32, '0');
+    return `${real ? '0ead0000' : 'fa172005'}${number}`;
+  }
+}
+
+/** The viewers there are, stream by stream. */
+class Audience {
+  readonly phases: Record<'cold' | 'steady' | 'churn' | 'restart', Phase> = {
+    cold: { starts: [], interruptions: [] },
+    steady: { starts: [], interruptions: [] },
+    churn: { starts: [], interruptions: [] },
+    restart: { starts: [], interruptions: [] },
+  };
+  private readonly contents = new Contents();
+  private streams: { real: boolean; viewers: LoadViewer[] }[] = [];
+
+  constructor(private readonly pair: Pair) {}
+
+  get viewers(): number {
+    return this.streams.reduce((sum, { viewers }) => sum + viewers.length, 0);
+  }
+
+  /** One more stream; resolves with how it started. */
+  async begin(phase: keyof Audience['phases'], real: boolean): Promise<void> {
+    const content = this.contents.next(real);
+    const viewers = Array.from({ length: real ? 2 : 1 }, () => new LoadViewer(this.pair.streamUrl(content), content.slice(-6)));
+    this.streams.push({ real, viewers });
+    this.phases[phase].starts.push(...(await Promise.all(viewers.map(({ started }) => started))));
+  }
+
+  /** The stream that has been watched longest gives way to another. */
+  async zap(phase: keyof Audience['phases']): Promise<void> {
+    const left = this.streams.shift();
+    if (left === undefined) return;
+    await this.leave(phase, left.viewers);
+    await this.begin(phase, left.real);
+  }
+
+  /** Puts what was noted until now down to the phase. */
+  note(phase: keyof Audience['phases']): void {
+    for (const { viewers } of this.streams)
+      for (const { interruptions } of viewers) this.phases[phase].interruptions.push(...interruptions.splice(0));
+  }
+
+  async allLeave(phase: keyof Audience['phases']): Promise<void> {
+    await Promise.all(this.streams.map(({ viewers }) => this.leave(phase, viewers)));
+    this.streams = [];
+  }
+
+  private async leave(phase: keyof Audience['phases'], viewers: LoadViewer[]): Promise<void> {
+    await Promise.all(viewers.map((viewer) => viewer.leave()));
+    for (const { interruptions } of viewers) this.phases[phase].interruptions.push(...interruptions.splice(0));
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export async function runLoad({ level, seconds, log }: LoadOptions): Promise<LoadReport> {
+  const streams = LEVELS[level];
+  const { ENV_FILE: _self, ENGINES_MEMORY: _memory, ...profile } = parseDotenv(readFileSync(join(ROOT, `deploy/profiles/${level}.env`)));
+  const label = `load-${process.pid}`;
+  const tap = await DockerTap.open();
+  const pair = await Pair.start({
+    orchestrator: {
+      ...profile,
+      LOG_LEVEL: 'INFO',
+      ENGINE_RUNTIME: 'docker',
+      DOCKER_HOST: tap.host,
+      TARGET_IMAGE: SIMULATOR_IMAGE,
+      IMAGE_PULL: 'never',
+      CONTAINER_LABEL: `load=${label}`,
+      STOP_ENGINES_ON_EXIT: 'false',
+    },
+    proxy: { ...profile, ACEXY_LOG_LEVEL: 'INFO' },
+    enginePorts: Number(profile.MAX_REPLICAS) * 2 + 40,
+  });
+  try {
+    const figures = new LoadFigures(pair);
+    const audience = new Audience(pair);
+    const { phases } = audience;
+
+    log(`${level}: ${streams} streams at once on an orchestrator that has just started`);
+    const begun = Array.from({ length: streams }, (_, index) => audience.begin('cold', index < REAL_STREAMS));
+    await Promise.race([Promise.all(begun), pause(START_LIMIT_MS)]);
+    audience.note('cold');
+    log(`${level}: ${phases.cold.starts.filter(({ firstByteMs }) => firstByteMs !== null).length} viewers have their stream`);
+
+    await pause(seconds * 1000);
+    audience.note('steady');
+    log(`${level}: held for ${seconds} s`);
+
+    // One in five changes channel, and ten at least, spread over the time.
+    const zaps = Math.max(10, Math.ceil(streams / 5));
+    const everyMs = Math.max(ZAP_EVERY_MS, (seconds * 1000) / zaps);
+    const changes: Promise<void>[] = [];
+    for (let zap = 0; zap < zaps; zap += 1) {
+      changes.push(audience.zap('churn'));
+      await pause(everyMs);
+    }
+    await Promise.all(changes);
+    audience.note('churn');
+    log(`${level}: ${zaps} streams changed`);
+
+    const viewers = audience.viewers;
+    await figures.beforeRestart();
+    const awayAt = performance.now();
+    const { signal } = await pair.orchestrator.stop();
+    if (signal !== null) log(`${level}: the orchestrator did not end by itself (${signal})`);
+    const endedMs = performance.now() - awayAt;
+    pair.startOrchestrator();
+    // Who zaps just then must not notice.
+    const during = Array.from({ length: Math.ceil(streams / 20) }, () => audience.zap('restart'));
+    await until('the orchestrator', async () => (await fetch(`${pair.apiUrl}/health/ready`)).ok, 60_000);
+    const restartMs = performance.now() - awayAt;
+    figures.afterRestart();
+    await Promise.all(during);
+    await until('all streams known again', async () => (await pair.startedStreams()).length >= streams, 60_000);
+    await pause((seconds * 1000) / 2);
+    audience.note('restart');
+    log(
+      `${level}: the orchestrator was away for ${(restartMs / 1000).toFixed(1)} s, of which it took ${(endedMs / 1000).toFixed(1)} to end`,
+    );
+
+    const last = await figures.finish();
+    const { apiMs, apiFailures, mostEngines, orchestrator, proxy } = figures;
+    const dockerCalls = tap.counts;
+    await audience.allLeave('restart');
+    return {
+      ...{ level, streams, viewers, ...phases, apiMs, apiFailures, restartMs, mostEngines, ...last, orchestrator, proxy, dockerCalls },
+      machine: `${cpus()[0].model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 1e9)} GB, Node ${process.version}`,
+    };
+  } finally {
+    // The pair first, or it would start others in place of those that are removed.
+    await pair.stop();
+    await removeContainersWith(`load=${label}`);
+    await tap.close();
+  }
+}
