@@ -50,8 +50,11 @@ COPY docker/container-settings.mjs docker/start.mjs docker/health-check.mjs dock
 COPY --from=build /app/libs libs
 USER node
 VOLUME ["/data", "/keys"]
-ARG VERSION=dev
+# `npm run release:check` holds it to package.json; --build-arg REVISION=$(git rev-parse HEAD) tells the commit.
+ARG VERSION=0.1.0
+ARG REVISION=unknown
 LABEL org.opencontainers.image.version="${VERSION}" \
+  org.opencontainers.image.revision="${REVISION}" \
   org.opencontainers.image.licenses="MIT"
 
 FROM service AS acexy

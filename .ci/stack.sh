@@ -25,6 +25,7 @@ main() {
   export COMPOSE_PROJECT_NAME=$PROJECT COMPOSE_FILE=docker-compose.yml:test/images/compose.stand-ins.yml
   check 'Compose reads both files, also without an .env' compose_files_are_valid
   step 'images of the services' docker compose --progress plain build
+  check 'the images are as a release wants them' node "$root/scripts/release-check.mjs" --only images --orchestrator acestream-test/orchestrator --acexy acestream-test/acexy
   step 'an engine image inside the Docker Engine of the stack' load_simulator
   step 'up, without any .env' docker compose --progress plain up -d --wait --wait-timeout 120
   docker compose ps --format 'table {{.Service}}\t{{.Status}}'

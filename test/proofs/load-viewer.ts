@@ -48,18 +48,22 @@ export class LoadViewer {
   private async start(): Promise<Start> {
     const askedAt = performance.now();
     for (let refusals = 0; ; refusals += 1) {
-      const viewer = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => this.take(chunk) }).catch((error: Error) => error);
+      /** What comes before the status is looked at. */
+      const first: Buffer[] = [];
+      const onChunk = (chunk: Buffer): void => void (this.viewer === null ? first.push(chunk) : this.take(chunk));
+      const viewer = await Viewer.open(this.url, { keep: false, onChunk }).catch((error: Error) => error);
       if (viewer instanceof Error) return { firstByteMs: null, refusals, failure: viewer.message };
       if (viewer.status === 200) {
         this.viewer = viewer;
+        for (const chunk of first) this.take(chunk);
         void viewer.closed.then(() => this.noteEnd());
         const opened = await viewer.untilBytes(1, PATIENCE_MS).catch((error: Error) => error);
         if (opened instanceof Error) return { firstByteMs: null, refusals, failure: opened.message };
         return { firstByteMs: performance.now() - askedAt, refusals, failure: null };
       }
       const { headers } = viewer.response;
-      const failure = `status ${viewer.status}`;
-      await viewer.leave();
+      await viewer.closed;
+      const failure = `status ${viewer.status} ${Buffer.concat(first).toString()}`;
       if (viewer.status !== 503 || performance.now() - askedAt > PATIENCE_MS || this.leaving)
         return { firstByteMs: null, refusals, failure };
       await new Promise((resolve) => setTimeout(resolve, Number(headers['retry-after'] ?? 1) * 1000));

@@ -18,6 +18,7 @@ export type Level = keyof typeof LEVELS;
 /** Streams of a real picture at 3.5 Mb/s, with two viewers each; the others have markers alone, at 0.5 Mb/s, and one viewer. */
 const REAL_STREAMS = 10;
 const START_LIMIT_MS = 240_000;
+const READY_LIMIT_MS = 60_000;
 /** Between two changes of a viewer, at the least. */
 const ZAP_EVERY_MS = 250;
 
@@ -118,6 +119,10 @@ class Audience {
   }
 }
 
+/** Viewers that never had their stream: they are no reason to wait. */
+const unheard = (phases: Audience['phases']): number =>
+  Object.values(phases).reduce((sum, { starts }) => sum + starts.filter(({ firstByteMs }) => firstByteMs === null).length, 0);
+
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function runLoad({ level, seconds, log }: LoadOptions): Promise<LoadReport> {
@@ -149,6 +154,8 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
     await Promise.race([Promise.all(begun), pause(START_LIMIT_MS)]);
     audience.note('cold');
     log(`${level}: ${phases.cold.starts.filter(({ firstByteMs }) => firstByteMs !== null).length} viewers have their stream`);
+    for (const { failure, refusals } of phases.cold.starts)
+      if (failure !== null) log(`${level}: not started: ${failure}, after ${refusals} refusals`);
 
     await pause(seconds * 1000);
     audience.note('steady');
@@ -175,11 +182,11 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
     pair.startOrchestrator();
     // Who zaps just then must not notice.
     const during = Array.from({ length: Math.ceil(streams / 20) }, () => audience.zap('restart'));
-    await until('the orchestrator', async () => (await fetch(`${pair.apiUrl}/health/ready`)).ok, 60_000);
+    await until('the orchestrator', async () => (await fetch(`${pair.apiUrl}/health/ready`)).ok, READY_LIMIT_MS);
     const restartMs = performance.now() - awayAt;
     figures.afterRestart();
     await Promise.all(during);
-    await until('all streams known again', async () => (await pair.startedStreams()).length >= streams, 60_000);
+    await until('all streams known again', async () => (await pair.startedStreams()).length >= streams - unheard(phases), READY_LIMIT_MS);
     await pause((seconds * 1000) / 2);
     audience.note('restart');
     log(
@@ -194,10 +201,14 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
       ...{ level, streams, viewers, ...phases, apiMs, apiFailures, restartMs, mostEngines, ...last, orchestrator, proxy, dockerCalls },
       machine: `${cpus()[0].model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 1e9)} GB, Node ${process.version}`,
     };
+  } catch (error) {
+    // Told at once: what ends everything may fail, too.
+    log(`${level}: ${(error as Error).stack}`);
+    throw error;
   } finally {
     // The pair first, or it would start others in place of those that are removed.
     await pair.stop();
-    await removeContainersWith(`load=${label}`);
     await tap.close();
+    await removeContainersWith(`load=${label}`);
   }
 }

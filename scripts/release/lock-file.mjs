@@ -1,0 +1,79 @@
+/** What the lock file tells about a release: licences, where packages come from, processors. Pure. */
+
+/** Licences that let us ship a package with ours (MIT), by their SPDX names. */
+const SHIPPED = new Set([
+  '0BSD',
+  'Apache-2.0',
+  'BlueOak-1.0.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'CC0-1.0',
+  'ISC',
+  'MIT',
+  'Python-2.0',
+  'Unlicense',
+  'WTFPL',
+  'Zlib',
+]);
+/** What only builds and tests is not shipped, so that it may ask more. */
+const TOOLS = new Set([...SHIPPED, 'CC-BY-4.0', 'MPL-2.0']);
+
+/**
+ * Whether one of the ways to take a licence expression of SPDX is among those.
+ * @param {string} expression such as `MIT` or `(BSD-2-Clause OR MIT)`
+ * @param {ReadonlySet<string>} allowed
+ */
+export function isAllowed(expression, allowed) {
+  const text = expression.trim().replace(/^\((.*)\)$/, '$1');
+  if (/[()]/.test(text)) return false; // nested: a person should look at it
+  return text.split(/\s+OR\s+/).some((choice) => choice.split(/\s+AND\s+/).every((licence) => allowed.has(licence)));
+}
+
+/**
+ * Every package of the lock file, ours left out.
+ * @param {{packages: Record<string, {version: string, license?: string, dev?: boolean, optional?: boolean, link?: boolean, resolved?: string, integrity?: string, cpu?: string[]}>}} lock
+ */
+export function packagesOf(lock) {
+  return Object.entries(lock.packages)
+    .filter(([path, { link }]) => path.includes('node_modules/') && !link)
+    .map(([path, entry]) => ({ path, name: path.slice(path.lastIndexOf('node_modules/') + 13), ...entry }));
+}
+
+/**
+ * Packages whose licence does not fit, a sentence each.
+ * @param {ReturnType<typeof packagesOf>} packages
+ * @param {(path: string) => string | undefined} licenceIn what the package itself says, where the lock file does not
+ */
+export function licenceProblems(packages, licenceIn) {
+  return packages.flatMap(({ path, name, version, license, dev }) => {
+    const licence = license ?? licenceIn(path);
+    if (licence === undefined) return [`${name} ${version} names no licence`];
+    return isAllowed(licence, dev ? TOOLS : SHIPPED) ? [] : [`${name} ${version}${dev ? ' (a tool)' : ''} is under ${licence}`];
+  });
+}
+
+/** Packages that are not pinned to what was once seen. */
+export function integrityProblems(packages) {
+  return packages.flatMap(({ name, version, integrity, resolved }) => {
+    if (!integrity) return [`${name} ${version} has no integrity`];
+    return resolved === undefined || resolved.startsWith('https://') ? [] : [`${name} ${version} comes from ${resolved}`];
+  });
+}
+
+/** Packages without which it does not run, and which do not run on that processor. */
+export function processorProblems(packages, processor) {
+  return packages.flatMap(({ name, version, cpu, dev, optional }) =>
+    dev || optional || cpu === undefined || cpu.includes(processor) ? [] : [`${name} ${version} is for ${cpu.join(', ')} only`],
+  );
+}
+
+/** How many of the shipped packages have each licence, the most frequent first. */
+export function licenceCounts(packages, licenceIn) {
+  const counts = new Map();
+  for (const { path, license, dev } of packages) {
+    if (dev) continue;
+    const licence = license ?? licenceIn(path) ?? 'none';
+    counts.set(licence, (counts.get(licence) ?? 0) + 1);
+  }
+  return [...counts].sort(([, a], [, b]) => b - a).map(([licence, count]) => `${licence} ${count}`);
+}
