@@ -41,7 +41,9 @@ const OF_SEGMENTS = ['id', 'infohash', 'token'];
 
 /** @param query of the playlist */
 export function segmentUrl(path: string, query: URLSearchParams, streamId: string, sequence: number): string {
-  const own = new URLSearchParams(OF_SEGMENTS.flatMap((name) => (query.has(name) ? [[name, query.get(name) ?? '']] : [])));
+  const own = new URLSearchParams(
+    OF_SEGMENTS.flatMap((name): [string, string][] => (query.has(name) ? [[name, query.get(name) ?? '']] : [])),
+  );
   return `${upFrom(path)}hls/${streamId}/${sequence}.ts?${own.toString()}`;
 }
 

@@ -91,7 +91,7 @@ describe('HLS as players ask for it', () => {
     const media = await request(server()).get(own).expect(200);
     const uris = media.text.split('\n').filter((line) => line.startsWith('hls/'));
     expect(uris.length).toBeGreaterThan(2);
-    for (const uri of uris) expect(uri).toMatch(/\.ts\?token=the-token-of-a-viewer$/);
+    for (const uri of uris) expect(uri).toMatch(/\.ts\?id=[0-9a-f]{40}&token=the-token-of-a-viewer$/);
     await request(server()).get(`/ace/${uris[0]}`).expect(200);
   });
 
