@@ -1,7 +1,7 @@
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../clock.js';
-import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime } from '../runtime/engine-runtime.js';
+import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime, type RuntimeEvent } from '../runtime/engine-runtime.js';
 import { retryPauseMs } from '../retry-pause.js';
 import { OrchestratorSettings } from '../settings.js';
 import { WakeableLoop } from '../wakeable-loop.js';
@@ -10,6 +10,8 @@ import { EngineRemover } from './engine-remover.service.js';
 
 /** Events of the runtime come in bursts (one engine that goes makes several); one list answers them all. */
 const GAP_MS = 200;
+/** Docker tells of a death some milliseconds before its own list shows it: for so long a list that does not is not believed. */
+const LIST_LAGS_MS = 1_000;
 /** `docker restart` and a restart policy take less between the end of an engine and its next start. */
 const DEAD_GRACE_MS = 3_000;
 /** For an engine to end by itself when the whole service ends. */
@@ -31,6 +33,8 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   /** Since when each engine of the last list does not run, monotonic milliseconds. */
   private idleSince = new Map<string, number>();
   private secondLook: NodeJS.Timeout | undefined;
+  /** Engines that died and that no list has shown as dead yet: when that was told, monotonic milliseconds. */
+  private readonly toldDead = new Map<string, number>();
   private readonly synced: Promise<void>;
   private markSynced!: () => void;
   private everSynced = false;
@@ -62,7 +66,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   /** @throws where the runtime cannot be had at all: the service then ends with the reason */
   async onModuleInit(): Promise<void> {
     await this.runtime.open();
-    this.unsubscribe = this.runtime.watch(() => this.loop.wake());
+    this.unsubscribe = this.runtime.watch((event) => this.told(event));
     this.registry.onChange(({ type, engine, reason }) =>
       this.log.info(`engine ${type}`, { engine_id: engine.id, name: engine.instance.name, health: engine.health, reason }),
     );
@@ -161,6 +165,20 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     this.setReached(true);
     this.markSynced();
     await this.clearAway(leftovers);
+    if (this.lagsBehind(instances)) return GAP_MS;
+  }
+
+  private told(event: RuntimeEvent): void {
+    if (event.type === 'died') this.toldDead.set(event.id, this.clock.monotonic());
+    else if (event.type === 'started' || event.type === 'removed') this.toldDead.delete(event.id);
+    this.loop.wake();
+  }
+
+  /** Whether the list still shows an engine as running that has just died. */
+  private lagsBehind(instances: readonly EngineInstance[]): boolean {
+    const running = new Set(instances.filter(({ state }) => state === 'running').map(({ id }) => id));
+    for (const [id, at] of this.toldDead) if (!running.has(id) || this.clock.monotonic() - at > LIST_LAGS_MS) this.toldDead.delete(id);
+    return this.toldDead.size > 0;
   }
 
   private async clearAway(leftovers: readonly EngineInstance[]): Promise<void> {
