@@ -197,10 +197,20 @@ describe('the scaling policy', () => {
     );
   });
 
+  it('one too many is called off or removed, not both', () => {
+    const engines = [
+      engine('idle', { idleMs: 60_000 }),
+      ...Array.from({ length: 7 }, (_, i) => engine(`e${i}`, { lifecycle: 'starting' })),
+    ];
+    const { revoke, remove } = decideScaling(pool(engines, { pending: 2, revocable: 2, floor: 9 }), { ...LIMITS, minFree: 0, max: 20 });
+    expect([revoke, remove]).toEqual([1, []]);
+  });
+
   it('comes to rest: carrying out what it decides leaves nothing to start or remove', () => {
     fc.assert(
       fc.property(anyPool, fc.nat(3), (state, minFree) => {
-        const limits = { ...LIMITS, minFree, max: 20 };
+        // Room for all that may be wanted beside those that are still leaving.
+        const limits = { ...LIMITS, minFree, max: 40 };
         const { start, remove, revoke } = decideScaling({ ...state, startDelayMs: 0 }, limits);
         const removed = new Set(remove.map(({ id }) => id));
         const engines = state.engines
@@ -210,6 +220,7 @@ describe('the scaling policy', () => {
         const after = decideScaling(pool(engines, { pending: state.pending - revoke, waiting, floor, taken, recentPeak }), limits);
         expect([after.start, after.remove, after.revoke]).toEqual([0, [], 0]);
       }),
+      { numRuns: 1000 },
     );
   });
 });

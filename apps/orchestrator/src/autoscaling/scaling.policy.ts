@@ -100,10 +100,12 @@ export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecis
   if (affordable > 0 && start === 0) reasons.push(`${affordable} wanted, but the last start failed: the next try comes after a pause`);
   if (revoke > 0) reasons.push(`${revoke} called off that nobody waits for any more`);
 
+  // What is called off is one less already.
+  const left = staying - revoke;
   // Of a maximum that was lowered: not even the free ones wanted are a reason to be above it.
-  const aboveMax = Math.min(free.length, staying - limits.max);
+  const aboveMax = Math.min(free.length, left - limits.max);
   const lasting = Math.max(target, Math.min(limits.max, pool.recentPeak));
-  const tooMany = Math.max(0, aboveMax, Math.min(free.length - wantedFree, staying - lasting));
+  const tooMany = Math.max(0, aboveMax, Math.min(free.length - wantedFree, left - lasting));
   const remove = [...leaving, ...surplus(free, tooMany, limits)];
   for (const { id, reason } of remove) reasons.push(`${id}: ${reason}`);
   return { target, lookahead, start, revoke, remove, limited: pool.waiting > free.length + coming + room, reasons };
