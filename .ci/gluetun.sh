@@ -16,6 +16,8 @@ if ! command -v wg >/dev/null; then
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wireguard-tools; } >/dev/null 2>&1 \
     || unavailable 'apt-get could not install wireguard-tools'
 fi
+# Watches in the tests for packets beside the tunnel; without it they say that nobody does.
+command -v tcpdump >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tcpdump; } >/dev/null 2>&1 || true
 if docker image inspect qmcgaw/gluetun:v3.41.1 vpn-server >/dev/null 2>&1; then exit 0; fi
 "$here/test/images/build-stand-ins.sh" >/dev/null || unavailable 'the stand-in of its base image could not be made'
 BASE=acestream-test/node "$recipe/build" >/dev/null || unavailable 'its images could not be built'

@@ -1,13 +1,14 @@
 import type { ProvisionAcestreamResponse, ProvisionResponse } from '@acexy/contracts';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DockerCall, documentedDockerCalls } from './support/docker-calls.js';
 import { DOCKER_MISSING, docker, simulatorImageWith } from './support/docker.js';
 import { DockerTap } from './support/docker-tap.js';
+import { ROOT } from './support/service.js';
 import { ImageRegistry } from './support/image-registry.js';
 import { contentId, Pair } from './support/pair.js';
 import { until } from './support/until.js';
@@ -19,6 +20,35 @@ it('docs/security.md lists calls of Docker', () => {
   expect(DOCUMENTED.length).toBeGreaterThan(5);
   expect(DOCUMENTED.some((call) => call.matches('GET', '/images/registry:5000/a/b:latest/json'))).toBe(true);
   expect(DOCUMENTED.some((call) => call.matches('POST', '/containers/f00d/exec'))).toBe(false);
+});
+
+describe('the filter of docker-compose.gluetun.yml', () => {
+  const rules = [
+    ...readFileSync(join(ROOT, 'docker/docker-proxy/haproxy.cfg'), 'utf8').matchAll(
+      /^ {2}http-request allow if (?:METH_(\w+)|\{ method (\w+) \}) \{ path_reg (\S+) \}$/gm,
+    ),
+  ].map(([, common, other, path]) => ({ method: common ?? other, path: new RegExp(path) }));
+  const passes = (method: string, path: string): boolean => rules.some((rule) => rule.method === method && rule.path.test(path));
+  const needed = [...DOCUMENTED, ...documentedDockerCalls('behind a VPN')];
+
+  it.each(needed.map(({ name }) => name))('lets through %s, with and without a version', (name) => {
+    const [method, pattern] = name.split(' ');
+    const path = pattern.replace('{image}', 'registry:5000/a/b:latest').replace(/\{\w+\}/, 'f00d');
+    expect([passes(method, path), passes(method, `/v1.41${path}`)]).toEqual([true, true]);
+  });
+
+  it('has no more rules than calls are documented', () => {
+    expect(rules).toHaveLength(needed.length);
+  });
+
+  it.each([
+    ...['GET /info', 'GET /containers/f00d/logs', 'GET /containers/f00d/archive', 'GET /images/json', 'GET /v1.41/exec/f00d/json'],
+    ...['POST /containers/f00d/exec', 'POST /containers/f00d/kill', 'POST /containers/prune', 'POST /build', 'POST /volumes/create'],
+    ...['PUT /containers/f00d/archive', 'DELETE /images/f00d', 'DELETE /containers/f00d/x', 'HEAD /containers/f00d/archive'],
+  ])('refuses %s', (call) => {
+    const [method, path] = call.split(' ');
+    expect(passes(method, path)).toBe(false);
+  });
 });
 
 describe.skipIf(DOCKER_MISSING !== null)('behind a filter that lets through the documented calls of Docker and nothing else', () => {

@@ -1,0 +1,212 @@
+#!/usr/bin/env bash
+# docker-compose.gluetun.yml as users have it, once and for real: a real Gluetun with a real tunnel, the filtering proxy, and a stream that is played through it all.
+# Wants the images that .ci/stack.sh and .ci/gluetun.sh have built; engines are the simulator. Skips, and says so, where they are not to be had.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+readonly CONTENT=dd1e67078381739d14beca697356ab76d49d1a2d
+readonly NAME=acestream-vpn-test-$$
+readonly KEY=key-of-gluetun-$$
+work=$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX")
+failures=0
+
+main() {
+  .ci/compose.sh >/dev/null && .ci/gluetun.sh || skip 'see the line above'
+  local image
+  for image in acestream-test/orchestrator acestream-test/acexy acestream-engine-simulator; do
+    docker image inspect "$image" >/dev/null 2>&1 || skip "there is no image $image (.ci/stack.sh builds it)"
+  done
+  step 'stand-in of the filtering proxy' haproxy_image
+  step 'engines that depend on the tunnel' engine_image
+  mkdir "$work/checkout"
+  git ls-files -z --cached --others --exclude-standard docker-compose.gluetun.yml docker test/images | tar --null -T - -c | tar -C "$work/checkout" -x
+  cd "$work/checkout"
+  settings
+
+  # Again where a slow machine has let a service seem ill for a moment.
+  step 'up' eventually 180 docker compose --progress plain up -d --no-build --wait --wait-timeout 120
+  docker compose ps --format 'table {{.Service}}\t{{.Status}}'
+  check 'the VPN is connected, by the key' eventually 60 vpn_says '.connected and .forwarded_port != null and (.reason | test("GLUETUN_API_KEY") | not)'
+  check 'the control server answers 401 without the key, and with another' control_is_guarded
+  check 'its role allows the routes that are read, and no others' role_is_narrow
+  check 'engines are there, and reached at Gluetun' eventually 60 engines_at "$GLUETUN_CONTAINER_NAME"
+  check 'they are in its network, with no port of their own' engines_in_its_network
+  check 'a stream plays through the proxy from an engine behind the VPN' plays
+  check 'the filtering proxy lets through what docs/security.md lists, and nothing else' filtered
+  check 'the filtering proxy has no capabilities, and writes nothing' proxy_is_bare
+  step 'Gluetun restarted' docker restart -t 2 "$GLUETUN_CONTAINER_NAME"
+  check 'its engines are back in its network' eventually 60 engines_in_its_network
+  check 'a stream plays again' plays
+
+  [ "$failures" = 0 ] || { echo "Gluetun stack: $failures of the promises above are broken" >&2 && docker compose logs --tail 40 && exit 1; }
+  echo "Gluetun stack: all promises kept ($SECONDS s)"
+}
+
+skip() {
+  echo "SKIPPED: docker-compose.gluetun.yml was not tried: $*"
+  exit 0
+}
+
+# As in .ci/stack.sh: bash does not end a function at its first failing command in a condition, so those of several commands say `|| return 1`.
+step() {
+  local name=$1 began=$SECONDS
+  shift
+  if "$@" >"$work/step.log" 2>&1; then
+    echo "done ($((SECONDS - began)) s): $name"
+  else
+    echo "FAILED: $name" >&2
+    tail -40 "$work/step.log" >&2
+    docker compose logs --tail 20 >&2 2>/dev/null || true # there may be no stack yet
+    exit 1
+  fi
+}
+
+check() {
+  local name=$1
+  shift
+  if "$@" >"$work/check.log" 2>&1; then
+    echo "  kept: $name"
+  else
+    echo "  BROKEN: $name" >&2
+    sed 's/^/    /' "$work/check.log" | tail -20 >&2
+    failures=$((failures + 1))
+  fi
+}
+
+eventually() {
+  local limit=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $limit ] || return 1
+    sleep 1
+  done
+}
+
+# HAProxy is Debian's; the public image has the same configuration file in the same place.
+haproxy_image() {
+  docker image inspect acestream-test/haproxy && return
+  docker build -q -t acestream-test/haproxy - <<'DOCKERFILE'
+FROM acestream-test/node
+RUN apt-get update && apt-get install -y --no-install-recommends haproxy && rm -rf /var/lib/apt/lists/* && mkdir -p /usr/local/etc/haproxy
+CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]
+DOCKERFILE
+}
+
+engine_image() {
+  printf 'FROM acestream-engine-simulator\nENV SIM_BOOT_MS=300 SIM_PREBUF_MS=200 SIM_TUNNEL_PROBE=10.2.0.1:80\n' | docker build -q -t acestream-engine-simulator-vpn:test -
+}
+
+# What a user does, with our own far end as the provider.
+settings() {
+  local server_key client_key subnet
+  server_key=$(wg genkey)
+  client_key=$(wg genkey)
+  subnet=10.$((100 + $$ / 250 % 100)).$(($$ % 250))
+  export SERVER_KEY=$server_key CLIENT_PUB VPN_SERVER_IP=$subnet.2 VPN_SUBNET=$subnet.0/24
+  CLIENT_PUB=$(wg pubkey <<<"$client_key")
+  export COMPOSE_PROJECT_NAME=$NAME COMPOSE_FILE=docker-compose.gluetun.yml:test/images/compose.stand-ins.gluetun.yml
+  export GLUETUN_CONTAINER_NAME=$NAME-gluetun DOCKER_NETWORK=$NAME
+  read -r APP_PORT ACEXY_PUBLISHED_PORT < <(node -e '
+    const { createServer } = require("node:net");
+    const servers = [0, 0].map(() => createServer().listen(0));
+    Promise.all(servers.map((server) => new Promise((resolve) => server.once("listening", resolve)))).then(() => {
+      console.log(servers.map((server) => server.address().port).join(" "));
+      servers.forEach((server) => server.close());
+    });')
+  export APP_PORT ACEXY_PUBLISHED_PORT
+  sed -i "s/change-me/$KEY/" docker/gluetun/auth-config.toml
+  printf '%s\n' "GLUETUN_API_KEY=$KEY" TARGET_IMAGE=acestream-engine-simulator-vpn:test IMAGE_PULL=never MIN_REPLICAS=1 GLUETUN_PORT_CACHE_TTL_S=5 \
+    "CONTAINER_LABEL=acestream-test.stack=$NAME" >.env
+  cat >gluetun.env <<SETTINGS
+VPN_SERVICE_PROVIDER=custom
+VPN_TYPE=wireguard
+WIREGUARD_IMPLEMENTATION=userspace
+WIREGUARD_ENDPOINT_IP=$VPN_SERVER_IP
+WIREGUARD_ENDPOINT_PORT=51820
+WIREGUARD_PUBLIC_KEY=$(wg pubkey <<<"$server_key")
+WIREGUARD_PRIVATE_KEY=$client_key
+WIREGUARD_ADDRESSES=10.2.0.2/32
+VPN_PORT_FORWARDING=on
+VPN_PORT_FORWARDING_PROVIDER=protonvpn
+PUBLICIP_ENABLED=off
+VERSION_INFORMATION=off
+DNS_SERVER=off
+HEALTH_ICMP_TARGET_IPS=10.2.0.1
+HEALTH_TARGET_ADDRESSES=10.2.0.1:80,10.2.0.1:80
+SETTINGS
+}
+
+call() { curl -sS --max-time 20 "$@"; }
+vpn_says() { call "http://localhost:$APP_PORT/vpn/status" | tee /dev/stderr | jq -e "$1" >/dev/null; }
+engines() { call "http://localhost:$APP_PORT/engines"; }
+engines_at() { engines | tee /dev/stderr | jq -e --arg host "$1" 'length > 0 and all(.[]; .host == $host)' >/dev/null; }
+
+# From the orchestrator's own place in the networks: the status of METHOD URL.
+status_from_inside() {
+  local method=$1 url=$2 key=${3-}
+  docker compose exec -T orchestrator node -e '
+    const [method, url, key] = process.argv.slice(1);
+    fetch(url, { method, headers: key ? { "X-API-Key": key } : {} }).then(({ status }) => console.log(status));' "$method" "$url" "$key"
+}
+control() { status_from_inside "$1" "http://$GLUETUN_CONTAINER_NAME:8000$2" "${3-}"; }
+control_is_guarded() {
+  [ "$(control GET /v1/vpn/status)" = 401 ] && [ "$(control GET /v1/vpn/status wrong)" = 401 ] && [ "$(control GET /v1/vpn/status "$KEY")" = 200 ]
+}
+role_is_narrow() {
+  [ "$(control GET /v1/portforward "$KEY")" = 200 ] && [ "$(control PUT /v1/vpn/status "$KEY")" = 401 ] && [ "$(control GET /v1/vpn/settings "$KEY")" = 401 ]
+}
+
+# The same namespace as Gluetun's, seen from outside: there is no other way for their packets.
+engines_in_its_network() {
+  local wanted id ids
+  wanted=$(namespace_of "$GLUETUN_CONTAINER_NAME")
+  mapfile -t ids < <(engines | jq -r '.[] | select(.health_status == "healthy") | .container_id')
+  [ "${#ids[@]}" -gt 0 ] || return 1
+  for id in "${ids[@]}"; do
+    [ "$(namespace_of "$id")" = "$wanted" ] || return 1
+    [ "$(docker inspect -f '{{len .NetworkSettings.Ports}} {{len .NetworkSettings.Networks}}' "$id")" = '0 0' ] || return 1
+  done
+}
+namespace_of() { readlink "/proc/$(docker inspect -f '{{.State.Pid}}' "$1")/ns/net"; }
+
+plays() {
+  ffmpeg -nostdin -hide_banner -v warning -rw_timeout 60000000 -i "http://localhost:$ACEXY_PUBLISHED_PORT/ace/getstream?id=$CONTENT" -t 4 -map 0 -f null - 2>"$work/ffmpeg.log" \
+    || { cat "$work/ffmpeg.log"; return 1; }
+  cat "$work/ffmpeg.log"
+  [ ! -s "$work/ffmpeg.log" ]
+}
+
+docker_call() { status_from_inside "$1" "http://docker-proxy:2375$2"; }
+filtered() {
+  local call
+  for call in 'GET /containers/json' 'GET /v1.41/containers/json' "GET /containers/$GLUETUN_CONTAINER_NAME/json" 'GET /images/acestream-engine-simulator-vpn:test/json'; do
+    # shellcheck disable=SC2086
+    [ "$(docker_call $call)" = 200 ] || { echo "not let through: $call" && return 1; }
+  done
+  for call in 'GET /info' 'GET /version' 'GET /_ping' 'GET /networks' 'GET /volumes' 'GET /secrets' 'GET /images/json' 'POST /build' 'POST /volumes/create' \
+    "GET /containers/$GLUETUN_CONTAINER_NAME/logs" "POST /containers/$GLUETUN_CONTAINER_NAME/exec" "POST /containers/$GLUETUN_CONTAINER_NAME/kill" \
+    "GET /containers/$GLUETUN_CONTAINER_NAME/archive" "PUT /containers/$GLUETUN_CONTAINER_NAME/archive" "POST /containers/prune" "GET /containers/x/../../info/json"; do
+    # shellcheck disable=SC2086
+    [ "$(docker_call $call)" = 403 ] || { echo "let through: $call" && return 1; }
+  done
+}
+
+proxy_is_bare() {
+  docker inspect -f '{{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}} {{.HostConfig.ReadonlyRootfs}}' "$(docker compose ps -q docker-proxy)" | tee /dev/stderr | grep -qx '\[ALL\] \[\] true'
+}
+
+clean_up() {
+  local code=$? ids
+  trap - EXIT
+  if [ -f "$work/checkout/.env" ]; then
+    cd "$work/checkout"
+    docker compose kill >/dev/null 2>&1 || true # before its engines, or it would start others; there may be none
+    mapfile -t ids < <(docker ps -aq --filter "label=acestream-test.stack=$NAME")
+    [ "${#ids[@]}" = 0 ] || docker rm -f "${ids[@]}" >/dev/null
+    docker compose --progress quiet down -v --remove-orphans || true # report the first failure
+  fi
+  rm -rf "$work"
+  exit "$code"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+main
