@@ -63,7 +63,8 @@ export class Pair {
     return `http://127.0.0.1:${this.proxyPort}`;
   }
 
-  startOrchestrator(): void {
+  /** Starts it (anew), where given with further settings. */
+  startOrchestrator(changed: Record<string, string> = {}): void {
     const range = (index: number): string =>
       `${this.firstEnginePort + index * this.enginePorts}-${this.firstEnginePort + (index + 1) * this.enginePorts - 1}`;
     this.orchestrator = this.service('orchestrator', {
@@ -79,6 +80,7 @@ export class Pair {
       SIM_CONTROL_PORT: `+${4 * this.enginePorts}`,
       ...this.options.engines,
       ...this.options.orchestrator,
+      ...changed,
     });
   }
 
