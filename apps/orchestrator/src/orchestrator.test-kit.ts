@@ -66,7 +66,9 @@ export class ListeningEngines extends FakeEngineRuntime {
       this.asked.push(incoming.url ?? '');
       if (this.silent.has('all') || this.silent.has(name)) return;
       response.setHeader('Content-Type', 'application/json');
-      response.end(JSON.stringify(incoming.url?.startsWith('/ace/stat') ? this.statReply : { result: { playlist_loaded: true, connected: true } }));
+      response.end(
+        JSON.stringify(incoming.url?.startsWith('/ace/stat') ? this.statReply : { result: { playlist_loaded: true, connected: true } }),
+      );
     });
     this.servers.set(name, server);
     server.listen(0, '127.0.0.1');
