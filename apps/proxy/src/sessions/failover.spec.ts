@@ -208,6 +208,25 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene);
   });
 
+  it('one that is to be left itself while it is tried is given up for the next at once', async () => {
+    const scene = await playing(3);
+    const { engines, selector, session, registry } = scene;
+    engines[1].start = 'waits';
+    selector.engines.shift();
+    engines[0].mediaStreams[0].end();
+    await settle();
+    expect(engines[1].starts).toHaveLength(1);
+    registry.leave({ container_id: 'engine-2', reason: 'its VPN is down', deadline: '2026-01-01T00:01:00.000Z' });
+    await scene.clock.advance(300);
+    expect(engines[2].starts).toHaveLength(1);
+    await feed(scene, engines[2], 50, 200, 10);
+    expect(session.snapshot()).toMatchObject({ state: 'playing', engine: { engineId: 'engine-3' } });
+    engines[1].answer();
+    await settle();
+    await registry.shutdown(1000);
+    expectNothingLeft(scene);
+  });
+
   it('twice in a row: the second loss, while the first is being mended, costs nothing but time', async () => {
     const scene = await playing(3);
     const { engines, session, clock, viewer } = scene;

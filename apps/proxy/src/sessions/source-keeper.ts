@@ -38,6 +38,8 @@ export class SourceKeeper {
   private quickLosses = 0;
   private run: Promise<void> = Promise.resolve();
   private spliced = 0;
+  /** The engine that is being tried, from when it is chosen; aborted where it is to be left itself. */
+  private trial: { containerId: string | null; readonly abort: AbortController } | null = null;
 
   constructor(
     private readonly stream: SuppliedStream,
@@ -93,7 +95,13 @@ export class SourceKeeper {
 
   /** The orchestrator wants the engine back: the stream moves while it still plays. */
   leave({ container_id: id, reason }: LeaveOrder): void {
-    if (this.source.engine.seat.containerId !== id || this.cause !== null || this.signal.aborted) return;
+    if (this.signal.aborted) return;
+    if (this.trial?.containerId === id) {
+      this.log.info('the engine that is being tried is to be left, trying another', { engine: id, reason });
+      this.trial.abort.abort(new Error(`the orchestrator wants the engine to be left: ${reason}`));
+      return;
+    }
+    if (this.source.engine.seat.containerId !== id || this.cause !== null) return;
     this.log.info('the engine is to be left, moving', { engine: id, reason });
     this.begin('drained');
   }
@@ -171,8 +179,23 @@ export class SourceKeeper {
     };
   }
 
-  private tryNext(search: Search): Promise<NextSourceResult> {
-    const { stream, context, signal } = this;
+  /** One that is to be left while it is tried counts as one that failed. */
+  private async tryNext(search: Search): Promise<NextSourceResult> {
+    const abort = new AbortController();
+    const trial: typeof this.trial = { containerId: null, abort };
+    this.trial = trial;
+    try {
+      return await this.openNext(search, AbortSignal.any([this.signal, abort.signal]));
+    } catch (error) {
+      if (this.signal.aborted || !abort.signal.aborted || trial.containerId === null) throw error;
+      return { kind: 'failed', engineId: trial.containerId, error: abort.signal.reason };
+    } finally {
+      this.trial = null;
+    }
+  }
+
+  private openNext(search: Search, signal: AbortSignal): Promise<NextSourceResult> {
+    const { stream, context } = this;
     return openNextSource(
       {
         streamId: stream.id,
@@ -185,7 +208,10 @@ export class SourceKeeper {
         reserved: this.reserve.take(),
         waitMs: engineWaitMs(search, context),
         limitMs: tryLimitMs(search, context),
-        openEngine: (seat) => stream.openEngine(seat, this.lost),
+        openEngine: (seat) => {
+          if (this.trial !== null) this.trial.containerId = seat.containerId;
+          return stream.openEngine(seat, this.lost);
+        },
         onScarce: () => stream.onScarce(),
         onSplice: (next) => this.swap(next),
       },
