@@ -4,7 +4,7 @@ import { Pair, contentId } from './support/pair.js';
 import { until } from './support/until.js';
 import { Viewer } from './support/viewer.js';
 
-const SECONDS = 20;
+const SECONDS = 12;
 
 describe('watching one stream with default settings', () => {
   let pair: Pair;
