@@ -60,26 +60,7 @@ step() {
   fi
 }
 
-check() {
-  local name=$1
-  shift
-  if "$@" >"$work/check.log" 2>&1; then
-    echo "  kept: $name"
-  else
-    echo "  BROKEN: $name" >&2
-    sed 's/^/    /' "$work/check.log" | tail -20 >&2
-    failures=$((failures + 1))
-  fi
-}
-
-eventually() {
-  local limit=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $limit ] || return 1
-    sleep 1
-  done
-}
+. .ci/promises.sh
 
 # HAProxy is Debian's; the public image has the same configuration file in the same place.
 haproxy_image() {

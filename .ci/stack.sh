@@ -121,26 +121,7 @@ step() {
   fi
 }
 
-check() {
-  local name=$1 log=$work/check.log
-  shift
-  if "$@" >"$log" 2>&1; then
-    echo "  kept: $name"
-  else
-    echo "  BROKEN: $name" >&2
-    sed 's/^/    /' "$log" | tail -20 >&2
-    failures=$((failures + 1))
-  fi
-}
-
-eventually() {
-  local limit=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $limit ] || return 1
-    sleep 1
-  done
-}
+. .ci/promises.sh
 
 # As a user has it: the files of the repository in a folder of their own, without packages, builds or an .env.
 copy_checkout() {
