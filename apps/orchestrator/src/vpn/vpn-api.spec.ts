@@ -71,6 +71,21 @@ describe('GET /vpn/status', () => {
     });
   });
 
+  it('is followed by the other reports: no engine can be started, the service is degraded and alive', async () => {
+    control.up(40_404);
+    await start();
+    await eventually(status, ({ connected }) => connected);
+    control.down();
+    await eventually(status, ({ connected }) => !connected);
+    expect((await orchestrator.http.get('/orchestrator/status')).body).toMatchObject({
+      vpn: { enabled: true, connected: false, health: 'unhealthy', forwarded_port: null },
+      provisioning: { can_provision: false, blocked_reason_details: { code: 'vpn_disconnected', should_wait: true } },
+    });
+    const ready = await orchestrator.http.get('/health/ready');
+    expect([ready.status, ready.body]).toMatchObject([200, { status: 'degraded' }]);
+    expect((await orchestrator.http.get('/health')).status).toBe(200);
+  });
+
   it('says which setting helps where the control server wants a key', async () => {
     await start();
     expect((await eventually(status, ({ reason }) => String(reason).includes('GLUETUN_API_KEY'))).connected).toBe(false);
