@@ -70,8 +70,9 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
     // The interfaces that a desktop has; how it introduces itself and answers; the sound decoder's first unit.
     harmless:
       /^(?:> )*\d*$|^VLC media player|^Command Line Interface|^Remote control interface|interface (?:error|initialization)|interface "[a-z]+,none" initialization|packetizer: AAC channels|Changing stream format Unknown -> TS|decoded zero sample|returned 0 \(no error\)|status change|^\||^\+|^(?:> )*(?:Shutting down|Bye-bye)/,
+    // After a pause it sets its clock anew, and has pictures in hand that are older.
     remark:
-      /picture is too late|PCR {2}is called too late|playback too late|buffer too late|deferring start|buffer deadlock prevented|late frames, dropping|late video -> dropping/,
+      /picture is too late|PCR {2}is called too late|playback too late|buffer too late|deferring start|buffer deadlock prevented|late frames, dropping|late video -> dropping|Timestamp conversion failed|Could not convert timestamp/,
     ordinaryUser: true,
   },
   gstreamer: {

@@ -115,7 +115,8 @@ export class ImagePull {
             silence.refresh();
             if (progress.error) reject(new Error(progress.error));
             note(layers, progress);
-            this.current = { state: 'pulling', percent: percentOf(layers) };
+            const before = this.current.state === 'pulling' ? this.current.percent : 0;
+            this.current = { state: 'pulling', percent: Math.max(before, percentOf(layers)) };
           },
         );
       });
@@ -129,7 +130,10 @@ export class ImagePull {
   }
 }
 
-/** How much of a layer is here, from 0 to 1. Docker names all layers first; their sizes it tells one by one. */
+/**
+ * How much of a layer is here, from 0 to 1. Docker names all layers first; their sizes it tells one by one. One that exists already is not pulled: counted,
+ * it would be all there is, and make 100 percent, until the next one is named.
+ */
 function note(layers: Map<string, number>, { id, status, progressDetail }: PullProgress): void {
   if (id === undefined || status === undefined) return;
   switch (status) {
@@ -140,18 +144,17 @@ function note(layers: Map<string, number>, { id, status, progressDetail }: PullP
     case 'Downloading':
       layers.set(id, (progressDetail?.current ?? 0) / (progressDetail?.total || Infinity));
       break;
-    case 'Already exists':
     case 'Verifying Checksum':
     case 'Download complete':
     case 'Extracting':
     case 'Pull complete':
       layers.set(id, 1);
       break;
-    default: // "Pulling from repository" and the like are about no layer.
+    default: // "Already exists"; "Pulling from repository" and the like are about no layer.
   }
 }
 
-/** Every layer counts the same, so that the figure never falls. */
+/** Every layer counts the same, whatever its size. */
 function percentOf(layers: ReadonlyMap<string, number>): number {
   const here = [...layers.values()].reduce((sum, part) => sum + part, 0);
   return layers.size === 0 ? 0 : Math.floor((100 * here) / layers.size);
