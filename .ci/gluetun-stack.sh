@@ -46,20 +46,6 @@ skip() {
   exit 0
 }
 
-# As in .ci/stack.sh: bash does not end a function at its first failing command in a condition, so those of several commands say `|| return 1`.
-step() {
-  local name=$1 began=$SECONDS
-  shift
-  if "$@" >"$work/step.log" 2>&1; then
-    echo "done ($((SECONDS - began)) s): $name"
-  else
-    echo "FAILED: $name" >&2
-    tail -40 "$work/step.log" >&2
-    docker compose logs --tail 20 >&2 2>/dev/null || true # there may be no stack yet
-    exit 1
-  fi
-}
-
 . .ci/promises.sh
 
 # HAProxy is Debian's; the public image has the same configuration file in the same place.

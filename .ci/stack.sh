@@ -106,21 +106,6 @@ skip() {
   exit 0
 }
 
-# What has to work for anything else to make sense; its output only where it fails. As in `check`, bash does not end a function at its first failing
-# command there, so those of several commands say `|| return 1` themselves.
-step() {
-  local name=$1 log=$work/step.log began=$SECONDS
-  shift
-  if "$@" >"$log" 2>&1; then
-    echo "done ($((SECONDS - began)) s): $name"
-  else
-    echo "FAILED: $name" >&2
-    tail -60 "$log" >&2
-    docker compose logs --tail 60 >&2 2>/dev/null || true # there may be no stack yet
-    exit 1
-  fi
-}
-
 . .ci/promises.sh
 
 # As a user has it: the files of the repository in a folder of their own, without packages, builds or an .env.

@@ -206,10 +206,11 @@ class Chaos {
     const tells = !slow && !this.tellers.has(index % STREAMS);
     if (tells) this.tellers.add(index % STREAMS);
     let told = false;
-    const watch = setInterval(() => {
-      if (tells && judge.silentFor > LONG_SILENCE_S && !told) this.options.log(`${who} has had no byte for ${LONG_SILENCE_S} s`);
+    const tellSilence = (): void => {
+      if (judge.silentFor > LONG_SILENCE_S && !told) this.options.log(`${who} has had no byte for ${LONG_SILENCE_S} s`);
       told = judge.silentFor > LONG_SILENCE_S;
-    }, 500);
+    };
+    const watch = tells ? setInterval(tellSilence, 500) : undefined;
     const sips = slow ? sipping(viewer, SIP_BYTES, SIP_MS) : undefined;
     void viewer.closed.then(() => {
       if (staying) this.lost.push(`${who}: ${viewer.error?.message ?? 'a clean end'}`);

@@ -180,8 +180,13 @@ export class Viewer {
 
   /** Shared bytes where nothing stands against it, else a copy; null where nothing of them is for this viewer. */
   #share(bytes: Step, from: number): FramedBytes | null {
-    if (this.#ownCopy === null && this.#tables === null && from === 0) return bytes;
+    if (this.#takesAll(from)) return bytes;
     return this.#copy(bytes.data, from, bytes.position);
+  }
+
+  /** What is there goes to this viewer from its first byte on, as it is. */
+  #takesAll(from: number): boolean {
+    return this.#ownCopy === null && this.#tables === null && from === 0;
   }
 
   #copy(data: Buffer, from: number, position: number): FramedBytes | null {
@@ -203,9 +208,9 @@ export class Viewer {
     this.#joining = false;
     const whole = this.context.buffer.wholeUnits();
     if (whole.length <= this.#from) return null;
-    const sharable = this.#ownCopy === null && this.#tables === null && this.#from === 0;
+    const takesAll = this.#takesAll(this.#from);
     const copy = this.#copy(whole, this.#from, this.context.buffer.ring.endPosition);
-    this.#ahead = sharable && copy !== null ? copy.data : Buffer.from(whole);
+    this.#ahead = takesAll && copy !== null ? copy.data : Buffer.from(whole);
     this.#from = whole.length;
     return copy;
   }

@@ -24,6 +24,12 @@ import { Reserve } from './reserve.js';
 import { type QualityFault, SourceMonitor } from './source-monitor.js';
 import type { FailoverOutcome, KeeperContext, SuppliedStream } from './supplied-stream.js';
 
+interface Trial {
+  /** Null until an engine is chosen. */
+  containerId: string | null;
+  readonly abort: AbortController;
+}
+
 export class SourceKeeper {
   private readonly failed = new FailedEngines();
   private readonly monitor: SourceMonitor;
@@ -38,8 +44,8 @@ export class SourceKeeper {
   private quickLosses = 0;
   private run: Promise<void> = Promise.resolve();
   private spliced = 0;
-  /** The engine that is being tried, from when it is chosen; aborted where it is to be left itself. */
-  private trial: { containerId: string | null; readonly abort: AbortController } | null = null;
+  /** The engine that is being tried; aborted where it is to be left itself. */
+  private trial: Trial | null = null;
 
   constructor(
     private readonly stream: SuppliedStream,
@@ -182,10 +188,10 @@ export class SourceKeeper {
   /** One that is to be left while it is tried counts as one that failed. */
   private async tryNext(search: Search): Promise<NextSourceResult> {
     const abort = new AbortController();
-    const trial: typeof this.trial = { containerId: null, abort };
+    const trial: Trial = { containerId: null, abort };
     this.trial = trial;
     try {
-      return await this.openNext(search, AbortSignal.any([this.signal, abort.signal]));
+      return await this.openNext(search, trial);
     } catch (error) {
       if (this.signal.aborted || !abort.signal.aborted || trial.containerId === null) throw error;
       return { kind: 'failed', engineId: trial.containerId, error: abort.signal.reason };
@@ -194,7 +200,7 @@ export class SourceKeeper {
     }
   }
 
-  private openNext(search: Search, signal: AbortSignal): Promise<NextSourceResult> {
+  private openNext(search: Search, trial: Trial): Promise<NextSourceResult> {
     const { stream, context } = this;
     return openNextSource(
       {
@@ -209,14 +215,14 @@ export class SourceKeeper {
         waitMs: engineWaitMs(search, context),
         limitMs: tryLimitMs(search, context),
         openEngine: (seat) => {
-          if (this.trial !== null) this.trial.containerId = seat.containerId;
+          trial.containerId = seat.containerId;
           return stream.openEngine(seat, this.lost);
         },
         onScarce: () => stream.onScarce(),
         onSplice: (next) => this.swap(next),
       },
       context,
-      signal,
+      AbortSignal.any([this.signal, trial.abort.signal]),
     );
   }
 
