@@ -37,7 +37,6 @@ function make() {
         ? Promise.resolve({ playlistLoaded: true, version: null, speedDown: null, speedUp: null })
         : Promise.reject(new EngineUnreachableError('get_status: ECONNREFUSED')),
   });
-  const leases = new LeaseSelector({ client, identity, reservations, timeoutMs: 3000, clock, log: SILENT_LOG });
   const list = new ListSelector({
     client,
     link,
@@ -45,6 +44,15 @@ function make() {
     proxyId: identity.proxyId,
     maxStreamsPerEngine: 1,
     engineStatus,
+    clock,
+    log: SILENT_LOG,
+  });
+  const leases = new LeaseSelector({
+    client,
+    identity,
+    reservations,
+    onGranted: (granted) => list.learn(granted),
+    timeoutMs: 3000,
     clock,
     log: SILENT_LOG,
   });
@@ -232,6 +240,33 @@ describe('while the orchestrator is away', () => {
     const outcome = select();
     await settle();
     expect(outcome.seat?.engineId).toBe('e1');
+  });
+
+  it('an engine that was leased before any list showed it serves the next stream when it has been given back', async () => {
+    const { client, list, select } = make();
+    await list.refresh();
+    client.leases = [granted('lease-1', engineState('e1'))];
+    const first = select();
+    await settle();
+    await first.seat?.release();
+    client.mode = 'away';
+    const next = select({ streamId: 'stream-2' });
+    await settle();
+    expect(next.seat).toMatchObject({ engineId: 'e1', leaseId: null });
+  });
+
+  it('an engine that a later list does not have any more is forgotten', async () => {
+    const { client, list, select } = make();
+    client.leases = [granted('lease-1', engineState('e1'))];
+    const first = select();
+    await settle();
+    await first.seat?.release();
+    client.list = [engineState('e2')];
+    await list.refresh();
+    client.mode = 'away';
+    const next = select({ streamId: 'stream-2', exclude: ['e2'] });
+    await settle();
+    expect(next.seat?.engineId).toBe('fallback:6878');
   });
 
   it('its list is had soon after it is back, and at its own pace from then on', async () => {

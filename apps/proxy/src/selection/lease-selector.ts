@@ -1,7 +1,7 @@
 /** Engines from our own orchestrator: it picks one and reserves it for the stream, and starts one where none is free. */
 import { randomUUID } from 'node:crypto';
 import { type LeaseAnswer, type OrchestratorClient, OrchestratorError, ProvisioningBlockedError } from '@acexy/orchestrator-client';
-import type { LeaseGranted } from '@acexy/contracts';
+import type { EngineState, LeaseGranted } from '@acexy/contracts';
 import type { Log } from '@acexy/service-kit';
 import { type Clock, sleep } from '../clock.js';
 import type { ProxyIdentity } from '../proxy-identity.js';
@@ -21,6 +21,8 @@ export interface LeaseSelectorOptions {
   identity: ProxyIdentity;
   /** Told what is used, for when the orchestrator is away and we choose ourselves. */
   reservations: Reservations;
+  /** Told of every engine that is granted, for the same. */
+  onGranted(engine: EngineState): void;
   /** Limit of one exchange, in ms. */
   timeoutMs: number;
   clock: Clock;
@@ -111,6 +113,7 @@ export class LeaseSelector extends EngineSelector {
   private seat({ lease_id: leaseId, engine, reason }: LeaseGranted, request: SelectRequest, requestId: string): EngineSeat {
     const { streamId, content, reserved } = request;
     if (reserved?.leaseId === leaseId) return reserved;
+    this.options.onGranted(engine);
     const giveBack = this.options.reservations.reserve(engine.container_id, streamId, content);
     return {
       engineId: engine.container_id,

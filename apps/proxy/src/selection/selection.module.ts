@@ -66,7 +66,15 @@ import { Reservations } from './reservations.js';
         const log = serviceLog.child('selection');
         const fallback = new FallbackSelector({ host: settings.fallbackHost, port: settings.fallbackPort }, reservations, clock);
         if (!client || !list) return fallback;
-        const leases = new LeaseSelector({ client, identity, reservations, timeoutMs: settings.orchestratorTimeoutMs, clock, log });
+        const leases = new LeaseSelector({
+          client,
+          identity,
+          reservations,
+          onGranted: (engine) => list.learn(engine),
+          timeoutMs: settings.orchestratorTimeoutMs,
+          clock,
+          log,
+        });
         return new OrchestratedSelector(link, leases, list, fallback, clock, log);
       },
     },
