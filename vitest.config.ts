@@ -28,6 +28,7 @@ const endToEnd = {
   fileParallelism: false,
   testTimeout: 90_000,
   hookTimeout: 90_000,
+  setupFiles: ['test/support/failure-logs.ts'],
 };
 
 export default defineConfig({

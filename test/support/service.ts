@@ -7,6 +7,8 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A service in its own process, with all it said kept for the message of a failing test. */
 export class ServiceProcess {
+  /** Those that run. */
+  static readonly living = new Set<ServiceProcess>();
   readonly output: string[] = [];
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   private readonly child: ChildProcess;
@@ -24,7 +26,13 @@ export class ServiceProcess {
     });
     for (const stream of [this.child.stdout, this.child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => this.output.push(text));
-    this.exited = new Promise((resolve) => this.child.once('close', (code, signal) => resolve({ code, signal })));
+    ServiceProcess.living.add(this);
+    this.exited = new Promise((resolve) =>
+      this.child.once('close', (code, signal) => {
+        ServiceProcess.living.delete(this);
+        resolve({ code, signal });
+      }),
+    );
   }
 
   get pid(): number {

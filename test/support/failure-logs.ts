@@ -1,0 +1,26 @@
+/**
+ * Adds to the message of a failing test what its services said last: where a test fails on a machine that nobody can look at, this is all there is.
+ * A setup file of the end-to-end tests.
+ */
+import { afterEach } from 'vitest';
+import { ServiceProcess } from './service.js';
+
+const LINES = 14;
+const LINE_LENGTH = 260;
+
+afterEach(({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  const [error] = task.result.errors ?? [];
+  if (!error) return;
+  const said = [...ServiceProcess.living].map(({ name, log }) => `--- ${name} said last\n${lastLines(log)}`).join('\n');
+  if (said) error.stack = `${error.stack ?? error.message}\n${said}`;
+});
+
+/** The last lines beyond debugging, each cut to a readable length. */
+function lastLines(log: string): string {
+  const lines = log.split('\n').filter((line) => line && !line.includes('"level":"DEBUG"'));
+  return lines
+    .slice(-LINES)
+    .map((line) => line.slice(0, LINE_LENGTH))
+    .join('\n');
+}
