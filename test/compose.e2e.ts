@@ -106,6 +106,19 @@ describe('docker compose config', () => {
       }
     });
 
+    it('which lets through the documented calls and no others, and may do nothing else on the host', () => {
+      for (const { volumes, read_only, cap_drop } of expected.includes('docker-proxy') ? [services['docker-proxy']] : []) {
+        expect(volumes).toContainEqual(
+          expect.objectContaining({
+            source: join(folder, 'docker/docker-proxy/haproxy.cfg'),
+            target: '/usr/local/etc/haproxy/haproxy.cfg',
+            read_only: true,
+          }),
+        );
+        expect({ read_only, cap_drop }).toEqual({ read_only: true, cap_drop: ['ALL'] });
+      }
+    });
+
     it('the proxies find the orchestrator, and whoever watches finds the services', () => {
       for (const [name, { environment, networks }] of Object.entries(services).filter(([name]) => name.startsWith('acexy'))) {
         expect([name, environment?.ACEXY_ORCH_URL]).toEqual([name, 'http://orchestrator:8000']);
