@@ -113,7 +113,7 @@ export const FAULT_MATRIX: readonly Row[] = [
 
   row('network',    'it has lost the Internet, and its streams starve', knobs({ connected: false, starveAfterDisconnectMs: 1 }), ANOTHER, ANOTHER, ANOTHER),
   row('network',    'it says that it has no connection, and plays',    knobs({ connected: false }),                              IT,      IT,      IT),
-  row('network',    'it says that it has no peers, and plays',         knobs({ peers: 0 }),                                      IT,      IT,      IT),
+  row('network',    'it has no peers, and nothing arrives',             knobs({ peers: 0 }),                                      ANOTHER, ANOTHER, ANOTHER),
 
   // Nothing of these is asked for by a viewer of the transport stream.
   row('HLS',        'its playlists are frozen and forbidden',          knobs({ hlsFrozenAfterMs: 1, hlsForbidden: true }),       IT,      IT,      IT),

@@ -323,6 +323,19 @@ describe('while a source is looked at', () => {
     expect(withoutNulls(watched.finish()).equals(withoutNulls(plain))).toBe(true);
   });
 
+  it('nor is a piece of a picture sent because one carried on for a moment only', () => {
+    const watched = new Watched();
+    watched.feed(STREAM.subarray(0, 100 * FRAME + 10 * 188));
+    watched.clock.advance(3000);
+    const before = watched.sink.bytes.length;
+    const next = watched.switchTo(STREAM.subarray(60 * FRAME, 100 * FRAME + 15 * 188), { ms: 0 });
+    expect(next.kind).toBe('exact');
+    watched.clock.advance(3000);
+    expect(new Set(packetsOf(watched.sink.bytes.subarray(before)).map(({ pid }) => pid))).toEqual(new Set([0x1fff]));
+    watched.switchTo(STREAM.subarray(80 * FRAME));
+    expect(withoutNulls(watched.finish()).equals(withoutNulls(plain))).toBe(true);
+  });
+
   it('it can be given up, or another taken in its place', () => {
     const watched = new Watched();
     watched.feed(STREAM.subarray(0, 100 * FRAME));

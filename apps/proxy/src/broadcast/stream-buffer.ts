@@ -6,7 +6,7 @@ import { OpenStep } from './open-step.js';
 import { Ring } from './ring.js';
 import { SharedCopies } from './shared-copies.js';
 import { StreamIndex } from './stream-index.js';
-import { blankUnfinishedUnits } from './unfinished-units.js';
+import { blankUnfinishedUnits, lengthOfWholeUnits } from './unfinished-units.js';
 
 export class StreamBuffer {
   readonly ring: Ring;
@@ -60,14 +60,24 @@ export class StreamBuffer {
     return this.#open.length;
   }
 
-  /** Milliseconds since the open step was begun. */
+  /** Milliseconds for which the open step has been held back. */
   get openMs(): number {
     return this.clock.now() - this.#openSince;
+  }
+
+  /** What is in the open step counts as held back from now on. */
+  holdAnew(): void {
+    this.#openSince = this.clock.now();
   }
 
   /** Bytes of the open step up to its newest unit: up to there every picture is whole. 0 where no unit begins in it. */
   get wholeLength(): number {
     return Math.max(0, this.index.unitPosition - this.ring.endPosition);
+  }
+
+  /** Bytes of the open step before any sound that is not whole yet; all of them where it begins with such. */
+  get wholeSoundLength(): number {
+    return lengthOfWholeUnits(this.#open.bytes, this.#open.length, this.index.program?.accessPid ?? NONE) || this.#open.length;
   }
 
   /** The whole pictures of the open step: a view that is good only at once. */
@@ -161,7 +171,7 @@ export class StreamBuffer {
       const start = this.#open.length;
       at += this.#open.append(buffer, at, to);
       this.#indexFrom(start);
-      if (this.#open.full) this.close(this.wholeLength || this.#open.length);
+      if (this.#open.full) this.close(this.wholeLength || this.wholeSoundLength);
     }
   }
 

@@ -1,6 +1,6 @@
 import { NULL_PID, PACKET_SIZE, pidOf } from '@acexy/mpegts';
 import { describe, expect, it } from 'vitest';
-import { blankUnfinishedUnits } from './unfinished-units.js';
+import { blankUnfinishedUnits, lengthOfWholeUnits } from './unfinished-units.js';
 
 const VIDEO = 0x100;
 const SOUND = 0x101;
@@ -32,5 +32,18 @@ describe('where a stream is cut', () => {
     withClock.set([0x47, 0x40 | (SOUND >> 8), SOUND & 0xff, 0x30, 7, 0x10, 0, 0, 0, 0, 0, 0], 0);
     expect(pidsAfter(packet(SOUND), packet(SOUND, 0))).toEqual([SOUND, SOUND]);
     expect(pidsAfter(withClock, packet(SOUND))).toEqual([SOUND, SOUND]);
+  });
+});
+
+describe('where a picture that is not whole has to be handed out', () => {
+  const wholeOf = (...packets: Buffer[]): number =>
+    lengthOfWholeUnits(Buffer.concat(packets), packets.length * PACKET_SIZE, VIDEO) / PACKET_SIZE;
+
+  it('it ends before sound that is not whole yet', () => {
+    expect(wholeOf(packet(VIDEO, 0), packet(SOUND, 360), packet(SOUND), packet(VIDEO), packet(SOUND, 360), packet(VIDEO))).toBe(4);
+  });
+
+  it('all of it goes where the sound is whole', () => {
+    expect(wholeOf(packet(VIDEO, 0), packet(SOUND, 360), packet(SOUND), packet(VIDEO))).toBe(4);
   });
 });

@@ -15,6 +15,19 @@ interface Unit {
  * without a length, those on `exceptPid` (the picture, whose end is where the cut is made), and what carries a clock reference stay as they are.
  */
 export function blankUnfinishedUnits(bytes: Buffer, length: number, exceptPid: number): void {
+  for (const packets of unfinishedUnits(bytes, length, exceptPid)) {
+    if (packets.some((at) => hasPcr(bytes, at))) continue;
+    for (const at of packets) setPid(bytes, at, NULL_PID);
+  }
+}
+
+/** How much of `bytes[0, length)` lies before all that begins there and does not end there, `exceptPid` aside. */
+export function lengthOfWholeUnits(bytes: Buffer, length: number, exceptPid: number): number {
+  return Math.min(length, ...unfinishedUnits(bytes, length, exceptPid).map(([first]) => first));
+}
+
+/** The offsets of the packets of each. */
+function unfinishedUnits(bytes: Buffer, length: number, exceptPid: number): number[][] {
   const open = new Map<number, Unit>();
   for (let at = 0; at < length; at += PACKET_SIZE) {
     const pid = pidOf(bytes, at);
@@ -32,8 +45,5 @@ export function blankUnfinishedUnits(bytes: Buffer, length: number, exceptPid: n
     unit.missing -= at + PACKET_SIZE - payload;
     if (unit.missing <= 0) open.delete(pid);
   }
-  for (const { packets } of open.values()) {
-    if (packets.some((at) => hasPcr(bytes, at))) continue;
-    for (const at of packets) setPid(bytes, at, NULL_PID);
-  }
+  return [...open.values()].map(({ packets }) => packets);
 }
