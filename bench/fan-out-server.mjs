@@ -2,9 +2,10 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { EngineClient } from '@acexy/engine-client';
 import { Broadcast, DEFAULT_BROADCAST_SETTINGS } from '../apps/proxy/dist/broadcast/broadcast.js';
+import { MediaFeed } from '../apps/proxy/dist/sessions/media-feed.js';
 
 const clock = {
   now: () => performance.now(),
@@ -14,20 +15,24 @@ const clock = {
 
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: video/MP2T\r\nTransfer-Encoding: chunked\r\n\r\n';
 
-/** Ways to serve. Each takes the source socket and gives back how a viewer is added. */
+/** Ways to serve. Each asks the engine at `port` for a stream and gives back how a viewer is added. */
 const contenders = {
   /** What a first version of such a proxy does. */
-  pipe(source) {
+  async pipe(port) {
+    const exchange = http.get({ port, host: '127.0.0.1', agent: false });
+    const [source] = await once(exchange, 'response');
+    source.on('error', () => undefined); // its process is ended when enough has been measured
     source.setMaxListeners(0);
     return (_request, response) => {
       response.writeHead(200, { 'Content-Type': 'video/MP2T' });
       source.pipe(response);
     };
   },
-  broadcast(source) {
+  async broadcast(port) {
+    const media = await new EngineClient({ host: '127.0.0.1', port }).openMedia('/', { headersTimeoutMs: 5000 });
     const broadcast = new Broadcast(DEFAULT_BROADCAST_SETTINGS, clock);
-    source.on('data', (chunk) => broadcast.write(chunk));
-    source.on('close', () => broadcast.end());
+    const feed = new MediaFeed(media, broadcast, clock);
+    feed.watch({ onLoss: () => broadcast.end(), onQuiet: () => undefined, onFlowing: () => undefined });
     return (request) => {
       const socket = request.socket;
       socket.setNoDelay(true);
@@ -44,14 +49,7 @@ const contenders = {
 };
 
 const [{ contender, streams, sourcePort }] = await once(process, 'message');
-const adders = await Promise.all(
-  Array.from({ length: streams }, async () => {
-    const source = net.connect(sourcePort, '127.0.0.1');
-    await once(source, 'connect');
-    source.on('error', () => source.destroy()); // its process is ended when enough has been measured
-    return contenders[contender](source);
-  }),
-);
+const adders = await Promise.all(Array.from({ length: streams }, () => contenders[contender](sourcePort)));
 const server = http.createServer((request, response) => adders[Number(request.url.slice(1))](request, response));
 server.listen(0, '127.0.0.1', 4096);
 await once(server, 'listening');

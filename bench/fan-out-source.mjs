@@ -1,5 +1,5 @@
-/** The engine's part in fan-out.mjs: plays a made-up stream in real time to the one who connects. A process of its own, so that nothing delays it. */
-import net from 'node:net';
+/** The engine's part in fan-out.mjs: plays a made-up stream in real time to whoever asks. A process of its own, so that nothing delays it. */
+import http from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { PACKET_SIZE, buildPat, buildPmt, packetizeSection } from '@acexy/mpegts';
 
@@ -27,31 +27,29 @@ function second(bytesPerSecond) {
   return Buffer.concat(frames);
 }
 
-/** Writes pieces of `arrivalBytes` as they fall due, as an engine hands on what it has got. */
-function play(socket, bytesPerSecond, arrivalBytes) {
-  const stream = second(bytesPerSecond);
+/** Writes pieces of `arrivalBytes` as they fall due, as an engine hands on what it has got: each is a chunk of the reply. */
+function play(response, bytesPerSecond, arrivalBytes) {
+  const once = second(bytesPerSecond);
+  /** With its beginning once more behind it, so that every piece lies together. */
+  const stream = Buffer.concat([once, once.subarray(0, arrivalBytes)]);
   const start = performance.now();
   let sent = 0;
   const timer = setInterval(() => {
     const due = Math.floor(((performance.now() - start) / 1000) * bytesPerSecond);
     while (sent + arrivalBytes <= due) {
-      for (let left = arrivalBytes; left > 0;) {
-        const from = sent % stream.length;
-        const part = stream.subarray(from, Math.min(stream.length, from + left));
-        socket.write(part);
-        sent += part.length;
-        left -= part.length;
-      }
+      const from = sent % once.length;
+      response.write(stream.subarray(from, from + arrivalBytes));
+      sent += arrivalBytes;
     }
   }, TICK_MS);
-  socket.on('close', () => clearInterval(timer));
-  socket.on('error', () => clearInterval(timer)); // the server is done with us
+  response.on('close', () => clearInterval(timer));
 }
 
 process.on('message', ({ bytesPerSecond, arrivalBytes }) => {
-  const server = net.createServer((socket) => {
-    socket.setNoDelay(true);
-    play(socket, bytesPerSecond, arrivalBytes);
+  const server = http.createServer((request, response) => {
+    request.socket.setNoDelay(true);
+    response.writeHead(200, { 'Content-Type': 'video/mp2t' });
+    play(response, bytesPerSecond, arrivalBytes);
   });
   server.listen(0, '127.0.0.1', () => process.send({ type: 'listening', port: server.address().port }));
 });
