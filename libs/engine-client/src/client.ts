@@ -1,4 +1,4 @@
-import { Agent, type IncomingMessage } from 'node:http';
+import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import axios, { type AxiosInstance } from 'axios';
 import { engineOrigin, rehostEngineUrl, type EngineAddress } from './address.js';
@@ -7,6 +7,7 @@ import { wasClosedWhileIdle } from './failures.js';
 import { openHls, type OpenHlsOptions } from './hls-media.js';
 import { withLimit } from './limit.js';
 import { openMedia, type OpenMediaOptions } from './media.js';
+import type { MediaReply } from './media-reply.js';
 import {
   findCommandUrl,
   parseEnvelope,
@@ -156,7 +157,7 @@ export class EngineClient {
   }
 
   /** The media behind a playback URL: see {@link openMedia}. */
-  openMedia(playbackUrl: string, options: OpenMediaOptions): Promise<IncomingMessage> {
+  openMedia(playbackUrl: string, options: OpenMediaOptions): Promise<MediaReply> {
     return openMedia(this.address, playbackUrl, options);
   }
 

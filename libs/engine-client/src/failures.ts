@@ -1,4 +1,5 @@
 import { EngineBadReplyError, EngineError, EngineUnreachableError } from './errors.js';
+import { MalformedHttpError } from './http-head.js';
 
 /** What a failed exchange means. Parser errors (`HPE_…`) and axios' own verdicts are bad replies, the rest is the network. */
 export function toEngineError(what: string, cause: unknown): EngineError {
@@ -6,6 +7,7 @@ export function toEngineError(what: string, cause: unknown): EngineError {
   const code = errorCode(cause);
   const message = cause instanceof Error ? cause.message : String(cause);
   if (code.startsWith('HPE_')) return new EngineBadReplyError(what, `malformed HTTP (${code})`, null, { cause });
+  if (cause instanceof MalformedHttpError) return new EngineBadReplyError(what, `malformed HTTP (${message})`, null, { cause });
   if (code === 'ERR_BAD_RESPONSE') return new EngineBadReplyError(what, message, null, { cause });
   return new EngineUnreachableError(`${what}: ${code || message}`, { cause });
 }

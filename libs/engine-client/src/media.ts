@@ -1,8 +1,8 @@
-import { request, type IncomingMessage } from 'node:http';
 import { addAbortSignal } from 'node:stream';
 import { engineOrigin, rehostEngineUrl, type EngineAddress } from './address.js';
 import { EngineBadReplyError, EngineRefusedError, EngineStillPreparingError } from './errors.js';
 import { withLimit } from './limit.js';
+import { getReply, type MediaReply } from './media-reply.js';
 import { snippet } from './replies.js';
 
 export interface OpenMediaOptions {
@@ -12,6 +12,8 @@ export interface OpenMediaOptions {
   headersTimeoutMs: number;
   /** Real engines redirect once or twice. */
   maxRedirects?: number;
+  /** The pieces that listeners of 'data' get are good only until they return (see {@link MediaReply.lendsPieces}). Default: false. */
+  lendPieces?: boolean;
 }
 
 const DEFAULT_REDIRECTS = 5;
@@ -27,21 +29,23 @@ const NO_MEDIA = /^(text\/html|application\/json)\b/i;
  * @throws EngineStillPreparingError to be asked again; EngineTimeoutError (`headers`); EngineRefusedError; EngineBadReplyError (also the
  *   malformed reply that a second reader gets); EngineUnreachableError
  */
-export async function openMedia(address: EngineAddress, playbackUrl: string, options: OpenMediaOptions): Promise<IncomingMessage> {
+export async function openMedia(address: EngineAddress, playbackUrl: string, options: OpenMediaOptions): Promise<MediaReply> {
   const { signal, headersTimeoutMs, maxRedirects = DEFAULT_REDIRECTS } = options;
   const what = `media of ${address.host}:${address.port}`;
   const media = await withLimit({ what, phase: 'headers', limitMs: headersTimeoutMs, signal }, async (limit) => {
     let url = locate(what, playbackUrl, engineOrigin(address), address);
     for (let hops = 0; ; hops++) {
-      const reply = await getHeaders(url, limit);
-      const status = reply.statusCode ?? 0;
+      const reply = await getReply(url, limit);
+      const status = reply.status;
       if (!REDIRECTS.has(status)) return acceptMedia(what, reply);
       reply.destroy();
       if (hops >= maxRedirects) throw new EngineBadReplyError(what, `more than ${maxRedirects} redirects`, status);
-      if (!reply.headers.location) throw new EngineBadReplyError(what, 'a redirect to nowhere', status);
-      url = locate(what, reply.headers.location, url.href, address);
+      const location = reply.headers.get('location');
+      if (!location) throw new EngineBadReplyError(what, 'a redirect to nowhere', status);
+      url = locate(what, location, url.href, address);
     }
   });
+  media.lendsPieces = options.lendPieces ?? false;
   return signal ? addAbortSignal(signal, media) : media;
 }
 
@@ -53,20 +57,10 @@ function locate(what: string, target: string, base: string, address: EngineAddre
   }
 }
 
-function getHeaders(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const headers = { accept: '*/*', 'accept-encoding': 'identity' };
-    // No agent: media end with their connection, and nothing else may wait behind them.
-    const exchange = request(url, { method: 'GET', agent: false, headers, signal }, resolve);
-    // Stays for good: what fails after the headers is told by the reply, and must not be an error that nobody listens to here.
-    exchange.on('error', reject).end();
-  });
-}
-
 /** The reply itself when it is media; anything else is read a little and becomes the error it means. */
-async function acceptMedia(what: string, reply: IncomingMessage): Promise<IncomingMessage> {
-  const status = reply.statusCode ?? 0;
-  const type = reply.headers['content-type'] ?? '';
+async function acceptMedia(what: string, reply: MediaReply): Promise<MediaReply> {
+  const status = reply.status;
+  const type = reply.headers.get('content-type') ?? '';
   if (status === 200 && !NO_MEDIA.test(type)) return reply;
   const page = snippet(await readPage(reply));
   if (status === 200) throw new EngineBadReplyError(what, `${type} instead of media: ${page}`, status);
@@ -74,7 +68,7 @@ async function acceptMedia(what: string, reply: IncomingMessage): Promise<Incomi
   throw new EngineRefusedError(what, page || `HTTP ${status}`, status);
 }
 
-async function readPage(reply: IncomingMessage): Promise<string> {
+async function readPage(reply: MediaReply): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
   // Leaving the loop destroys the reply, so a page without end costs no more than the limit.

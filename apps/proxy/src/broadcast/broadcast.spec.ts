@@ -35,9 +35,12 @@ class Scene {
     }
   }
 
+  /** The bytes are only lent: whatever becomes of their memory afterwards, the viewers' stream is not touched. */
   feed(bytes: Buffer): void {
     this.source.push(bytes);
-    this.broadcast.write(bytes);
+    const lent = Buffer.from(bytes);
+    this.broadcast.write(lent);
+    lent.fill(0xee);
   }
 
   join(sink = new FakeSink()) {

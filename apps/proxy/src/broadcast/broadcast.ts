@@ -95,7 +95,7 @@ export class Broadcast {
     else this.#readyListeners.push(listener);
   }
 
-  /** Bytes straight from the engine, in any chunking. What still comes after `end` has nobody to go to and is dropped. */
+  /** Bytes straight from the engine, in any chunking, good only during the call. What still comes after `end` has nobody to go to and is dropped. */
   write(bytes: Buffer): void {
     if (this.#context.ended || bytes.length === 0) return;
     this.#bytesIn += bytes.length;

@@ -22,6 +22,13 @@ export function pieces(bytes: Buffer, size: number): Buffer[] {
   return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size));
 }
 
+/** Bytes are good only during the call: their memory is used for others afterwards. */
+function lend(bytes: Buffer, to: { write(bytes: Buffer): void }): void {
+  const lent = Buffer.from(bytes);
+  to.write(lent);
+  lent.fill(0xee);
+}
+
 /** A broadcast with one viewer from its beginning to its end. */
 export class Watched {
   readonly clock = new FakeClock();
@@ -37,7 +44,7 @@ export class Watched {
   /** Bytes in pieces, `ms` apart. */
   feed(bytes: Buffer, { size = 10_000, ms = 40 } = {}): void {
     for (const piece of pieces(bytes, size)) {
-      this.broadcast.write(piece);
+      lend(piece, this.broadcast);
       this.clock.advance(ms);
     }
   }
@@ -46,8 +53,7 @@ export class Watched {
   switchTo(bytes: Buffer, { size = 10_000, ms = 10 } = {}): SourceSwitch {
     const next = this.broadcast.beginSwitch();
     for (const piece of pieces(bytes, size)) {
-      if (next.state === 'spliced') this.broadcast.write(piece);
-      else next.write(piece);
+      lend(piece, next.state === 'spliced' ? this.broadcast : next);
       this.clock.advance(ms);
     }
     return next;

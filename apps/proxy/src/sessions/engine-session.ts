@@ -138,7 +138,8 @@ export class EngineSession {
     const { signal } = this.life;
     return kind === 'hls'
       ? this.api.openHls(playbackUrl, { signal, firstPlaylistMs: limitMs })
-      : this.api.openMedia(playbackUrl, { signal, headersTimeoutMs: limitMs });
+      : // Whatever takes the media copies what it keeps (see PacketRunListener).
+        this.api.openMedia(playbackUrl, { signal, headersTimeoutMs: limitMs, lendPieces: true });
   }
 
   private async end(): Promise<void> {

@@ -7,6 +7,7 @@ import { StallPolicy } from './stall.policy.js';
 
 /** Where the media go: a stream that begins with them, or one that is to go on with them. */
 export interface FeedTarget {
+  /** `bytes` are good only during the call. */
   write(bytes: Buffer): void;
   /** What was written has become part of the stream. */
   readonly ready: boolean;

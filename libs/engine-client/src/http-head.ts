@@ -1,0 +1,76 @@
+/** The head of an HTTP/1.1 reply (RFC 9112). */
+
+/** What came is not HTTP, or breaks off in a way that leaves its meaning open. */
+export class MalformedHttpError extends Error {
+  override readonly name = 'MalformedHttpError';
+}
+
+export interface ReplyHead {
+  readonly status: number;
+  /** By lower-case name; the values of repeated ones joined with ', '. */
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** As much as Node's own parser takes. */
+const MAX_BYTES = 16 * 1024;
+const STATUS_LINE = /^HTTP\/1\.[01] ([1-9]\d\d)( .*)?$/;
+const STATUS_BEGINNING = 'HTTP/1.';
+const FIELD = /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*(.*?)[ \t]*$/;
+const LF = 0x0a;
+
+export class HeadReader {
+  private line = '';
+  private size = 0;
+  private status: number | null = null;
+  private headers = new Map<string, string>();
+
+  /**
+   * Takes what has come. Returns the head once it is complete, and the bytes behind it; null before. Interim replies (1xx) are passed over.
+   * @throws MalformedHttpError as soon as it can be told
+   */
+  push(bytes: Buffer): { head: ReplyHead; rest: Buffer } | null {
+    let at = 0;
+    while (at < bytes.length) {
+      const found = bytes.indexOf(LF, at);
+      const end = found < 0 ? bytes.length : found;
+      this.size += end - at + 1;
+      if (this.size > MAX_BYTES) throw new MalformedHttpError(`a head of more than ${MAX_BYTES} bytes`);
+      this.line += bytes.toString('latin1', at, end);
+      this.checkBeginning();
+      if (found < 0) return null;
+      at = found + 1;
+      const head = this.takeLine(this.line.endsWith('\r') ? this.line.slice(0, -1) : this.line);
+      this.line = '';
+      if (head !== null) return { head, rest: bytes.subarray(at) };
+    }
+    return null;
+  }
+
+  /** Another protocol may never send the end of a line. */
+  private checkBeginning(): void {
+    const length = Math.min(this.line.length, STATUS_BEGINNING.length);
+    if (this.status !== null || this.line.startsWith(STATUS_BEGINNING.slice(0, length))) return;
+    throw new MalformedHttpError('no status line');
+  }
+
+  private takeLine(line: string): ReplyHead | null {
+    if (this.status === null) {
+      const [, status] = STATUS_LINE.exec(line) ?? [];
+      if (status === undefined) throw new MalformedHttpError('no status line');
+      this.status = Number(status);
+      return null;
+    }
+    if (line !== '') {
+      const [, name, value] = FIELD.exec(line) ?? [];
+      if (name === undefined) throw new MalformedHttpError('a line that is no header');
+      const key = name.toLowerCase();
+      const before = this.headers.get(key);
+      this.headers.set(key, before === undefined ? value : `${before}, ${value}`);
+      return null;
+    }
+    const head = { status: this.status, headers: this.headers };
+    this.status = null;
+    this.headers = new Map();
+    return head.status < 200 ? null : head;
+  }
+}

@@ -1,0 +1,198 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { EngineClient } from './client.js';
+import { type MediaReply, PACE_MS } from './media-reply.js';
+import { rawEngine } from './scripted-engine.test-kit.js';
+
+const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n';
+const UNBOUNDED = `${HEAD}\r\n`;
+const CHUNKED = `${HEAD}Transfer-Encoding: chunked\r\n\r\n`;
+/** More than what is read as it comes. */
+const BEGINNING = 1024 * 1024 + 10_000;
+
+/** An engine's end of one connection, and what has come out of ours so far. */
+class Stream {
+  bytes = 0;
+  readonly told: string[] = [];
+  readonly closed: Promise<void>;
+
+  private constructor(
+    readonly engine: Socket,
+    readonly media: MediaReply,
+  ) {
+    this.closed = new Promise((resolve) => media.on('close', resolve));
+    media.on('data', (piece: Buffer) => (this.bytes += piece.length));
+    media.on('end', () => this.told.push(`end after ${this.bytes}`));
+    media.on('error', (error: NodeJS.ErrnoException) => this.told.push(`${error.code ?? error.name} after ${this.bytes}`));
+  }
+
+  static async open(head: string, lendPieces = true): Promise<Stream> {
+    let connected!: (socket: Socket) => void;
+    const engine = new Promise<Socket>((resolve) => (connected = resolve));
+    const address = await rawEngine((socket) =>
+      socket.once('data', () => {
+        socket.write(head);
+        connected(socket);
+      }),
+    );
+    const media = await new EngineClient(address).openMedia('/', { headersTimeoutMs: 2000, lendPieces });
+    onTestFinished(() => void media.destroy());
+    return new Stream(await engine, media);
+  }
+
+  /** A stream that has flowed for a while, so that it is read with pauses. */
+  static async paced(head = UNBOUNDED): Promise<Stream> {
+    const stream = await Stream.open(head);
+    stream.engine.write(head === CHUNKED ? chunk(BEGINNING) : Buffer.alloc(BEGINNING));
+    await stream.has(BEGINNING);
+    await settled();
+    return stream;
+  }
+
+  async has(bytes: number): Promise<void> {
+    while (this.bytes < bytes) await once(this.media, 'data');
+  }
+}
+
+function chunk(length: number): Buffer {
+  return Buffer.concat([Buffer.from(`${length.toString(16)}\r\n`), Buffer.alloc(length), Buffer.from('\r\n')]);
+}
+
+/** Everything that could be read by now has been: an exchange that began later is over. */
+async function settled(): Promise<void> {
+  for (let round = 0; round < 2; round += 1) {
+    const address = await rawEngine((socket) => socket.once('data', () => socket.end(`${UNBOUNDED}x`)));
+    const media = await new EngineClient(address).openMedia('/', { headersTimeoutMs: 2000 });
+    media.resume();
+    await once(media, 'close');
+  }
+}
+
+/** Pauses end when a test says so. */
+function holdTime(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
+describe('media', () => {
+  it('are read as they come in their first megabyte, without a pause', async () => {
+    holdTime();
+    const stream = await Stream.open(UNBOUNDED);
+    for (let sent = 8192; sent < 1024 * 1024; sent += 8192) {
+      stream.engine.write(Buffer.alloc(8192));
+      await stream.has(sent);
+    }
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('are then read with pauses: pieces gather in one, and come out at its end', async () => {
+    holdTime();
+    const stream = await Stream.paced();
+    for (let count = 0; count < 4; count += 1) {
+      stream.engine.write(Buffer.alloc(8192));
+      await settled();
+    }
+    expect(stream.bytes).toBe(BEGINNING);
+    vi.advanceTimersByTime(PACE_MS);
+    await stream.has(BEGINNING + 4 * 8192);
+  });
+
+  it('that come faster than real time are not slowed down to one read a pause', async () => {
+    holdTime();
+    const stream = await Stream.paced();
+    const flood = 64 * 1024 * 1024;
+    stream.engine.write(Buffer.alloc(flood));
+    let pauses = 0;
+    while (stream.bytes < BEGINNING + flood) {
+      pauses += 1;
+      vi.advanceTimersByTime(PACE_MS);
+      await settled();
+    }
+    expect(pauses).toBeLessThan(flood / (1024 * 1024));
+  });
+
+  it('leave no timer behind when they are destroyed, and the engine sees the connection close', async () => {
+    holdTime();
+    const stream = await Stream.paced();
+    expect(vi.getTimerCount()).toBe(1);
+    stream.media.destroy();
+    expect(vi.getTimerCount()).toBe(0);
+    await once(stream.engine, 'close');
+  });
+
+  it.each<[string, string, (engine: Socket) => void, string]>([
+    ['the end of the connection', UNBOUNDED, (engine) => engine.end(Buffer.alloc(1000)), `end after ${BEGINNING + 1000}`],
+    [
+      'the last chunk',
+      CHUNKED,
+      (engine) => engine.write(Buffer.concat([chunk(1000), Buffer.from('0\r\n\r\n')])),
+      `end after ${BEGINNING + 1000}`,
+    ],
+    ['a cut in mid-chunk', CHUNKED, (engine) => engine.end(chunk(1000).subarray(0, 500)), `ECONNRESET after ${BEGINNING + 495}`],
+    [
+      'a chunk that is none',
+      CHUNKED,
+      (engine) => engine.write(Buffer.concat([chunk(1000), Buffer.from('oops')])),
+      `MalformedHttpError after ${BEGINNING + 1000}`,
+    ],
+  ])('tell %s within two pauses, after all that came before', async (_name, head, finish, told) => {
+    holdTime();
+    const stream = await Stream.paced(head);
+    finish(stream.engine);
+    await settled();
+    expect(stream.told).toEqual([]);
+    // One for the last bytes, one to see that nothing follows them.
+    for (let pause = 0; pause < 2; pause += 1) {
+      vi.advanceTimersByTime(PACE_MS);
+      await settled();
+    }
+    await stream.closed;
+    expect(stream.told).toEqual([told]);
+  });
+
+  it('tell a reset', async () => {
+    const stream = await Stream.paced();
+    stream.engine.resetAndDestroy();
+    await stream.closed;
+    expect(stream.told).toEqual([`ECONNRESET after ${BEGINNING}`]);
+  });
+
+  it('wait for a reader who has enough, and for nothing else', async () => {
+    const stream = await Stream.open(UNBOUNDED);
+    stream.media.pause();
+    const length = 32 * 1024 * 1024;
+    stream.engine.end(Buffer.alloc(length));
+    await settled();
+    expect(stream.media.readableLength).toBeGreaterThan(0);
+    expect(stream.media.readableLength).toBeLessThan(256 * 1024);
+    stream.media.resume();
+    await once(stream.media, 'end');
+    expect(stream.bytes).toBe(length);
+  });
+});
+
+describe('pieces', () => {
+  it('are copies to keep, those that came before anybody listened too', async () => {
+    for (const lendPieces of [false, true]) {
+      const ones = Buffer.alloc(1000, 1);
+      const address = await rawEngine((socket) => socket.once('data', () => socket.end(Buffer.concat([Buffer.from(UNBOUNDED), ones]))));
+      const media = await new EngineClient(address).openMedia('/', { headersTimeoutMs: 2000, lendPieces });
+      await settled();
+      const [piece] = (await once(media, 'data')) as [Buffer];
+      await settled();
+      expect(piece.equals(ones)).toBe(true);
+    }
+  });
+
+  it('that flow are lent where that is agreed, so that a stream costs no memory of its own', async () => {
+    const stream = await Stream.open(UNBOUNDED);
+    const memory = new Set<ArrayBufferLike>();
+    stream.media.on('data', (piece: Buffer) => memory.add(piece.buffer));
+    for (let count = 1; count <= 5; count += 1) {
+      stream.engine.write(Buffer.alloc(100_000));
+      await stream.has(count * 100_000);
+    }
+    expect(memory.size).toBe(1);
+  });
+});
