@@ -34,7 +34,7 @@ export interface SoakReport {
   readonly joined: readonly PlayerReport[];
   /** hls.js in a browser; null where there was none. */
   readonly web: PlayerState | null;
-  /** Most engine sessions for all of them at a moment without a loss. */
+  /** Most engine sessions for all of them between two losses, when those of the engines that were left are over. */
   readonly sessions: number;
   readonly judge: Verdict;
   readonly slow: Verdict;
@@ -203,7 +203,7 @@ class Soak {
     const before = await this.status();
     const engine = this.pair.controlOf(before.engine.port);
     const all = (await this.pair.engines()).map((state) => this.pair.control(state));
-    this.sessions = Math.max(this.sessions, await activeSessions(all));
+    this.sessions = Math.max(this.sessions, await settledSessions(all));
     judge.takeSilence();
     const breaks = judge.verdict().breaks.length;
     const visits = visitors.map((name) => this.visit(name));
@@ -261,6 +261,17 @@ class Soak {
   private seconds(): number {
     return (performance.now() - this.began) / 1000;
   }
+}
+
+/** An engine that hangs keeps the session that it cannot be told to end until it is replaced: so long that may take. */
+const LEFT_BEHIND_MS = 20_000;
+
+async function settledSessions(engines: readonly SimulatorControl[]): Promise<number> {
+  let sessions = 0;
+  const one = async (): Promise<boolean> => (sessions = await activeSessions(engines)) <= 1;
+  // More than one in the end is for the verdict to tell.
+  await until('one session', one, LEFT_BEHIND_MS).catch(() => undefined);
+  return sessions;
 }
 
 /** Of all engines together; one that was killed is listed for a moment more and has none. */
