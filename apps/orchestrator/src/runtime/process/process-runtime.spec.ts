@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { describeEngineRuntime, record } from '../engine-runtime.test-kit.js';
 import { isAlive, processOf } from './process-identity.js';
 import { ProcessRuntime } from './process-runtime.js';
-import { environmentOf, pidOf, processesWith, surroundings, tinySpec, turn, untilFree, within } from './process-surroundings.test-kit.js';
+import { environmentOf, pidOf, remainingWith, surroundings, tinySpec, turn, untilFree, within } from './process-surroundings.test-kit.js';
 
 describeEngineRuntime('the process runtime', surroundings);
 
@@ -22,7 +22,7 @@ describe('engines as local processes', () => {
       const asked = performance.now();
       await runtime.remove(engine.id, 300);
       expect(performance.now() - asked).toBeGreaterThanOrEqual(290);
-      expect(processesWith(dataDir)).toEqual([]);
+      expect(await remainingWith(dataDir)).toEqual([]);
     });
   });
 

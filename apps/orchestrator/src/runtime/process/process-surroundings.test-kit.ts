@@ -44,7 +44,7 @@ export function tinySpec(mode = ''): EngineSpec {
 }
 
 /** The living processes whose command line has the text. */
-export function processesWith(text: string): string[] {
+function processesWith(text: string): string[] {
   const lines = execFileSync('ps', ['-eo', 'pid=,stat=,args='], { encoding: 'utf8' }).split('\n');
   return lines.filter((line) => line.includes(text) && !/^\s*\d+\s+Z/.test(line));
 }
@@ -100,17 +100,27 @@ export async function surroundings(): Promise<ProcessSurroundings> {
         await once(server, 'close');
       };
     },
-    leftovers: async () => [...processesWith(dataDir), ...(await readdir(join(dataDir, 'engines')))],
+    leftovers: async () => [...(await remainingWith(dataDir)), ...(await readdir(join(dataDir, 'engines')))],
     dispose: async () => {
       for (const one of runtimes) await one.close();
       const last = another();
       await last.open();
       for (const { id } of await last.list()) await last.remove(id, 0);
       await last.close();
-      expect(processesWith(dataDir)).toEqual([]);
+      expect(await remainingWith(dataDir)).toEqual([]);
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** What is left of the processes with `text` when those that were killed have had the time that the system takes to end them. */
+export async function remainingWith(text: string): Promise<string[]> {
+  const end = performance.now() + 3000;
+  for (;;) {
+    const left = processesWith(text);
+    if (left.length === 0 || performance.now() > end) return left;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** Makes surroundings for one test and puts them away. */
