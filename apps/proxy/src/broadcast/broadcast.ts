@@ -237,13 +237,13 @@ export class Broadcast {
   }
 
   #onStepDue(): void {
-    const { openLength, wholeLength, knowsUnits } = this.#buffer;
+    const { wholeLength, knowsUnits } = this.#buffer;
     // In a silence the unfinished picture stays back: if another source is to carry on at a keyframe, it would be a damaged one.
     const flows = this.#lastByteAt !== null && this.clock.now() - this.#lastByteAt <= this.settings.stepMs;
     // Nor does the silence count as time that it was held: a source that carries on for a moment only may have no more of it than a piece.
     if (!flows) this.#buffer.holdAnew();
     const heldLongEnough = !knowsUnits || this.#buffer.openMs >= HELD_STEPS * this.settings.stepMs;
-    const length = wholeLength || (heldLongEnough && openLength > 0 ? this.#buffer.wholeSoundLength : 0);
+    const length = wholeLength || (heldLongEnough ? this.#buffer.wholeSoundLength : 0);
     if (length > 0) this.#buffer.close(length);
     this.#armStep();
     this.#lobby.admit();

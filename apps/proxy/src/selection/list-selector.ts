@@ -27,9 +27,8 @@ const LOOK_EVERY_MS = 500;
 const FREED_PAUSE_MS = 250;
 
 export class ListSelector {
-  private last: EngineState[] | null = null;
-  /** Engines that the orchestrator gave us and its last list did not have, by id. */
-  private readonly learnt = new Map<string, EngineState>();
+  /** By id: the engines of the last list that had any, and those leased to us since. */
+  private known = new Map<string, EngineState>();
 
   constructor(private readonly options: ListSelectorOptions) {}
 
@@ -62,24 +61,20 @@ export class ListSelector {
     if (stale) link.markAway('the engine list could not be asked for');
     else link.succeeded('engines');
     // An orchestrator that has just started knows no engine yet; where it goes away again, those of before are still the best guess.
-    if (engines.length > 0) {
-      this.last = engines;
-      this.learnt.clear();
-    }
+    if (engines.length > 0) this.known = new Map(engines.map((engine) => [engine.container_id, engine]));
     return engines;
   }
 
   /** An engine that was leased to us is one that is known, though no list has shown it yet. */
   learn(engine: EngineState): void {
-    if (!this.last?.some(({ container_id: id }) => id === engine.container_id)) this.learnt.set(engine.container_id, engine);
+    if (!this.known.has(engine.container_id)) this.known.set(engine.container_id, engine);
   }
 
   /** While the orchestrator is away nobody waits for it: the last list serves. */
   private async list(signal: AbortSignal): Promise<EngineState[]> {
     if (!this.options.link.away) return this.refresh(signal);
-    const known = [...(this.last ?? []), ...this.learnt.values()];
-    if (known.length === 0) throw new NoEngineError('the orchestrator is away, and no engine is known', 5);
-    return known;
+    if (this.known.size === 0) throw new NoEngineError('the orchestrator is away, and no engine is known', 5);
+    return [...this.known.values()];
   }
 
   private async choose(request: SelectRequest, started: string | null): Promise<EngineState | null> {
