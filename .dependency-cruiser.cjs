@@ -13,7 +13,7 @@ module.exports = {
     {
       name: 'nothing-imports-autoscaling',
       severity: 'error',
-      from: { path: '^apps/orchestrator/src/', pathNot: '^apps/orchestrator/src/(autoscaling/|app\\.module)' },
+      from: { path: '^apps/orchestrator/src/', pathNot: '^apps/orchestrator/src/(autoscaling/|app/)' },
       to: { path: '^apps/orchestrator/src/autoscaling/' },
     },
     {
@@ -22,20 +22,20 @@ module.exports = {
       comment: 'How an engine is run does not know why.',
       // Its Nest module is where it is wired: which installation it is, the database knows.
       from: { path: '^apps/orchestrator/src/runtime/', pathNot: 'runtime\\.module\\.ts$' },
-      to: { path: '^apps/orchestrator/src/', pathNot: '^apps/orchestrator/src/(runtime|settings|clock)' },
+      to: { path: '^apps/orchestrator/src/', pathNot: '^apps/orchestrator/src/(runtime|settings)' },
     },
     {
       name: 'provisioning-does-not-decide-how-many',
       severity: 'error',
       from: { path: '^apps/orchestrator/src/provisioning/' },
-      to: { path: '^apps/orchestrator/src/(autoscaling|health|streams|maintenance)/' },
+      to: { path: '^apps/orchestrator/src/(autoscaling|health|streams|retention)/' },
     },
     {
       name: 'engines-are-read-by-everybody',
       severity: 'error',
       comment: 'Everybody may read engines; so engines reads nobody but the contracts and its own memory.',
-      from: { path: '^apps/orchestrator/src/engines/' },
-      to: { path: '^apps/orchestrator/src/(autoscaling|provisioning|health|vpn|streams|maintenance)/' },
+      from: { path: '^apps/orchestrator/src/(engines|leases)/' },
+      to: { path: '^apps/orchestrator/src/(autoscaling|provisioning|health|vpn|streams|retention)/' },
     },
     {
       name: 'broadcast-knows-bytes',
@@ -43,7 +43,7 @@ module.exports = {
       comment: 'The hot path: no HTTP client, no orchestrator, no framework.',
       from: { path: '^apps/proxy/src/broadcast/' },
       to: {
-        path: '^(node_modules/(@nestjs|axios|rxjs)|libs/(engine-client|orchestrator-client|service-kit|contracts)|apps/proxy/src/(?!broadcast/))',
+        path: '^(node_modules/(@nestjs|axios|rxjs)|libs/(engine-client|orchestrator-client|service-kit/src/(?!primitives)|contracts)|apps/proxy/src/(?!broadcast/))',
       },
     },
     {
@@ -62,7 +62,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(/dist/|\\.spec\\.ts$|\\.test-kit\\.ts$)' },
+    exclude: { path: '(/dist/|\\.spec\\.ts$)' },
     tsConfig: { fileName: 'tsconfig.tests.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['source', 'import', 'node', 'default'] },
     tsPreCompilationDeps: true,

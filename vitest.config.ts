@@ -20,7 +20,7 @@ const plugins = [
  */
 const apart = [
   ...['test/docker-*.e2e.ts', 'test/seed-walk.e2e.ts', 'test/simulator-image.e2e.ts', 'test/vpn-*.e2e.ts'],
-  ...['test/hls*.e2e.ts', 'test/browser.e2e.ts', 'test/watch.e2e.ts', 'test/manners.e2e.ts'],
+  ...['test/hls*.e2e.ts', 'test/browser.e2e.ts', 'test/watch.e2e.ts', 'test/player-compatibility.e2e.ts'],
 ];
 const endToEnd = {
   environment: 'node' as const,
@@ -49,11 +49,11 @@ export default defineConfig({
       { plugins, test: { ...endToEnd, name: 'e2e-apart', include: apart } },
       {
         plugins,
-        // The long proofs (`npm run soak`, `matrix`, `chaos`); `npm test` runs short forms of them from test/.
+        // The long tests (`npm run soak`, `matrix`, `chaos`, `load`); `npm test` runs short forms of them from test/.
         test: {
-          name: 'proof',
+          name: 'long',
           environment: 'node',
-          include: ['test/proofs/*.proof.ts'],
+          include: ['test/{soak,chaos,load}/*.long.ts'],
           fileParallelism: false,
           testTimeout: 0,
           hookTimeout: 120_000,

@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
-import { expectNothingLostOrLeft } from './proofs/chaos-verdict.js';
-import { runChaos } from './proofs/chaos.js';
+import { expectNothingLostOrLeft } from './chaos/chaos-verdict.js';
+import { runChaos } from './chaos/chaos.js';
 
 const SEED = 5;
 

@@ -5,7 +5,7 @@ import { describe, it } from 'vitest';
 import { dockerEndpoint } from '../apps/orchestrator/src/runtime/docker/docker-endpoint.js';
 import { DockerRuntime } from '../apps/orchestrator/src/runtime/docker/docker-runtime.js';
 import type { EngineSpec } from '../apps/orchestrator/src/runtime/engine-runtime.js';
-import { describeEngineRuntime } from '../apps/orchestrator/src/runtime/engine-runtime.test-kit.js';
+import { describeEngineRuntime } from './doubles/orchestrator/engine-runtime.contract.js';
 import { containersWith, docker, DOCKER_MISSING, removeContainersWith, SIMULATOR_IMAGE } from './support/docker.js';
 import { freePorts } from './support/ports.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Cell, type CellResult, ALL_CELLS, runMatrix } from './proofs/matrix.js';
+import { type Cell, type CellResult, ALL_CELLS, runMatrix } from './chaos/matrix.js';
 
 /** One cell of every kind of end; `npm run matrix` runs them all. */
 const QUICK: readonly string[] = [

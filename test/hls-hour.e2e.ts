@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LoopLibrary } from '../apps/engine-simulator/src/media/broadcasts.js';
 import { Timeline, shiftTimestamps } from '../apps/engine-simulator/src/media/timeline.js';
 import { Broadcast, DEFAULT_BROADCAST_SETTINGS, type StreamFollower } from '../apps/proxy/src/broadcast/broadcast.js';
-import { FakeClock } from '../apps/proxy/src/clock.test-kit.js';
+import { FakeClock } from './doubles/fake-clock.js';
 import { HlsStream } from '../apps/proxy/src/hls/hls-stream.js';
 import { HlsChecker } from './support/hls-checker.js';
 import { markersOf } from './support/stream-body.js';

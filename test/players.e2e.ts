@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { expectNobodyNoticed } from './proofs/soak-verdict.js';
-import { runSoak } from './proofs/soak.js';
+import { expectNobodyNoticed } from './soak/soak-verdict.js';
+import { runSoak } from './soak/soak.js';
 import { installedPlayers } from './support/players.js';
 
 const players = installedPlayers();

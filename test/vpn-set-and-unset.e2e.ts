@@ -1,7 +1,7 @@
 /** Part of the long form (`npm run test:vpn`): a VPN that comes into the settings of a house that stands, and goes out of them. */
 import type { VpnStatus } from '@acexy/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { BadDay } from './support/bad-day.js';
+import { BadDay } from './support/fault.js';
 import { docker, removeContainersWith, simulatorImageWith } from './support/docker.js';
 import { GLUETUN_MISSING, RealGluetun } from './support/gluetun.js';
 import { contentId, Pair } from './support/pair.js';

@@ -1,7 +1,7 @@
 /** Part of the long form (`npm run test:vpn`): two real VPNs, of which one fails and recovers. */
 import type { EngineState, VpnStatus } from '@acexy/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BadDay } from './support/bad-day.js';
+import { BadDay } from './support/fault.js';
 import { removeContainersWith, simulatorImageWith } from './support/docker.js';
 import { BEHIND_THE_TUNNEL, GLUETUN_MISSING, RealGluetun } from './support/gluetun.js';
 import { contentId, Pair } from './support/pair.js';

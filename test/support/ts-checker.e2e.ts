@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LoopLibrary } from '../../apps/engine-simulator/src/media/broadcasts.js';
 import { Timeline } from '../../apps/engine-simulator/src/media/timeline.js';
-import { Watched, undisturbed } from '../../apps/proxy/src/broadcast/switching.test-kit.js';
+import { Watched, undisturbed } from '../doubles/proxy/splice.fixture.js';
 import { type TsRule, TsChecker, checkTs, sectionCrc } from './ts-checker.js';
 
 const library = new LoopLibrary();

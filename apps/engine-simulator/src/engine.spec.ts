@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type TestEngine, startEngine } from './engine.test-kit.js';
+import { type TestEngine, startEngine } from '../../../test/doubles/simulated-engine.fixture.js';
 
 let running: TestEngine | null = null;
 const folders: string[] = [];

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createBadDayApi, parseChange } from './bad-day-api.js';
+import { createBadDayApi, parseChange } from './fault-api.js';
 import { createControlServer, type Generation } from './control-server.js';
 import { readOptions } from './options.js';
 import { parseRole, type Role } from './roles.js';

@@ -1,9 +1,9 @@
 /** The simulated Gluetun as a process. See README.md for its variables and its orders. */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import { createBadDayApi } from './bad-day-api.js';
+import { createBadDayApi } from './fault-api.js';
 import { createControlServer } from './control-server.js';
-import { FarEnd } from './far-end.js';
+import { FarEnd } from './tunnel-target.js';
 import { readOptions } from './options.js';
 import { OptionError } from './roles.js';
 import { SimulatedVpn } from './simulated-vpn.js';

@@ -2,8 +2,8 @@ import 'reflect-metadata';
 import { createLog, type Log, NestLog, runService, settingsOrExit } from '@acexy/service-kit';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { apiServer, configureApp } from './api/configure-app.js';
-import { AppModule } from './app.module.js';
+import { apiServer, configureApp } from './app/configure-app.js';
+import { AppModule } from './app/app.module.js';
 import { OrchestratorSettings } from './settings.js';
 
 const settings = settingsOrExit(OrchestratorSettings);

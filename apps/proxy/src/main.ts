@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { createLog, runService, settingsOrExit } from '@acexy/service-kit';
-import { parseTokens } from './access/viewer-tokens.js';
-import { createApp } from './create-app.js';
-import { CLOSING_LIMIT_MS } from './proxy-lifecycle.js';
+import { parseTokens } from './http/viewer-tokens.js';
+import { createApp } from './app/create-app.js';
+import { CLOSING_LIMIT_MS } from './app/proxy-lifecycle.js';
 import { ProxySettings } from './settings.js';
 
 const settings = settingsOrExit(ProxySettings);

@@ -9,7 +9,7 @@ import {
   type SettingFault,
   SettingsGroup,
 } from '@acexy/service-kit';
-import { AccessSettings } from './access/access-settings.js';
+import { AccessSettings } from './http/access-settings.js';
 import { parseSources } from './playlists/sources.policy.js';
 import { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast/broadcast.js';
 

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { EngineClient } from './client.js';
 import { EngineBadReplyError, EngineTimeoutError, EngineUnreachableError } from './errors.js';
-import { deadAddress, failure, json, rawEngine, scriptedEngine } from './scripted-engine.test-kit.js';
+import { deadAddress, failure, json, rawEngine, scriptedEngine } from '../../../test/doubles/scripted-engine.js';
 
 describe('asking how an engine is', () => {
   it('reads the version, of old and new engines', async () => {

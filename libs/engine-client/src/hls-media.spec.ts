@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { EngineClient } from './client.js';
 import { EngineBadReplyError, EngineRefusedError } from './errors.js';
 import { parseEnginePlaylist } from './hls-playlist.js';
-import { failure, scriptedEngine } from './scripted-engine.test-kit.js';
+import { failure, scriptedEngine } from '../../../test/doubles/scripted-engine.js';
 
 const PLAYLIST = 'http://elsewhere:1/ace/m/x/y.m3u8';
 const media = (lines: string): string => `#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n${lines}`;

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EngineClient } from './client.js';
 import { EngineBadReplyError, EngineRefusedError, EngineStillPreparingError, EngineUnreachableError } from './errors.js';
 import type { MediaReply } from './media-reply.js';
-import { deadAddress, failure, rawEngine, scriptedEngine } from './scripted-engine.test-kit.js';
+import { deadAddress, failure, rawEngine, scriptedEngine } from '../../../test/doubles/scripted-engine.js';
 
 const PATH = '/ace/r/ab/cd';
 const PACKET = Buffer.alloc(188, 0x47);

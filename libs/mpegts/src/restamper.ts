@@ -20,7 +20,7 @@ import {
 } from './timestamps.js';
 
 /** Where the clocks of a piece of stream begin. */
-export interface PieceStart {
+export interface FirstTimestamps {
   /** The times of the first unit of each PID (ticks of 90 kHz). */
   readonly units: ReadonlyMap<number, { readonly dts: number; readonly pts: number }>;
   /** The first PCR (27 MHz), or NONE. */
@@ -31,7 +31,7 @@ export interface PieceStart {
  * The smallest shift (ticks of 90 kHz, 0 … 2^33) with which no clock of the new piece runs back: every PID goes on one unit after its last
  * DTS and its latest PTS or later, and the PCR after the last PCR. 0 where the two have no clock in common.
  */
-export function spliceOffset(last: StreamSnapshot, next: PieceStart): number {
+export function spliceOffset(last: StreamSnapshot, next: FirstTimestamps): number {
   const shifts: number[] = [];
   for (const { pid, lastDts, latestPts, unit } of last.clocks) {
     const first = next.units.get(pid);

@@ -13,7 +13,7 @@ import {
   reset,
   ScriptedOrchestrator,
   startedEvent,
-} from './scripted-orchestrator.test-kit.js';
+} from '../../../test/doubles/scripted-orchestrator.js';
 
 describe('the calls', () => {
   it('leases an engine', async () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { UnauthorizedError } from './errors.js';
-import { clientOf, engine, reply, reset, ScriptedOrchestrator, type Answer } from './scripted-orchestrator.test-kit.js';
+import { clientOf, engine, reply, reset, ScriptedOrchestrator, type Answer } from '../../../test/doubles/scripted-orchestrator.js';
 
 const TTL = 5000;
 const LIST = [engine('a'), engine('b')];

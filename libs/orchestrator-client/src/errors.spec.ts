@@ -13,7 +13,7 @@ import {
   ScriptedOrchestrator,
   startedEvent,
   type Answer,
-} from './scripted-orchestrator.test-kit.js';
+} from '../../../test/doubles/scripted-orchestrator.js';
 
 describe('the errors', () => {
   it.each([401, 403])('a key refused with %d', async (status) => {

@@ -12,7 +12,7 @@ import {
   ScriptedOrchestrator,
   startedEvent,
   type Answer,
-} from './scripted-orchestrator.test-kit.js';
+} from '../../../test/doubles/scripted-orchestrator.js';
 
 describe('retries', () => {
   const repeatable = [

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Engine } from '../engine.js';
-import { NO_PORTS, QUICK, startEngine } from '../engine.test-kit.js';
+import { NO_PORTS, QUICK, startEngine } from '../../../../test/doubles/simulated-engine.fixture.js';
 import { knobsFromEnvironment } from '../faults/knobs.js';
 import { Listener, PortError } from '../listener.js';
 import { ControlApi } from './control-api.js';

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Engine } from '../engine.js';
-import { NO_PORTS, QUICK } from '../engine.test-kit.js';
+import { NO_PORTS, QUICK } from '../../../../test/doubles/simulated-engine.fixture.js';
 import { type Knobs, knobsFromEnvironment } from '../faults/knobs.js';
 import { StreamReader } from './stream-reader.js';
 

@@ -1,6 +1,6 @@
 import { PAT_PID, pidOf } from '@acexy/mpegts';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type TestEngine, startEngine } from '../engine.test-kit.js';
+import { type TestEngine, startEngine } from '../../../../test/doubles/simulated-engine.fixture.js';
 import type { Knobs } from '../faults/knobs.js';
 
 const ID = '01'.repeat(20);

@@ -2,7 +2,7 @@ import { PACKET_SIZE, SYNC_BYTE } from '@acexy/mpegts';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type TestEngine, readBytes, startEngine } from '../engine.test-kit.js';
+import { type TestEngine, readBytes, startEngine } from '../../../../test/doubles/simulated-engine.fixture.js';
 import type { Knobs } from '../faults/knobs.js';
 import { type Marker, parseMarker } from '../media/marker.js';
 

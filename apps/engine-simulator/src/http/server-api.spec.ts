@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type TestEngine, startEngine } from '../engine.test-kit.js';
+import { type TestEngine, startEngine } from '../../../../test/doubles/simulated-engine.fixture.js';
 import type { Knobs } from '../faults/knobs.js';
 
 const ID = '01'.repeat(20);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type TestEngine, readBytes, startEngine } from '../engine.test-kit.js';
+import { type TestEngine, readBytes, startEngine } from '../../../../test/doubles/simulated-engine.fixture.js';
 import type { Knobs } from '../faults/knobs.js';
 import { encodedUrl, parseCommand, statusLine } from './line-messages.js';
 

@@ -11,8 +11,8 @@ import {
   ApiTags,
   ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
-import { LongOperation } from '../api/request-limit.interceptor.js';
-import { ReplicaFloor } from '../engines/replica-floor.js';
+import { LongOperation } from '../http/request-limit.interceptor.js';
+import { ManualMinimum } from '../engines/manual-minimum.js';
 import { ReconcileService } from './reconcile.service.js';
 
 const MOST_SHOWN = 300;
@@ -25,7 +25,7 @@ const MOST_SHOWN = 300;
 @Controller()
 export class AutoscalerController {
   constructor(
-    private readonly floor: ReplicaFloor,
+    private readonly floor: ManualMinimum,
     private readonly reconcile: ReconcileService,
   ) {}
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../clock.test-kit.js';
+import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
-import { anInstance } from '../engines/engines.test-kit.js';
-import { LeaseBook } from '../engines/lease-book.js';
+import { anInstance } from '../../../../test/doubles/orchestrator/engines.fixture.js';
+import { LeaseBook } from '../leases/lease-book.js';
 import { RecentTargets, TakenEngines } from './demand.js';
 import { planReplacement } from './replacement.policy.js';
 import { decideScaling, type PoolEngine, type PoolLimits, type PoolState } from './scaling.policy.js';
@@ -52,7 +52,7 @@ class Pool {
 
   pass({ viewers, leaving, dying, falling }: Second): void {
     this.clock.advance(1000);
-    for (const [id, at] of this.boots) if (this.clock.monotonic() >= at) this.boot(id);
+    for (const [id, at] of this.boots) if (this.clock.now() >= at) this.boot(id);
     for (let i = 0; i < viewers; i++) this.ask(`r${this.names++}`);
     for (let i = 0; i < leaving; i++) this.leave();
     const engines = this.registry.all();
@@ -78,7 +78,7 @@ class Pool {
   }
 
   private round(): void {
-    const now = this.clock.monotonic();
+    const now = this.clock.now();
     const state = this.state(now);
     const { target, start, remove } = decideScaling(state, this.limits);
     const { drain } = planReplacement(
@@ -89,7 +89,7 @@ class Pool {
     for (let i = 0; i < start; i++) this.start();
     if (drain) {
       this.lastReplacementAt = now;
-      this.registry.startDraining(drain.id, { reason: drain.reason, deadline: this.clock.now() + 60_000 });
+      this.registry.startDraining(drain.id, { reason: drain.reason, deadline: this.clock.wallTime() + 60_000 });
     }
     for (const { id, reason } of remove) {
       const engine = this.registry.get(id);
@@ -110,7 +110,7 @@ class Pool {
       held: null,
       idleMs: idleSince === null ? 0 : now - idleSince,
       healthMs: now - healthSince,
-      drain: drain && { reason: drain.reason, deadlineMs: drain.deadline - this.clock.now() },
+      drain: drain && { reason: drain.reason, deadlineMs: drain.deadline - this.clock.wallTime() },
     }));
     this.taken.observe(engines, now);
     return {
@@ -129,7 +129,7 @@ class Pool {
   private start(): void {
     const id = `e${this.started++}`;
     this.registry.add(anInstance(id));
-    this.boots.set(id, this.clock.monotonic() + BOOT_S * 1000);
+    this.boots.set(id, this.clock.now() + BOOT_S * 1000);
   }
 
   private boot(id: string): void {

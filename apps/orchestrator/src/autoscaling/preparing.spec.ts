@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { AUTH, eventually, leaseRequest, ListeningEngines, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import {
+  AUTH,
+  eventually,
+  leaseRequest,
+  ListeningEngines,
+  startOrchestrator,
+  type TestOrchestrator,
+} from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 import { RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 
 const PULLING = { name: 'engine:latest', state: 'pulling', percent: 40, reason: null } as const;

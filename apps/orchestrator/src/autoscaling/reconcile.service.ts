@@ -3,17 +3,17 @@ import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { type EngineChange, EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
-import { LeaseService } from '../engines/lease.service.js';
-import type { PoolKeeper } from '../engines/pool-keeper.js';
-import { ReplicaFloor } from '../engines/replica-floor.js';
-import { Supply } from '../engines/supply.js';
+import { LeaseService } from '../leases/lease.service.js';
+import type { PoolCollector } from '../engines/pool-collector.js';
+import { ManualMinimum } from '../engines/manual-minimum.js';
+import { ProvisioningOutlook } from '../leases/provisioning-outlook.js';
 import { Readiness } from '../health/readiness.js';
 import type { OperationReport } from '../provisioning/circuits.js';
-import { EngineStarter } from '../provisioning-api/engine-starter.service.js';
+import { EngineStarter } from '../provisioning/engine-starter.service.js';
 import { QueueRevokedError } from '../provisioning/provisioning-queue.js';
 import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
@@ -23,7 +23,7 @@ import { OrchestratorSettings } from '../settings.js';
 import { VpnWatcher } from '../vpn/vpn-watcher.service.js';
 import { WakeableLoop } from '../wakeable-loop.js';
 import { DecisionLog } from './decision-log.js';
-import { type Picture, PoolPicture } from './pool-picture.service.js';
+import { type PoolSnapshot, PoolSnapshotService } from './pool-snapshot.service.js';
 import { ReconcileMetrics } from './reconcile-metrics.js';
 import { planReplacement, replacementsAmong, type ReplacementPlan } from './replacement.policy.js';
 import { countEngines, decideScaling, type ScalingDecision } from './scaling.policy.js';
@@ -36,7 +36,7 @@ const GAP_MS = 20;
 
 /** What a round does, after all has been said. */
 interface Round {
-  pool: Picture;
+  pool: PoolSnapshot;
   /** The breakers, as of when the round began. */
   circuits: Record<OperationType, OperationReport>;
   decision: ScalingDecision;
@@ -49,7 +49,7 @@ interface Round {
 
 /** The one loop that makes the pool what it should be: gathers, decides by the policies, acts, and says what it did. */
 @Injectable()
-export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy, PoolKeeper {
+export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy, PoolCollector {
   private readonly loop: WakeableLoop;
   private readonly backoff = new StartBackoff();
   private readonly decisions = new DecisionLog();
@@ -68,14 +68,14 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly registry: EngineRegistry,
     private readonly leases: LeaseService,
-    private readonly floor: ReplicaFloor,
-    private readonly supply: Supply,
+    private readonly floor: ManualMinimum,
+    private readonly supply: ProvisioningOutlook,
     private readonly sync: EngineSync,
     private readonly remover: EngineRemover,
     private readonly starter: EngineStarter,
     private readonly provisioning: ProvisioningService,
     private readonly readiness: Readiness,
-    private readonly picture: PoolPicture,
+    private readonly picture: PoolSnapshotService,
     private readonly vpn: VpnWatcher,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
@@ -152,11 +152,11 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     return this.nextLookMs(round);
   }
 
-  private gather(): Picture {
-    return this.picture.take(this.backoff.delayMs(this.clock.monotonic()));
+  private gather(): PoolSnapshot {
+    return this.picture.take(this.backoff.delayMs(this.clock.now()));
   }
 
-  private plan(pool: Picture, decision: ScalingDecision): Round {
+  private plan(pool: PoolSnapshot, decision: ScalingDecision): Round {
     const circuits = this.provisioning.circuits.reports();
     const all = this.blockedForAll();
     const general = all ?? this.refusedBy(circuits.general);
@@ -168,7 +168,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     if (!general) orders.push(...Array<OperationType>(decision.start - replacing).fill('general'));
     if (!replacement) orders.push(...Array<OperationType>(replacing).fill('replacement'));
     const plan = planReplacement(
-      { ...pool, sinceLastMs: this.clock.monotonic() - this.lastReplacementAt, blocked: replacement?.message ?? null },
+      { ...pool, sinceLastMs: this.clock.now() - this.lastReplacementAt, blocked: replacement?.message ?? null },
       {
         minHealthy: this.settings.minReplicas,
         max: this.settings.engineLimit,
@@ -183,7 +183,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   /** A start has succeeded when the engine answers, and failed when it goes before it did so without our doing. */
   private learn({ type, engine }: EngineChange): void {
     if (type === 'ready') this.backoff.succeeded();
-    else if (type === 'gone' && wasNeverReady(engine)) this.backoff.failed(this.clock.monotonic());
+    else if (type === 'gone' && wasNeverReady(engine)) this.backoff.failed(this.clock.now());
     if (type === 'ready' || type === 'gone') this.replacementsStarting.delete(engine.id);
   }
 
@@ -216,7 +216,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       blocked: decision.start > orders.length || decision.limited ? (blocked?.message ?? null) : null,
       reasons: plan.waitsFor === null ? decision.reasons : [...decision.reasons, `unhealthy engines wait for ${plan.waitsFor}`],
     };
-    const isNew = this.decisions.add(entry, new Date(this.clock.now()));
+    const isNew = this.decisions.add(entry, new Date(this.clock.wallTime()));
     const acts = orders.length + decision.revoke + entry.drained.length + entry.removed.length > 0;
     if (acts) this.log.info('pool changes', entry);
     else if (isNew) this.log.debug('pool stays', entry);
@@ -228,8 +228,8 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     this.supply.pending = this.starter.pending;
     this.supply.refusal = blocked?.toDetail() ?? null;
     if (plan.drain) {
-      this.lastReplacementAt = this.clock.monotonic();
-      this.registry.startDraining(plan.drain.id, { reason: plan.drain.reason, deadline: this.clock.now() + DRAIN_MS });
+      this.lastReplacementAt = this.clock.now();
+      this.registry.startDraining(plan.drain.id, { reason: plan.drain.reason, deadline: this.clock.wallTime() + DRAIN_MS });
     }
     for (const { id, reason } of decision.remove) void this.removeOne(id, reason);
   }
@@ -268,7 +268,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     if (error.cause instanceof QueueRevokedError) return;
     if (!(error instanceof ProvisioningRefusedError)) this.log.error('an engine could not be started', { error });
     // What was away when it was asked is told of when it is back.
-    if (!(error.cause instanceof RuntimeUnreachableError)) this.backoff.failed(this.clock.monotonic());
+    if (!(error.cause instanceof RuntimeUnreachableError)) this.backoff.failed(this.clock.now());
   }
 
   /** Why no engine can be started for anybody, or null. */

@@ -3,7 +3,13 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AUTH, eventually, leaseRequest, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import {
+  AUTH,
+  eventually,
+  leaseRequest,
+  startOrchestrator,
+  type TestOrchestrator,
+} from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 
 const RETIRED = { AUTO_DELETE: 'true', ENGINE_GRACE_PERIOD_S: '0.3', AUTOSCALE_INTERVAL_S: '3600' };
 

@@ -1,5 +1,5 @@
 import type { HealthStatus } from '@acexy/contracts';
-import type { HoldKind } from '../engines/engine-claims.js';
+import type { HoldKind } from '../leases/engine-claims.js';
 import type { Lifecycle } from '../engines/engine-registry.js';
 
 export interface PoolEngine {

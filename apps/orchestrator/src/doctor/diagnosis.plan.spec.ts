@@ -13,7 +13,7 @@ import {
   WELL_DOCKER,
   WELL_ORCHESTRATOR,
   WELL_PROXY,
-} from './well.test-kit.js';
+} from '../../../../test/doubles/orchestrator/healthy-facts.fixture.js';
 
 const machine = (change: Partial<Facts['machine']>): Partial<Facts> => ({ machine: { ...WELL.machine, ...change } });
 const docker = (change: Partial<typeof WELL_DOCKER>): Partial<Facts> => ({ docker: { ...WELL_DOCKER, ...change } });

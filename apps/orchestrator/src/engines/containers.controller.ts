@@ -11,7 +11,7 @@ import {
   ApiTags,
   ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
-import { LongOperation } from '../api/request-limit.interceptor.js';
+import { LongOperation } from '../http/request-limit.interceptor.js';
 import { EngineRemover } from './engine-remover.service.js';
 import { EngineViews } from './engine-views.service.js';
 

@@ -3,7 +3,7 @@ import { readGauge } from '@acexy/service-kit';
 import { Injectable } from '@nestjs/common';
 import { OrchestratorSettings } from '../settings.js';
 import { type Engine, EngineRegistry, LIFECYCLES } from './engine-registry.js';
-import { LeaseService } from './lease.service.js';
+import { LeaseService } from '../leases/lease.service.js';
 
 /** What a ready engine is doing: `free` to be leased, `busy` with streams or leases, `held` back, or `unhealthy` and so none of these. */
 const USES = ['free', 'busy', 'held', 'unhealthy'] as const;

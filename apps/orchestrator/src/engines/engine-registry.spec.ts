@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../clock.test-kit.js';
+import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { type EngineChange, EngineRegistry, wasNeverReady } from './engine-registry.js';
-import { anInstance } from './engines.test-kit.js';
+import { anInstance } from '../../../../test/doubles/orchestrator/engines.fixture.js';
 
 function setUp() {
   const clock = new FakeClock();
@@ -58,7 +58,7 @@ describe('the engine registry', () => {
     const mark = registry.mark();
     clock.advance(5000);
     registry.observe([anInstance('a', { upAtMostMs: 2000 })], mark);
-    expect(again).toEqual([clock.now() - 7000]);
+    expect(again).toEqual([clock.wallTime() - 7000]);
   });
 
   it('notices the restart of a young engine, too, and is not misled by a list that was long under way', () => {
@@ -174,7 +174,7 @@ describe('the engine registry', () => {
     clock.advance(1000);
     registry.probed('a', 'healthy');
     expect(changes).toEqual([]);
-    expect(registry.get('a')?.lastHealthCheck).toBe(clock.now());
+    expect(registry.get('a')?.lastHealthCheck).toBe(clock.wallTime());
     registry.probed('a', 'unhealthy', 'silent');
     expect(changes).toEqual(['health a silent']);
   });

@@ -1,6 +1,6 @@
 import type { HealthStatus } from '@acexy/contracts';
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../clock.js';
+import type { Clock } from '@acexy/service-kit/primitives';
 import type { EngineInstance } from '../runtime/engine-runtime.js';
 
 /**
@@ -136,7 +136,7 @@ export class EngineRegistry {
 
   /** Taken before a list is asked for, and given to `observe` with its answer. */
   mark(): ListMark {
-    return { sequence: this.sequence, at: this.clock.monotonic() };
+    return { sequence: this.sequence, at: this.clock.now() };
   }
 
   /**
@@ -186,14 +186,14 @@ export class EngineRegistry {
   ready(id: string): void {
     const engine = this.engines.get(id);
     if (!engine) return;
-    engine.lastHealthCheck = this.clock.now();
+    engine.lastHealthCheck = this.clock.wallTime();
     engine.answered = true;
-    engine.answeredAt ??= this.clock.monotonic();
+    engine.answeredAt ??= this.clock.now();
     if (engine.lifecycle !== 'starting') return;
     engine.health = 'healthy';
-    engine.healthSince = this.clock.monotonic();
+    engine.healthSince = this.clock.now();
     // It could not be used before: its boot is no idleness.
-    if (engine.idleSince !== null) engine.idleSince = this.clock.monotonic();
+    if (engine.idleSince !== null) engine.idleSince = this.clock.now();
     this.move(engine, 'ready');
     this.emit({ type: 'ready', engine });
   }
@@ -202,10 +202,10 @@ export class EngineRegistry {
   probed(id: string, health: HealthStatus, reason?: string): void {
     const engine = this.engines.get(id);
     if (!engine) return;
-    engine.lastHealthCheck = this.clock.now();
+    engine.lastHealthCheck = this.clock.wallTime();
     if (engine.health === health) return;
     engine.health = health;
-    engine.healthSince = this.clock.monotonic();
+    engine.healthSince = this.clock.now();
     this.emit({ type: 'health', engine, reason });
   }
 
@@ -235,8 +235,8 @@ export class EngineRegistry {
     const engine = this.engines.get(id);
     if (!engine) return;
     this.generation++;
-    engine.lastStreamUsage = this.clock.now();
-    engine.idleSince = busy ? null : this.clock.monotonic();
+    engine.lastStreamUsage = this.clock.wallTime();
+    engine.idleSince = busy ? null : this.clock.now();
   }
 
   /** The runtime has it no more. */
@@ -261,7 +261,7 @@ export class EngineRegistry {
   }
 
   private newEngine(instance: EngineInstance, adopted: boolean): KnownEngine {
-    const now = this.clock.monotonic();
+    const now = this.clock.now();
     return {
       id: instance.id,
       instance,
@@ -273,8 +273,8 @@ export class EngineRegistry {
       answered: false,
       answeredAt: null,
       drain: null,
-      firstSeen: adopted ? instance.createdAt : this.clock.now(),
-      lastSeen: this.clock.now(),
+      firstSeen: adopted ? instance.createdAt : this.clock.wallTime(),
+      lastSeen: this.clock.wallTime(),
       lastHealthCheck: null,
       lastStreamUsage: null,
       lifecycleSince: now,
@@ -308,18 +308,18 @@ export class EngineRegistry {
   }
 
   private startedAfter({ upAtMostMs }: EngineInstance, mark: ListMark): number {
-    return this.clock.now() - (this.clock.monotonic() - mark.at) - (upAtMostMs ?? 0);
+    return this.clock.wallTime() - (this.clock.now() - mark.at) - (upAtMostMs ?? 0);
   }
 
   private see(engine: KnownEngine, instance: EngineInstance): void {
-    engine.lastSeen = this.clock.now();
+    engine.lastSeen = this.clock.wallTime();
     if (!isDeepStrictEqual(engine.instance, instance)) this.generation++;
     engine.instance = instance;
   }
 
   private move(engine: KnownEngine, lifecycle: Lifecycle): void {
     engine.lifecycle = lifecycle;
-    engine.lifecycleSince = this.clock.monotonic();
+    engine.lifecycleSince = this.clock.now();
   }
 
   private emit(change: EngineChange): void {

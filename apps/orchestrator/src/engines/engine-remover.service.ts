@@ -1,6 +1,6 @@
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
 import { EngineRegistry } from './engine-registry.js';
 
@@ -41,7 +41,7 @@ export class EngineRemover {
   }
 
   private async carryOut(id: string, reason: string): Promise<void> {
-    this.registry.startDraining(id, { reason, deadline: this.clock.now() });
+    this.registry.startDraining(id, { reason, deadline: this.clock.wallTime() });
     await this.runtime.remove(id, STOP_GRACE_MS);
     this.log.info('engine removed', { engine_id: id, reason });
     this.registry.gone(id, reason);

@@ -1,6 +1,6 @@
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime, type RuntimeEvent } from '../runtime/engine-runtime.js';
 import { retryPauseMs } from '../retry-pause.js';
 import { OrchestratorSettings } from '../settings.js';
@@ -169,7 +169,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   }
 
   private told(event: RuntimeEvent): void {
-    if (event.type === 'died') this.toldDead.set(event.id, this.clock.monotonic());
+    if (event.type === 'died') this.toldDead.set(event.id, this.clock.now());
     else if (event.type === 'started' || event.type === 'removed') this.toldDead.delete(event.id);
     this.loop.wake();
   }
@@ -177,7 +177,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   /** Whether the list still shows an engine as running that has just died. */
   private lagsBehind(instances: readonly EngineInstance[]): boolean {
     const running = new Set(instances.filter(({ state }) => state === 'running').map(({ id }) => id));
-    for (const [id, at] of this.toldDead) if (!running.has(id) || this.clock.monotonic() - at > LIST_LAGS_MS) this.toldDead.delete(id);
+    for (const [id, at] of this.toldDead) if (!running.has(id) || this.clock.now() - at > LIST_LAGS_MS) this.toldDead.delete(id);
     return this.toldDead.size > 0;
   }
 
@@ -200,7 +200,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
    * so that each is looked at again after a while; one that was created and never started belongs to a start under way, unless it is old.
    */
   private leftoversOf(idle: readonly EngineInstance[]): EngineInstance[] {
-    const now = this.clock.monotonic();
+    const now = this.clock.now();
     const seen = new Map(idle.map(({ id }) => [id, this.idleSince.get(id) ?? now]));
     this.idleSince = seen;
     clearTimeout(this.secondLook);
@@ -208,7 +208,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
       this.secondLook = setTimeout(() => this.loop.wake(), DEAD_GRACE_MS);
     return idle.filter(({ id, state, createdAt }) => {
       if (now - (seen.get(id) ?? now) < DEAD_GRACE_MS) return false;
-      return state === 'exited' || this.clock.now() - createdAt > this.settings.startupTimeoutMs * 2;
+      return state === 'exited' || this.clock.wallTime() - createdAt > this.settings.startupTimeoutMs * 2;
     });
   }
 }

@@ -1,6 +1,11 @@
 import type { EngineState } from '@acexy/contracts';
 import { afterEach, describe, expect, it } from 'vitest';
-import { eventually, ListeningEngines, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import {
+  eventually,
+  ListeningEngines,
+  startOrchestrator,
+  type TestOrchestrator,
+} from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 import type { EngineInstance } from '../runtime/engine-runtime.js';
 
 /** Its list is behind its events, as Docker's is: the first one after a death still shows the engine as running. */

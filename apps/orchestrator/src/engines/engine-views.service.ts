@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { EngineInstance } from '../runtime/engine-runtime.js';
 import { type Engine, EngineRegistry } from './engine-registry.js';
 import { isoTime, toEngineState } from './engine-state.js';
-import { LeaseService } from './lease.service.js';
+import { LeaseService } from '../leases/lease.service.js';
 
 interface KnownTag {
   version: number;

@@ -1,13 +1,13 @@
 import { SILENT_LOG, loadSettings } from '@acexy/service-kit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../clock.test-kit.js';
+import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { OrchestratorSettings } from '../settings.js';
 import { EngineRegistry } from './engine-registry.js';
 import { EngineViews } from './engine-views.service.js';
-import { anInstance } from './engines.test-kit.js';
-import { LeaseService } from './lease.service.js';
-import { Supply } from './supply.js';
+import { anInstance } from '../../../../test/doubles/orchestrator/engines.fixture.js';
+import { LeaseService } from '../leases/lease.service.js';
+import { ProvisioningOutlook } from '../leases/provisioning-outlook.js';
 
 const SETTINGS = loadSettings(OrchestratorSettings, { API_KEY: 'key' });
 const ENGINES = ['a', 'b', 'c'];
@@ -15,7 +15,7 @@ const ENGINES = ['a', 'b', 'c'];
 function setUp() {
   const clock = new FakeClock();
   const registry = new EngineRegistry(clock);
-  const leases = new LeaseService(registry, new Supply(), clock, SETTINGS, SILENT_LOG);
+  const leases = new LeaseService(registry, new ProvisioningOutlook(), clock, SETTINGS, SILENT_LOG);
   registry.onChange(({ type, engine }) => {
     if (type === 'gone') leases.vacate(`stream on ${engine.id}`);
   });
@@ -43,7 +43,7 @@ const HAPPENINGS: Record<string, (world: World, id: string) => void> = {
   recovers: ({ registry }, id) => registry.probed(id, 'healthy'),
   'is cut off': ({ registry }, id) => registry.networkSeen(id, { cutOff: 'its VPN is down', forwarded: false }),
   'has the port': ({ registry }, id) => registry.networkSeen(id, { cutOff: null, forwarded: true }),
-  drains: ({ registry, clock }, id) => registry.startDraining(id, { reason: 'test', deadline: clock.now() }),
+  drains: ({ registry, clock }, id) => registry.startDraining(id, { reason: 'test', deadline: clock.wallTime() }),
   plays: ({ leases, registry }, id) => {
     if (registry.get(id))
       leases.occupy({

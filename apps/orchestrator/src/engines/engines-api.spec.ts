@@ -1,7 +1,13 @@
 import type { EngineState, LeaseGranted, LeaseWaiting } from '@acexy/contracts';
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AUTH, eventually, leaseRequest, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import {
+  AUTH,
+  eventually,
+  leaseRequest,
+  startOrchestrator,
+  type TestOrchestrator,
+} from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 
 describe('the API of engines and leases', () => {
   let orchestrator: TestOrchestrator;

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { DatabaseModule } from '../database/database.module.js';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { EngineRegistry } from './engine-registry.js';
@@ -7,23 +7,23 @@ import { EngineMetrics } from './engine-metrics.js';
 import { EngineRemover } from './engine-remover.service.js';
 import { EngineSync } from './engine-sync.service.js';
 import { EngineViews } from './engine-views.service.js';
-import { LeaseService } from './lease.service.js';
-import { ReplicaFloor } from './replica-floor.js';
-import { Supply } from './supply.js';
+import { LeaseService } from '../leases/lease.service.js';
+import { ManualMinimum } from './manual-minimum.js';
+import { ProvisioningOutlook } from '../leases/provisioning-outlook.js';
 
 /** Which engines there are and who may use them. Its REST side is `EnginesApiModule`, which also shows streams. */
 @Module({
   imports: [RuntimeModule, DatabaseModule],
   providers: [
     { provide: EngineRegistry, useFactory: (clock: Clock) => new EngineRegistry(clock), inject: [Clock] },
-    Supply,
-    ReplicaFloor,
+    ProvisioningOutlook,
+    ManualMinimum,
     EngineMetrics,
     EngineRemover,
     EngineSync,
     LeaseService,
     EngineViews,
   ],
-  exports: [EngineRegistry, Supply, ReplicaFloor, EngineRemover, EngineSync, LeaseService, EngineViews],
+  exports: [EngineRegistry, ProvisioningOutlook, ManualMinimum, EngineRemover, EngineSync, LeaseService, EngineViews],
 })
 export class EnginesModule {}

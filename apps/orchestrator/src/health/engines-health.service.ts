@@ -2,7 +2,7 @@ import type { CircuitBreakerStatus, EngineHealthScore, EnginesHealthStatus } fro
 import { Injectable } from '@nestjs/common';
 import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
 import { isoTimeOrNull, toEngineState } from '../engines/engine-state.js';
-import { LeaseService } from '../engines/lease.service.js';
+import { LeaseService } from '../leases/lease.service.js';
 import type { OperationReport } from '../provisioning/circuits.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { OrchestratorSettings } from '../settings.js';

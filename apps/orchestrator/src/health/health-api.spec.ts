@@ -2,7 +2,7 @@ import type { EngineState } from '@acexy/contracts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { Readiness } from './readiness.js';
-import { eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import { eventually, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 
 describe('health', () => {
   let orchestrator: TestOrchestrator;

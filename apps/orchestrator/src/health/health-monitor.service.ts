@@ -1,6 +1,6 @@
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
 import { retryPauseMs } from '../retry-pause.js';
 import { OrchestratorSettings } from '../settings.js';
@@ -57,7 +57,7 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async round(signal: AbortSignal): Promise<number> {
-    const now = this.clock.monotonic();
+    const now = this.clock.now();
     const engines = this.registry.all().filter((engine) => engine.lifecycle !== 'starting');
     const known = new Set(engines.map((engine) => engine.id));
     for (const id of this.watched.keys()) if (!known.has(id)) this.watched.delete(id);
@@ -67,12 +67,12 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
     };
     await Promise.all(Array.from({ length: CONCURRENT_PROBES }, worker));
     // Those that became ready meanwhile have just answered.
-    const dues = [...this.watched.values()].map(({ nextAt }) => nextAt - this.clock.monotonic());
+    const dues = [...this.watched.values()].map(({ nextAt }) => nextAt - this.clock.now());
     return Math.min(this.settings.healthCheckIntervalMs, ...dues);
   }
 
   private async check(engine: Engine, signal: AbortSignal): Promise<void> {
-    const askedAt = this.clock.monotonic();
+    const askedAt = this.clock.now();
     const error = await this.prober.probe(engine, signal);
     const before = { health: engine.health, failures: this.watched.get(engine.id)?.failures ?? 0 };
     const after = healthVerdict(before, error === null, this.settings.healthFailureThreshold);
@@ -80,7 +80,7 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
     const { healthCheckIntervalMs } = this.settings;
     const pauseMs = Math.min(healthCheckIntervalMs, retryPauseMs(failures, this.settings) ?? healthCheckIntervalMs);
     // The regular time counts from the question, a repetition from the failure.
-    const nextAt = failures === 0 ? askedAt + pauseMs : this.clock.monotonic() + pauseMs;
+    const nextAt = failures === 0 ? askedAt + pauseMs : this.clock.now() + pauseMs;
     this.watched.set(engine.id, { failures, nextAt });
     if (error) this.log.warn('engine did not answer its health check', { engine_id: engine.id, failures, error: error.message });
     this.registry.probed(engine.id, after.health, error?.message);

@@ -14,7 +14,7 @@ import { OrchestratorStatusController } from './orchestrator-status.controller.j
 import { OrchestratorStatusReport } from './orchestrator-status.service.js';
 import { Readiness } from './readiness.js';
 import { ReadinessReport } from './readiness-report.service.js';
-import { StartupWatch } from './startup-watch.service.js';
+import { StartupProbe } from './startup-probe.service.js';
 
 /** Is an engine well, is a dependency, is the service. */
 @Module({
@@ -28,7 +28,7 @@ import { StartupWatch } from './startup-watch.service.js';
     VpnModule,
   ],
   controllers: [HealthController, OrchestratorStatusController],
-  providers: [Readiness, EngineProber, StartupWatch, HealthMonitor, ReadinessReport, EnginesHealth, OrchestratorStatusReport],
+  providers: [Readiness, EngineProber, StartupProbe, HealthMonitor, ReadinessReport, EnginesHealth, OrchestratorStatusReport],
   exports: [Readiness, EnginesHealth],
 })
 export class HealthModule {}

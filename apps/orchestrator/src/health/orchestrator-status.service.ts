@@ -1,10 +1,10 @@
 import type { BlockedReason, CapacityFigures, OrchestratorStatus, ProvisioningAbility } from '@acexy/contracts';
 import { Inject, Injectable } from '@nestjs/common';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { isoTime, isoTimeOrNull } from '../engines/engine-state.js';
-import { LeaseService } from '../engines/lease.service.js';
+import { LeaseService } from '../leases/lease.service.js';
 import type { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { capacityRefusal, circuitRefusal, unreachableRefusal } from '../provisioning/refusals.js';
@@ -49,7 +49,7 @@ export class OrchestratorStatusReport {
         grace_period_s: wholeSeconds(this.settings.engineGracePeriodMs),
         target_image: this.runtime.image()?.name ?? `local ${this.runtime.name}`,
       },
-      timestamp: isoTime(this.clock.now()),
+      timestamp: isoTime(this.clock.wallTime()),
     };
   }
 

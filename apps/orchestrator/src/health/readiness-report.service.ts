@@ -1,6 +1,6 @@
 import { Inject, Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HealthIndicatorService, HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { DatabaseHealth } from '../database/database-health.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
@@ -50,7 +50,7 @@ export class ReadinessReport {
       circuit_state: circuitState,
       provisioning,
       ...(image && { image }),
-      timestamp: isoTime(this.clock.now()),
+      timestamp: isoTime(this.clock.wallTime()),
     };
   }
 

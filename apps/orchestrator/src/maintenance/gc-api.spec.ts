@@ -1,7 +1,13 @@
 import type { EngineState } from '@acexy/contracts';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AUTH, eventually, leaseRequest, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
-import type { CollectedGarbage } from './gc.controller.js';
+import {
+  AUTH,
+  eventually,
+  leaseRequest,
+  startOrchestrator,
+  type TestOrchestrator,
+} from '../../../../test/doubles/orchestrator/test-orchestrator.js';
+import type { CollectedGarbage } from '../retention/gc.controller.js';
 
 let orchestrator: TestOrchestrator;
 afterEach(() => orchestrator.close());

@@ -3,9 +3,9 @@ import { mkdtempSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AUTH, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import { AUTH, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 import { StreamService } from '../streams/stream.service.js';
-import { Upkeep } from './upkeep.service.js';
+import { Retention } from '../retention/retention.service.js';
 
 const DAY_MS = 86_400_000;
 
@@ -62,14 +62,14 @@ describe('the upkeep of the database', () => {
     rememberStats('plays', 30);
     for (const id of ['ended', 'just-ended', 'nobody']) rememberStats(id, 5);
     orchestrator = await startOrchestrator({ folder, env: { STATS_HISTORY_MAX: '20' } });
-    await orchestrator.app.get(Upkeep).sweep();
+    await orchestrator.app.get(Retention).sweep();
     expect(['plays', 'ended', 'just-ended', 'nobody'].map(statCount)).toEqual([20, 0, 5, 0]);
   });
 
   it('puts a row right whose last write was lost', async () => {
     orchestrator = await startOrchestrator({ folder });
     remember('lost');
-    await orchestrator.app.get(Upkeep).sweep();
+    await orchestrator.app.get(Retention).sweep();
     expect(database.prepare('SELECT status, end_reason FROM streams').all()).toEqual([{ status: 'ended', end_reason: 'forgotten' }]);
   });
 
@@ -86,7 +86,7 @@ describe('the upkeep of the database', () => {
         });
     await start('p1');
     const streams = orchestrator.app.get(StreamService);
-    await orchestrator.app.get(Upkeep).sweep();
+    await orchestrator.app.get(Retention).sweep();
     expect(streams.activeCount).toBe(1);
     streams.endUnverifiable(Date.now() + 1);
     expect(streams.activeCount).toBe(0);
@@ -98,7 +98,7 @@ describe('the upkeep of the database', () => {
     database.pragma('wal_checkpoint(TRUNCATE)');
     const before = statSync(join(folder, 'test.db')).size;
     orchestrator = await startOrchestrator({ folder });
-    await orchestrator.app.get(Upkeep).sweep();
+    await orchestrator.app.get(Retention).sweep();
     database.pragma('wal_checkpoint(TRUNCATE)');
     expect(statSync(join(folder, 'test.db')).size).toBeLessThan(before / 4);
   });

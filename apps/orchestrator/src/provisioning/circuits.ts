@@ -1,7 +1,7 @@
 import type { OperationType } from '@acexy/contracts';
 import { OPERATION_TYPES } from '@acexy/contracts';
 import { counterOf, type Log } from '@acexy/service-kit';
-import type { Clock } from '../clock.js';
+import type { Clock } from '@acexy/service-kit/primitives';
 import { CircuitBreaker, type CircuitBreakerSettings, type CircuitPermit, type CircuitReport } from './circuit-breaker.js';
 
 export interface LastFailure {
@@ -45,31 +45,31 @@ export class Circuits {
   }
 
   permits(operation: OperationType): boolean {
-    return this.breakers[operation].permits(this.clock.monotonic());
+    return this.breakers[operation].permits(this.clock.now());
   }
 
   acquire(operation: OperationType): OperationPermit | null {
-    const permit = this.breakers[operation].acquire(this.clock.monotonic());
+    const permit = this.breakers[operation].acquire(this.clock.now());
     return permit && { operation, permit };
   }
 
   succeed({ operation, permit }: OperationPermit): void {
     const breaker = this.breakers[operation];
-    const before = breaker.state(this.clock.monotonic());
+    const before = breaker.state(this.clock.now());
     breaker.succeed(permit);
-    if (before !== 'closed' && breaker.state(this.clock.monotonic()) === 'closed')
+    if (before !== 'closed' && breaker.state(this.clock.now()) === 'closed')
       this.log.info('Circuit breaker closed', { operation_type: operation });
   }
 
   fail({ operation, permit }: OperationPermit, reason: string): void {
     const breaker = this.breakers[operation];
-    const opened = breaker.fail(permit, this.clock.monotonic());
+    const opened = breaker.fail(permit, this.clock.now());
     const { failures, threshold } = breaker;
-    this.failures[operation] = { reason, at: this.clock.now() };
+    this.failures[operation] = { reason, at: this.clock.wallTime() };
     this.log.warn('provisioning failed', { operation_type: operation, reason, failures, threshold });
     if (!opened) return;
     this.openings.inc({ operation_type: operation });
-    const retryInSeconds = breaker.retryInMs(this.clock.monotonic()) / 1000;
+    const retryInSeconds = breaker.retryInMs(this.clock.now()) / 1000;
     this.log.error('Circuit breaker open', { operation_type: operation, failures, retry_in_s: retryInSeconds, reason });
   }
 
@@ -79,7 +79,7 @@ export class Circuits {
 
   /** Closes it by hand: what failed before counts no more. @returns whether it was not closed */
   reset(operation: OperationType): boolean {
-    const wasOpen = this.breakers[operation].state(this.clock.monotonic()) !== 'closed';
+    const wasOpen = this.breakers[operation].state(this.clock.now()) !== 'closed';
     this.breakers[operation].reset();
     this.log.info('Circuit breaker reset by hand', { operation_type: operation, was_closed: !wasOpen });
     for (const listener of this.resetListeners) listener();
@@ -93,7 +93,7 @@ export class Circuits {
   }
 
   report(operation: OperationType): OperationReport {
-    return { ...this.breakers[operation].report(this.clock.monotonic()), lastFailure: this.failures[operation] };
+    return { ...this.breakers[operation].report(this.clock.now()), lastFailure: this.failures[operation] };
   }
 
   reports(): Record<OperationType, OperationReport> {

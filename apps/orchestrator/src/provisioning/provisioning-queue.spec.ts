@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SystemClock } from '../clock.js';
+import { SystemClock } from '@acexy/service-kit/primitives';
 import {
   ProvisioningQueue,
   type ProvisioningQueueLimits,

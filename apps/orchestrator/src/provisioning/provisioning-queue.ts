@@ -3,7 +3,7 @@
  * apart, and each has one limit for waiting and running together. Those who wait are served in order, the lanes in turn, so that a
  * pool being refilled does not hold up a caller of the API.
  */
-import type { Clock } from '../clock.js';
+import type { Clock } from '@acexy/service-kit/primitives';
 
 export interface ProvisioningQueueLimits {
   maxConcurrent: number;
@@ -125,12 +125,12 @@ export class ProvisioningQueue<Lane extends string> {
       const entry: Waiting = {
         start: () => {
           started = true;
-          const startedAt = this.clock.monotonic();
+          const startedAt = this.clock.now();
           controller.signal.addEventListener('abort', () => reject(controller.signal.reason as Error), { once: true });
           const work = task(controller.signal)
             .finally(() => {
               clearTimeout(limit);
-              this.learn(this.clock.monotonic() - startedAt);
+              this.learn(this.clock.now() - startedAt);
               // Before the caller hears of it, so that its next call finds the place free.
               this.running.delete(controller);
             })
@@ -160,7 +160,7 @@ export class ProvisioningQueue<Lane extends string> {
     let ahead = own;
     for (const [name, entries] of this.lanes) if (name !== lane) ahead += Math.min(entries.length, own + 1);
     const { maxConcurrent, minIntervalMs } = this.limits;
-    const paced = Math.max(0, this.lastStartAt + minIntervalMs - this.clock.monotonic()) + ahead * minIntervalMs;
+    const paced = Math.max(0, this.lastStartAt + minIntervalMs - this.clock.now()) + ahead * minIntervalMs;
     const rounds = Math.ceil((ahead + 1 - (maxConcurrent - this.running.size)) / maxConcurrent);
     return Math.max(paced, rounds * (this.taskMs ?? 0));
   }
@@ -186,7 +186,7 @@ export class ProvisioningQueue<Lane extends string> {
   private pump(): void {
     while (!this.closed && this.pacing === null && this.running.size < this.limits.maxConcurrent) {
       if (this.waiting === 0) return;
-      const pauseMs = this.lastStartAt + this.limits.minIntervalMs - this.clock.monotonic();
+      const pauseMs = this.lastStartAt + this.limits.minIntervalMs - this.clock.now();
       if (pauseMs > 0) {
         this.pacing = setTimeout(() => {
           this.pacing = null;
@@ -194,7 +194,7 @@ export class ProvisioningQueue<Lane extends string> {
         }, Math.ceil(pauseMs));
         return;
       }
-      this.lastStartAt = this.clock.monotonic();
+      this.lastStartAt = this.clock.now();
       this.next()?.start();
     }
   }

@@ -2,13 +2,13 @@ import { createLog, type Log, SILENT_LOG, loadSettings } from '@acexy/service-ki
 import * as fc from 'fast-check';
 import { register } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SystemClock } from '../clock.js';
+import { SystemClock } from '@acexy/service-kit/primitives';
 import { InstallationId } from '../database/installation-id.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { NoSuchNetworkError, PortTakenError } from '../runtime/engine-runtime.js';
-import { FakeEngineRuntime, startFailure } from '../runtime/fake-engine-runtime.test-kit.js';
+import { FakeEngineRuntime, startFailure } from '../../../../test/doubles/orchestrator/fake-engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
-import { EngineSeats } from '../vpn/engine-seats.service.js';
+import { VpnSlots } from '../vpn/vpn-slots.service.js';
 import { UNSEEN } from '../vpn/tunnel.policy.js';
 import { VpnService } from '../vpn/vpn.service.js';
 import { ProvisioningRefusedError } from './provisioning-refused.error.js';
@@ -32,7 +32,7 @@ function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG):
   const clock = new SystemClock();
   const registry = new EngineRegistry(clock);
   const vpn = new VpnService(settings, registry);
-  const seats = new EngineSeats(vpn, registry, settings, clock);
+  const seats = new VpnSlots(vpn, registry, settings, clock);
   const service = new ProvisioningService(runtime, settings, new InstallationId('b1b2'), seats, clock, log);
   return { runtime, service, settings, vpn };
 }

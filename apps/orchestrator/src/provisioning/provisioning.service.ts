@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { CircuitState, OperationType, ProvisioningStatus } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { InstallationId } from '../database/installation-id.js';
 import { ENGINE_RUNTIME, type EngineInstance, type EnginePorts, type EngineRuntime, PortTakenError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
@@ -15,7 +15,7 @@ import { ProvisioningQueue, QueueClosedError, QueueRevokedError } from './provis
 import type { ProvisioningRefusedError } from './provisioning-refused.error.js';
 import { capacityRefusal, circuitRefusal, preparingRefusal, refusalOf, saysNothingOfEngines, vpnRefusal } from './refusals.js';
 import { startWithin } from './startup-limit.js';
-import { EngineSeats, type Seat } from '../vpn/engine-seats.service.js';
+import { VpnSlots, type VpnSlot } from '../vpn/vpn-slots.service.js';
 
 export type ProvisioningOrigin = 'api' | 'autoscaler';
 export type ReadinessOutcome = 'ready' | 'never_ready';
@@ -36,7 +36,7 @@ interface Start {
   request: EngineRequest;
   wanted: Partial<EnginePorts>;
   name: string;
-  seat: Seat | null;
+  seat: VpnSlot | null;
 }
 
 /** A name that no engine has had. */
@@ -70,7 +70,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly settings: OrchestratorSettings,
     private readonly installation: InstallationId,
-    private readonly seats: EngineSeats,
+    private readonly seats: VpnSlots,
     private readonly clock: Clock,
     log: Log,
   ) {
@@ -107,7 +107,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     operation: OperationType = 'general',
     name = newEngineName(),
   ): Promise<EngineInstance> {
-    const askedAt = this.clock.monotonic();
+    const askedAt = this.clock.now();
     this.admit(request.image, operation);
     const closed = this.vpnClosed();
     if (closed) throw closed;
@@ -122,7 +122,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
    * @throws ProvisioningRefusedError
    */
   async provisionContainer(request: ContainerRequest): Promise<EngineInstance> {
-    const askedAt = this.clock.monotonic();
+    const askedAt = this.clock.now();
     this.admit(request.image, 'general');
     return this.inTurn('container', (signal) => this.startContainer(request, askedAt, signal));
   }
@@ -231,7 +231,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   }
 
   private async inTurn(lane: Lane, task: (signal: AbortSignal) => Promise<EngineInstance>): Promise<EngineInstance> {
-    const askedAt = this.clock.monotonic();
+    const askedAt = this.clock.now();
     let started = false;
     // A caller of the API has its 504 after that, and would never hear of what came of it.
     const patienceMs = lane === 'autoscaler' ? this.settings.provisionTimeoutMs : this.settings.apiRequestTimeoutMs;
@@ -290,7 +290,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
     let p2p = seat?.p2pPort ?? null;
     for (let tries = 1; ; tries += 1) {
       if (p2p !== null && this.ports.ownerOf(p2p) !== undefined) p2p = null;
-      const ports = this.ports.allocate(name, this.clock.monotonic(), p2p === null ? wanted : { ...wanted, p2p }, own);
+      const ports = this.ports.allocate(name, this.clock.now(), p2p === null ? wanted : { ...wanted, p2p }, own);
       try {
         const spec = planEngineSpec(request, {
           name,
@@ -305,7 +305,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       } catch (error) {
         this.ports.release(name);
         if (!(error instanceof PortTakenError)) throw error;
-        this.ports.setAside(error.port, this.clock.monotonic());
+        this.ports.setAside(error.port, this.clock.now());
         if (error.port === p2p) p2p = null;
         if (tries === PORT_TRIES || signal.aborted || Object.values(wanted).includes(error.port)) throw error;
         this.log.info('port is taken, trying others', { port: error.port, tries });
@@ -344,6 +344,6 @@ export class ProvisioningService implements BeforeApplicationShutdown {
   }
 
   private secondsSince(monotonicMs: number): number {
-    return Math.round(this.clock.monotonic() - monotonicMs) / 1000;
+    return Math.round(this.clock.now() - monotonicMs) / 1000;
   }
 }

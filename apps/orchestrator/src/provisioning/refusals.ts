@@ -5,7 +5,7 @@ import { EngineRequestError } from './engine-spec.plan.js';
 import { NoPortsLeftError, PortOwnedError } from './ports.js';
 import { QueueClosedError, QueueFullError, QueueRevokedError, QueueTimeoutError, QueueTooLongError } from './provisioning-queue.js';
 import { ProvisioningRefusedError } from './provisioning-refused.error.js';
-import { NoSeatError } from '../vpn/engine-seats.service.js';
+import { NoVpnSlotError } from '../vpn/vpn-slots.service.js';
 
 /** @param trialMs how long the outcome of a trial takes at most */
 export function circuitRefusal({ state, failures, retryInSeconds }: CircuitReport, trialMs: number): ProvisioningRefusedError {
@@ -87,7 +87,7 @@ export function unreachableRefusal(nextLookMs: number): ProvisioningRefusedError
 export function refusalOf(error: unknown, queueMs: number): ProvisioningRefusedError {
   if (error instanceof ProvisioningRefusedError) return error;
   if (error instanceof NotPreparedError) return preparingRefusal(error.message);
-  if (error instanceof NoSeatError) return vpnRefusal(error.message);
+  if (error instanceof NoVpnSlotError) return vpnRefusal(error.message);
   if (error instanceof NoSuchNetworkError) return vpnErrorRefusal(error);
   const message = error instanceof Error ? error.message : String(error);
   const tooMany =
@@ -119,7 +119,7 @@ const NO_FAULT_OF_ENGINES = [
   NoPortsLeftError,
   NotPreparedError,
   RuntimeUnreachableError,
-  NoSeatError,
+  NoVpnSlotError,
   NoSuchNetworkError,
 ];
 

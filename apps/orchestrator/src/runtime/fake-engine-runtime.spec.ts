@@ -1,5 +1,5 @@
-import { describeEngineRuntime } from './engine-runtime.test-kit.js';
-import { FakeEngineHost, FakeEngineRuntime, startFailure } from './fake-engine-runtime.test-kit.js';
+import { describeEngineRuntime } from '../../../../test/doubles/orchestrator/engine-runtime.contract.js';
+import { FakeEngineHost, FakeEngineRuntime, startFailure } from '../../../../test/doubles/orchestrator/fake-engine-runtime.js';
 
 describeEngineRuntime('the fake', async () => {
   const world = new FakeEngineHost();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../clock.test-kit.js';
+import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
-import { anInstance } from '../engines/engines.test-kit.js';
+import { anInstance } from '../../../../test/doubles/orchestrator/engines.fixture.js';
 import { type EngineHint, findEngine } from './engine-finder.js';
 
 const registry = new EngineRegistry(new FakeClock());

@@ -11,7 +11,7 @@ import {
   ApiTags,
   ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
-import { LENIENT } from '../api/validation.js';
+import { LENIENT } from '../http/validation.js';
 import { StreamEvents } from './stream-events.service.js';
 
 /** What proxies without reports tell. */

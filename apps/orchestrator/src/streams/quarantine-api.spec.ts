@@ -4,8 +4,14 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { LeasePreview } from '../engines/lease-preview.js';
-import { AUTH, eventually, leaseRequest, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import type { LeasePreview } from '../leases/lease-preview.js';
+import {
+  AUTH,
+  eventually,
+  leaseRequest,
+  startOrchestrator,
+  type TestOrchestrator,
+} from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 import { SILENCE_MS } from './proxy-ledger.js';
 import { Quarantine } from './quarantine.service.js';
 

@@ -2,7 +2,7 @@ import { EngineError } from '@acexy/engine-client';
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { EngineRegistry } from '../engines/engine-registry.js';
-import { LeaseService } from '../engines/lease.service.js';
+import { LeaseService } from '../leases/lease.service.js';
 import { WakeableLoop } from '../wakeable-loop.js';
 import { hasStat, saysGone, SessionStat } from './session-stat.js';
 import type { Stream } from './stream-book.js';

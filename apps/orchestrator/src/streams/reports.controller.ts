@@ -2,7 +2,7 @@ import { ProxyReport, ReportAnswer } from '@acexy/contracts';
 import { BearerGuard } from '@acexy/service-kit';
 import { Body, Controller, Param, ParseUUIDPipe, Put, UseGuards } from '@nestjs/common';
 import { ApiBadRequestResponse, ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags, ApiUnauthorizedResponse } from '@nestjs/swagger';
-import { STRICT } from '../api/validation.js';
+import { STRICT } from '../http/validation.js';
 import { StreamService } from './stream.service.js';
 
 @ApiTags('streams')

@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AUTH, eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import { AUTH, eventually, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 
 const KEY = 'cd'.repeat(20);
 const ID = `${KEY}|p1`;

@@ -2,7 +2,7 @@ import { EngineError, type PlaybackStat } from '@acexy/engine-client';
 import { Log, metric } from '@acexy/service-kit';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Counter } from 'prom-client';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { StatHistory } from '../database/stat-history.js';
 import type { StreamStatRow } from '../database/stream-stat-row.entity.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
@@ -86,21 +86,21 @@ export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
 
   private isWanted(streamId: string): boolean {
     const stream = this.streams.get(streamId);
-    return stream !== undefined && (stream.endedAt === null || this.clock.now() - stream.endedAt < OUTLIVE_MS);
+    return stream !== undefined && (stream.endedAt === null || this.clock.wallTime() - stream.endedAt < OUTLIVE_MS);
   }
 
   private async round(signal: AbortSignal): Promise<void> {
     this.rounds++;
     const due = this.due();
     this.forgetOthers(due);
-    const endAt = this.clock.monotonic() + this.settings.collectIntervalMs;
+    const endAt = this.clock.now() + this.settings.collectIntervalMs;
     const queue = due[Symbol.iterator]();
     const rows: StreamStatRow[] = [];
     const worker = async (): Promise<void> => {
       for (const stream of queue) {
         const snapshot = await this.ask(stream, signal);
         if (snapshot) rows.push({ streamId: stream.id, ...snapshot });
-        if (signal.aborted || this.clock.monotonic() >= endAt) return;
+        if (signal.aborted || this.clock.now() >= endAt) return;
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
@@ -127,7 +127,7 @@ export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
     const engine = this.registry.get(stream.containerId);
     if (!engine) return null;
     try {
-      const snapshot = toSnapshot(await this.stat.ask(engine, stream, signal), this.clock.now());
+      const snapshot = toSnapshot(await this.stat.ask(engine, stream, signal), this.clock.wallTime());
       this.unknown.delete(stream.id);
       this.book.add(stream.id, snapshot);
       return snapshot;

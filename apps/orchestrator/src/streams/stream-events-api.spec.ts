@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StreamHistory } from '../database/stream-history.js';
 import { WriteQueueFullError } from '../database/write-queue.js';
-import { AUTH, eventually, type ListeningEngines, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
+import {
+  AUTH,
+  eventually,
+  type ListeningEngines,
+  startOrchestrator,
+  type TestOrchestrator,
+} from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 import { RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 
 const KEY = 'cd'.repeat(20);

@@ -8,8 +8,8 @@ import {
   type StreamState,
 } from '@acexy/contracts';
 import { BadRequestException, Injectable } from '@nestjs/common';
-import { LENIENT } from '../api/validation.js';
-import { Clock } from '../clock.js';
+import { LENIENT } from '../http/validation.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { locateEngine } from './engine-finder.js';
@@ -78,7 +78,7 @@ export class StreamEvents {
 
   private take(event: StreamStartedEvent): Stream {
     const { engine, address } = locateEngine(this.registry.all(), event.container_id, event.engine);
-    const stream = fromEvent(event, engine ?? event.container_id ?? '', address, this.clock.now());
+    const stream = fromEvent(event, engine ?? event.container_id ?? '', address, this.clock.wallTime());
     const known = this.streams.get(stream.id);
     // A start that comes late, after its end: nobody would ever end it again. A new session of the stream has an id of its own.
     if (known?.endedAt != null && known.playbackSessionId === stream.playbackSessionId) return known;

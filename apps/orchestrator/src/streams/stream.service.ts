@@ -1,12 +1,12 @@
 import type { LeaveOrder, ProxyReport, ReportAnswer, ReportedSession, StreamState } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { StreamHistory } from '../database/stream-history.js';
 import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { isoTime } from '../engines/engine-state.js';
-import { LeaseService } from '../engines/lease.service.js';
+import { LeaseService } from '../leases/lease.service.js';
 import type { StreamViews } from '../engines/stream-views.js';
 import { findEngine, locateEngine } from './engine-finder.js';
 import { ProxyLedger } from './proxy-ledger.js';
@@ -65,7 +65,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   }
 
   async onModuleInit(): Promise<void> {
-    const now = this.clock.monotonic();
+    const now = this.clock.now();
     this.book.restore((await this.history.loadRecent(HISTORY_READ)).reverse().map(fromRow));
     this.book.restore((await this.history.loadOpen()).map(fromRow));
     for (const { id, proxyId } of this.book.active()) if (proxyId !== null) this.ledger.expect(proxyId, id, now);
@@ -76,7 +76,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
     });
     this.timer = setInterval(() => this.checkSilence(), SILENCE_CHECK_MS);
     if (this.book.activeCount > 0) this.log.info('streams of the last run', { streams: this.book.activeCount });
-    const since = this.clock.now();
+    const since = this.clock.wallTime();
     void this.sync.firstSync.then(() => this.matchWithEngines(since));
   }
 
@@ -123,7 +123,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
 
   /** @returns false for a stream that is not playing */
   end(id: string, reason: string): boolean {
-    const change = this.book.end(id, reason, this.clock.now());
+    const change = this.book.end(id, reason, this.clock.wallTime());
     this.apply(change);
     return change !== null;
   }
@@ -138,7 +138,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
 
   /** @throws what the database says */
   saveWhereStale(): Promise<void> {
-    return this.saver.saveWhereStale((id) => this.book.get(id), this.clock.now());
+    return this.saver.saveWhereStale((id) => this.book.get(id), this.clock.wallTime());
   }
 
   /** Ends streams told by events of engines that we do not know: where their end was lost, nobody else would ever say it. */
@@ -155,7 +155,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
 
   /** The whole list of what a proxy plays. */
   report(proxyId: string, report: ProxyReport): ReportAnswer {
-    const heard = this.ledger.hear(proxyId, report, this.clock.monotonic());
+    const heard = this.ledger.hear(proxyId, report, this.clock.now());
     switch (heard.kind) {
       case 'stale':
         break;
@@ -177,7 +177,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   }
 
   private endAll(ended: ProxyReport['ended'], dropped: readonly string[], rebooted: boolean): void {
-    const now = this.clock.now();
+    const now = this.clock.wallTime();
     for (const { stream_id: id, reason, ended_at: at } of ended) {
       this.forgetProspect(id);
       this.apply(this.book.end(id, reason, Math.min(now, Date.parse(at))));
@@ -190,7 +190,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
 
   private takeSession(session: ReportedSession, proxyId: string): void {
     const { engine, address } = locateEngine(this.registry.all(), session.container_id, session);
-    const stream = fromReport(session, proxyId, engine ?? session.container_id ?? '', address, this.clock.now());
+    const stream = fromReport(session, proxyId, engine ?? session.container_id ?? '', address, this.clock.wallTime());
     if (session.playback_session_id !== '' || this.book.get(stream.id)?.endedAt === null) {
       this.prospects.delete(stream.id);
       this.apply(this.book.put(stream));
@@ -288,7 +288,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   }
 
   private checkSilence(): void {
-    const now = this.clock.monotonic();
+    const now = this.clock.now();
     const late = now - this.lastLook > LATE_MS;
     this.lastLook = now;
     // Where we were stopped ourselves, what was said meanwhile is still to be read: first listen, then judge.
@@ -310,7 +310,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy, StreamViews
   }
 
   private hadTimeToReport(): boolean {
-    const sinceStart = this.clock.monotonic() - this.startedAt;
+    const sinceStart = this.clock.now() - this.startedAt;
     return sinceStart >= (this.ledger.awaitsAny ? LAST_REPORTS_MS : FIRST_REPORTS_MS);
   }
 

@@ -11,7 +11,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
-import { LENIENT } from '../api/validation.js';
+import { LENIENT } from '../http/validation.js';
 import { parseMoment } from './since.js';
 import { StatsCollector } from './stats-collector.service.js';
 import { toStatSnapshot } from './stream-shapes.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GluetunClient, type GluetunCredentials } from './gluetun-client.js';
-import { ControlServer } from './gluetun.test-kit.js';
+import { ControlServer } from '../../../../test/doubles/orchestrator/gluetun-control-server.js';
 
 describe("Gluetun's control server", () => {
   let control: ControlServer;

@@ -6,7 +6,7 @@ import {
   isConnected,
   look,
   mayStart,
-  type OwnWord,
+  type ReportedStatus,
   TRIAL_AFTER_MS,
   TRIAL_MS,
   type TunnelEvent,
@@ -23,7 +23,7 @@ class Watched {
   readonly events: TunnelEvent[] = [];
   private now = 1_000_000;
 
-  sees(own: OwnWord, witnesses: Partial<typeof nobody> = {}, life: string | null = LIFE): this {
+  sees(own: ReportedStatus, witnesses: Partial<typeof nobody> = {}, life: string | null = LIFE): this {
     const { state, events } = look(this.state, { at: this.now, own, life, witnesses: { ...nobody, ...witnesses } });
     this.state = state;
     this.events.push(...events);
@@ -31,7 +31,7 @@ class Watched {
     return this;
   }
 
-  seesFor(seconds: number, own: OwnWord, witnesses: Partial<typeof nobody> = {}): this {
+  seesFor(seconds: number, own: ReportedStatus, witnesses: Partial<typeof nobody> = {}): this {
     for (let second = 0; second < seconds; second++) this.sees(own, witnesses);
     return this;
   }
@@ -97,7 +97,7 @@ describe('a tunnel', () => {
 });
 
 describe('starting engines behind a tunnel', () => {
-  const stateOf = (own: OwnWord, cutOff: number): TunnelState => new Watched().sees('good').seesFor(5, own, { cutOff }).state;
+  const stateOf = (own: ReportedStatus, cutOff: number): TunnelState => new Watched().sees('good').seesFor(5, own, { cutOff }).state;
 
   it('is free while it is up, and refused while its own word is that it is down', () => {
     const up = stateOf('good', 0);
@@ -128,7 +128,7 @@ describe('starting engines behind a tunnel', () => {
 
 describe('thousands of histories of a tunnel', () => {
   const sighting = fc.record({
-    own: fc.constantFrom<OwnWord>('missing', 'stopped', 'starting', 'good', 'bad', 'unknown'),
+    own: fc.constantFrom<ReportedStatus>('missing', 'stopped', 'starting', 'good', 'bad', 'unknown'),
     life: fc.constantFrom('a@1', 'a@2', 'b@1'),
     stepMs: fc.integer({ min: 200, max: 10_000 }),
     connected: fc.constantFrom(0, 0, 1, 3),

@@ -13,10 +13,10 @@
 export type TunnelPhase = 'unknown' | 'missing' | 'stopped' | 'starting' | 'up' | 'doubtful' | 'down';
 
 /** What runs the tunnel, as Docker or its control server tell. */
-export type OwnWord = 'missing' | 'stopped' | 'starting' | 'good' | 'bad' | 'unknown';
+export type ReportedStatus = 'missing' | 'stopped' | 'starting' | 'good' | 'bad' | 'unknown';
 
 /** What engines behind the tunnel said in this look; only those that live in the container's present network. */
-export interface Witnesses {
+export interface ReachabilityProbes {
   /** They reach the Internet. */
   connected: number;
   /** They say that they do not, or do not answer at all. */
@@ -26,10 +26,10 @@ export interface Witnesses {
 export interface TunnelSighting {
   /** Monotonic milliseconds. */
   at: number;
-  own: OwnWord;
+  own: ReportedStatus;
   /** Names one life of the container: its id and when it was started. Null where there is none, or nobody tells. */
   life: string | null;
-  witnesses: Witnesses;
+  witnesses: ReachabilityProbes;
 }
 
 export interface TunnelState {
@@ -100,14 +100,14 @@ function nextPhase(before: TunnelState, sighting: TunnelSighting, reborn: boolea
 }
 
 /** What speaks against the tunnel, or null where nothing does. */
-function objection(own: OwnWord, { cutOff }: Witnesses): { reason: string; enough: boolean } | null {
+function objection(own: ReportedStatus, { cutOff }: ReachabilityProbes): { reason: string; enough: boolean } | null {
   const engines = count(cutOff, 'does not reach', 'do not reach');
   if (cutOff >= 2) return { reason: engines, enough: true };
   if (cutOff === 1) return { reason: own === 'bad' ? `${engines}, and the VPN says that it is down` : engines, enough: own === 'bad' };
   return own === 'bad' ? { reason: 'the VPN says that it is down', enough: true } : null;
 }
 
-function undecided(before: TunnelState, own: OwnWord, reborn: boolean): Verdict {
+function undecided(before: TunnelState, own: ReportedStatus, reborn: boolean): Verdict {
   if (own === 'starting') return { phase: 'starting', reason: 'the tunnel is being set up' };
   // Nobody tells anything: what was last known holds, unless it was known of another container.
   if (reborn || before.phase === 'missing' || before.phase === 'stopped' || before.phase === 'unknown')
@@ -152,7 +152,7 @@ export const DOUBT_TRIAL_AFTER_MS = 3_000;
  * well, one a minute, since only a new engine can tell whether the others are at fault.
  * @param at the present, and when the last one was tried: monotonic milliseconds
  */
-export function mayStart({ phase, since }: TunnelState, own: OwnWord, at: number, triedAt: number | null): boolean {
+export function mayStart({ phase, since }: TunnelState, own: ReportedStatus, at: number, triedAt: number | null): boolean {
   const mayTry = own === 'good' && (triedAt === null || at - triedAt >= TRIAL_MS);
   switch (phase) {
     case 'up':

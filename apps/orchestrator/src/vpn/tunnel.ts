@@ -1,13 +1,13 @@
 import type { VpnContainerStatus, VpnHealth } from '@acexy/contracts';
 import type { NetworkOwner } from '../runtime/engine-runtime.js';
-import { isConnected, type OwnWord, type TunnelState, UNSEEN } from './tunnel.policy.js';
+import { isConnected, type ReportedStatus, type TunnelState, UNSEEN } from './tunnel.policy.js';
 
 /** What is remembered of one VPN. Only the watcher writes here. */
 export class Tunnel {
   state: TunnelState = UNSEEN;
   /** null: there is no such container; undefined: not known. */
   owner: NetworkOwner | null | undefined;
-  own: OwnWord = 'unknown';
+  own: ReportedStatus = 'unknown';
   forwardedPort: number | null = null;
   /** Monotonic milliseconds of the last answer about the port; null: it is to be asked anew. */
   portAskedAt: number | null = null;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { eventually, startOrchestrator, type TestOrchestrator } from '../orchestrator.test-kit.js';
-import { ControlServer } from './gluetun.test-kit.js';
+import { eventually, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
+import { ControlServer } from '../../../../test/doubles/orchestrator/gluetun-control-server.js';
 
 interface Status {
   connected: boolean;

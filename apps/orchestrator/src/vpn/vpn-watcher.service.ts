@@ -1,14 +1,14 @@
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import type { Engine } from '../engines/engine-registry.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { ENGINE_RUNTIME, type EngineRuntime, type NetworkOwner } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { WakeableLoop } from '../wakeable-loop.js';
-import { EngineWitnesses, networkOf } from './engine-witnesses.js';
+import { ReachabilityProber, networkOf } from './reachability-probes.js';
 import { GluetunClient, GluetunError } from './gluetun-client.js';
-import { type ControlWord, ownWord } from './own-word.policy.js';
+import { type ControlWord, reportedStatus } from './reported-status.policy.js';
 import type { Tunnel } from './tunnel.js';
 import { look, type TunnelEvent } from './tunnel.policy.js';
 import { VpnMetrics } from './vpn-metrics.js';
@@ -30,7 +30,7 @@ const PORT_SOON_MS = 60_000;
 export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
   private readonly loop: WakeableLoop;
   private readonly log: Log;
-  private readonly witnesses = new EngineWitnesses(CALL_LIMIT_MS);
+  private readonly witnesses = new ReachabilityProber(CALL_LIMIT_MS);
   private readonly clients = new Map<string, { host: string; client: GluetunClient }>();
   private readonly changeListeners = new Set<() => void>();
   private readonly lookListeners = new Set<() => void>();
@@ -125,17 +125,17 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     const { owner } = tunnel;
     const asksControl = owner === undefined || owner?.running === true;
     const present = this.vpn.enginesBehind(tunnel).filter((engine) => this.canTestify(engine, owner));
-    const askedAt = this.clock.monotonic();
+    const askedAt = this.clock.now();
     const [control, witnesses] = await Promise.all([
       asksControl ? this.askControl(tunnel, signal) : null,
       this.witnesses.ask(present, askedAt, signal),
     ]);
-    tunnel.own = ownWord(owner, control);
+    tunnel.own = reportedStatus(owner, control);
     const life = owner ? `${owner.id}@${owner.startedAt}` : null;
-    const { state, events } = look(tunnel.state, { at: this.clock.monotonic(), own: tunnel.own, life, witnesses });
+    const { state, events } = look(tunnel.state, { at: this.clock.now(), own: tunnel.own, life, witnesses });
     if (state.phase !== tunnel.state.phase) this.announce(tunnel, state.phase, state.reason);
     tunnel.state = state;
-    tunnel.lastCheck = this.clock.now();
+    tunnel.lastCheck = this.clock.wallTime();
     for (const event of events) this.take(tunnel, event);
     if (tunnel.connected) await this.refreshPort(tunnel, signal);
   }
@@ -167,7 +167,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
 
   /** Asked anew while there is none, after every reconnection, and when what is known has grown old. */
   private async refreshPort(tunnel: Tunnel, signal: AbortSignal): Promise<void> {
-    const now = this.clock.monotonic();
+    const now = this.clock.now();
     const known = tunnel.forwardedPort !== null && tunnel.portAskedAt !== null;
     if (known && now - (tunnel.portAskedAt ?? 0) < this.settings.gluetunPortTtlMs) return;
     const client = this.clientOf(tunnel);
@@ -197,7 +197,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     switch (event.type) {
       case 'connected':
         if (event.outageMs !== null && event.outageMs >= FLAP_MS && this.settings.restartEnginesOnReconnect)
-          tunnel.renewBefore = this.clock.now() - event.outageMs;
+          tunnel.renewBefore = this.clock.wallTime() - event.outageMs;
         // One engine has proven it; the others find their network within seconds, and none need be started in their place.
         for (const { id } of this.vpn.enginesBehind(tunnel)) this.witnesses.forget(id);
         break;
@@ -243,7 +243,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
       case 'unknown':
         return true;
       case 'up':
-        return tunnel.forwardedPort === null && this.clock.monotonic() - tunnel.state.since < PORT_SOON_MS;
+        return tunnel.forwardedPort === null && this.clock.now() - tunnel.state.since < PORT_SOON_MS;
       case 'down':
       case 'missing':
       case 'stopped':

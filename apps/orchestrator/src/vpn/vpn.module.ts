@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import { EnginesModule } from '../engines/engines.module.js';
 import { RuntimeModule } from '../runtime/runtime.module.js';
-import { EngineRenewal } from './engine-renewal.service.js';
-import { EngineSeats } from './engine-seats.service.js';
+import { VpnRollout } from './vpn-rollout.service.js';
+import { VpnSlots } from './vpn-slots.service.js';
 import { VpnController } from './vpn.controller.js';
 import { VpnMetrics } from './vpn-metrics.js';
 import { VpnService } from './vpn.service.js';
@@ -12,7 +12,7 @@ import { VpnWatcher } from './vpn-watcher.service.js';
 @Module({
   imports: [EnginesModule, RuntimeModule],
   controllers: [VpnController],
-  providers: [VpnService, VpnMetrics, VpnWatcher, EngineSeats, EngineRenewal],
-  exports: [VpnService, VpnWatcher, EngineSeats],
+  providers: [VpnService, VpnMetrics, VpnWatcher, VpnSlots, VpnRollout],
+  exports: [VpnService, VpnWatcher, VpnSlots],
 })
 export class VpnModule {}

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Broadcast, DEFAULT_BROADCAST_SETTINGS } from './broadcast.js';
-import { FakeClock, FakeSink, NotingHooks } from './broadcast.test-kit.js';
+import { FakeClock } from '../../../../test/doubles/fake-clock.js';
+import { FakeSink, NotingHooks } from '../../../../test/doubles/proxy/broadcast.fixture.js';
 
 const encoders = spawnSync('ffmpeg', ['-hide_banner', '-encoders'], { encoding: 'utf8' }).stdout ?? '';
 const folder = mkdtempSync(join(tmpdir(), 'broadcast-decode-'));

@@ -1,7 +1,7 @@
 /** What a broadcast says about itself. Plain data. */
 import type { Program } from '@acexy/mpegts';
-import type { SourceReading } from './source-faults.policy.js';
-import type { SpliceKind } from './source-switch.js';
+import type { SourceReading } from './splice/source-faults.policy.js';
+import type { SpliceKind } from './splice/source-switch.js';
 
 export interface ViewerSnapshot {
   readonly id: number;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Broadcast, type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast.js';
+import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import {
-  FakeClock,
   FakeSink,
   MadeStream,
   NotingHooks,
@@ -12,7 +12,7 @@ import {
   expectCleanStart,
   expectOneStream,
   packetsOf,
-} from './broadcast.test-kit.js';
+} from '../../../../test/doubles/proxy/broadcast.fixture.js';
 
 const FRAME_MS = 40;
 

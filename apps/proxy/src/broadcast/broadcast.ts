@@ -3,29 +3,28 @@
  * viewer holds only a place in the ring, so none can hold up another.
  */
 import { NONE, PacketAligner } from '@acexy/mpegts';
-import { Alarm } from './alarm.js';
+import { OneShotTimer } from '@acexy/service-kit/primitives';
 import type { BroadcastSettings } from './broadcast-settings.js';
 import { type BroadcastSnapshot, codecsOf } from './broadcast-snapshot.js';
-import type { Clock } from './clock.js';
-import { Lobby } from './lobby.js';
-import { type GuardedHost, LeapGuard } from './leap-guard.js';
-import { type Source, SourceSwitch, type SpliceKind } from './source-switch.js';
-import { StreamBuffer } from './stream-buffer.js';
-import { type StreamFollower, StreamTap } from './stream-tap.js';
-import { Viewer, type ViewerContext } from './viewer.js';
-import type { ViewerHooks, ViewerSink } from './viewer-sink.js';
+import type { Clock } from '@acexy/service-kit/primitives';
+import { PendingViewers } from './viewers/pending-viewers.js';
+import { type GuardedHost, DiscontinuityGuard } from './splice/discontinuity-guard.js';
+import { type Source, SourceSwitch, type SpliceKind } from './splice/source-switch.js';
+import { StreamBuffer } from './buffer/stream-buffer.js';
+import { type StreamFollower, StreamTap } from './viewers/stream-tap.js';
+import { Viewer, type ViewerContext } from './viewers/viewer.js';
+import type { ViewerHooks, ViewerSink } from './viewers/viewer-sink.js';
 
 export { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast-settings.js';
-export { SourceWatch, type SourceAdvice, type SourceFault, type SourceJudgement } from './source-faults.policy.js';
+export { SourceWatch, type SourceAdvice, type SourceFault, type SourceJudgement } from './splice/source-faults.policy.js';
 export { readingOf, type BroadcastSnapshot, type ViewerSnapshot } from './broadcast-snapshot.js';
-export type { Clock } from './clock.js';
-export type { CodecRefusal, SourceSwitch, SpliceKind, SwitchState } from './source-switch.js';
-export type { Step } from './ring.js';
-export type { AccessPoint } from './stream-index.js';
-export type { StreamFollower, StreamTap } from './stream-tap.js';
-export { tablePackets } from './own-copy.js';
-export type { Viewer } from './viewer.js';
-export type { ViewerEndReason, ViewerHooks, ViewerSink } from './viewer-sink.js';
+export type { CodecRefusal, SourceSwitch, SpliceKind, SwitchState } from './splice/source-switch.js';
+export type { Chunk } from './buffer/ring.js';
+export type { AccessPoint } from './buffer/stream-index.js';
+export type { StreamFollower, StreamTap } from './viewers/stream-tap.js';
+export { tablePackets } from './viewers/viewer-rewriter.js';
+export type { Viewer } from './viewers/viewer.js';
+export type { ViewerEndReason, ViewerHooks, ViewerSink } from './viewers/viewer-sink.js';
 
 /** Silence after which viewers get null packets, and their distance (ms). They only keep read time-outs quiet. */
 const QUIET_AFTER_MS = 1000;
@@ -37,16 +36,16 @@ export class Broadcast {
   #source: Source = { aligner: new PacketAligner(), splice: null };
   #switch: SourceSwitch | null = null;
   readonly #host: GuardedHost;
-  readonly #guard: LeapGuard;
+  readonly #guard: DiscontinuityGuard;
   readonly #buffer: StreamBuffer;
   readonly #viewers = new Set<Viewer>();
   readonly #taps = new Set<StreamTap>();
-  readonly #lobby: Lobby;
+  readonly #lobby: PendingViewers;
   readonly #context: ViewerContext & { ended: boolean };
   readonly #readyListeners: (() => void)[] = [];
   readonly #onRun = (bytes: Buffer, from: number, to: number): void => this.#guard.take(bytes, from, to);
-  readonly #stepDue: Alarm;
-  readonly #checkDue: Alarm;
+  readonly #stepDue: OneShotTimer;
+  readonly #checkDue: OneShotTimer;
   readonly #splices: Record<SpliceKind, number> = { exact: 0, renumbered: 0, keyframe: 0 };
   #nextViewerId = 1;
   #bytesIn = 0;
@@ -60,12 +59,12 @@ export class Broadcast {
     private readonly settings: BroadcastSettings,
     private readonly clock: Clock,
   ) {
-    this.#stepDue = new Alarm(clock, () => this.#onStepDue());
-    this.#checkDue = new Alarm(clock, () => this.#onCheck());
+    this.#stepDue = new OneShotTimer(clock, () => this.#onStepDue());
+    this.#checkDue = new OneShotTimer(clock, () => this.#onCheck());
     this.#buffer = new StreamBuffer(settings, clock, () => this.#onStep());
-    this.#lobby = new Lobby(this.#buffer, settings, clock);
+    this.#lobby = new PendingViewers(this.#buffer, settings, clock);
     this.#host = this.#asHost();
-    this.#guard = new LeapGuard(this.#host);
+    this.#guard = new DiscontinuityGuard(this.#host);
     this.#context = {
       buffer: this.#buffer,
       settings,

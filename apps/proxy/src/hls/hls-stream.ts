@@ -1,7 +1,7 @@
 /** One stream as HLS: its segments while somebody watches them, and who does. The stream's own session is what feeds it. */
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../clock.js';
-import type { Admission as SessionAdmission } from '../sessions/admission.js';
+import type { Clock } from '@acexy/service-kit/primitives';
+import type { ViewerSubscription as SessionSubscription } from '../sessions/viewer-subscription.js';
 import { StreamEndedError } from '../sessions/errors.js';
 import { NoPlaylistError } from './errors.js';
 import { peakBandwidth, writeMediaPlaylist } from './playlist.js';
@@ -43,10 +43,10 @@ const FOLLOW_MS = 15_000;
 const BACKLOG_TARGETS = 6;
 
 /** A viewer's stay with the stream. */
-export type Admission = Pick<SessionAdmission, 'follow' | 'leave'>;
+export type ViewerSubscription = Pick<SessionSubscription, 'follow' | 'leave'>;
 
 interface HlsViewer {
-  readonly admission: Admission;
+  readonly admission: ViewerSubscription;
   askedAt: number;
   /** It has asked for its own playlist. */
   follows: boolean;
@@ -94,7 +94,7 @@ export class HlsStream {
    * Takes a viewer in, or back under the name that it had, once there is a playlist for it. Returns its name.
    * @throws StreamEndedError | NoPlaylistError | the signal's reason; the admission stays the caller's then
    */
-  async admit(name: string | null, admission: Admission, signal: AbortSignal): Promise<string> {
+  async admit(name: string | null, admission: ViewerSubscription, signal: AbortSignal): Promise<string> {
     this.coming += 1;
     try {
       if (this.unfollow === null) this.begin(admission);
@@ -140,7 +140,7 @@ export class HlsStream {
   }
 
   /** Begins to cut the stream in which `admission` is. */
-  private begin(admission: Admission): void {
+  private begin(admission: ViewerSubscription): void {
     const unfollow = admission.follow(
       {
         onStep: (step, points, breaks) => this.segmenter.push(step, points, breaks),
@@ -164,7 +164,7 @@ export class HlsStream {
     }
   }
 
-  private enter(known: string | null, admission: Admission): string {
+  private enter(known: string | null, admission: ViewerSubscription): string {
     const name = known ?? randomBytes(12).toString('hex');
     this.viewers.get(name)?.admission.leave();
     this.viewers.set(name, { admission, askedAt: this.clock.now(), follows: known !== null });

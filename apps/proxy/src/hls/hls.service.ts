@@ -2,9 +2,9 @@
 import type { Request, Response } from 'express';
 import { Injectable, NotFoundException } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
-import { Clock } from '../clock.js';
-import { Alternatives } from '../sessions/alternatives.js';
-import type { Admission } from '../sessions/admission.js';
+import { Clock } from '@acexy/service-kit/primitives';
+import { Alternatives } from '../sessions/start/alternatives.js';
+import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
 import type { Content } from '../sessions/content-key.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
@@ -128,7 +128,7 @@ export class HlsService {
     viewer: string | null,
     signal: AbortSignal,
   ): Promise<{ stream: HlsStream; name: string }> {
-    let stay: Admission | null = null;
+    let stay: ViewerSubscription | null = null;
     const leave = (): void => stay?.leave();
     signal.addEventListener('abort', leave, { once: true });
     try {
@@ -146,7 +146,7 @@ export class HlsService {
   private open(streamId: string): HlsStream {
     // Numbers go on over every end and restart: seconds pass faster than segments are made.
     const base = {
-      sequence: Math.max(Math.floor(this.clock.time() / 1000), this.last.sequence + 1),
+      sequence: Math.max(Math.floor(this.clock.wallTime() / 1000), this.last.sequence + 1),
       discontinuity: this.last.discontinuity + 1,
     };
     const options = {

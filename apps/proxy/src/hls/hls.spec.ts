@@ -7,13 +7,13 @@ import { Test } from '@nestjs/testing';
 import { DetailExceptionFilter, Log, SILENT_LOG } from '@acexy/service-kit';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MadeStream } from '../broadcast/broadcast.test-kit.js';
-import { Clock } from '../clock.js';
-import { FakeClock } from '../clock.test-kit.js';
+import { MadeStream } from '../../../../test/doubles/proxy/broadcast.fixture.js';
+import { Clock } from '@acexy/service-kit/primitives';
+import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { playbackErrorReply } from '../playback/error-reply.js';
-import { Alternatives } from '../sessions/alternatives.js';
+import { Alternatives } from '../sessions/start/alternatives.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { CONTENT_ID, INFOHASH, makeSessions } from '../sessions/sessions.test-kit.js';
+import { CONTENT_ID, INFOHASH, makeSessions } from '../../../../test/doubles/proxy/sessions.fixture.js';
 import { ProxySettings } from '../settings.js';
 import { HlsController } from './hls.controller.js';
 import { HlsService } from './hls.service.js';
@@ -50,7 +50,7 @@ describe('HLS as players ask for it', () => {
   });
   afterEach(async () => {
     const down = sessions.registry.shutdown(100);
-    await clock.advance(1000);
+    await clock.advanceAndSettle(1000);
     await down;
     await app.close();
   });
@@ -113,13 +113,13 @@ describe('HLS as players ask for it', () => {
 
   it('a viewer who asks for nothing for a while is gone, and the stream with the last one', async () => {
     const { own } = await open();
-    await clock.advance(IDLE_MS - 100);
+    await clock.advanceAndSettle(IDLE_MS - 100);
     await request(server()).get(own).expect(200);
-    await clock.advance(IDLE_MS - 100);
+    await clock.advanceAndSettle(IDLE_MS - 100);
     expect(viewers()).toBe(1);
-    await clock.advance(100);
+    await clock.advanceAndSettle(100);
     expect(viewers()).toBe(0);
-    await clock.advance(10_000);
+    await clock.advanceAndSettle(10_000);
     expect(sessions.registry.sessions()).toHaveLength(0);
     expect(clock.pending).toBe(0);
   });
@@ -128,7 +128,7 @@ describe('HLS as players ask for it', () => {
     const { own } = await open();
     const number = (text: string, tag: string) => Number(new RegExp(`#EXT-X-${tag}:(\\d+)`).exec(text)?.[1]);
     const before = (await request(server()).get(own)).text;
-    await clock.advance(IDLE_MS + 10_000);
+    await clock.advanceAndSettle(IDLE_MS + 10_000);
     expect(sessions.registry.sessions()).toHaveLength(0);
     const again = request(server()).get(own).expect(200);
     const reply = again.then((value) => value);
@@ -178,7 +178,7 @@ describe('HLS as players ask for it', () => {
     await until(() => sessions.engines[0].mediaStreams.length > 0);
     sessions.engines[0].mediaStreams[0].write(new MadeStream({ gop: 1e9 }).frames(50).subarray(188 * 40));
     await until(() => sessions.registry.sessions()[0].broadcast !== null);
-    await clock.advance(31_000);
+    await clock.advanceAndSettle(31_000);
     expect((await asked).status).toBe(504);
     expect(viewers()).toBe(0);
   });
@@ -191,7 +191,7 @@ describe('HLS as players ask for it', () => {
     const feeding = async (seconds: number): Promise<void> => {
       for (let second = 0; second < seconds; second += 1) {
         feed(1);
-        await clock.advance(1000);
+        await clock.advanceAndSettle(1000);
       }
     };
     await feeding(14);
@@ -219,7 +219,7 @@ describe('HLS as players ask for it', () => {
     await segmentWaits;
     // As if it took nothing: on one machine the system takes a whole segment by itself.
     answers[0].cork();
-    await clock.advance(IDLE_MS);
+    await clock.advanceAndSettle(IDLE_MS);
     await once(answers[0], 'close');
     expect(app.get(HlsService).statusOf(id)).toBeNull();
   });
@@ -228,7 +228,7 @@ describe('HLS as players ask for it', () => {
     const { own } = await open();
     const uri = (await request(server()).get(own)).text.split('\n').find((line) => line.startsWith('hls/'));
     await request(server()).get(`/ace/${uri}`).expect(200);
-    await clock.advance(IDLE_MS);
+    await clock.advanceAndSettle(IDLE_MS);
     await request(server()).get(`/ace/${uri}`).expect(404);
   });
 });

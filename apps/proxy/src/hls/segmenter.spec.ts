@@ -1,6 +1,7 @@
 import { NULL_PACKET, PACKET_SIZE, pidOf, startsUnit } from '@acexy/mpegts';
 import { describe, expect, it } from 'vitest';
-import { AUDIO_PID, FakeClock, MadeStream, PMT_PID, VIDEO_PID } from '../broadcast/broadcast.test-kit.js';
+import { FakeClock } from '../../../../test/doubles/fake-clock.js';
+import { AUDIO_PID, MadeStream, PMT_PID, VIDEO_PID } from '../../../../test/doubles/proxy/broadcast.fixture.js';
 import { Broadcast, DEFAULT_BROADCAST_SETTINGS } from '../broadcast/broadcast.js';
 import { type Segment, Segmenter } from './segmenter.js';
 

@@ -15,9 +15,9 @@ import {
   pidOf,
   wrapped,
 } from '@acexy/mpegts';
-import { type AccessPoint, type Step, tablePackets } from '../broadcast/broadcast.js';
+import { type AccessPoint, type Chunk, tablePackets } from '../broadcast/broadcast.js';
 import { MAX_TARGET, type CutDecision, decideCut, longest } from './cut.policy.js';
-import { Seam } from './seam.js';
+import { SegmentBoundary } from './segment-boundary.js';
 
 export interface Segment {
   /** Counts the segments. */
@@ -59,13 +59,13 @@ export class Segmenter {
   #discontinuity = false;
   #entries: Cut[] = [];
   #breaks: Break[] = [];
-  #lastStep: Step | null = null;
+  #lastStep: Chunk | null = null;
   #index = 0;
   /** What the segment begins with, as copies. */
   #opening: Buffer[] = [];
   /** From here on the bytes are the ring's own. */
   #sharedFrom = 0;
-  #seam: Seam | null = null;
+  #seam: SegmentBoundary | null = null;
   /** The segment before, as long as its end is being read. */
   #closing: Omit<Segment, 'bytes'> | null = null;
   #fixed = false;
@@ -98,7 +98,7 @@ export class Segmenter {
   }
 
   /** The next step, with the entry points and breaks that are known before its end. */
-  push(step: Step, points: readonly AccessPoint[], breaks: readonly number[]): void {
+  push(step: Chunk, points: readonly AccessPoint[], breaks: readonly number[]): void {
     const before = this.#lastStep;
     this.#lastStep = step;
     this.#pieces.push({ position: step.position, data: step.data });
@@ -124,7 +124,7 @@ export class Segmenter {
     this.#opening = [];
   }
 
-  #noteBreak(position: number, before: Step | null): void {
+  #noteBreak(position: number, before: Chunk | null): void {
     const start = this.#start;
     if (start === null) return;
     const isWhole = before !== null && before.position + before.data.length === position;
@@ -185,10 +185,10 @@ export class Segmenter {
     this.#closing = { index: this.#index++, discontinuity: this.#discontinuity, seconds, parts };
     if (discontinuity) this.#breaks = this.#breaks.filter(({ position }) => position > cut.position);
     this.#discontinuity = discontinuity;
-    this.#begin(cut, discontinuity ? null : new Seam(cut.program));
+    this.#begin(cut, discontinuity ? null : new SegmentBoundary(cut.program));
   }
 
-  #begin(cut: Cut, seam: Seam | null): void {
+  #begin(cut: Cut, seam: SegmentBoundary | null): void {
     this.#start = cut;
     this.#entries = this.#entries.filter(({ position }) => position > cut.position);
     while (this.#pieces.length > 1 && this.#pieces[1].position <= cut.position) this.#pieces.shift();

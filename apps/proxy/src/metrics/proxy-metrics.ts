@@ -6,12 +6,12 @@ import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import type { StopOutcome } from '../sessions/engine-session.js';
 import type { SessionListener } from '../sessions/session-registry.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
-import type { FailoverCause } from '../sessions/loss.plan.js';
-import type { HedgeOutcome } from '../sessions/hedge.policy.js';
-import type { ReserveOutcome } from '../sessions/reserve.js';
-import type { StartTimes } from '../sessions/session-start.js';
+import type { FailoverCause } from '../sessions/failover/loss.plan.js';
+import type { HedgeOutcome } from '../sessions/start/hedge.policy.js';
+import type { StandbyOutcome } from '../sessions/failover/standby-engine.js';
+import type { StartTimes } from '../sessions/start/session-start.js';
 import type { StreamSession } from '../sessions/stream-session.js';
-import type { Failover, FailoverOutcome } from '../sessions/supplied-stream.js';
+import type { Failover, FailoverOutcome } from '../sessions/failover/failover-target.js';
 import type { FullScope } from '../sessions/viewer-limits.policy.js';
 
 /** Seconds; a warm engine delivers within one, a dead one is given up at 30 and 60. */
@@ -26,7 +26,7 @@ const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const START_OUTCOMES = ['playing', 'no_engine', 'engines_refused', 'engines_silent'].map((outcome) => ({ outcome }));
 const VIEWER_ENDS = (['removed', 'source-ended', 'too-slow', 'write-failed'] satisfies ViewerEndReason[]).map((reason) => ({ reason }));
 const STOP_OUTCOMES = (['stopped', 'already_gone', 'nothing_to_stop', 'failed'] satisfies StopOutcome[]).map((outcome) => ({ outcome }));
-const RESERVE_OUTCOMES = (['used', 'returned', 'wanted', 'none'] satisfies ReserveOutcome[]).map((outcome) => ({ outcome }));
+const RESERVE_OUTCOMES = (['used', 'returned', 'wanted', 'none'] satisfies StandbyOutcome[]).map((outcome) => ({ outcome }));
 const FULL = (['all', 'stream'] satisfies FullScope[]).map((full) => ({ full }));
 const HEDGE_OUTCOMES = (['won', 'lost', 'none'] satisfies HedgeOutcome[]).map((outcome) => ({ outcome }));
 const LOSSES = (['eof', 'reset', 'stall', 'drained'] satisfies FailoverCause[]).flatMap((cause) =>
@@ -192,7 +192,7 @@ export class ProxyMetrics implements SessionListener {
     if (gapMs !== null) this.gaps.observe(gapMs / 1000);
   }
 
-  reserveEnded(outcome: ReserveOutcome): void {
+  reserveEnded(outcome: StandbyOutcome): void {
     this.reserves.inc({ outcome });
   }
 

@@ -4,7 +4,7 @@ import type { ErrorReply } from '@acexy/service-kit';
 import { NoPlaylistError } from '../hls/errors.js';
 import { NoEngineError } from '../selection/engine-selector.js';
 import { EnginesRefusedError, EnginesSilentError, ShuttingDownError, StreamEndedError, TooManyViewersError } from '../sessions/errors.js';
-import type { FailedTry } from '../sessions/start.plan.js';
+import type { FailedTry } from '../sessions/start/start.plan.js';
 import { PlaybackRequestError } from './getstream.request.js';
 
 /** Seconds after which another try is worth it, where nobody knows better. */

@@ -8,13 +8,13 @@ import { DetailExceptionFilter, Log, SILENT_LOG } from '@acexy/service-kit';
 import type { Request, Response } from 'express';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SystemClock } from '../clock.js';
-import { FakeClock } from '../clock.test-kit.js';
+import { SystemClock } from '@acexy/service-kit/primitives';
+import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { HlsService } from '../hls/hls.service.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
-import { Alternatives } from '../sessions/alternatives.js';
+import { Alternatives } from '../sessions/start/alternatives.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { CONTENT_ID, INFOHASH, makeSessions, packets } from '../sessions/sessions.test-kit.js';
+import { CONTENT_ID, INFOHASH, makeSessions, packets } from '../../../../test/doubles/proxy/sessions.fixture.js';
 import { ProxySettings } from '../settings.js';
 import { playbackErrorReply } from './error-reply.js';
 import { PlaybackController } from './playback.controller.js';
@@ -249,7 +249,7 @@ async function silence(): Promise<Error> {
       () => new Error('it played'),
       (error: Error) => error,
     );
-  await clock.advance(61_000);
+  await clock.advanceAndSettle(61_000);
   return outcome;
 }
 

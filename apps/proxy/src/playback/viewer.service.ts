@@ -5,8 +5,8 @@ import { Injectable } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
-import { Alternatives } from '../sessions/alternatives.js';
-import type { Admission } from '../sessions/admission.js';
+import { Alternatives } from '../sessions/start/alternatives.js';
+import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
 import type { Content } from '../sessions/content-key.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
@@ -43,7 +43,7 @@ export class ViewerService {
     }
     const cameAt = performance.now();
     const joins = contents.some((content) => this.registry.find(content)?.broadcast) ? 'playing' : 'started';
-    let stay: Admission | null = null;
+    let stay: ViewerSubscription | null = null;
     const leave = (): void => stay?.leave();
     // Half-closed, reset or gone: each of them ends the stay at once.
     const events = ['end', 'error', 'close'] as const;
@@ -75,7 +75,7 @@ export class ViewerService {
     clearTimeout(limit);
   }
 
-  private async send(admission: Admission, sink: SocketSink, socket: Socket, onFirstByte: () => void): Promise<void> {
+  private async send(admission: ViewerSubscription, sink: SocketSink, socket: Socket, onFirstByte: () => void): Promise<void> {
     const since = performance.now();
     const client = clientOf(socket);
     this.streaming.add(socket);

@@ -9,7 +9,7 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { carriedOn, readAccess } from '../access/access.request.js';
+import { carriedOn, readAccess } from '../http/access.request.js';
 import { ProxySettings } from '../settings.js';
 import { PlaylistSourceError, fetchPlaylist } from './playlist-fetch.js';
 import { isPlaylist, rewritePlaylist } from './rewrite.js';

@@ -1,8 +1,8 @@
 import { OrchestratorReplyError } from '@acexy/orchestrator-client';
 import { SILENT_LOG } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { FakeClock, settle } from '../clock.test-kit.js';
-import { FakeOrchestrator } from '../selection/orchestrator.test-kit.js';
+import { FakeClock, settle } from '../../../../test/doubles/fake-clock.js';
+import { FakeOrchestrator } from '../../../../test/doubles/proxy/fake-orchestrator.js';
 import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { EventOutbox, type StreamEvent } from './event-outbox.js';
 
@@ -41,14 +41,14 @@ describe('the events', () => {
     const { clock, client, outbox } = make();
     client.mode = 'away';
     outbox.push(started('1'));
-    await clock.advance(20_000);
+    await clock.advanceAndSettle(20_000);
     outbox.push(ended('1'));
-    await clock.advance(1000);
+    await clock.advanceAndSettle(1000);
     const tries = client.calls.length;
     expect(tries).toBeGreaterThan(3);
     expect(tries).toBeLessThan(15);
     client.mode = 'foreign';
-    await clock.advance(60_000);
+    await clock.advanceAndSettle(60_000);
     expect(client.events).toEqual(['started 1', 'ended 1']);
   });
 
@@ -56,7 +56,7 @@ describe('the events', () => {
     const { clock, client, outbox } = make();
     client.eventFails = new OrchestratorReplyError('stream_started', 422, 'no');
     outbox.push(started('1'));
-    await clock.advance(10_000);
+    await clock.advanceAndSettle(10_000);
     client.eventFails = null;
     outbox.push(started('2'));
     await settle();
@@ -73,7 +73,7 @@ describe('the events', () => {
     }
     expect(outbox.size).toBeLessThanOrEqual(1000);
     client.mode = 'foreign';
-    await clock.advance(60_000);
+    await clock.advanceAndSettle(60_000);
     expect(client.events[0]).toBe('started still playing');
     expect(client.events.at(-1)).toBe('ended zap 1999');
     const starts = client.events.filter((event) => event.startsWith('started zap')).length;

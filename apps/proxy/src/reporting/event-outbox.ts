@@ -5,7 +5,7 @@
 import type { StreamEndedEvent, StreamStartedEvent } from '@acexy/contracts';
 import { type OrchestratorClient, OrchestratorError } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
-import type { Clock } from '../clock.js';
+import type { Clock } from '@acexy/service-kit/primitives';
 import type { OrchestratorLink } from '../selection/orchestrator-link.js';
 
 export type StreamEvent = { streamId: string } & (

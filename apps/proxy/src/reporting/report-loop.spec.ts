@@ -5,8 +5,8 @@ import { SILENT_LOG } from '@acexy/service-kit';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { describe, expect, it } from 'vitest';
-import { FakeClock, settle } from '../clock.test-kit.js';
-import { FakeOrchestrator } from '../selection/orchestrator.test-kit.js';
+import { FakeClock, settle } from '../../../../test/doubles/fake-clock.js';
+import { FakeOrchestrator } from '../../../../test/doubles/proxy/fake-orchestrator.js';
 import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import { ReportLoop } from './report-loop.js';
@@ -54,12 +54,12 @@ describe('the reports', () => {
   it('go out at once, then every 2 s, and many changes are one report', async () => {
     const { clock, client, loop } = make();
     loop.start();
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     expect(client.reports).toHaveLength(1);
-    await clock.advance(4100);
+    await clock.advanceAndSettle(4100);
     expect(client.reports).toHaveLength(3);
     for (let change = 0; change < 50; change++) loop.changed();
-    await clock.advance(100);
+    await clock.advanceAndSettle(100);
     expect(client.reports).toHaveLength(4);
     expect(client.reports.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
   });
@@ -92,7 +92,7 @@ describe('the reports', () => {
     sessions.push({ ...SNAPSHOT, state: 'stopping', engine: seat, playback }, { ...SNAPSHOT, state: 'ended' });
     loop.sessionEnded(STREAM, 'the last viewer left', '2026-01-01T00:01:00.000Z');
     loop.start();
-    await clock.advance(30);
+    await clock.advanceAndSettle(30);
     const report = plainToInstance(ProxyReport, client.reports[0]);
     expect(validateSync(report, { whitelist: true, forbidNonWhitelisted: true })).toEqual([]);
     expect(report.sessions.map(({ state }) => state)).toEqual(['starting', 'starting', 'playing', 'lingering']);
@@ -102,13 +102,13 @@ describe('the reports', () => {
   it('name what has ended until it is acknowledged', async () => {
     const { clock, client, loop } = make();
     loop.start();
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     client.mode = 'away';
     loop.sessionEnded(STREAM, 'the last viewer left', '2026-01-01T00:01:00.000Z');
-    await clock.advance(10_000);
+    await clock.advanceAndSettle(10_000);
     expect(client.reports).toHaveLength(1);
     client.mode = 'ours';
-    await clock.advance(4100);
+    await clock.advanceAndSettle(4100);
     const ended = { stream_id: STREAM, reason: 'the last viewer left', ended_at: '2026-01-01T00:01:00.000Z' };
     expect(client.reports.flatMap((report) => report.ended)).toEqual([ended]);
     expect(client.reports.at(-1)?.ended).toEqual([]);
@@ -118,10 +118,10 @@ describe('the reports', () => {
     const { clock, client, link, loop } = make();
     client.mode = 'away';
     loop.start();
-    await clock.advance(10);
+    await clock.advanceAndSettle(10);
     expect(link.away).toBe(true);
     client.mode = 'ours';
-    await clock.advance(2100);
+    await clock.advanceAndSettle(2100);
     expect(link.away).toBe(false);
   });
 
@@ -130,14 +130,14 @@ describe('the reports', () => {
     const report = client.report.bind(client);
     client.report = () => Promise.reject(new OrchestratorReplyError('report', 500, 'boom'));
     loop.start();
-    await clock.advance(10);
+    await clock.advanceAndSettle(10);
     client.report = report;
-    await clock.advance(2100);
+    await clock.advanceAndSettle(2100);
     expect(client.reports).toHaveLength(1);
     client.mode = 'foreign';
-    await clock.advance(2100);
+    await clock.advanceAndSettle(2100);
     const calls = client.calls.length;
-    await clock.advance(60_000);
+    await clock.advanceAndSettle(60_000);
     expect(link.kind).toBe('foreign');
     expect(client.calls).toHaveLength(calls);
   });
@@ -146,14 +146,14 @@ describe('the reports', () => {
     const { clock, client, orders, loop } = make();
     client.leave = [{ container_id: 'e1', reason: 'draining', deadline: '2026-01-01T00:02:00.000Z' }];
     loop.start();
-    await clock.advance(6000);
+    await clock.advanceAndSettle(6000);
     expect(orders).toEqual(client.leave);
   });
 
   it('end with a last one', async () => {
     const { clock, client, loop } = make();
     loop.start();
-    await clock.advance(0);
+    await clock.advanceAndSettle(0);
     loop.sessionEnded(STREAM, 'the proxy is shutting down', '2026-01-01T00:01:00.000Z');
     await loop.stop();
     expect(client.reports.at(-1)?.ended).toHaveLength(1);

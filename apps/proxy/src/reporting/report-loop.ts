@@ -5,7 +5,7 @@
 import type { EndedSession, LeaveOrder, ProxyReport } from '@acexy/contracts';
 import { type OrchestratorClient, OrchestratorError } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
-import type { Clock } from '../clock.js';
+import type { Clock } from '@acexy/service-kit/primitives';
 import type { OrchestratorLink } from '../selection/orchestrator-link.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import type { ProxyIdentity } from '../proxy-identity.js';

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import type { LeaveOrder } from '@acexy/contracts';
 import type { OrchestratorClient } from '@acexy/orchestrator-client';
 import { Log } from '@acexy/service-kit';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import type { ProxyIdentity } from '../proxy-identity.js';
 import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { SelectionModule } from '../selection/selection.module.js';

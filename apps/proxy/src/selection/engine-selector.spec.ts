@@ -3,14 +3,14 @@ import { ProvisioningBlockedError, UnauthorizedError } from '@acexy/orchestrator
 import type { LeaseAnswer } from '@acexy/orchestrator-client';
 import { SILENT_LOG } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { FakeClock, settle } from '../clock.test-kit.js';
-import { type EngineSeat, NoEngineError, type SelectRequest } from './engine-selector.js';
+import { FakeClock, settle } from '../../../../test/doubles/fake-clock.js';
+import { type LeasedEngine, NoEngineError, type SelectRequest } from './engine-selector.js';
 import { FallbackSelector } from './fallback-selector.js';
 import { LeaseSelector } from './lease-selector.js';
 import { ListRefresh } from './list-refresh.js';
 import { ListSelector } from './list-selector.js';
 import { OrchestratedSelector } from './orchestrated-selector.js';
-import { FakeOrchestrator, engineState, granted, selectRequest, waiting } from './orchestrator.test-kit.js';
+import { FakeOrchestrator, engineState, granted, selectRequest, waiting } from '../../../../test/doubles/proxy/fake-orchestrator.js';
 import { OrchestratorLink } from './orchestrator-link.js';
 import { Reservations } from './reservations.js';
 
@@ -60,7 +60,7 @@ function make() {
   const selector = new OrchestratedSelector(link, leases, list, fallback, clock, SILENT_LOG);
   /** What a selection comes to, readable at any time. */
   const select = (changes: Partial<SelectRequest> = {}) => {
-    const outcome = { seat: null as EngineSeat | null, error: null as Error | null };
+    const outcome = { seat: null as LeasedEngine | null, error: null as Error | null };
     void selector.select(selectRequest(changes)).then(
       (seat) => (outcome.seat = seat),
       (error: Error) => (outcome.error = error),
@@ -87,7 +87,7 @@ describe('an engine from our orchestrator', () => {
     const { client, clock, select } = make();
     client.leases = [waiting(), waiting(), granted('lease-1', engineState('e1'))];
     const outcome = select();
-    await clock.advance(2000);
+    await clock.advanceAndSettle(2000);
     expect(outcome.seat?.leaseId).toBe('lease-1');
     expect(new Set(client.asked.map(({ request_id: id }) => id)).size).toBe(1);
   });
@@ -96,7 +96,7 @@ describe('an engine from our orchestrator', () => {
     const { client, clock, select } = make();
     client.leases = [waiting()];
     const outcome = select({ deadline: 5000 });
-    await clock.advance(6000);
+    await clock.advanceAndSettle(6000);
     expect(outcome.error).toBeInstanceOf(NoEngineError);
     expect(clock.pending).toBe(0);
   });
@@ -121,7 +121,7 @@ describe('an engine from our orchestrator', () => {
     client.leases = [waiting(), granted('lease-1', engineState('e1'))];
     let scarce = 0;
     const outcome = select({ onScarce: () => ++scarce > 0 });
-    await clock.advance(50);
+    await clock.advanceAndSettle(50);
     expect([scarce, outcome.seat?.leaseId]).toEqual([1, 'lease-1']);
     expect(client.asked.map(({ wait_ms: ms }) => ms)).toEqual([100, 2250]);
   });
@@ -144,7 +144,7 @@ describe('an engine from our orchestrator', () => {
     const { client, clock, select } = make();
     client.leases = [waiting()];
     select({ deadline: 5000 });
-    await clock.advance(6000);
+    await clock.advanceAndSettle(6000);
     expect(client.released).toEqual([client.asked[0].request_id]);
   });
 
@@ -154,7 +154,7 @@ describe('an engine from our orchestrator', () => {
     const outcome = select();
     await settle();
     expect(outcome.error).toBeNull();
-    await clock.advance(50);
+    await clock.advanceAndSettle(50);
     expect(client.asked.map(({ wait_ms: ms }) => ms)).toEqual([100, 2250]);
     expect(outcome.error).toMatchObject({ code: 'no_engine', retryAfterSeconds: 12 });
     expect(outcome.error?.message).toBe('no engines available: all 20 engines are in use (max_capacity)');
@@ -164,7 +164,7 @@ describe('an engine from our orchestrator', () => {
     const { client, clock, select } = make();
     client.leases = [FULL, granted('lease-1', engineState('e1'))];
     const outcome = select({ onScarce: () => true });
-    await clock.advance(300);
+    await clock.advanceAndSettle(300);
     expect(outcome.seat?.leaseId).toBe('lease-1');
   });
 });
@@ -189,12 +189,12 @@ describe('an engine of a foreign orchestrator', () => {
     client.provisioned = { container_id: 'new', container_name: 'new', host_http_port: 1, container_http_port: 1, container_https_port: 2 };
     engine.answers = false;
     const outcome = select();
-    await clock.advance(2000);
+    await clock.advanceAndSettle(2000);
     client.list = [engineState('new', { health_status: 'unknown' })];
-    await clock.advance(3000);
+    await clock.advanceAndSettle(3000);
     expect(outcome.seat).toBeNull();
     engine.answers = true;
-    await clock.advance(1000);
+    await clock.advanceAndSettle(1000);
     expect(outcome.seat?.engineId).toBe('new');
     expect(client.calls.filter((call) => call === 'provision')).toHaveLength(1);
   });
@@ -276,11 +276,11 @@ describe('while the orchestrator is away', () => {
     refresh.start();
     await settle();
     client.mode = 'ours';
-    await clock.advance(1000);
+    await clock.advanceAndSettle(1000);
     expect(client.calls.filter((call) => call === 'engines')).toHaveLength(2);
-    await clock.advance(5000);
+    await clock.advanceAndSettle(5000);
     expect(client.calls.filter((call) => call === 'engines')).toHaveLength(2);
-    await clock.advance(600);
+    await clock.advanceAndSettle(600);
     expect(client.calls.filter((call) => call === 'engines')).toHaveLength(3);
     await refresh.stop();
   });
@@ -302,12 +302,12 @@ describe('while the orchestrator is away', () => {
     const { client, clock, list, select } = make();
     client.mode = 'away';
     const outcome = select({ exclude: ['fallback:6878'] });
-    await clock.advance(4000);
+    await clock.advanceAndSettle(4000);
     expect([outcome.seat, outcome.error]).toEqual([null, null]);
     client.mode = 'ours';
     client.leases = [granted('lease-1', engineState('e1'))];
     await list.refresh();
-    await clock.advance(300);
+    await clock.advanceAndSettle(300);
     expect(outcome.seat?.leaseId).toBe('lease-1');
     expect(clock.pending).toBe(0);
   });
@@ -335,7 +335,7 @@ describe('the fallback engine', () => {
     const other = select({ streamId: 'stream-2', content: { keyType: 'infohash', key: 'b'.repeat(40), infohash: null } });
     await settle();
     const again = select({ streamId: 'stream-3' });
-    await clock.advance(1000);
+    await clock.advanceAndSettle(1000);
     expect([first.seat?.engineId, other.seat?.engineId]).toEqual(['fallback:6878', 'fallback:6878']);
     expect(again.seat).toBeNull();
     await first.seat?.release();
@@ -347,7 +347,7 @@ describe('the fallback engine', () => {
     const { client, clock, select } = make();
     client.mode = 'away';
     const outcome = select({ exclude: ['fallback:6878'] });
-    await clock.advance(10_000);
+    await clock.advanceAndSettle(10_000);
     expect(outcome.error).toBeInstanceOf(NoEngineError);
     const later = select({ exclude: ['fallback:6878'] });
     await settle();
@@ -364,7 +364,7 @@ describe('a foreign orchestrator', () => {
     await settle();
     client.mode = 'ours';
     client.leases = [granted('lease-1', engineState('e2'))];
-    await clock.advance(300_000);
+    await clock.advanceAndSettle(300_000);
     expect(link.kind).toBe('ours');
     const next = select({ streamId: 'stream-2', deadline: 400_000 });
     await settle();
@@ -373,7 +373,7 @@ describe('a foreign orchestrator', () => {
 });
 
 describe('an engine held in reserve', () => {
-  async function reserve(made: ReturnType<typeof make>): Promise<EngineSeat> {
+  async function reserve(made: ReturnType<typeof make>): Promise<LeasedEngine> {
     const outcome = made.select({ purpose: 'reserve' });
     await settle();
     return outcome.seat!;

@@ -13,11 +13,11 @@ export interface WantedContent {
 export interface SelectRequest {
   streamId: string;
   content: WantedContent;
-  /** Engines that failed this stream already, as `EngineSeat.engineId` named them. */
+  /** Engines that failed this stream already, as `LeasedEngine.engineId` named them. */
   exclude: readonly string[];
   purpose: LeasePurpose;
   /** An engine held in reserve for the stream: it is the answer as long as it is still ours. Where it is not, giving it back is the caller's business. */
-  reserved?: EngineSeat | null;
+  reserved?: LeasedEngine | null;
   /** The moment of the clock until which an engine may be waited for. */
   deadline: number;
   /** Ends the wait: nobody wants the engine any more. */
@@ -27,7 +27,7 @@ export interface SelectRequest {
 }
 
 /** An engine reserved for one stream. */
-export interface EngineSeat {
+export interface LeasedEngine {
   /** The container's id, or `host:port` where there is none. */
   engineId: string;
   containerId: string | null;
@@ -58,5 +58,5 @@ export class NoEngineError extends Error {
 
 export abstract class EngineSelector {
   /** @throws NoEngineError, or the reason of the request's signal */
-  abstract select(request: SelectRequest): Promise<EngineSeat>;
+  abstract select(request: SelectRequest): Promise<LeasedEngine>;
 }

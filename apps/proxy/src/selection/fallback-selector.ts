@@ -1,7 +1,7 @@
 /** The one engine of `ACEXY_HOST` and `ACEXY_PORT`, for want of anything else. It takes any number of streams, but each content once. */
 import type { EngineAddress } from '@acexy/engine-client';
-import type { Clock } from '../clock.js';
-import { type EngineSeat, EngineSelector, NoEngineError, type SelectRequest } from './engine-selector.js';
+import type { Clock } from '@acexy/service-kit/primitives';
+import { type LeasedEngine, EngineSelector, NoEngineError, type SelectRequest } from './engine-selector.js';
 import type { Reservations } from './reservations.js';
 
 export class FallbackSelector extends EngineSelector {
@@ -16,7 +16,7 @@ export class FallbackSelector extends EngineSelector {
     this.engineId = `${address.host}:${address.port}`;
   }
 
-  async select({ streamId, content, exclude, reserved, deadline, signal }: SelectRequest): Promise<EngineSeat> {
+  async select({ streamId, content, exclude, reserved, deadline, signal }: SelectRequest): Promise<LeasedEngine> {
     if (reserved) return reserved;
     if (exclude.includes(this.engineId)) throw new NoEngineError(`the engine ${this.engineId} has failed`, 5);
     // The session before is still being stopped; that stop would end ours too.

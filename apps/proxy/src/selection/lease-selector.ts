@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { type LeaseAnswer, type OrchestratorClient, OrchestratorError, ProvisioningBlockedError } from '@acexy/orchestrator-client';
 import type { EngineState, LeaseGranted } from '@acexy/contracts';
 import type { Log } from '@acexy/service-kit';
-import { type Clock, sleep } from '../clock.js';
+import { type Clock, sleep } from '@acexy/service-kit/primitives';
 import type { ProxyIdentity } from '../proxy-identity.js';
-import { type EngineSeat, EngineSelector, NoEngineError, type SelectRequest } from './engine-selector.js';
+import { type LeasedEngine, EngineSelector, NoEngineError, type SelectRequest } from './engine-selector.js';
 import { noEngineBecause } from './refusal.js';
 import type { Reservations } from './reservations.js';
 
@@ -42,7 +42,7 @@ export class LeaseSelector extends EngineSelector {
   }
 
   /** @throws also OrchestratorError, when the orchestrator could not be asked */
-  async select(request: SelectRequest): Promise<EngineSeat> {
+  async select(request: SelectRequest): Promise<LeasedEngine> {
     // One id for the whole wait: it keeps the place in the queue, and asking again cannot reserve a second engine. That of a reserve finds out whether
     // its lease still stands.
     const place: Place = { requestId: request.reserved?.requestId ?? randomUUID(), taken: false };
@@ -56,7 +56,7 @@ export class LeaseSelector extends EngineSelector {
     }
   }
 
-  private async queueUp(place: Place, request: SelectRequest): Promise<EngineSeat> {
+  private async queueUp(place: Place, request: SelectRequest): Promise<LeasedEngine> {
     const { clock, log, timeoutMs } = this.options;
     for (let first = true; ; first = false) {
       const left = request.deadline - clock.now();
@@ -110,7 +110,7 @@ export class LeaseSelector extends EngineSelector {
     });
   }
 
-  private seat({ lease_id: leaseId, engine, reason }: LeaseGranted, request: SelectRequest, requestId: string): EngineSeat {
+  private seat({ lease_id: leaseId, engine, reason }: LeaseGranted, request: SelectRequest, requestId: string): LeasedEngine {
     const { streamId, content, reserved } = request;
     if (reserved?.leaseId === leaseId) return reserved;
     this.options.onGranted(engine);

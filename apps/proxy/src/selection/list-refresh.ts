@@ -1,7 +1,7 @@
 /** Keeps the engine list fresh in the background: there is always one to fall back on, and an orchestrator that was away is noticed. */
 import { OrchestratorError } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
-import { type Clock, sleep } from '../clock.js';
+import { type Clock, sleep } from '@acexy/service-kit/primitives';
 import type { ListSelector } from './list-selector.js';
 import type { OrchestratorLink } from './orchestrator-link.js';
 

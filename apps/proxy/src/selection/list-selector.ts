@@ -3,8 +3,8 @@ import type { EngineState } from '@acexy/contracts';
 import { type EngineAddress, type EngineClient, EngineError } from '@acexy/engine-client';
 import { type OrchestratorClient, ProvisioningBlockedError, UnauthorizedError } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
-import type { Clock } from '../clock.js';
-import { type EngineSeat, NoEngineError, type SelectRequest } from './engine-selector.js';
+import type { Clock } from '@acexy/service-kit/primitives';
+import { type LeasedEngine, NoEngineError, type SelectRequest } from './engine-selector.js';
 import type { OrchestratorLink } from './orchestrator-link.js';
 import { noEngineBecause } from './refusal.js';
 import type { Reservations } from './reservations.js';
@@ -36,7 +36,7 @@ export class ListSelector {
    * An engine of the list; where none is left one is started (`provision`) and waited for.
    * @throws NoEngineError; OrchestratorError when there is no list; the signal's reason
    */
-  async select(request: SelectRequest, { provision }: { provision: boolean }): Promise<EngineSeat> {
+  async select(request: SelectRequest, { provision }: { provision: boolean }): Promise<LeasedEngine> {
     const { clock, reservations } = this.options;
     let started: string | null = null;
     for (;;) {
@@ -117,7 +117,7 @@ export class ListSelector {
     }
   }
 
-  private seat(engine: EngineState, { streamId, content }: SelectRequest): EngineSeat {
+  private seat(engine: EngineState, { streamId, content }: SelectRequest): LeasedEngine {
     const giveBack = this.options.reservations.reserve(engine.container_id, streamId, content);
     return {
       engineId: engine.container_id,

@@ -4,8 +4,8 @@
  */
 import { OrchestratorError } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
-import { type Clock, sleep } from '../clock.js';
-import { type EngineSeat, EngineSelector, NoEngineError, type SelectRequest } from './engine-selector.js';
+import { type Clock, sleep } from '@acexy/service-kit/primitives';
+import { type LeasedEngine, EngineSelector, NoEngineError, type SelectRequest } from './engine-selector.js';
 import type { FallbackSelector } from './fallback-selector.js';
 import type { LeaseSelector } from './lease-selector.js';
 import type { ListSelector } from './list-selector.js';
@@ -27,7 +27,7 @@ export class OrchestratedSelector extends EngineSelector {
     super();
   }
 
-  async select(request: SelectRequest): Promise<EngineSeat> {
+  async select(request: SelectRequest): Promise<LeasedEngine> {
     for (;;) {
       try {
         return await this.selectNow(request);
@@ -44,7 +44,7 @@ export class OrchestratedSelector extends EngineSelector {
     return !this.link.away;
   }
 
-  private async selectNow(request: SelectRequest): Promise<EngineSeat> {
+  private async selectNow(request: SelectRequest): Promise<LeasedEngine> {
     const { reserved } = request;
     if (reserved && (this.link.away || reserved.leaseId === null)) return reserved;
     if (!this.link.away && this.link.kind === 'ours') {
@@ -70,7 +70,7 @@ export class OrchestratedSelector extends EngineSelector {
     return this.selectAlone(request);
   }
 
-  private async selectAlone(request: SelectRequest): Promise<EngineSeat> {
+  private async selectAlone(request: SelectRequest): Promise<LeasedEngine> {
     try {
       return await this.list.select(request, { provision: false });
     } catch (error) {

@@ -10,7 +10,7 @@ import {
   OrchestratorUnreachableError,
 } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
-import type { Clock } from '../clock.js';
+import type { Clock } from '@acexy/service-kit/primitives';
 
 /** `ours` leases and takes reports; `foreign` has the list and the events only. */
 export type OrchestratorKind = 'ours' | 'foreign';

@@ -1,5 +1,5 @@
 /** Which engines this proxy uses, where nobody else keeps count: those of a foreign orchestrator, of a cached list, and the fallback engine. */
-import { type Clock, sleep } from '../clock.js';
+import { type Clock, sleep } from '@acexy/service-kit/primitives';
 import type { WantedContent } from './engine-selector.js';
 
 /** A list that was made before a stream ended may still show it for so long. */

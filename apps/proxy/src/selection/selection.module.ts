@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { OrchestratorClient } from '@acexy/orchestrator-client';
 import { Log } from '@acexy/service-kit';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import type { ProxyIdentity } from '../proxy-identity.js';
 import { ProxySettings } from '../settings.js';
 import { ENGINE_CLIENTS, type EngineClients, ORCHESTRATOR_CLIENT, PROXY_IDENTITY } from '../tokens.js';

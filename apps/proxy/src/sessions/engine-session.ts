@@ -11,8 +11,8 @@ import {
   type PlaybackKind,
 } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
-import { type Clock, sleep, within } from '../clock.js';
-import type { EngineSeat } from '../selection/engine-selector.js';
+import { type Clock, sleep, within } from '@acexy/service-kit/primitives';
+import type { LeasedEngine } from '../selection/engine-selector.js';
 import type { Content } from './content-key.js';
 
 export type EngineApi = Pick<EngineClient, 'startPlayback' | 'stop' | 'openHls'> & {
@@ -45,7 +45,7 @@ export class EngineSession {
   private known: Playback | null = null;
 
   constructor(
-    readonly seat: EngineSeat,
+    readonly seat: LeasedEngine,
     private readonly api: EngineApi,
     private readonly context: EngineSessionContext,
   ) {}

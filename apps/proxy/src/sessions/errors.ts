@@ -1,4 +1,4 @@
-import type { FailedTry } from './start.plan.js';
+import type { FailedTry } from './start/start.plan.js';
 import type { FullScope } from './viewer-limits.policy.js';
 
 /** Why a viewer gets no stream. `code` is stable; the HTTP status is decided where HTTP is spoken. */

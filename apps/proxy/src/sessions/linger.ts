@@ -1,5 +1,5 @@
 /** The time that a stream goes on without viewers. */
-import type { Clock } from '../clock.js';
+import type { Clock } from '@acexy/service-kit/primitives';
 
 export class Linger {
   private timer: unknown = null;

@@ -1,9 +1,9 @@
 /** The media of one engine into a stream, watched: has it begun, and does it go on. */
 import type { Readable } from 'node:stream';
-import { type Clock, within } from '../clock.js';
+import { type Clock, within } from '@acexy/service-kit/primitives';
 import { NoStreamError } from './errors.js';
-import type { LossReason } from './loss.plan.js';
-import { StallPolicy } from './stall.policy.js';
+import type { LossReason } from './failover/loss.plan.js';
+import { StallPolicy } from './failover/stall.policy.js';
 
 /** Where the media go: a stream that begins with them, or one that is to go on with them. */
 export interface FeedTarget {

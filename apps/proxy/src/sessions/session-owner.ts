@@ -2,17 +2,17 @@
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import type { EngineApiFactory, StopOutcome } from './engine-session.js';
-import type { HedgeOutcome } from './hedge.policy.js';
-import type { ReserveOutcome } from './reserve.js';
-import type { StartTimes } from './session-start.js';
+import type { HedgeOutcome } from './start/hedge.policy.js';
+import type { StandbyOutcome } from './failover/standby-engine.js';
+import type { StartTimes } from './start/session-start.js';
 import type { StreamSession } from './stream-session.js';
-import type { Failover, KeeperContext } from './supplied-stream.js';
+import type { Failover, FailoverContext } from './failover/failover-target.js';
 import type { ViewerLimits } from './viewer-limits.policy.js';
 
 /** Why a stream ended, as metrics count it. */
 export type EndCause = 'viewers-left' | 'start-failed' | 'merged' | 'source-lost' | 'shutdown';
 
-export interface SessionContext extends KeeperContext {
+export interface SessionContext extends FailoverContext {
   engineApi: EngineApiFactory;
   lingerMs: number;
   viewerLimits: ViewerLimits;
@@ -35,7 +35,7 @@ export interface SessionOwner {
   onClosing(session: StreamSession): void;
   onEnded(session: StreamSession): void;
   onFailover(session: StreamSession, failover: Failover): void;
-  onReserve(outcome: ReserveOutcome): void;
+  onReserve(outcome: StandbyOutcome): void;
   onHedge(outcome: HedgeOutcome): void;
   onEngineClosed(outcome: StopOutcome): void;
 }

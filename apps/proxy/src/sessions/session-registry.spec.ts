@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock, settle } from '../clock.test-kit.js';
+import { FakeClock, settle } from '../../../../test/doubles/fake-clock.js';
 import { ShuttingDownError, TooManyViewersError } from './errors.js';
-import { LINGER_MS, byId, byInfohash, makeSessions, packets, watch } from './sessions.test-kit.js';
+import { LINGER_MS, byId, byInfohash, makeSessions, packets, watch } from '../../../../test/doubles/proxy/sessions.fixture.js';
 
 describe('one session for all who watch a content', () => {
   it('starts one engine session for any number of viewers, and all of them get bytes', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewers = Array.from({ length: 10 }, () => watch(registry.admit(byId())));
-    await clock.advance(600);
+    await clock.advanceAndSettle(600);
     expect(viewers.map(({ outcome }) => outcome)).toEqual(Array(10).fill('playing'));
     expect(engines[0].starts).toHaveLength(1);
     expect(new Set(viewers.map(({ sink }) => sink.bytes)).size).toBe(1);
@@ -26,11 +26,11 @@ describe('one session for all who watch a content', () => {
   it('each start is a player of its own to the engine', async () => {
     const { registry, engines, clock } = makeSessions();
     const first = watch(registry.admit(byId()));
-    await clock.advance(10);
+    await clock.advanceAndSettle(10);
     first.leave();
-    await clock.advance(LINGER_MS);
+    await clock.advanceAndSettle(LINGER_MS);
     watch(registry.admit(byId()));
-    await clock.advance(10);
+    await clock.advanceAndSettle(10);
     const pids = engines[0].starts.map(({ pid }) => pid);
     expect(pids).toHaveLength(2);
     expect(new Set(pids).size).toBe(2);
@@ -39,9 +39,9 @@ describe('one session for all who watch a content', () => {
   it('a viewer who asks by infohash joins the stream that was started by id once the engine has told the infohash', async () => {
     const { registry, selector, clock } = makeSessions();
     watch(registry.admit(byId()));
-    await clock.advance(10);
+    await clock.advanceAndSettle(10);
     const second = watch(registry.admit(byInfohash()));
-    await clock.advance(600);
+    await clock.advanceAndSettle(600);
     expect(second.outcome).toBe('playing');
     expect(selector.requests).toHaveLength(1);
   });
@@ -49,14 +49,14 @@ describe('one session for all who watch a content', () => {
   it('an id whose infohash was told once is known for later', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     const first = watch(registry.admit(byId()));
-    await clock.advance(10);
+    await clock.advanceAndSettle(10);
     first.leave();
-    await clock.advance(LINGER_MS / 2);
+    await clock.advanceAndSettle(LINGER_MS / 2);
     engines[0].mediaStreams[0].write(packets());
-    await clock.advance(LINGER_MS / 2);
+    await clock.advanceAndSettle(LINGER_MS / 2);
     watch(registry.admit(byInfohash()));
     watch(registry.admit(byId()));
-    await clock.advance(10);
+    await clock.advanceAndSettle(10);
     expect(selector.requests).toHaveLength(2);
   });
 
@@ -67,10 +67,10 @@ describe('one session for all who watch a content', () => {
     await settle();
     selector.engines.reverse();
     const other = watch(registry.admit(byId()));
-    await clock.advance(10);
+    await clock.advanceAndSettle(10);
     expect([one.outcome, other.outcome]).toEqual(['playing', 'playing']);
     engines[0].answer();
-    await clock.advance(600);
+    await clock.advanceAndSettle(600);
     expect(engines.map(({ stops }) => stops.length)).toEqual([1, 0]);
     expect(registry.sessions()).toHaveLength(1);
     expect(selector.held).toBe(1);
@@ -84,9 +84,9 @@ describe('one session for all who watch a content', () => {
     await settle();
     selector.engines.reverse();
     const other = watch(registry.admit(byInfohash()));
-    await clock.advance(10);
+    await clock.advanceAndSettle(10);
     engines[0].answer();
-    await clock.advance(600);
+    await clock.advanceAndSettle(600);
     expect([one.outcome, other.outcome]).toEqual(['playing', 'playing']);
     expect(engines[0].stops).toHaveLength(1);
     expect(engines[1].stops).toHaveLength(0);
@@ -104,11 +104,11 @@ describe('an engine that carries several streams', () => {
     const { registry, engines, selector, clock } = makeSessions(1);
     engines[0].start = start;
     const one = watch(registry.admit(first));
-    await clock.advance(100);
+    await clock.advanceAndSettle(100);
     const other = watch(registry.admit(second));
-    await clock.advance(100);
+    await clock.advanceAndSettle(100);
     if (start === 'waits') engines[0].answer(0);
-    await clock.advance(600);
+    await clock.advanceAndSettle(600);
     expect([one.outcome, other.outcome]).toEqual(['playing', 'playing']);
     expect(engines[0].starts).toHaveLength(1);
     expect(engines[0].stops).toHaveLength(0);
@@ -118,10 +118,10 @@ describe('an engine that carries several streams', () => {
   it('is asked what an id means only there', async () => {
     const { registry, lookups, clock } = makeSessions(2);
     watch(registry.admit(byId()));
-    await clock.advance(100);
+    await clock.advanceAndSettle(100);
     expect(lookups).toEqual([]);
     watch(registry.admit(byId('c'.repeat(40))));
-    await clock.advance(100);
+    await clock.advanceAndSettle(100);
     expect(lookups).toEqual(['engine-1']);
   });
 });
@@ -134,7 +134,7 @@ describe('limits on viewers', () => {
     const refused: string[] = [];
     registry.listen({ viewerRefused: (full) => refused.push(full) });
     const [first] = [watch(registry.admit(byId())), watch(registry.admit(byId()))];
-    await clock.advance(600);
+    await clock.advanceAndSettle(600);
     expect(() => registry.admit(byId())).toThrow(new TooManyViewersError('stream', 2));
     selector.engines.reverse();
     engines[1].infohash = 'd'.repeat(40);
@@ -153,12 +153,12 @@ describe('the proxy is told to end', () => {
   it('lets its viewers watch on for a while, takes no new ones, and does not wait once the last has left', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewer = watch(registry.admit(byId()));
-    await clock.advance(600);
+    await clock.advanceAndSettle(600);
     let drained = false;
     void registry.drain(60_000).then(() => (drained = true));
-    await clock.advance(1000);
+    await clock.advanceAndSettle(1000);
     engines[0].mediaStreams[0].write(packets());
-    await clock.advance(1000);
+    await clock.advanceAndSettle(1000);
     expect([drained, viewer.sink.ended, registry.closing]).toEqual([false, null, true]);
     expect(() => registry.admit(byId())).toThrow(ShuttingDownError);
     viewer.leave();
@@ -172,11 +172,11 @@ describe('the proxy is told to end', () => {
   it('waits no longer for them than it is given', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewer = watch(registry.admit(byId()));
-    await clock.advance(600);
+    await clock.advanceAndSettle(600);
     const drained = registry.drain(3000);
     for (let second = 0; second < 3; second++) {
       engines[0].mediaStreams[0].write(packets());
-      await clock.advance(1000);
+      await clock.advanceAndSettle(1000);
     }
     await drained;
     expect(viewer.sink.ended).toBeNull();
@@ -188,7 +188,7 @@ describe('the proxy is told to end', () => {
   it('gives up at once what nobody watches, and waits for nobody where there is none', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewer = watch(registry.admit(byId()));
-    await clock.advance(600);
+    await clock.advanceAndSettle(600);
     viewer.leave();
     expect(registry.sessions()[0].state).toBe('lingering');
     await registry.drain(60_000);
@@ -202,7 +202,7 @@ describe('the proxy shuts down', () => {
   it('ends its viewers cleanly, turns new ones away, and stops every engine session', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     const playing = watch(registry.admit(byId()));
-    await clock.advance(600);
+    await clock.advanceAndSettle(600);
     selector.engines.reverse();
     engines[1].start = 'waits';
     engines[1].infohash = 'd'.repeat(40);
@@ -226,7 +226,7 @@ describe('the proxy shuts down', () => {
     watch(registry.admit(byId()));
     await settle();
     const done = registry.shutdown(5000);
-    await clock.advance(5000);
+    await clock.advanceAndSettle(5000);
     await done;
     expect(selector.held).toBe(0);
     expect(clock.pending).toBe(0);

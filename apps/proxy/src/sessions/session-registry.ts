@@ -2,17 +2,17 @@
 import type { LeaveOrder } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
-import { Admission } from './admission.js';
+import { ViewerSubscription } from './viewer-subscription.js';
 import { type Content, askedKey, contentKey } from './content-key.js';
 import type { StopOutcome } from './engine-session.js';
 import { ShuttingDownError, TooManyViewersError } from './errors.js';
-import type { HedgeOutcome } from './hedge.policy.js';
-import type { StartTimes } from './session-start.js';
+import type { HedgeOutcome } from './start/hedge.policy.js';
+import type { StartTimes } from './start/session-start.js';
 import type { SessionSnapshot } from './session-snapshot.js';
-import type { ReserveOutcome } from './reserve.js';
+import type { StandbyOutcome } from './failover/standby-engine.js';
 import type { SessionContext, SessionOwner } from './session-owner.js';
 import { StreamSession } from './stream-session.js';
-import type { Failover } from './supplied-stream.js';
+import type { Failover } from './failover/failover-target.js';
 import { type FullScope, whatIsFull } from './viewer-limits.policy.js';
 
 /** What others may want to know; every method is called at the moment it happens. */
@@ -26,7 +26,7 @@ export interface SessionListener {
   sessionEnded?(session: StreamSession): void;
   failedOver?(session: StreamSession, failover: Failover): void;
   /** What became of an engine that was to be held in reserve. */
-  reserveEnded?(outcome: ReserveOutcome): void;
+  reserveEnded?(outcome: StandbyOutcome): void;
   /** What became of a second engine beside one that was slow to begin. */
   hedged?(outcome: HedgeOutcome): void;
   engineClosed?(outcome: StopOutcome): void;
@@ -66,11 +66,11 @@ export class SessionRegistry implements SessionOwner {
    * Takes a viewer in: into the session of the content, which is started where there is none.
    * @throws ShuttingDownError | TooManyViewersError
    */
-  admit(content: Content): Admission {
+  admit(content: Content): ViewerSubscription {
     if (this.closed) throw new ShuttingDownError();
     const existing = this.find(content);
     this.makeSureThereIsRoom(existing);
-    if (existing) return new Admission(existing);
+    if (existing) return new ViewerSubscription(existing);
     const session = new StreamSession(content, this.context, this);
     this.all.add(session);
     this.open.set(askedKey(content), session);
@@ -79,7 +79,7 @@ export class SessionRegistry implements SessionOwner {
       session.wanted.infohash = known;
       this.open.set(contentKey('infohash', known, content.variant), session);
     }
-    const admission = new Admission(session);
+    const admission = new ViewerSubscription(session);
     session.begin();
     return admission;
   }
@@ -210,7 +210,7 @@ export class SessionRegistry implements SessionOwner {
     for (const listener of this.listeners) listener.failedOver?.(session, failover);
   }
 
-  onReserve(outcome: ReserveOutcome): void {
+  onReserve(outcome: StandbyOutcome): void {
     for (const listener of this.listeners) listener.reserveEnded?.(outcome);
   }
 

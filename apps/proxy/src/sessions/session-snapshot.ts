@@ -1,6 +1,6 @@
 import type { Playback } from '@acexy/engine-client';
 import type { BroadcastSnapshot } from '../broadcast/broadcast.js';
-import type { EngineSeat } from '../selection/engine-selector.js';
+import type { LeasedEngine } from '../selection/engine-selector.js';
 import type { SelectorType } from './content-key.js';
 import type { SessionState } from './session-state.js';
 
@@ -13,7 +13,7 @@ export interface SessionSnapshot {
   /** null until an engine or the viewer has told it. */
   infohash: string | null;
   /** The engine in use or being tried; null while there is none. */
-  engine: EngineSeat | null;
+  engine: LeasedEngine | null;
   /** What the engine answered; null before it did. */
   playback: Playback | null;
   viewers: number;

@@ -1,14 +1,14 @@
 import { Module } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
-import { Clock } from '../clock.js';
+import { Clock } from '@acexy/service-kit/primitives';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { EngineSelector } from '../selection/engine-selector.js';
 import { SelectionModule } from '../selection/selection.module.js';
 import { ProxySettings, broadcastSettings } from '../settings.js';
 import { ENGINE_CLIENTS, type EngineClients } from '../tokens.js';
-import { Alternatives } from './alternatives.js';
-import { EngineStarts } from './engine-starts.js';
-import { infohashLookup } from './infohash-lookup.js';
+import { Alternatives } from './start/alternatives.js';
+import { EngineStartLock } from './start/engine-start-lock.js';
+import { infohashLookup } from './start/infohash-lookup.js';
 import { SessionRegistry } from './session-registry.js';
 
 /** An engine session's life: start, watch, fail over, stop. */
@@ -30,7 +30,7 @@ import { SessionRegistry } from './session-registry.js';
           {
             selector,
             engineApi,
-            starts: new EngineStarts(clock),
+            starts: new EngineStartLock(clock),
             lookUpInfohash: infohashLookup(engineApi, log.child('sessions')),
             clock,
             limits: settings,

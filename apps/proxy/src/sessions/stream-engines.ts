@@ -1,8 +1,8 @@
 /** The engines of one stream: the one that feeds it or is being tried, and those that have not been given back yet. */
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
-import type { Clock } from '../clock.js';
-import type { EngineSeat } from '../selection/engine-selector.js';
+import type { Clock } from '@acexy/service-kit/primitives';
+import type { LeasedEngine } from '../selection/engine-selector.js';
 import { type EngineApiFactory, EngineSession, type StopOutcome } from './engine-session.js';
 
 export interface StreamEnginesOptions {
@@ -36,7 +36,7 @@ export class StreamEngines {
   }
 
   /** Takes over a seat. `inUse`: the stream has no other one; else the old one still feeds it. */
-  open(seat: EngineSeat, inUse: boolean): EngineSession {
+  open(seat: LeasedEngine, inUse: boolean): EngineSession {
     const { engineApi, clock, log, onChange, onClosed } = this.options;
     log.info('engine chosen', { engine: seat.engineId, ...seat.address, lease_id: seat.leaseId, reason: seat.reason });
     const engine = new EngineSession(seat, engineApi(seat.address), {

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { settle } from '../clock.test-kit.js';
+import { settle } from '../../../../test/doubles/fake-clock.js';
 import { StreamEndedError, ViewerLeftError } from './errors.js';
-import { FakeSink, INFOHASH, LINGER_MS, Pending, byId, byInfohash, makeSessions, packets, watch } from './sessions.test-kit.js';
+import {
+  FakeSink,
+  INFOHASH,
+  LINGER_MS,
+  Pending,
+  byId,
+  byInfohash,
+  makeSessions,
+  packets,
+  watch,
+} from '../../../../test/doubles/proxy/sessions.fixture.js';
 
 describe('the last viewer leaves', () => {
   it('while an engine is being chosen: nothing is left at once, so that nobody queues behind a viewer who is gone', async () => {
@@ -23,7 +33,7 @@ describe('the last viewer leaves', () => {
     const viewer = watch(registry.admit(byId()));
     await settle();
     viewer.leave();
-    await clock.advance(LINGER_MS);
+    await clock.advanceAndSettle(LINGER_MS);
     expect(registry.sessions().map(({ state }) => state)).toEqual(['stopping']);
     expect(selector.held).toBe(1);
     engines[0].answer();
@@ -39,7 +49,7 @@ describe('the last viewer leaves', () => {
     const viewer = watch(registry.admit(byId()));
     await settle();
     viewer.leave();
-    await clock.advance(LINGER_MS);
+    await clock.advanceAndSettle(LINGER_MS);
     expect(engines[0].stops).toHaveLength(1);
     expect(selector.held).toBe(0);
     expect(clock.pending).toBe(0);
@@ -48,14 +58,14 @@ describe('the last viewer leaves', () => {
   it('in mid-stream: the stream lingers, then is stopped once, and nothing is left', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     const viewer = watch(registry.admit(byId()));
-    await clock.advance(100);
+    await clock.advanceAndSettle(100);
     viewer.leave();
-    await clock.advance(3000);
+    await clock.advanceAndSettle(3000);
     engines[0].mediaStreams[0].write(packets());
-    await clock.advance(LINGER_MS - 3001);
+    await clock.advanceAndSettle(LINGER_MS - 3001);
     expect(registry.sessions()[0].state).toBe('lingering');
     expect(engines[0].stops).toHaveLength(0);
-    await clock.advance(1);
+    await clock.advanceAndSettle(1);
     expect(engines[0].stops).toHaveLength(1);
     expect(engines[0].mediaStreams[0].destroyed).toBe(true);
     expect(selector.held).toBe(0);
@@ -66,15 +76,15 @@ describe('the last viewer leaves', () => {
   it('and another one comes in time: it continues the same engine session', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewer = watch(registry.admit(byId()));
-    await clock.advance(100);
+    await clock.advanceAndSettle(100);
     viewer.leave();
-    await clock.advance(3000);
+    await clock.advanceAndSettle(3000);
     engines[0].mediaStreams[0].write(packets());
-    await clock.advance(1900);
+    await clock.advanceAndSettle(1900);
     const next = watch(registry.admit(byId()));
     for (let second = 0; second < 3; second++) {
       engines[0].mediaStreams[0].write(packets());
-      await clock.advance(LINGER_MS / 3);
+      await clock.advanceAndSettle(LINGER_MS / 3);
     }
     expect(next.outcome).toBe('playing');
     expect(next.sink.ended).toBeNull();
@@ -84,7 +94,7 @@ describe('the last viewer leaves', () => {
   it('its stream is given up at once when its engine is wanted', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewer = watch(registry.admit(byId()));
-    await clock.advance(100);
+    await clock.advanceAndSettle(100);
     expect(registry.onScarce()).toBe(false);
     viewer.leave();
     expect(registry.onScarce()).toBe(true);
@@ -95,7 +105,7 @@ describe('the last viewer leaves', () => {
   it('its stream is not kept at all while somebody waits for an engine', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     const viewer = watch(registry.admit(byId()));
-    await clock.advance(100);
+    await clock.advanceAndSettle(100);
     selector.hold = new Pending();
     watch(registry.admit(byId('c'.repeat(40))));
     await settle();
@@ -113,7 +123,7 @@ describe('the last viewer leaves', () => {
     await settle();
     viewer.leave();
     expect([registry.onScarce(), registry.onScarce()]).toEqual([true, true]);
-    await clock.advance(3000);
+    await clock.advanceAndSettle(3000);
     expect(registry.onScarce()).toBe(false);
     engines[0].answer();
     await settle();
@@ -127,12 +137,12 @@ describe('the last viewer leaves', () => {
       selector.engines.push(selector.engines.shift()!);
       for (const engine of engines) engine.infohash = zap.toString(16).padStart(40, '0');
       const viewer = watch(registry.admit(byId(zap.toString(16).padStart(40, 'f'))));
-      await clock.advance((zap * 37) % 400);
+      await clock.advanceAndSettle((zap * 37) % 400);
       viewer.leave();
     }
     for (let second = 0; second < 2 * (LINGER_MS / 1000); second++) {
       for (const engine of engines) engine.replies.forEach((_reply, index) => engine.answer(index));
-      await clock.advance(1000);
+      await clock.advanceAndSettle(1000);
     }
     expect(registry.sessions()).toHaveLength(0);
     expect(selector.given.length).toBeGreaterThan(200);
@@ -149,7 +159,7 @@ describe('a viewer at the very edge', () => {
   it('who is let in just when the stream ends is told so, rather than sent an empty stream', async () => {
     const { registry, clock } = makeSessions();
     const admission = registry.admit(byId());
-    await clock.advance(10);
+    await clock.advanceAndSettle(10);
     await registry.sessions()[0].stop('source-lost', 'the engine ended the stream');
     await admission.playing().catch(() => undefined);
     expect(() => admission.attach(new FakeSink(), { onEnd: () => undefined })).toThrow(StreamEndedError);
@@ -159,7 +169,7 @@ describe('a viewer at the very edge', () => {
     const { registry, clock } = makeSessions();
     const a = registry.admit(byId());
     registry.admit(byId());
-    await clock.advance(10);
+    await clock.advanceAndSettle(10);
     a.leave();
     a.leave();
     expect(registry.sessions()[0].viewerCount).toBe(1);

@@ -4,21 +4,21 @@ import type { LeaveOrder } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import type { Broadcast } from '../broadcast/broadcast.js';
-import type { EngineSeat, WantedContent } from '../selection/engine-selector.js';
-import type { Admission } from './admission.js';
+import type { LeasedEngine, WantedContent } from '../selection/engine-selector.js';
+import type { ViewerSubscription } from './viewer-subscription.js';
 import { type Content, type SelectorType, askedKey } from './content-key.js';
 import type { EngineSession } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
-import type { HedgeOutcome } from './hedge.policy.js';
+import type { HedgeOutcome } from './start/hedge.policy.js';
 import { Linger } from './linger.js';
-import type { Source } from './next-source.js';
+import type { Source } from './failover/next-source.js';
 import type { EndCause, SessionContext, SessionOwner } from './session-owner.js';
-import { startStream } from './session-start.js';
+import { startStream } from './start/session-start.js';
 import { type SessionState, isOpen, transition } from './session-state.js';
 import type { SessionSnapshot } from './session-snapshot.js';
-import { SourceKeeper } from './source-keeper.js';
+import { FailoverController } from './failover/failover-controller.js';
 import { StreamEngines } from './stream-engines.js';
-import type { SuppliedStream } from './supplied-stream.js';
+import type { FailoverTarget } from './failover/failover-target.js';
 
 /** How long the stop of an engine session takes at the most, where the engine answers. */
 const STOP_MS = 3000;
@@ -32,9 +32,9 @@ export class StreamSession {
   /** Resolves when viewers need not wait any more: the stream plays, has failed, was merged or is over. Never rejects. */
   readonly settled: Promise<void>;
   private readonly abort = new AbortController();
-  private readonly admissions = new Set<Admission>();
+  private readonly admissions = new Set<ViewerSubscription>();
   private readonly engines: StreamEngines;
-  private keeper: SourceKeeper | null = null;
+  private keeper: FailoverController | null = null;
   private broadcastNow: Broadcast | null = null;
   private readonly linger: Linger;
   private readonly begunAt: number;
@@ -125,7 +125,7 @@ export class StreamSession {
     this.run = this.start();
   }
 
-  enter(admission: Admission): void {
+  enter(admission: ViewerSubscription): void {
     this.admissions.add(admission);
     this.linger.cancel();
     if (this.stateNow === 'lingering') this.become('playing');
@@ -133,7 +133,7 @@ export class StreamSession {
     this.owner.onChange(this);
   }
 
-  exit(admission: Admission): void {
+  exit(admission: ViewerSubscription): void {
     if (!this.admissions.delete(admission)) return;
     this.log.debug('viewer left', { viewers: this.admissions.size });
     if (this.admissions.size === 0 && isOpen(this.stateNow)) {
@@ -229,7 +229,7 @@ export class StreamSession {
     };
   }
 
-  private asSupplied(broadcast: Broadcast): SuppliedStream {
+  private asSupplied(broadcast: Broadcast): FailoverTarget {
     return {
       ...this.common,
       broadcast,
@@ -254,7 +254,7 @@ export class StreamSession {
       id: this.id,
       content: this.content,
       wanted: this.wanted,
-      openEngine: (seat: EngineSeat, inUse: boolean) => this.openEngine(seat, inUse),
+      openEngine: (seat: LeasedEngine, inUse: boolean) => this.openEngine(seat, inUse),
       onScarce: () => {
         this.scarce = true;
         return this.owner.onScarce();
@@ -262,7 +262,7 @@ export class StreamSession {
     };
   }
 
-  private openEngine(seat: EngineSeat, inUse: boolean): EngineSession {
+  private openEngine(seat: LeasedEngine, inUse: boolean): EngineSession {
     this.scarce = false;
     return this.engines.open(seat, inUse);
   }
@@ -270,7 +270,7 @@ export class StreamSession {
   private play(source: Source, broadcast: Broadcast, firstByteMs: number): void {
     this.broadcastNow = broadcast;
     this.engines.use(source.engine);
-    this.keeper = new SourceKeeper(this.asSupplied(broadcast), source, this.context, this.log, this.abort.signal);
+    this.keeper = new FailoverController(this.asSupplied(broadcast), source, this.context, this.log, this.abort.signal);
     this.become(this.admissions.size > 0 ? 'playing' : 'lingering');
     const times = { startMs: this.ageMs, firstByteMs };
     this.log.info('stream playing', {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EngineSpec, PortTakenError, RuntimeUnreachableError } from '../engine-runtime.js';
 import { dockerEndpoint } from './docker-endpoint.js';
 import { DockerRuntime } from './docker-runtime.js';
-import { ScriptedDocker } from './scripted-docker.test-kit.js';
+import { ScriptedDocker } from '../../../../../test/doubles/orchestrator/scripted-docker.js';
 
 const NAME = 'acestream-1';
 const SPEC: EngineSpec = {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { within } from './process-surroundings.test-kit.js';
+import { within } from '../../../../../test/doubles/orchestrator/process-runtime.fixture.js';
 
 describe('the lock of DATA_DIR', () => {
   it('a second orchestrator on the same DATA_DIR is refused by name, and may start when the first has closed', async () => {

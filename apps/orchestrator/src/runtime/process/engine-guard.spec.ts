@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { within } from './process-surroundings.test-kit.js';
+import { within } from '../../../../../test/doubles/orchestrator/process-runtime.fixture.js';
 
 describe('the guard of an engine', () => {
   it('a guard that comes too late to make its note starts no engine', async () => {

@@ -5,10 +5,19 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SILENT_LOG } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { describeEngineRuntime, record } from '../engine-runtime.test-kit.js';
+import { describeEngineRuntime, record } from '../../../../../test/doubles/orchestrator/engine-runtime.contract.js';
 import { isAlive, processOf } from './process-identity.js';
 import { ProcessRuntime } from './process-runtime.js';
-import { environmentOf, pidOf, remainingWith, surroundings, tinySpec, turn, untilFree, within } from './process-surroundings.test-kit.js';
+import {
+  environmentOf,
+  pidOf,
+  remainingWith,
+  surroundings,
+  tinySpec,
+  turn,
+  untilFree,
+  within,
+} from '../../../../../test/doubles/orchestrator/process-runtime.fixture.js';
 
 describeEngineRuntime('the process runtime', surroundings);
 

@@ -1,0 +1,81 @@
+import {
+  Access,
+  ACCESS_POLICY,
+  type AccessPolicy,
+  apiMetrics,
+  buildInfo,
+  DetailExceptionFilter,
+  LimitedExpressAdapter,
+  type Log,
+  secureHeaders,
+  versionOf,
+} from '@acexy/service-kit';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { NextFunction, Request, Response } from 'express';
+import type { IncomingMessage } from 'node:http';
+import { ProvisioningHeaders } from '../provisioning/provisioning-headers.middleware.js';
+import type { OrchestratorSettings } from '../settings.js';
+import { completeDocument } from './documented-constraints.js';
+import { mapError } from './error-mapping.js';
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+/** A report lists all sessions of a proxy: 5,000 of about 3 KB. */
+const REPORT_LIMIT_BYTES = 16 * BODY_LIMIT_BYTES;
+
+/** Until the headers of a request are complete; a call as a whole has API_REQUEST_TIMEOUT_S to arrive, and its answer the same. */
+const HEADERS_LIMIT_MS = 10_000;
+
+/** The HTTP server of the application. */
+export function apiServer(settings: OrchestratorSettings, log: Log): LimitedExpressAdapter {
+  const { maxConnections, apiRequestTimeoutMs } = settings;
+  return new LimitedExpressAdapter(
+    { connections: maxConnections, headersMs: HEADERS_LIMIT_MS, requestMs: apiRequestTimeoutMs },
+    log.child('api'),
+  );
+}
+
+/** All that the application is besides its modules: bodies, errors, metrics of calls, documentation. Made with `bodyParser: false`. */
+export function configureApp(app: NestExpressApplication, settings: OrchestratorSettings, log: Log): void {
+  app.use(apiMetrics('orch'));
+  buildInfo('orch', versionOf(new URL('../../package.json', import.meta.url)));
+  secureHeaders(app, settings.corsOrigins);
+  app.use(honourConditions);
+  // Before the body is read: an answer to one that cannot be parsed bears the headers too.
+  const provisioningHeaders = app.get(ProvisioningHeaders);
+  app.use('/provision', (request: Request, response: Response, next: NextFunction) => provisioningHeaders.use(request, response, next));
+  // A body is read of those alone who bear the key: every call that takes one is protected, and strangers need no memory of ours.
+  const access = new Access(app.get<AccessPolicy>(ACCESS_POLICY));
+  const isRead = (request: IncomingMessage): boolean => isJson(request) && access.opensWith(request.headers.authorization);
+  app.useBodyParser('json', { limit: REPORT_LIMIT_BYTES, type: (request: IncomingMessage) => isReport(request) && isRead(request) });
+  app.useBodyParser('json', { limit: BODY_LIMIT_BYTES, type: (request: IncomingMessage) => !isReport(request) && isRead(request) });
+  app.useGlobalFilters(new DetailExceptionFilter(log.child('api'), mapError));
+  SwaggerModule.setup('docs', app, () => openApiDocument(app));
+}
+
+export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
+  const about = new DocumentBuilder()
+    .setTitle('AceStream orchestrator')
+    .setDescription('Starts, watches, hands out and removes AceStream engines')
+    .setVersion('1')
+    .addBearerAuth()
+    .build();
+  return completeDocument(SwaggerModule.createDocument(app, about));
+}
+
+/**
+ * Whoever names the ETag that it has wants to hear whether there is news. Express answers in full where the request says `no-cache` as well,
+ * which concerns caches on the way, and which `fetch` adds by itself.
+ */
+function honourConditions(request: Request, _response: Response, next: NextFunction): void {
+  if (request.headers['if-none-match'] !== undefined) delete request.headers['cache-control'];
+  next();
+}
+
+function isJson(request: IncomingMessage): boolean {
+  return /^application\/(\w+\+)?json\b/i.test(request.headers['content-type'] ?? '');
+}
+
+function isReport(request: IncomingMessage): boolean {
+  return /^\/proxies\//i.test(request.url ?? '');
+}

@@ -1,0 +1,95 @@
+import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { loadSettings } from '@acexy/service-kit';
+import { AUTH, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
+import { OrchestratorSettings } from '../settings.js';
+
+/** Every call that changes something or belongs to our own proxy, as it stands in the wire API. */
+const PROTECTED: ['get' | 'post' | 'put' | 'delete', string][] = [
+  ['post', '/provision'],
+  ['post', '/provision/acestream'],
+  ['delete', '/containers/none'],
+  ['get', '/by-label?key=a&value=b'],
+  ['post', '/events/stream_started'],
+  ['post', '/events/stream_ended'],
+  ['post', '/events/batch'],
+  ['post', '/scale/3'],
+  ['get', '/autoscaler/decisions'],
+  ['post', '/gc'],
+  ['post', '/health/circuit-breaker/reset'],
+  ['post', '/engines/lease'],
+  ['delete', '/engines/lease/5f0c4a2e-7f0c-4b7b-9f43-7a1a1a1a1a1a'],
+  ['get', '/engines/lease/preview?key_type=content_id&key=x'],
+  ['put', '/proxies/5f0c4a2e-7f0c-4b7b-9f43-7a1a1a1a1a1a/report'],
+];
+
+describe('who may call what', () => {
+  let orchestrator: TestOrchestrator;
+  const start = async (env: Record<string, string> = {}): Promise<void> => void (orchestrator = await startOrchestrator({ env }));
+  afterEach(() => orchestrator.close());
+
+  it('every protected call wants the key, and says what is missing', async () => {
+    await start();
+    for (const [method, path] of PROTECTED) {
+      const { status, body, headers } = await orchestrator.http[method](path).send({});
+      expect([path, status]).toEqual([path, 401]);
+      expect((body as { detail: string }).detail).toContain('Authorization: Bearer');
+      expect(headers['www-authenticate']).toBe('Bearer');
+      expect((await orchestrator.http[method](path).set('Authorization', 'Bearer wrong').send({})).status).toBe(401);
+      expect((await orchestrator.http[method](path).set(AUTH).send({})).status).not.toBe(401);
+    }
+  });
+
+  it('without a key they are closed to everybody, and say how to open them', async () => {
+    await start({ API_KEY: '' });
+    for (const [method, path] of PROTECTED) {
+      const { status, body } = await orchestrator.http[method](path).set('Authorization', 'Bearer ').send({});
+      expect([path, status]).toEqual([path, 401]);
+      expect((body as { detail: string }).detail).toContain('set API_KEY (or AUTH=open)');
+    }
+    await orchestrator.http.get('/engines').expect(200);
+  });
+
+  it('with AUTH=open nobody needs one', async () => {
+    await start({ API_KEY: '', AUTH: 'open' });
+    await orchestrator.http.get('/by-label?key=a&value=b').expect(200);
+    await orchestrator.http.post('/events/stream_ended').send({ stream_id: 'none' }).expect(202);
+  });
+
+  it('a key from a file counts', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'key-'));
+    writeFileSync(join(folder, 'key'), 'from-a-file\n', { mode: 0o600 });
+    expect(loadSettings(OrchestratorSettings, { API_KEY_FILE: join(folder, 'key') }).apiKey).toBe('from-a-file');
+    rmSync(folder, { recursive: true });
+    return start();
+  });
+
+  it('the body of a stranger is not even read: malformed and far too large is 401 all the same', async () => {
+    await start();
+    await orchestrator.http.post('/events/stream_started').set('Content-Type', 'application/json').send('{"broken').expect(401);
+    await orchestrator.http
+      .put('/proxies/5f0c4a2e-7f0c-4b7b-9f43-7a1a1a1a1a1a/report')
+      .set('Content-Type', 'application/json')
+      .send(JSON.stringify({ junk: 'x'.repeat(4_000_000) }))
+      .expect(401);
+  });
+
+  it('a body is bounded: 1 MiB, 16 MiB for the report of a proxy', async () => {
+    await start();
+    const large = (bytes: number): string => JSON.stringify({ junk: 'x'.repeat(bytes) });
+    const post = (path: string, text: string) => orchestrator.http.put(path).set(AUTH).set('Content-Type', 'application/json').send(text);
+    const { status, body } = await orchestrator.http
+      .post('/events/stream_ended')
+      .set(AUTH)
+      .set('Content-Type', 'application/json')
+      .send(large(1_100_000));
+    expect(status).toBe(413);
+    expect((body as { detail: string }).detail).toMatch(/too large/);
+    const report = '/proxies/5f0c4a2e-7f0c-4b7b-9f43-7a1a1a1a1a1a/report';
+    expect((await post(report, large(2_000_000))).status).toBe(400);
+    expect((await post(report, large(17_000_000))).status).toBe(413);
+  });
+});

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../../../test/doubles/fake-clock.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
+import type { LeaseService } from '../leases/lease.service.js';
+import type { ManualMinimum } from '../engines/manual-minimum.js';
+import type { ProvisioningService } from '../provisioning/provisioning.service.js';
+import type { EngineStarter } from '../provisioning/engine-starter.service.js';
+import type { OrchestratorSettings } from '../settings.js';
+import { PoolSnapshotService } from './pool-snapshot.service.js';
+
+const GRACE_MS = 300;
+
+function pictureOfNothing(clock: FakeClock): PoolSnapshotService {
+  return new PoolSnapshotService(
+    new EngineRegistry(clock),
+    { waitingCount: 0 } as LeaseService,
+    { value: null } as ManualMinimum,
+    { pending: 0 } as EngineStarter,
+    { engineCount: () => 0, revocable: 0 } as ProvisioningService,
+    { minReplicas: 0, engineLimit: 9, autoDelete: true, engineGracePeriodMs: GRACE_MS } as OrchestratorSettings,
+    clock,
+  );
+}
+
+describe('the picture that a round decides by', () => {
+  it('falls due by its own moment: what a slow machine lets pass between look and decision is looked at again, not in an interval', () => {
+    const clock = new FakeClock();
+    const picture = pictureOfNothing(clock);
+    picture.decided(4);
+    picture.decided(1);
+    clock.advance(GRACE_MS - 1);
+    const pool = picture.take(0);
+    expect(pool.recentPeak).toBe(4);
+    picture.decided(1);
+    clock.advance(5);
+    expect(picture.dues(pool)).toEqual([1]);
+    expect(picture.take(0).recentPeak).toBe(1);
+  });
+});

@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../../../test/doubles/fake-clock.js';
+import { anInstance, aRegistry } from '../../../../test/doubles/orchestrator/engines.fixture.js';
+import { KEEP_PLACE_MS, LEASE_MS, MOST_WAITING, type Lease, LeaseBook, type LeaseDemand } from './lease-book.js';
+
+function setUp({ engines = ['e1'], max = 1 } = {}) {
+  const clock = new FakeClock();
+  const registry = aRegistry(clock, ...engines);
+  const grants: Lease[] = [];
+  const revoked: string[] = [];
+  let ids = 0;
+  const book = new LeaseBook({
+    clock,
+    engines: () => registry.all(),
+    maxStreamsPerEngine: max,
+    newId: () => `lease-${++ids}`,
+    onGrant: (lease) => grants.push(lease),
+    onRevoke: (lease) => revoked.push(lease.requestId),
+  });
+  return { clock, registry, book, grants, revoked };
+}
+
+function demand(requestId: string, overrides: Partial<LeaseDemand> = {}): LeaseDemand {
+  return { requestId, proxyId: 'p1', keys: [`content_id:${requestId}`], exclude: new Set(), purpose: 'start', ...overrides };
+}
+
+function granted(book: LeaseBook, requestId: string): string | undefined {
+  return book.leaseOfRequest(requestId)?.engineId;
+}
+
+describe('the lease book', () => {
+  it('gives a free engine at once, and never the same place twice', () => {
+    const { book } = setUp({ engines: ['e1', 'e2'] });
+    expect(['a', 'b', 'c'].map((id) => book.ask(demand(id)).kind)).toEqual(['granted', 'granted', 'waiting']);
+    expect(new Set([granted(book, 'a'), granted(book, 'b')]).size).toBe(2);
+  });
+
+  it('the same request is the same lease however often it asks', () => {
+    const { book, clock } = setUp();
+    const first = book.ask(demand('a'));
+    clock.advance(1000);
+    expect(book.ask(demand('a'))).toEqual(first);
+    expect(book.leaseCount).toBe(1);
+  });
+
+  it('a lease that no report names lapses after 20 s, and the next in the queue gets the engine', () => {
+    const { book, clock } = setUp();
+    book.ask(demand('a'));
+    clock.advance(LEASE_MS - 1000);
+    book.ask(demand('b'));
+    expect(book.expire().lapsed).toEqual([]);
+    clock.advance(1000);
+    expect(book.expire().lapsed.map((lease) => lease.requestId)).toEqual(['a']);
+    book.settle();
+    expect(granted(book, 'b')).toBe('e1');
+  });
+
+  it('a lease that reports name stays for as long as they do', () => {
+    const { book, clock } = setUp();
+    book.ask(demand('a'));
+    book.reported('p1', new Set(['lease-1']));
+    clock.advance(10 * LEASE_MS);
+    expect(book.expire().lapsed).toEqual([]);
+    expect(book.reported('p1', new Set()).map((lease) => lease.id)).toEqual(['lease-1']);
+    expect(book.claimCount('e1')).toBe(0);
+  });
+
+  it('a report that crossed with the lease on its way does not end it', () => {
+    const { book } = setUp();
+    book.ask(demand('a'));
+    expect(book.reported('p1', new Set())).toEqual([]);
+    expect(granted(book, 'a')).toBe('e1');
+  });
+
+  it('a lease and the stream it became count once', () => {
+    const { book } = setUp({ max: 2 });
+    book.ask(demand('a'));
+    book.occupy({ streamId: 's', engineId: 'e1', keys: ['content_id:a'], leaseId: 'lease-1' });
+    expect(book.claimCount('e1')).toBe(1);
+    book.occupy({ streamId: 'foreign', engineId: 'e1', keys: ['content_id:f'], leaseId: null });
+    expect(book.claimCount('e1')).toBe(2);
+  });
+
+  it('a stream that moves to another engine frees the first', () => {
+    const { book } = setUp({ engines: ['e1', 'e2'] });
+    book.occupy({ streamId: 's', engineId: 'e1', keys: ['k'], leaseId: null });
+    book.occupy({ streamId: 's', engineId: 'e2', keys: ['k'], leaseId: null });
+    expect([book.claimCount('e1'), book.claimCount('e2'), book.engineOf('s')]).toEqual([0, 1, 'e2']);
+  });
+
+  it('one content never gets two places on one engine, be it known by id or by infohash', () => {
+    const { book } = setUp({ max: 5 });
+    book.ask(demand('a', { keys: ['content_id:x', 'infohash:h'] }));
+    expect(book.ask(demand('b', { keys: ['infohash:h'] })).kind).toBe('waiting');
+    expect(book.ask(demand('c', { keys: ['content_id:y'] })).kind).toBe('granted');
+  });
+
+  it('those who wait are served in the order they came, and asking again keeps the place', () => {
+    const { book, clock } = setUp({ engines: [] });
+    ['a', 'b', 'c'].forEach((id) => book.ask(demand(id)));
+    clock.advance(1000);
+    expect(book.ask(demand('a'))).toEqual({ kind: 'waiting', position: 1 });
+    expect(book.ask(demand('c'))).toEqual({ kind: 'waiting', position: 3 });
+  });
+
+  it('a stream that lost its engine comes before those that start, and what is taken in advance comes last', () => {
+    const { book } = setUp({ engines: [] });
+    book.ask(demand('reserve', { purpose: 'reserve' }));
+    book.ask(demand('start'));
+    book.ask(demand('failover', { purpose: 'failover' }));
+    expect(['failover', 'start', 'reserve'].map((id) => book.position(id))).toEqual([1, 2, 3]);
+  });
+
+  it('one who cannot use what is free does not hold up those behind', () => {
+    const { book, registry } = setUp({ engines: [] });
+    book.ask(demand('picky', { exclude: new Set(['e9']) }));
+    book.ask(demand('next'));
+    registry.add(anInstance('e9'));
+    registry.ready('e9');
+    book.settle();
+    expect([granted(book, 'picky'), granted(book, 'next')]).toEqual([undefined, 'e9']);
+  });
+
+  it('a caller who hung up keeps its place for 5 s, one whose call is open for as long as it waits', () => {
+    const { book, clock } = setUp({ engines: [] });
+    book.ask(demand('gone'));
+    book.ask(demand('open'));
+    book.attend('open');
+    clock.advance(KEEP_PLACE_MS);
+    expect(book.expire().abandoned).toEqual(['gone']);
+    book.leave('open');
+    clock.advance(KEEP_PLACE_MS);
+    expect(book.expire().abandoned).toEqual(['open']);
+    expect(book.waitingCount).toBe(0);
+  });
+
+  it('what is granted to a caller who does not ask again is given back after 5 s, not 20', () => {
+    const { book, clock, registry } = setUp({ engines: [] });
+    book.ask(demand('a'));
+    registry.add(anInstance('e1'));
+    registry.ready('e1');
+    book.settle();
+    clock.advance(KEEP_PLACE_MS);
+    expect(book.expire().lapsed).toHaveLength(1);
+  });
+
+  it('what is granted to a caller who asks again in time runs its full time from then', () => {
+    const { book, clock, registry } = setUp({ engines: [] });
+    book.ask(demand('a'));
+    registry.add(anInstance('e1'));
+    registry.ready('e1');
+    book.settle();
+    clock.advance(KEEP_PLACE_MS - 1);
+    expect(book.ask(demand('a')).kind).toBe('granted');
+    clock.advance(LEASE_MS - 1);
+    expect(book.expire().lapsed).toEqual([]);
+  });
+
+  it('an engine that is kept back is not given, and is again once that is lifted', () => {
+    const { book } = setUp();
+    book.hold('e1', 'me', { kind: 'open', reason: 'in quarantine' });
+    expect(book.ask(demand('a')).kind).toBe('waiting');
+    book.lift('e1', 'other');
+    book.settle();
+    expect(granted(book, 'a')).toBeUndefined();
+    book.lift('e1', 'me');
+    book.settle();
+    expect(granted(book, 'a')).toBe('e1');
+  });
+
+  it('the leases of an engine that is gone end, and their requests may ask for another', () => {
+    const { book, registry } = setUp({ engines: ['e1', 'e2'] });
+    book.ask(demand('a'));
+    const first = granted(book, 'a') as string;
+    registry.gone(first, 'died');
+    expect(book.engineGone(first)).toHaveLength(1);
+    expect(book.ask(demand('a')).kind).toBe('granted');
+    expect(granted(book, 'a')).not.toBe(first);
+  });
+
+  it('only so many may wait, and those who do keep their places', () => {
+    const { book } = setUp({ engines: [] });
+    for (let i = 0; i < MOST_WAITING; i++) book.ask(demand(`r${i}`));
+    expect(book.ask(demand('late'))).toEqual({ kind: 'full' });
+    expect(book.ask(demand('r7'))).toEqual({ kind: 'waiting', position: 8 });
+  });
+
+  it('a preview reserves nothing', () => {
+    const { book } = setUp();
+    expect(book.preview({ keys: ['k'], exclude: new Set() }).chosen?.id).toBe('e1');
+    expect([book.leaseCount, book.claimCount('e1'), book.waitingCount]).toEqual([0, 0, 0]);
+  });
+});
+
+describe('an engine held in reserve', () => {
+  it.each(['start', 'failover'] as const)('is taken back when nothing else is free for a %s', (purpose) => {
+    const { book, revoked } = setUp({ engines: ['e1', 'e2'] });
+    book.ask(demand('a'));
+    book.ask(demand('r', { purpose: 'reserve' }));
+    expect(book.ask(demand('b', { purpose })).kind).toBe('granted');
+    expect([granted(book, 'b'), granted(book, 'r'), revoked]).toEqual(['e2', undefined, ['r']]);
+    expect(book.claimCount('e2')).toBe(1);
+  });
+
+  it('is not taken for another reserve, nor where it is of no use, nor while another one is free', () => {
+    const { book, revoked } = setUp({ engines: ['e1', 'e2'] });
+    book.ask(demand('r', { purpose: 'reserve' }));
+    const [held, free] = granted(book, 'r') === 'e1' ? ['e1', 'e2'] : ['e2', 'e1'];
+    book.ask(demand('a'));
+    expect(granted(book, 'a')).toBe(free);
+    expect(book.ask(demand('s', { purpose: 'reserve' })).kind).toBe('waiting');
+    expect(book.ask(demand('b', { exclude: new Set([held]) })).kind).toBe('waiting');
+    expect([revoked, granted(book, 'r')]).toEqual([[], held]);
+  });
+
+  it('is safe once it is asked for to be used: the same request keeps its lease', () => {
+    const { book, revoked } = setUp();
+    const reserve = book.ask(demand('r', { purpose: 'reserve' }));
+    const used = book.ask(demand('r', { purpose: 'failover' }));
+    expect(used).toMatchObject({ kind: 'granted', lease: { id: reserve.kind === 'granted' && reserve.lease.id, purpose: 'failover' } });
+    expect(book.ask(demand('b')).kind).toBe('waiting');
+    expect(revoked).toEqual([]);
+  });
+
+  it('that was taken back is asked for anew by the same request', () => {
+    const { book, registry } = setUp();
+    book.ask(demand('r', { purpose: 'reserve' }));
+    book.ask(demand('b', { purpose: 'failover' }));
+    expect(book.ask(demand('r', { purpose: 'failover' })).kind).toBe('waiting');
+    expect(registry.all()).toHaveLength(1);
+    book.release('b');
+    book.settle();
+    expect(granted(book, 'r')).toBe('e1');
+  });
+});

@@ -1,0 +1,99 @@
+import { LeaseGranted, LeaseRequest, LeaseWaiting } from '@acexy/contracts';
+import { BearerGuard } from '@acexy/service-kit';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  HttpStatus,
+  NotFoundException,
+  Param,
+  ParseUUIDPipe,
+  Post,
+  Query,
+  Req,
+  Res,
+  UseGuards,
+} from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBadRequestResponse,
+  ApiBearerAuth,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiProperty,
+  ApiServiceUnavailableResponse,
+  ApiTags,
+  ApiUnauthorizedResponse,
+} from '@nestjs/swagger';
+import type { Request, Response } from 'express';
+import { ProvisioningRefusal } from '../http/provisioning-refusal.js';
+import { STRICT } from '../http/validation.js';
+import { EngineViews } from '../engines/engine-views.service.js';
+import { LeasePreview, LeasePreviewQuery } from './lease-preview.js';
+import { LeaseService } from './lease.service.js';
+
+export class ReleasedLease {
+  @ApiProperty({ format: 'uuid' })
+  released!: string;
+}
+
+@ApiTags('leases')
+@ApiBearerAuth()
+@ApiUnauthorizedResponse()
+@UseGuards(BearerGuard)
+@Controller('engines/lease')
+export class LeasesController {
+  constructor(
+    private readonly leases: LeaseService,
+    private readonly views: EngineViews,
+  ) {}
+
+  @Post()
+  @HttpCode(HttpStatus.OK)
+  @ApiOperation({ summary: 'Reserves an engine for one stream; waits up to wait_ms for one' })
+  @ApiOkResponse({ type: LeaseGranted })
+  @ApiAcceptedResponse({ type: LeaseWaiting, description: 'None free yet: ask again with the same request_id' })
+  @ApiServiceUnavailableResponse({ type: ProvisioningRefusal })
+  @ApiBadRequestResponse()
+  async ask(
+    @Body(STRICT) body: LeaseRequest,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<LeaseGranted | LeaseWaiting> {
+    const hangUp = new AbortController();
+    const onClose = (): void => hangUp.abort();
+    request.socket.once('close', onClose);
+    try {
+      const answer = await this.leases.ask(body, hangUp.signal);
+      if ('state' in answer) response.status(HttpStatus.ACCEPTED);
+      return answer;
+    } finally {
+      request.socket.off('close', onClose);
+    }
+  }
+
+  @Get('preview')
+  @ApiOperation({ summary: 'Which engine a lease would get and why, without reserving it' })
+  @ApiOkResponse({ type: LeasePreview })
+  @ApiBadRequestResponse()
+  preview(@Query(STRICT) query: LeasePreviewQuery): LeasePreview {
+    const exclude = query.exclude?.split(',').filter(Boolean) ?? [];
+    const { chosen, reason, considered } = this.leases.preview(
+      { keyType: query.key_type, key: query.key, infohash: query.infohash },
+      exclude,
+    );
+    return { engine: chosen && this.views.one(chosen.id), reason, waiting: this.leases.waitingCount, considered };
+  }
+
+  @Delete(':lease_id')
+  @ApiOperation({ summary: 'Gives a lease back at once; by its request_id also one not heard of yet, or a place in the queue' })
+  @ApiOkResponse({ type: ReleasedLease })
+  @ApiNotFoundResponse({ description: 'Unknown, given back or lapsed already' })
+  release(@Param('lease_id', ParseUUIDPipe) leaseId: string): ReleasedLease {
+    if (!this.leases.release(leaseId)) throw new NotFoundException(`no lease ${leaseId}`);
+    return { released: leaseId };
+  }
+}

@@ -1,0 +1,136 @@
+import type { ProvisionAcestreamResponse } from '@acexy/contracts';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  AUTH,
+  eventually,
+  leaseRequest,
+  startOrchestrator,
+  type TestOrchestrator,
+} from '../../../../test/doubles/orchestrator/test-orchestrator.js';
+import { startFailure } from '../../../../test/doubles/orchestrator/fake-engine-runtime.js';
+
+describe('POST /provision/acestream', () => {
+  let orchestrator: TestOrchestrator;
+  afterEach(() => orchestrator.close());
+  const provision = () => orchestrator.http.post('/provision/acestream').set(AUTH);
+
+  it('is 200 when the container runs, without waiting for the engine inside, and takes no body', async () => {
+    orchestrator = await startOrchestrator();
+    orchestrator.runtime.silent.add('all');
+    const { status, body, headers } = await provision();
+    expect(status).toBe(200);
+    const { container_id: id, container_name: name, ...ports } = body as ProvisionAcestreamResponse;
+    expect(Object.values(ports).every(Number.isInteger)).toBe(true);
+    expect((await orchestrator.http.get(`/containers/${id}`)).body).toMatchObject({ id, name });
+    expect([headers['x-ratelimit-provisioning-limit'], headers['x-ratelimit-provisioning-remaining']]).toEqual(['5', '5']);
+    expect(headers['x-circuit-state']).toBeUndefined();
+  });
+
+  it('null is what was not asked for', async () => {
+    orchestrator = await startOrchestrator();
+    const nulls = { image: null, labels: null, host_port: null };
+    expect((await provision().send({ ...nulls, env: { CONF: '--http-port=19321\n--bind-all' } })).status).toBe(200);
+    expect((await provision().send({ ...nulls, env: null })).status).toBe(200);
+  });
+
+  it('every answer bears the limits: unauthorised, wrong, or refused', async () => {
+    orchestrator = await startOrchestrator({ env: { MAX_REPLICAS: '1' } });
+    const unauthorised = await orchestrator.http.post('/provision/acestream');
+    const wrong = await provision().send({ host_port: 'high' });
+    const unreadable = await provision().set('Content-Type', 'application/json').send('{"host_port":');
+    await provision();
+    const refused = await provision();
+    const answers = [unauthorised, wrong, unreadable, refused];
+    expect(answers.map(({ status }) => status)).toEqual([401, 400, 400, 503]);
+    expect(refused.body).toMatchObject({ detail: { error: 'provisioning_blocked', code: 'max_capacity' } });
+    expect(answers.map(({ headers }) => headers['x-ratelimit-provisioning-limit'])).toEqual(['5', '5', '5', '5']);
+    expect(refused.headers['x-ratelimit-provisioning-remaining']).toBe('0');
+  });
+
+  it('fifty at once never make more than MAX_REPLICAS, and every one is answered', async () => {
+    orchestrator = await startOrchestrator({ env: { MAX_REPLICAS: '7' } });
+    const answers = await Promise.all(Array.from({ length: 50 }, () => provision()));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(7);
+    expect(answers.filter(({ status }) => status === 503)).toHaveLength(43);
+    expect(orchestrator.runtime.world.engines.size).toBe(7);
+  });
+
+  it('failures are 500 with the reason, until the breaker opens: then 503 with the time left and the state in a header', async () => {
+    orchestrator = await startOrchestrator({ env: { CIRCUIT_BREAKER_THRESHOLD: '2' } });
+    orchestrator.runtime.knobs.failStart = () => startFailure('no space left');
+    const failed = await provision();
+    expect([failed.status, failed.body]).toMatchObject([
+      500,
+      { detail: { error: 'provisioning_failed', code: 'general_error', message: 'no space left' } },
+    ]);
+    await provision();
+    const refused = await provision();
+    expect([refused.status, refused.body]).toMatchObject([503, { detail: { code: 'circuit_breaker', can_retry: false } }]);
+    expect(refused.headers).toMatchObject({ 'x-circuit-state': 'open', 'retry-after': '300' });
+    const { body } = await orchestrator.http.get('/health/ready');
+    expect(body).toMatchObject({ ready: true, status: 'degraded', circuit_state: 'open' });
+    expect((await orchestrator.http.get('/metrics')).text).toContain('orch_circuit_state{state="open"} 1');
+  });
+
+  it('is carried through though the caller has hung up', async () => {
+    orchestrator = await startOrchestrator();
+    orchestrator.runtime.knobs.startMs = 200;
+    await provision()
+      .timeout(50)
+      .catch(() => 'hung up');
+    await eventually(
+      () => orchestrator.runtime.world.engines.size,
+      (size) => size === 1,
+    );
+  });
+
+  it('an engine that never answers is removed after its grace and counts as a failed start', async () => {
+    orchestrator = await startOrchestrator({
+      env: { PROVISION_STARTUP_GRACE_S: '1', HEALTH_CHECK_TIMEOUT_S: '0.2', CIRCUIT_BREAKER_THRESHOLD: '1' },
+    });
+    orchestrator.runtime.silent.add('all');
+    await provision();
+    await eventually(
+      () => orchestrator.runtime.world.engines.size,
+      (size) => size === 0,
+    );
+    const { body } = await orchestrator.http.get('/health/ready');
+    expect(body).toMatchObject({ circuit_state: 'open' });
+  });
+
+  it('POST /health/circuit-breaker/reset closes it by hand, one or both, and engines come again at once', async () => {
+    orchestrator = await startOrchestrator({ env: { CIRCUIT_BREAKER_THRESHOLD: '1', MIN_REPLICAS: '1', AUTOSCALE_INTERVAL_S: '3600' } });
+    orchestrator.runtime.knobs.failStart = () => startFailure('no space left');
+    const circuit = async (): Promise<string> =>
+      ((await orchestrator.http.get('/health/ready')).body as { circuit_state: string }).circuit_state;
+    const reset = (query = '') => orchestrator.http.post(`/health/circuit-breaker/reset${query}`);
+    await provision();
+    expect(await circuit()).toBe('open');
+    expect((await reset()).status).toBe(401);
+    expect((await reset('?operation_type=replacement').set(AUTH)).body).toEqual({ message: 'circuit breaker reset: replacement' });
+    expect(await circuit()).toBe('open');
+    const wrong = await reset('?operation_type=all').set(AUTH);
+    expect([wrong.status, (wrong.body as { detail: string }).detail]).toEqual([400, 'operation_type must be one of general, replacement']);
+    orchestrator.runtime.knobs.failStart = () => null;
+    const { status, body } = await reset().set(AUTH);
+    expect([status, body]).toEqual([200, { message: 'circuit breaker reset: general, replacement' }]);
+    expect(await circuit()).toBe('closed');
+    await eventually(
+      () => orchestrator.runtime.world.engines.size,
+      (size) => size === 1,
+    );
+  });
+
+  it('a lease that nobody asks for any more leaves the queue with the engine that was ordered for it', async () => {
+    orchestrator = await startOrchestrator({ env: { MAX_CONCURRENT_PROVISIONS: '1', MIN_PROVISION_INTERVAL_S: '60' } });
+    const first = leaseRequest({ wait_ms: 0 });
+    const second = leaseRequest({ wait_ms: 0 });
+    for (const ask of [first, second]) await orchestrator.http.post('/engines/lease').set(AUTH).send(ask);
+    const queued = async (): Promise<number> =>
+      ((await orchestrator.http.get('/health/ready')).body as { provisioning: { queued: number } }).provisioning.queued;
+    await eventually(queued, (waiting) => waiting === 1);
+    await orchestrator.http.delete(`/engines/lease/${second.request_id as string}`).set(AUTH);
+    await eventually(queued, (waiting) => waiting === 0);
+    expect(orchestrator.runtime.startCalls).toHaveLength(1);
+  });
+});

@@ -1,0 +1,69 @@
+import { Log } from '@acexy/service-kit';
+import { Injectable } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
+import { Clock } from '@acexy/service-kit/primitives';
+import { DatabaseCompaction } from '../database/compaction.js';
+import { StreamHistory } from '../database/stream-history.js';
+import { WriteQueueClosedError } from '../database/write-queue.js';
+import { OrchestratorSettings } from '../settings.js';
+import { StatsCollector } from '../streams/stats-collector.service.js';
+import { StreamService } from '../streams/stream.service.js';
+
+const EVERY_MS = 10 * 60_000;
+const DAY_MS = 86_400_000;
+
+export interface SweptRows {
+  streams: number;
+  stats: number;
+}
+
+/** Keeps the database small and true, in bites that nobody notices: every ten minutes, and with every collection by hand. */
+@Injectable()
+export class Retention {
+  private underWay: Promise<SweptRows> | null = null;
+  private readonly log: Log;
+
+  constructor(
+    private readonly streams: StreamService,
+    private readonly collector: StatsCollector,
+    private readonly history: StreamHistory,
+    private readonly compaction: DatabaseCompaction,
+    private readonly settings: OrchestratorSettings,
+    private readonly clock: Clock,
+    log: Log,
+  ) {
+    this.log = log.child('maintenance');
+  }
+
+  @Interval('database upkeep', EVERY_MS)
+  async scheduled(): Promise<void> {
+    try {
+      await this.sweep();
+    } catch (error) {
+      if (error instanceof WriteQueueClosedError) return;
+      this.log.error('the upkeep of the database failed, the next one tries again', { error });
+    }
+  }
+
+  /**
+   * Forgets what is older than the settings say, brings rows right that a failed write left behind, and gives back the space.
+   * @returns the rows that are gone
+   * @throws what the database says
+   */
+  sweep(): Promise<SweptRows> {
+    this.underWay ??= this.carryOut().finally(() => (this.underWay = null));
+    return this.underWay;
+  }
+
+  private async carryOut(): Promise<SweptRows> {
+    const before = this.clock.wallTime() - this.settings.streamHistoryDays * DAY_MS;
+    this.streams.endUnverifiable(this.clock.wallTime() - DAY_MS);
+    this.streams.forgetEnded(before);
+    await this.streams.saveWhereStale();
+    const streams = await this.history.forgetEnded(new Date(before), this.settings.streamHistoryMax);
+    const stats = await this.collector.prune();
+    const pages = await this.compaction.run();
+    if (streams + stats + pages > 0) this.log.info('database swept', { streams, stats, pages });
+    return { streams, stats };
+  }
+}

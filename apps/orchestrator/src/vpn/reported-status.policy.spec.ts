@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import type { NetworkOwner } from '../runtime/engine-runtime.js';
+import { reportedStatus } from './reported-status.policy.js';
+
+const owner = (changes: Partial<NetworkOwner>): NetworkOwner => ({
+  id: '7d0d',
+  name: 'gluetun',
+  running: true,
+  state: 'running',
+  health: 'healthy',
+  host: '172.18.0.3',
+  startedAt: 0,
+  ...changes,
+});
+const control = (vpnStatus: string): { vpnStatus: string } => ({ vpnStatus });
+
+describe("a VPN container's own word", () => {
+  it.each([
+    ['there is none', null, null, 'missing'],
+    ['it does not run', owner({ running: false, state: 'exited' }), null, 'stopped'],
+    ['it is healthy', owner({}), control('running'), 'good'],
+    ['it is healthy and its control server says nothing', owner({}), null, 'good'],
+    ['it is still healthy, and its VPN was just stopped', owner({}), control('stopped'), 'bad'],
+    ['it is unhealthy, whatever its VPN says', owner({ health: 'unhealthy' }), control('running'), 'bad'],
+    ['its health is not known yet', owner({ health: 'starting' }), control('running'), 'starting'],
+    ['it has no health check, and its VPN runs', owner({ health: 'none' }), control('running'), 'good'],
+    ['it has no health check, and its VPN crashed', owner({ health: 'none' }), control('crashed'), 'bad'],
+    ['it has no health check and says nothing', owner({ health: 'none' }), null, 'unknown'],
+    ['there are no containers, and its VPN runs', undefined, control('running'), 'good'],
+    ['nobody says anything', undefined, null, 'unknown'],
+  ])('where %s', (_, container, said, word) => {
+    expect(reportedStatus(container, said)).toBe(word);
+  });
+});

@@ -1,0 +1,36 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import type { Log } from '@acexy/service-kit';
+import { AboutController } from './about.controller.js';
+import { CoreModule } from './core.module.js';
+import { HealthModule } from '../health/health.module.js';
+import { HlsModule } from '../hls/hls.module.js';
+import { PlaybackModule } from '../playback/playback.module.js';
+import { PlaylistsModule } from '../playlists/playlists.module.js';
+import { ProxyLifecycle } from './proxy-lifecycle.js';
+import { ReportingModule } from '../reporting/reporting.module.js';
+import { SelectionModule } from '../selection/selection.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import type { ProxySettings } from '../settings.js';
+
+@Module({})
+export class AppModule {
+  static with(settings: ProxySettings, log: Log): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        CoreModule.with(settings, log),
+        PrometheusModule.register(),
+        SelectionModule,
+        SessionsModule,
+        ReportingModule,
+        PlaybackModule,
+        HlsModule,
+        PlaylistsModule,
+        HealthModule,
+      ],
+      controllers: [AboutController],
+      providers: [ProxyLifecycle],
+    };
+  }
+}

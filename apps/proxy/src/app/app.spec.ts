@@ -1,0 +1,136 @@
+import 'reflect-metadata';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type Server, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { SILENT_LOG, createLog, loadSettings } from '@acexy/service-kit';
+import { register } from 'prom-client';
+import request from 'supertest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createApp } from './create-app.js';
+import { SessionRegistry } from '../sessions/session-registry.js';
+import { ProxySettings } from '../settings.js';
+
+describe('the proxy as a whole', () => {
+  let folder: string;
+  let app: NestExpressApplication | null = null;
+  let orchestrator: Server | null = null;
+
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'acexy-'))));
+
+  afterEach(async () => {
+    await app?.close();
+    app = null;
+    orchestrator?.closeAllConnections();
+    orchestrator?.close();
+    orchestrator = null;
+    rmSync(folder, { recursive: true });
+    register.clear();
+  });
+
+  async function start(environment: Record<string, string> = {}, log = SILENT_LOG) {
+    // Port 9 (discard) is closed everywhere that matters: no fallback engine.
+    const settings = loadSettings(ProxySettings, { ACEXY_DATA_DIR: folder, ACEXY_HOST: '127.0.0.1', ACEXY_PORT: '9', ...environment });
+    app = await createApp(settings, log);
+    await app.init();
+    return request(app.getHttpServer());
+  }
+
+  it('says who it is, that it is well, that it is ready, and what it measures', async () => {
+    const http = await start();
+    expect((await http.get('/').expect(200)).body).toMatchObject({ name: 'acexy' });
+    expect((await http.get('/health').expect(200)).body).toMatchObject({ status: 'ok' });
+    const ready = await http.get('/health/ready').expect(200);
+    expect(ready.body).toMatchObject({ status: 'ok', info: { viewers: { status: 'up' }, orchestrator: { state: 'not set' } } });
+    const metrics = (await http.get('/metrics').expect(200)).text;
+    for (const name of [
+      'acexy_sessions{state="playing"} 0',
+      'acexy_viewers 0',
+      'acexy_engine_bytes_total 0',
+      'acexy_first_byte_seconds_count 0',
+    ]) {
+      expect(metrics).toContain(name);
+    }
+  });
+
+  it('is not ready while it shuts down, but well', async () => {
+    const http = await start();
+    await app!.get(SessionRegistry).shutdown(10);
+    await http.get('/health/ready').expect(503);
+    await http.get('/health').expect(200);
+  });
+
+  it('turns a viewer away with 503 when neither an orchestrator nor the fallback engine can be had', async () => {
+    const http = await start();
+    const reply = await http.get(`/ace/getstream?id=${'a'.repeat(40)}`).expect(503);
+    expect(reply.headers['retry-after']).toBe('5');
+    expect((reply.body as { error: string }).error).toContain('no engines available');
+    const metrics = (await http.get('/metrics')).text;
+    expect(metrics).toMatch(/acexy_starts_total\{outcome="no_engine"\} 1/);
+  });
+
+  it('with ACEXY_TOKENS lets in only who bears one, carries it on into a playlist, and writes it into no log', async () => {
+    const [token, id] = ['the-token-of-a-viewer', 'a'.repeat(40)];
+    const lines: string[] = [];
+    // Not told what to hide, as the service's own log is.
+    const log = createLog({ service: 'proxy', level: 'DEBUG', destination: { write: (line: string) => void lines.push(line) } });
+    orchestrator = createServer((_incoming, reply) => reply.end(`#EXTM3U\n#EXTINF:-1,One\nacestream://${id}\n`));
+    await new Promise<void>((resolve) => orchestrator!.listen(0, '127.0.0.1', resolve));
+    const list = `http://127.0.0.1:${(orchestrator.address() as AddressInfo).port}/a.m3u`;
+    const http = await start({ ACEXY_TOKENS: `another-token-000001,${token}`, ACEXY_PLAYLIST_SOURCES: list }, log);
+    for (const path of ['/', '/health', '/health/ready', '/metrics']) await http.get(path).expect(200);
+    const playlist = `/playlist.m3u?url=${encodeURIComponent(list)}`;
+    const stream = `/ace/getstream?id=${id}`;
+    const closed = ['/ace/status', '/ACE/status', '/ace/hls/x/1.ts', '/nothing', '/t/x/ace/status'];
+    for (const path of [stream, `/ace/manifest.m3u8?id=${id}`, playlist, ...closed]) {
+      await http.get(path).expect(401).expect('WWW-Authenticate', 'Bearer');
+      await http.head(path).expect(401);
+      await http.get(path).set('Authorization', `Bearer ${token}x`).expect(401);
+    }
+    expect((await http.get(stream).expect(401)).body).toMatchObject({ detail: expect.stringContaining('a token is needed') as string });
+    // No engine can be had here: whoever is let in is told that.
+    await http.get(`${stream}&token=${token}`).expect(503);
+    await http.get(`/t/${token}${stream}`).expect(503);
+    await http.get(stream).set('Authorization', `Bearer ${token}`).expect(503);
+    await http.get(`/t/${token}/nothing`).expect(404);
+    const linkOf = async (path: string, headers: Record<string, string> = {}): Promise<string> => {
+      const reply = await http
+        .get(path)
+        .set({ Host: 'tv:8080', ...headers })
+        .responseType('blob')
+        .expect(200);
+      return (reply.body as Buffer).toString().split('\n')[2];
+    };
+    expect(await linkOf(`${playlist}&token=${token}`)).toBe(`http://tv:8080${stream}&token=${token}`);
+    expect(await linkOf(playlist, { Authorization: `Bearer ${token}` })).toBe(`http://tv:8080${stream}&token=${token}`);
+    expect(await linkOf(`/t/${token}${playlist}`)).toBe(`http://tv:8080/t/${token}${stream}`);
+    expect(lines.length).toBeGreaterThan(3);
+    expect(lines.join('')).not.toContain(token);
+  });
+
+  it('reports to its orchestrator from the start to the end, under one id', async () => {
+    const heard: { url: string; key: string | undefined }[] = [];
+    orchestrator = createServer((incoming, reply) => {
+      heard.push({ url: `${incoming.method} ${incoming.url}`, key: incoming.headers.authorization });
+      incoming.resume();
+      reply.setHeader('Content-Type', 'application/json');
+      reply.end(incoming.method === 'PUT' ? JSON.stringify({ boot_id: 'x', ack_seq: 0, leave: [] }) : '[]');
+    });
+    await new Promise<void>((resolve) => orchestrator!.listen(0, '127.0.0.1', resolve));
+    const { port } = orchestrator.address() as AddressInfo;
+    const http = await start({ ACEXY_ORCH_URL: `http://127.0.0.1:${port}`, ACEXY_ORCH_APIKEY: 'secret' });
+    while (!heard.some(({ url }) => url.startsWith('PUT')) || !heard.some(({ url }) => url === 'GET /engines')) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect((await http.get('/health/ready')).body).toMatchObject({ info: { orchestrator: { state: 'reachable' } } });
+    const before = heard.length;
+    await app!.close();
+    app = null;
+    const last = heard.slice(before).map(({ url }) => url);
+    expect(last.at(-1)).toMatch(/^PUT \/proxies\/[0-9a-f-]{36}\/report$/);
+    expect(new Set(heard.filter(({ url }) => url.startsWith('PUT')).map(({ url }) => url)).size).toBe(1);
+    expect(heard.every(({ key }) => key === 'Bearer secret')).toBe(true);
+  });
+});

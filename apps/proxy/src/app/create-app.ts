@@ -1,0 +1,39 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import {
+  DetailExceptionFilter,
+  LimitedExpressAdapter,
+  type Log,
+  NestLog,
+  apiMetrics,
+  buildInfo,
+  secureHeaders,
+  versionOf,
+} from '@acexy/service-kit';
+import { viewerAccess } from '../http/access.middleware.js';
+import { ViewerTokens, parseTokens } from '../http/viewer-tokens.js';
+import { AppModule } from './app.module.js';
+import { playbackErrorReply } from '../playback/error-reply.js';
+import type { ProxySettings } from '../settings.js';
+
+/** Until the headers of a request are complete, and all of it: nothing that a viewer asks has a body. */
+const HEADERS_LIMIT_MS = 10_000;
+const REQUEST_LIMIT_MS = 30_000;
+
+/** The proxy, ready to listen. */
+export async function createApp(settings: ProxySettings, log: Log): Promise<NestExpressApplication> {
+  const limits = { connections: settings.maxConnections, headersMs: HEADERS_LIMIT_MS, requestMs: REQUEST_LIMIT_MS };
+  const server = new LimitedExpressAdapter(limits, log.child('http'));
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, log), server, {
+    logger: new NestLog(log),
+    bodyParser: false,
+    forceCloseConnections: true,
+  });
+  // A stream lasts as long as it is watched.
+  app.use(apiMetrics('acexy', (route) => route.startsWith('/ace/getstream')));
+  buildInfo('acexy', versionOf(new URL('../../package.json', import.meta.url)));
+  secureHeaders(app, settings.corsOrigins);
+  app.use(viewerAccess(new ViewerTokens(parseTokens(settings.tokens ?? ''))));
+  app.useGlobalFilters(new DetailExceptionFilter(log.child('http'), playbackErrorReply));
+  return app;
+}

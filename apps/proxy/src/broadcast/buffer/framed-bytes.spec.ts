@@ -1,0 +1,21 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { dechunk } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
+import { FramedRoom, LAST_CHUNK, frame } from './framed-bytes.js';
+
+describe('framed bytes', () => {
+  it('are one chunk of HTTP/1.1, and the data alone is a view into it', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 5000 }), (bytes) => {
+        const { framed, data } = frame(bytes);
+        expect(dechunk(Buffer.concat([framed, LAST_CHUNK]))).toEqual({ bytes: Buffer.from(bytes), ended: true });
+        expect([data.equals(bytes), data.buffer === framed.buffer]).toEqual([true, true]);
+      }),
+    );
+  });
+
+  it('are never empty, which would end the reply, and never more than there is room for', () => {
+    expect(() => new FramedRoom(10).close(0)).toThrow(RangeError);
+    expect(() => new FramedRoom(10).close(11)).toThrow(RangeError);
+  });
+});

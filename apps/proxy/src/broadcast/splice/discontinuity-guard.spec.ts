@@ -1,0 +1,104 @@
+import { pidOf } from '@acexy/mpegts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { checkTs } from '../../../../../test/support/ts-checker.js';
+import { MadeStream } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
+import { Watched, undisturbed, withOtherClock, withoutNulls } from '../../../../../test/doubles/proxy/splice.fixture.js';
+
+const STREAM = new MadeStream().frames(500);
+const FRAME = 24 * 188;
+const plain = undisturbed(STREAM);
+
+const clockFaults = (output: Buffer) => checkTs(output).faults.filter(({ rule }) => rule !== 'pes-length');
+const wholePackets = (at: number): number => at - (at % 188);
+
+describe('a source', () => {
+  it('that goes back over what it has sent and then on loses and repeats nothing', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 150, max: 300 }), fc.nat({ max: FRAME }), fc.integer({ min: 20, max: 140 }), (frames, more, back) => {
+        const cut = wholePackets(frames * FRAME + more);
+        const watched = new Watched();
+        watched.feed(STREAM.subarray(0, cut));
+        watched.feed(STREAM.subarray(cut - back * FRAME), { ms: 5 });
+        const output = watched.finish();
+        expect(clockFaults(output)).toEqual([]);
+        const { splices, clockLeaps } = watched.broadcast.snapshot();
+        expect(clockLeaps).toBe(1);
+        // Where the packets behind the last clock reference are handed out already it cannot be exact.
+        if (splices.exact === 1) expect(output.equals(plain)).toBe(true);
+        else expect(splices.keyframe).toBe(1);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('that repeats itself for ever is not sent again, shows as looping, and the next one carries on exactly', () => {
+    const cut = wholePackets(200 * FRAME + 3000);
+    const watched = new Watched();
+    watched.feed(STREAM.subarray(0, cut));
+    const before = watched.sink.bytes.length;
+    for (let round = 0; round < 5; round += 1) watched.feed(STREAM.subarray(cut - 100 * FRAME, cut), { ms: 100 });
+    watched.feed(STREAM.subarray(cut - 100 * FRAME, cut - 3 * FRAME), { ms: 100 });
+    const { repeats, bytesSinceClock } = watched.broadcast.snapshot();
+    expect(repeats).toBeGreaterThanOrEqual(30);
+    expect(bytesSinceClock).toBeGreaterThan(90 * FRAME);
+    expect(watched.sink.bytes.length - before).toBeLessThan(20 * FRAME);
+    // Bytes come, but none for the viewers: null packets keep their connections from going quiet.
+    const quiet = watched.sink.bytes.subarray(before);
+    const nulls = Array.from({ length: quiet.length / 188 }, (_, packet) => pidOf(quiet, packet * 188)).filter((pid) => pid === 0x1fff);
+    expect(nulls.length).toBeGreaterThanOrEqual(30);
+    expect(nulls.length).toBeLessThanOrEqual(54);
+    expect(watched.switchTo(STREAM.subarray(cut - 40 * FRAME), { ms: 0 }).kind).toBe('exact');
+    expect(
+      watched
+        .finish()
+        .subarray(-250 * FRAME)
+        .equals(plain.subarray(-250 * FRAME)),
+    ).toBe(true);
+  });
+
+  it.each([3600, -30, 20, -2])('whose clock leaps by %d s to other content goes on upon the old clock', (seconds) => {
+    const watched = new Watched();
+    watched.feed(STREAM.subarray(0, wholePackets(300 * FRAME + 1000)));
+    const other = withOtherClock(new MadeStream({ videoPackets: 19, clockStart: 900_000 + 312 * 3600 }).frames(700), seconds * 90_000);
+    watched.feed(other, { ms: 10 });
+    const { splices, clockLeaps } = watched.broadcast.snapshot();
+    expect([splices.keyframe, clockLeaps]).toEqual([1, 1]);
+    expect(clockFaults(watched.finish())).toEqual([]);
+  });
+
+  it('that loses some seconds goes on at the next keyframe, and nobody is shown the hole', () => {
+    const watched = new Watched();
+    watched.feed(STREAM.subarray(0, 200 * FRAME));
+    watched.feed(STREAM.subarray(275 * FRAME));
+    expect(watched.broadcast.snapshot().splices.keyframe).toBe(1);
+    expect(clockFaults(watched.finish())).toEqual([]);
+  });
+
+  it('whose clock comes seldom is left alone', () => {
+    const seldom = Buffer.from(STREAM);
+    let count = 0;
+    for (let at = 0; at < seldom.length; at += 188) {
+      const hasClock = (seldom[at + 3] & 0x20) > 0 && seldom[at + 4] === 7;
+      if (hasClock && count++ % 60 !== 0) seldom[at + 5] &= ~0x10;
+    }
+    expect(
+      undisturbed(seldom)
+        .subarray(-400 * FRAME)
+        .equals(seldom.subarray(-400 * FRAME)),
+    ).toBe(true);
+  });
+
+  it('that has leapt gives way to another one, and has another try when that is given up', () => {
+    const cut = wholePackets(200 * FRAME);
+    const watched = new Watched();
+    watched.feed(STREAM.subarray(0, cut));
+    watched.feed(STREAM.subarray(cut - 100 * FRAME, cut - 80 * FRAME));
+    const other = watched.broadcast.beginSwitch();
+    watched.feed(STREAM.subarray(cut - 80 * FRAME, cut - 60 * FRAME));
+    other.abort();
+    watched.feed(STREAM.subarray(cut - 60 * FRAME));
+    expect(watched.broadcast.snapshot().splices.exact).toBe(1);
+    expect(withoutNulls(watched.finish()).equals(withoutNulls(plain))).toBe(true);
+  });
+});

@@ -1,0 +1,155 @@
+import { SILENT_LOG } from '@acexy/service-kit';
+import { describe, expect, it } from 'vitest';
+import { MadeStream } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
+import { FakeClock, settle } from '../../../../../test/doubles/fake-clock.js';
+import { StandbyEngine, type StandbyOutcome } from './standby-engine.js';
+import {
+  CONTENT_ID,
+  FakeEngine,
+  FakeSelector,
+  LINGER_MS,
+  Pending,
+  byId,
+  makeSessions,
+  watch,
+} from '../../../../../test/doubles/proxy/sessions.fixture.js';
+
+/** At 25 frames a second and below 1.5 Mb/s: a silence of 10 s is a loss, one of 5 s is quiet. */
+const STREAM = new MadeStream().frames(600);
+const FRAME = STREAM.length / 600;
+const frames = (from: number, to: number): Buffer => STREAM.subarray(Math.round(from * FRAME), Math.round(to * FRAME));
+
+/** A stream that has played four seconds from the first engine. */
+async function playing(engineCount = 2) {
+  const made = makeSessions(engineCount);
+  for (const engine of made.engines) engine.media = 'silent';
+  const outcomes: StandbyOutcome[] = [];
+  made.registry.listen({ reserveEnded: (outcome) => void outcomes.push(outcome) });
+  const viewer = watch(made.registry.admit(byId()));
+  await settle();
+  for (let at = 0; at < 100; at += 10) {
+    made.engines[0].mediaStreams[0].write(frames(at, at + 10));
+    await made.clock.advanceAndSettle(400);
+  }
+  const end = async (): Promise<void> => {
+    await made.registry.shutdown(1000);
+    expect([made.registry.sessions().length, made.selector.held, made.clock.pending]).toEqual([0, 0, 0]);
+  };
+  return { ...made, viewer, outcomes, end, session: made.registry.sessions()[0] };
+}
+
+describe('a source that falls quiet', () => {
+  it('has another engine held in reserve at half of the silence that is a loss, and nothing is asked of it', async () => {
+    const { clock, selector, engines, session, end } = await playing();
+    await clock.advanceAndSettle(4000);
+    expect(selector.requests).toHaveLength(1);
+    await clock.advanceAndSettle(1500);
+    expect(selector.requests[1]).toMatchObject({ purpose: 'reserve', exclude: ['engine-1'] });
+    expect(session.snapshot()).toMatchObject({ state: 'playing', reserve: 'engine-2', engine: { engineId: 'engine-1' } });
+    expect(engines[1].starts).toHaveLength(0);
+    await end();
+  });
+
+  it('and goes on: the reserve is given back, and taken again in the next silence', async () => {
+    const { clock, selector, engines, session, outcomes, end } = await playing();
+    await clock.advanceAndSettle(5500);
+    engines[0].mediaStreams[0].write(frames(100, 150));
+    await settle();
+    expect(session.snapshot().reserve).toBeNull();
+    expect(selector.released).toEqual(['engine-2']);
+    await clock.advanceAndSettle(15_500);
+    expect(outcomes).toEqual(['returned', 'used']);
+    await end();
+  });
+
+  it('and stays silent: the reserve carries it on, without another question', async () => {
+    const { clock, selector, engines, session, outcomes, end } = await playing();
+    await clock.advanceAndSettle(10_500);
+    expect(session.state).toBe('failing_over');
+    expect(outcomes).toEqual(['used']);
+    expect(selector.given).toEqual(['engine-1', 'engine-2']);
+    expect(engines[1].starts).toHaveLength(1);
+    engines[1].mediaStreams[0].write(frames(50, 200));
+    await settle();
+    expect(session.snapshot()).toMatchObject({ state: 'playing', failovers: 1, reserve: null });
+    await end();
+  });
+
+  it('and breaks: the reserve carries it on at once', async () => {
+    const { clock, engines, session, outcomes, end } = await playing();
+    await clock.advanceAndSettle(6000);
+    engines[0].mediaStreams[0].destroy(new Error('reset'));
+    await settle();
+    expect([outcomes, session.state, engines[1].starts.length]).toEqual([['used'], 'failing_over', 1]);
+    await end();
+  });
+
+  it('gives its reserve to another stream that finds no engine', async () => {
+    const { clock, registry, selector, session, outcomes, end } = await playing();
+    await clock.advanceAndSettle(5500);
+    expect(session.snapshot().reserve).toBe('engine-2');
+    expect(registry.onScarce()).toBe(true);
+    await settle();
+    expect([selector.released, outcomes]).toEqual([['engine-2'], ['wanted']]);
+    expect(registry.onScarce()).toBe(false);
+    await end();
+  });
+
+  it('takes nothing from anybody for it: what is unwatched may linger on', async () => {
+    const { clock, selector, end } = await playing();
+    await clock.advanceAndSettle(5500);
+    expect(selector.requests[1].onScarce()).toBe(false);
+    await end();
+  });
+
+  it('and that nobody watches needs none', async () => {
+    const { clock, viewer, selector, end } = await playing();
+    viewer.leave();
+    await clock.advanceAndSettle(LINGER_MS - 100);
+    expect(selector.requests).toHaveLength(1);
+    await end();
+  });
+
+  it('and is left by its last viewer: the reserve is given back', async () => {
+    const { clock, viewer, session, outcomes, end } = await playing();
+    await clock.advanceAndSettle(5500);
+    viewer.leave();
+    expect([session.state, session.snapshot().reserve, outcomes]).toEqual(['lingering', null, ['returned']]);
+    await end();
+  });
+
+  it('while no engine is free: the wish ends with the silence, or becomes a search', async () => {
+    const { clock, selector, engines, session, outcomes, end } = await playing();
+    selector.hold = new Pending();
+    await clock.advanceAndSettle(5500);
+    engines[0].mediaStreams[0].write(frames(100, 150));
+    await settle();
+    expect([selector.requests[1].signal.aborted, outcomes]).toEqual([true, ['none']]);
+    await clock.advanceAndSettle(15_500);
+    expect(session.state).toBe('failing_over');
+    expect(selector.requests.slice(2).map(({ purpose, signal }) => [purpose, signal.aborted])).toEqual([
+      ['reserve', true],
+      ['failover', false],
+    ]);
+    await end();
+  });
+});
+
+describe('an engine that is granted when it is not wanted any more', () => {
+  it('is given back', async () => {
+    const selector = new FakeSelector([new FakeEngine({ host: 'engine-1', port: 6878 })]);
+    const late = new Pending<void>();
+    const select = selector.select.bind(selector);
+    selector.select = async (request) => {
+      await late.promise;
+      return select(request);
+    };
+    const reserve = new StandbyEngine({ selector, clock: new FakeClock(), log: SILENT_LOG, onEnd: () => undefined });
+    const content = { keyType: 'content_id' as const, key: CONTENT_ID, infohash: null };
+    reserve.begin({ streamId: 's', content, exclude: [], waitMs: 1000 });
+    expect(reserve.take()).toBeNull();
+    late.resolve();
+    await reserve.idle;
+    expect([selector.given.length, selector.held, reserve.engineId]).toEqual([1, 0, null]);
+  });
+});

@@ -1,0 +1,32 @@
+/** Time as a program sees it, injected so that tests control it. */
+export abstract class Clock {
+  /** Monotonic milliseconds: never goes back. For limits and ages. */
+  abstract now(): number;
+  /** Milliseconds since the epoch. For what is shown, stored and sent. */
+  abstract wallTime(): number;
+  abstract setTimeout(run: () => void, ms: number): unknown;
+  abstract clearTimeout(handle: unknown): void;
+
+  /** The current time in ISO 8601, UTC. */
+  iso(): string {
+    return new Date(this.wallTime()).toISOString();
+  }
+}
+
+export class SystemClock extends Clock {
+  now(): number {
+    return performance.now();
+  }
+
+  wallTime(): number {
+    return Date.now();
+  }
+
+  setTimeout(run: () => void, ms: number): NodeJS.Timeout {
+    return setTimeout(run, ms);
+  }
+
+  clearTimeout(handle: unknown): void {
+    clearTimeout(handle as NodeJS.Timeout);
+  }
+}

@@ -1,0 +1,4 @@
+/** What every package may use: one implementation of each primitive. Imports no framework, so that the hot path and pure code may use it. */
+export * from './clock.js';
+export * from './deadline.js';
+export * from './one-shot-timer.js';

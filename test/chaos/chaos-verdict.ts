@@ -1,0 +1,40 @@
+/** What chaos must have come to, and how it is told. */
+import { expect } from 'vitest';
+import type { ChaosReport } from './chaos.js';
+import { KEPT_FILES } from '../load/fleet.js';
+
+const MB = 1024 * 1024;
+/** What the garbage collector may leave between two looks. */
+const MEMORY_NOISE = 40 * MB;
+
+export function expectNothingLostOrLeft(report: ChaosReport): void {
+  const { lost, refused, breaches, unaccounted, before, after } = report;
+  expect({ lost, refused, breaches: breaches.slice(0, 20), unaccounted }).toEqual({ lost: [], refused: [], breaches: [], unaccounted: [] });
+  expect(after.files).toBeLessThanOrEqual(before.files + KEPT_FILES);
+  expect(after.timers).toBeLessThanOrEqual(before.timers);
+}
+
+/** Over a long run: the last third of it takes no more than the first. */
+export function expectMemoryFlat({ memory }: ChaosReport): void {
+  const third = Math.floor(memory.length / 3);
+  expect(mean(memory.slice(-third))).toBeLessThan(mean(memory.slice(0, third)) + MEMORY_NOISE);
+}
+
+export function summaryOf(report: ChaosReport): string[] {
+  const { faults, lost, refused, visits, breaches, longestSilence, failovers, unaccounted, before, after, memory } = report;
+  const total = [...faults.values()].reduce((sum, count) => sum + count, 0);
+  const mb = (bytes: number): string => (bytes / MB).toFixed(0);
+  return [
+    `${total} faults: ${[...faults].map(([name, count]) => `${name} ${count}`).join(', ')}`,
+    `${failovers} failovers, ${visits} visits of zapping viewers; ${lost.length} viewers lost the socket, ${refused.length} were refused`,
+    `${breaches.length} breaches of the standard in all that viewers got; the longest time without a byte ${longestSilence.toFixed(1)} s`,
+    `sessions: ${unaccounted.length === 0 ? 'every one stopped, or ended on purpose' : unaccounted.join('; ')}`,
+    `files ${before.files} before, ${after.files} after; timers ${before.timers} before, ${after.timers} after`,
+    `resident memory ${mb(before.resident)} MB before, ${memory.map(mb).join(' ')} while it went on, ${mb(after.resident)} MB after; heap ${mb(before.heap)} and ${mb(after.heap)} MB`,
+    ...[...lost, ...refused, ...breaches].slice(0, 40),
+  ];
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+}

@@ -1,0 +1,253 @@
+/**
+ * Random faults on the engines of four streams while fifty viewers watch, some of them slow and some of them zapping. Everything random comes from one
+ * seed. Never are more engines ill than the streams can do without, so every viewer who stays must keep the socket; at the end nothing may be left.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { contentId } from '../support/pair.js';
+import { SeededRandom } from '../support/random.js';
+import { StreamJudge } from '../support/stream-judge.js';
+import { type ProcessResources, processResourcesOf } from '../support/process-resources.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+import { Fleet, type FleetEngine } from '../load/fleet.js';
+import { sipping } from '../load/slow-reader.js';
+
+export interface ChaosOptions {
+  readonly seed: number;
+  readonly faults: number;
+  readonly viewers: number;
+  readonly log: (line: string) => void;
+}
+
+export interface ChaosReport {
+  readonly faults: ReadonlyMap<string, number>;
+  /** Viewers that stayed all the time and lost the socket, and what they were told. */
+  readonly lost: readonly string[];
+  /** Viewers that came and were not given the stream. */
+  readonly refused: readonly string[];
+  readonly visits: number;
+  /** What the independent checker found in any viewer's stream. */
+  readonly breaches: readonly string[];
+  /** The longest time without a byte of any viewer, seconds. */
+  readonly longestSilence: number;
+  readonly failovers: number;
+  /** Engine by engine, what does not add up. */
+  readonly unaccounted: readonly string[];
+  readonly before: ProcessResources;
+  readonly after: ProcessResources;
+  /** Resident memory while it went on, bytes, evenly over the run. */
+  readonly memory: readonly number[];
+}
+
+const STREAMS = 4;
+const ENGINES = 8;
+/** With four streams and as many engines ill, none would be left over. */
+const MOST_ILL = 3;
+/** Of ten viewers: one is slow, two zap, the others stay. */
+const SLOW = 0.1;
+const ZAPPING = 0.2;
+/** Of ten faults, so many hit an engine that a stream has. */
+const IN_USE = 0.7;
+/** From one fault to the next, ms. */
+const PAUSE_MS = [150, 550] as const;
+/** How long a fault lasts, ms. */
+const LAST_MS = [300, 2500] as const;
+/** What a slow viewer takes, and how often: a third of the stream. */
+const SIP_BYTES = 20_000;
+const SIP_MS = 1000;
+const MEMORY_SAMPLES = 60;
+/** A silence that is told of while it lasts, seconds: longer than a stall, its reserve and one failed start take together. */
+const LONG_SILENCE_S = 8;
+
+interface ChaosFault {
+  readonly name: string;
+  inflict(engine: FleetEngine): Promise<unknown>;
+  /** While it lasts the engine cannot be told to stop, or has never told how. */
+  readonly deaf?: true;
+}
+
+const knob = (name: string, values: Readonly<Record<string, unknown>>, deaf?: true): ChaosFault => ({
+  name,
+  inflict: (engine) => engine.control.faults(values),
+  deaf,
+});
+
+const FAULTS: readonly ChaosFault[] = [
+  { name: 'ends its sessions', inflict: (engine) => engine.control.end('superseded') },
+  { name: 'forgets its sessions', inflict: (engine) => engine.control.end('lost') },
+  { name: 'restarts', inflict: (engine) => engine.control.restart(), deaf: true },
+  { name: 'is killed', inflict: (engine) => engine.kill(), deaf: true },
+  knob('ends streams', { eofAfterMs: 1 }),
+  knob('breaks connections', { resetAfterMs: 1 }),
+  knob('falls silent', { stallAfterMs: 1 }),
+  knob('refuses', { refuseContent: 'failed to load content' }),
+  knob('answers 500', { httpStatus: 500 }),
+  knob('answers late', { jsonDelayMs: 1000 }),
+  knob('answers nonsense', { htmlInsteadOfJson: true }, true),
+  knob('never has a first byte', { prebufMode: 'hold-forever' }),
+  knob('says 500 for media', { prebufMode: 'http500-forever' }),
+  knob('sends headers only', { headersThenSilence: true }),
+  knob('hangs', { hangAll: true }, true),
+  knob('does not reply', { acceptNoReply: true }, true),
+  knob('closes its ports', { refuse: true }, true),
+  knob('resets connections', { resetConnections: true }, true),
+  knob('says 503', { unavailable: true }, true),
+  knob('is slow', { slowHttpMs: 400 }),
+  knob('begins anywhere', { startAt: 'packet', misalignedStart: true }),
+];
+
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const fleet = await Fleet.open(ENGINES);
+  try {
+    return await new Chaos(fleet, options).run();
+  } finally {
+    await fleet.close();
+  }
+}
+
+class Chaos {
+  private readonly random: SeededRandom;
+  private readonly counts = new Map<string, number>();
+  private readonly ill = new Set<FleetEngine>();
+  private readonly lost: string[] = [];
+  private readonly refused: string[] = [];
+  private readonly breaches: string[] = [];
+  private readonly memory: number[] = [];
+  private readonly tellers = new Set<number>();
+  private readonly healing: Promise<void>[] = [];
+  private visits = 0;
+  private longestSilence = 0;
+  private over = false;
+
+  constructor(
+    private readonly fleet: Fleet,
+    private readonly options: ChaosOptions,
+  ) {
+    this.random = new SeededRandom(options.seed);
+  }
+
+  async run(): Promise<ChaosReport> {
+    const { viewers: count, log } = this.options;
+    await this.warmUp();
+    const before = await this.fleet.quiet();
+    const zappers = Math.round(count * ZAPPING);
+    const slow = Math.round(count * SLOW);
+    const staying = await Promise.all(Array.from({ length: count - zappers }, (_, index) => this.sit(index, index < slow)));
+    const zapping = Array.from({ length: zappers }, (_, index) => this.zap(new SeededRandom(this.options.seed + 1 + index)));
+    log(`${staying.length} viewers of ${STREAMS} streams stay, ${slow} of them slow, ${zappers} zap; ${ENGINES} engines`);
+    await this.rage();
+    this.over = true;
+    await Promise.all(this.healing);
+    await Promise.all(zapping);
+    const failovers = await this.fleet.failovers();
+    await Promise.all(staying.map((leave) => leave()));
+    const after = await this.fleet.quiet();
+    return {
+      faults: this.counts,
+      lost: this.lost,
+      refused: this.refused,
+      visits: this.visits,
+      breaches: this.breaches,
+      longestSilence: this.longestSilence,
+      failovers,
+      unaccounted: await this.fleet.unaccounted(),
+      before,
+      after,
+      memory: this.memory,
+    };
+  }
+
+  /** What is made once and kept, connections and code, is there before it is counted. */
+  private async warmUp(): Promise<void> {
+    const viewers = await Promise.all(Array.from({ length: STREAMS }, (_, index) => Viewer.open(this.urlOf(index), { keep: false })));
+    await Promise.all(viewers.map((viewer) => viewer.untilBytes(200_000)));
+    await Promise.all(viewers.map((viewer) => viewer.leave()));
+  }
+
+  private async rage(): Promise<void> {
+    const { faults, log } = this.options;
+    for (let number = 1; number <= faults; number += 1) {
+      await sleep(this.random.integer(...PAUSE_MS));
+      await until('an engine that is well', async () => this.ill.size < MOST_ILL, 60_000);
+      const engine = this.victim();
+      const fault = this.random.pick(FAULTS);
+      const lasts = this.random.integer(...LAST_MS);
+      this.counts.set(fault.name, (this.counts.get(fault.name) ?? 0) + 1);
+      log(`fault ${number}: engine ${engine.id} ${fault.name} for ${lasts} ms`);
+      this.ill.add(engine);
+      if (fault.deaf) engine.deafTimes += 1;
+      await fault.inflict(engine);
+      this.healing.push(this.heal(engine, lasts));
+      if (number % Math.max(1, Math.floor(faults / MEMORY_SAMPLES)) === 0)
+        this.memory.push((await processResourcesOf(this.fleet.proxyUrl)).resident);
+    }
+  }
+
+  /** An engine that is well, mostly one that a stream has. */
+  private victim(): FleetEngine {
+    const well = (engines: readonly FleetEngine[]): FleetEngine[] => engines.filter((engine) => !this.ill.has(engine));
+    const inUse = well(this.fleet.inUse);
+    return this.random.next() < IN_USE && inUse.length > 0 ? this.random.pick(inUse) : this.random.pick(well(this.fleet.engines));
+  }
+
+  private async heal(engine: FleetEngine, afterMs: number): Promise<void> {
+    await sleep(afterMs);
+    await engine.revive();
+    this.ill.delete(engine);
+  }
+
+  /** A viewer that stays. The answer ends the visit. */
+  private async sit(index: number, slow: boolean): Promise<() => Promise<void>> {
+    const judge = new StreamJudge({ fromJoin: true });
+    const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => judge.push(chunk) });
+    const who = `viewer ${index} of stream ${index % STREAMS}${slow ? ', slow' : ''}`;
+    if (viewer.status !== 200) this.refused.push(`${who}: ${viewer.status} ${await viewer.text()}`);
+    let staying = true;
+    // One of each stream tells of all: they wait for the same engine.
+    const tells = !slow && !this.tellers.has(index % STREAMS);
+    if (tells) this.tellers.add(index % STREAMS);
+    let told = false;
+    const tellSilence = (): void => {
+      if (judge.silentFor > LONG_SILENCE_S && !told) this.options.log(`${who} has had no byte for ${LONG_SILENCE_S} s`);
+      told = judge.silentFor > LONG_SILENCE_S;
+    };
+    const watch = tells ? setInterval(tellSilence, 500) : undefined;
+    const sips = slow ? sipping(viewer, SIP_BYTES, SIP_MS) : undefined;
+    void viewer.closed.then(() => {
+      if (staying) this.lost.push(`${who}: ${viewer.error?.message ?? 'a clean end'}`);
+    });
+    return async () => {
+      staying = false;
+      clearInterval(watch);
+      clearInterval(sips);
+      await viewer.leave();
+      this.note(who, judge, slow);
+    };
+  }
+
+  /** Comes, watches for a moment, leaves, and comes to another stream. */
+  private async zap(random: SeededRandom): Promise<void> {
+    while (!this.over) {
+      const index = random.integer(0, STREAMS - 1);
+      const judge = new StreamJudge({ fromJoin: true });
+      const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => judge.push(chunk) });
+      this.visits += 1;
+      if (viewer.status !== 200) this.refused.push(`zapping to stream ${index}: ${viewer.status} ${await viewer.text()}`);
+      await sleep(random.integer(0, 1500));
+      await viewer.leave();
+      this.note(`zapping viewer of stream ${index}`, judge, true);
+    }
+  }
+
+  private note(who: string, judge: StreamJudge, impatient: boolean): void {
+    const { ts, hastyFillers, longestSilence } = judge.verdict();
+    this.breaches.push(...ts.faults.map(({ rule, packet, pid, detail }) => `${who}: ${rule} at packet ${packet}, PID ${pid}: ${detail}`));
+    if (impatient) return; // its own pauses are not the proxy's
+    this.breaches.push(...hastyFillers.map((text) => `${who}: ${text}`));
+    this.longestSilence = Math.max(this.longestSilence, longestSilence);
+  }
+
+  private urlOf(index: number): string {
+    return this.fleet.streamUrl(contentId(0xc0 + (index % STREAMS)));
+  }
+}

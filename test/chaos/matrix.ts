@@ -1,0 +1,191 @@
+/** Runs cells of the fault matrix: what happened to the viewer, and how it differs from what is expected. */
+import { differenceFromBroadcast } from '../support/broadcast-compare.js';
+import { contentId } from '../support/pair.js';
+import { StreamJudge, type Verdict } from '../support/stream-judge.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+import { FAULT_MATRIX, type Fault, type Outcome, PHASES, type Phase, type Row } from './fault-matrix.js';
+import { BITRATE, BURST_S, ENGINE_NAMES, type EngineName, Stage } from '../soak/stage.js';
+
+export interface Cell {
+  readonly row: Row;
+  readonly phase: Phase;
+}
+
+export interface CellResult extends Cell {
+  /** What the viewer got, in words. */
+  readonly outcome: string;
+  /** The longest time without a byte, seconds. */
+  readonly silence: number;
+  /** What is not as expected. */
+  readonly problems: readonly string[];
+}
+
+export const ALL_CELLS: readonly Cell[] = FAULT_MATRIX.flatMap((row) => PHASES.map((phase) => ({ row, phase })));
+
+/** The viewer is at the live edge then. */
+const LIVE_BYTES = (BURST_S * BITRATE) / 8 + 100_000;
+/** Slow faults, starving above all, are seen only after their time. */
+const CHANGE_LIMIT_MS = 40_000;
+/** Longer than a stall is borne, so that nothing is still to come. */
+const SETTLE_MS = 2500;
+const RELEASE_LIMIT_MS = 8000;
+
+/** Runs the cells, `lanes` at a time, each on a stage of its own; `onResult` is told of each when it is done. */
+export async function runMatrix(cells: readonly Cell[], lanes: number, onResult: (result: CellResult) => void): Promise<void> {
+  const left = cells.map((cell, index) => ({ cell, index }));
+  const lane = async (): Promise<void> => {
+    const stage = await Stage.open();
+    try {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        onResult(await runCell(stage, next.cell, contentId(0x1000 + next.index)));
+      }
+    } finally {
+      await stage.close();
+    }
+  };
+  // Each lane ends what it has started, also when another one broke.
+  const ended = await Promise.allSettled(Array.from({ length: Math.min(lanes, cells.length) }, lane));
+  for (const end of ended) if (end.status === 'rejected') throw end.reason;
+}
+
+async function runCell(stage: Stage, cell: Cell, id: string): Promise<CellResult> {
+  const { row, phase } = cell;
+  const expected = row.expect[phase];
+  const judge = new StreamJudge({ fromJoin: true });
+  const acts: Promise<void>[] = [];
+  let viewer: Viewer | null = null;
+  const problems: string[] = [];
+  try {
+    const open = async (): Promise<Viewer> => Viewer.open(stage.streamUrl(id), { onChunk: (chunk) => judge.push(chunk) });
+    if (phase === 'before') {
+      acts.push(...(await inflict(stage, 'A', row.inflict)));
+      viewer = await open();
+    } else {
+      viewer = await open();
+      await viewer.untilBytes(LIVE_BYTES);
+      acts.push(...(await inflict(stage, phase === 'mid' ? 'A' : 'B', row.inflict)));
+      if (phase === 'during') await stage.engine('A').end('superseded');
+    }
+    if (viewer.status !== 200) throw new Error(`status ${viewer.status}: ${await viewer.text()}`);
+    await settle(stage, id, cell, viewer);
+  } catch (error) {
+    problems.push(`${(error as Error).message}; then: ${JSON.stringify(await stage.serving(id))}`);
+  }
+  await viewer?.leave();
+  await Promise.all(acts);
+  const verdict = judge.verdict();
+  const body = viewer?.body ?? Buffer.alloc(0);
+  const content = contentOf(verdict);
+  const difference = differenceFromBroadcast(body.subarray(0, body.length - (body.length % 188)), id, BITRATE);
+  problems.push(...judgeContent(expected, verdict, content, difference));
+  problems.push(...(await leaks(stage, cell)));
+  await stage.reset();
+  const by = problems.length === 0 ? expected.by : 'not as expected';
+  return {
+    ...cell,
+    outcome: `${by}: ${difference === null ? 'exact' : words(content, verdict)}`,
+    silence: verdict.longestSilence,
+    problems,
+  };
+}
+
+/** Waits until the stream is played as expected, and sees that it stays so while bytes come. */
+async function settle(stage: Stage, id: string, { row, phase }: Cell, viewer: Viewer): Promise<void> {
+  const { by } = row.expect[phase];
+  const faulty: EngineName = phase === 'during' ? 'B' : 'A';
+  const serves = async (): Promise<boolean> => {
+    const serving = await stage.serving(id);
+    if (serving === null || serving.state !== 'playing' || (phase === 'during' && serving.failovers === 0)) return false;
+    // A well engine may be chosen for other reasons, too; one that fails must not be kept.
+    return by === 'another' ? serving.on !== faulty : phase === 'during' || serving.on === faulty;
+  };
+  await until(`the stream played by ${by}`, serves, CHANGE_LIMIT_MS);
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const bytes = viewer.bytes;
+  await viewer.untilBytes(bytes + BITRATE / 8);
+  if (!(await serves())) throw new Error(`the stream did not stay with ${by}`);
+}
+
+/** Resolves when the fault is in force; the promises in the answer are what is still to be done. */
+async function inflict(stage: Stage, name: EngineName, fault: Fault): Promise<Promise<void>[]> {
+  const engine = stage.engine(name);
+  if ('knobs' in fault) {
+    await engine.faults(fault.knobs);
+    return [];
+  }
+  switch (fault.act) {
+    case 'killed':
+      await stage.kill(name);
+      return [];
+    case 'restarts':
+      await engine.restart();
+      return [];
+    case 'wanted':
+      stage.orchestrator.leave.add(name);
+      return [];
+    case 'ends':
+    case 'forgets': {
+      const how = fault.act === 'ends' ? 'superseded' : 'lost';
+      return [
+        until(`a session on ${name}`, async () => (await engine.metrics()).sessions.active > 0, CHANGE_LIMIT_MS).then(() =>
+          engine.end(how),
+        ),
+      ];
+    }
+    default: {
+      const unknown: never = fault.act;
+      throw new TypeError(`no such act: ${String(unknown)}`);
+    }
+  }
+}
+
+interface Content {
+  readonly lost: number;
+  readonly repeated: number;
+}
+
+/** Seconds lost and repeated, by the markers. */
+function contentOf({ breaks }: Verdict): Content {
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + Math.max(0, value), 0) / 10;
+  return { lost: sum(breaks.map(({ from, to }) => to - from - 1)), repeated: sum(breaks.map(({ from, to }) => from - to + 1)) };
+}
+
+function judgeContent(expected: Outcome, { ts, hastyFillers }: Verdict, { lost, repeated }: Content, difference: string | null): string[] {
+  const problems = [...hastyFillers];
+  const { lost: mayLose = 0, repeated: mayRepeat = 0, damaged = false } = expected;
+  if (lost > mayLose) problems.push(`${lost} s lost, at most ${mayLose} expected`);
+  if (repeated > mayRepeat) problems.push(`${repeated} s repeated, at most ${mayRepeat} expected`);
+  if (!damaged)
+    problems.push(...ts.faults.slice(0, 5).map(({ rule, packet, pid, detail }) => `${rule} at packet ${packet}, PID ${pid}: ${detail}`));
+  if (!damaged && mayLose === 0 && mayRepeat === 0 && difference !== null) problems.push(difference);
+  return problems;
+}
+
+function words({ lost, repeated }: Content, { ts }: Verdict): string {
+  const parts = [
+    lost > 0 ? `${lost} s lost` : '',
+    repeated > 0 ? `${repeated} s repeated` : '',
+    ts.faults.length > 0 ? `${ts.faults.length} breaches of the standard passed on` : '',
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? 'nothing lost' : parts.join(', ');
+}
+
+/** Sessions that are still there a while after the viewer has left. */
+async function leaks(stage: Stage, { row, phase }: Cell): Promise<string[]> {
+  const faulty = phase === 'during' ? 'B' : 'A';
+  const counted = ENGINE_NAMES.filter((name) => row.deaf === undefined || name !== faulty);
+  try {
+    await until(
+      'sessions stopped',
+      async () => {
+        const sessions = await stage.sessions();
+        return counted.every((name) => sessions[name] === 0);
+      },
+      RELEASE_LIMIT_MS,
+    );
+    return [];
+  } catch {
+    return [`sessions left behind: ${JSON.stringify(await stage.sessions())}`];
+  }
+}

@@ -1,0 +1,163 @@
+/** An installation in which all is well, for tests that make one thing of it wrong. */
+import { loadSettings } from '@acexy/service-kit';
+import { OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
+import type { DockerFacts, Facts, OrchestratorFacts, ProxyFacts } from '../../../apps/orchestrator/src/doctor/facts.js';
+import { Scrape } from '../../../apps/orchestrator/src/doctor/scrape.js';
+
+export type Reached<T extends { reached: boolean }> = Extract<T, { reached: true }>;
+
+const NOW = Date.parse('2026-03-01T12:00:00Z');
+
+/** A scrape of those figures. */
+export function scrapeOf(figures: Readonly<Record<string, number>>): Scrape {
+  return Scrape.parse(
+    Object.entries(figures)
+      .map(([series, value]) => `${series} ${value}`)
+      .join('\n'),
+  );
+}
+
+export const ORCHESTRATOR_FIGURES = {
+  'orch_build_info{version="1.0.0"}': 1,
+  process_open_fds: 40,
+  process_max_fds: 65536,
+  nodejs_eventloop_lag_p99_seconds: 0.012,
+  'orch_engines_use{use="free"}': 3,
+  'orch_engines_use{use="busy"}': 2,
+  'orch_engines_lifecycle{lifecycle="ready"}': 5,
+  'orch_pool_limit{limit="min_free"}': 3,
+  'orch_pool_limit{limit="max"}': 20,
+  orch_leases_waiting: 0,
+  'orch_engines_total{health_status="healthy"}': 5,
+  'orch_engines_total{health_status="unhealthy"}': 0,
+  'orch_provision_duration_seconds_sum{success="true"}': 40,
+  'orch_provision_duration_seconds_count{success="true"}': 5,
+  'orch_provision_duration_seconds_count{success="false"}': 0,
+  orch_provision_queue_wait_seconds_sum: 2,
+  orch_provision_queue_wait_seconds_count: 5,
+  'orch_runtime_call_seconds_sum{call="start",success="true"}': 5,
+  'orch_runtime_call_seconds_count{call="start",success="true"}': 5,
+  'orch_circuit_breaker_opened_total{operation_type="general"}': 0,
+  'orch_circuit_breaker_opened_total{operation_type="replacement"}': 0,
+  orch_database_write_errors_total: 0,
+  'orch_database_size_bytes{file="main"}': 2e6,
+};
+
+export const PROXY_FIGURES = {
+  'acexy_build_info{version="1.0.0"}': 1,
+  process_open_fds: 60,
+  process_max_fds: 65536,
+  acexy_viewers: 4,
+  acexy_viewer_lag_seconds_max: 0.4,
+  'acexy_starts_total{outcome="playing"}': 20,
+  'acexy_starts_total{outcome="no_engine"}': 0,
+  'acexy_starts_total{outcome="engines_refused"}': 0,
+  'acexy_starts_total{outcome="engines_silent"}': 0,
+  'acexy_failovers_total{cause="eof",outcome="given-up"}': 0,
+  'acexy_viewers_ended_total{reason="too-slow"}': 0,
+  'acexy_orchestrator_call_seconds_count{endpoint="report",outcome="ok"}': 100,
+  'acexy_orchestrator_call_seconds_bucket{le="0.01",endpoint="report",outcome="ok"}': 100,
+  'acexy_orchestrator_call_seconds_bucket{le="+Inf",endpoint="report",outcome="ok"}': 100,
+};
+
+const CLOSED = {
+  state: 'closed' as const,
+  failure_count: 0,
+  failure_threshold: 5,
+  recovery_timeout: 300,
+  recovery_eta_seconds: 0,
+  last_failure_time: null,
+  last_failure_reason: null,
+};
+
+export const WELL_DOCKER: Reached<DockerFacts> = {
+  reached: true,
+  endpoint: 'unix:///var/run/docker.sock',
+  version: '28.0.0',
+  latencyMs: 12,
+  host: { processors: 8, memory: 64e9, clock: NOW },
+  image: 'present',
+  network: null,
+  containers: { running: 5 },
+};
+
+export const WELL_ORCHESTRATOR: Reached<OrchestratorFacts> = {
+  reached: true,
+  url: 'http://localhost:8000',
+  clockOffsetMs: 0,
+  version: '1.0.0',
+  scrape: scrapeOf(ORCHESTRATOR_FIGURES),
+  ready: { status: 200, problems: [] },
+  latencyMs: { engines: 4, streams: 3 },
+  status: null,
+  health: {
+    total_engines: 5,
+    healthy_engines: 5,
+    unhealthy_engines: 0,
+    marked_for_replacement: 0,
+    minimum_required: 3,
+    health_check_interval: 30,
+    circuit_breakers: { general: CLOSED, replacement: CLOSED },
+  },
+  vpn: null,
+  image: null,
+  provisioning: { inProgress: 0, queued: 0, remaining: 5 },
+  keyTaken: true,
+  proxyKeyTaken: true,
+};
+
+export const WELL_PROXY: Reached<ProxyFacts> = {
+  reached: true,
+  url: 'http://localhost:8080',
+  clockOffsetMs: 0,
+  version: '1.0.0',
+  scrape: scrapeOf(PROXY_FIGURES),
+  ready: { status: 200, problems: [] },
+  latencyMs: 5,
+  orchestrator: 'reachable',
+};
+
+export const WELL: Facts = {
+  now: NOW,
+  place: 'host',
+  version: '1.0.0',
+  faults: [],
+  settings: settingsWith({}),
+  proxySettings: {
+    listen: { host: '', port: 8080 },
+    orchestratorUrl: 'http://localhost:8000',
+    orchestratorApiKey: 'a-key-that-is-long-enough',
+    orchestratorTimeoutMs: 3_000,
+    startTimeoutMs: 60_000,
+    firstByteTimeoutMs: 30_000,
+    engineCacheTtlMs: 5_000,
+    maxConnections: 10_000,
+    fallbackHost: 'localhost',
+    fallbackPort: 6878,
+  },
+  enginesMemoryBytes: null,
+  machine: {
+    node: 'v24.1.0',
+    processors: 8,
+    load: 2,
+    memory: { total: 64e9, available: 40e9 },
+    openFiles: 65536,
+    openFilesOfAll: { used: 9_000, most: 1_000_000 },
+    builtAt: NOW - 86_400_000,
+    disks: [{ what: 'DATA_DIR', path: '/data', free: 50e9, total: 100e9, writable: true }],
+    ports: [
+      { setting: 'APP_PORT', port: 8000, taken: true },
+      { setting: 'ACEXY_LISTEN_ADDR', port: 8080, taken: true },
+    ],
+    enginePortsTaken: [19000, 19001, 19002, 19003, 19004],
+  },
+  docker: WELL_DOCKER,
+  vpns: [],
+  orchestrator: WELL_ORCHESTRATOR,
+  proxy: WELL_PROXY,
+};
+
+/** Settings with a key, Docker, and what is given. */
+export function settingsWith(environment: Record<string, string>): OrchestratorSettings {
+  return loadSettings(OrchestratorSettings, { API_KEY: 'a-key-that-is-long-enough', ENGINE_RUNTIME: 'docker', ...environment });
+}

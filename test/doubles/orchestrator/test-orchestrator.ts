@@ -1,0 +1,172 @@
+import { loadSettings, SILENT_LOG } from '@acexy/service-kit';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Test } from '@nestjs/testing';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import request from 'supertest';
+import { apiServer, configureApp } from '../../../apps/orchestrator/src/app/configure-app.js';
+import { AppModule } from '../../../apps/orchestrator/src/app/app.module.js';
+import { ENGINE_RUNTIME, type EngineInstance, type EngineSpec } from '../../../apps/orchestrator/src/runtime/engine-runtime.js';
+import { FakeEngineHost, FakeEngineRuntime } from './fake-engine-runtime.js';
+import { OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
+
+export const API_KEY = 'test-key';
+/** Linux gives out 32768 and up, others start higher. */
+const BELOW_SYSTEM_PORTS = { ACE_HTTPS_RANGE: '20000-20999', ACE_API_RANGE: '21000-21999', ACE_P2P_RANGE: '22000-22999' };
+
+/** Engines that listen: each started one answers health checks on its port, as far as the knobs let it. */
+export class ListeningEngines extends FakeEngineRuntime {
+  /** Engines that take connections and say nothing, by name or all. */
+  readonly silent = new Set<string>();
+  /** What `stat` answers of a session; by default it is gone. */
+  statReply: object = { response: null, error: 'unknown playback session id' };
+  /** What the engines were asked for. */
+  readonly asked: string[] = [];
+  protected readonly servers: Map<string, Server>;
+
+  constructor(world: FakeEngineHost = new FakeEngineHost(), servers = new Map<string, Server>()) {
+    super(world);
+    this.servers = servers;
+  }
+
+  /** The same engines, seen by the runtime of another start of the service. */
+  again(): ListeningEngines {
+    return new ListeningEngines(this.world, this.servers);
+  }
+
+  override async start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
+    // A port that the system gives out is free, whatever else runs on the machine.
+    const server = await this.listen(spec.name);
+    const { port } = server.address() as AddressInfo;
+    try {
+      return await super.start({ ...spec, ports: { ...spec.ports, http: port } }, signal);
+    } catch (error) {
+      await this.unlisten(spec.name);
+      throw error;
+    }
+  }
+
+  override async remove(id: string): Promise<void> {
+    const name = this.world.engines.get(id)?.name;
+    await super.remove(id);
+    if (name !== undefined) await this.unlisten(name);
+  }
+
+  async closeServers(): Promise<void> {
+    await Promise.all([...this.servers.keys()].map((id) => this.unlisten(id)));
+  }
+
+  private async listen(name: string): Promise<Server> {
+    const server = createServer((incoming, response) => {
+      this.asked.push(incoming.url ?? '');
+      if (this.silent.has('all') || this.silent.has(name)) return;
+      response.setHeader('Content-Type', 'application/json');
+      response.end(
+        JSON.stringify(incoming.url?.startsWith('/ace/stat') ? this.statReply : { result: { playlist_loaded: true, connected: true } }),
+      );
+    });
+    this.servers.set(name, server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return server;
+  }
+
+  private async unlisten(name: string): Promise<void> {
+    const server = this.servers.get(name);
+    if (!server) return;
+    this.servers.delete(name);
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  }
+}
+
+export interface TestOrchestrator {
+  app: NestExpressApplication;
+  runtime: ListeningEngines;
+  http: ReturnType<typeof request>;
+  /** Ends the service as SIGTERM does; the engines live on. */
+  stop(): Promise<void>;
+  /** Ends everything. */
+  close(): Promise<void>;
+}
+
+export interface TestOptions {
+  env?: Record<string, string>;
+  runtime?: ListeningEngines;
+  /** A database of an earlier start. */
+  folder?: string;
+}
+
+/** The whole service on engines that are a map and a listener each, with a database in a folder of its own. */
+export async function startOrchestrator({
+  env = {},
+  runtime = new ListeningEngines(),
+  folder = mkdtempSync(join(tmpdir(), 'orchestrator-')),
+}: TestOptions = {}): Promise<TestOrchestrator> {
+  const settings = loadSettings(OrchestratorSettings, {
+    API_KEY,
+    DB_URL: `sqlite:///${join(folder, 'test.db')}`,
+    DATA_DIR: folder,
+    MIN_REPLICAS: '0',
+    MIN_PROVISION_INTERVAL_S: '0',
+    MONITOR_INTERVAL_S: '1',
+    // Engines of these tests listen on ports that the system gives out: none of those may be another engine's port of another kind.
+    ...BELOW_SYSTEM_PORTS,
+    // Whoever wants statistics says so.
+    COLLECT_INTERVAL_S: '3600',
+    ...env,
+  });
+  const testing = await Test.createTestingModule({ imports: [AppModule.with(settings, SILENT_LOG)] })
+    .overrideProvider(ENGINE_RUNTIME)
+    .useValue(runtime)
+    .compile();
+  const app = testing.createNestApplication<NestExpressApplication>(apiServer(settings, SILENT_LOG), { bodyParser: false, logger: false });
+  configureApp(app, settings, SILENT_LOG);
+  await app.listen(0, '127.0.0.1');
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= app.close());
+  return {
+    app,
+    runtime,
+    http: request(app.getHttpServer()),
+    stop,
+    close: async () => {
+      await stop();
+      await runtime.closeServers();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export const AUTH = { Authorization: `Bearer ${API_KEY}` };
+
+export function leaseRequest(overrides: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    request_id: randomUUID(),
+    proxy_id: randomUUID(),
+    boot_id: randomUUID(),
+    key_type: 'content_id',
+    key: randomUUID().replaceAll('-', '').padEnd(40, '0'),
+    exclude: [],
+    purpose: 'start',
+    wait_ms: 5000,
+    ...overrides,
+  };
+}
+
+/** Asks until `check` is content. */
+export async function eventually<T>(ask: () => T | Promise<T>, check: (value: T) => boolean, limitMs = 8000): Promise<T> {
+  const end = performance.now() + limitMs;
+  for (;;) {
+    const value = await ask();
+    if (check(value)) return value;
+    if (performance.now() > end) throw new Error(`not so within ${limitMs} ms: ${JSON.stringify(value)}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

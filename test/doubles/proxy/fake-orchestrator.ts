@@ -1,0 +1,123 @@
+/** An orchestrator in memory: what it answers is set by the test, what it was asked is on record. */
+import type {
+  EngineState,
+  LeaseRequest,
+  ProvisionAcestreamResponse,
+  ProxyReport,
+  ReportAnswer,
+  StreamEndedEvent,
+  StreamStartedEvent,
+} from '@acexy/contracts';
+import { CallNotSupportedError, type LeaseAnswer, type OrchestratorClient, OrchestratorUnreachableError } from '@acexy/orchestrator-client';
+import type { SelectRequest } from '../../../apps/proxy/src/selection/engine-selector.js';
+
+export class FakeOrchestrator implements OrchestratorClient {
+  /** `away` refuses every connection; `foreign` knows neither leases nor reports. */
+  mode: 'ours' | 'foreign' | 'away' = 'ours';
+  list: EngineState[] = [];
+  /** What the next leases are answered; the last one stays. */
+  leases: (LeaseAnswer | Error | Promise<LeaseAnswer>)[] = [];
+  provisioned: ProvisionAcestreamResponse | Error = new Error('no provisioning in this test');
+  leave: ReportAnswer['leave'] = [];
+  eventFails: Error | null = null;
+  readonly asked: LeaseRequest[] = [];
+  readonly released: string[] = [];
+  readonly reports: ProxyReport[] = [];
+  readonly events: string[] = [];
+  readonly calls: string[] = [];
+
+  async lease(request: LeaseRequest): Promise<LeaseAnswer> {
+    this.called('lease', 'ours only');
+    this.asked.push(request);
+    const answer = this.leases.length > 1 ? this.leases.shift()! : this.leases[0];
+    if (answer instanceof Error) throw answer;
+    return answer;
+  }
+
+  async releaseLease(leaseId: string): Promise<void> {
+    this.called('release', 'ours only');
+    this.released.push(leaseId);
+  }
+
+  async report(_proxyId: string, report: ProxyReport): Promise<ReportAnswer> {
+    this.called('report', 'ours only');
+    this.reports.push(structuredClone(report));
+    return { boot_id: report.boot_id, ack_seq: report.seq, leave: this.leave };
+  }
+
+  async engines(): Promise<{ engines: EngineState[]; stale: boolean }> {
+    this.called('engines');
+    return { engines: this.list, stale: false };
+  }
+
+  async provisionAcestream(): Promise<ProvisionAcestreamResponse> {
+    this.called('provision');
+    if (this.provisioned instanceof Error) throw this.provisioned;
+    return this.provisioned;
+  }
+
+  async streamStarted({ labels }: StreamStartedEvent): Promise<void> {
+    this.event(`started ${labels?.stream_id}`);
+  }
+
+  async streamEnded({ stream_id: id }: StreamEndedEvent): Promise<void> {
+    this.event(`ended ${id}`);
+  }
+
+  close(): void {
+    this.mode = 'away';
+  }
+
+  private event(text: string): void {
+    this.called('event');
+    if (this.eventFails) throw this.eventFails;
+    this.events.push(text);
+  }
+
+  private called(call: string, needs?: 'ours only'): void {
+    this.calls.push(call);
+    if (this.mode === 'away') throw new OrchestratorUnreachableError(`${call}: ECONNREFUSED`);
+    if (this.mode === 'foreign' && needs) throw new CallNotSupportedError(call, 404);
+  }
+}
+
+export function engineState(id: string, changes: Partial<EngineState> = {}): EngineState {
+  return {
+    container_id: id,
+    container_name: id,
+    host: id,
+    port: 6878,
+    labels: {},
+    forwarded: false,
+    first_seen: '2026-01-01T00:00:00Z',
+    last_seen: '2026-01-01T00:00:00Z',
+    streams: [],
+    health_status: 'healthy',
+    last_health_check: null,
+    last_stream_usage: null,
+    ...changes,
+  };
+}
+
+export function granted(leaseId: string, engine: EngineState): LeaseAnswer {
+  const lease = { lease_id: leaseId, engine, expires_at: '2026-01-01T00:00:20Z', reason: 'test', considered: [] };
+  return { kind: 'granted', lease };
+}
+
+export function waiting(retryAfterMs = 500): LeaseAnswer {
+  return { kind: 'waiting', waiting: { state: 'waiting', retry_after_ms: retryAfterMs, position: 1, provisioning: 1 } };
+}
+
+/** A request with 60 s of time from the moment 0 of the clock. */
+export function selectRequest(changes: Partial<SelectRequest> = {}): SelectRequest {
+  return {
+    streamId: 'stream-1',
+    content: { keyType: 'content_id', key: 'a'.repeat(40), infohash: null },
+    exclude: [],
+    purpose: 'start',
+    deadline: 60_000,
+    signal: new AbortController().signal,
+    onScarce: () => false,
+    ...changes,
+  };
+}

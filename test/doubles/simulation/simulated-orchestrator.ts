@@ -1,0 +1,250 @@
+/** One start of the orchestrator without HTTP, Docker and disk: its real services on a simulated world, under timers that a test owns. */
+import type { OperationType } from '@acexy/contracts';
+import { loadSettings, SILENT_LOG } from '@acexy/service-kit';
+import type { HttpAdapterHost } from '@nestjs/core';
+import { EventEmitter } from 'node:events';
+import { PoolSnapshotService } from '../../../apps/orchestrator/src/autoscaling/pool-snapshot.service.js';
+import { ReconcileService } from '../../../apps/orchestrator/src/autoscaling/reconcile.service.js';
+import { SystemClock } from '@acexy/service-kit/primitives';
+import { InstallationId } from '../../../apps/orchestrator/src/database/installation-id.js';
+import type { PoolOrders } from '../../../apps/orchestrator/src/database/pool-orders.js';
+import type { StreamHistory } from '../../../apps/orchestrator/src/database/stream-history.js';
+import type { StreamRow } from '../../../apps/orchestrator/src/database/stream-row.entity.js';
+import { EngineRegistry } from '../../../apps/orchestrator/src/engines/engine-registry.js';
+import { EngineRemover } from '../../../apps/orchestrator/src/engines/engine-remover.service.js';
+import { EngineSync } from '../../../apps/orchestrator/src/engines/engine-sync.service.js';
+import { LeaseService } from '../../../apps/orchestrator/src/leases/lease.service.js';
+import { ManualMinimum } from '../../../apps/orchestrator/src/engines/manual-minimum.js';
+import { ProvisioningOutlook } from '../../../apps/orchestrator/src/leases/provisioning-outlook.js';
+import type { EngineProber } from '../../../apps/orchestrator/src/health/engine-prober.js';
+import { HealthMonitor } from '../../../apps/orchestrator/src/health/health-monitor.service.js';
+import { Readiness } from '../../../apps/orchestrator/src/health/readiness.js';
+import { StartupProbe } from '../../../apps/orchestrator/src/health/startup-probe.service.js';
+import type { Circuits, OperationPermit } from '../../../apps/orchestrator/src/provisioning/circuits.js';
+import { ProvisioningService } from '../../../apps/orchestrator/src/provisioning/provisioning.service.js';
+import { EngineStarter } from '../../../apps/orchestrator/src/provisioning/engine-starter.service.js';
+import { OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
+import { Quarantine } from '../../../apps/orchestrator/src/streams/quarantine.service.js';
+import type { SessionStat } from '../../../apps/orchestrator/src/streams/session-stat.js';
+import { StreamEvents } from '../../../apps/orchestrator/src/streams/stream-events.service.js';
+import { StreamService } from '../../../apps/orchestrator/src/streams/stream.service.js';
+import { VpnSlots } from '../../../apps/orchestrator/src/vpn/vpn-slots.service.js';
+import { VpnMetrics } from '../../../apps/orchestrator/src/vpn/vpn-metrics.js';
+import { VpnService } from '../../../apps/orchestrator/src/vpn/vpn.service.js';
+import { VpnWatcher } from '../../../apps/orchestrator/src/vpn/vpn-watcher.service.js';
+import { SimulatedProber, SimulatedRuntime, SimulatedSessionStat, type SimulatedWorld } from './simulated-world.js';
+
+export const SETTINGS = loadSettings(OrchestratorSettings, {
+  MIN_REPLICAS: '2',
+  MAX_REPLICAS: '6',
+  AUTOSCALE_INTERVAL_S: '10',
+  MONITOR_INTERVAL_S: '5',
+  ENGINE_GRACE_PERIOD_S: '10',
+  MAX_CONCURRENT_PROVISIONS: '2',
+  MIN_PROVISION_INTERVAL_S: '0.5',
+  PROVISION_TIMEOUT_S: '20',
+  STARTUP_TIMEOUT_S: '5',
+  PROVISION_STARTUP_GRACE_S: '6',
+  CIRCUIT_BREAKER_THRESHOLD: '3',
+  CIRCUIT_BREAKER_TIMEOUT_S: '20',
+  CIRCUIT_BREAKER_REPLACEMENT_THRESHOLD: '2',
+  CIRCUIT_BREAKER_REPLACEMENT_TIMEOUT_S: '15',
+  HEALTH_CHECK_INTERVAL_S: '5',
+  HEALTH_CHECK_TIMEOUT_S: '2',
+  HEALTH_FAILURE_THRESHOLD: '3',
+  HEALTH_UNHEALTHY_GRACE_PERIOD_S: '5',
+  HEALTH_REPLACEMENT_COOLDOWN_S: '5',
+  RETRY_BACKOFF_S: '1',
+  PORT_RANGE_HOST: '19000-19019',
+});
+
+const COMMIT_MS = 10;
+
+/** What is on disk: it outlives a kill, as far as it was committed. */
+export class SimulatedDisk {
+  floor: number | null = null;
+  readonly streams = new Map<string, StreamRow>();
+  /** Grows with every kill: what was not committed by then never is. */
+  kills = 0;
+
+  /** Resolves after the commit. */
+  commit(write: () => unknown): Promise<void> {
+    const { kills } = this;
+    return new Promise((resolve) => {
+      setTimeout(() => {
+        if (kills < this.kills) return;
+        write();
+        resolve();
+      }, COMMIT_MS);
+    });
+  }
+}
+
+export class SimulatedOrchestrator {
+  readonly clock = new SystemClock();
+  readonly runtime: SimulatedRuntime;
+  readonly registry = new EngineRegistry(this.clock);
+  readonly floor: ManualMinimum;
+  readonly leases: LeaseService;
+  readonly provisioning: ProvisioningService;
+  readonly starter: EngineStarter;
+  readonly streams: StreamService;
+  readonly events: StreamEvents;
+  readonly reconcile: ReconcileService;
+  readonly sync: EngineSync;
+  readonly readiness = new Readiness();
+  private readonly picture: PoolSnapshotService;
+  private readonly watch: StartupProbe;
+  private readonly health: HealthMonitor;
+  private readonly quarantine: Quarantine;
+  private readonly server = new EventEmitter();
+
+  private constructor(
+    private readonly world: SimulatedWorld,
+    private readonly disk: SimulatedDisk,
+    /** What must never happen and did. */
+    readonly violations: string[],
+  ) {
+    const { clock, registry } = this;
+    const supply = new ProvisioningOutlook();
+    this.runtime = new SimulatedRuntime(world, (id) => this.removing(id));
+    this.floor = new ManualMinimum(poolOrders(disk), clock, SILENT_LOG);
+    this.leases = new LeaseService(registry, supply, clock, SETTINGS, SILENT_LOG);
+    const remover = new EngineRemover(this.runtime, registry, clock, SILENT_LOG);
+    this.sync = new EngineSync(this.runtime, registry, remover, SETTINGS, clock, SILENT_LOG);
+    const vpn = new VpnService(SETTINGS, registry);
+    const seats = new VpnSlots(vpn, registry, SETTINGS, clock);
+    this.provisioning = new ProvisioningService(this.runtime, SETTINGS, new InstallationId('simulated'), seats, clock, SILENT_LOG);
+    watchTrials(this.provisioning.circuits, violations);
+    this.starter = new EngineStarter(this.provisioning, registry, this.sync, SETTINGS, SILENT_LOG);
+    this.quarantine = new Quarantine(registry, this.leases, new SimulatedSessionStat(world) as unknown as SessionStat, SILENT_LOG);
+    this.streams = new StreamService(registry, this.leases, streamHistory(disk), this.quarantine, this.sync, clock, SILENT_LOG);
+    this.events = new StreamEvents(this.streams, registry, this.sync, clock);
+    const prober = new SimulatedProber(world, SETTINGS.healthCheckTimeoutMs) as unknown as EngineProber;
+    this.watch = new StartupProbe(registry, remover, this.leases, prober, SETTINGS, clock, SILENT_LOG);
+    this.health = new HealthMonitor(registry, prober, SETTINGS, clock, SILENT_LOG);
+    this.picture = new PoolSnapshotService(registry, this.leases, this.floor, this.starter, this.provisioning, SETTINGS, clock);
+    const adapterHost = { httpAdapter: { getHttpServer: () => this.server } } as unknown as HttpAdapterHost;
+    this.reconcile = new ReconcileService(
+      this.runtime,
+      registry,
+      this.leases,
+      this.floor,
+      supply,
+      this.sync,
+      remover,
+      this.starter,
+      this.provisioning,
+      this.readiness,
+      this.picture,
+      new VpnWatcher(this.runtime, vpn, registry, SETTINGS, clock, new VpnMetrics(vpn), SILENT_LOG),
+      SETTINGS,
+      clock,
+      adapterHost,
+      SILENT_LOG,
+    );
+  }
+
+  static async start(world: SimulatedWorld, disk: SimulatedDisk, violations: string[]): Promise<SimulatedOrchestrator> {
+    const its = new SimulatedOrchestrator(world, disk, violations);
+    await its.floor.onModuleInit();
+    its.leases.onModuleInit();
+    its.starter.onModuleInit();
+    its.watch.onModuleInit();
+    its.picture.onModuleInit();
+    await its.sync.onModuleInit();
+    await its.streams.onModuleInit();
+    its.quarantine.onApplicationBootstrap();
+    its.health.onApplicationBootstrap();
+    its.reconcile.onApplicationBootstrap();
+    its.server.emit('listening');
+    return its;
+  }
+
+  /** kill -9: whatever it still does has no effect, and its timers are put away. */
+  kill(): void {
+    this.disk.kills += 1;
+    this.runtime.kill();
+    // None of them waits for another: what it waits for itself never comes.
+    for (const one of [
+      this.reconcile,
+      this.health,
+      this.quarantine,
+      this.watch,
+      this.streams,
+      this.leases,
+      this.picture,
+      this.sync,
+      this.starter,
+    ])
+      void one.onModuleDestroy();
+    void this.provisioning.close();
+  }
+
+  /** SIGTERM. */
+  async stop(): Promise<void> {
+    await this.reconcile.onModuleDestroy();
+    await this.health.onModuleDestroy();
+    await this.quarantine.onModuleDestroy();
+    await this.watch.onModuleDestroy();
+    this.streams.onModuleDestroy();
+    this.leases.onModuleDestroy();
+    this.picture.onModuleDestroy();
+    await this.sync.onModuleDestroy();
+    await this.provisioning.close();
+    await this.sync.onApplicationShutdown();
+    this.starter.onModuleDestroy();
+  }
+
+  private removing(id: string): void {
+    const { world } = this;
+    if (world.answers(id) && world.isPlayedOn(id) && !this.registry.get(id)?.drain)
+      this.violations.push('an engine that is well was removed under its viewers');
+  }
+}
+
+/** A breaker lets nothing through while it is open, and one trial at a time when half open. */
+function watchTrials(circuits: Circuits, violations: string[]): void {
+  const trials = new Map<OperationType, { permit: OperationPermit; since: number }>();
+  const acquire = circuits.acquire.bind(circuits);
+  circuits.acquire = (operation) => {
+    const { state, timeoutSeconds } = circuits.report(operation);
+    const permit = acquire(operation);
+    if (permit && state === 'open') violations.push(`the ${operation} breaker let something through while it was open`);
+    if (permit?.permit.trial) {
+      const other = trials.get(operation);
+      if (other && performance.now() - other.since < timeoutSeconds * 1000)
+        violations.push(`two trials of the ${operation} breaker at once`);
+      trials.set(operation, { permit, since: performance.now() });
+    }
+    return permit;
+  };
+  const settled = (permit: OperationPermit): void => {
+    if (trials.get(permit.operation)?.permit === permit) trials.delete(permit.operation);
+  };
+  const { succeed, fail, abandon, reset } = {
+    succeed: circuits.succeed.bind(circuits),
+    fail: circuits.fail.bind(circuits),
+    abandon: circuits.abandon.bind(circuits),
+    reset: circuits.reset.bind(circuits),
+  };
+  circuits.succeed = (permit) => (settled(permit), succeed(permit));
+  circuits.fail = (permit, reason) => (settled(permit), fail(permit, reason));
+  circuits.abandon = (permit) => (settled(permit), abandon(permit));
+  circuits.reset = (operation) => (trials.delete(operation), reset(operation));
+}
+
+function poolOrders(disk: SimulatedDisk): PoolOrders {
+  return {
+    loadFloor: () => Promise.resolve(disk.floor),
+    saveFloor: (floor: number | null) => disk.commit(() => (disk.floor = floor)),
+  } as unknown as PoolOrders;
+}
+
+function streamHistory(disk: SimulatedDisk): StreamHistory {
+  return {
+    save: (row: StreamRow) => disk.commit(() => disk.streams.set(row.id, { ...row })),
+    loadOpen: () => Promise.resolve([...disk.streams.values()].filter(({ status }) => status === 'started')),
+    loadRecent: () => Promise.resolve([...disk.streams.values()]),
+  } as unknown as StreamHistory;
+}

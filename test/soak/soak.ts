@@ -1,0 +1,288 @@
+/**
+ * Foreign players watch one stream while its engines are lost in every way, others join and leave, and slow neighbours hang on to it. They are told to
+ * end when the time is over: until then none may end, and none may have anything to complain about.
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BrowserPlayer, HAS_BROWSER, type PlayerState } from '../support/browser.js';
+import { Pair, contentId } from '../support/pair.js';
+import { Player, type PlayerName, type PlayerReport } from '../support/players.js';
+import type { SimulatorControl } from '../support/simulator-control.js';
+import { StreamJudge, type Verdict } from '../support/stream-judge.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+import { sipping } from '../load/slow-reader.js';
+
+export interface SoakOptions {
+  readonly seconds: number;
+  readonly players: readonly PlayerName[];
+  /** Players that join in each round; 1 where nothing is said. */
+  readonly visitors?: number;
+  /** Each player watches twice, as TS and as HLS, and a browser too; one of either kind is paused by its user. */
+  readonly hls?: boolean;
+  /** Only losses whose name contains this. */
+  readonly only?: string;
+  /** Told what happens, a line at a time. */
+  readonly log: (line: string) => void;
+}
+
+export interface SoakReport {
+  readonly rounds: readonly SoakRound[];
+  /** Those that watched all the time. */
+  readonly watching: readonly PlayerReport[];
+  /** Those that joined in between. */
+  readonly joined: readonly PlayerReport[];
+  /** hls.js in a browser; null where there was none. */
+  readonly web: PlayerState | null;
+  /** Most engine sessions for all of them between two losses, when those of the engines that were left are over. */
+  readonly sessions: number;
+  readonly judge: Verdict;
+  readonly slow: Verdict;
+  /** How often the slow neighbour had to be moved on. */
+  readonly skips: number;
+  readonly watchedSeconds: number;
+}
+
+export interface SoakRound {
+  readonly loss: string;
+  /** Nothing may be lost and nothing repeated. */
+  readonly exact: boolean;
+  /** What it came to, as the proxy counts it. */
+  readonly outcome: string;
+  /** The longest time without a byte for a viewer, seconds. */
+  readonly silence: number;
+}
+
+interface Loss {
+  readonly name: string;
+  readonly exact: boolean;
+  /** Makes the engine that feeds the stream fail; `all` are the engines there are. */
+  inflict(engine: SimulatorControl, all: readonly SimulatorControl[]): Promise<unknown>;
+}
+
+/** How far an engine's burst reaches back, seconds: what viewers waited for longer than this, no engine has any more. */
+export const BURST_S = 6;
+/** Longer than that, so that something is lost. */
+const OUTAGE_MS = 9000;
+
+const LOSSES: readonly Loss[] = [
+  { name: 'the engine is killed', exact: true, inflict: async (engine) => process.kill(await engine.pid(), 'SIGKILL') },
+  { name: 'the engine ends the session', exact: true, inflict: (engine) => engine.end('superseded') },
+  { name: 'the engine breaks the connection', exact: true, inflict: (engine) => engine.fault('resetAfterMs', 1) },
+  { name: 'the engine forgets the session and is silent', exact: true, inflict: (engine) => engine.end('lost') },
+  { name: 'the engine hangs', exact: true, inflict: (engine) => engine.fault('hangAll', true) },
+  { name: 'the engine is ill and is drained', exact: true, inflict: (engine) => engine.fault('unavailable', true) },
+  { name: 'garbage between the packets', exact: true, inflict: (engine) => engine.fault('garbagePpm', 700) },
+  {
+    name: `no engine plays for ${OUTAGE_MS / 1000} s`,
+    exact: false,
+    inflict: async (engine, all) => {
+      await Promise.all(all.map((one) => one.fault('refuseContent', 'failed to load content', OUTAGE_MS)));
+      await engine.end('superseded');
+    },
+  },
+];
+
+/** How long a player that joins stays, ms; and until it has played, which one that came in a pause may wait for. */
+const VISIT_MS = 8000;
+const PLAYED_MS = 30_000;
+const CALM_MS = 3000;
+/** How long the users pause, ms. */
+const PAUSE_MS = 4000;
+/** A slow neighbour takes so much, so often: a quarter of the stream. */
+const SIP_BYTES = 100_000;
+const SIP_MS = 2000;
+
+const STREAM = contentId(1);
+
+export async function runSoak({ seconds, players, visitors = 1, hls = false, only = '', log }: SoakOptions): Promise<SoakReport> {
+  const pair = await Pair.start({
+    engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_BITRATE: '1500000', SIM_BURST_SEC: String(BURST_S) },
+    orchestrator: {
+      LOG_LEVEL: 'INFO',
+      MIN_REPLICAS: '2',
+      MAX_REPLICAS: '4',
+      MIN_PROVISION_INTERVAL_S: '0.05',
+      HEALTH_CHECK_INTERVAL_S: '1',
+      HEALTH_FAILURE_THRESHOLD: '2',
+      HEALTH_UNHEALTHY_GRACE_PERIOD_S: '1',
+      HEALTH_REPLACEMENT_COOLDOWN_S: '1', // two losses in a row make two engines ill within seconds
+    },
+    proxy: { ACEXY_LOG_LEVEL: 'INFO', ACEXY_STALL_TIMEOUT: '3s', ACEXY_BUFFER_SECONDS: '8', ACEXY_MAX_SKIPS: '1000000' },
+  });
+  try {
+    return await new Soak(
+      pair,
+      players,
+      visitors,
+      hls,
+      LOSSES.filter(({ name }) => name.includes(only)),
+      log,
+    ).run(seconds);
+  } finally {
+    await pair.stop();
+  }
+}
+
+class Soak {
+  private readonly url: string;
+  private readonly playlist: string;
+  private sessions = 0;
+  private readonly began = performance.now();
+  private readonly rounds: SoakRound[] = [];
+  private readonly joined: PlayerReport[] = [];
+
+  constructor(
+    private readonly pair: Pair,
+    private readonly players: readonly PlayerName[],
+    private readonly visitors: number,
+    private readonly hls: boolean,
+    private readonly losses: readonly Loss[],
+    private readonly log: (line: string) => void,
+  ) {
+    this.url = pair.streamUrl(STREAM);
+    this.playlist = `${pair.proxyUrl}/ace/manifest.m3u8?id=${STREAM}`;
+  }
+
+  async run(seconds: number): Promise<SoakReport> {
+    const judge = new StreamJudge({ fromJoin: true });
+    const viewer = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => judge.push(chunk) });
+    const slowJudge = new StreamJudge({ fromJoin: true });
+    const slow = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => slowJudge.push(chunk) });
+    const sips = sipping(slow, SIP_BYTES, SIP_MS);
+    const watching = this.players.map((name) => new Player(name, this.url));
+    if (this.hls) watching.push(...this.players.map((name) => new Player(name, this.playlist, 'hls')));
+    const web = this.hls && HAS_BROWSER ? await BrowserPlayer.open(this.playlist) : null;
+    await until('all players play', async () => watching.every((player) => player.report().startedAfter !== null), 60_000);
+    this.say(`${watching.length} players, ${web === null ? '' : 'a browser, '}a judge and a slow neighbour watch`);
+    const paused = this.hls ? this.pauseFor(PAUSE_MS, watching, web) : Promise.resolve();
+
+    for (let index = 0; this.seconds() < seconds; index += 1) {
+      await this.round(this.losses[index % this.losses.length], this.visitorsOf(index), judge);
+      const gone = watching.filter((player) => !player.report().endedWell);
+      if (gone.length > 0) this.say(`GONE: ${gone.map(({ name }) => name).join(', ')}`);
+    }
+
+    await paused;
+    const { viewers } = await this.status();
+    clearInterval(sips);
+    const page = (await web?.state()) ?? null;
+    await web?.close();
+    const reports = await Promise.all(watching.map((player) => player.quit()));
+    await viewer.leave();
+    await slow.leave();
+    return {
+      rounds: this.rounds,
+      watching: reports,
+      joined: this.joined,
+      web: page,
+      sessions: this.sessions,
+      judge: judge.verdict(),
+      slow: slowJudge.verdict(),
+      skips: Math.max(0, ...viewers.map(({ skips }) => skips)),
+      watchedSeconds: [...reports, ...this.joined].reduce((sum, { watched }) => sum + watched, 0),
+    };
+  }
+
+  /** Their users pause two of them, one of TS and one of HLS, and go on: over the first loss. */
+  private async pauseFor(ms: number, watching: readonly Player[], web: BrowserPlayer | null): Promise<void> {
+    const vlc = watching.find(({ name, form }) => name === 'vlc' && form === 'ts');
+    vlc?.togglePause();
+    await web?.pause();
+    await sleep(ms);
+    vlc?.togglePause();
+    await web?.play();
+  }
+
+  private visitorsOf(round: number): PlayerName[] {
+    return Array.from({ length: this.visitors }, (_, index) => this.players[(round * this.visitors + index) % this.players.length]);
+  }
+
+  /** One loss, while more players come and go. */
+  private async round(loss: Loss, visitors: readonly PlayerName[], judge: StreamJudge): Promise<void> {
+    const before = await this.status();
+    const engine = this.pair.controlOf(before.engine.port);
+    const all = (await this.pair.engines()).map((state) => this.pair.control(state));
+    this.sessions = Math.max(this.sessions, await settledSessions(all));
+    judge.takeSilence();
+    const breaks = judge.verdict().breaks.length;
+    const visits = visitors.map((name) => this.visit(name));
+    await loss.inflict(engine, all);
+    const after = await until(
+      `the stream goes on after: ${loss.name}`,
+      async () => {
+        const status = await this.status();
+        return status.failovers > before.failovers && status.state === 'playing' && status;
+      },
+      45_000,
+    );
+    await sleep(CALM_MS);
+    await Promise.all(all.map((one) => one.clearFaults().catch(() => undefined))); // the killed one is not there any more
+    const gaps = judge.verdict().breaks.slice(breaks);
+    const outcome = gaps.length === 0 ? 'exact' : gaps.map(({ from, to }) => `${((to - from - 1) / 10).toFixed(1)} s lost`).join(', ');
+    const silence = judge.takeSilence();
+    this.rounds.push({ loss: loss.name, exact: loss.exact, outcome, silence });
+    const joined = await Promise.all(visits);
+    this.say(
+      `${loss.name}: ${outcome}, ${silence.toFixed(1)} s without a byte, failover ${after.failovers}; ${joined.map((report) => this.describe(report)).join(', ')}; ${this.upkeep()}`,
+    );
+  }
+
+  private async visit(name: PlayerName): Promise<PlayerReport> {
+    const player = new Player(name, this.url);
+    await sleep(VISIT_MS);
+    await until(`${name} plays`, async () => player.report().startedAfter !== null, PLAYED_MS).catch(() => undefined); // the report tells it
+    const report = await player.quit();
+    this.joined.push(report);
+    return report;
+  }
+
+  private describe(report: PlayerReport): string {
+    const { player, startedAfter, complaints } = report;
+    const picture = startedAfter === null ? 'without a picture' : `and played after ${startedAfter.toFixed(1)} s`;
+    return `${player} joined ${picture}${complaints.length === 0 ? '' : `, COMPLAINED: ${complaints.join(' | ')}`}`;
+  }
+
+  /** What the proxy has: resident memory and open files. */
+  private upkeep(): string {
+    const { pid } = this.pair.proxy;
+    const rss = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return `proxy ${Math.round(Number(rss) / 1024)} MB, ${readdirSync(`/proc/${pid}/fd`).length} files`;
+  }
+
+  private async status(): Promise<StreamStatus> {
+    return (await fetch(`${this.pair.proxyUrl}/ace/status?id=${STREAM}`)).json() as Promise<StreamStatus>;
+  }
+
+  private say(line: string): void {
+    this.log(`${this.seconds().toFixed(1).padStart(7)} s  ${line}`);
+  }
+
+  private seconds(): number {
+    return (performance.now() - this.began) / 1000;
+  }
+}
+
+/** An engine that hangs keeps the session that it cannot be told to end until it is replaced: so long that may take. */
+const LEFT_BEHIND_MS = 20_000;
+
+async function settledSessions(engines: readonly SimulatorControl[]): Promise<number> {
+  let sessions = 0;
+  const one = async (): Promise<boolean> => (sessions = await activeSessions(engines)) <= 1;
+  // More than one in the end is for the verdict to tell.
+  await until('one session', one, LEFT_BEHIND_MS).catch(() => undefined);
+  return sessions;
+}
+
+/** Of all engines together; one that was killed is listed for a moment more and has none. */
+async function activeSessions(engines: readonly SimulatorControl[]): Promise<number> {
+  const metrics = await Promise.all(engines.map((engine) => engine.metrics().catch(() => null)));
+  return metrics.reduce((sum, one) => sum + (one?.sessions.active ?? 0), 0);
+}
+
+interface StreamStatus {
+  readonly state: string;
+  readonly failovers: number;
+  readonly engine: { readonly port: number };
+  readonly viewers: readonly { readonly skips: number }[];
+}
