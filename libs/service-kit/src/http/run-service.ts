@@ -1,6 +1,14 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Log } from '../logging/log.js';
-import { SettingsError, loadSettings, readEnvironment } from '../settings/load-settings.js';
+import {
+  type LoadedSettings,
+  type SettingsClass,
+  type SettingsDefinition,
+  SettingsError,
+  loadAllSettings,
+  loadSettings,
+  readEnvironment,
+} from '../settings/load-settings.js';
 
 export interface RunOptions {
   listen: { host?: string; port: number };
@@ -16,12 +24,12 @@ const EXIT_INTERRUPTED = 130;
 /** EX_CONFIG of sysexits.h: a supervisor need not try again. */
 export const EXIT_CONFIG = 78;
 
-/**
- * The settings of a service from its environment and its `.env` file. Where they are wrong, all faults are printed and the process ends with 78.
- */
-export function settingsOrExit<T extends object>(type: new () => T): T {
+/** Loads the settings of a service from its environment and `.env` file. If some are wrong, prints all faults and ends the process with 78. */
+export function settingsOrExit(definition: SettingsDefinition): LoadedSettings;
+export function settingsOrExit<T extends object>(group: SettingsClass<T>): T;
+export function settingsOrExit(definition: SettingsDefinition | SettingsClass): object {
   try {
-    return loadSettings(type, readEnvironment());
+    return 'groups' in definition ? loadAllSettings(definition, readEnvironment()) : loadSettings(definition, readEnvironment());
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { SettingsError, loadSettings, readEnvironment } from './load-settings.js';
+import { SettingsError, loadAllSettings, loadSettings, readEnvironment } from './load-settings.js';
 import type { ListenAddress, PortRange } from './parse.js';
 import { Setting } from './setting.js';
 
@@ -125,6 +125,82 @@ describe('settings', () => {
     const folder = mkdtempSync(join(tmpdir(), 'settings-'));
     writeFileSync(join(folder, '.env'), 'PORT=\nKEY=" "\nLEVEL=DEBUG\n');
     expect(readEnvironment(folder, { HOST: ' ' })).toEqual({ LEVEL: 'DEBUG' });
+  });
+});
+
+describe('the settings groups of a service', () => {
+  class Pool {
+    @Setting({ name: 'MAX', type: 'integer', default: '20', help: 'most' })
+    max!: number;
+
+    @Setting({ name: 'PAUSE', type: 'duration', default: '1s', min: '1ms', max: '24h', help: 'pause' })
+    pauseMs!: number;
+
+    @Setting({ name: 'CHUNK', type: 'size', default: '256KiB', min: '4KiB', help: 'chunk' })
+    chunkBytes!: number;
+  }
+  class Health {
+    @Setting({ name: 'SPARE', type: 'integer', default: '3', help: 'spare' })
+    spare!: number;
+
+    @Setting({
+      name: 'LABEL',
+      type: 'string',
+      help: 'label',
+      check: (text) => {
+        if (!text.includes('=')) throw new RangeError('must be key=value');
+      },
+    })
+    label?: string;
+  }
+  const load = (environment: Record<string, string>) =>
+    loadAllSettings(
+      {
+        groups: [Pool, Health],
+        faultsBetween: (settings) => {
+          const { max } = settings.of(Pool);
+          const { spare } = settings.of(Health);
+          return spare > max ? [{ name: 'SPARE', value: String(spare), problem: `must not be more than MAX (${max})` }] : [];
+        },
+      },
+      environment,
+    );
+  const messageOf = (environment: Record<string, string>): string => {
+    try {
+      load(environment);
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  it('are loaded together and found by their class', () => {
+    const settings = load({ MAX: '5', LABEL: 'a=b' });
+    expect(settings.of(Pool)).toMatchObject({ max: 5, pauseMs: 1000, chunkBytes: 262_144 });
+    expect(settings.of(Health)).toMatchObject({ spare: 3, label: 'a=b' });
+    expect(settings.providers.map(({ provide }) => provide)).toEqual([Pool, Health]);
+  });
+
+  it('report the faults of all groups at once, bounds and checks of modules included', () => {
+    expect(messageOf({ MAX: 'x', PAUSE: '0', CHUNK: '1KiB', LABEL: 'a' })).toBe(
+      [
+        'invalid settings:',
+        '  MAX=x: must be a whole number',
+        '  PAUSE=0: must be at least 1ms',
+        '  CHUNK=1KiB: must be at least 4KiB',
+        '  LABEL=a: must be key=value',
+      ].join('\n'),
+    );
+    expect(messageOf({ PAUSE: '25h' })).toContain('PAUSE=25h: must be at most 24h');
+  });
+
+  it('report what must hold between groups, unless one of the settings is wrong itself', () => {
+    expect(messageOf({ SPARE: '30' })).toContain('SPARE=30: must not be more than MAX (20)');
+    expect(messageOf({ SPARE: '30', MAX: 'x' })).not.toContain('SPARE');
+  });
+
+  it('that the definition does not list cannot be asked for', () => {
+    expect(() => loadAllSettings({ groups: [Pool] }, {}).of(Health)).toThrow('Health is missing in the settings definition');
   });
 });
 

@@ -25,9 +25,34 @@ export class SettingsError extends Error {
   }
 }
 
-/** A settings class may check what no single setting can tell. */
+/** A settings group may check what no single setting can tell. */
 export interface ChecksItself {
   faults(): SettingFault[];
+}
+
+export type SettingsClass<T extends object = object> = new () => T;
+
+/** The settings of a service: its groups in the order of the documentation, and what must hold between settings of different groups. */
+export interface SettingsDefinition {
+  groups: readonly SettingsClass[];
+  faultsBetween?: (settings: LoadedSettings) => SettingFault[];
+}
+
+/** Every settings group of a service, loaded. */
+export class LoadedSettings {
+  constructor(private readonly groups: ReadonlyMap<SettingsClass, object>) {}
+
+  /** @throws Error where the service does not list the group */
+  of<T extends object>(group: SettingsClass<T>): T {
+    const settings = this.groups.get(group);
+    if (settings === undefined) throw new Error(`${group.name} is missing in the settings definition of the service: add it there`);
+    return settings as T;
+  }
+
+  /** For a Nest module: each group is injected by its class. */
+  get providers(): { provide: SettingsClass; useValue: object }[] {
+    return [...this.groups].map(([provide, useValue]) => ({ provide, useValue }));
+  }
 }
 
 /**
@@ -60,33 +85,60 @@ function readProfile(folder: string, profile: string): Environment {
 }
 
 /**
- * Reads every declared setting from `environment`; an empty value counts as unset.
- * @throws SettingsError with every fault, never only the first
+ * Reads every setting of every group from `environment`. An empty value counts as unset.
+ * @throws SettingsError with every fault of all groups
  */
-export function loadSettings<T extends object>(type: new () => T, environment: Environment): T {
-  const settings = new type();
-  const faults: SettingFault[] = [];
-  const wrong: string[] = [];
-  for (const setting of declaredSettings(type)) {
-    const given = findGiven(setting, environment, faults);
-    const text = given?.value ?? setting.default;
-    if (text === undefined) continue;
-    try {
-      (settings as Record<string, unknown>)[setting.property] = parseSetting(setting, text);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      faults.push({ name: given?.name ?? setting.name, value: setting.secret ? '(hidden)' : text, problem: error.message });
-      wrong.push(setting.name);
-      // So that the others can still be checked against it.
-      if (setting.default !== undefined) (settings as Record<string, unknown>)[setting.property] = parseSetting(setting, setting.default);
-    }
-  }
-  if ('faults' in settings) {
-    const further = (settings as unknown as ChecksItself).faults();
-    faults.push(...further.filter(({ name, problem }) => !wrong.some((other) => name === other || problem.includes(other))));
-  }
-  if (faults.length > 0) throw new SettingsError(faults);
+export function loadAllSettings({ groups, faultsBetween }: SettingsDefinition, environment: Environment): LoadedSettings {
+  const reader = new SettingsReader(environment);
+  const settings = new LoadedSettings(new Map(groups.map((group) => [group, reader.read(group)])));
+  if (faultsBetween) reader.addFurther(faultsBetween(settings));
+  reader.throwFaults();
   return settings;
+}
+
+/** Reads one group on its own. @throws SettingsError with every fault */
+export function loadSettings<T extends object>(group: SettingsClass<T>, environment: Environment): T {
+  const reader = new SettingsReader(environment);
+  const settings = reader.read(group);
+  reader.throwFaults();
+  return settings;
+}
+
+class SettingsReader {
+  private readonly faults: SettingFault[] = [];
+  /** Names of settings whose own value is wrong: what else would be reported of them is a consequence. */
+  private readonly wrong: string[] = [];
+
+  constructor(private readonly environment: Environment) {}
+
+  read<T extends object>(group: SettingsClass<T>): T {
+    const settings = new group();
+    for (const setting of declaredSettings(group)) {
+      const given = findGiven(setting, this.environment, this.faults);
+      const text = given?.value ?? setting.default;
+      if (text === undefined) continue;
+      const values = settings as Record<string, unknown>;
+      try {
+        values[setting.property] = parseSetting(setting, text);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        this.faults.push({ name: given?.name ?? setting.name, value: setting.secret ? '(hidden)' : text, problem: error.message });
+        this.wrong.push(setting.name);
+        // The default stands in, so that the other settings can still be checked against this one.
+        if (setting.default !== undefined) values[setting.property] = parseSetting(setting, setting.default);
+      }
+    }
+    if ('faults' in settings) this.addFurther((settings as unknown as ChecksItself).faults());
+    return settings;
+  }
+
+  addFurther(further: readonly SettingFault[]): void {
+    this.faults.push(...further.filter(({ name, problem }) => !this.wrong.some((other) => name === other || problem.includes(other))));
+  }
+
+  throwFaults(): void {
+    if (this.faults.length > 0) throw new SettingsError(this.faults);
+  }
 }
 
 function findGiven(

@@ -1,6 +1,6 @@
 /**
- * A service's settings are one class; each property says with `@Setting` which environment variable it comes from.
- * The class is loaded and validated once at start, all faults at once, and the same declarations make the documentation.
+ * A settings group is a class that a module declares for itself and injects; `@Setting` binds each property to an environment variable.
+ * A service loads and validates all its groups together at start, and the same declarations make the documentation.
  */
 import 'reflect-metadata';
 import {
@@ -23,21 +23,23 @@ export type SettingType =
   'string' | 'integer' | 'number' | 'seconds' | 'duration' | 'size' | 'boolean' | 'port' | 'port-range' | 'address' | 'url' | 'choice';
 
 export interface SettingOptions {
-  /** The environment variable. */
+  /** Environment variable. */
   name: string;
   type: SettingType;
-  /** One sentence for the operator. */
+  /** Noun phrase for the operator, with unit and effect. */
   help: string;
-  /** As it would be written in the environment; without one the property stays undefined. */
+  /** Default value, written as in the environment. Without a default the property stays undefined. */
   default?: string;
-  /** Other names for the same thing; the first that is set counts, the main name before all. */
+  /** Other accepted names. `name` has priority, then the first alias that is set. */
   aliases?: readonly string[];
-  /** Bounds of a number, in the unit of the variable. */
-  min?: number;
-  max?: number;
-  /** Of a `choice`. */
+  /** Inclusive bounds: numbers in the unit of the variable; for `duration` and `size`, text such as `1ms` or `4KiB`. */
+  min?: number | string;
+  max?: number | string;
+  /** Allowed values of a `choice`. */
   choices?: readonly string[];
-  /** Never shown in messages; may also come from the file that `<NAME>_FILE` names. */
+  /** Parser of the module that uses the text: throws a RangeError whose message says what would be right. */
+  check?: (text: string) => unknown;
+  /** Never shown in messages. The value may also come from the file that `<NAME>_FILE` names. */
   secret?: boolean;
 }
 
@@ -59,21 +61,29 @@ export function declaredSettings(settings: new () => object): readonly DeclaredS
   return (Reflect.getMetadata(DECLARED, settings.prototype as object) as DeclaredSetting[] | undefined) ?? [];
 }
 
-/** The value of `text`; throws a RangeError that says what would be right. */
+/** @throws RangeError that says what would be right */
 export function parseSetting(setting: SettingOptions, text: string): unknown {
+  const value = parseType(setting, text);
+  setting.check?.(text);
+  return value;
+}
+
+function parseType(setting: SettingOptions, text: string): unknown {
+  const { min, max } = setting;
+  const bounds = { min: min as number | undefined, max: max as number | undefined };
   switch (setting.type) {
     case 'string':
       return text;
     case 'integer':
-      return parseNumber(text, { min: setting.min, max: setting.max, whole: true });
+      return parseNumber(text, { ...bounds, whole: true });
     case 'number':
-      return parseNumber(text, setting);
+      return parseNumber(text, bounds);
     case 'seconds':
-      return Math.round(parseNumber(text, { min: setting.min ?? 0, max: setting.max }) * 1000);
+      return Math.round(parseNumber(text, { ...bounds, min: bounds.min ?? 0 }) * 1000);
     case 'duration':
-      return parseDuration(text);
+      return withinBounds(parseDuration, text, setting);
     case 'size':
-      return parseSize(text);
+      return withinBounds(parseSize, text, setting);
     case 'boolean':
       return parseBoolean(text);
     case 'port':
@@ -89,4 +99,11 @@ export function parseSetting(setting: SettingOptions, text: string): unknown {
     default:
       throw new TypeError(`unknown type of setting ${String(setting.type satisfies never)}`);
   }
+}
+
+function withinBounds(parse: (text: string) => number, text: string, { min, max }: SettingOptions): number {
+  const value = parse(text);
+  if (min !== undefined && value < parse(String(min))) throw new RangeError(`must be at least ${min}`);
+  if (max !== undefined && value > parse(String(max))) throw new RangeError(`must be at most ${max}`);
+  return value;
 }

@@ -1,4 +1,5 @@
 /** The documentation of settings, made of their declarations: a page names where it goes, and the tables are written there. */
+import type { SettingsClass } from './load-settings.js';
 import { type DeclaredSetting, declaredSettings } from './setting.js';
 
 const GROUP = Symbol('group of settings');
@@ -8,18 +9,16 @@ export function SettingsGroup(title: string): ClassDecorator {
   return (type) => Reflect.defineMetadata(GROUP, title, type);
 }
 
-type SettingsClass = new () => object;
-
 /**
- * `page` with the tables of each class between its marks, `<!-- settings of NAME -->` and `<!-- end of NAME -->`; whatever stood there goes.
- * @throws Error where a class has no marks in the page
+ * Writes the tables of each service's settings groups between its marks, `<!-- settings of NAME -->` and `<!-- end of NAME -->`.
+ * @throws Error where the page has no marks for a service
  */
-export function withSettings(page: string, classes: Record<string, SettingsClass>): string {
-  return Object.entries(classes).reduce((text, [name, type]) => {
+export function withSettings(page: string, services: Record<string, SettingsClass | readonly SettingsClass[]>): string {
+  return Object.entries(services).reduce((text, [name, groups]) => {
     const marked = new RegExp(`(<!-- settings of ${name} -->\n)[^]*(<!-- end of ${name} -->)`);
     if (!marked.test(text)) throw new Error(`the page has no place for ${name}: <!-- settings of ${name} --> … <!-- end of ${name} -->`);
     // By function: what a table says is not a pattern.
-    return text.replace(marked, (_, begin: string, end: string) => `${begin}\n${settingsTables(type)}\n${end}`);
+    return text.replace(marked, (_, begin: string, end: string) => `${begin}\n${[groups].flat().map(settingsTables).join('\n')}\n${end}`);
   }, page);
 }
 
@@ -54,9 +53,9 @@ function typeOf(setting: DeclaredSetting): string {
     case 'seconds':
       return `seconds${bounds({ ...setting, min: setting.min ?? 0 })}`;
     case 'duration':
-      return 'duration (`500ms`, `3s`, `1m30s`)';
+      return `duration (\`500ms\`, \`3s\`, \`1m30s\`)${bounds(setting)}`;
     case 'size':
-      return 'size (`4.2MiB`, `512KB`)';
+      return `size (\`4.2MiB\`, \`512KB\`)${bounds(setting)}`;
     case 'boolean':
       return '`true` or `false`';
     case 'port':
@@ -74,7 +73,7 @@ function typeOf(setting: DeclaredSetting): string {
   }
 }
 
-function bounds({ min, max }: { min?: number; max?: number }): string {
+function bounds({ min, max }: Pick<DeclaredSetting, 'min' | 'max'>): string {
   if (min === undefined && max === undefined) return '';
   if (max === undefined) return `, at least ${min}`;
   return min === undefined ? `, at most ${max}` : `, ${min} to ${max}`;
