@@ -20,6 +20,11 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
   });
 }
 
+/** Resolves after `ms` milliseconds, or at once when the signal aborts: for loops that check the signal themselves. */
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return sleep(clock, ms, signal).catch(() => undefined); // sleep rejects for no other reason
+}
+
 /**
  * Settles like `promise`, but at most `ms` milliseconds from now: then it rejects with `onLimit()`. It rejects with the signal's reason when the
  * signal aborts first. `promise` itself goes on; its caller stays responsible for it.
