@@ -19,8 +19,9 @@ const plugins = [
  * Docker most of the time, and those that watch one stream for long.
  */
 const apart = [
-  ...['test/docker-*.e2e.ts', 'test/seed-walk.e2e.ts', 'test/simulator-image.e2e.ts', 'test/vpn-*.e2e.ts'],
-  ...['test/hls*.e2e.ts', 'test/browser.e2e.ts', 'test/watch.e2e.ts', 'test/player-compatibility.e2e.ts'],
+  ...['docker-*', 'seed-guide', 'simulator-image', 'vpn-*', 'hls*', 'browser', 'playback', 'player-compatibility'].map(
+    (name) => `test/e2e/${name}.e2e.ts`,
+  ),
 ];
 const endToEnd = {
   environment: 'node' as const,
@@ -41,7 +42,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           environment: 'node',
-          include: ['apps/*/src/**/*.spec.ts', 'libs/*/src/**/*.spec.ts', 'test/*.spec.ts'],
+          include: ['apps/*/src/**/*.spec.ts', 'libs/*/src/**/*.spec.ts', 'test/**/*.spec.ts'],
           testTimeout: 15_000,
         },
       },

@@ -5,7 +5,7 @@ import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { OrchestratorSettings } from '../apps/orchestrator/src/settings.js';
 import { ProxySettings } from '../apps/proxy/src/settings.js';
-import { ROOT } from './support/service.js';
+import { ROOT } from './support/service-process.js';
 
 const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
 const page = read('docs/configuration.md');

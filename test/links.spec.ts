@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ROOT } from './support/service.js';
+import { ROOT } from './support/service-process.js';
 
 /** Every page that is ours. */
 const pages = ['.', 'apps', 'bench', 'deploy', 'docker', 'docs', 'libs']

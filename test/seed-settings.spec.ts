@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OrchestratorSettings } from '../apps/orchestrator/src/settings.js';
 import { ProxySettings } from '../apps/proxy/src/settings.js';
-import { ROOT } from './support/service.js';
+import { ROOT } from './support/service-process.js';
 
 /**
- * The settings of the troubleshooting guide that operators came with, line by line, as they stand there; its commands are walked in seed-walk.e2e.ts.
+ * The settings of the troubleshooting guide that operators came with, line by line, as they stand there; its commands are walked in e2e/seed-guide.e2e.ts.
  */
 
 const load = (environment: Record<string, string>): object => ({

@@ -1,7 +1,7 @@
 /** What chaos must have come to, and how it is told. */
 import { expect } from 'vitest';
 import type { ChaosReport } from './chaos.js';
-import { KEPT_FILES } from '../load/fleet.js';
+import { KEPT_FILES } from './engine-fleet.js';
 
 const MB = 1024 * 1024;
 /** What the garbage collector may leave between two looks. */

@@ -5,12 +5,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { contentId } from '../support/pair.js';
 import { SeededRandom } from '../support/random.js';
-import { StreamJudge } from '../support/stream-judge.js';
+import { ViewerStreamChecker } from '../support/viewer-stream-checker.js';
 import { type ProcessResources, processResourcesOf } from '../support/process-resources.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
-import { Fleet, type FleetEngine } from '../load/fleet.js';
-import { sipping } from '../load/slow-reader.js';
+import { EngineFleet, type FleetEngine } from './engine-fleet.js';
+import { readSlowly } from '../support/slow-reader.js';
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -97,15 +97,15 @@ const FAULTS: readonly ChaosFault[] = [
 ];
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const fleet = await Fleet.open(ENGINES);
+  const fleet = await EngineFleet.open(ENGINES);
   try {
-    return await new Chaos(fleet, options).run();
+    return await new ChaosRun(fleet, options).run();
   } finally {
     await fleet.close();
   }
 }
 
-class Chaos {
+class ChaosRun {
   private readonly random: SeededRandom;
   private readonly counts = new Map<string, number>();
   private readonly ill = new Set<FleetEngine>();
@@ -120,7 +120,7 @@ class Chaos {
   private over = false;
 
   constructor(
-    private readonly fleet: Fleet,
+    private readonly fleet: EngineFleet,
     private readonly options: ChaosOptions,
   ) {
     this.random = new SeededRandom(options.seed);
@@ -198,7 +198,7 @@ class Chaos {
 
   /** A viewer that stays. The answer ends the visit. */
   private async sit(index: number, slow: boolean): Promise<() => Promise<void>> {
-    const judge = new StreamJudge({ fromJoin: true });
+    const judge = new ViewerStreamChecker({ fromJoin: true });
     const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => judge.push(chunk) });
     const who = `viewer ${index} of stream ${index % STREAMS}${slow ? ', slow' : ''}`;
     if (viewer.status !== 200) this.refused.push(`${who}: ${viewer.status} ${await viewer.text()}`);
@@ -212,7 +212,7 @@ class Chaos {
       told = judge.silentFor > LONG_SILENCE_S;
     };
     const watch = tells ? setInterval(tellSilence, 500) : undefined;
-    const sips = slow ? sipping(viewer, SIP_BYTES, SIP_MS) : undefined;
+    const sips = slow ? readSlowly(viewer, SIP_BYTES, SIP_MS) : undefined;
     void viewer.closed.then(() => {
       if (staying) this.lost.push(`${who}: ${viewer.error?.message ?? 'a clean end'}`);
     });
@@ -229,7 +229,7 @@ class Chaos {
   private async zap(random: SeededRandom): Promise<void> {
     while (!this.over) {
       const index = random.integer(0, STREAMS - 1);
-      const judge = new StreamJudge({ fromJoin: true });
+      const judge = new ViewerStreamChecker({ fromJoin: true });
       const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => judge.push(chunk) });
       this.visits += 1;
       if (viewer.status !== 200) this.refused.push(`zapping to stream ${index}: ${viewer.status} ${await viewer.text()}`);
@@ -239,7 +239,7 @@ class Chaos {
     }
   }
 
-  private note(who: string, judge: StreamJudge, impatient: boolean): void {
+  private note(who: string, judge: ViewerStreamChecker, impatient: boolean): void {
     const { ts, hastyFillers, longestSilence } = judge.verdict();
     this.breaches.push(...ts.faults.map(({ rule, packet, pid, detail }) => `${who}: ${rule} at packet ${packet}, PID ${pid}: ${detail}`));
     if (impatient) return; // its own pauses are not the proxy's

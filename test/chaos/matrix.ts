@@ -1,11 +1,11 @@
 /** Runs cells of the fault matrix: what happened to the viewer, and how it differs from what is expected. */
 import { differenceFromBroadcast } from '../support/broadcast-compare.js';
 import { contentId } from '../support/pair.js';
-import { StreamJudge, type Verdict } from '../support/stream-judge.js';
+import { ViewerStreamChecker, type ViewerStreamReport } from '../support/viewer-stream-checker.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 import { FAULT_MATRIX, type Fault, type Outcome, PHASES, type Phase, type Row } from './fault-matrix.js';
-import { BITRATE, BURST_S, ENGINE_NAMES, type EngineName, Stage } from '../soak/stage.js';
+import { BITRATE, BURST_S, ENGINE_NAMES, type EngineName, EngineTrio } from '../support/engine-trio.js';
 
 export interface Cell {
   readonly row: Row;
@@ -35,7 +35,7 @@ const RELEASE_LIMIT_MS = 8000;
 export async function runMatrix(cells: readonly Cell[], lanes: number, onResult: (result: CellResult) => void): Promise<void> {
   const left = cells.map((cell, index) => ({ cell, index }));
   const lane = async (): Promise<void> => {
-    const stage = await Stage.open();
+    const stage = await EngineTrio.open();
     try {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
         onResult(await runCell(stage, next.cell, contentId(0x1000 + next.index)));
@@ -49,10 +49,10 @@ export async function runMatrix(cells: readonly Cell[], lanes: number, onResult:
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
 }
 
-async function runCell(stage: Stage, cell: Cell, id: string): Promise<CellResult> {
+async function runCell(stage: EngineTrio, cell: Cell, id: string): Promise<CellResult> {
   const { row, phase } = cell;
   const expected = row.expect[phase];
-  const judge = new StreamJudge({ fromJoin: true });
+  const judge = new ViewerStreamChecker({ fromJoin: true });
   const acts: Promise<void>[] = [];
   let viewer: Viewer | null = null;
   const problems: string[] = [];
@@ -91,7 +91,7 @@ async function runCell(stage: Stage, cell: Cell, id: string): Promise<CellResult
 }
 
 /** Waits until the stream is played as expected, and sees that it stays so while bytes come. */
-async function settle(stage: Stage, id: string, { row, phase }: Cell, viewer: Viewer): Promise<void> {
+async function settle(stage: EngineTrio, id: string, { row, phase }: Cell, viewer: Viewer): Promise<void> {
   const { by } = row.expect[phase];
   const faulty: EngineName = phase === 'during' ? 'B' : 'A';
   const serves = async (): Promise<boolean> => {
@@ -108,7 +108,7 @@ async function settle(stage: Stage, id: string, { row, phase }: Cell, viewer: Vi
 }
 
 /** Resolves when the fault is in force; the promises in the answer are what is still to be done. */
-async function inflict(stage: Stage, name: EngineName, fault: Fault): Promise<Promise<void>[]> {
+async function inflict(stage: EngineTrio, name: EngineName, fault: Fault): Promise<Promise<void>[]> {
   const engine = stage.engine(name);
   if ('knobs' in fault) {
     await engine.faults(fault.knobs);
@@ -146,12 +146,17 @@ interface Content {
 }
 
 /** Seconds lost and repeated, by the markers. */
-function contentOf({ breaks }: Verdict): Content {
+function contentOf({ breaks }: ViewerStreamReport): Content {
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + Math.max(0, value), 0) / 10;
   return { lost: sum(breaks.map(({ from, to }) => to - from - 1)), repeated: sum(breaks.map(({ from, to }) => from - to + 1)) };
 }
 
-function judgeContent(expected: Outcome, { ts, hastyFillers }: Verdict, { lost, repeated }: Content, difference: string | null): string[] {
+function judgeContent(
+  expected: Outcome,
+  { ts, hastyFillers }: ViewerStreamReport,
+  { lost, repeated }: Content,
+  difference: string | null,
+): string[] {
   const problems = [...hastyFillers];
   const { lost: mayLose = 0, repeated: mayRepeat = 0, damaged = false } = expected;
   if (lost > mayLose) problems.push(`${lost} s lost, at most ${mayLose} expected`);
@@ -162,7 +167,7 @@ function judgeContent(expected: Outcome, { ts, hastyFillers }: Verdict, { lost, 
   return problems;
 }
 
-function words({ lost, repeated }: Content, { ts }: Verdict): string {
+function words({ lost, repeated }: Content, { ts }: ViewerStreamReport): string {
   const parts = [
     lost > 0 ? `${lost} s lost` : '',
     repeated > 0 ? `${repeated} s repeated` : '',
@@ -172,7 +177,7 @@ function words({ lost, repeated }: Content, { ts }: Verdict): string {
 }
 
 /** Sessions that are still there a while after the viewer has left. */
-async function leaks(stage: Stage, { row, phase }: Cell): Promise<string[]> {
+async function leaks(stage: EngineTrio, { row, phase }: Cell): Promise<string[]> {
   const faulty = phase === 'during' ? 'B' : 'A';
   const counted = ENGINE_NAMES.filter((name) => row.deaf === undefined || name !== faulty);
   try {

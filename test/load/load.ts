@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { removeContainersWith, SIMULATOR_IMAGE } from '../support/docker.js';
-import { DockerTap } from '../support/docker-tap.js';
+import { RecordingDockerProxy } from '../support/recording-docker-proxy.js';
 import { Pair } from '../support/pair.js';
-import { ROOT } from '../support/service.js';
+import { ROOT } from '../support/service-process.js';
 import { until } from '../support/until.js';
 import { LoadFigures, type Usage } from './load-figures.js';
 import { LoadViewer, type Start } from './load-viewer.js';
@@ -129,7 +129,7 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
   const streams = LEVELS[level];
   const { ENV_FILE: _self, ENGINES_MEMORY: _memory, ...profile } = parseDotenv(readFileSync(join(ROOT, `deploy/profiles/${level}.env`)));
   const label = `load-${process.pid}`;
-  const tap = await DockerTap.open();
+  const tap = await RecordingDockerProxy.open();
   const pair = await Pair.start({
     orchestrator: {
       ...profile,

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import type { PlayerState } from '../support/browser.js';
 import type { PlayerReport } from '../support/players.js';
-import type { Verdict } from '../support/stream-judge.js';
+import type { ViewerStreamReport } from '../support/viewer-stream-checker.js';
 import { BURST_S, type SoakReport } from './soak.js';
 
 export function expectNobodyNoticed({ rounds, watching, joined, web, judge, slow, sessions }: SoakReport): void {
@@ -42,13 +42,13 @@ function lineOf({ player, form, watched, played, longestHold, complaints, remark
   return `${player} (${form}): ${watched.toFixed(0)} s, ${played.toFixed(0)} s of them played, longest stand-still ${longestHold.toFixed(1)} s, ${remarks} remarks about pauses, ${said}, ${end}`;
 }
 
-function lineOfJudge({ ts, markers, breaks }: Verdict): string {
+function lineOfJudge({ ts, markers, breaks }: ViewerStreamReport): string {
   const faults =
     ts.faults.length === 0 ? 'no fault' : `${ts.faults.length} FAULTS: ${ts.faults.slice(0, 20).map(describeFault).join('; ')}`;
   return `${ts.packets} packets, ${ts.seconds.toFixed(0)} s of PCR, ${faults}; ${markers} markers, ${breaks.length} breaks of the content`;
 }
 
-function describeFault({ rule, packet, pid, detail }: Verdict['ts']['faults'][number]): string {
+function describeFault({ rule, packet, pid, detail }: ViewerStreamReport['ts']['faults'][number]): string {
   return `${rule} at packet ${packet} of PID ${pid}: ${detail}`;
 }
 

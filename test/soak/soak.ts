@@ -8,10 +8,10 @@ import { BrowserPlayer, HAS_BROWSER, type PlayerState } from '../support/browser
 import { Pair, contentId } from '../support/pair.js';
 import { Player, type PlayerName, type PlayerReport } from '../support/players.js';
 import type { SimulatorControl } from '../support/simulator-control.js';
-import { StreamJudge, type Verdict } from '../support/stream-judge.js';
+import { ViewerStreamChecker, type ViewerStreamReport } from '../support/viewer-stream-checker.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
-import { sipping } from '../load/slow-reader.js';
+import { readSlowly } from '../support/slow-reader.js';
 
 export interface SoakOptions {
   readonly seconds: number;
@@ -36,8 +36,8 @@ export interface SoakReport {
   readonly web: PlayerState | null;
   /** Most engine sessions for all of them between two losses, when those of the engines that were left are over. */
   readonly sessions: number;
-  readonly judge: Verdict;
-  readonly slow: Verdict;
+  readonly judge: ViewerStreamReport;
+  readonly slow: ViewerStreamReport;
   /** How often the slow neighbour had to be moved on. */
   readonly skips: number;
   readonly watchedSeconds: number;
@@ -145,11 +145,11 @@ class Soak {
   }
 
   async run(seconds: number): Promise<SoakReport> {
-    const judge = new StreamJudge({ fromJoin: true });
+    const judge = new ViewerStreamChecker({ fromJoin: true });
     const viewer = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => judge.push(chunk) });
-    const slowJudge = new StreamJudge({ fromJoin: true });
+    const slowJudge = new ViewerStreamChecker({ fromJoin: true });
     const slow = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => slowJudge.push(chunk) });
-    const sips = sipping(slow, SIP_BYTES, SIP_MS);
+    const sips = readSlowly(slow, SIP_BYTES, SIP_MS);
     const watching = this.players.map((name) => new Player(name, this.url));
     if (this.hls) watching.push(...this.players.map((name) => new Player(name, this.playlist, 'hls')));
     const web = this.hls && HAS_BROWSER ? await BrowserPlayer.open(this.playlist) : null;
@@ -199,7 +199,7 @@ class Soak {
   }
 
   /** One loss, while more players come and go. */
-  private async round(loss: Loss, visitors: readonly PlayerName[], judge: StreamJudge): Promise<void> {
+  private async round(loss: Loss, visitors: readonly PlayerName[], judge: ViewerStreamChecker): Promise<void> {
     const before = await this.status();
     const engine = this.pair.controlOf(before.engine.port);
     const all = (await this.pair.engines()).map((state) => this.pair.control(state));

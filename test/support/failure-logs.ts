@@ -3,7 +3,7 @@
  * A setup file of the end-to-end tests.
  */
 import { afterEach } from 'vitest';
-import { ServiceProcess } from './service.js';
+import { ServiceProcess } from './service-process.js';
 
 const LINES = 14;
 const LINE_LENGTH = 260;

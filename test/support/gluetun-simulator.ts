@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { VpnState } from '../../apps/gluetun-simulator/src/simulated-vpn.js';
 import { freePorts } from './ports.js';
-import { ROOT, ServiceProcess } from './service.js';
+import { ROOT, ServiceProcess } from './service-process.js';
 import { until } from './until.js';
 
 /** A simulated Gluetun as a process of this machine (apps/gluetun-simulator/README.md). */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { claimStretch, freePorts, type PortStretch } from './ports.js';
-import { ROOT, ServiceProcess } from './service.js';
+import { ROOT, ServiceProcess } from './service-process.js';
 import { SimulatorControl } from './simulator-control.js';
 import { until } from './until.js';
 

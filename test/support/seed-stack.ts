@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DOCKER_MISSING, SIMULATOR_IMAGE } from './docker.js';
-import { OWN_DOCKER_MISSING, OwnDocker } from './own-docker.js';
+import { PRIVATE_DAEMON_MISSING, PrivateDockerDaemon } from './private-docker-daemon.js';
 import { Pair } from './pair.js';
 import { claimStretch, freePorts, type PortStretch } from './ports.js';
-import { ROOT } from './service.js';
+import { ROOT } from './service-process.js';
 import { type Ran, runShell, runUntilSaid } from './shell.js';
 import { until } from './until.js';
 
@@ -19,7 +19,7 @@ const COMPOSE = [process.env.SEED_COMPOSE ?? '', 'docker compose', 'docker-compo
 
 /** Why there can be no stack here; null where there can. */
 export const STACK_MISSING: string | null =
-  DOCKER_MISSING ?? OWN_DOCKER_MISSING ?? (COMPOSE === undefined ? 'there is no docker compose' : null);
+  DOCKER_MISSING ?? PRIVATE_DAEMON_MISSING ?? (COMPOSE === undefined ? 'there is no docker compose' : null);
 if (STACK_MISSING !== null) console.warn(`SKIPPED: ${STACK_MISSING}, so lines with docker are not run`);
 
 /** What lines of a guide are run against. */
@@ -60,7 +60,7 @@ export class SeedStack implements SeedHost {
   readonly ports: Record<'8000' | '8080' | 'acexy-1:8080', number>;
 
   private constructor(
-    readonly docker: OwnDocker,
+    readonly docker: PrivateDockerDaemon,
     [api, proxy, second]: number[],
     private readonly stretch: PortStretch,
   ) {
@@ -68,7 +68,7 @@ export class SeedStack implements SeedHost {
   }
 
   static async start(settings: Record<string, string>): Promise<SeedStack> {
-    const docker = await OwnDocker.start(['--shutdown-timeout', '1'], [SIMULATOR_IMAGE]);
+    const docker = await PrivateDockerDaemon.start(['--shutdown-timeout', '1'], [SIMULATOR_IMAGE]);
     const stack = new SeedStack(docker, await freePorts(3), await claimStretch(4 * PORTS_OF_A_KIND));
     try {
       execFileSync('docker', ['-H', docker.host, 'build', '-q', '-t', 'engine', '-'], {

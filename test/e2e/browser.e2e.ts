@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BrowserPlayer, HAS_BROWSER } from '../support/browser.js';
+import { Pair, contentId } from '../support/pair.js';
+import { until } from '../support/until.js';
+
+/** A picture that stands still for longer is seen as a fault. A loaded machine shows some of its own. */
+const FREEZE_MS = 1500;
+
+describe.skipIf(!HAS_BROWSER)('hls.js in a browser', () => {
+  let pair: Pair;
+
+  beforeAll(async () => {
+    pair = await Pair.start({
+      engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_BITRATE: '500000' },
+      orchestrator: { MIN_REPLICAS: '2', MIN_PROVISION_INTERVAL_S: '0.05' },
+      proxy: { ACEXY_LINGER: '100ms', ACEXY_HLS_SEGMENT: '2s' },
+    });
+    await until('free engines', async () => (await pair.engines()).length >= 2);
+  });
+  afterAll(() => pair.stop());
+
+  it('plays from another origin, through the loss of the engine and a pause, without a freeze', async () => {
+    const id = contentId(1);
+    const player = await BrowserPlayer.open(`${pair.proxyUrl}/ace/manifest.m3u8?id=${id}`);
+    try {
+      const plays = async (seconds: number) => {
+        const from = (await player.state()).seconds;
+        let state = await player.state();
+        await until(`${seconds} s of picture`, async () => (state = await player.state()).seconds >= from + seconds, 40_000).catch(
+          (error) => {
+            throw new Error(`${error}: ${JSON.stringify(state)}`);
+          },
+        );
+      };
+      await plays(2);
+      const [stream] = await pair.startedStreams();
+      const engine = (await pair.engines()).find(({ container_id }) => container_id === stream.container_id)!;
+      await pair.control(engine).end('superseded');
+      await plays(8);
+      const status = (await (await fetch(`${pair.proxyUrl}/ace/status?id=${id}`)).json()) as { failovers: number };
+      expect(status.failovers).toBe(1);
+      await player.pause();
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      await player.play();
+      await plays(3);
+      const state = await player.state();
+      expect(state.fatal).toEqual([]);
+      expect(state.longestFreezeMs).toBeLessThan(FREEZE_MS);
+      expect(state.frames).toBeGreaterThan(200);
+    } finally {
+      await player.close();
+    }
+  });
+});

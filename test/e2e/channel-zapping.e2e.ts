@@ -1,0 +1,81 @@
+import { readdirSync } from 'node:fs';
+import { type ClientRequest, get } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Pair, contentId } from '../support/pair.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+
+/** Players that change channels faster than engines answer: most starts are abandoned before the engine has named the session. */
+const PLAYERS = 4;
+const ZAPS = 60;
+const CHANNELS = 12;
+
+describe('zapping fast', () => {
+  let pair: Pair;
+
+  beforeAll(async () => {
+    pair = await Pair.start({
+      engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_JSON_DELAY_MS: '150' },
+      orchestrator: { MIN_REPLICAS: '3', MAX_REPLICAS: '3', MIN_PROVISION_INTERVAL_S: '0.05' },
+      proxy: { ACEXY_LINGER: '300ms' },
+    });
+    await until('three engines', async () => (await pair.engines()).length === 3);
+  });
+  afterAll(() => pair.stop());
+
+  it('hundreds of starts and leaves a minute leave nothing behind, and no engine ever sees two sessions of one content', async () => {
+    const before = await quiet();
+    const players = Array.from({ length: PLAYERS }, async (_, player) => {
+      for (let zap = 0; zap < ZAPS; zap++) {
+        const request = open(contentId(1 + ((zap * 7 + player * 5) % CHANNELS)));
+        // Now at once, now in the middle of the start, now when it plays.
+        await new Promise((resolve) => setTimeout(resolve, ((zap * 53 + player * 31) % 13) * 30));
+        request.destroy();
+      }
+    });
+    await Promise.all(players);
+
+    const last = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
+    expect(last.status).toBe(200);
+    await last.untilBytes(300_000);
+    await last.leave();
+
+    const after = await quiet();
+    expect(after.sessions).toBeGreaterThan(before.sessions + 50);
+    // The connections to engines and to the orchestrator come and go by themselves.
+    expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 20);
+    expect(pair.proxy.log).not.toMatch(/"level":"ERROR"/);
+  });
+
+  function open(id: string): ClientRequest {
+    const request = get(pair.streamUrl(id), { agent: false }, (response) => {
+      response.on('error', () => undefined).resume();
+    });
+    // Hung up by ourselves.
+    request.on('error', () => undefined);
+    return request;
+  }
+
+  /** When nothing plays any more: sessions begun so far, all of them stopped by us, and what the proxy has open. */
+  async function quiet(): Promise<{ sessions: number; descriptors: number }> {
+    await until('no stream', async () => (await pair.startedStreams()).length === 0, 30_000);
+    const engines = await pair.engines();
+    await until('all stopped', async () => {
+      const metrics = await Promise.all(engines.map((engine) => pair.control(engine).metrics()));
+      return metrics.every(({ sessions, readers }) => sessions.active === 0 && readers.open === 0);
+    });
+    await until('every engine is free', async () => (await pair.engines()).every(({ streams }) => streams.length === 0));
+    const metrics = await Promise.all(engines.map((engine) => pair.control(engine).metrics()));
+    for (const { sessions, readers } of metrics) {
+      expect(sessions).toMatchObject({ stopped: sessions.opened, superseded: 0, expired: 0 });
+      expect(readers.maxPerSession).toBeLessThanOrEqual(1);
+    }
+    const text = await (await fetch(`${pair.proxyUrl}/metrics`)).text();
+    for (const line of ['acexy_sessions{state="starting"} 0', 'acexy_sessions{state="stopping"} 0', 'acexy_viewers 0'])
+      expect(text).toContain(line);
+    return {
+      sessions: metrics.reduce((sum, { sessions }) => sum + sessions.opened, 0),
+      descriptors: readdirSync(`/proc/${pair.proxy.pid}/fd`).length,
+    };
+  }
+});

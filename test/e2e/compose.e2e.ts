@@ -1,0 +1,138 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from '../support/service-process.js';
+
+const GB = 1024 ** 3;
+
+interface ComposeService {
+  image: string;
+  restart?: string;
+  read_only?: boolean;
+  privileged?: boolean;
+  cap_drop?: string[];
+  cpu_quota?: string | number;
+  networks: Record<string, unknown>;
+  environment?: Record<string, string>;
+  volumes?: { source: string; target: string; read_only?: boolean }[];
+  ports?: { published: string; host_ip?: string }[];
+  deploy?: { resources: { limits?: { memory?: string }; reservations?: { memory?: string } } };
+}
+
+/** Every way to start it that the documentation names, and the services each has. */
+const VARIANTS: Record<string, string[]> = {
+  'docker-compose.yml': ['acexy', 'docker', 'orchestrator'],
+  'docker-compose.socket.yml': ['acexy', 'docker-proxy', 'orchestrator'],
+  'docker-compose.gluetun.yml': ['acexy', 'docker-proxy', 'gluetun', 'orchestrator'],
+  'docker-compose.two-proxies.yml': ['acexy-1', 'acexy-2', 'balancer', 'docker', 'orchestrator'],
+  'docker-compose.yml docker-compose.monitoring.yml': ['acexy', 'docker', 'grafana', 'orchestrator', 'prometheus'],
+  'docker-compose.socket.yml docker-compose.monitoring.yml': ['acexy', 'docker-proxy', 'grafana', 'orchestrator', 'prometheus'],
+  'docker-compose.gluetun.yml docker-compose.monitoring.yml': ['acexy', 'docker-proxy', 'gluetun', 'grafana', 'orchestrator', 'prometheus'],
+};
+
+it('every compose file is in one of the variants', () => {
+  const files = readdirSync(ROOT).filter((name) => /^docker-compose.*\.yml$/.test(name));
+  expect([...new Set(Object.keys(VARIANTS).flatMap((names) => names.split(' ')))].sort()).toEqual(files.sort());
+});
+
+describe('docker compose config', () => {
+  if (spawnSync('docker', ['compose', 'version']).status !== 0) {
+    console.warn('SKIPPED: docker compose is not installed (.ci/compose.sh builds it), so no compose file is read');
+    it.skip('docker compose is not installed', () => undefined);
+    return;
+  }
+  let folder: string;
+
+  beforeAll(() => {
+    // As a user has it: beside the compose files lies the env file that docs/vpn.md asks for.
+    folder = mkdtempSync(join(tmpdir(), 'compose-'));
+    for (const name of readdirSync(ROOT)) if (/^docker-compose.*\.yml$/.test(name)) cpSync(join(ROOT, name), join(folder, name));
+    writeFileSync(join(folder, 'gluetun.env'), 'VPN_SERVICE_PROVIDER=custom\n');
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  describe.each(Object.entries(VARIANTS))('%s', (files, expected) => {
+    let services: Record<string, ComposeService>;
+
+    beforeAll(() => {
+      const args = files.split(' ').flatMap((file) => ['-f', file]);
+      const { status, stdout, stderr } = spawnSync('docker', ['compose', ...args, 'config', '--format', 'json'], {
+        cwd: folder,
+        encoding: 'utf8',
+        env: { PATH: process.env.PATH, HOME: process.env.HOME },
+        timeout: 60_000,
+      });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      services = (JSON.parse(stdout) as { services: Record<string, ComposeService> }).services;
+    });
+
+    it('has its services, all with a version of their image and a restart policy', () => {
+      expect(Object.keys(services).sort()).toEqual(expected);
+      for (const { image, restart } of Object.values(services)) {
+        expect(image).toMatch(/^acestream-(orchestrator|acexy)$|:v?\d/);
+        expect(restart).toBe('unless-stopped');
+      }
+    });
+
+    it('limits what each may take, the orchestrator and Docker as the troubleshooting guide has it', () => {
+      const { limits, reservations } = services.orchestrator.deploy!.resources;
+      expect([Number(limits?.memory), Number(reservations?.memory), Number(services.orchestrator.cpu_quota)]).toEqual([
+        2 * GB,
+        GB,
+        200_000,
+      ]);
+      if (services.docker) {
+        expect(Number(services.docker.deploy?.resources.limits?.memory)).toBe(4 * GB);
+        expect(Number(services.docker.cpu_quota)).toBe(400_000);
+      }
+    });
+
+    it('gives our services a read-only system without capabilities, and the settings of the folder', () => {
+      const ours = Object.entries(services).filter(([name]) => /^(orchestrator|acexy)/.test(name));
+      for (const [, { read_only, cap_drop, volumes }] of ours) {
+        expect({ read_only, cap_drop }).toEqual({ read_only: true, cap_drop: ['ALL'] });
+        expect(volumes).toContainEqual(expect.objectContaining({ target: '/config', read_only: true }));
+      }
+    });
+
+    it("lets only one service near the host's Docker socket, which publishes no port and is in no network of the engines", () => {
+      const near = Object.entries(services).filter(([, { volumes }]) => volumes?.some(({ source }) => source === '/var/run/docker.sock'));
+      expect(near.map(([name]) => name)).toEqual(expected.includes('docker-proxy') ? ['docker-proxy'] : []);
+      for (const [, { ports, networks }] of near) {
+        expect(ports).toBeUndefined();
+        expect(Object.keys(networks)).toEqual(['docker']);
+      }
+    });
+
+    it('which lets through the documented calls and no others, and may do nothing else on the host', () => {
+      for (const { volumes, read_only, cap_drop } of expected.includes('docker-proxy') ? [services['docker-proxy']] : []) {
+        expect(volumes).toContainEqual(
+          expect.objectContaining({
+            source: join(folder, 'docker/docker-proxy/haproxy.cfg'),
+            target: '/usr/local/etc/haproxy/haproxy.cfg',
+            read_only: true,
+          }),
+        );
+        expect({ read_only, cap_drop }).toEqual({ read_only: true, cap_drop: ['ALL'] });
+      }
+    });
+
+    it('the proxies find the orchestrator, and whoever watches finds the services', () => {
+      for (const [name, { environment, networks }] of Object.entries(services).filter(([name]) => name.startsWith('acexy'))) {
+        expect([name, environment?.ACEXY_ORCH_URL]).toEqual([name, 'http://orchestrator:8000']);
+        expect(Object.keys(networks).some((network) => network in services.orchestrator.networks)).toBe(true);
+      }
+      if (!services.prometheus) return;
+      for (const [, target] of readFileSync(join(ROOT, 'deploy/prometheus/prometheus.yml'), 'utf8').matchAll(
+        /targets: \['([\w-]+):\d+'\]/g,
+      ))
+        expect(Object.keys(services[target].networks)).toContain(Object.keys(services.prometheus.networks)[0]);
+      expect(services.grafana.ports?.concat(services.prometheus.ports ?? []).map(({ host_ip }) => host_ip)).toEqual([
+        '127.0.0.1',
+        '127.0.0.1',
+      ]);
+    });
+  });
+});

@@ -1,0 +1,174 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OrchestratorProcess } from '../support/orchestrator-process.js';
+import { freePorts } from '../support/ports.js';
+import { ROOT } from '../support/service-process.js';
+import { type Ran, runShell } from '../support/shell.js';
+import { FakeCommands } from '../support/fake-commands.js';
+import { until } from '../support/until.js';
+
+const HEADINGS = [
+  ...['System Information', 'Docker Resources', 'Services Status', 'Orchestrator Health', 'Acexy Health'],
+  ...['Engines', 'Active Streams', 'Metrics', 'Recent Logs'],
+];
+/** What must never leave: [where it stands, the value]. */
+const SECRETS = {
+  apiKey: 'api-key-0123456789abcdef',
+  gluetunKey: 'gluetun control key',
+  gluetunPassword: 'p4ss$w0rd/&*[x]',
+  wireguard: 'yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=',
+  preshared: 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=',
+  vpnUser: 'vpn-user-7731',
+  vpnPassword: 'vpn-password-9942',
+  control: 'control-server-key-5566',
+  bearer: 'somebody-elses-bearer-token',
+  inUrl: 'hunter2',
+};
+const CONTENT = 'dd1e67078381739d14beca697356ab76d49d1a2d';
+
+let standIns: FakeCommands;
+let folder: string;
+beforeEach(() => {
+  standIns = new FakeCommands();
+  folder = mkdtempSync(join(tmpdir(), 'diagnostics-'));
+});
+afterEach(() => {
+  standIns.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const run = (option = '', env: Record<string, string> = {}): Promise<Ran> =>
+  runShell(`${ROOT}/scripts/collect_diagnostics.sh ${option}`, {
+    cwd: folder,
+    env: { PATH: standIns.folder, ORCHESTRATOR_URL: 'http://127.0.0.1:9', ACEXY_URL: 'http://127.0.0.1:9', ...env },
+  });
+
+/** Logs that say what they should not, and what they should. */
+const LOG = [
+  `{"level":"INFO","key":"${CONTENT}","msg":"stream started"}`,
+  `Authorization: Bearer ${SECRETS.bearer}`,
+  `GET http://user:${SECRETS.inUrl}@tracker.example/announce?token=${SECRETS.bearer}`,
+  `using ${SECRETS.gluetunPassword} and ${SECRETS.apiKey}`,
+  `peer with ${SECRETS.preshared}`,
+  'open files of USER=root under /root',
+  '-----BEGIN OPENSSH PRIVATE KEY-----',
+  'MIIEvQIBADANBgkqhkiG9w0BAQEFAASC',
+  '-----END OPENSSH PRIVATE KEY-----',
+];
+
+function project(): void {
+  writeFileSync(join(folder, 'docker-compose.yml'), '');
+  writeFileSync(
+    join(folder, '.env'),
+    `API_KEY=${SECRETS.apiKey}\nGLUETUN_API_KEY="${SECRETS.gluetunKey}"\nGLUETUN_API_PASSWORD='${SECRETS.gluetunPassword}' # told nobody\nMIN_REPLICAS=7\n`,
+  );
+  writeFileSync(
+    join(folder, 'gluetun.env'),
+    `WIREGUARD_PRIVATE_KEY=${SECRETS.wireguard}\nOPENVPN_USER=${SECRETS.vpnUser}\nOPENVPN_PASSWORD=${SECRETS.vpnPassword}\nSERVER_COUNTRIES=Iceland\n`,
+  );
+  mkdirSync(join(folder, 'docker/gluetun'), { recursive: true });
+  writeFileSync(join(folder, 'docker/gluetun/auth-config.toml'), `[[roles]]\napikey = "${SECRETS.control}"\n`);
+}
+
+const ofCompose = (prefix: string): string => `
+  "${prefix}version") echo Compose version ;;
+  "${prefix}config --services") printf 'orchestrator\\nacexy\\n' ;;
+  "${prefix}config") cat .env gluetun.env docker/gluetun/auth-config.toml ;;
+  "${prefix}ps -q") echo container ;;
+  "${prefix}ps") echo 'NAME STATE' ;;
+  "${prefix}exec -T docker"*) exit 1 ;;
+  "${prefix}logs "*) cat <<'LOG'
+${LOG.join('\n')}
+LOG
+  ;;`;
+const ofDocker = `
+  inspect*) printf '"Env": [ "API_KEY=%s", "WIREGUARD_PRESHARED_KEY=%s", "NODE_ENV=production" ]\\n' '${SECRETS.apiKey}' '${SECRETS.preshared}' ;;
+  "ps -aq "*) echo engine ;;
+  "system df") echo 'Images 4' ;;`;
+
+describe.each(['docker compose', 'docker-compose'])('with %s', (compose) => {
+  beforeEach(() => {
+    project();
+    if (compose === 'docker compose') standIns.add('docker', ofCompose('compose ') + ofDocker);
+    else standIns.add('docker', `"compose "*) exit 1 ;;${ofDocker}`).add('docker-compose', ofCompose(''));
+  });
+
+  it('the report has every part and no secret, and what helps stays in it', async () => {
+    const { code, stdout, stderr } = await run();
+    expect([code, stderr]).toEqual([0, '']);
+    expect([...stdout.matchAll(/^=== (.+) ===$/gm)].map(([, heading]) => heading)).toEqual(HEADINGS);
+    expect(stdout).toContain('NAME STATE');
+    expect(stdout).toContain(CONTENT);
+    expect(secretsIn(stdout)).toEqual([]);
+  });
+
+  it('the bundle has logs, settings and containers, and no secret in any file', async () => {
+    const { code, stdout, stderr } = await run('--bundle told.tar.gz', { ACEXY_ORCH_APIKEY: SECRETS.apiKey });
+    expect([code, stderr, stdout]).toEqual([0, '', `${folder}/told.tar.gz\n`]);
+    execFileSync('tar', ['-xzf', 'told.tar.gz'], { cwd: folder });
+    const files = Object.fromEntries(
+      readdirSync(join(folder, 'told')).map((name) => [name, readFileSync(join(folder, 'told', name), 'utf8')]),
+    );
+    expect(Object.keys(files).sort()).toEqual(['compose.txt', 'containers.txt', 'logs.txt', 'report.txt', 'settings.txt']);
+    for (const [name, text] of Object.entries(files)) expect([name, secretsIn(text)]).toEqual([name, []]);
+    expect(files['settings.txt']).toMatch(/API_KEY=\[redacted\][^]*MIN_REPLICAS=7[^]*SERVER_COUNTRIES=Iceland/);
+    expect(files['containers.txt']).toContain('NODE_ENV=production');
+    expect(files['logs.txt']).toMatch(new RegExp(`${CONTENT}[^]*open files of USER=\\[redacted\\] under /root`));
+    expect(files['compose.txt']).toContain('Iceland');
+  });
+});
+
+describe('when half of it is down', () => {
+  it('without Docker, compose and services it says so, part by part', async () => {
+    const { code, stdout } = await run();
+    expect([code, [...stdout.matchAll(/^=== (.+) ===$/gm)].length]).toEqual([0, HEADINGS.length]);
+    expect(stdout).toContain('(docker is not installed)');
+    expect(stdout).toContain('(neither docker compose nor docker-compose is installed)');
+    expect(stdout).toContain('(Orchestrator not responding at http://127.0.0.1:9/health)');
+    expect(stdout).toContain('(Acexy not responding at http://127.0.0.1:9/ace/status)');
+  });
+
+  it('a Docker that hangs is not waited for', async () => {
+    standIns.add('docker', '*) exec sleep 100 ;;');
+    const startedAt = performance.now();
+    const { code, stdout } = await run('', { COMMAND_LIMIT_S: '0.2' });
+    expect([code, stdout]).toEqual([0, expect.stringContaining('(docker did not end within 0.2 s)')]);
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
+  });
+
+  it('of an orchestrator whose proxy is down it tells engines, health and metrics', async () => {
+    const orchestrator = await OrchestratorProcess.start({ MIN_REPLICAS: '1', API_KEY: SECRETS.apiKey });
+    try {
+      await until('an engine', async () => (await orchestrator.get<unknown[]>('/engines')).length === 1);
+      const [proxyPort] = await freePorts(1);
+      writeFileSync(
+        join(folder, '.env'),
+        `APP_PORT=${orchestrator.port}\nACEXY_LISTEN_ADDR=127.0.0.1:${proxyPort}\nAPI_KEY=${SECRETS.apiKey}\n`,
+      );
+      const { code, stdout } = await run('', { ORCHESTRATOR_URL: '', ACEXY_URL: '' });
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/"health_status": "healthy"/);
+      expect(stdout).toMatch(/"circuit_state": "closed"/);
+      expect(stdout).toMatch(/^orch_circuit_state/m);
+      expect(stdout).toContain(`(Acexy not responding at http://localhost:${proxyPort}/ace/status)`);
+      expect(secretsIn(stdout)).toEqual([]);
+    } finally {
+      await orchestrator.stop();
+    }
+  });
+
+  it('an option that it does not know is told what there is', async () => {
+    const { code, stderr } = await run('--help');
+    expect([code, stderr]).toEqual([64, expect.stringContaining('--bundle [FILE.tar.gz]')]);
+  });
+});
+
+function secretsIn(text: string): string[] {
+  return Object.entries(SECRETS)
+    .filter(([, value]) => text.includes(value))
+    .map(([name]) => name)
+    .concat(text.includes('MIIEvQ') ? ['PEM'] : []);
+}

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DOCKER_MISSING, simulatorImageWith } from '../support/docker.js';
+import { RecordingDockerProxy } from '../support/recording-docker-proxy.js';
+import { contentId, Pair } from '../support/pair.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+
+const IMAGE = 'acestream-engine-simulator-fast:test';
+const ENGINES = 5;
+
+describe.skipIf(DOCKER_MISSING !== null)('what Docker is asked', () => {
+  let tap: RecordingDockerProxy;
+  let pair: Pair;
+
+  beforeAll(async () => {
+    simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
+    tap = await RecordingDockerProxy.open();
+    pair = await Pair.start({
+      orchestrator: {
+        ENGINE_RUNTIME: 'docker',
+        DOCKER_HOST: tap.host,
+        TARGET_IMAGE: IMAGE,
+        IMAGE_PULL: 'never',
+        MIN_REPLICAS: String(ENGINES),
+        MIN_PROVISION_INTERVAL_S: '0.1',
+        MONITOR_INTERVAL_S: '1',
+        HEALTH_CHECK_INTERVAL_S: '0.5',
+        ENGINE_GRACE_PERIOD_S: '60',
+      },
+    });
+    await until('the engines', async () => (await pair.engines()).length === ENGINES);
+  });
+  afterAll(async () => {
+    await pair?.stop();
+    await tap?.close();
+  });
+
+  it('to start an engine: a create, a start and a look at it; the image once in all, and one subscription to events', () => {
+    const { 'GET /containers/json': lists, [`GET /images/${IMAGE}/json`]: images, ...rest } = tap.counts;
+    expect(rest).toEqual({ 'GET /events': 1, 'POST /containers/create': ENGINES, 'POST /containers/ID/start': ENGINES });
+    expect(images).toBe(1);
+    // One a start, and rounds: bursts of events share one.
+    expect(lists).toBeLessThanOrEqual(ENGINES * 3);
+  });
+
+  it('while nothing happens: one list a round, however many engines there are and however often the API is read', async () => {
+    const before = tap.calls.length;
+    const startedAt = performance.now();
+    const { container_id: id } = (await pair.engines())[0];
+    const paths = [
+      '/engines',
+      `/engines/${id}`,
+      `/containers/${id}`,
+      '/by-label?key=acestream-orchestrator',
+      '/health/ready',
+      '/streams',
+      '/metrics',
+    ];
+    let reads = 0;
+    while (performance.now() - startedAt < 5_000) {
+      await Promise.all(paths.map((path) => fetch(pair.apiUrl + path, { headers: { Authorization: `Bearer ${pair.apiKey}` } })));
+      reads += paths.length;
+    }
+    const asked = tap.calls.slice(before);
+    expect(reads).toBeGreaterThan(200);
+    expect(new Set(asked)).toEqual(new Set(['GET /containers/json']));
+    expect(asked.length).toBeLessThanOrEqual(6);
+  });
+
+  it('while streams play: the same; a stream costs Docker nothing but the engine started in its place', async () => {
+    const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
+    await viewer.untilBytes(200_000);
+    await until('another free one', async () => (await pair.engines()).length === ENGINES + 1);
+    const before = tap.calls.length;
+    await viewer.untilBytes(viewer.bytes + 2_000_000);
+    expect(new Set(tap.calls.slice(before)).size).toBeLessThanOrEqual(1);
+    expect(tap.calls.some((call) => /stats|top|logs|exec|inspect|ID\/json/.test(call))).toBe(false);
+    await viewer.leave();
+  });
+});

@@ -1,0 +1,116 @@
+import type { EngineState } from '@acexy/contracts';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { docker, DOCKER_MISSING, simulatorImageWith } from '../support/docker.js';
+import { OrchestratorProcess } from '../support/orchestrator-process.js';
+import { until } from '../support/until.js';
+
+const IMAGE = 'acestream-engine-simulator-fast:test';
+const ENGINES = 3;
+const ROUNDS = Number(process.env.SEEN_ROUNDS ?? 1);
+const LIMIT_MS = 1000;
+
+/** What an operator does to a container by hand. */
+const BY_HAND = {
+  killed: (id: string) => docker.getContainer(id).kill(),
+  removed: (id: string) => docker.getContainer(id).remove({ force: true }),
+  restarted: (id: string) => docker.getContainer(id).restart({ t: 1 }),
+};
+
+describe.skipIf(DOCKER_MISSING !== null)('an engine that ends by hand on a real Docker Engine', () => {
+  let orchestrator: OrchestratorProcess;
+  let deaths: Deaths;
+
+  beforeAll(async () => {
+    simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
+    deaths = await Deaths.watch();
+    // The periodic list comes so seldom that it shows nothing here: what is seen is seen by events.
+    orchestrator = await OrchestratorProcess.start({
+      ENGINE_RUNTIME: 'docker',
+      TARGET_IMAGE: IMAGE,
+      IMAGE_PULL: 'never',
+      MIN_REPLICAS: String(ENGINES),
+      MAX_REPLICAS: String(ENGINES + 1),
+      MIN_PROVISION_INTERVAL_S: '0',
+      MONITOR_INTERVAL_S: '600',
+    });
+  });
+  afterAll(async () => {
+    await orchestrator?.stop();
+    deaths?.stop();
+  });
+
+  it(`is gone from the list within a second: killed, removed or restarted, ${ROUNDS} times each`, { timeout: 300_000 }, async () => {
+    const seen: { how: string; ms: number; slowestAnswerMs: number }[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [how, act] of Object.entries(BY_HAND)) {
+        const [engine] = await until(
+          'the pool is whole',
+          async () => {
+            const engines = await orchestrator.get<EngineState[]>('/engines');
+            return engines.length >= ENGINES && engines;
+          },
+          60_000,
+        );
+        const acting = act(engine.container_id);
+        const { at, slowestAnswerMs } = await untilGone(orchestrator, engine);
+        await acting;
+        const diedAt = await deaths.of(engine.container_id);
+        seen.push({ how, ms: at - diedAt, slowestAnswerMs });
+      }
+    }
+    const sorted = seen.map(({ ms }) => ms).sort((a, b) => a - b);
+    const perKind = Object.keys(BY_HAND).map(
+      (how) => `${how} ${seen.flatMap((one) => (one.how === how ? [Math.round(one.ms)] : [])).join(', ')}`,
+    );
+    console.log(`seen after ms: ${perKind.join('; ')}; p50 ${Math.round(median(sorted))}, max ${Math.round(sorted.at(-1) ?? NaN)}`);
+    expect(median(sorted)).toBeLessThan(LIMIT_MS);
+    // A machine on which an answer takes long shows it later than it is known.
+    expect(seen.filter(({ ms, slowestAnswerMs }) => ms > LIMIT_MS + slowestAnswerMs)).toEqual([]);
+  });
+});
+
+/** When the list shows that this engine, as it was, is gone, milliseconds since the epoch. */
+async function untilGone(
+  orchestrator: OrchestratorProcess,
+  { container_id: id, first_seen: since }: EngineState,
+): Promise<{ at: number; slowestAnswerMs: number }> {
+  let slowestAnswerMs = 0;
+  const at = await until('the engine is gone', async () => {
+    const askedAt = Date.now();
+    const engines = await orchestrator.get<EngineState[]>('/engines');
+    slowestAnswerMs = Math.max(slowestAnswerMs, Date.now() - askedAt);
+    return !engines.some((one) => one.container_id === id && one.first_seen === since) && Date.now();
+  });
+  return { at, slowestAnswerMs };
+}
+
+/** When containers died, by Docker's own clock. */
+class Deaths {
+  private readonly last = new Map<string, number>();
+
+  private constructor(private readonly stream: Readable) {
+    createInterface(stream).on('line', (line) => {
+      const { id, timeNano } = JSON.parse(line) as { id: string; timeNano: number };
+      this.last.set(id, timeNano / 1e6);
+    });
+  }
+
+  static async watch(): Promise<Deaths> {
+    return new Deaths((await docker.getEvents({ filters: { type: ['container'], event: ['die'] } })) as Readable);
+  }
+
+  /** Milliseconds since the epoch. */
+  of(id: string): Promise<number> {
+    return until('Docker tells of the death', () => Promise.resolve(this.last.get(id)));
+  }
+
+  stop(): void {
+    this.stream.destroy();
+  }
+}
+
+function median(sorted: readonly number[]): number {
+  return sorted[Math.floor(sorted.length / 2)];
+}

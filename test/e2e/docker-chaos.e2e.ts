@@ -1,0 +1,140 @@
+import type { EngineState } from '@acexy/contracts';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { DockerChaos } from '../support/docker-chaos.js';
+import { DOCKER_MISSING, simulatorImageWith } from '../support/docker.js';
+import { PRIVATE_DAEMON_MISSING, PrivateDockerDaemon } from '../support/private-docker-daemon.js';
+import { contentId, Pair } from '../support/pair.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+
+const IMAGE = 'acestream-engine-simulator-fast:test';
+/** The short form is for every test run; `npm run chaos:orchestrator` gives it minutes. */
+const SECONDS = Number(process.env.CHAOS_SECONDS ?? 5);
+/** Replays the order of what is done; what the machine makes of it is its own. */
+const SEED = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
+const MIN = 2;
+const MAX = 8;
+const VIEWERS = 3;
+const STORM = 50;
+const LIMIT_MS = 60_000 + SECONDS * 2_000;
+
+if (PRIVATE_DAEMON_MISSING !== null) console.warn(`SKIPPED: ${PRIVATE_DAEMON_MISSING}, so there is no chaos on a real Docker Engine`);
+
+describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`chaos with seed ${SEED}, ${SECONDS} s of it`, () => {
+  let own: PrivateDockerDaemon;
+  let pair: Pair;
+  let watch: ContainerWatch;
+  const viewers: Viewer[] = [];
+
+  beforeAll(() => {
+    simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
+  });
+  afterEach(async () => {
+    await watch?.stop();
+    await Promise.all(viewers.map((viewer) => viewer.leave()));
+    await pair?.stop();
+    await own?.dispose();
+  });
+
+  it(
+    'engines killed, removed, frozen and restarted by hand, storms of provisions, the orchestrator killed -9 and the daemon restarted: viewers watch on, and the pool is whole again',
+    async () => {
+      const began = performance.now();
+      const sinceBegin = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`;
+      own = await PrivateDockerDaemon.start(['--live-restore'], [IMAGE]);
+      pair = await Pair.start({
+        orchestrator: {
+          ENGINE_RUNTIME: 'docker',
+          DOCKER_HOST: own.host,
+          TARGET_IMAGE: IMAGE,
+          IMAGE_PULL: 'never',
+          MIN_REPLICAS: String(MIN),
+          MAX_REPLICAS: String(MAX),
+          MIN_PROVISION_INTERVAL_S: '0.05',
+          ENGINE_GRACE_PERIOD_S: '3',
+          HEALTH_CHECK_INTERVAL_S: '1',
+          HEALTH_CHECK_TIMEOUT_S: '1',
+          RETRY_BACKOFF_S: '0.3',
+          HEALTH_UNHEALTHY_GRACE_PERIOD_S: '1',
+          HEALTH_REPLACEMENT_COOLDOWN_S: '1',
+          CIRCUIT_BREAKER_TIMEOUT_S: '3',
+        },
+        proxy: { ACEXY_STALL_TIMEOUT: '2s', ACEXY_LINGER: '100ms' },
+      });
+      await until('the minimum', async () => (await pair.engines()).length >= MIN, 30_000);
+      for (let index = 0; index < VIEWERS; index++) {
+        const viewer = await Viewer.open(pair.streamUrl(contentId(index)), { keep: false });
+        expect(viewer.status).toBe(200);
+        viewers.push(viewer);
+      }
+      await Promise.all(viewers.map((viewer) => viewer.untilBytes(200_000)));
+      watch = new ContainerWatch(own);
+
+      console.log(`they watch after ${sinceBegin()}`);
+      const chaos = new DockerChaos(SEED, pair, own, STORM);
+      const done = await chaos.run(SECONDS * 1000);
+      console.log(`seed ${SEED}: ${done.join(', ')}; over after ${sinceBegin()}`);
+      expect(chaos.stormed.every(({ status }) => status === 200 || status === 503 || status === 500)).toBe(true);
+      expect(watch.most).toBeLessThanOrEqual(MAX);
+
+      await until('every viewer has got on', () => flows(viewers), 60_000);
+      expect(viewers.map(({ ended, error }) => ({ ended, error }))).toEqual(viewers.map(() => ({ ended: false, error: null })));
+
+      console.log(`all watch on after ${sinceBegin()}`);
+      await pair.api('/gc', { method: 'POST' });
+      await until(
+        'as many engines as there should be, and Docker, registry and ports agree on them',
+        async () => {
+          const [engines, containers] = await Promise.all([
+            pair.api<EngineState[]>('/engines?state=all'),
+            own.client.listContainers({ all: true }),
+          ]);
+          const ids = engines.map(({ container_id: id }) => id).sort();
+          return (
+            engines.length === MIN + VIEWERS &&
+            engines.every(({ health_status: health }) => health === 'healthy') &&
+            new Set(engines.map(({ port }) => port)).size === engines.length &&
+            JSON.stringify(containers.map(({ Id }) => Id).sort()) === JSON.stringify(ids)
+          );
+        },
+        60_000,
+      );
+      console.log(`whole again after ${sinceBegin()}`);
+      expect(await pair.api('/health/ready')).toMatchObject({ status: 'ok', circuit_state: 'closed', active_streams: VIEWERS });
+      expect(watch.most).toBeLessThanOrEqual(MAX);
+    },
+    LIMIT_MS,
+  );
+});
+
+/** Whether each of them gets bytes. */
+async function flows(viewers: readonly Viewer[]): Promise<boolean> {
+  const before = viewers.map(({ bytes }) => bytes);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  return viewers.every(({ bytes }, index) => bytes > before[index]);
+}
+
+/** How many containers ran at the same time, as far as the daemon answered. */
+class ContainerWatch {
+  most = 0;
+  private stopped = false;
+  private readonly done: Promise<void>;
+
+  constructor(private readonly own: PrivateDockerDaemon) {
+    this.done = this.run();
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    return this.done;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      // A daemon that is away says nothing; it is asked again.
+      const running = await this.own.client.listContainers().catch(() => []);
+      this.most = Math.max(this.most, running.length);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { DOCKER_MISSING, simulatorImageWith } from '../support/docker.js';
+import { PRIVATE_DAEMON_MISSING, PrivateDockerDaemon } from '../support/private-docker-daemon.js';
+import { contentId, Pair } from '../support/pair.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+
+const IMAGE = 'acestream-engine-simulator-fast:test';
+/** A read of the API while Docker is away or hangs; a machine of two cores under load has pauses of its own. */
+const READ_LIMIT_MS = 500;
+
+if (PRIVATE_DAEMON_MISSING !== null) console.warn(`SKIPPED: ${PRIVATE_DAEMON_MISSING}, so nothing here restarts a Docker daemon`);
+
+describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the Docker daemon', () => {
+  let own: PrivateDockerDaemon;
+  let pair: Pair;
+  let reads: ReadWatch;
+
+  const begin = async (...options: string[]): Promise<string[]> => {
+    own = await PrivateDockerDaemon.start(options, [IMAGE]);
+    pair = await Pair.start({
+      orchestrator: {
+        ENGINE_RUNTIME: 'docker',
+        DOCKER_HOST: own.host,
+        TARGET_IMAGE: IMAGE,
+        IMAGE_PULL: 'never',
+        MIN_REPLICAS: '2',
+        MIN_PROVISION_INTERVAL_S: '0.1',
+        CIRCUIT_BREAKER_THRESHOLD: '1',
+      },
+    });
+    await until('two engines', async () => (await pair.engines()).length === 2);
+    reads = new ReadWatch(pair);
+    return idsOf(await pair.engines());
+  };
+  /** Resolves with the moment of its first answer after that. */
+  const restart = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number> => {
+    await own.end(signal);
+    await until('that it is noticed', async () => (await fetch(`${pair.apiUrl}/health/ready`)).status === 503);
+    own.launch();
+    return own.untilAnswers();
+  };
+  const wellAgain = (): Promise<string[]> =>
+    until('two healthy engines, and ready', async () => {
+      const engines = await pair.engines();
+      const well = engines.length === 2 && engines.every(({ health_status }) => health_status === 'healthy');
+      return well && (await fetch(`${pair.apiUrl}/health/ready`)).ok && idsOf(engines);
+    });
+  const containers = async (): Promise<string[]> => (await own.client.listContainers({ all: true })).map(({ Id }) => Id).sort();
+
+  beforeAll(() => {
+    simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
+  });
+  afterEach(async () => {
+    await reads?.stop();
+    await pair?.stop();
+    await own?.dispose();
+  });
+
+  it.each([
+    ['killed, and keeps its containers (live-restore)', 'SIGKILL', ['--live-restore']],
+    ['restarted in order, and starts its containers again', 'SIGTERM', []],
+  ] as const)(
+    'is %s: the same engines are well within two seconds of its first answer, and none is there twice',
+    async (_, signal, options) => {
+      const before = await begin(...options);
+      const backAt = await restart(signal);
+      expect(await wellAgain()).toEqual(before);
+      expect(performance.now() - backAt).toBeLessThan(2_000);
+      expect(await containers()).toEqual(before);
+      // Docker tells how long a container runs in whole seconds, so that a young engine may be found out to have restarted a list later.
+      await until('nothing to complain of', async () => (await pair.api<{ status: string }>('/health/ready')).status === 'ok', 2_000);
+      expect(await pair.api('/health/ready')).toMatchObject({ circuit_state: 'closed' });
+      await reads.stop();
+      expect(reads.slowestMs).toBeLessThan(READ_LIMIT_MS);
+    },
+  );
+
+  // Docker kills them when it is back; whether its restart policy then brings the same ones up again or leaves them dead is a race within Docker.
+  it('is killed and its containers with it: two engines are well within two seconds of its first answer, and nothing dead is left', async () => {
+    await begin();
+    const backAt = await restart('SIGKILL');
+    await wellAgain();
+    expect(performance.now() - backAt).toBeLessThan(2_000);
+    await until('two engines, and no other container', async () => String(await wellAgain()) === String(await containers()));
+    const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
+    await viewer.untilBytes(200_000);
+    await viewer.leave();
+    await reads.stop();
+    expect(reads.slowestMs).toBeLessThan(READ_LIMIT_MS);
+  });
+
+  it('hangs: every read is answered meanwhile, and what was asked of it is done afterwards', async () => {
+    await begin();
+    own.signal('SIGSTOP');
+    const asked = pair.api<{ container_id: string }>('/provision/acestream', { method: 'POST', body: '{}' });
+    try {
+      await until('a hundred reads', async () => reads.count >= 100);
+    } finally {
+      own.signal('SIGCONT');
+    }
+    const { container_id: id } = await asked;
+    await until('the engine that was asked for', async () => idsOf(await pair.engines()).includes(id));
+    await reads.stop();
+    expect(reads.slowestMs).toBeLessThan(READ_LIMIT_MS);
+  });
+});
+
+function idsOf(engines: { container_id: string }[]): string[] {
+  return engines.map(({ container_id }) => container_id).sort();
+}
+
+/** Reads the API over and over and remembers how long the slowest answer took. */
+class ReadWatch {
+  slowestMs = 0;
+  count = 0;
+  private stopped = false;
+  private readonly done: Promise<void>;
+
+  constructor(private readonly pair: Pair) {
+    this.done = this.run();
+    // Whoever stops it hears of the failure; until then it is nobody's.
+    this.done.catch(() => undefined);
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    return this.done;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      for (const path of ['/engines', '/health', '/by-label?key=acestream-orchestrator', '/streams']) {
+        const startedAt = performance.now();
+        await this.pair.api(path);
+        this.slowestMs = Math.max(this.slowestMs, performance.now() - startedAt);
+        this.count += 1;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import type { ProvisionAcestreamResponse, ProvisionResponse } from '@acexy/contracts';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type DockerCall, documentedDockerCalls } from '../support/documented-docker-calls.js';
+import { DOCKER_MISSING, docker, simulatorImageWith } from '../support/docker.js';
+import { RecordingDockerProxy } from '../support/recording-docker-proxy.js';
+import { ROOT } from '../support/service-process.js';
+import { ImageRegistry } from '../support/image-registry.js';
+import { contentId, Pair } from '../support/pair.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+
+const DOCUMENTED = documentedDockerCalls('always');
+
+it('docs/security.md lists calls of Docker', () => {
+  expect(DOCUMENTED.length).toBeGreaterThan(5);
+  expect(DOCUMENTED.some((call) => call.matches('GET', '/images/registry:5000/a/b:latest/json'))).toBe(true);
+  expect(DOCUMENTED.some((call) => call.matches('POST', '/containers/f00d/exec'))).toBe(false);
+});
+
+describe('the filter of docker-compose.gluetun.yml', () => {
+  const rules = [
+    ...readFileSync(join(ROOT, 'docker/docker-proxy/haproxy.cfg'), 'utf8').matchAll(
+      /^ {2}http-request allow if (?:METH_(\w+)|\{ method (\w+) \}) \{ path_reg (\S+) \}$/gm,
+    ),
+  ].map(([, common, other, path]) => ({ method: common ?? other, path: new RegExp(path) }));
+  const passes = (method: string, path: string): boolean => rules.some((rule) => rule.method === method && rule.path.test(path));
+  const needed = [...DOCUMENTED, ...documentedDockerCalls('behind a VPN')];
+
+  it.each(needed.map(({ name }) => name))('lets through %s, with and without a version', (name) => {
+    const [method, pattern] = name.split(' ');
+    const path = pattern.replace('{image}', 'registry:5000/a/b:latest').replace(/\{\w+\}/, 'f00d');
+    expect([passes(method, path), passes(method, `/v1.41${path}`)]).toEqual([true, true]);
+  });
+
+  it('has no more rules than calls are documented', () => {
+    expect(rules).toHaveLength(needed.length);
+  });
+
+  it.each([
+    ...['GET /info', 'GET /containers/f00d/logs', 'GET /containers/f00d/archive', 'GET /images/json', 'GET /v1.41/exec/f00d/json'],
+    ...['POST /containers/f00d/exec', 'POST /containers/f00d/kill', 'POST /containers/prune', 'POST /build', 'POST /volumes/create'],
+    ...['PUT /containers/f00d/archive', 'DELETE /images/f00d', 'DELETE /containers/f00d/x', 'HEAD /containers/f00d/archive'],
+  ])('refuses %s', (call) => {
+    const [method, path] = call.split(' ');
+    expect(passes(method, path)).toBe(false);
+  });
+});
+
+describe.skipIf(DOCKER_MISSING !== null)('behind a filter that lets through the documented calls of Docker and nothing else', () => {
+  let registry: ImageRegistry;
+  let tap: RecordingDockerProxy;
+  let pair: Pair;
+  const made = `acestream-calls-test:${randomBytes(4).toString('hex')}`;
+
+  beforeAll(async () => {
+    // An image that nobody has: it is looked up, and really pulled.
+    const folder = mkdtempSync(join(tmpdir(), 'calls-test-'));
+    writeFileSync(join(folder, 'ballast'), randomBytes(1000));
+    const fast = simulatorImageWith('acestream-engine-simulator-fast:test', { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
+    writeFileSync(join(folder, 'Dockerfile'), `FROM ${fast}\nCOPY ballast /ballast\n`);
+    execFileSync('docker', ['build', '-q', '-t', made, folder], { stdio: ['ignore', 'ignore', 'pipe'] });
+    rmSync(folder, { recursive: true });
+    registry = await ImageRegistry.with(made);
+    execFileSync('docker', ['rmi', made], { stdio: 'ignore' });
+    tap = await RecordingDockerProxy.open(DOCUMENTED as readonly DockerCall[]);
+    pair = await Pair.start({
+      orchestrator: {
+        ENGINE_RUNTIME: 'docker',
+        DOCKER_HOST: tap.host,
+        TARGET_IMAGE: registry.image,
+        MIN_REPLICAS: '1',
+        MIN_PROVISION_INTERVAL_S: '0.1',
+        MONITOR_INTERVAL_S: '60',
+      },
+    });
+  });
+  afterAll(async () => {
+    await pair?.stop();
+    await tap?.close();
+    execFileSync('docker', ['rmi', '-f', registry.image], { stdio: 'ignore' });
+    await registry?.close();
+  });
+
+  const engineCount = (count: number) => until(`${count} engines`, async () => (await pair.engines()).length === count, 30_000);
+
+  it('the orchestrator lives its whole life, and makes every one of them', async () => {
+    // The image is found missing, pulled, and an engine made from it.
+    await engineCount(1);
+    const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
+    await viewer.untilBytes(200_000);
+    await engineCount(2);
+    await viewer.leave();
+
+    const asked = await pair.api<ProvisionAcestreamResponse>('/provision/acestream', { method: 'POST' });
+    const generic = await pair.api<ProvisionResponse>('/provision', { method: 'POST', body: JSON.stringify({ image: registry.image }) });
+    await pair.api(`/containers/${generic.container_id}`);
+    await pair.api(`/by-label?key=acestream-orchestrator`);
+    await pair.api(`/containers/${generic.container_id}`, { method: 'DELETE' });
+
+    // Removed behind its back: an event says so long before the next list is due.
+    await docker.getContainer(asked.container_id).remove({ force: true });
+    await until('it is gone', async () => !(await pair.engines()).some(({ container_id: id }) => id === asked.container_id), 5_000);
+
+    // Killed and started again, it takes over what runs.
+    const before = (await pair.engines()).map(({ container_id: id }) => id);
+    pair.orchestrator.kill('SIGKILL');
+    await pair.orchestrator.exited;
+    pair.startOrchestrator();
+    await pair.untilReady();
+    const after = await until('the engines are back', async () => (await pair.engines()).length >= before.length && pair.engines());
+    expect(after.map(({ container_id: id }) => id)).toEqual(expect.arrayContaining(before));
+
+    // Ends, and its engines with it.
+    await pair.orchestrator.stop();
+    expect(tap.refused).toEqual([]);
+    expect([...new Set(tap.calls)].sort()).toEqual(DOCUMENTED.map(({ name }) => name).sort());
+  });
+});

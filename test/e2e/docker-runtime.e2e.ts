@@ -1,0 +1,70 @@
+import { SILENT_LOG } from '@acexy/service-kit';
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:net';
+import { describe, it } from 'vitest';
+import { dockerEndpoint } from '../../apps/orchestrator/src/runtime/docker/docker-endpoint.js';
+import { DockerRuntime } from '../../apps/orchestrator/src/runtime/docker/docker-runtime.js';
+import type { EngineSpec } from '../../apps/orchestrator/src/runtime/engine-runtime.js';
+import { describeEngineRuntime } from '../doubles/orchestrator/engine-runtime.contract.js';
+import { containersWith, docker, DOCKER_MISSING, removeContainersWith, SIMULATOR_IMAGE } from '../support/docker.js';
+import { freePorts } from '../support/ports.js';
+
+if (DOCKER_MISSING === null) {
+  describeEngineRuntime('a real Docker Engine', async () => {
+    const installation = randomUUID();
+    const ownerLabel = `acestream-orchestrator.installation=${installation}`;
+    const made: DockerRuntime[] = [];
+    const make = (): DockerRuntime => {
+      const runtime = new DockerRuntime(
+        {
+          endpoint: dockerEndpoint(undefined),
+          placement: { network: null, engineHost: null, remoteHost: null, memoryBytes: 256 * 2 ** 20, mapHttps: false },
+          image: SIMULATOR_IMAGE,
+          imagePolicy: 'never',
+          ownerLabel,
+        },
+        SILENT_LOG,
+      );
+      made.push(runtime);
+      return runtime;
+    };
+    const ports = await freePorts(12);
+    const spec = (image?: string): EngineSpec => {
+      const [http, p2p] = ports.splice(0, 2);
+      return {
+        name: `runtime-test-${http}-${installation.slice(0, 8)}`,
+        kind: 'acestream',
+        ...(image !== undefined && { image }),
+        env: { HTTP_PORT: String(http), P2P_PORT: String(p2p), BIND_ALL: 'true', SIM_BOOT_MS: '100' },
+        labels: { 'acestream-orchestrator': 'true', 'acestream-orchestrator.installation': installation },
+        ports: { http, https: 45_000, api: 62_062, p2p },
+      };
+    };
+    const runtime = make();
+    await runtime.open();
+    return {
+      runtime,
+      another: make,
+      spec: () => spec(),
+      failingSpec: () => spec('acestream-orchestrator-test/no-such-image:1'),
+      kill: async ({ id }) => {
+        await docker.getContainer(id).kill();
+        await docker.getContainer(id).wait();
+      },
+      occupy: (port) =>
+        new Promise((resolve, reject) => {
+          const server = createServer().once('error', reject);
+          server.listen(port, '0.0.0.0', () => resolve(() => new Promise((closed) => server.close(() => closed()))));
+        }),
+      leftovers: () => containersWith(ownerLabel),
+      dispose: async () => {
+        await Promise.all(made.map((one) => one.close()));
+        await removeContainersWith(ownerLabel);
+      },
+    };
+  });
+} else {
+  describe('a real Docker Engine as an engine runtime', () => {
+    it.skip(String(DOCKER_MISSING), () => undefined);
+  });
+}

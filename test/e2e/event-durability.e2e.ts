@@ -1,0 +1,126 @@
+import type { EngineState, StreamState } from '@acexy/contracts';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OrchestratorProcess } from '../support/orchestrator-process.js';
+import { until } from '../support/until.js';
+
+const HAS_SQLITE = spawnSync('sqlite3', ['--version']).status === 0;
+const run = promisify(execFile);
+
+let orchestrator: OrchestratorProcess;
+let engine: EngineState;
+let sent = 0;
+
+beforeAll(async () => {
+  // Nothing plays really: nobody shall ask the engine about it.
+  orchestrator = await OrchestratorProcess.start({ MIN_REPLICAS: '1', MAX_REPLICAS: '1', COLLECT_INTERVAL_S: '3600' });
+  engine = await until('an engine', async () => (await orchestrator.get<EngineState[]>('/engines'))[0]);
+});
+afterAll(() => orchestrator.stop());
+
+/** What was acknowledged: the status that each stream must have from then on. */
+type Acknowledged = Map<string, 'started' | 'ended'>;
+
+/** Tells of a stream, of every second one its end too. @returns false where there was no answer */
+async function tell(acknowledged: Acknowledged): Promise<boolean> {
+  const number = sent++;
+  const id = `stream-${number}`;
+  const event = {
+    engine: { host: engine.host, port: engine.port },
+    stream: { key_type: 'infohash', key: 'cd'.repeat(20) },
+    session: { playback_session_id: id, stat_url: 'http://x:1/ace/stat/1/2', command_url: 'http://x:1/ace/cmd/1/2', is_live: 1 },
+    labels: { stream_id: id },
+  };
+  try {
+    if ((await orchestrator.call('POST', '/events/stream_started', event)).status !== 202) return false;
+    acknowledged.set(id, 'started');
+    if (number % 2 === 0) return true;
+    // From here on either may be what survives, until the end is acknowledged.
+    acknowledged.delete(id);
+    if ((await orchestrator.call('POST', '/events/stream_ended', { stream_id: id })).status !== 202) return false;
+    acknowledged.set(id, 'ended');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Several tell at the same time until `isOver`. */
+async function tellUntil(isOver: () => boolean, acknowledged: Acknowledged): Promise<void> {
+  const teller = async (): Promise<void> => {
+    while (!isOver()) {
+      if (!(await tell(acknowledged))) return;
+      // As many as the service remembers in memory are enough.
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, teller));
+}
+
+async function expectAllKnown(acknowledged: Acknowledged): Promise<void> {
+  const known = new Map((await orchestrator.get<StreamState[]>('/streams')).map(({ id, status }) => [id, status]));
+  const wrong = [...acknowledged].filter(([id, status]) => known.get(id) !== status);
+  expect(wrong).toEqual([]);
+}
+
+describe('an event that was acknowledged', () => {
+  it('survives kill -9 in the middle of many, every time', async () => {
+    const acknowledged: Acknowledged = new Map();
+    for (const killAt of [40, 100, 160]) {
+      const telling = tellUntil(() => false, acknowledged);
+      await until('some are acknowledged', () => Promise.resolve(acknowledged.size >= killAt));
+      await orchestrator.kill();
+      await telling;
+      await orchestrator.startAgain();
+      await expectAllKnown(acknowledged);
+    }
+    expect(acknowledged.size).toBeGreaterThanOrEqual(160);
+  });
+
+  it.skipIf(!HAS_SQLITE)(
+    'is there after VACUUM, ANALYZE and a check by hand in a loop, during which the API answers on (needs sqlite3)',
+    async () => {
+      // Some megabytes, so that a VACUUM takes its time.
+      await run('sqlite3', [
+        orchestrator.database,
+        `PRAGMA busy_timeout=10000; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
+       INSERT INTO stream_stats SELECT 'stream-0', i, 1, 2, 3, 4, 5, hex(randomblob(60)) FROM n`,
+      ]);
+      const acknowledged: Acknowledged = new Map();
+      let vacuums = 0;
+      let isOver = false;
+      const byHand = (async () => {
+        while (!isOver) {
+          const shell = spawn('sqlite3', ['-cmd', '.timeout 20000', orchestrator.database, 'VACUUM; ANALYZE; PRAGMA integrity_check;']);
+          let said = '';
+          shell.stdout.on('data', (text) => (said += String(text)));
+          shell.stderr.on('data', (text) => (said += String(text)));
+          const [code] = (await once(shell, 'close')) as [number];
+          expect([code, said.trim()]).toEqual([0, 'ok']);
+          vacuums++;
+        }
+      })();
+      const waits: number[] = [];
+      const reading = (async () => {
+        while (!isOver) {
+          const asked = performance.now();
+          await Promise.all(['/engines', '/streams?status=started', '/health', '/health/ready'].map((path) => orchestrator.get(path)));
+          waits.push(performance.now() - asked);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      })();
+      const started = performance.now();
+      await tellUntil(() => performance.now() - started > 4000 && vacuums >= 5 && acknowledged.size >= 40, acknowledged);
+      isOver = true;
+      await Promise.all([byHand, reading]);
+      // On a busy machine the tail says more of the machine; that nobody waits for a VACUUM shows in the middle.
+      expect(waits.sort((a, b) => a - b)[Math.floor(waits.length / 2)]).toBeLessThan(500);
+      await orchestrator.kill();
+      await orchestrator.startAgain();
+      await expectAllKnown(acknowledged);
+      expect(orchestrator.process.log).not.toContain('could not be saved');
+    },
+  );
+});

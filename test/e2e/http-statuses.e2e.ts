@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Pair, contentId } from '../support/pair.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+
+describe('honest statuses before the first byte', () => {
+  let pair: Pair;
+
+  beforeAll(async () => {
+    pair = await Pair.start({
+      engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' },
+      orchestrator: { MIN_REPLICAS: '1', MAX_REPLICAS: '2', MIN_PROVISION_INTERVAL_S: '0.05' },
+      proxy: {
+        ACEXY_NO_RESPONSE_TIMEOUT: '1s',
+        ACEXY_FIRST_BYTE_TIMEOUT: '2s',
+        ACEXY_START_TIMEOUT: '6s',
+        ACEXY_LINGER: '100ms',
+        ACEXY_M3U8_STREAM_TIMEOUT: '1s',
+        ACEXY_HLS_SEGMENT: '2s',
+      },
+    });
+  });
+  afterAll(() => pair.stop());
+
+  const get = (path: string, init?: RequestInit): Promise<Response> => fetch(pair.proxyUrl + path, init);
+
+  it.each([
+    ['no selector', '/ace/getstream'],
+    ['both selectors', `/ace/getstream?id=${contentId(1)}&infohash=${contentId(2)}`],
+    ['a pid of the client', `/ace/getstream?id=${contentId(1)}&pid=7`],
+    ['an id that is not 40 hexadecimal digits', '/ace/getstream?id=hello'],
+    ['an empty id', '/ace/getstream?id='],
+    ['a selector twice', `/ace/getstream?id=${contentId(1)}&id=${contentId(2)}`],
+    ['a url that the engine would fetch', `/ace/getstream?id=${contentId(1)}&url=http://example.org/x.acelive`],
+    ['a magnet', '/ace/getstream?magnet=magnet:?xt=1'],
+  ])('400 for %s, with the field named in JSON', async (_, path) => {
+    const response = await get(path);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: expect.any(String) as string });
+  });
+
+  it('404 for an unknown path and for the status of a stream that does not play', async () => {
+    expect((await get('/nothing')).status).toBe(404);
+    expect((await get(`/ace/status?id=${contentId(77)}`)).status).toBe(404);
+  });
+
+  it('405 with Allow for another method, on both services', async () => {
+    const proxy = await get(`/ace/getstream?id=${contentId(1)}`, { method: 'POST' });
+    expect([proxy.status, proxy.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+    const api = await fetch(`${pair.apiUrl}/engines`, { method: 'DELETE' });
+    expect([api.status, api.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+
+  it('HEAD answers the headers and starts nothing', async () => {
+    const response = await get(`/ace/getstream?id=${contentId(50)}`, { method: 'HEAD' });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'video/MP2T']);
+    expect((await get(`/ace/status?id=${contentId(50)}`)).status).toBe(404);
+  });
+
+  it('401 without the key, and with a wrong one', async () => {
+    for (const headers of [undefined, { Authorization: 'Bearer wrong' }]) {
+      const response = await fetch(`${pair.apiUrl}/provision/acestream`, { method: 'POST', headers });
+      expect(response.status).toBe(401);
+      expect(await response.json()).toHaveProperty('detail');
+    }
+  });
+
+  it('502 with the words of the engines when each of them refuses the content', async () => {
+    const response = await get(`/ace/getstream?id=${faulty('fa1701')}`);
+    expect(response.status).toBe(502);
+    expect(JSON.stringify(await response.json())).toContain('failed to load content');
+  });
+
+  it('200 where the content is refused and the viewer names another one of the channel, as TS and as HLS', async () => {
+    const query = `id=${faulty('fa1701')}&alt=${contentId(60)}`;
+    const viewer = await Viewer.open(`${pair.proxyUrl}/ace/getstream?${query}`, { keep: false });
+    expect(viewer.status).toBe(200);
+    await viewer.untilBytes(100_000);
+    expect(await (await get(`/ace/manifest.m3u8?${query}`)).text()).toContain(`alt=${contentId(60)}&hls=`);
+    expect((await (await get(`/ace/status?id=${contentId(60)}`)).json()) as { clients: number }).toMatchObject({ clients: 2 });
+    await viewer.leave();
+  });
+
+  it('504 when the engines stay silent, and every session begun there is stopped', async () => {
+    const response = await get(`/ace/getstream?id=${faulty('fa1702')}`);
+    expect(response.status).toBe(504);
+    await until('all stopped', async () => {
+      const metrics = await Promise.all((await pair.engines()).map((engine) => pair.control(engine).metrics()));
+      return metrics.every(({ sessions }) => sessions.active === 0 && sessions.stopped === sessions.opened);
+    });
+  });
+
+  it('503 with Retry-After when every engine is taken', async () => {
+    const viewers = await Promise.all([1, 2].map((index) => Viewer.open(pair.streamUrl(contentId(index)), { keep: false })));
+    expect(viewers.map(({ status }) => status)).toEqual([200, 200]);
+    const response = await get(`/ace/getstream?id=${contentId(3)}`);
+    expect(response.status).toBe(503);
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await response.json()).toMatchObject({ error: expect.any(String) as string, retry_after: expect.any(Number) as number });
+    expect(pair.proxy.log).toContain('no engines available');
+    await Promise.all(viewers.map((viewer) => viewer.leave()));
+  });
+});
+
+/** A content id whose prefix brings a fault (apps/engine-simulator/README.md). */
+function faulty(prefix: string): string {
+  return prefix.padEnd(40, '0');
+}

@@ -1,0 +1,69 @@
+import type { EngineState, StreamState } from '@acexy/contracts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { engineProcesses } from '../support/orchestrator-process.js';
+import { Pair, contentId } from '../support/pair.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+
+/** Milliseconds after a viewer asked for a stream: in the lease, while an engine starts for it, in its first second of picture. */
+const KILL_AFTER_MS = [0, 60, 250, 700];
+
+describe('the orchestrator is killed at any moment', () => {
+  let pair: Pair;
+  const viewers: Viewer[] = [];
+
+  beforeAll(async () => {
+    pair = await Pair.start({
+      engines: { SIM_BOOT_MS: '200', SIM_PREBUF_MS: '200' },
+      orchestrator: { MIN_REPLICAS: '1', MAX_REPLICAS: '8', MIN_PROVISION_INTERVAL_S: '0.05' },
+    });
+    await until('a free engine', async () => (await pair.engines()).length === 1);
+  });
+  afterAll(async () => {
+    await Promise.all(viewers.map((viewer) => viewer.leave()));
+    await pair.stop();
+  });
+
+  it.each(KILL_AFTER_MS)('%i ms after a viewer came, and everything agrees again within 5 s', async (killAfterMs) => {
+    const opening = Viewer.open(pair.streamUrl(contentId(100 + killAfterMs)), { keep: false });
+    await new Promise((resolve) => setTimeout(resolve, killAfterMs));
+    const before = engineProcesses(pair.folder);
+    pair.orchestrator.kill('SIGKILL');
+    await pair.orchestrator.exited;
+    const bytes = viewers.map((viewer) => viewer.bytes);
+
+    const restartedAt = performance.now();
+    pair.startOrchestrator();
+    const viewer = await opening;
+    viewers.push(viewer);
+    expect(viewer.status).toBe(200);
+    await until('the list is what runs, and the streams are what plays', () => agree(pair, viewers.length), 5_000);
+    expect(performance.now() - restartedAt).toBeLessThan(8_000);
+
+    // No engine was touched, none was started twice for the same viewer, and nobody lost the picture.
+    expect(engineProcesses(pair.folder)).toEqual(expect.arrayContaining(before));
+    await until('one free engine beside those that play, and no more', async () => {
+      const engines = await pair.api<EngineState[]>('/engines?state=all');
+      return engines.length === viewers.length + 1 && engineProcesses(pair.folder).length === engines.length;
+    });
+    await Promise.all(bytes.map((count, index) => viewers[index].untilBytes(count + 200_000)));
+    expect(viewers.map(({ ended }) => ended)).toEqual(viewers.map(() => false));
+  });
+});
+
+/** Whether engines, ports and streams of the API are what really is: processes, one engine a port, and one stream a viewer. */
+async function agree(pair: Pair, viewers: number): Promise<boolean> {
+  const engines = await pair.api<EngineState[]>('/engines?state=all');
+  const streams = await pair.api<StreamState[]>('/streams?status=started');
+  const ports = new Set(engines.map(({ port }) => port));
+  const played = new Set(streams.map(({ container_id: id }) => id));
+  const known = engines.flatMap(({ streams: ids }) => ids);
+  return (
+    engineProcesses(pair.folder).length === engines.length &&
+    ports.size === engines.length &&
+    streams.length === viewers &&
+    played.size === viewers &&
+    known.length === viewers &&
+    engines.filter(({ container_id: id }) => played.has(id)).length === viewers
+  );
+}

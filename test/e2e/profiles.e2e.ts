@@ -1,0 +1,165 @@
+import { parse as parseDotenv } from 'dotenv';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadSettings, readEnvironment } from '@acexy/service-kit';
+import { OrchestratorSettings } from '../../apps/orchestrator/src/settings.js';
+import { ProxySettings } from '../../apps/proxy/src/settings.js';
+import { Pair } from '../support/pair.js';
+import { ROOT } from '../support/service-process.js';
+import { markersOf } from '../support/stream-body.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+
+const FOLDER = join(ROOT, 'deploy/profiles');
+
+/** The rows of the tuning matrix and the three templates of the troubleshooting guide, as they stand there, and the streams each is for. */
+const PROFILES: Record<string, { streams: number; values: Record<string, string> }> = {
+  light: { streams: 10, values: matrix('2', '3', '1.0', '30') },
+  medium: { streams: 50, values: matrix('5', '5', '0.5', '45') },
+  high: { streams: 100, values: matrix('10', '8', '0.3', '60') },
+  'very-high': { streams: 200, values: matrix('20', '10', '0.2', '90') },
+  'high-availability': { streams: 100, values: template('10', '10', '0.2', '15', '5', '20', '20', '60', '180', '10', '300') },
+  constrained: { streams: 6, values: template('3', '3', '1.5', '60', '15', '60', '60', '120', '300', '3', '600') },
+  balanced: { streams: 50, values: template('5', '5', '0.5', '30', '10', '30', '30', '45', '150', '5', '300') },
+};
+
+function matrix(min: string, concurrent: string, interval: string, timeout: string): Record<string, string> {
+  return { MIN_REPLICAS: min, MAX_CONCURRENT_PROVISIONS: concurrent, PROVISION_INTERVAL_S: interval, API_REQUEST_TIMEOUT_S: timeout };
+}
+
+function template(...values: string[]): Record<string, string> {
+  const names = [
+    'MIN_REPLICAS',
+    'MAX_CONCURRENT_PROVISIONS',
+    'MIN_PROVISION_INTERVAL_S',
+    'HEALTH_CHECK_INTERVAL_S',
+    'MONITOR_INTERVAL_S',
+    'ENGINE_GRACE_PERIOD_S',
+    'AUTOSCALE_INTERVAL_S',
+    'API_REQUEST_TIMEOUT_S',
+    'PROVISION_TIMEOUT_S',
+    'CIRCUIT_BREAKER_THRESHOLD',
+    'CIRCUIT_BREAKER_TIMEOUT_S',
+  ];
+  return Object.fromEntries(names.map((name, index) => [name, values[index]]));
+}
+
+/** Read by no service: they are for the compose files. */
+const FOR_COMPOSE = ['ENV_FILE', 'ENGINES_MEMORY'];
+
+it('there is a file for every level of load and every template, and no other', () => {
+  expect(readdirSync(FOLDER).filter((name) => name.endsWith('.env'))).toEqual(
+    Object.keys(PROFILES)
+      .map((name) => `${name}.env`)
+      .sort(),
+  );
+});
+
+describe.each(Object.entries(PROFILES))('the profile %s', (name, { streams, values }) => {
+  const file = parseDotenv(readFileSync(join(FOLDER, `${name}.env`)));
+
+  it('has the values of the guide, to the letter', () => {
+    expect(file).toMatchObject(values);
+  });
+
+  it('is valid, names itself for compose, and has no setting that nobody reads', () => {
+    const environment = readEnvironment(ROOT, { ENV_FILE: `deploy/profiles/${name}.env` });
+    const known = new Set([
+      ...Object.keys(values),
+      ...FOR_COMPOSE,
+      'MAX_REPLICAS',
+      'API_LONG_OPERATION_TIMEOUT_S',
+      'ENGINE_MEMORY_LIMIT',
+      'ACEXY_BUFFER_MAX',
+    ]);
+    expect(Object.keys(file).filter((setting) => !known.has(setting))).toEqual([]);
+    expect(file.ENV_FILE).toBe(`deploy/profiles/${name}.env`);
+    const settings = loadSettings(OrchestratorSettings, environment);
+    loadSettings(ProxySettings, environment);
+    expect(settings.minReplicas).toBe(Number(values.MIN_REPLICAS));
+    expect(settings.minProvisionIntervalMs).toBe(Number(values.PROVISION_INTERVAL_S ?? values.MIN_PROVISION_INTERVAL_S) * 1000);
+  });
+
+  it('has room for its streams: engines, ports, the queue of a burst', () => {
+    const settings = loadSettings(OrchestratorSettings, file);
+    expect(settings.maxReplicas).toBeGreaterThan(streams + settings.minReplicas);
+    for (const { first, last } of [settings.portRangeHost, settings.httpsRange, settings.apiRange, settings.p2pRange])
+      expect(last - first + 1).toBeGreaterThan(settings.maxReplicas * 2);
+    expect(settings.provisionTimeoutMs).toBeGreaterThan(settings.maxReplicas * settings.minProvisionIntervalMs);
+    expect(settings.apiLongOperationTimeoutMs).toBeGreaterThanOrEqual(settings.apiRequestTimeoutMs);
+    // In whole: what the engines of this level need.
+    expect(Number.parseInt(file.ENGINES_MEMORY, 10)).toBeGreaterThanOrEqual(settings.maxReplicas * 0.3 - 0.1);
+  });
+});
+
+/** All of them in full take minutes and gigabytes: `npm run profiles`. PROFILES names those to hold, `all` or a list. */
+const wanted = process.env.PROFILES ?? '';
+const held: [string, number][] =
+  wanted === ''
+    ? [['light', 4]]
+    : Object.entries(PROFILES)
+        .filter(([name]) => wanted === 'all' || wanted.split(',').includes(name))
+        .map(([name, { streams }]) => [name, streams]);
+const HOLD_SECONDS = wanted === '' ? 2 : 20;
+/** A stream of markers alone, at half a megabit: what is tried is the pool. Two digits more and a number make it a content. */
+const contentOf = (index: number): string => `fa172005${index.toString(16).padStart(32, '0')}`;
+
+describe.each(held)('with the profile %s', (name, streams) => {
+  it(
+    `${streams} streams that begin at once are held for ${HOLD_SECONDS} s without a gap, and the free engines are back`,
+    async () => {
+      const { ENV_FILE: _self, ENGINES_MEMORY: _memory, ...values } = parseDotenv(readFileSync(join(FOLDER, `${name}.env`)));
+      const settings = loadSettings(OrchestratorSettings, values);
+      const pair = await Pair.start({
+        orchestrator: { ...values, LOG_LEVEL: 'INFO' },
+        proxy: { ...values, ACEXY_LOG_LEVEL: 'INFO', ACEXY_LINGER: '0s' },
+        engines: { SIM_BOOT_MS: '200', SIM_PREBUF_MS: '200' },
+        enginePorts: Math.max(40, settings.maxReplicas * 2),
+      });
+      try {
+        const startedAt = performance.now();
+        const seconds = (): string => ((performance.now() - startedAt) / 1000).toFixed(1);
+        const free = async (): Promise<number> => (await pair.engines()).filter((engine) => engine.streams.length === 0).length;
+        await until('the free engines', async () => (await free()) >= settings.minReplicas, 120_000);
+        console.log(`${name}: ${settings.minReplicas} free engines after ${seconds()} s`);
+        const viewers = await Promise.all(Array.from({ length: streams }, (_, index) => openStream(pair.streamUrl(contentOf(index)))));
+        console.log(`${name}: all ${streams} streams play after ${seconds()} s`);
+        await until('as many free engines as before', async () => (await free()) >= settings.minReplicas, 120_000);
+        const before = viewers.map(({ bytes }) => bytes);
+        const mostStarted = (await pair.startedStreams()).length;
+        await new Promise((resolve) => setTimeout(resolve, HOLD_SECONDS * 1000));
+        expect(mostStarted).toBe(streams);
+        expect(await free()).toBeGreaterThanOrEqual(settings.minReplicas);
+        expect((await pair.engines()).length).toBeLessThanOrEqual(settings.maxReplicas);
+        for (const [index, viewer] of viewers.entries()) {
+          expect(viewer.ended, `stream ${index} ended`).toBe(false);
+          // Half a megabit a second, delivered in pieces: two thirds of it are there in any case.
+          expect(viewer.bytes - before[index]).toBeGreaterThan((HOLD_SECONDS * 500_000) / 8 / 1.5);
+          const markers = markersOf(viewer.body);
+          expect(markers).toEqual(markers.map((_, place) => markers[0] + place));
+        }
+        console.log(`${name}: held for ${HOLD_SECONDS} s with ${(await pair.engines()).length} engines`);
+        await Promise.all(viewers.map((viewer) => viewer.leave()));
+        await until('no stream left', async () => (await pair.startedStreams()).length === 0);
+      } finally {
+        await pair.stop();
+      }
+    },
+    wanted === '' ? 60_000 : 600_000,
+  );
+});
+
+/** As a player does it: one that is told to come back later does so. */
+async function openStream(url: string): Promise<Viewer> {
+  for (;;) {
+    const viewer = await Viewer.open(url);
+    if (viewer.status === 200) {
+      await viewer.untilBytes(50_000, 120_000);
+      return viewer;
+    }
+    const text = await viewer.text();
+    if (viewer.status !== 503) throw new Error(`${url}: ${viewer.status} ${text}`);
+    await new Promise((resolve) => setTimeout(resolve, Number(viewer.response.headers['retry-after'] ?? 1) * 1000));
+  }
+}

@@ -1,0 +1,102 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ROOT } from '../support/service-process.js';
+
+interface LockEntry {
+  version: string;
+  license?: string;
+  integrity?: string;
+  cpu?: string[];
+}
+
+/** Without those that ask a registry or start containers: .ci/stack.sh tries the images that it builds. */
+const QUICK = 'versions,licences,lock,arm64';
+
+function releaseCheck(...args: string[]): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts/release-check.mjs'), ...args], { encoding: 'utf8' });
+  return { status, output: stdout + stderr };
+}
+
+it('this checkout could be released, as far as its files tell', () => {
+  const { status, output } = releaseCheck('--only', QUICK);
+  expect(output).not.toMatch(/WRONG/);
+  expect(output.match(/^good/gm)).toHaveLength(4);
+  expect(status).toBe(0);
+});
+
+describe('what would be wrong with a release', () => {
+  let root: string;
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'release-'));
+    for (const name of ['package.json', 'package-lock.json', 'Dockerfile', 'CHANGELOG.md']) cpSync(join(ROOT, name), join(root, name));
+    for (const folder of ['apps', 'libs'])
+      for (const name of readdirSync(join(ROOT, folder))) {
+        mkdirSync(join(root, folder, name), { recursive: true });
+        cpSync(join(ROOT, folder, name, 'package.json'), join(root, folder, name, 'package.json'));
+      }
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const change = (file: string, from: string | RegExp, to: string): void => {
+    const text = readFileSync(join(root, file), 'utf8');
+    const changed = text.replace(from, to);
+    expect(changed).not.toBe(text);
+    writeFileSync(join(root, file), changed);
+  };
+  const withPackage = (entry: LockEntry): void => {
+    const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, LockEntry> };
+    // Alone: what is wrong with the others is not what is looked for.
+    writeFileSync(join(root, 'package-lock.json'), JSON.stringify({ ...lock, packages: { 'node_modules/newcomer': entry } }));
+  };
+  const fine = { version: '1.0.0', license: 'MIT', integrity: 'sha512-x' };
+
+  it.each<[string, RegExp, () => void]>([
+    [
+      'a workspace left behind',
+      /versions: apps\/proxy\/package\.json has version 0\.0\.1/,
+      () => change('apps/proxy/package.json', /"version": "[^"]+"/, '"version": "0.0.1"'),
+    ],
+    [
+      'images labelled with another version',
+      /versions: the Dockerfile labels its images 0\.0\.1/,
+      () => change('Dockerfile', /^ARG VERSION=.*$/m, 'ARG VERSION=0.0.1'),
+    ],
+    [
+      'a version that the changelog does not tell of',
+      /versions: CHANGELOG\.md begins with 0\.0\.1/,
+      () => change('CHANGELOG.md', /^## \S+/m, '## 0.0.1'),
+    ],
+    [
+      'a licence that cannot be shipped',
+      /licences: newcomer 1\.0\.0 is under GPL-3\.0-only/,
+      () => withPackage({ ...fine, license: 'GPL-3.0-only' }),
+    ],
+    [
+      'one of two licences that must both be kept',
+      /licences: newcomer 1\.0\.0 is under MIT AND GPL-3\.0-only/,
+      () => withPackage({ ...fine, license: 'MIT AND GPL-3.0-only' }),
+    ],
+    ['no licence', /licences: newcomer 1\.0\.0 names no licence/, () => withPackage({ ...fine, license: undefined })],
+    ['a package that is not pinned', /lock: newcomer 1\.0\.0 has no integrity/, () => withPackage({ ...fine, integrity: undefined })],
+    ['a package for one processor only', /arm64: newcomer 1\.0\.0 is for x64 only/, () => withPackage({ ...fine, cpu: ['x64'] })],
+    [
+      'an image for one processor only',
+      /arm64: the Dockerfile is bound/,
+      () => change('Dockerfile', /^FROM \$\{NODE_IMAGE\} AS packages/m, 'FROM --platform=linux/amd64 ${NODE_IMAGE} AS packages'),
+    ],
+  ])('%s', (_what, says, spoil) => {
+    spoil();
+    const { status, output } = releaseCheck('--root', root, '--only', QUICK);
+    expect(output).toMatch(says);
+    expect(status).toBe(1);
+  });
+
+  it('of two licences one may be chosen', () => {
+    withPackage({ ...fine, license: '(GPL-2.0-only OR MIT)' });
+    expect(releaseCheck('--root', root, '--only', 'licences').output).not.toContain('newcomer');
+  });
+});

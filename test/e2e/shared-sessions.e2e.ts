@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Pair, contentId } from '../support/pair.js';
+import { until } from '../support/until.js';
+import { Viewer } from '../support/viewer.js';
+
+describe('many viewers', () => {
+  let pair: Pair;
+
+  beforeAll(async () => {
+    pair = await Pair.start({
+      engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' },
+      orchestrator: { MIN_REPLICAS: '1', MIN_PROVISION_INTERVAL_S: '0.05' },
+    });
+  });
+  afterAll(() => pair.stop());
+
+  it('ten viewers of one content are one session and one reader on the engine, and get the same bytes', async () => {
+    const viewers = await Promise.all(Array.from({ length: 10 }, () => Viewer.open(pair.streamUrl(contentId(1)))));
+    await Promise.all(viewers.map((viewer) => viewer.untilBytes(3_000_000)));
+    const streams = await until('one stream', async () => {
+      const started = await pair.startedStreams();
+      return started.length === 1 && started;
+    });
+    const engine = (await pair.engines()).find(({ container_id }) => container_id === streams[0].container_id);
+    const metrics = await pair.control(engine!).metrics();
+    expect(metrics).toMatchObject({ sessions: { opened: 1, active: 1 }, readers: { maxPerSession: 1 } });
+
+    // All joined one running stream; whoever joined later has the same bytes from there on.
+    const tail = (viewer: Viewer): Buffer => viewer.body.subarray(188 * 2000, 188 * 6000);
+    const first = viewers[0].body;
+    for (const viewer of viewers.slice(1)) {
+      const bytes = tail(viewer);
+      expect(first.includes(bytes.subarray(0, 188 * 64)) || viewer.body.includes(tail(viewers[0]).subarray(0, 188 * 64))).toBe(true);
+    }
+    await Promise.all(viewers.map((viewer) => viewer.leave()));
+  });
+
+  it('ten viewers who wait for the same start get the very same first bytes', async () => {
+    const viewers = await Promise.all(Array.from({ length: 10 }, () => Viewer.open(pair.streamUrl(contentId(2)))));
+    await Promise.all(viewers.map((viewer) => viewer.untilBytes(1_000_000)));
+    const bodies = viewers.map((viewer) => viewer.body.subarray(0, 1_000_000));
+    for (const body of bodies) expect(body.equals(bodies[0])).toBe(true);
+    await Promise.all(viewers.map((viewer) => viewer.leave()));
+  });
+
+  it('ten contents asked for in the same instant get ten engines', async () => {
+    await until('quiet', async () => (await pair.startedStreams()).length === 0);
+    const viewers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => Viewer.open(pair.streamUrl(contentId(100 + index)), { keep: false })),
+    );
+    expect(viewers.map((viewer) => viewer.status)).toEqual(Array.from({ length: 10 }, () => 200));
+    const streams = await until('ten streams', async () => {
+      const started = await pair.startedStreams();
+      return started.length === 10 && started;
+    });
+    expect(new Set(streams.map((stream) => stream.container_id)).size).toBe(10);
+    await Promise.all(viewers.map((viewer) => viewer.untilBytes(1_000_000)));
+    await Promise.all(viewers.map((viewer) => viewer.leave()));
+  });
+
+  it('the same content by id and by infohash is one session on one engine', async () => {
+    const byId = await Viewer.open(pair.streamUrl(contentId(3)), { keep: false });
+    const status = await (await fetch(`${pair.proxyUrl}/ace/status?id=${contentId(3)}`)).json();
+    const infohash = (status as { infohash: string }).infohash;
+    expect(infohash).toMatch(/^[0-9a-f]{40}$/);
+    const byInfohash = await Viewer.open(`${pair.proxyUrl}/ace/getstream?infohash=${infohash}`, { keep: false });
+    await byInfohash.untilBytes(200_000);
+    const both = await (await fetch(`${pair.proxyUrl}/ace/status?infohash=${infohash}`)).json();
+    expect(both).toMatchObject({ clients: 2 });
+    await Promise.all([byId.leave(), byInfohash.leave()]);
+  });
+});

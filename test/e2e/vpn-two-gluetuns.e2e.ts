@@ -1,0 +1,119 @@
+/** Part of the long form (`npm run test:vpn`): two real VPNs, of which one fails and recovers. */
+import type { EngineState, VpnStatus } from '@acexy/contracts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FaultImpact } from '../support/fault-impact.js';
+import { removeContainersWith, simulatorImageWith } from '../support/docker.js';
+import { BEHIND_THE_TUNNEL, GLUETUN_MISSING, RealGluetun } from '../support/real-gluetun.js';
+import { contentId, Pair } from '../support/pair.js';
+import { LEAK_DETECTOR_MISSING, VpnLeakDetector } from '../support/vpn-leak-detector.js';
+import { until } from '../support/until.js';
+
+const IMAGE = 'acestream-engine-simulator-vpn:test';
+const LABEL = `acestream-test.vpn-two=${process.pid}`;
+const LIMIT_MS = 240_000;
+
+describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs', () => {
+  const network = `gluetun-two-${process.pid}`;
+  const [first, second] = [new RealGluetun(`${network}-a`, network), new RealGluetun(`${network}-b`, network)];
+  let pair: Pair;
+  let guard: VpnLeakDetector | undefined;
+
+  beforeAll(async () => {
+    simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_TUNNEL_PROBE: BEHIND_THE_TUNNEL });
+    first.start();
+    second.start();
+    second.forward(40_404);
+    if (LEAK_DETECTOR_MISSING === null) guard = await VpnLeakDetector.on(network);
+    await Promise.all([first.untilHealthy(), second.untilHealthy()]);
+    pair = await Pair.start({
+      orchestrator: {
+        ENGINE_RUNTIME: 'docker',
+        TARGET_IMAGE: IMAGE,
+        IMAGE_PULL: 'never',
+        CONTAINER_LABEL: LABEL,
+        MIN_REPLICAS: '4',
+        MAX_REPLICAS: '8',
+        MAX_ACTIVE_REPLICAS: '8',
+        MIN_PROVISION_INTERVAL_S: '0.1',
+        GLUETUN_CONTAINER_NAMES: `${first.name},${second.name}`,
+        GLUETUN_PORT_CACHE_TTL_S: '5',
+      },
+    });
+  }, 120_000);
+  afterAll(async () => {
+    await pair?.stop();
+    await removeContainersWith(LABEL);
+    await guard?.stop();
+    await first.remove();
+    await second.removeAll();
+  });
+
+  const vpns = async (): Promise<NonNullable<VpnStatus['vpns']>> => (await pair.api<VpnStatus>('/vpn/status')).vpns ?? [];
+  const engines = (): Promise<EngineState[]> => pair.api('/engines?state=all');
+  const vpnOf = ({ labels }: EngineState): string => labels['acestream-orchestrator.vpn'];
+  const usable = async (): Promise<EngineState[]> => (await pair.engines()).filter(({ health_status }) => health_status === 'healthy');
+  const inBalance = (): Promise<number[]> =>
+    until(
+      'both carry as many engines',
+      async () => {
+        const [a, b] = (await vpns()).map(({ engines: count }) => count);
+        return a + b >= 4 && Math.abs(a - b) <= 1 && (await usable()).length === a + b && [a, b];
+      },
+      120_000,
+    );
+
+  it(
+    'carry as many engines each, and one of each has the port that its VPN forwards',
+    async () => {
+      await inBalance();
+      for (const [{ name }, port] of [
+        [first, 51_413],
+        [second, 40_404],
+      ] as const) {
+        await until(
+          `an engine with the port of ${name}`,
+          async () => {
+            const its = (await usable()).filter((engine) => vpnOf(engine) === name && engine.forwarded);
+            return its.length === 1 && its[0].labels['acestream-orchestrator.vpn-port'] === String(port);
+          },
+          60_000,
+        );
+      }
+      await inBalance();
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'are one when the other fails: its engines are drained into it, nobody is lost, and it comes back to balance',
+    async () => {
+      const day = await FaultImpact.begin('one of two VPNs dead', LABEL);
+      for (const index of [1, 2, 3]) await day.watch(pair.streamUrl(contentId(index)));
+      const behindFirst = async (): Promise<number> => (await engines()).filter((engine) => vpnOf(engine) === first.name).length;
+      await first.cut();
+      await until('it is seen', async () => !(await vpns())[0].connected, 20_000);
+      expect(day.note('noticed after')).toBeLessThan(20);
+      // The house stands, on the other one.
+      expect(await pair.api<VpnStatus>('/vpn/status')).toMatchObject({ connected: true, container_name: second.name });
+      await until('none is left behind it', async () => (await behindFirst()) === 0, 90_000);
+      day.note('drained after');
+      await until('as many behind the other', async () => (await usable()).length >= 5, 60_000);
+      day.note('as many behind the other after');
+      expect((await usable()).every((engine) => vpnOf(engine) === second.name)).toBe(true);
+      expect(day.lost).toBe(0);
+
+      await first.mend();
+      await until('it is back', async () => (await vpns())[0].connected, 60_000);
+      day.note('connected again after');
+      console.info(`in balance again: ${(await inBalance()).join(' and ')} engines`);
+      day.note('in balance after');
+      expect(day.lost).toBe(0);
+      await day.end();
+    },
+    LIMIT_MS,
+  );
+
+  it.skipIf(LEAK_DETECTOR_MISSING !== null)('no packet left beside the tunnels', () => {
+    expect(guard?.seen).toEqual([]);
+  });
+});

@@ -1,0 +1,160 @@
+/** Three engines that are asked in the order A, B, C, and a proxy in front of them. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { OrderedOrchestrator } from './ordered-orchestrator.js';
+import { type PortStretch, claimStretch, freePorts } from './ports.js';
+import { ROOT, ServiceProcess, startEngine } from './service-process.js';
+import { SimulatorControl } from './simulator-control.js';
+import { until } from './until.js';
+
+export type EngineName = 'A' | 'B' | 'C';
+export const ENGINE_NAMES: readonly EngineName[] = ['A', 'B', 'C'];
+
+/** Of the simulated engines, bit/s. */
+export const BITRATE = 1_500_000;
+/** How far back their playback begins, and how much faster than real time it comes then. */
+export const BURST_S = 6;
+const BURST_FACTOR = 8;
+/** The proxy's limits, short so that a fault shows soon. */
+export const LIMITS = {
+  ACEXY_NO_RESPONSE_TIMEOUT: '1500ms',
+  ACEXY_FIRST_BYTE_TIMEOUT: '2500ms',
+  ACEXY_START_TIMEOUT: '8s',
+  ACEXY_STALL_TIMEOUT: '1500ms',
+  ACEXY_EMPTY_TIMEOUT: '8s',
+  ACEXY_LINGER: '0s',
+} as const;
+
+/** As many ports as a pair of services takes, so that stretches never overlap. */
+export const STRETCH = 200;
+
+interface TrioEngine {
+  readonly ports: { http: number; https: number; api: number; p2p: number; control: number };
+  readonly control: SimulatorControl;
+  process: ServiceProcess;
+}
+
+export class EngineTrio {
+  private constructor(
+    private readonly folder: string,
+    private readonly stretch: PortStretch,
+    readonly orchestrator: OrderedOrchestrator,
+    private readonly staged: ReadonlyMap<EngineName, TrioEngine>,
+    readonly proxy: ServiceProcess,
+    readonly proxyUrl: string,
+  ) {}
+
+  static async open(): Promise<EngineTrio> {
+    const folder = mkdtempSync(join(tmpdir(), 'stage-'));
+    const [orchestratorPort, proxyPort] = await freePorts(2);
+    // Not of those that the system gives away: an engine whose ports are closed for a while must find them free again.
+    const stretch = await claimStretch(STRETCH);
+    const staged = new Map(
+      ENGINE_NAMES.map((name, index) => {
+        const [http, https, api, p2p, control] = [0, 1, 2, 3, 4].map((port) => stretch.first + 5 * index + port);
+        const ports = { http, https, api, p2p, control };
+        return [name, { ports, control: new SimulatorControl(control), process: run(ports, folder, name) }];
+      }),
+    );
+    const orchestrator = new OrderedOrchestrator([...staged].map(([id, { ports }]) => ({ id, port: ports.http })));
+    await orchestrator.listen(orchestratorPort);
+    const proxy = new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
+      cwd: folder,
+      env: {
+        ACEXY_LISTEN_ADDR: `:${proxyPort}`,
+        ACEXY_ORCH_URL: `http://127.0.0.1:${orchestratorPort}`,
+        ACEXY_LOG_LEVEL: 'DEBUG',
+        ...LIMITS,
+      },
+    });
+    const stage = new EngineTrio(folder, stretch, orchestrator, staged, proxy, `http://127.0.0.1:${proxyPort}`);
+    try {
+      await until('the proxy', async () => (await fetch(`${stage.proxyUrl}/health/ready`)).ok);
+      await stage.reset();
+    } catch (error) {
+      await stage.close();
+      throw error;
+    }
+    return stage;
+  }
+
+  engine(name: EngineName): SimulatorControl {
+    return this.of(name).control;
+  }
+
+  async kill(name: EngineName): Promise<void> {
+    const { process: engine } = this.of(name);
+    engine.kill('SIGKILL');
+    await engine.exited;
+  }
+
+  streamUrl(id: string): string {
+    return `${this.proxyUrl}/ace/getstream?id=${id}`;
+  }
+
+  /** Which engine feeds the stream, and whether it plays; null where there is no such stream. */
+  async serving(id: string): Promise<{ on: EngineName | null; state: string; failovers: number } | null> {
+    const response = await fetch(`${this.proxyUrl}/ace/status?id=${id}`);
+    if (!response.ok) return null;
+    const { engine, state, failovers } = (await response.json()) as { engine: { port: number } | null; state: string; failovers: number };
+    const on = [...this.staged].find(([, { ports }]) => ports.http === engine?.port)?.[0] ?? null;
+    return { on, state, failovers };
+  }
+
+  /** Sessions that engines still hold, by engine; of one that is dead, none. */
+  async sessions(): Promise<Record<EngineName, number>> {
+    const counts = await Promise.all([...this.staged.values()].map(async ({ control }) => control.metrics().catch(() => null)));
+    return Object.fromEntries(ENGINE_NAMES.map((name, index) => [name, counts[index]?.sessions.active ?? 0])) as Record<EngineName, number>;
+  }
+
+  /** Every engine is there and well, without a session, and nothing plays. */
+  async reset(): Promise<void> {
+    this.orchestrator.leave.clear();
+    await Promise.all(
+      [...this.staged].map(async ([name, engine]) => {
+        // A start that was never answered is read on for a minute, and the engine kept for it: its death breaks that off.
+        if (this.orchestrator.leased.has(name)) await this.kill(name);
+        await until(`engine ${name}`, async () => {
+          const ended = await Promise.race([engine.process.exited, Promise.resolve(null)]);
+          if (ended !== null) engine.process = run(engine.ports, this.folder, name);
+          await engine.control.clearFaults();
+          return (await fetch(`http://127.0.0.1:${engine.ports.http}/webui/api/service?method=get_version`)).ok;
+        });
+        await engine.control.end('stopped');
+      }),
+    );
+    // A stop that an engine did not hear is tried again for seconds, and the lease given back after it.
+    await until(
+      'quiet',
+      async () => {
+        const { streams } = (await (await fetch(`${this.proxyUrl}/ace/status`)).json()) as { streams: number };
+        return streams === 0 && this.orchestrator.leased.size === 0;
+      },
+      30_000,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.proxy.stop();
+    await Promise.all([...this.staged.values()].map(({ process: engine }) => engine.stop()));
+    this.orchestrator.close();
+    await this.stretch.release();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  private of(name: EngineName): TrioEngine {
+    const engine = this.staged.get(name);
+    if (engine === undefined) throw new Error(`no engine ${name}`);
+    return engine;
+  }
+}
+
+function run(ports: TrioEngine['ports'], folder: string, name: EngineName): ServiceProcess {
+  return startEngine(ports, join(folder, name), {
+    SIM_BITRATE: String(BITRATE),
+    SIM_BURST_SEC: String(BURST_S),
+    SIM_BURST_FACTOR: String(BURST_FACTOR),
+    SIM_CHUNK_BYTES: '32768',
+  });
+}

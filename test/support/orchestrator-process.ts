@@ -1,0 +1,116 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { claimStretch, freePorts, type PortStretch } from './ports.js';
+import { ROOT, ServiceProcess } from './service-process.js';
+import { until } from './until.js';
+
+/** Ports of each kind that its engines may have. */
+const PORTS = 20;
+
+export interface Reply {
+  status: number;
+  headers: Headers;
+  /** Parsed where it is JSON. */
+  body: unknown;
+}
+
+/** An orchestrator in a process of its own, without a proxy: what speaks to it is the test. */
+export class OrchestratorProcess {
+  readonly folder = mkdtempSync(join(tmpdir(), 'orchestrator-'));
+  readonly database = join(this.folder, 'orchestrator.db');
+  readonly apiKey = 'key-of-the-test';
+  process!: ServiceProcess;
+
+  private constructor(
+    readonly port: number,
+    private readonly stretch: PortStretch,
+    private readonly env: Record<string, string>,
+  ) {}
+
+  static async start(env: Record<string, string> = {}): Promise<OrchestratorProcess> {
+    const [port] = await freePorts(1);
+    const orchestrator = new OrchestratorProcess(port, await claimStretch(4 * PORTS), env);
+    try {
+      await orchestrator.startAgain();
+      return orchestrator;
+    } catch (error) {
+      await orchestrator.stop();
+      throw error;
+    }
+  }
+
+  /** Starts the process (anew) and waits until it is ready. */
+  async startAgain(): Promise<void> {
+    const range = (index: number): string => `${this.stretch.first + index * PORTS}-${this.stretch.first + (index + 1) * PORTS - 2}`;
+    this.process = new ServiceProcess('orchestrator', [process.execPath, join(ROOT, 'apps/orchestrator/dist/main.js')], {
+      cwd: this.folder,
+      env: {
+        APP_PORT: String(this.port),
+        API_KEY: this.apiKey,
+        PORT_RANGE_HOST: range(0),
+        ACE_HTTPS_RANGE: range(1),
+        ACE_API_RANGE: range(2),
+        ACE_P2P_RANGE: range(3),
+        SIM_BOOT_MS: '100',
+        MIN_REPLICAS: '0',
+        STOP_ENGINES_ON_EXIT: 'true',
+        ...this.env,
+      },
+    });
+    await until('the orchestrator is ready', async () => {
+      const ended = await Promise.race([this.process.exited, Promise.resolve(null)]);
+      if (ended) throw new Error(`it ended:\n${this.process.log}`);
+      return (await this.call('GET', '/health/ready')).status === 200;
+    });
+  }
+
+  async kill(): Promise<void> {
+    this.process.kill('SIGKILL');
+    await this.process.exited;
+  }
+
+  /** A call with the key, whatever comes of it. */
+  async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Reply> {
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${this.apiKey}`, ...(body !== undefined && { 'Content-Type': 'application/json' }), ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+    return { status: response.status, headers: response.headers, body: isJson ? (JSON.parse(text) as unknown) : text };
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const { status, body } = await this.call('GET', path);
+    if (status !== 200) throw new Error(`GET ${path}: ${status} ${JSON.stringify(body)}`);
+    return body as T;
+  }
+
+  async stop(): Promise<void> {
+    await this.process?.stop();
+    await this.stretch.release();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Process ids of the engines that really run with their state in `folder`. */
+export function engineProcesses(folder: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return (
+          command.includes('--http-port') &&
+          command.some((part) => part.startsWith(folder)) &&
+          !command.some((part) => part.endsWith('.sh'))
+        );
+      } catch {
+        // It ended while we looked.
+        return false;
+      }
+    })
+    .map(Number);
+}

@@ -1,0 +1,116 @@
+import Docker from 'dockerode';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from './until.js';
+
+/** Of this process alone: two test runs on one machine do not meet. Never Docker's own `docker0`, and never none: a daemon without a bridge removes that. */
+const BRIDGE = `acexy${process.pid}`;
+const BRIDGE_ADDRESS = `172.31.${process.pid % 250}.1/24`;
+
+/** Why no second Docker daemon can be run here; null where one can. */
+export const PRIVATE_DAEMON_MISSING: string | null = whyNot();
+
+function whyNot(): string | null {
+  if (process.getuid?.() !== 0) return 'only root can run a Docker daemon of its own';
+  try {
+    execFileSync('dockerd', ['--version'], { stdio: 'ignore' });
+    execFileSync('ip', ['-V'], { stdio: 'ignore' });
+    return null;
+  } catch (error) {
+    return `dockerd and ip are not both installed (${(error as Error).message})`;
+  }
+}
+
+/**
+ * A Docker daemon beside the machine's, with a folder, a socket and a bridge of its own, so that tests may kill it. It leaves the
+ * machine's packet filter alone: published ports go through Docker's own port proxies, which end with the daemon.
+ */
+export class PrivateDockerDaemon {
+  readonly folder = mkdtempSync(join(tmpdir(), 'own-docker-'));
+  /** Of the socket alone: a container that is to have it over a restart of the daemon, which makes a new one, mounts the folder. */
+  readonly socketFolder = join(this.folder, 'socket');
+  readonly host = `unix://${this.socketFolder}/docker.sock`;
+  readonly client = new Docker({ socketPath: `${this.socketFolder}/docker.sock`, timeout: 30_000 });
+  private daemon: ChildProcess | null = null;
+
+  private constructor(private readonly options: readonly string[]) {}
+
+  static async start(options: readonly string[], images: readonly string[]): Promise<PrivateDockerDaemon> {
+    const own = new PrivateDockerDaemon(options);
+    mkdirSync(own.socketFolder);
+    try {
+      execFileSync('ip', ['link', 'add', BRIDGE, 'type', 'bridge']);
+      execFileSync('ip', ['addr', 'add', BRIDGE_ADDRESS, 'dev', BRIDGE]);
+      execFileSync('ip', ['link', 'set', BRIDGE, 'up']);
+      own.launch();
+      await own.untilAnswers();
+      execFileSync('sh', ['-c', `docker save ${images.join(' ')} | docker -H ${own.host} load`], { stdio: 'ignore' });
+      return own;
+    } catch (error) {
+      await own.dispose();
+      throw error;
+    }
+  }
+
+  launch(): void {
+    const log = openSync(join(this.folder, 'dockerd.log'), 'a');
+    const folders = ['--data-root', `${this.folder}/data`, '--exec-root', `${this.folder}/exec`, '--pidfile', `${this.folder}/pid`];
+    this.daemon = spawn('dockerd', ['--host', this.host, ...folders, '--bridge', BRIDGE, '--iptables=false', ...this.options], {
+      stdio: ['ignore', log, log],
+    });
+  }
+
+  /** Resolves with the moment (`performance.now()`) of Docker's first answer. */
+  async untilAnswers(): Promise<number> {
+    await until('the daemon answers', async () => (await this.client.ping()) !== undefined, 30_000);
+    return performance.now();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.daemon?.kill(signal);
+  }
+
+  /** Ends the daemon: in order, its containers first unless it keeps them (SIGTERM), or in the middle of things (SIGKILL). */
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const { daemon } = this;
+    if (!daemon || !this.runs) return;
+    const gone = once(daemon, 'exit');
+    daemon.kill(signal);
+    await gone;
+    // Its containerd ends with it. Nobody may be there to reap the two, and then their pids look alive to the next daemon.
+    for (const stale of ['pid', 'exec/containerd/containerd.pid']) rmSync(join(this.folder, stale), { force: true });
+  }
+
+  /** Ends the containers, the daemon and all it left. */
+  async dispose(): Promise<void> {
+    if (this.daemon && !this.runs) this.launch();
+    const { daemon } = this;
+    if (daemon) {
+      await this.untilAnswers();
+      const containers = await this.client.listContainers({ all: true });
+      await Promise.all(containers.map(({ Id }) => this.client.getContainer(Id).remove({ force: true })));
+      const gone = once(daemon, 'exit');
+      daemon.kill('SIGTERM');
+      await gone;
+    }
+    execFileSync('ip', ['link', 'delete', BRIDGE]);
+    for (const mount of mountsUnder(this.folder)) execFileSync('umount', [mount]);
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  private get runs(): boolean {
+    return this.daemon !== null && this.daemon.exitCode === null && this.daemon.signalCode === null;
+  }
+}
+
+/** The innermost first. */
+function mountsUnder(folder: string): string[] {
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  return mounts
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((mount) => mount.startsWith(`${folder}/`))
+    .reverse();
+}

@@ -1,0 +1,99 @@
+/** One viewer's stream judged as it comes: by the independent checker, by the simulator's markers, and by the clock while nothing comes. */
+import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
+import { TsChecker, type TsLimits, type TsReport } from './ts-checker.js';
+
+const PACKET = 188;
+const NULL_PID = 0x1fff;
+/** Silence that is a wait, ms; the first filler may come then. */
+const WAIT_MS = 900;
+/** At most one filler in this time, ms. */
+const FILLER_MS = 250;
+
+export interface Break {
+  /** Tenths of a second of the content. */
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface ViewerStreamReport {
+  readonly ts: TsReport;
+  /** Markers seen. */
+  readonly markers: number;
+  /** Where the content did not go on from its last marker: a gap where `to` is greater than `from` + 1, else a repeat. */
+  readonly breaks: readonly Break[];
+  /** The longest time without a byte of the stream, seconds. */
+  readonly longestSilence: number;
+  /** Waits with more than one null packet in 250 ms, as text. */
+  readonly hastyFillers: readonly string[];
+}
+
+export class ViewerStreamChecker {
+  private readonly checker: TsChecker;
+  private readonly breaks: Break[] = [];
+  private readonly hastyFillers: string[] = [];
+  private markers = 0;
+  private last: number | null = null;
+  private dataAt: number;
+  private fillers = 0;
+  private longestSilence = 0;
+  private rest: Buffer = Buffer.alloc(0);
+
+  /** @param clock milliseconds that never run back */
+  constructor(
+    limits: TsLimits = {},
+    private readonly clock: () => number = () => performance.now(),
+  ) {
+    this.checker = new TsChecker(limits);
+    this.dataAt = clock();
+  }
+
+  push(chunk: Buffer): void {
+    this.checker.push(chunk);
+    const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
+    let at = 0;
+    let fillers = 0;
+    for (; at + PACKET <= bytes.length; at += PACKET) {
+      if ((bytes.readUInt16BE(at + 1) & 0x1fff) === NULL_PID) fillers += 1;
+      const marker = parseMarker(bytes, at);
+      if (marker !== null) this.follow(marker.sequence);
+    }
+    // The stream has null packets of its own; a single one by itself may be what is sent in a wait.
+    if (at === PACKET && fillers === 1) this.fillers += 1;
+    else if (at > 0) this.goOn();
+    this.rest = Buffer.from(bytes.subarray(at));
+  }
+
+  verdict(): ViewerStreamReport {
+    const { markers, breaks, hastyFillers } = this;
+    const longestSilence = Math.max(this.longestSilence, this.clock() - this.dataAt) / 1000;
+    return { ts: this.checker.report(), markers, breaks: [...breaks], longestSilence, hastyFillers: [...hastyFillers] };
+  }
+
+  /** How long nothing of the stream has come, seconds. */
+  get silentFor(): number {
+    return (this.clock() - this.dataAt) / 1000;
+  }
+
+  /** The longest silence since the last call, seconds. */
+  takeSilence(): number {
+    const { longestSilence } = this.verdict();
+    this.longestSilence = 0;
+    return longestSilence;
+  }
+
+  private follow(sequence: number): void {
+    if (this.last !== null && sequence !== this.last + 1) this.breaks.push({ from: this.last, to: sequence });
+    this.last = sequence;
+    this.markers += 1;
+  }
+
+  private goOn(): void {
+    const now = this.clock();
+    const silentMs = now - this.dataAt;
+    const due = 1 + Math.ceil((silentMs - WAIT_MS) / FILLER_MS);
+    if (silentMs > WAIT_MS && this.fillers > due) this.hastyFillers.push(`${this.fillers} null packets in ${Math.round(silentMs)} ms`);
+    this.fillers = 0;
+    this.longestSilence = Math.max(this.longestSilence, silentMs);
+    this.dataAt = now;
+  }
+}

@@ -1,0 +1,76 @@
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { docker, SIMULATOR_IMAGE } from './docker.js';
+import { BEHIND_THE_TUNNEL } from './real-gluetun.js';
+import { until } from './until.js';
+
+/** Why nobody can watch the wires here; null where it can be done. */
+export const LEAK_DETECTOR_MISSING: string | null = whyNot();
+if (LEAK_DETECTOR_MISSING !== null)
+  console.warn(`SKIPPED: ${LEAK_DETECTOR_MISSING}, so no test watches for packets that leave beside the tunnel`);
+
+function whyNot(): string | null {
+  try {
+    execFileSync('tcpdump', ['--version'], { stdio: 'ignore' });
+    return null;
+  } catch {
+    return '`tcpdump` is missing';
+  }
+}
+
+/**
+ * Watches every interface of this host, the bridges and the containers' ends of them, for packets of one Docker network that want to leave
+ * it. What goes through the tunnel is seen here only as WireGuard's own packets between two containers of that network.
+ */
+export class VpnLeakDetector {
+  private readonly packets: string[] = [];
+  private readonly tcpdump: ChildProcessByStdio<null, Readable, Readable>;
+
+  private constructor(
+    private readonly network: string,
+    subnet: string,
+  ) {
+    // Groups are of the network itself; port 53 is Gluetun's own: before there is a tunnel it looks up where the far end is.
+    const leaving = `ip and src net ${subnet} and not dst net ${subnet} and not dst net 224.0.0.0/4 and not dst host 255.255.255.255 and not dst port 53`;
+    this.tcpdump = spawn('tcpdump', ['-i', 'any', '-n', '-l', '--immediate-mode', leaving], { stdio: ['ignore', 'pipe', 'pipe'] });
+    createInterface(this.tcpdump.stdout).on('line', (line) => this.packets.push(line));
+  }
+
+  /** Watches from now on, and has proven that it would see a packet beside the tunnel. */
+  static async on(network: string): Promise<VpnLeakDetector> {
+    const { IPAM } = (await docker.getNetwork(network).inspect()) as { IPAM: { Config: { Subnet: string }[] } };
+    const guard = new VpnLeakDetector(network, IPAM.Config[0].Subnet);
+    await guard.listening();
+    guard.sendBeside();
+    await until('a packet beside the tunnel is seen', async () => guard.packets.length > 0, 10_000);
+    guard.packets.length = 0;
+    return guard;
+  }
+
+  /** The packets seen so far, as tcpdump prints them. */
+  get seen(): readonly string[] {
+    return this.packets;
+  }
+
+  async stop(): Promise<void> {
+    const exited = once(this.tcpdump, 'exit');
+    this.tcpdump.kill();
+    await exited;
+  }
+
+  private async listening(): Promise<void> {
+    let said = '';
+    this.tcpdump.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    await until('tcpdump listens', async () => said.includes('listening on') || Promise.reject(new Error(said)), 10_000);
+  }
+
+  /** What an engine would do that is in the network, and not behind the VPN. */
+  private sendBeside(): void {
+    const [host, port] = BEHIND_THE_TUNNEL.split(':');
+    const call = `require("node:net").connect({ host: "${host}", port: ${port}, timeout: 300 }).on("timeout", () => process.exit()).on("error", () => {})`;
+    const options = ['run', '--rm', '--network', this.network, '--entrypoint', 'node'];
+    execFileSync('docker', [...options, SIMULATOR_IMAGE, '-e', call], { stdio: ['ignore', 'ignore', 'pipe'] });
+  }
+}
