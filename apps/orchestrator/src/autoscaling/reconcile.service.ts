@@ -3,7 +3,7 @@ import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
-import { Clock } from '@acexy/service-kit/primitives';
+import { Clock, WakeableLoop } from '@acexy/service-kit/primitives';
 import { type EngineChange, EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
@@ -21,7 +21,6 @@ import { capacityRefusal, circuitRefusal, unreachableRefusal } from '../provisio
 import { ENGINE_RUNTIME, type EngineRuntime, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { VpnWatcher } from '../vpn/vpn-watcher.service.js';
-import { WakeableLoop } from '../wakeable-loop.js';
 import { DecisionLog } from './decision-log.js';
 import { type PoolSnapshot, PoolSnapshotService } from './pool-snapshot.service.js';
 import { ReconcileMetrics } from './reconcile-metrics.js';

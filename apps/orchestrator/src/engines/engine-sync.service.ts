@@ -1,10 +1,8 @@
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Clock } from '@acexy/service-kit/primitives';
+import { Clock, retryDelayMs, WakeableLoop } from '@acexy/service-kit/primitives';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime, type RuntimeEvent } from '../runtime/engine-runtime.js';
-import { retryPauseMs } from '../retry-pause.js';
 import { OrchestratorSettings } from '../settings.js';
-import { WakeableLoop } from '../wakeable-loop.js';
 import { EngineRegistry } from './engine-registry.js';
 import { EngineRemover } from './engine-remover.service.js';
 
@@ -156,7 +154,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     } catch (error) {
       if (this.reached !== false) this.log.warn('what runs the engines is out of reach', { reason: (error as Error).message });
       this.setReached(false);
-      return retryPauseMs(++this.misses, this.settings) ?? undefined;
+      return retryDelayMs(++this.misses, this.settings) ?? undefined;
     }
     this.misses = 0;
     const leftovers = this.leftoversOf(this.registry.observe(instances, mark));

@@ -1,10 +1,8 @@
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { Clock } from '@acexy/service-kit/primitives';
+import { Clock, retryDelayMs, WakeableLoop } from '@acexy/service-kit/primitives';
 import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
-import { retryPauseMs } from '../retry-pause.js';
 import { OrchestratorSettings } from '../settings.js';
-import { WakeableLoop } from '../wakeable-loop.js';
 import { EngineProber } from './engine-prober.js';
 import { healthVerdict } from './health-verdict.policy.js';
 
@@ -78,7 +76,7 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
     const after = healthVerdict(before, error === null, this.settings.healthFailureThreshold);
     const { failures } = after;
     const { healthCheckIntervalMs } = this.settings;
-    const pauseMs = Math.min(healthCheckIntervalMs, retryPauseMs(failures, this.settings) ?? healthCheckIntervalMs);
+    const pauseMs = Math.min(healthCheckIntervalMs, retryDelayMs(failures, this.settings) ?? healthCheckIntervalMs);
     // The regular time counts from the question, a repetition from the failure.
     const nextAt = failures === 0 ? askedAt + pauseMs : this.clock.now() + pauseMs;
     this.watched.set(engine.id, { failures, nextAt });

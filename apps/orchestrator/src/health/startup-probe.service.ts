@@ -1,11 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Clock } from '@acexy/service-kit/primitives';
+import { Clock, pause } from '@acexy/service-kit/primitives';
 import { type Engine, EngineRegistry, NEVER_ANSWERED } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
 import { LeaseService } from '../leases/lease.service.js';
-import { pause } from '../pause.js';
 import { OrchestratorSettings } from '../settings.js';
 import { EngineProber } from './engine-prober.js';
 
@@ -62,7 +61,7 @@ export class StartupProbe implements OnModuleInit, OnModuleDestroy {
       if (this.registry.get(engine.id)?.lifecycle !== 'starting') return;
       if (failure === null) return this.registry.ready(engine.id);
       if (this.clock.now() >= deadline) return this.giveUp(engine, failure.message);
-      await pause(PAUSE_MS, this.end.signal);
+      await pause(this.clock, PAUSE_MS, this.end.signal);
       if (this.end.signal.aborted) return;
     }
   }

@@ -1,9 +1,9 @@
 import { EngineError } from '@acexy/engine-client';
 import { Log } from '@acexy/service-kit';
+import { WakeableLoop } from '@acexy/service-kit/primitives';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { LeaseService } from '../leases/lease.service.js';
-import { WakeableLoop } from '../wakeable-loop.js';
 import { hasStat, saysGone, SessionStat } from './session-stat.js';
 import type { Stream } from './stream-book.js';
 

@@ -1,11 +1,10 @@
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Clock } from '@acexy/service-kit/primitives';
+import { Clock, WakeableLoop } from '@acexy/service-kit/primitives';
 import type { Engine } from '../engines/engine-registry.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { ENGINE_RUNTIME, type EngineRuntime, type NetworkOwner } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
-import { WakeableLoop } from '../wakeable-loop.js';
 import { ReachabilityProber, networkOf } from './reachability-probes.js';
 import { GluetunClient, GluetunError } from './gluetun-client.js';
 import { type ControlWord, reportedStatus } from './reported-status.policy.js';

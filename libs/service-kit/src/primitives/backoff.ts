@@ -16,3 +16,15 @@ export function backoffMs(failures: number, { firstMs, longestMs = Infinity }: B
 export function withJitter(ms: number, random: () => number = Math.random): number {
   return ms * (0.5 + random() / 2);
 }
+
+/** The settings MAX_RETRIES and RETRY_BACKOFF_S. */
+export interface RetryLimits {
+  maxRetries: number;
+  retryBackoffMs: number;
+}
+
+/** @returns the delay before the next retry, with jitter; null when there is no retry, because none failed or all retries did */
+export function retryDelayMs(failures: number, { maxRetries, retryBackoffMs }: RetryLimits, random?: () => number): number | null {
+  if (failures < 1 || failures > maxRetries) return null;
+  return withJitter(backoffMs(failures, { firstMs: retryBackoffMs }), random);
+}

@@ -5,3 +5,4 @@ export * from './deadline.js';
 export * from './listener-set.js';
 export * from './one-shot-timer.js';
 export * from './worker-pool.js';
+export * from './wakeable-loop.js';

@@ -1,8 +1,8 @@
-import { createLog, SILENT_LOG } from '@acexy/service-kit';
+import { createLog, SILENT_LOG } from '../logging/log.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WakeableLoop } from './wakeable-loop.js';
 
-describe('a loop that can be woken', () => {
+describe('a wakeable loop', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
@@ -10,28 +10,28 @@ describe('a loop that can be woken', () => {
     return new WakeableLoop({ name: 'test', intervalMs: 1000, gapMs, round, log: SILENT_LOG });
   }
 
-  it('runs at once, then every interval, until it is stopped', async () => {
+  it('runs a round at once and then every interval until it is stopped', async () => {
     const round = vi.fn(async () => {});
-    const each = loop(round);
-    each.start();
+    const tested = loop(round);
+    tested.start();
     await vi.advanceTimersByTimeAsync(2500);
     expect(round).toHaveBeenCalledTimes(3);
-    await each.stop();
+    await tested.stop();
     await vi.advanceTimersByTimeAsync(5000);
     expect(round).toHaveBeenCalledTimes(3);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('makes one round of many wake-ups, and loses none that comes during a round', async () => {
+  it('runs one round for many wake-ups, and another one for wake-ups during a round', async () => {
     let finish = (): void => {};
     const round = vi.fn(() => new Promise<void>((resolve) => (finish = resolve)));
-    const each = loop(round);
-    each.start();
-    for (let i = 0; i < 10; i++) each.wake();
+    const tested = loop(round);
+    tested.start();
+    for (let i = 0; i < 10; i++) tested.wake();
     await vi.advanceTimersByTimeAsync(0);
     expect(round).toHaveBeenCalledTimes(1);
-    each.wake();
-    each.wake();
+    tested.wake();
+    tested.wake();
     finish();
     await vi.advanceTimersByTimeAsync(0);
     expect(round).toHaveBeenCalledTimes(2);
@@ -40,53 +40,53 @@ describe('a loop that can be woken', () => {
     expect(round).toHaveBeenCalledTimes(2);
   });
 
-  it('survives a round that throws, and says so', async () => {
+  it('logs a round that throws and continues', async () => {
     const lines: string[] = [];
     const log = createLog({ service: 't', level: 'INFO', destination: { write: (line) => lines.push(line) } });
     const round = vi.fn(async () => {
-      throw new Error('out of luck');
+      throw new Error('broken');
     });
-    const each = new WakeableLoop({ name: 'test', intervalMs: 1000, round, log });
-    each.start();
+    const tested = new WakeableLoop({ name: 'test', intervalMs: 1000, round, log });
+    tested.start();
     await vi.advanceTimersByTimeAsync(1000);
     expect(round).toHaveBeenCalledTimes(2);
-    expect(lines.join()).toContain('out of luck');
-    await each.stop();
+    expect(lines.join()).toContain('broken');
+    await tested.stop();
   });
 
-  it('comes back sooner where a round asks for it, never later than the interval', async () => {
+  it('runs the next round when the last one asks for it, at the latest after the interval', async () => {
     const round = vi.fn(async () => 100);
-    const each = loop(round);
-    each.start();
+    const tested = loop(round);
+    tested.start();
     await vi.advanceTimersByTimeAsync(250);
     expect(round).toHaveBeenCalledTimes(3);
     round.mockImplementation(async () => 99_999);
     await vi.advanceTimersByTimeAsync(1100);
     expect(round).toHaveBeenCalledTimes(5);
-    await each.stop();
+    await tested.stop();
   });
 
-  it('leaves a gap between the rounds of a storm', async () => {
+  it('keeps the minimum gap between rounds when woken all the time', async () => {
     const round = vi.fn(async () => {});
-    const each = loop(round, 50);
-    each.start();
+    const tested = loop(round, 50);
+    tested.start();
     for (let i = 0; i < 100; i++) {
-      each.wake();
+      tested.wake();
       await vi.advanceTimersByTimeAsync(1);
     }
     expect(round.mock.calls.length).toBeLessThanOrEqual(4);
-    await each.stop();
+    await tested.stop();
   });
 
-  it('is not woken before it was started, and stopping waits for the round under way', async () => {
+  it('does nothing before its start, and stop waits for the current round', async () => {
     let finish = (): void => {};
-    const each = loop(() => new Promise<void>((resolve) => (finish = resolve)));
-    each.wake();
+    const tested = loop(() => new Promise<void>((resolve) => (finish = resolve)));
+    tested.wake();
     expect(vi.getTimerCount()).toBe(0);
-    each.start();
+    tested.start();
     await vi.advanceTimersByTimeAsync(0);
     let stopped = false;
-    const stopping = each.stop().then(() => (stopped = true));
+    const stopping = tested.stop().then(() => (stopped = true));
     await vi.advanceTimersByTimeAsync(0);
     expect(stopped).toBe(false);
     finish();
