@@ -8,7 +8,7 @@ import type { Clock } from '@acexy/service-kit/primitives';
 import { FakeClock } from '../fake-clock.js';
 import { type LeasedEngine, EngineSelector, NoEngineError, type SelectRequest } from '../../../apps/proxy/src/selection/engine-selector.js';
 import type { ViewerSubscription } from '../../../apps/proxy/src/sessions/viewer-subscription.js';
-import type { Content } from '../../../apps/proxy/src/sessions/content-key.js';
+import type { RequestedContent } from '../../../apps/proxy/src/sessions/content-key.js';
 import type { EngineApi } from '../../../apps/proxy/src/sessions/engine-session.js';
 import { EngineStartLock } from '../../../apps/proxy/src/sessions/start/engine-start-lock.js';
 import { SessionRegistry } from '../../../apps/proxy/src/sessions/session-registry.js';
@@ -16,11 +16,11 @@ import { SessionRegistry } from '../../../apps/proxy/src/sessions/session-regist
 export const CONTENT_ID = 'a'.repeat(40);
 export const INFOHASH = 'b'.repeat(40);
 
-export function byId(value = CONTENT_ID, variant: Record<string, string> = {}): Content {
+export function byId(value = CONTENT_ID, variant: Record<string, string> = {}): RequestedContent {
   return { selector: { type: 'content_id', value }, variant, hints: {} };
 }
 
-export function byInfohash(value = INFOHASH, variant: Record<string, string> = {}): Content {
+export function byInfohash(value = INFOHASH, variant: Record<string, string> = {}): RequestedContent {
   return { selector: { type: 'infohash', value }, variant, hints: {} };
 }
 

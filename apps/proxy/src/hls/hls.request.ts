@@ -1,10 +1,10 @@
 /** What a playlist is asked for, and the addresses in the answer: all relative, so that they hold behind any reverse proxy. Pure. */
 import { parseChoices } from '../playback/getstream.request.js';
-import type { Content } from '../sessions/content-key.js';
+import type { RequestedContent } from '../sessions/content-key.js';
 
 export interface ManifestRequest {
   /** In the order of the viewer's choice. */
-  readonly contents: readonly Content[];
+  readonly contents: readonly RequestedContent[];
   /** The name under which the viewer was taken in; null for a new one. */
   readonly viewer: string | null;
   /** As it was asked for, `/ace/manifest.m3u8` or `/ace/getstream`, with a trailing slash or without. */

@@ -5,7 +5,7 @@ import { Log } from '@acexy/service-kit';
 import { Clock } from '@acexy/service-kit/primitives';
 import { Alternatives } from '../sessions/start/alternatives.js';
 import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
-import type { Content } from '../sessions/content-key.js';
+import type { RequestedContent } from '../sessions/content-key.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { ProxySettings } from '../settings.js';
@@ -117,14 +117,14 @@ export class HlsService {
     response.writeHead(200, { ...PLAYLIST_HEADERS, 'Content-Length': Buffer.byteLength(playlist) }).end(playlist);
   }
 
-  private running(content: Content): HlsStream | null {
+  private running(content: RequestedContent): HlsStream | null {
     const session = this.registry.find(content);
     return session === null ? null : (this.streams.get(session.id) ?? null);
   }
 
   /** Admits a viewer to the stream, which is started and cut where it is not yet. */
   private async enter(
-    contents: readonly Content[],
+    contents: readonly RequestedContent[],
     viewer: string | null,
     signal: AbortSignal,
   ): Promise<{ stream: HlsStream; name: string }> {
@@ -132,7 +132,7 @@ export class HlsService {
     const leave = (): void => stay?.leave();
     signal.addEventListener('abort', leave, { once: true });
     try {
-      const admission = await this.alternatives.admit(contents, (next) => (stay = next));
+      const admission = await this.alternatives.subscribe(contents, (next) => (stay = next));
       const stream = this.streams.get(admission.streamId) ?? this.open(admission.streamId);
       return { stream, name: await stream.admit(viewer, admission, signal) };
     } catch (error) {

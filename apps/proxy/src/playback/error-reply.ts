@@ -4,7 +4,7 @@ import type { ErrorReply } from '@acexy/service-kit';
 import { NoPlaylistError } from '../hls/errors.js';
 import { NoEngineError } from '../selection/engine-selector.js';
 import { EnginesRefusedError, EnginesSilentError, ShuttingDownError, StreamEndedError, TooManyViewersError } from '../sessions/errors.js';
-import type { FailedTry } from '../sessions/start/start.plan.js';
+import type { FailedAttempt } from '../sessions/start/start.plan.js';
 import { PlaybackRequestError } from './getstream.request.js';
 
 /** Seconds after which another try is worth it, where nobody knows better. */
@@ -17,8 +17,8 @@ export function playbackErrorReply(error: unknown): ErrorReply | null {
   if (error instanceof StreamEndedError) return { status: HttpStatus.BAD_GATEWAY, detail: error.message, body: { error: error.message } };
   if (error instanceof NoPlaylistError)
     return { status: HttpStatus.GATEWAY_TIMEOUT, detail: error.message, body: { error: error.message } };
-  if (error instanceof EnginesRefusedError) return failed(HttpStatus.BAD_GATEWAY, error.message, error.tries);
-  if (error instanceof EnginesSilentError) return failed(HttpStatus.GATEWAY_TIMEOUT, error.message, error.tries);
+  if (error instanceof EnginesRefusedError) return failed(HttpStatus.BAD_GATEWAY, error.message, error.attempts);
+  if (error instanceof EnginesSilentError) return failed(HttpStatus.GATEWAY_TIMEOUT, error.message, error.attempts);
   return null;
 }
 
@@ -31,10 +31,10 @@ function unavailable(text: string, retryAfter: number): ErrorReply {
   };
 }
 
-function failed(status: number, text: string, tries: readonly FailedTry[]): ErrorReply {
+function failed(status: number, text: string, attempts: readonly FailedAttempt[]): ErrorReply {
   return {
     status,
     detail: text,
-    body: { error: text, engines: tries.map(({ engineId, kind, words }) => ({ engine: engineId, kind, reason: words })) },
+    body: { error: text, engines: attempts.map(({ engineId, kind, reason }) => ({ engine: engineId, kind, reason })) },
   };
 }

@@ -1,5 +1,5 @@
 /** What `/ace/getstream` is asked for, read from the query. Pure. */
-import { type Content, type SelectorType, askedKey } from '../sessions/content-key.js';
+import { type RequestedContent, type SelectorType, requestKey } from '../sessions/content-key.js';
 
 /** The query does not say what to play, or says what a viewer may not; the message names the parameter. */
 export class PlaybackRequestError extends Error {
@@ -25,7 +25,7 @@ const ALTERNATIVE = /^(?:(id|infohash):)?([0-9a-f]{40})$/i;
 const MAX_ALTERNATIVES = 8;
 
 /** @throws PlaybackRequestError */
-export function parseGetstream(query: URLSearchParams): Content {
+export function parseGetstream(query: URLSearchParams): RequestedContent {
   for (const name of REFUSED) if (query.has(name)) throw new PlaybackRequestError(`parameter "${name}" is not taken here`);
   const selector = parseSelector(query);
   const variant: Record<string, string> = {};
@@ -41,23 +41,23 @@ export function parseGetstream(query: URLSearchParams): Content {
  * What is to be played, in the order of the viewer's choice: the content, and those that `alt` names, repeated or with commas.
  * @throws PlaybackRequestError
  */
-export function parseChoices(query: URLSearchParams): readonly [Content, ...Content[]] {
+export function parseChoices(query: URLSearchParams): readonly [RequestedContent, ...RequestedContent[]] {
   const content = parseGetstream(query);
   const names = query.getAll('alt').flatMap((value) => value.split(','));
   if (names.length > MAX_ALTERNATIVES) throw new PlaybackRequestError(`parameter "alt" may name ${MAX_ALTERNATIVES} contents at the most`);
-  const others = names.map((name): Content => {
+  const others = names.map((name): RequestedContent => {
     const match = ALTERNATIVE.exec(name);
     if (match === null)
       throw new PlaybackRequestError('parameter "alt" must be 40 hexadecimal digits, with "infohash:" before them where they are that');
     const [, kind = 'id', value] = match;
     return { ...content, selector: { type: SELECTORS[kind.toLowerCase()], value: value.toLowerCase() } };
   });
-  const known = new Set([askedKey(content)]);
-  return [content, ...others.filter((other) => !known.has(askedKey(other)) && known.add(askedKey(other)))];
+  const known = new Set([requestKey(content)]);
+  return [content, ...others.filter((other) => !known.has(requestKey(other)) && known.add(requestKey(other)))];
 }
 
 /** The one selector of a query. @throws PlaybackRequestError without one, with both, or when it is not 40 hexadecimal digits */
-export function parseSelector(query: URLSearchParams): Content['selector'] {
+export function parseSelector(query: URLSearchParams): RequestedContent['selector'] {
   const given = Object.keys(SELECTORS).filter((name) => query.has(name));
   if (given.length === 0) throw new PlaybackRequestError('one of the parameters "id" and "infohash" must be given');
   if (given.length > 1) throw new PlaybackRequestError('only one of the parameters "id" and "infohash" may be given');

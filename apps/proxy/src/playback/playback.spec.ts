@@ -243,7 +243,7 @@ async function silence(): Promise<Error> {
   const { registry, clock, engines } = makeSessions(1, new FakeClock());
   engines[0].media = new EngineStillPreparingError('media', 'start timeout', 500);
   const outcome = registry
-    .admit({ selector: { type: 'content_id', value: CONTENT_ID }, variant: {}, hints: {} })
+    .subscribe({ selector: { type: 'content_id', value: CONTENT_ID }, variant: {}, hints: {} })
     .playing()
     .then(
       () => new Error('it played'),

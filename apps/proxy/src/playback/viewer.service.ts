@@ -7,7 +7,7 @@ import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { Alternatives } from '../sessions/start/alternatives.js';
 import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
-import type { Content } from '../sessions/content-key.js';
+import type { RequestedContent } from '../sessions/content-key.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { PlaybackRequestError } from './getstream.request.js';
@@ -32,7 +32,7 @@ export class ViewerService {
    * Sends the first of `contents` that plays, until it ends or the viewer leaves. Rejects only while a status can still be sent.
    * @throws SessionError | NoEngineError
    */
-  async serve(contents: readonly Content[], request: Request, response: Response): Promise<void> {
+  async serve(contents: readonly RequestedContent[], request: Request, response: Response): Promise<void> {
     const { socket } = request;
     // Behind an unfinished answer on the same connection the stream could not begin, or would run into it.
     if (response.socket !== socket) throw new PlaybackRequestError('a stream cannot be asked for behind another request (pipelining)');
@@ -49,7 +49,7 @@ export class ViewerService {
     const events = ['end', 'error', 'close'] as const;
     for (const event of events) socket.on(event, leave);
     try {
-      const admission = await this.alternatives.admit(contents, (next) => (stay = next));
+      const admission = await this.alternatives.subscribe(contents, (next) => (stay = next));
       const onFirstByte = (): void => {
         const joinMs = performance.now() - cameAt;
         this.metrics.viewerJoined(joinMs, joins);

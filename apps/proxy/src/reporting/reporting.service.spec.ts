@@ -33,7 +33,7 @@ describe('what the orchestrator is told', () => {
   it('ours gets reports and no events', async () => {
     const { registry, clock, client, reporting, engines } = make('ours');
     reporting.start();
-    const viewer = registry.admit(byId());
+    const viewer = registry.subscribe(byId());
     await clock.advanceAndSettle(100);
     expect(client.reports.at(-1)?.sessions).toMatchObject([{ state: 'playing', viewers: 1, container_id: 'engine-1' }]);
     viewer.leave();
@@ -48,7 +48,7 @@ describe('what the orchestrator is told', () => {
     const { registry, clock, client, reporting } = make('foreign');
     reporting.start();
     await clock.advanceAndSettle(10);
-    const viewer = registry.admit(byId());
+    const viewer = registry.subscribe(byId());
     await clock.advanceAndSettle(100);
     const [{ id }] = registry.sessions();
     expect(client.events).toEqual([`started ${id}`]);
@@ -65,7 +65,7 @@ describe('what the orchestrator is told', () => {
     const stream = new MadeStream().frames(300);
     const frame = stream.length / 300;
     for (const engine of engines) engine.media = 'silent';
-    const viewer = registry.admit(byId());
+    const viewer = registry.subscribe(byId());
     await settle();
     engines[0].mediaStreams[0].write(stream.subarray(0, 100 * frame));
     await clock.advanceAndSettle(100);
@@ -85,7 +85,7 @@ describe('what the orchestrator is told', () => {
   it('one that turns out to be another learns of what played before', async () => {
     const { registry, clock, client, reporting, engines } = make('away');
     reporting.start();
-    registry.admit(byId());
+    registry.subscribe(byId());
     await clock.advanceAndSettle(100);
     client.mode = 'foreign';
     await clock.advanceAndSettle(4500);
@@ -98,7 +98,7 @@ describe('what the orchestrator is told', () => {
     selector.engines.length = 0;
     reporting.start();
     await clock.advanceAndSettle(10);
-    registry.admit(byId());
+    registry.subscribe(byId());
     await settle();
     await clock.advanceAndSettle(3000);
     expect(client.events).toEqual([]);

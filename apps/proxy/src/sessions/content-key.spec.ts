@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { askedKey, contentKey } from './content-key.js';
+import { requestKey, contentKey } from './content-key.js';
 
 const HEX = 'a'.repeat(40);
 
@@ -27,6 +27,6 @@ describe('the key of a content', () => {
   it('tells a content id from an infohash, and does not heed hints', () => {
     expect(contentKey('content_id', HEX, {})).not.toBe(contentKey('infohash', HEX, {}));
     const content = { selector: { type: 'infohash' as const, value: HEX }, variant: {}, hints: {} };
-    expect(askedKey({ ...content, hints: { gdpr_consent: '1' } })).toBe(askedKey(content));
+    expect(requestKey({ ...content, hints: { gdpr_consent: '1' } })).toBe(requestKey(content));
   });
 });

@@ -2,7 +2,7 @@
 
 export type SelectorType = 'content_id' | 'infohash';
 
-export interface Content {
+export interface RequestedContent {
   /** `value` is 40 hexadecimal digits in lower case. */
   selector: { type: SelectorType; value: string };
   /** Parameters that make it another engine session: the file, the quality, the transcoding. */
@@ -12,7 +12,7 @@ export interface Content {
 }
 
 /** The key of a content under one of its names. Content id and infohash are different things, so the name's kind is part of it. */
-export function contentKey(type: SelectorType, value: string, variant: Content['variant']): string {
+export function contentKey(type: SelectorType, value: string, variant: RequestedContent['variant']): string {
   const parts = Object.entries(variant)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, text]) => `${name}=${encodeURIComponent(text)}`);
@@ -20,6 +20,6 @@ export function contentKey(type: SelectorType, value: string, variant: Content['
 }
 
 /** The key of `content` as it was asked for. */
-export function askedKey(content: Content): string {
+export function requestKey(content: RequestedContent): string {
   return contentKey(content.selector.type, content.selector.value, content.variant);
 }

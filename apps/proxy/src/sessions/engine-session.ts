@@ -13,7 +13,7 @@ import {
 import type { Log } from '@acexy/service-kit';
 import { type Clock, sleep, within } from '@acexy/service-kit/primitives';
 import type { LeasedEngine } from '../selection/engine-selector.js';
-import type { Content } from './content-key.js';
+import type { RequestedContent } from './content-key.js';
 
 export type EngineApi = Pick<EngineClient, 'startPlayback' | 'stop' | 'openHls'> & {
   openMedia(...args: Parameters<EngineClient['openMedia']>): Promise<Readable>;
@@ -59,7 +59,7 @@ export class EngineSession {
    * Asks the engine to start. The wait ends with the limit or the signal; the question does not, see {@link close}.
    * @param limitMs for the engine's JSON reply
    */
-  start(content: Content, limitMs: number, signal: AbortSignal): Promise<Playback> {
+  start(content: RequestedContent, limitMs: number, signal: AbortSignal): Promise<Playback> {
     const { clock, log } = this.context;
     const askedAt = clock.now();
     const what = `start on ${this.seat.address.host}:${this.seat.address.port}`;
@@ -115,7 +115,7 @@ export class EngineSession {
   }
 
   /** As a transport stream; an encrypted content, which the engine gives in HLS only, as that: by the same player, so that it is one session there. */
-  private async begin(content: Content, timeoutMs: number): Promise<Playback> {
+  private async begin(content: RequestedContent, timeoutMs: number): Promise<Playback> {
     // The engine stops what the same player watched before, so every start is a player of its own.
     const pid = randomUUID();
     const params = { ...content.hints, ...content.variant };

@@ -1,4 +1,4 @@
-import type { FailedTry } from './start/start.plan.js';
+import type { FailedAttempt } from './start/start.plan.js';
 import type { FullScope } from './viewer-limits.policy.js';
 
 /** Why a viewer gets no stream. `code` is stable; the HTTP status is decided where HTTP is spoken. */
@@ -15,8 +15,8 @@ export abstract class SessionError extends Error {
 export class EnginesRefusedError extends SessionError {
   readonly code = 'engines_refused';
 
-  constructor(readonly tries: readonly FailedTry[]) {
-    super(describe(tries));
+  constructor(readonly attempts: readonly FailedAttempt[]) {
+    super(describe(attempts));
   }
 }
 
@@ -24,8 +24,8 @@ export class EnginesRefusedError extends SessionError {
 export class EnginesSilentError extends SessionError {
   readonly code = 'engines_silent';
 
-  constructor(readonly tries: readonly FailedTry[]) {
-    super(describe(tries));
+  constructor(readonly attempts: readonly FailedAttempt[]) {
+    super(describe(attempts));
   }
 }
 
@@ -80,6 +80,6 @@ export class NoStreamError extends SessionError {
   }
 }
 
-function describe(tries: readonly FailedTry[]): string {
-  return tries.map(({ engineId, words }) => `${engineId}: ${words}`).join('; ');
+function describe(attempts: readonly FailedAttempt[]): string {
+  return attempts.map(({ engineId, reason }) => `${engineId}: ${reason}`).join('; ');
 }

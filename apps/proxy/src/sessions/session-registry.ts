@@ -3,7 +3,7 @@ import type { LeaveOrder } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { ViewerSubscription } from './viewer-subscription.js';
-import { type Content, askedKey, contentKey } from './content-key.js';
+import { type RequestedContent, requestKey, contentKey } from './content-key.js';
 import type { StopOutcome } from './engine-session.js';
 import { ShuttingDownError, TooManyViewersError } from './errors.js';
 import type { HedgeOutcome } from './start/hedge.policy.js';
@@ -66,14 +66,14 @@ export class SessionRegistry implements SessionOwner {
    * Takes a viewer in: into the session of the content, which is started where there is none.
    * @throws ShuttingDownError | TooManyViewersError
    */
-  admit(content: Content): ViewerSubscription {
+  subscribe(content: RequestedContent): ViewerSubscription {
     if (this.closed) throw new ShuttingDownError();
     const existing = this.find(content);
     this.makeSureThereIsRoom(existing);
     if (existing) return new ViewerSubscription(existing);
     const session = new StreamSession(content, this.context, this);
     this.all.add(session);
-    this.open.set(askedKey(content), session);
+    this.open.set(requestKey(content), session);
     const known = this.knownInfohash(content);
     if (known !== null) {
       session.wanted.infohash = known;
@@ -85,14 +85,14 @@ export class SessionRegistry implements SessionOwner {
   }
 
   /** The session that plays or starts the content. */
-  find(content: Content): StreamSession | null {
+  find(content: RequestedContent): StreamSession | null {
     const known = this.knownInfohash(content);
     const byInfohash = known === null ? undefined : this.open.get(contentKey('infohash', known, content.variant));
-    return this.open.get(askedKey(content)) ?? byInfohash ?? null;
+    return this.open.get(requestKey(content)) ?? byInfohash ?? null;
   }
 
   /** The session of a content by one of its names, the plain one before its variants. */
-  named(selector: Content['selector']): StreamSession | null {
+  named(selector: RequestedContent['selector']): StreamSession | null {
     const plain = this.find({ selector, variant: {}, hints: {} });
     if (plain) return plain;
     const known = this.knownInfohash({ selector, variant: {}, hints: {} });
@@ -235,7 +235,7 @@ export class SessionRegistry implements SessionOwner {
     throw new TooManyViewersError(full, full === 'all' ? limits.maxViewers : limits.maxViewersPerStream);
   }
 
-  private knownInfohash({ selector }: Content): string | null {
+  private knownInfohash({ selector }: RequestedContent): string | null {
     return selector.type === 'infohash' ? selector.value : (this.infohashes.get(selector.value) ?? null);
   }
 

@@ -17,7 +17,7 @@ describe('the last viewer leaves', () => {
   it('while an engine is being chosen: nothing is left at once, so that nobody queues behind a viewer who is gone', async () => {
     const { registry, selector, clock } = makeSessions();
     selector.hold = new Pending();
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await settle();
     viewer.leave();
     await settle();
@@ -30,7 +30,7 @@ describe('the last viewer leaves', () => {
   it('while the engine has not answered: the answer is read on, then the session is stopped and the engine given back', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     engines[0].start = 'waits';
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await settle();
     viewer.leave();
     await clock.advanceAndSettle(LINGER_MS);
@@ -46,7 +46,7 @@ describe('the last viewer leaves', () => {
   it.each(['waits', 'silent'] as const)('while the media are on their way (%s): the session is stopped', async (media) => {
     const { registry, selector, engines, clock } = makeSessions();
     engines[0].media = media;
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await settle();
     viewer.leave();
     await clock.advanceAndSettle(LINGER_MS);
@@ -57,7 +57,7 @@ describe('the last viewer leaves', () => {
 
   it('in mid-stream: the stream lingers, then is stopped once, and nothing is left', async () => {
     const { registry, selector, engines, clock } = makeSessions();
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(100);
     viewer.leave();
     await clock.advanceAndSettle(3000);
@@ -75,13 +75,13 @@ describe('the last viewer leaves', () => {
 
   it('and another one comes in time: it continues the same engine session', async () => {
     const { registry, engines, clock } = makeSessions();
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(100);
     viewer.leave();
     await clock.advanceAndSettle(3000);
     engines[0].mediaStreams[0].write(packets());
     await clock.advanceAndSettle(1900);
-    const next = watch(registry.admit(byId()));
+    const next = watch(registry.subscribe(byId()));
     for (let second = 0; second < 3; second++) {
       engines[0].mediaStreams[0].write(packets());
       await clock.advanceAndSettle(LINGER_MS / 3);
@@ -93,7 +93,7 @@ describe('the last viewer leaves', () => {
 
   it('its stream is given up at once when its engine is wanted', async () => {
     const { registry, engines, clock } = makeSessions();
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(100);
     expect(registry.onScarce()).toBe(false);
     viewer.leave();
@@ -104,10 +104,10 @@ describe('the last viewer leaves', () => {
 
   it('its stream is not kept at all while somebody waits for an engine', async () => {
     const { registry, selector, engines, clock } = makeSessions();
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(100);
     selector.hold = new Pending();
-    watch(registry.admit(byId('c'.repeat(40))));
+    watch(registry.subscribe(byId('c'.repeat(40))));
     await settle();
     expect(selector.requests[1].onScarce()).toBe(false);
     viewer.leave();
@@ -119,7 +119,7 @@ describe('the last viewer leaves', () => {
   it('an engine that is being given back is one worth waiting for, as long as its stop may take', async () => {
     const { registry, engines, clock } = makeSessions();
     engines[0].start = 'waits';
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await settle();
     viewer.leave();
     expect([registry.onScarce(), registry.onScarce()]).toEqual([true, true]);
@@ -136,7 +136,7 @@ describe('the last viewer leaves', () => {
       engines[zap % 3].start = zap % 2 ? 'plays' : 'waits';
       selector.engines.push(selector.engines.shift()!);
       for (const engine of engines) engine.infohash = zap.toString(16).padStart(40, '0');
-      const viewer = watch(registry.admit(byId(zap.toString(16).padStart(40, 'f'))));
+      const viewer = watch(registry.subscribe(byId(zap.toString(16).padStart(40, 'f'))));
       await clock.advanceAndSettle((zap * 37) % 400);
       viewer.leave();
     }
@@ -158,7 +158,7 @@ describe('the last viewer leaves', () => {
 describe('a viewer at the very edge', () => {
   it('who is let in just when the stream ends is told so, rather than sent an empty stream', async () => {
     const { registry, clock } = makeSessions();
-    const admission = registry.admit(byId());
+    const admission = registry.subscribe(byId());
     await clock.advanceAndSettle(10);
     await registry.sessions()[0].stop('source-lost', 'the engine ended the stream');
     await admission.playing().catch(() => undefined);
@@ -167,8 +167,8 @@ describe('a viewer at the very edge', () => {
 
   it('leaves twice and is counted once', async () => {
     const { registry, clock } = makeSessions();
-    const a = registry.admit(byId());
-    registry.admit(byId());
+    const a = registry.subscribe(byId());
+    registry.subscribe(byId());
     await clock.advanceAndSettle(10);
     a.leave();
     a.leave();

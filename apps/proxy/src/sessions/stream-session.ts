@@ -6,7 +6,7 @@ import type { Log } from '@acexy/service-kit';
 import type { Broadcast } from '../broadcast/broadcast.js';
 import type { LeasedEngine, WantedContent } from '../selection/engine-selector.js';
 import type { ViewerSubscription } from './viewer-subscription.js';
-import { type Content, type SelectorType, askedKey } from './content-key.js';
+import { type RequestedContent, type SelectorType, requestKey } from './content-key.js';
 import type { EngineSession } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
 import type { HedgeOutcome } from './start/hedge.policy.js';
@@ -48,7 +48,7 @@ export class StreamSession {
   private end: { cause: EndCause; reason: string; at: string } | null = null;
 
   constructor(
-    readonly content: Content,
+    readonly content: RequestedContent,
     private readonly context: SessionContext,
     private readonly owner: SessionOwner,
   ) {
@@ -121,7 +121,7 @@ export class StreamSession {
 
   /** Begins the start; its outcome shows in `settled`. */
   begin(): void {
-    this.log.info('stream starting', { key: askedKey(this.content) });
+    this.log.info('stream starting', { key: requestKey(this.content) });
     this.run = this.start();
   }
 

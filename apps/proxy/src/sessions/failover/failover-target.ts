@@ -1,7 +1,7 @@
 /** The stream that is kept supplied, as whoever supplies it sees it. */
 import type { Broadcast, SpliceKind } from '../../broadcast/broadcast.js';
 import type { LeasedEngine, WantedContent } from '../../selection/engine-selector.js';
-import type { Content } from '../content-key.js';
+import type { RequestedContent } from '../content-key.js';
 import type { EngineSession } from '../engine-session.js';
 import type { FailoverCause, SearchLimits } from './loss.plan.js';
 import type { StandbyOutcome } from './standby-engine.js';
@@ -24,7 +24,7 @@ export interface FailoverContext extends StartContext, SearchLimits {
 
 export interface FailoverTarget {
   readonly id: string;
-  readonly content: Content;
+  readonly content: RequestedContent;
   readonly wanted: WantedContent;
   readonly broadcast: Broadcast;
   /** Somebody watches it. */

@@ -31,7 +31,7 @@ async function playing(engineCount = 2) {
     failedOver: (_session, failover) => void failovers.push(failover),
     sessionEnded: ({ ending }) => void ended.push(`${ending?.cause}: ${ending?.reason}`),
   });
-  const viewer = watch(made.registry.admit(byId()));
+  const viewer = watch(made.registry.subscribe(byId()));
   await settle();
   await feed(made, made.engines[0], 0, 100);
   return { ...made, viewer, failovers, ended, session: made.registry.sessions()[0] };
@@ -255,7 +255,7 @@ describe('an engine is lost in mid-play', () => {
   it('when nobody can take over within the budget every viewer gets a clean end, and the orchestrator the reason', async () => {
     const scene = await playing();
     const { engines, selector, clock, viewer, ended, failovers } = scene;
-    const late = watch(scene.registry.admit(byId()));
+    const late = watch(scene.registry.subscribe(byId()));
     selector.engines.length = 0;
     engines[0].mediaStreams[0].end();
     await clock.advanceAndSettle(EMPTY_TIMEOUT_MS - 1000);
@@ -266,7 +266,7 @@ describe('an engine is lost in mid-play', () => {
     expect(failovers).toMatchObject([{ cause: 'eof', outcome: 'given-up', gapMs: null }]);
     expect(selector.requests.length).toBeLessThan(25);
     expectNothingLeft(scene);
-    const next = watch(scene.registry.admit(byId()));
+    const next = watch(scene.registry.subscribe(byId()));
     await settle();
     expect(next.outcome).toBe('failed');
   });
@@ -290,7 +290,7 @@ describe('while another engine is looked for', () => {
     const { engines, registry } = scene;
     engines[0].mediaStreams[0].end();
     await settle();
-    const late = watch(registry.admit(byId()));
+    const late = watch(registry.subscribe(byId()));
     await settle();
     expect(late.outcome).toBe('playing');
     await feed(scene, engines[1], 50, 200, 10);

@@ -2,7 +2,7 @@
 import type { LeasePurpose } from '@acexy/contracts';
 import type { Broadcast, CodecRefusal, SourceSwitch, SpliceKind } from '../../broadcast/broadcast.js';
 import type { LeasedEngine, WantedContent } from '../../selection/engine-selector.js';
-import type { Content } from '../content-key.js';
+import type { RequestedContent } from '../content-key.js';
 import type { EngineSession } from '../engine-session.js';
 import { MediaFeed } from '../media-feed.js';
 import type { StartContext } from '../start/session-start.js';
@@ -15,7 +15,7 @@ export interface Source {
 
 export interface NextSourceRequest {
   streamId: string;
-  content: Content;
+  content: RequestedContent;
   wanted: WantedContent;
   broadcast: Broadcast;
   exclude: readonly string[];

@@ -25,7 +25,7 @@ async function playing(engineCount = 2) {
   for (const engine of made.engines) engine.media = 'silent';
   const outcomes: StandbyOutcome[] = [];
   made.registry.listen({ reserveEnded: (outcome) => void outcomes.push(outcome) });
-  const viewer = watch(made.registry.admit(byId()));
+  const viewer = watch(made.registry.subscribe(byId()));
   await settle();
   for (let at = 0; at < 100; at += 10) {
     made.engines[0].mediaStreams[0].write(frames(at, at + 10));

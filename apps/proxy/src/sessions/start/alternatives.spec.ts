@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../../../../test/doubles/fake-clock.js';
 import type { ViewerSubscription } from '../viewer-subscription.js';
 import { Alternatives, DEAD_MS } from './alternatives.js';
-import type { Content } from '../content-key.js';
+import type { RequestedContent } from '../content-key.js';
 import { CONTENT_ID, LINGER_MS, byId, makeSessions, watch } from '../../../../../test/doubles/proxy/sessions.fixture.js';
 
 const OTHER_ID = 'e'.repeat(40);
@@ -13,11 +13,11 @@ describe('a channel with more than one name', () => {
     const sessions = makeSessions(2, new FakeClock(), { emptyTimeoutMs: 1000 });
     const alternatives = new Alternatives(sessions.registry, sessions.clock, PATIENCE_MS);
     /** A viewer that asks for the first name and has the second one in hand. */
-    const come = (contents: readonly Content[] = [byId(), byId(OTHER_ID)]) => {
+    const come = (contents: readonly RequestedContent[] = [byId(), byId(OTHER_ID)]) => {
       let stay: ViewerSubscription | null = null;
       const viewer = { plays: null as string | null, error: null as Error | null, leave: () => stay?.leave() };
       alternatives
-        .admit(contents, (next) => (stay = next))
+        .subscribe(contents, (next) => (stay = next))
         .then(
           (admission) => (viewer.plays = sessions.registry.sessions().find(({ id }) => id === admission.streamId)!.content.selector.value),
           (error: Error) => (viewer.error = error),
@@ -41,7 +41,7 @@ describe('a channel with more than one name', () => {
     die(CONTENT_ID);
     const viewer = come();
     await clock.advanceAndSettle(600);
-    watch(registry.admit(byId(OTHER_ID)));
+    watch(registry.subscribe(byId(OTHER_ID)));
     expect(viewer.plays).toBe(OTHER_ID);
     expect(registry.sessions().map(({ viewerCount }) => viewerCount)).toEqual([2]);
   });

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '@acexy/service-kit/primitives';
 import type { ViewerSubscription } from '../viewer-subscription.js';
-import { type Content, askedKey } from '../content-key.js';
+import { type RequestedContent, requestKey } from '../content-key.js';
 import { EnginesRefusedError, EnginesSilentError, StreamEndedError } from '../errors.js';
 import type { SessionRegistry } from '../session-registry.js';
 
@@ -41,9 +41,9 @@ export class Alternatives {
   }
 
   /** `contents` in the order in which they are tried: those not known to be dead first. */
-  order(contents: readonly Content[]): Content[] {
+  order(contents: readonly RequestedContent[]): RequestedContent[] {
     const now = this.clock.now();
-    const isDead = (content: Content): boolean => (this.dead.get(askedKey(content)) ?? 0) > now;
+    const isDead = (content: RequestedContent): boolean => (this.dead.get(requestKey(content)) ?? 0) > now;
     return [...contents.filter((content) => !isDead(content)), ...contents.filter(isDead)];
   }
 
@@ -51,10 +51,13 @@ export class Alternatives {
    * Takes the viewer in with the first of `contents` that plays. `onAdmission` is given each stay; all but the last are left again.
    * @throws what the last one failed with: SessionError | NoEngineError; ViewerLeftError when the viewer leaves first
    */
-  async admit(contents: readonly Content[], onAdmission: (admission: ViewerSubscription) => void): Promise<ViewerSubscription> {
+  async subscribe(
+    contents: readonly RequestedContent[],
+    onAdmission: (admission: ViewerSubscription) => void,
+  ): Promise<ViewerSubscription> {
     const ordered = this.order(contents);
     for (const [index, content] of ordered.entries()) {
-      const admission = this.registry.admit(content);
+      const admission = this.registry.subscribe(content);
       onAdmission(admission);
       try {
         await (index < ordered.length - 1 ? this.playingSoon(admission) : admission.playing());
@@ -69,8 +72,8 @@ export class Alternatives {
     throw new TypeError('there is no content to choose from');
   }
 
-  private remember(content: Content): void {
-    const key = askedKey(content);
+  private remember(content: RequestedContent): void {
+    const key = requestKey(content);
     this.dead.delete(key);
     this.dead.set(key, this.clock.now() + DEAD_MS);
     if (this.dead.size <= MAX_DEAD) return;

@@ -21,7 +21,7 @@ describe('an engine that is slow to begin', () => {
     sessions.engines[0].media = 'waits';
     const outcomes: string[] = [];
     sessions.registry.listen({ hedged: (outcome) => outcomes.push(outcome) });
-    const viewer = watch(sessions.registry.admit(byId()));
+    const viewer = watch(sessions.registry.subscribe(byId()));
     return { ...sessions, outcomes, viewer };
   }
 

@@ -9,7 +9,7 @@ describe('a start that fails', () => {
   it('goes on with the next engine when one refuses, and stops nothing that was not started', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     engines[0].start = new EngineRefusedError('start', 'failed to load content', 200);
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(600);
     expect(viewer.outcome).toBe('playing');
     expect(selector.requests[1].exclude).toEqual(['engine-1']);
@@ -20,7 +20,7 @@ describe('a start that fails', () => {
   it('does not name an engine as its own that it has given back', async () => {
     const { registry, selector, engines } = makeSessions();
     engines[0].start = 'waits';
-    watch(registry.admit(byId()));
+    watch(registry.subscribe(byId()));
     await settle();
     expect(registry.snapshots()[0].engine?.engineId).toBe('engine-1');
     selector.hold = new Pending();
@@ -33,7 +33,7 @@ describe('a start that fails', () => {
   it('goes on with the next engine when one hangs, and stops the hanging one when it answers after all', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     engines[0].start = 'waits';
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(LIMITS.noResponseTimeoutMs + 600);
     expect(viewer.outcome).toBe('playing');
     expect(engines[0].stops).toHaveLength(0);
@@ -49,7 +49,7 @@ describe('a start that fails', () => {
     const { registry, engines, clock } = makeSessions(1);
     const preparing = new EngineStillPreparingError('media', 'download not found', 500);
     engines[0].media = [preparing, preparing, 'flows'];
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(2000);
     expect(viewer.outcome).toBe('playing');
     expect(engines[0].starts).toHaveLength(1);
@@ -58,7 +58,7 @@ describe('a start that fails', () => {
   it('is over with the words of the engines when every engine tried refuses', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     for (const engine of engines) engine.start = new EngineRefusedError('start', 'failed to load content', 200);
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(10);
     expect(viewer.error).toBeInstanceOf(EnginesRefusedError);
     expect(viewer.error?.message).toContain('failed to load content');
@@ -73,7 +73,7 @@ describe('a start that fails', () => {
   ])('is over within its limit when the engines %s, and all of them are stopped', async (_what, media) => {
     const { registry, selector, engines, clock } = makeSessions();
     for (const engine of engines) engine.media = media;
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(LIMITS.startTimeoutMs + 100);
     expect(viewer.error).toBeInstanceOf(EnginesSilentError);
     expect(engines.map(({ stops }) => stops.length)).toEqual([1, 1]);
@@ -83,12 +83,12 @@ describe('a start that fails', () => {
 
   it('has no engine when there is none, or none can be reached', async () => {
     const none = makeSessions(0);
-    const viewer = watch(none.registry.admit(byId()));
+    const viewer = watch(none.registry.subscribe(byId()));
     await settle();
     expect(viewer.error).toBeInstanceOf(NoEngineError);
     const dead = makeSessions(1);
     dead.engines[0].start = new EngineUnreachableError('start: ECONNREFUSED');
-    const other = watch(dead.registry.admit(byId()));
+    const other = watch(dead.registry.subscribe(byId()));
     await settle();
     expect(other.error).toBeInstanceOf(NoEngineError);
   });
@@ -96,10 +96,10 @@ describe('a start that fails', () => {
   it('tries anew for the next viewer', async () => {
     const { registry, engines, clock } = makeSessions(1);
     engines[0].start = new EngineRefusedError('start', 'failed to start', 200);
-    const first = watch(registry.admit(byId()));
+    const first = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(10);
     engines[0].start = 'plays';
-    const second = watch(registry.admit(byId()));
+    const second = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(600);
     expect([first.outcome, second.outcome]).toEqual(['failed', 'playing']);
   });
@@ -107,7 +107,7 @@ describe('a start that fails', () => {
   it('media that end before the first packet count against the engine', async () => {
     const { registry, engines, clock } = makeSessions();
     engines[0].media = 'silent';
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await settle();
     engines[0].mediaStreams[0].end();
     await clock.advanceAndSettle(600);
@@ -118,7 +118,7 @@ describe('a start that fails', () => {
   it('an encrypted content is asked for once more as HLS, by the same player, and plays like any other', async () => {
     const { registry, engines } = makeSessions();
     engines[0].encrypted = true;
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await settle();
     const { starts } = engines[0];
     expect(starts.map(({ kind }) => kind)).toEqual(['ts', 'hls']);
@@ -133,7 +133,7 @@ describe('a start that fails', () => {
     const begin = engines[0].startPlayback.bind(engines[0]);
     engines[0].startPlayback = (request) =>
       request.kind === 'hls' ? Promise.reject(new EngineRefusedError('start', 'failed to get manifest', 200)) : begin(request);
-    const viewer = watch(registry.admit(byId()));
+    const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(11_000);
     expect(viewer.error).toMatchObject({ code: 'engines_refused' });
     expect(engines[0].running).toBe(0);

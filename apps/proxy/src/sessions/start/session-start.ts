@@ -5,7 +5,7 @@ import type { Log } from '@acexy/service-kit';
 import { Broadcast, type BroadcastSettings } from '../../broadcast/broadcast.js';
 import type { Clock } from '@acexy/service-kit/primitives';
 import { type EngineSelector, NoEngineError, type WantedContent } from '../../selection/engine-selector.js';
-import type { Content } from '../content-key.js';
+import type { RequestedContent } from '../content-key.js';
 import type { EngineSession } from '../engine-session.js';
 import type { EngineStartLock } from './engine-start-lock.js';
 import type { InfohashLookup } from './infohash-lookup.js';
@@ -14,7 +14,7 @@ import { HEDGE_LIMIT_MS, type HedgeOutcome, hedgeDelayMs } from './hedge.policy.
 import { hedged } from './hedge.js';
 import { MediaFeed } from '../media-feed.js';
 import type { Source } from '../failover/next-source.js';
-import { type FailedTry, type StartPhase, kindOf, nextStep, verdictOf } from './start.plan.js';
+import { type FailedAttempt, type StartPhase, kindOf, nextStep, verdictOf } from './start.plan.js';
 
 /** How long the orchestrator may take to say that an engine held in reserve is still ours (ms). */
 const CONFIRM_MS = 3000;
@@ -31,7 +31,7 @@ export interface StartLimits {
 /** The stream whose start this is. */
 export interface StartingStream<S> {
   readonly id: string;
-  readonly content: Content;
+  readonly content: RequestedContent;
   /** By the names known of it at any moment. */
   readonly wanted: WantedContent;
   /** Whether the engine carries another of our streams. */
@@ -74,11 +74,11 @@ export async function startStream<S>(
   log: Log,
   signal: AbortSignal,
 ): Promise<StartResult<S>> {
-  const start: Start<S> = { stream, context, log, tries: [], deadline: context.clock.now() + context.limits.startTimeoutMs };
-  const { tries } = start;
+  const start: Start<S> = { stream, context, log, attempts: [], deadline: context.clock.now() + context.limits.startTimeoutMs };
+  const { attempts } = start;
   for (;;) {
-    const next = nextStep(tries, start.deadline - context.clock.now());
-    if (next.step === 'give-up') throw failure(tries);
+    const next = nextStep(attempts, start.deadline - context.clock.now());
+    if (next.step === 'give-up') throw failure(attempts);
     const engine = await chooseEngine(start, next.waitMs, signal);
     signal.throwIfAborted();
     const begun = await beginWith(start, engine, signal);
@@ -92,7 +92,7 @@ interface Start<S> {
   readonly context: StartContext;
   readonly log: Log;
   /** Those that failed. */
-  readonly tries: FailedTry[];
+  readonly attempts: FailedAttempt[];
   readonly deadline: number;
 }
 
@@ -126,12 +126,12 @@ async function beginWith<S>(start: Start<S>, engine: EngineSession, signal: Abor
   );
 }
 
-async function chooseEngine<S>({ stream, context, tries }: Start<S>, waitMs: number, signal: AbortSignal): Promise<EngineSession> {
+async function chooseEngine<S>({ stream, context, attempts }: Start<S>, waitMs: number, signal: AbortSignal): Promise<EngineSession> {
   try {
     const seat = await context.selector.select({
       streamId: stream.id,
       content: stream.wanted,
-      exclude: tries.map(({ engineId }) => engineId),
+      exclude: attempts.map(({ engineId }) => engineId),
       purpose: 'start',
       deadline: context.clock.now() + waitMs,
       signal,
@@ -140,7 +140,7 @@ async function chooseEngine<S>({ stream, context, tries }: Start<S>, waitMs: num
     return stream.openEngine(seat, true);
   } catch (error) {
     // What the engines said tells the viewer more than that there is no further one.
-    if (error instanceof NoEngineError && tries.length > 0 && verdictOf(tries) !== 'no-engine') throw failure(tries);
+    if (error instanceof NoEngineError && attempts.length > 0 && verdictOf(attempts) !== 'no-engine') throw failure(attempts);
     throw error;
   }
 }
@@ -152,7 +152,7 @@ async function chooseSecond<S>(start: Start<S>, first: EngineSession, signal: Ab
   const wish = {
     streamId: stream.id,
     content: stream.wanted,
-    exclude: [...start.tries.map(({ engineId }) => engineId), first.seat.engineId],
+    exclude: [...start.attempts.map(({ engineId }) => engineId), first.seat.engineId],
     deadline: start.deadline,
     signal,
     onScarce: () => false,
@@ -176,7 +176,7 @@ async function chooseSecond<S>(start: Start<S>, first: EngineSession, signal: Ab
   }
 }
 
-/** Begins with one engine until `deadline`; null where it fails, which `tries` then tell. @throws the signal's reason */
+/** Begins with one engine until `deadline`; null where it fails, which `attempts` then tell. @throws the signal's reason */
 async function attempt<S>(start: Start<S>, engine: EngineSession, deadline: number, signal: AbortSignal): Promise<Begun<S> | null> {
   const progress = { phase: 'asking' as StartPhase };
   try {
@@ -185,9 +185,9 @@ async function attempt<S>(start: Start<S>, engine: EngineSession, deadline: numb
     // Its stop may take as long as its start was given to read on; the stream waits for it at its own end.
     void engine.close();
     signal.throwIfAborted();
-    const failed = { engineId: engine.seat.engineId, kind: kindOf(codeOf(error), progress.phase), words: wordsOf(error) };
-    start.log.warn('engine did not start the stream', { engine: failed.engineId, kind: failed.kind, problem: failed.words });
-    start.tries.push(failed);
+    const failed = { engineId: engine.seat.engineId, kind: kindOf(codeOf(error), progress.phase), reason: wordsOf(error) };
+    start.log.warn('engine did not start the stream', { engine: failed.engineId, kind: failed.kind, problem: failed.reason });
+    start.attempts.push(failed);
     return null;
   }
 }
@@ -235,15 +235,15 @@ async function findTwin<S>(
   return infohash === null ? null : stream.identify(infohash);
 }
 
-function failure(tries: readonly FailedTry[]): Error {
-  const verdict = verdictOf(tries);
+function failure(attempts: readonly FailedAttempt[]): Error {
+  const verdict = verdictOf(attempts);
   switch (verdict) {
     case 'no-engine':
-      return new NoEngineError(tries.length === 0 ? 'none came free in time' : tries.map(({ words }) => words).join('; '), 5);
+      return new NoEngineError(attempts.length === 0 ? 'none came free in time' : attempts.map(({ reason }) => reason).join('; '), 5);
     case 'silent':
-      return new EnginesSilentError(tries);
+      return new EnginesSilentError(attempts);
     case 'refused':
-      return new EnginesRefusedError(tries);
+      return new EnginesRefusedError(attempts);
     default: {
       const unknown: never = verdict;
       throw new TypeError(`no such verdict: ${String(unknown)}`);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type FailedTry, type FailureKind, MAX_REFUSALS, MAX_TRIES, kindOf, nextStep, verdictOf } from './start.plan.js';
+import { type FailedAttempt, type FailureKind, MAX_REFUSALS, MAX_TRIES, kindOf, nextStep, verdictOf } from './start.plan.js';
 
-const failed = (...kinds: FailureKind[]): FailedTry[] => kinds.map((kind, index) => ({ engineId: `e${index}`, kind, words: kind }));
+const failed = (...kinds: FailureKind[]): FailedAttempt[] => kinds.map((kind, index) => ({ engineId: `e${index}`, kind, reason: kind }));
 
 describe('what follows a failed try', () => {
   it('is another engine as long as the limit of the whole start allows it', () => {
@@ -22,7 +22,7 @@ describe('what follows a failed try', () => {
   });
 });
 
-describe('what the tries amount to', () => {
+describe('what the attempts amount to', () => {
   it.each([
     [[], 'no-engine'],
     [['unreachable', 'unreachable'], 'no-engine'],

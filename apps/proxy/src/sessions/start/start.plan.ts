@@ -1,4 +1,4 @@
-/** What follows when an engine did not start a stream, and what all the tries together amount to. */
+/** What follows when an engine did not start a stream, and what all the attempts together amount to. */
 
 /**
  * `refused`: the engine understood and said no. `silent`: it took the start and nothing came in time. `broken`: its answer or its media
@@ -6,11 +6,11 @@
  */
 export type FailureKind = 'refused' | 'silent' | 'broken' | 'unreachable';
 
-export interface FailedTry {
+export interface FailedAttempt {
   engineId: string;
   kind: FailureKind;
   /** The engine's own words where it had some. */
-  words: string;
+  reason: string;
 }
 
 /** Each refusal is another engine's word on the same content; the third is believed. */
@@ -23,18 +23,18 @@ const SECOND_OPINION_WAIT_MS = 10_000;
 export type NextStep = { step: 'try'; /** for an engine, in ms */ waitMs: number } | { step: 'give-up' };
 
 /** @param remainingMs what is left of the whole start's limit */
-export function nextStep(tries: readonly FailedTry[], remainingMs: number): NextStep {
-  const refusals = tries.filter(({ kind }) => kind === 'refused').length;
-  if (remainingMs <= 0 || refusals >= MAX_REFUSALS || tries.length >= MAX_TRIES) return { step: 'give-up' };
+export function nextStep(attempts: readonly FailedAttempt[], remainingMs: number): NextStep {
+  const refusals = attempts.filter(({ kind }) => kind === 'refused').length;
+  if (remainingMs <= 0 || refusals >= MAX_REFUSALS || attempts.length >= MAX_TRIES) return { step: 'give-up' };
   return { step: 'try', waitMs: refusals > 0 ? Math.min(remainingMs, SECOND_OPINION_WAIT_MS) : remainingMs };
 }
 
 /** `no-engine`: none was there at all; `silent`: at least one may have the stream and did not deliver; else `refused`. */
 export type Verdict = 'no-engine' | 'silent' | 'refused';
 
-export function verdictOf(tries: readonly FailedTry[]): Verdict {
-  if (tries.every(({ kind }) => kind === 'unreachable')) return 'no-engine';
-  return tries.some(({ kind }) => kind === 'silent') ? 'silent' : 'refused';
+export function verdictOf(attempts: readonly FailedAttempt[]): Verdict {
+  if (attempts.every(({ kind }) => kind === 'unreachable')) return 'no-engine';
+  return attempts.some(({ kind }) => kind === 'silent') ? 'silent' : 'refused';
 }
 
 /** Whether the engine had answered the start when it failed. */
