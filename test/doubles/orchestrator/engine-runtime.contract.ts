@@ -189,7 +189,7 @@ export function describeEngineRuntime(name: string, make: () => Promise<RuntimeU
       const next = its.another();
       await next.open();
       // Only the time that it has been up has gone on.
-      expect((await next.list()).map((one) => ({ ...one, upAtMostMs: engine.upAtMostMs }))).toEqual([engine]);
+      expect((await next.list()).map((one) => ({ ...one, maxUptimeMs: engine.maxUptimeMs }))).toEqual([engine]);
     });
 
     it('sees the death of an engine that it took over, and can remove it', async () => {

@@ -17,7 +17,7 @@ export function anInstance(id: string, overrides: Partial<EngineInstance> = {}):
     labels: {},
     published: {},
     createdAt: 0,
-    upAtMostMs: null,
+    maxUptimeMs: null,
     exitCode: null,
     ...overrides,
   };

@@ -183,7 +183,7 @@ export class FakeEngineRuntime implements EngineRuntime {
         ]),
       ),
       createdAt: Date.now(),
-      upAtMostMs: null,
+      maxUptimeMs: null,
       exitCode: null,
     };
   }

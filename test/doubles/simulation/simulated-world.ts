@@ -95,7 +95,7 @@ export class SimulatedRuntime extends FakeEngineRuntime {
     const instances = await super.list();
     return instances.map((one) => {
       const since = this.world.upSince.get(one.id);
-      return one.state === 'running' && since !== undefined ? { ...one, upAtMostMs: performance.now() - since + 1000 } : one;
+      return one.state === 'running' && since !== undefined ? { ...one, maxUptimeMs: performance.now() - since + 1000 } : one;
     });
   }
 

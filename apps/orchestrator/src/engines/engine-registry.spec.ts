@@ -34,7 +34,7 @@ describe('the engine registry', () => {
 
   it('takes an engine that was restarted behind our back for a new one that has yet to answer', () => {
     const { registry, clock, changes } = setUp();
-    const look = (upAtMostMs: number | null) => registry.observe([anInstance('a', { upAtMostMs })], registry.mark());
+    const look = (maxUptimeMs: number | null) => registry.observe([anInstance('a', { maxUptimeMs })], registry.mark());
     look(1000);
     registry.ready('a');
     clock.advance(60_000);
@@ -52,12 +52,12 @@ describe('the engine registry', () => {
     const { registry, clock } = setUp();
     const again: (number | undefined)[] = [];
     registry.onChange(({ type, againSince }) => type === 'gone' && again.push(againSince));
-    registry.observe([anInstance('a', { upAtMostMs: 1000 })], registry.mark());
+    registry.observe([anInstance('a', { maxUptimeMs: 1000 })], registry.mark());
     registry.ready('a');
     clock.advance(60_000);
     const mark = registry.mark();
     clock.advance(5000);
-    registry.observe([anInstance('a', { upAtMostMs: 2000 })], mark);
+    registry.observe([anInstance('a', { maxUptimeMs: 2000 })], mark);
     expect(again).toEqual([clock.wallTime() - 7000]);
   });
 
@@ -68,9 +68,9 @@ describe('the engine registry', () => {
     clock.advance(1300);
     const mark = registry.mark();
     clock.advance(5000);
-    registry.observe([anInstance('a', { upAtMostMs: 2000 })], mark);
+    registry.observe([anInstance('a', { maxUptimeMs: 2000 })], mark);
     expect(registry.get('a')).toMatchObject({ lifecycle: 'ready' });
-    registry.observe([anInstance('a', { upAtMostMs: 1000 })], mark);
+    registry.observe([anInstance('a', { maxUptimeMs: 1000 })], mark);
     expect(registry.get('a')).toMatchObject({ lifecycle: 'starting' });
   });
 

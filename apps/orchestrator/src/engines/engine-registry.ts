@@ -301,14 +301,14 @@ export class EngineRegistry {
   }
 
   /** It has answered before the earliest moment at which what runs now can have started. */
-  private hasRestarted({ id, upAtMostMs }: EngineInstance, mark: ListMark): boolean {
+  private hasRestarted({ id, maxUptimeMs }: EngineInstance, mark: ListMark): boolean {
     const engine = this.engines.get(id);
-    if (!engine || engine.answeredAt === null || upAtMostMs === null) return false;
-    return engine.answeredAt < mark.at - upAtMostMs - CLOCK_STEP_MS;
+    if (!engine || engine.answeredAt === null || maxUptimeMs === null) return false;
+    return engine.answeredAt < mark.at - maxUptimeMs - CLOCK_STEP_MS;
   }
 
-  private startedAfter({ upAtMostMs }: EngineInstance, mark: ListMark): number {
-    return this.clock.wallTime() - (this.clock.now() - mark.at) - (upAtMostMs ?? 0);
+  private startedAfter({ maxUptimeMs }: EngineInstance, mark: ListMark): number {
+    return this.clock.wallTime() - (this.clock.now() - mark.at) - (maxUptimeMs ?? 0);
   }
 
   private see(engine: KnownEngine, instance: EngineInstance): void {

@@ -1,7 +1,7 @@
 import { counterOf } from '@acexy/service-kit';
 import type { Counter } from 'prom-client';
 
-/** The likely ones, shown as 0 from the start. */
+/** Frequent label values, exported as 0 from the start. */
 const INITIAL = [
   { source: 'engine', error_type: 'engine_unreachable' },
   { source: 'engine', error_type: 'engine_timeout' },
@@ -10,9 +10,9 @@ const INITIAL = [
 ];
 
 /**
- * `orch_communication_errors_total{source,error_type}`: calls to others that failed. `source`: `engine`, or what runs engines (`docker`,
- * `process`); `error_type`: the code of the error.
+ * `orch_communication_errors_total{source,error_type}`: failed outgoing calls. `source`: `engine`, or the runtime (`docker`, `process`);
+ * `error_type`: the code of the error.
  */
 export function communicationErrors(): Counter<'source' | 'error_type'> {
-  return counterOf('orch_communication_errors_total', 'Calls to others that failed', ['source', 'error_type'], INITIAL);
+  return counterOf('orch_communication_errors_total', 'Failed outgoing calls', ['source', 'error_type'], INITIAL);
 }

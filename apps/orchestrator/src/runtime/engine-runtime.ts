@@ -1,9 +1,9 @@
 /**
- * How an engine is run, without why: one interface for Docker containers and local processes. The runtime is the truth about which
- * engines exist; everything else is a picture of it. Every implementation passes the contract suite in `engine-runtime.test-kit.ts`.
+ * How an engine is run, without why: one interface for Docker containers and local processes. The runtime is the truth about which engines
+ * exist; everything else holds a copy of it. Every implementation passes the contract suite in `test/doubles`.
  */
 
-/** The four ports an engine listens on, inside its own network (which is the host's for a local process). */
+/** The four ports an engine listens on, inside its own network. A local process uses the network of the host. */
 export interface EnginePorts {
   http: number;
   https: number;
@@ -12,7 +12,7 @@ export interface EnginePorts {
   p2p: number;
 }
 
-/** `acestream`: leased and probed. `generic`: started for a caller of `POST /provision`, managed and listed, never leased. */
+/** `acestream`: leased and probed. `generic`: started by `POST /provision`, managed and listed, never leased. */
 export type EngineKind = 'acestream' | 'generic';
 
 export interface EngineSpec {
@@ -23,88 +23,84 @@ export interface EngineSpec {
   image?: string;
   env: Readonly<Record<string, string>>;
   labels: Readonly<Record<string, string>>;
-  /** All 0 for a `generic` one. */
+  /** All 0 for a `generic` engine. */
   ports: EnginePorts;
-  /** Of a `generic` one: which of its ports ("40001/tcp") are published as which port of the host. */
+  /** Published ports of a `generic` engine: its own port ("40001/tcp") to the port of the host. */
   publish?: Readonly<Record<string, number>>;
-  /** Name of the container whose network it shares; it then publishes nothing. */
+  /** Name of the container whose network the engine shares. Such an engine publishes no ports. */
   joins?: string;
 }
 
 export type InstanceState = 'created' | 'running' | 'exited';
 
-/** What the runtime says of one engine it owns. */
+/** One engine of this installation, as the runtime reports it. */
 export interface EngineInstance {
   id: string;
   name: string;
   kind: EngineKind;
   image: string;
   state: InstanceState;
-  /** What the proxy and the orchestrator connect to. */
+  /** Address for the proxy and the orchestrator. */
   host: string;
   port: number;
   ports: EnginePorts;
   labels: Readonly<Record<string, string>>;
-  /** Published ports in Docker's own shape, `{"40117/tcp": [{HostIp, HostPort}]}`. */
+  /** Published ports in Docker's format, `{"40117/tcp": [{HostIp, HostPort}]}`. */
   published: Readonly<Record<string, { HostIp: string; HostPort: string }[] | null>>;
   /** Milliseconds since the epoch. */
   createdAt: number;
-  /** It has been running without a break for at most so long (milliseconds, as coarse as the runtime tells); null where that is not told. */
-  upAtMostMs: number | null;
+  /** Upper limit of the time since its last start, in milliseconds, as exact as the runtime reports it; null when it reports none. */
+  maxUptimeMs: number | null;
   exitCode: number | null;
-  /** Whose network it shares; absent where it has one of its own. */
+  /** The network it shares with another container; absent when it has its own. */
   network?: SharedNetwork;
 }
 
 /** The network of another container that an engine lives in. */
 export interface SharedNetwork {
-  /** Id of that container: one made anew under the same name is another, and the engine can never run in its network. */
+  /** Id of that container. A new container with the same name has another id, and the engine can never run in its network. */
   ownerId: string;
-  /** When the engine was last started, milliseconds since the epoch by Docker's clock; null where Docker did not tell. */
+  /** Last start of the engine, milliseconds since the epoch by Docker's clock; null when Docker did not report it. */
   startedAt: number | null;
 }
 
-/** A container that is not ours and lends engines its network. */
+/** A container that is not managed by us and shares its network with engines. */
 export interface NetworkOwner {
   id: string;
   name: string;
   running: boolean;
-  /** Docker's word for its state (running, paused, exited, …). */
+  /** Docker's name of its state (running, paused, exited, …). */
   state: string;
   /** `none`: it has no health check. */
   health: 'healthy' | 'unhealthy' | 'starting' | 'none';
-  /** What its control server and the engines in its network are reached at. */
+  /** Address of its control server and of the engines in its network. */
   host: string;
   /** Milliseconds since the epoch by Docker's clock. */
   startedAt: number;
 }
 
-/** Looks after containers that lend their network. */
+/** Watches the containers that share their network, and restarts engines in it. */
 export interface NetworkOwners {
-  /** @returns null where there is none of that name
+  /** @returns null when no container has that name
    *  @throws RuntimeUnreachableError; RuntimeFailedError */
   inspect(name: string): Promise<NetworkOwner | null>;
-  /** Calls back whenever one of them may have changed, until the returned function is called. */
+  /** Calls the listener whenever one of them may have changed, until the returned function is called. */
   watch(names: readonly string[], listener: () => void): () => Promise<void>;
   /**
-   * Stops an engine and starts it again, under the same id and in the network that its owner has now.
-   * @throws RuntimeFailedError where that cannot be: its owner is gone, and the engine stays stopped
+   * Restarts an engine under the same id, in the current network of its owner.
+   * @throws RuntimeFailedError when its owner no longer exists; the engine then stays stopped
    */
   rejoin(engineId: string, graceMs: number): Promise<void>;
 }
 
-/**
- * Something happened to this engine, look again; `lost`: events may have been missed, look at everything again; `prepared`: engines can be
- * started from now on.
- */
+/** `lost`: events may have been missed, list all engines again. `prepared`: engines can be started from now on. */
 export type RuntimeEvent = { type: 'started' | 'died' | 'removed'; id: string } | { type: 'lost' } | { type: 'prepared' };
 
-/** How far the image of the engines is. */
 export interface EngineImage {
   name: string;
-  /** `unknown`: not looked for yet; `missing`: not here and not to be had, another try follows. */
+  /** `unknown`: not checked yet; `missing`: not local and the pull failed, another attempt follows. */
   state: 'unknown' | 'pulling' | 'present' | 'missing';
-  /** 0 to 100 while it is being pulled; every layer counts the same. */
+  /** Progress of the pull, 0 to 100; every layer counts the same. */
   percent: number | null;
   /** Why it is missing. */
   reason: string | null;
@@ -113,89 +109,73 @@ export interface EngineImage {
 export interface EngineRuntime {
   readonly name: 'process' | 'docker';
 
-  /** Takes over what an earlier run of this installation left running. Call once, before anything else. */
+  /** Adopts the engines that an earlier run of this installation left running. Call once, before anything else. */
   open(): Promise<void>;
 
-  /** Why no engine can be started yet, in one sentence (an image is being pulled); null where one can. Costs nothing to ask. */
+  /** Why no engine can be started yet (an image is being pulled), in one sentence; null when engines can be started. Cheap. */
   preparing(): string | null;
 
-  /** The image of the engines; null where engines have none. Costs nothing to ask. */
+  /** The image of the engines; null when the runtime has no images. Cheap. */
   image(): EngineImage | null;
 
   /**
-   * Creates and starts an engine; resolves when it runs, not when its API answers. On any failure, and when `signal` aborts,
-   * nothing is left behind: it settles once that is so, which may take some seconds, but never for ever.
-   * @throws PortTakenError where one of the ports is not to be had; NotPreparedError; RuntimeUnreachableError; RuntimeFailedError otherwise
+   * Creates and starts an engine; resolves when it runs, not when its API answers. After a failure or an abort nothing is left behind: the
+   * promise settles after the cleanup, which takes a few seconds at most.
+   * @throws PortTakenError when one of the ports is in use; NotPreparedError; RuntimeUnreachableError; RuntimeFailedError otherwise
    */
   start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance>;
 
   /** All engines of this installation, dead ones included. */
   list(): Promise<EngineInstance[]>;
 
-  /** Containers whose network engines can share; null where engines are no containers. */
+  /** Containers whose network engines can share; null when engines are not containers. */
   readonly networkOwners: NetworkOwners | null;
 
-  /** Stops and removes an engine: told to end, and killed where it has not within `graceMs`. An unknown id is no error: it is gone already. */
+  /** Stops and removes an engine; kills it when it has not stopped within `graceMs`. Does nothing for an unknown id. */
   remove(id: string, graceMs: number): Promise<void>;
 
-  /** Calls back on every event until the returned function is called. */
+  /** Calls the listener on every event until the returned function is called. */
   watch(listener: (event: RuntimeEvent) => void): () => void;
 
-  /** Lets go of everything but the engines, which run on. */
+  /** Releases everything except the engines, which keep running. */
   close(): Promise<void>;
 }
 
 export const ENGINE_RUNTIME = Symbol('ENGINE_RUNTIME');
 
-/** A port of the spec is in use by somebody else: choose another. */
+/** Another program uses a port of the spec: choose another port. */
 export class PortTakenError extends Error {
   readonly code = 'port_taken';
+  override readonly name = 'PortTakenError';
 
   constructor(
     readonly port: number,
     options?: ErrorOptions,
   ) {
     super(`port ${port} is in use by another program`, options);
-    this.name = 'PortTakenError';
   }
 }
 
-/** The engine could not be started or removed; the message says what and what to do. */
+/** An engine could not be started or removed; the message says what happened and what to do. */
 export class RuntimeFailedError extends Error {
   readonly code: string = 'runtime_failed';
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'RuntimeFailedError';
-  }
+  override readonly name: string = 'RuntimeFailedError';
 }
 
-/** Nobody answers where engines are run: a daemon that is away or restarts. Says nothing of engines. */
+/** The container runtime does not answer. Says nothing about the engines. */
 export class RuntimeUnreachableError extends RuntimeFailedError {
   override readonly code = 'runtime_unreachable';
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'RuntimeUnreachableError';
-  }
+  override readonly name = 'RuntimeUnreachableError';
 }
 
-/** What it is made from is being fetched: the same start may well succeed later. */
+/** The image is being pulled: the same start may succeed later. */
 export class NotPreparedError extends RuntimeFailedError {
   override readonly code = 'not_prepared';
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'NotPreparedError';
-  }
+  override readonly name = 'NotPreparedError';
 }
 
-/** An engine was to share the network of a container that does not run, or is not there. Says nothing of engines. */
+/** The container whose network the engine should share is missing or not running. Says nothing about the engines. */
 export class NoSuchNetworkError extends RuntimeFailedError {
   override readonly code = 'no_such_network';
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'NoSuchNetworkError';
-  }
+  override readonly name = 'NoSuchNetworkError';
 }

@@ -10,15 +10,16 @@ import {
   RuntimeFailedError,
 } from './engine-runtime.js';
 
-/** Seconds; a list takes milliseconds, a container that ends slowly tens of seconds. */
+/** Seconds: a list takes milliseconds, a container that stops slowly takes tens of seconds. */
 const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** A runtime whose calls are timed and whose failures are counted. */
+/** Times the calls to a runtime and counts its failures. */
 export class MeteredRuntime implements EngineRuntime {
   private readonly errors = communicationErrors();
   private readonly calls = metric(
     'orch_runtime_call_seconds',
-    (name) => new Histogram({ name, help: 'Calls to what runs engines', labelNames: ['call', 'success'], buckets: CALL_BUCKETS }),
+    (name) =>
+      new Histogram({ name, help: 'Duration of calls to the engine runtime', labelNames: ['call', 'success'], buckets: CALL_BUCKETS }),
   );
 
   constructor(private readonly runtime: EngineRuntime) {}

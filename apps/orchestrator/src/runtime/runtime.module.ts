@@ -10,7 +10,7 @@ import { ENGINE_RUNTIME, type EngineRuntime } from './engine-runtime.js';
 import { MeteredRuntime } from './metered-runtime.js';
 import { ProcessRuntime } from './process/process-runtime.js';
 
-/** How engines are run. Opened and closed by whoever owns the service's start and end. Wants OrchestratorSettings and Log from a global module. */
+/** How engines are run. EngineSync opens and closes the runtime. */
 @Module({
   imports: [DatabaseModule],
   providers: [
@@ -35,6 +35,6 @@ function makeRuntime(settings: OrchestratorSettings, installation: InstallationI
         log.child('docker'),
       );
     default:
-      throw new TypeError(`no such runtime: ${String(settings.engineRuntime satisfies never)}`);
+      throw new TypeError(`unknown runtime: ${String(settings.engineRuntime satisfies never)}`);
   }
 }

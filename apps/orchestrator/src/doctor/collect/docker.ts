@@ -1,6 +1,6 @@
 import Docker from 'dockerode';
 import { dockerEndpoint } from '../../runtime/docker/docker-endpoint.js';
-import { explain, isNotFound } from '../../runtime/docker/docker-errors.js';
+import { isNotFound, translateDockerError } from '../../runtime/docker/docker-errors.js';
 import type { OrchestratorSettings } from '../../settings.js';
 import { GluetunClient, GluetunError } from '../../vpn/gluetun-client.js';
 import type { DockerFacts, VpnContainerFacts } from '../facts.js';
@@ -26,7 +26,7 @@ export class DockerLook {
     try {
       await this.timed(() => this.docker.ping());
     } catch (error) {
-      return { reached: false, endpoint: this.endpoint, problem: explain(error, 'a call of Docker', { endpoint: this.endpoint }).message };
+      return { reached: false, endpoint: this.endpoint, problem: translateDockerError(error, 'a call to Docker', { endpoint: this.endpoint }).message };
     }
     const version = await this.allowed(() => this.docker.version());
     const info = await this.allowed(() => this.docker.info() as Promise<{ NCPU: number; MemTotal: number; SystemTime?: string }>);

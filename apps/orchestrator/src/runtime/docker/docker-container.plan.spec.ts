@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineSpec } from '../engine-runtime.js';
-import { type DockerPlacement, type ListedContainer, planContainer, SPEC_LABEL, toInstance, upAtMostMs } from './docker-container.plan.js';
+import { type DockerPlacement, type ListedContainer, planContainer, SPEC_LABEL, toInstance, maxUptimeMs } from './docker-container.plan.js';
 
 const spec: EngineSpec = {
   name: 'acestream-1',
@@ -105,7 +105,7 @@ describe('a container of an engine', () => {
     ['Up 3 weeks (unhealthy)', 4 * 604_800_000],
     ['Exited (0) 3 seconds ago', null],
   ])('%s: has been up for at most %s ms', (status, ms) => {
-    expect(upAtMostMs(status)).toBe(ms);
+    expect(maxUptimeMs(status)).toBe(ms);
   });
 
   it('shows its published ports as Docker does', () => {

@@ -1,23 +1,20 @@
-/**
- * From an engine's specification to Docker's words and back. Pure: what Docker says in one list is all that is needed, so nothing is ever
- * asked per engine.
- */
+/** Converts an engine's specification to a container and a listed container back to an engine. Pure: one list holds all that is needed, so no call is made per engine. */
 import type { EngineInstance, EnginePorts, EngineSpec, InstanceState } from '../engine-runtime.js';
 
-/** Bears kind and ports of an engine (`acestream 19000 45000 62062 36000`), so that the next start reads them back without a database. */
+/** Kind and ports of an engine (`acestream 19000 45000 62062 36000`), so that a restarted orchestrator reads them without a database. */
 export const SPEC_LABEL = 'acestream-orchestrator.spec';
 
-/** An engine writes a line a second for each stream; the default driver would keep them all. */
+/** An engine logs one line per second and stream; the default driver would keep all of them. */
 const LOG_OPTIONS = { 'max-size': '10m', 'max-file': '2' };
 
 export interface DockerPlacement {
-  /** The Docker network that engines and services share; null: Docker's default bridge and published ports. */
+  /** Docker network that engines and services share; null: Docker's default bridge and published ports. */
   network: string | null;
-  /** What proxies connect to, whatever else is said (ENGINE_HOST). */
+  /** Address for proxies that overrides all others (ENGINE_HOST). */
   engineHost: string | null;
-  /** The host part of DOCKER_HOST=tcp://…; null for a local socket. */
+  /** Host part of DOCKER_HOST=tcp://…; null for a local socket. */
   remoteHost: string | null;
-  /** Bytes of memory an engine may use; null: no limit. A container that is no engine has none. */
+  /** Memory limit of an engine in bytes; null: no limit. Generic containers have none. */
   memoryBytes: number | null;
   /** Publish the engine's HTTPS port too (ACE_MAP_HTTPS). */
   mapHttps: boolean;
@@ -40,21 +37,20 @@ export interface ContainerConfig {
 }
 
 export function planContainer(spec: EngineSpec, image: string, placement: DockerPlacement): ContainerConfig {
-  const { http, https, p2p } = spec.ports;
+  const { http, https, api, p2p } = spec.ports;
   const published: Record<string, number> =
     spec.kind === 'generic'
       ? (spec.publish ?? {})
-      : // In another container's network only that one can publish ports.
+      : // Only the owner of a shared network can publish ports.
         spec.joins !== undefined
         ? {}
         : {
             [`${http}/tcp`]: http,
-            // Without it other peers cannot call, and few are found.
+            // Without it other peers cannot connect, and few peers are found.
             [`${p2p}/tcp`]: p2p,
             [`${p2p}/udp`]: p2p,
             ...(placement.mapHttps && { [`${https}/tcp`]: https }),
           };
-  const { api } = spec.ports;
   return {
     name: spec.name,
     Image: image,
@@ -90,18 +86,18 @@ export interface ListedContainer {
   HostConfig?: { NetworkMode?: string };
 }
 
-/** The id of the container whose network it shares, or null. */
+/** Id of the container whose network it shares, or null. */
 export function networkOwnerOf({ HostConfig }: Pick<ListedContainer, 'HostConfig'>): string | null {
   return /^container:(.+)$/.exec(HostConfig?.NetworkMode ?? '')?.[1] ?? null;
 }
 
-/** What is known of a network beyond the list; by id of the container that owns it, and of the engine. */
+/** Facts about shared networks that the list does not contain. */
 export interface NetworkFacts {
   hostOf(ownerId: string): string | null;
   startedAt(engineId: string): number | null;
 }
 
-/** The engine behind a list entry, or null where the entry is not one of ours. */
+/** Null when the container is not one of our engines. */
 export function toInstance(container: ListedContainer, placement: DockerPlacement, networks: NetworkFacts): EngineInstance | null {
   const spec = readSpecLabel(container.Labels[SPEC_LABEL]);
   if (!spec) return null;
@@ -120,13 +116,13 @@ export function toInstance(container: ListedContainer, placement: DockerPlacemen
     labels: container.Labels,
     published: publishedPorts(container.Ports),
     createdAt: container.Created * 1000,
-    upAtMostMs: state === 'running' ? upAtMostMs(container.Status) : null,
+    maxUptimeMs: state === 'running' ? maxUptimeMs(container.Status) : null,
     exitCode: state === 'exited' ? exitCodeOf(container.Status) : null,
     ...(ownerId !== null && { network: { ownerId, startedAt: networks.startedAt(container.Id) } }),
   };
 }
 
-/** What a proxy connects to (wire-api.md §2). */
+/** Address for proxies (wire API, section 2). */
 export function hostFor(containerName: string, placement: DockerPlacement): string {
   if (placement.engineHost !== null) return placement.engineHost;
   if (placement.network !== null) return containerName;
@@ -140,7 +136,7 @@ function readSpecLabel(text: string | undefined): { kind: EngineSpec['kind']; po
   return { kind, ports: { http, https, api, p2p } };
 }
 
-/** Docker's words for a container's state; `restarting` will run again by itself, because of the restart policy. */
+/** A `restarting` container will run again by itself, because of its restart policy. */
 function toState(state: string): InstanceState {
   switch (state) {
     case 'running':
@@ -169,8 +165,8 @@ const UNIT_MS: Record<string, number> = {
   year: 31_622_400e3,
 };
 
-/** The upper end of what "Up 5 seconds", "Up About a minute" or "Up 3 hours (healthy)" can mean; null for words we do not know. */
-export function upAtMostMs(status: string): number | null {
+/** Longest uptime that "Up 5 seconds", "Up About a minute" or "Up 3 hours (healthy)" can mean; null for an unknown text. */
+export function maxUptimeMs(status: string): number | null {
   if (status.startsWith('Up Less than a second')) return UNIT_MS.second;
   const match = /^Up (\d+|About an?) (second|minute|hour|day|week|month|year)s?\b/.exec(status);
   if (!match) return null;

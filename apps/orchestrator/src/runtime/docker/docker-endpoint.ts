@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DockerOptions } from 'dockerode';
 
-/** Where Docker's API is, from DOCKER_HOST; the host's own socket without it. */
+/** Address of Docker's API, from DOCKER_HOST; without it the local socket. */
 export interface DockerEndpoint {
-  /** As a person would write it, for messages. */
+  /** For messages. */
   name: string;
   options: DockerOptions;
-  /** The host whose published ports a proxy connects to, where the API is reached over the network. */
+  /** Host whose published ports a proxy connects to; null for a local socket. */
   remoteHost: string | null;
 }
 

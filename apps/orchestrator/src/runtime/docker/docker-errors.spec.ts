@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PortTakenError, RuntimeFailedError } from '../engine-runtime.js';
 import { dockerEndpoint } from './docker-endpoint.js';
-import { explain, ImageMissingError, isAlreadyDone } from './docker-errors.js';
+import { translateDockerError, ImageMissingError, isAlreadyDone } from './docker-errors.js';
 
 const context = { endpoint: 'unix:///var/run/docker.sock', image: 'engine:latest', network: 'ace' };
 const said = (statusCode: number, message: string): Error =>
@@ -13,11 +13,11 @@ describe("Docker's errors", () => {
     'driver failed programming external connectivity on endpoint x: Error starting userland proxy: listen tcp4 0.0.0.0:19000: bind: address already in use',
     'failed to set up container networking: driver failed: failed to bind host port for 127.0.0.1:19000:172.17.0.2:19000/tcp: address already in use',
   ])('a taken port is told from the rest: %s', (message) => {
-    expect(explain(said(500, message), 'the start', context)).toMatchObject({ name: PortTakenError.name, port: 19000 });
+    expect(translateDockerError(said(500, message), 'the start', context)).toMatchObject({ name: PortTakenError.name, port: 19000 });
   });
 
   it('a missing image is its own kind', () => {
-    expect(explain(said(404, 'No such image: engine:latest'), 'the start', context)).toBeInstanceOf(ImageMissingError);
+    expect(translateDockerError(said(404, 'No such image: engine:latest'), 'the start', context)).toBeInstanceOf(ImageMissingError);
   });
 
   it.each([
@@ -29,7 +29,7 @@ describe("Docker's errors", () => {
     [Object.assign(new Error('connect EACCES'), { code: 'EACCES' }), 'no permission for unix:///var/run/docker.sock'],
     [Object.assign(new Error('aborted'), { code: 'ABORT_ERR' }), 'did not answer in time'],
   ])('%s says what to do', (error, advice) => {
-    const explained = explain(error, 'the start of acestream-1', context);
+    const explained = translateDockerError(error, 'the start of acestream-1', context);
     expect(explained).toBeInstanceOf(RuntimeFailedError);
     expect(explained.message).toContain('the start of acestream-1 failed');
     expect(explained.message).toContain(advice);

@@ -1,20 +1,20 @@
-/** What Docker's errors mean to an operator. Pure. */
+/** Translates Docker's errors to errors that tell the operator what to do. Pure. */
 import { NoSuchNetworkError, PortTakenError, RuntimeFailedError, RuntimeUnreachableError } from '../engine-runtime.js';
 
-/** What dockerode throws: Docker's own answer has a status, everything else a system code. */
+/** An error of dockerode: an answer of Docker has a status, a failed connection a system code. */
 interface DockerFailure extends Error {
   statusCode?: number;
   code?: string;
   json?: { message?: string } | null;
 }
 
-/** The image is not there (404 of `create`). */
+/** The image is not local (404 of `create`). */
 export class ImageMissingError extends Error {
   readonly code = 'image_missing';
+  override readonly name = 'ImageMissingError';
 
   constructor(readonly image: string) {
     super(`image ${image} is not on this Docker Engine`);
-    this.name = 'ImageMissingError';
   }
 }
 
@@ -22,62 +22,61 @@ export function isNotFound(error: unknown): boolean {
   return (error as DockerFailure | null)?.statusCode === 404;
 }
 
-/** Nothing to do: already stopped (304), or already being removed (409). */
+/** True when the container is already stopped (304) or already being removed (409). */
 export function isAlreadyDone(error: unknown): boolean {
   const { statusCode, message } = error as DockerFailure;
   return statusCode === 304 || (statusCode === 409 && /already in progress/.test(message));
 }
 
-/** What the call was about. */
 export interface DockerContext {
   endpoint: string;
   image?: string;
   network?: string | null;
-  /** The container whose network was to be shared. */
+  /** Container whose network the engine should share. */
   joins?: string;
 }
 
 /**
- * @param doing what was tried, as a noun phrase ("the start of acestream-1")
+ * @param operation what failed, as a noun phrase ("the start of acestream-1")
  * @returns PortTakenError, ImageMissingError, RuntimeUnreachableError, or a RuntimeFailedError that says what happened and what to do
  */
-export function explain(error: unknown, doing: string, context: DockerContext): Error {
+export function translateDockerError(error: unknown, operation: string, context: DockerContext): Error {
   const failure = error as DockerFailure;
-  const said = failure.json?.message ?? failure.message;
+  const message = failure.json?.message ?? failure.message;
   const failed = (advice: string): RuntimeFailedError =>
-    new RuntimeFailedError(`${doing} failed: ${said}${advice && ` (${advice})`}`, { cause: error });
+    new RuntimeFailedError(`${operation} failed: ${message}${advice && ` (${advice})`}`, { cause: error });
 
-  const port = takenPort(said);
+  const port = takenPort(message);
   if (port !== null) return new PortTakenError(port, { cause: error });
-  if (/cannot join network of|no such container: \S+$/i.test(said) && context.joins)
-    return new NoSuchNetworkError(`${doing} failed: ${said} (is the VPN container ${context.joins} running?)`, { cause: error });
-  if (/no space left on device/i.test(said)) return failed('the disk of Docker is full: see `docker system df`');
+  if (/cannot join network of|no such container: \S+$/i.test(message) && context.joins)
+    return new NoSuchNetworkError(`${operation} failed: ${message} (is the VPN container ${context.joins} running?)`, { cause: error });
+  if (/no space left on device/i.test(message)) return failed('the disk of Docker is full: free space, see `docker system df`');
   switch (failure.statusCode) {
     case 404:
-      if (/no such image|manifest unknown|not found: manifest|pull access denied/i.test(said))
+      if (/no such image|manifest unknown|not found: manifest|pull access denied/i.test(message))
         return new ImageMissingError(context.image ?? 'unknown');
-      if (/network/i.test(said))
+      if (/network/i.test(message))
         return failed(`create it with \`docker network create ${context.network ?? 'NAME'}\`, or change DOCKER_NETWORK`);
       return failed('');
     case 409:
-      return failed('the name is taken by another container: remove that one');
+      return failed('the name is taken by another container: remove that container');
     case 403:
-      return failed('a filter in front of Docker refuses this call');
+      return failed('a filter in front of Docker rejects this call');
     case undefined:
-      return unreachable(failure, doing, context.endpoint);
+      return unreachable(failure, operation, context.endpoint);
     default:
       return failed('');
   }
 }
 
-function unreachable(failure: DockerFailure, doing: string, endpoint: string): RuntimeFailedError {
-  const failed = (what: string): RuntimeFailedError => new RuntimeFailedError(`${doing} failed: ${what}`, { cause: failure });
+function unreachable(failure: DockerFailure, operation: string, endpoint: string): RuntimeFailedError {
+  const failed = (problem: string): RuntimeFailedError => new RuntimeFailedError(`${operation} failed: ${problem}`, { cause: failure });
   switch (failure.code) {
     case 'ENOENT':
     case 'ECONNREFUSED':
     case 'ECONNRESET':
     case 'EPIPE':
-      return new RuntimeUnreachableError(`${doing} failed: no Docker Engine answers at ${endpoint}: start it, or set DOCKER_HOST`, {
+      return new RuntimeUnreachableError(`${operation} failed: no Docker Engine answers at ${endpoint}: start it, or set DOCKER_HOST`, {
         cause: failure,
       });
     case 'EACCES':
@@ -94,7 +93,7 @@ function unreachable(failure: DockerFailure, doing: string, endpoint: string): R
   }
 }
 
-/** The port in Docker's several ways to say that one is in use, or null. */
+/** The port in Docker's messages about a port in use, or null. */
 function takenPort(message: string): number | null {
   if (!/port is already allocated|address already in use|ports are not available/i.test(message)) return null;
   const match = /(?:0\.0\.0\.0|127\.0\.0\.1|\[?::\]?|\d+\.\d+\.\d+\.\d+):(\d+)/.exec(message);

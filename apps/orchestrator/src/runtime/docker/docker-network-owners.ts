@@ -1,34 +1,33 @@
 import type { Log } from '@acexy/service-kit';
 import type Docker from 'dockerode';
 import type { NetworkOwner, NetworkOwners } from '../engine-runtime.js';
-import type { DockerPlacement, ListedContainer, NetworkFacts } from './docker-container.plan.js';
-import { networkOwnerOf, upAtMostMs } from './docker-container.plan.js';
+import { type DockerPlacement, type ListedContainer, maxUptimeMs, type NetworkFacts, networkOwnerOf } from './docker-container.plan.js';
 import { isNotFound } from './docker-errors.js';
 import { DockerEvents } from './docker-events.js';
 
 const CALL_LIMIT_MS = 10_000;
-/** Added to an engine's own time to end, which Docker waits for inside of the call. */
+/** Added to an engine's own grace period, which Docker waits for inside the call. */
 const RESTART_SLACK_MS = 15_000;
-/** A list may be as old as a slow daemon took to send it, and Docker tells whole seconds. */
+/** A slow daemon may send an old list, and Docker reports whole seconds. */
 const LIST_AGE_MS = 2_000;
-/** What changes whether engines have a network. */
+/** Events that may give engines a network or take it away. */
 const ACTIONS = ['start', 'die', 'destroy', 'pause', 'unpause', 'rename', 'health_status'] as const;
 
 export interface DockerNetworkOwnersOptions {
   docker: Docker;
-  /** For the endless call of events, a client of its own. */
+  /** A client of its own for the endless call of events. */
   eventsClient: () => Docker;
   placement: DockerPlacement;
-  explain: (error: unknown, doing: string) => Error;
+  translate: (error: unknown, operation: string) => Error;
   log: Log;
 }
 
 /**
- * The containers whose network engines share. What the list of engines does not tell of them is asked once and remembered: an owner's
- * address until it is looked at again, an engine's start until it has been started anew.
+ * The containers whose network engines share. Facts that the list of engines lacks are read once and cached: an owner's address until its
+ * next inspection, an engine's start time until the engine restarts.
  */
 export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
-  /** By id of the owner; null: Docker has it no more. */
+  /** By id of the owner; null: it no longer exists. */
   private readonly hosts = new Map<string, string | null>();
   private readonly starts = new Map<string, number>();
 
@@ -36,12 +35,12 @@ export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
 
   async inspect(name: string): Promise<NetworkOwner | null> {
     try {
-      const owner = await this.lookAt(name);
+      const owner = await this.read(name);
       this.hosts.set(owner.id, owner.host);
       return owner;
     } catch (error) {
       if (isNotFound(error)) return null;
-      throw this.options.explain(error, `a look at the VPN container ${name}`);
+      throw this.options.translate(error, `the inspection of the VPN container ${name}`);
     }
   }
 
@@ -57,7 +56,7 @@ export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
       const options = { t: Math.ceil(graceMs / 1000), abortSignal: AbortSignal.timeout(graceMs + RESTART_SLACK_MS) };
       await this.options.docker.getContainer(engineId).restart(options);
     } catch (error) {
-      throw this.options.explain(error, `the restart of ${engineId}`);
+      throw this.options.translate(error, `the restart of ${engineId}`);
     }
   }
 
@@ -69,15 +68,15 @@ export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
     return this.starts.get(engineId) ?? null;
   }
 
-  /** Asks what a list of engines leaves open. */
+  /** Reads the facts that a list of engines lacks. */
   async complete(engines: readonly ListedContainer[]): Promise<void> {
     const present = new Set(engines.map(({ Id }) => Id));
     for (const id of this.starts.keys()) if (!present.has(id)) this.starts.delete(id);
     const behind = engines.filter((engine) => networkOwnerOf(engine) !== null);
     const unknownOwners = new Set(behind.map((engine) => networkOwnerOf(engine) as string).filter((id) => !this.hosts.has(id)));
     await Promise.all([
-      ...[...unknownOwners].map((id) => this.learnHost(id)),
-      ...behind.filter((engine) => this.isStale(engine)).map(({ Id }) => this.learnStart(Id)),
+      ...[...unknownOwners].map((id) => this.readHost(id)),
+      ...behind.filter((engine) => this.isStale(engine)).map(({ Id }) => this.readStart(Id)),
     ]);
   }
 
@@ -85,31 +84,31 @@ export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
     if (State !== 'running') return false;
     const known = this.starts.get(Id);
     if (known === undefined) return true;
-    const limit = upAtMostMs(Status);
+    const limit = maxUptimeMs(Status);
     return limit !== null && Date.now() - known > limit + LIST_AGE_MS;
   }
 
-  private async learnHost(ownerId: string): Promise<void> {
+  private async readHost(ownerId: string): Promise<void> {
     try {
-      this.hosts.set(ownerId, (await this.lookAt(ownerId)).host);
+      this.hosts.set(ownerId, (await this.read(ownerId)).host);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       this.hosts.set(ownerId, null);
     }
   }
 
-  private async learnStart(engineId: string): Promise<void> {
+  private async readStart(engineId: string): Promise<void> {
     try {
-      const { State } = await this.call(engineId);
+      const { State } = await this.inspectContainer(engineId);
       this.starts.set(engineId, Date.parse(State.StartedAt));
     } catch (error) {
-      // Gone since the list was made: the next one is without it.
+      // Removed since the list was made.
       if (!isNotFound(error)) throw error;
     }
   }
 
-  private async lookAt(nameOrId: string): Promise<NetworkOwner> {
-    const { Id, Name, State, NetworkSettings } = await this.call(nameOrId);
+  private async read(nameOrId: string): Promise<NetworkOwner> {
+    const { Id, Name, State, NetworkSettings } = await this.inspectContainer(nameOrId);
     const name = Name.replace(/^\//, '');
     return {
       id: Id,
@@ -122,7 +121,7 @@ export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
     };
   }
 
-  /** By its name where services share a network with it; else by its address on the bridge, or by the ports that it publishes elsewhere. */
+  /** Its name when services share a network with it; otherwise the host of its published ports, or its address on the bridge. */
   private hostFor(name: string, { Networks }: Docker.ContainerInspectInfo['NetworkSettings']): string {
     const { engineHost, network, remoteHost } = this.options.placement;
     if (engineHost !== null) return engineHost;
@@ -131,8 +130,8 @@ export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
     return remoteHost ?? address ?? '127.0.0.1';
   }
 
-  private call(nameOrId: string): Promise<Docker.ContainerInspectInfo> {
-    // The type of the options does not know the signal that every call takes.
+  private inspectContainer(nameOrId: string): Promise<Docker.ContainerInspectInfo> {
+    // The type of the options lacks the signal that every call accepts.
     const options = { abortSignal: AbortSignal.timeout(CALL_LIMIT_MS) } as Docker.ContainerInspectOptions;
     return this.options.docker.getContainer(nameOrId).inspect(options);
   }

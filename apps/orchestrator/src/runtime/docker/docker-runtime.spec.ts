@@ -1,8 +1,8 @@
 import { SILENT_LOG } from '@acexy/service-kit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type EngineSpec, PortTakenError, RuntimeUnreachableError } from '../engine-runtime.js';
+import { type EngineSpec, NotPreparedError, PortTakenError, RuntimeUnreachableError } from '../engine-runtime.js';
 import { dockerEndpoint } from './docker-endpoint.js';
-import { DockerRuntime } from './docker-runtime.js';
+import { DockerRuntime, type DockerRuntimeOptions } from './docker-runtime.js';
 import { ScriptedDocker } from '../../../../../test/doubles/orchestrator/scripted-docker.js';
 
 const NAME = 'acestream-1';
@@ -15,35 +15,37 @@ const SPEC: EngineSpec = {
 };
 const NEVER = new AbortController().signal;
 
-describe('a start that meets a bad Docker', () => {
+describe('a start when Docker fails', () => {
   let docker: ScriptedDocker;
   let runtime: DockerRuntime;
 
   beforeEach(async () => {
     docker = await ScriptedDocker.open();
-    runtime = new DockerRuntime(
-      {
-        endpoint: dockerEndpoint(`unix://${docker.socketPath}`),
-        placement: { network: null, engineHost: null, remoteHost: null, memoryBytes: null, mapHttps: false },
-        image: 'engine:1',
-        imagePolicy: 'never',
-        ownerLabel: 'mine=yes',
-      },
-      SILENT_LOG,
-    );
+    runtime = newRuntime('never');
   });
   afterEach(async () => {
     await runtime.close();
     await docker.close();
   });
 
-  const failureOf = async (signal = NEVER): Promise<Error> => {
-    const outcome = await runtime.start(SPEC, signal).catch((error: unknown) => error);
+  const newRuntime = (imagePolicy: DockerRuntimeOptions['imagePolicy']): DockerRuntime =>
+    new DockerRuntime(
+      {
+        endpoint: dockerEndpoint(`unix://${docker.socketPath}`),
+        placement: { network: null, engineHost: null, remoteHost: null, memoryBytes: null, mapHttps: false },
+        image: 'engine:1',
+        imagePolicy,
+        ownerLabel: 'mine=yes',
+      },
+      SILENT_LOG,
+    );
+  const failureOf = async (signal = NEVER, spec = SPEC): Promise<Error> => {
+    const outcome = await runtime.start(spec, signal).catch((error: unknown) => error);
     expect(outcome).toBeInstanceOf(Error);
     return outcome as Error;
   };
 
-  it('works where nothing is wrong, and where every call is slow', async () => {
+  it('succeeds when every call is slow', async () => {
     for (const call of ['create', 'start', 'list'] as const) docker.faults[call] = { afterMs: 150 };
     expect(await runtime.start(SPEC, NEVER)).toMatchObject({ name: NAME, state: 'running', port: 19_000 });
     expect(docker.names).toEqual([NAME]);
@@ -51,41 +53,46 @@ describe('a start that meets a bad Docker', () => {
 
   it.each([
     [
-      'has no space left to create it',
+      'has no space left to create the container',
       'create',
       { status: 500, message: 'write /var/lib/docker/x: no space left on device' },
       'docker system df',
     ],
     [
-      'has no space left to start it',
+      'has no space left to start the container',
       'start',
       { status: 500, message: 'failed to create shim: no space left on device' },
       'docker system df',
     ],
     [
-      'has another container of that name',
+      'has another container with that name',
       'create',
       { status: 409, message: 'Conflict. The container name "/x" is already in use' },
       'the name is taken',
     ],
-    ['has not the image', 'create', { status: 404, message: 'No such image: engine:1' }, 'image engine:1 is not on this Docker Engine'],
-    ['has not the network', 'start', { status: 404, message: 'network shared not found' }, 'docker network create'],
-    ['is filtered', 'create', { status: 403, message: 'Forbidden' }, 'a filter in front of Docker'],
     [
-      'falls over itself',
+      'does not have the image',
+      'create',
+      { status: 404, message: 'No such image: engine:1' },
+      'image engine:1 is not on this Docker Engine',
+    ],
+    ['does not have the network', 'start', { status: 404, message: 'network shared not found' }, 'docker network create'],
+    ['is behind a filter that rejects the call', 'create', { status: 403, message: 'Forbidden' }, 'a filter in front of Docker'],
+    [
+      'fails to run the command',
       'start',
       { status: 500, message: 'OCI runtime create failed: exec: "engine": not found' },
       'OCI runtime create failed',
     ],
-    ['cannot be looked at afterwards', 'list', { status: 500, message: 'database is locked' }, 'database is locked'],
-  ] as const)('Docker %s: says so, and leaves nothing behind', async (_what, call, fault, said) => {
+    ['cannot list the container afterwards', 'list', { status: 500, message: 'database is locked' }, 'database is locked'],
+  ] as const)('Docker %s: the error says so, and nothing is left behind', async (_what, call, fault, said) => {
     docker.faults[call] = fault;
     const { message } = await failureOf();
     expect(message).toContain(said);
     expect(docker.names).toEqual([]);
   });
 
-  it('a port that turns out taken at the start is told as such, and the container is gone', async () => {
+  it('reports a port that is taken at the start, and removes the container', async () => {
     docker.faults.start = {
       status: 500,
       message: 'driver failed programming external connectivity: Bind for 0.0.0.0:19000 failed: port is already allocated',
@@ -96,13 +103,13 @@ describe('a start that meets a bad Docker', () => {
     expect(docker.names).toEqual([]);
   });
 
-  it('a container of the same name that is not ours is left alone', async () => {
+  it('does not touch a container of the same name that is not ours', async () => {
     docker.occupyName(NAME);
     expect((await failureOf()).message).toContain('the name is taken');
     expect(docker.names).toEqual([NAME]);
   });
 
-  it('Docker refuses the connection: it is out of reach, which says nothing of engines', async () => {
+  it('reports that Docker is unreachable when it refuses the connection', async () => {
     await docker.close();
     const error = await failureOf();
     expect(error).toBeInstanceOf(RuntimeUnreachableError);
@@ -110,17 +117,30 @@ describe('a start that meets a bad Docker', () => {
     docker = await ScriptedDocker.open();
   });
 
-  it.each(['create', 'start'] as const)('%s hangs: it is given up at the limit, and what was there is removed', async (call) => {
+  it.each(['create', 'start'] as const)('aborts a %s that hangs at its limit, and removes the container', async (call) => {
     docker.faults[call] = { hangs: true };
     expect(await failureOf(AbortSignal.timeout(100))).toMatchObject({ name: 'TimeoutError' });
     expect(docker.names).toEqual([]);
   });
 
-  it('a create that hangs and is carried out after it was given up leaves nothing behind either', async () => {
+  it('leaves nothing behind when Docker carries out a create after it was aborted', async () => {
     docker.faults.create = { hangs: true, doneAfterMs: 600 };
     await failureOf(AbortSignal.timeout(100));
-    // A close waits for what is still to be put away.
+    // `close` waits for the cleanup.
     await runtime.close();
     expect(docker.names).toEqual([]);
+  });
+
+  it('remembers the failed pulls of a bounded number of images that callers named', async () => {
+    runtime = newRuntime('missing');
+    const start = (image: string): Promise<Error> => failureOf(NEVER, { ...SPEC, image });
+    const nextTurns = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 100));
+    docker.faults.create = { status: 404, message: 'No such image' };
+    expect(await start('other:0')).toBeInstanceOf(NotPreparedError);
+    await nextTurns();
+    expect((await start('other:0')).message).toContain('no /images/create here');
+    for (let index = 1; index <= 50; index += 1) await start(`other:${index}`);
+    await nextTurns();
+    expect(await start('other:0')).toBeInstanceOf(NotPreparedError);
   });
 });

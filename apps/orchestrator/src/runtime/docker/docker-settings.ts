@@ -3,19 +3,22 @@ import { dockerEndpoint } from './docker-endpoint.js';
 import type { DockerRuntimeOptions } from './docker-runtime.js';
 import type { ImagePolicy } from './image-pull.js';
 
-/** Settings of engines that run as containers. */
 @SettingsGroup('Engines as containers')
 export class DockerSettings {
-  @Setting({ name: 'DOCKER_HOST', type: 'string', help: "unix:///path/of/socket or tcp://host:port; the host's own socket by default" })
+  @Setting({
+    name: 'DOCKER_HOST',
+    type: 'string',
+    help: 'Docker Engine: unix:///path/of/socket or tcp://host:port; the local socket by default',
+  })
   dockerHost?: string;
 
-  @Setting({ name: 'DOCKER_CERT_PATH', type: 'string', help: 'Folder with ca.pem, cert.pem and key.pem, for tcp:// over TLS' })
+  @Setting({ name: 'DOCKER_CERT_PATH', type: 'string', help: 'Folder with ca.pem, cert.pem and key.pem, for DOCKER_HOST over TLS' })
   dockerCertPath?: string;
 
   @Setting({
     name: 'DOCKER_NETWORK',
     type: 'string',
-    help: 'Docker network that engines and services share: proxies then reach an engine by its name',
+    help: 'Docker network that engines and services share; proxies then connect to an engine by its name',
   })
   dockerNetwork?: string;
 
@@ -23,7 +26,7 @@ export class DockerSettings {
     name: 'TARGET_IMAGE',
     type: 'string',
     default: 'krinkuto11/acestream-http-proxy:latest',
-    help: 'Image of the engines; it must take its ports from CONF or HTTP_PORT, HTTPS_PORT and P2P_PORT',
+    help: 'Engine image; it must read its ports from CONF or from HTTP_PORT, HTTPS_PORT and P2P_PORT',
   })
   targetImage!: string;
 
@@ -32,18 +35,18 @@ export class DockerSettings {
     type: 'choice',
     choices: ['missing', 'always', 'never'],
     default: 'missing',
-    help: 'When the image is pulled, in the background at start',
+    help: 'When the service pulls the engine image, in the background at start',
   })
   imagePull!: ImagePolicy;
 
-  @Setting({ name: 'ENGINE_MEMORY_LIMIT', type: 'size', help: 'Memory that one engine may use, such as 1GiB; no limit by default' })
+  @Setting({ name: 'ENGINE_MEMORY_LIMIT', type: 'size', help: 'Memory limit of each engine, such as 1GiB; no limit by default' })
   engineMemoryBytes?: number;
 
-  @Setting({ name: 'ACE_MAP_HTTPS', type: 'boolean', default: 'false', help: "Publish the engines' HTTPS ports too" })
+  @Setting({ name: 'ACE_MAP_HTTPS', type: 'boolean', default: 'false', help: 'Publish the HTTPS port of each engine too' })
   mapHttps!: boolean;
 }
 
-/** @throws RangeError where DOCKER_HOST is not an address of Docker */
+/** @throws RangeError when DOCKER_HOST is not an address of Docker */
 export function dockerOptions(settings: DockerSettings, engineHost: string | undefined, ownerLabel: string): DockerRuntimeOptions {
   const endpoint = dockerEndpoint(settings.dockerHost, settings.dockerCertPath);
   return {

@@ -6,9 +6,9 @@ export type ImagePolicy = 'missing' | 'always' | 'never';
 export type ImageState =
   { state: 'unknown' } | { state: 'pulling'; percent: number } | { state: 'present' } | { state: 'missing'; reason: string };
 
-/** After a pull that failed; an operator may have mended the registry or the name meanwhile. */
+/** After a failed pull: the operator may have repaired the registry or the name. */
 const RETRY_MS = 30_000;
-/** A pull that says nothing for so long is given up and begun again. */
+/** A pull without progress for this long is aborted and repeated. */
 const SILENCE_MS = 120_000;
 const INSPECT_LIMIT_MS = 10_000;
 
@@ -19,10 +19,7 @@ interface PullProgress {
   status?: string;
 }
 
-/**
- * Gets the image of the engines in the background, once, outside every limit of provisioning, and says how far it is.
- * Failing is no end: it tries again until it is closed.
- */
+/** Pulls one image in the background, outside every provisioning limit, and reports its progress. */
 export class ImagePull {
   private current: ImageState = { state: 'unknown' };
   private timer: NodeJS.Timeout | undefined;
@@ -34,7 +31,7 @@ export class ImagePull {
     readonly image: string,
     private readonly policy: ImagePolicy,
     private readonly log: Log,
-    /** Tries again by itself after a failure, and tells when the image is here; without it, one try each time it is asked for. */
+    /** Called when the image is local. With it a failed pull is repeated until `close`; without it every `begin` is one attempt. */
     private readonly onPresent?: () => void,
   ) {}
 
@@ -42,7 +39,11 @@ export class ImagePull {
     return this.current;
   }
 
-  /** Begins, or begins again where an earlier try failed; several calls are one. */
+  get isRunning(): boolean {
+    return this.running !== null;
+  }
+
+  /** Starts an attempt, unless one is running. */
   begin(): void {
     if (this.closed.signal.aborted || this.running) return;
     clearTimeout(this.timer);
@@ -51,7 +52,7 @@ export class ImagePull {
         if (this.closed.signal.aborted) return;
         const reason = error instanceof Error ? error.message : String(error);
         this.current = { state: 'missing', reason };
-        this.log.error('image is not to be had', { image: this.image, reason });
+        this.log.error('image pull failed', { image: this.image, reason });
         if (this.onPresent) this.timer = setTimeout(() => this.begin(), RETRY_MS);
       })
       .finally(() => (this.running = null));
@@ -65,34 +66,16 @@ export class ImagePull {
 
   private async attempt(): Promise<void> {
     const present = await this.isPresent();
-    if (present && this.policy !== 'always') return this.found();
-    if (this.policy === 'never')
-      throw new Error(`image ${this.image} is missing and IMAGE_PULL=never: load it with \`docker load\` or \`docker pull\``);
-    this.log.info('pulling an image', { image: this.image });
-    this.current = { state: 'pulling', percent: 0 };
-    try {
-      await this.pull();
-    } catch (error) {
-      // An older copy serves where a newer one cannot be had.
-      if (!present) throw error;
-      this.log.warn('the image could not be refreshed, the one that is here serves', {
-        image: this.image,
-        error: (error as Error).message,
-      });
-    }
-    this.log.info('the image is here', { image: this.image });
-    this.found();
-  }
-
-  private found(): void {
+    if (!present || this.policy === 'always') await this.pull(present);
     this.current = { state: 'present' };
     this.onPresent?.();
   }
 
   private async isPresent(): Promise<boolean> {
     try {
-      // The type of the options does not know the signal that every call takes.
-      await this.docker.getImage(this.image).inspect({ abortSignal: this.limit(INSPECT_LIMIT_MS) } as Docker.ImageInspectOptions);
+      const abortSignal = AbortSignal.any([this.closed.signal, AbortSignal.timeout(INSPECT_LIMIT_MS)]);
+      // The type of the options lacks the signal that every call accepts.
+      await this.docker.getImage(this.image).inspect({ abortSignal } as Docker.ImageInspectOptions);
       return true;
     } catch (error) {
       if ((error as { statusCode?: number }).statusCode === 404) return false;
@@ -100,21 +83,35 @@ export class ImagePull {
     }
   }
 
-  private async pull(): Promise<void> {
-    const quiet = new AbortController();
-    const stream = await this.docker.pull(withTag(this.image), { abortSignal: AbortSignal.any([quiet.signal, this.closed.signal]) });
-    const silence = setTimeout(() => quiet.abort(new Error(`the pull said nothing for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
+  private async pull(present: boolean): Promise<void> {
+    if (this.policy === 'never')
+      throw new Error(`image ${this.image} is missing and IMAGE_PULL=never: load it with \`docker load\` or \`docker pull\``);
+    this.log.info('image pull started', { image: this.image });
+    this.current = { state: 'pulling', percent: 0 };
+    try {
+      await this.download();
+      this.log.info('image pull finished', { image: this.image });
+    } catch (error) {
+      if (!present) throw error;
+      this.log.warn('image refresh failed, using local copy', { image: this.image, reason: (error as Error).message });
+    }
+  }
+
+  private async download(): Promise<void> {
+    const silent = new AbortController();
+    const stream = await this.docker.pull(withTag(this.image), { abortSignal: AbortSignal.any([silent.signal, this.closed.signal]) });
+    const silence = setTimeout(() => silent.abort(new Error(`no progress of the pull for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
     const layers = new Map<string, number>();
     try {
       await new Promise<void>((resolve, reject) => {
-        quiet.signal.addEventListener('abort', () => reject(quiet.signal.reason as Error));
+        silent.signal.addEventListener('abort', () => reject(silent.signal.reason as Error));
         this.docker.modem.followProgress(
           stream,
           (error) => (error ? reject(error) : resolve()),
           (progress: PullProgress) => {
             silence.refresh();
             if (progress.error) reject(new Error(progress.error));
-            note(layers, progress);
+            noteProgress(layers, progress);
             const before = this.current.state === 'pulling' ? this.current.percent : 0;
             this.current = { state: 'pulling', percent: Math.max(before, percentOf(layers)) };
           },
@@ -124,17 +121,13 @@ export class ImagePull {
       clearTimeout(silence);
     }
   }
-
-  private limit(ms: number): AbortSignal {
-    return AbortSignal.any([this.closed.signal, AbortSignal.timeout(ms)]);
-  }
 }
 
 /**
- * How much of a layer is here, from 0 to 1. Docker names all layers first; their sizes it tells one by one. One that exists already is not pulled: counted,
- * it would be all there is, and make 100 percent, until the next one is named.
+ * Notes how much of a layer is local, from 0 to 1. Docker names all layers first and their sizes one by one. A layer that was local before
+ * is not counted: until the next layer is named it would count as 100 percent.
  */
-function note(layers: Map<string, number>, { id, status, progressDetail }: PullProgress): void {
+function noteProgress(layers: Map<string, number>, { id, status, progressDetail }: PullProgress): void {
   if (id === undefined || status === undefined) return;
   switch (status) {
     case 'Pulling fs layer':
@@ -150,14 +143,14 @@ function note(layers: Map<string, number>, { id, status, progressDetail }: PullP
     case 'Pull complete':
       layers.set(id, 1);
       break;
-    default: // "Already exists"; "Pulling from repository" and the like are about no layer.
+    default: // "Already exists"; "Pulling from repository" and similar are not about a layer.
   }
 }
 
 /** Every layer counts the same, whatever its size. */
 function percentOf(layers: ReadonlyMap<string, number>): number {
-  const here = [...layers.values()].reduce((sum, part) => sum + part, 0);
-  return layers.size === 0 ? 0 : Math.floor((100 * here) / layers.size);
+  const local = [...layers.values()].reduce((sum, part) => sum + part, 0);
+  return layers.size === 0 ? 0 : Math.floor((100 * local) / layers.size);
 }
 
 /** Without a tag Docker would pull every tag of the repository. */

@@ -60,7 +60,7 @@ export class EngineProcess {
       kind: spec.kind,
       image: 'local process',
       state: this.state,
-      upAtMostMs: null,
+      maxUptimeMs: null,
       host,
       port: http,
       ports: spec.ports,
