@@ -26,7 +26,11 @@ export class DockerLook {
     try {
       await this.timed(() => this.docker.ping());
     } catch (error) {
-      return { reached: false, endpoint: this.endpoint, problem: translateDockerError(error, 'a call to Docker', { endpoint: this.endpoint }).message };
+      return {
+        reached: false,
+        endpoint: this.endpoint,
+        problem: translateDockerError(error, 'a call to Docker', { endpoint: this.endpoint }).message,
+      };
     }
     const version = await this.allowed(() => this.docker.version());
     const info = await this.allowed(() => this.docker.info() as Promise<{ NCPU: number; MemTotal: number; SystemTime?: string }>);
