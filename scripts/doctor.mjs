@@ -5,14 +5,14 @@ import { ROOT, prepare } from './prepare.mjs';
 
 prepare();
 const { EXIT_CONFIG, SettingsError, readEnvironment } = await import(join(ROOT, 'libs/service-kit/dist/index.js'));
-const { ProxySettings } = await import(join(ROOT, 'apps/proxy/dist/settings.js'));
+const { PROXY_SETTINGS } = await import(join(ROOT, 'apps/proxy/dist/app/settings.js'));
 const { runDoctor } = await import(join(ROOT, 'apps/orchestrator/dist/doctor/main.js'));
 const folder = process.env.INIT_CWD ?? process.cwd();
 process.exitCode = await runDoctor(process.argv.slice(2), {
   env: asStarted(environment()),
   folder,
   place: 'host',
-  proxySettings: ProxySettings,
+  proxySettings: PROXY_SETTINGS,
 });
 
 function environment() {

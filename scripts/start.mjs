@@ -25,7 +25,9 @@ if (unknown.length > 0) {
 }
 
 prepare();
-const { EXIT_CONFIG, SettingsError, loadSettings, readEnvironment } = await import(join(ROOT, 'libs/service-kit/dist/index.js'));
+const { EXIT_CONFIG, SettingsError, loadAllSettings, loadSettings, readEnvironment } = await import(
+  join(ROOT, 'libs/service-kit/dist/index.js')
+);
 const pair = wanted.length === 0;
 const names = pair ? ['orchestrator', 'proxy'] : wanted;
 const folder = process.env.INIT_CWD ?? process.cwd();
@@ -94,13 +96,15 @@ function withDefaults(given) {
 
 /** The settings by the name of the service; where some are wrong, those of both services are told of before either is started. */
 async function readSettings() {
-  const classes = { orchestrator: 'OrchestratorSettings', proxy: 'ProxySettings' };
+  const load = {
+    orchestrator: async () => loadSettings((await import(join(ROOT, 'apps/orchestrator/dist/settings.js'))).OrchestratorSettings, env),
+    proxy: async () => loadAllSettings((await import(join(ROOT, 'apps/proxy/dist/app/settings.js'))).PROXY_SETTINGS, env).values,
+  };
   const result = {};
   const faults = new Map();
   for (const name of names) {
-    const { [classes[name]]: type } = await import(join(ROOT, 'apps', name, 'dist/settings.js'));
     try {
-      result[name] = loadSettings(type, env);
+      result[name] = await load[name]();
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
       // Both services read some of them.

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { OrchestratorSettings } from '../apps/orchestrator/src/settings.js';
-import { ProxySettings } from '../apps/proxy/src/settings.js';
+import { PROXY_SETTINGS } from '../apps/proxy/src/app/settings.js';
 import { ROOT } from './support/service-process.js';
 
 const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
 const page = read('docs/configuration.md');
-const settings = [...declaredSettings(OrchestratorSettings), ...declaredSettings(ProxySettings)];
+const settings = [...declaredSettings(OrchestratorSettings), ...PROXY_SETTINGS.groups.flatMap(declaredSettings)];
 /** By each name under which it may be given; where both services have one of that name, both. */
 const settingsNamed = (name: string): DeclaredSetting[] =>
   settings.filter(({ name: own, aliases = [], secret }) => [own, ...aliases, ...(secret ? [`${own}_FILE`] : [])].includes(name));
@@ -24,7 +24,7 @@ const forCompose = [
 describe('docs/configuration.md', () => {
   it('says what the settings say of themselves (npm run docs:configuration writes it)', async () => {
     const file = join(ROOT, 'docs/configuration.md');
-    const made = withSettings(page, { orchestrator: OrchestratorSettings, proxy: ProxySettings });
+    const made = withSettings(page, { orchestrator: OrchestratorSettings, proxy: PROXY_SETTINGS.groups });
     expect(page).toBe(await format(made, { ...(await resolveConfig(file)), filepath: file }));
   });
 

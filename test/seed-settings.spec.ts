@@ -1,10 +1,10 @@
-import { loadSettings } from '@acexy/service-kit';
+import { loadAllSettings, loadSettings } from '@acexy/service-kit';
 import { parse as parseDotenv } from 'dotenv';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OrchestratorSettings } from '../apps/orchestrator/src/settings.js';
-import { ProxySettings } from '../apps/proxy/src/settings.js';
+import { PROXY_SETTINGS } from '../apps/proxy/src/app/settings.js';
 import { ROOT } from './support/service-process.js';
 
 /**
@@ -12,7 +12,7 @@ import { ROOT } from './support/service-process.js';
  */
 
 const load = (environment: Record<string, string>): object => ({
-  ...loadSettings(ProxySettings, environment),
+  ...loadAllSettings(PROXY_SETTINGS, environment).values,
   ...loadSettings(OrchestratorSettings, { MAX_REPLICAS: '100', ...environment }),
 });
 
@@ -63,7 +63,7 @@ describe('the settings it advises, one by one', () => {
   });
 
   it('line 592: ACEXY_LOG_LEVEL=DEBUG', () => {
-    expect(loadSettings(ProxySettings, parseDotenv('ACEXY_LOG_LEVEL=DEBUG')).logLevel).toBe('DEBUG');
+    expect(loadAllSettings(PROXY_SETTINGS, parseDotenv('ACEXY_LOG_LEVEL=DEBUG')).values.logLevel).toBe('DEBUG');
   });
 });
 

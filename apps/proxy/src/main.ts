@@ -1,16 +1,21 @@
 import 'reflect-metadata';
 import { createLog, runService, settingsOrExit } from '@acexy/service-kit';
-import { parseTokens } from './http/viewer-tokens.js';
 import { createApp } from './app/create-app.js';
 import { CLOSING_LIMIT_MS } from './app/proxy-lifecycle.js';
-import { ProxySettings } from './settings.js';
+import { ServiceSettings } from './app/service-settings.js';
+import { PROXY_SETTINGS } from './app/settings.js';
+import { AccessSettings } from './http/access-settings.js';
+import { HttpSettings } from './http/http-settings.js';
+import { parseTokens } from './http/viewer-tokens.js';
+import { SelectionSettings } from './selection/selection-settings.js';
 
-const settings = settingsOrExit(ProxySettings);
-const { logLevel: level, logFormat: format, orchestratorApiKey, tokens = '' } = settings;
-const log = createLog({ service: 'acexy', level, format, secrets: [orchestratorApiKey, ...parseTokens(tokens)] });
+const settings = settingsOrExit(PROXY_SETTINGS);
+const { logLevel: level, logFormat: format, drainTimeoutMs } = settings.of(ServiceSettings);
+const secrets = [settings.of(SelectionSettings).orchestratorApiKey, ...parseTokens(settings.of(AccessSettings).tokens ?? '')];
+const log = createLog({ service: 'acexy', level, format, secrets });
 await runService(await createApp(settings, log), {
-  listen: settings.listen,
+  listen: settings.of(HttpSettings).listen,
   portSetting: 'ACEXY_LISTEN_ADDR',
   log,
-  shutdownLimitMs: settings.drainTimeoutMs + CLOSING_LIMIT_MS,
+  shutdownLimitMs: drainTimeoutMs + CLOSING_LIMIT_MS,
 });

@@ -1,6 +1,6 @@
 import { SettingsError, loadSettings } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { ProxySettings } from '../settings.js';
+import { AccessSettings } from '../http/access-settings.js';
 import { carriedOn, isOpenTarget, readAccess } from '../http/access.request.js';
 import { ViewerTokens, parseTokens } from '../http/viewer-tokens.js';
 
@@ -18,7 +18,7 @@ describe('the tokens of viewers', () => {
     for (const text of ['short', 'abcdefghijklmno p/', 'abcdefghijklmnop/1']) {
       let said: unknown;
       try {
-        loadSettings(ProxySettings, { ACEXY_TOKENS: text });
+        loadSettings(AccessSettings, { ACEXY_TOKENS: text });
       } catch (error) {
         said = error;
       }

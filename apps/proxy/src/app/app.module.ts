@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
-import type { Log } from '@acexy/service-kit';
+import type { LoadedSettings, Log } from '@acexy/service-kit';
 import { AboutController } from './about.controller.js';
 import { CoreModule } from './core.module.js';
 import { HealthModule } from '../health/health.module.js';
@@ -11,11 +11,10 @@ import { ProxyLifecycle } from './proxy-lifecycle.js';
 import { ReportingModule } from '../reporting/reporting.module.js';
 import { SelectionModule } from '../selection/selection.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
-import type { ProxySettings } from '../settings.js';
 
 @Module({})
 export class AppModule {
-  static with(settings: ProxySettings, log: Log): DynamicModule {
+  static with(settings: LoadedSettings, log: Log): DynamicModule {
     return {
       module: AppModule,
       imports: [

@@ -5,13 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { SILENT_LOG, createLog, loadSettings } from '@acexy/service-kit';
+import { SILENT_LOG, createLog, loadAllSettings } from '@acexy/service-kit';
 import { register } from 'prom-client';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApp } from './create-app.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { ProxySettings } from '../settings.js';
+import { PROXY_SETTINGS } from './settings.js';
 
 describe('the proxy as a whole', () => {
   let folder: string;
@@ -32,7 +32,7 @@ describe('the proxy as a whole', () => {
 
   async function start(environment: Record<string, string> = {}, log = SILENT_LOG) {
     // Port 9 (discard) is closed everywhere that matters: no fallback engine.
-    const settings = loadSettings(ProxySettings, { ACEXY_DATA_DIR: folder, ACEXY_HOST: '127.0.0.1', ACEXY_PORT: '9', ...environment });
+    const settings = loadAllSettings(PROXY_SETTINGS, { ACEXY_DATA_DIR: folder, ACEXY_HOST: '127.0.0.1', ACEXY_PORT: '9', ...environment });
     app = await createApp(settings, log);
     await app.init();
     return request(app.getHttpServer());

@@ -1,43 +1,56 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { EngineClient } from '@acexy/engine-client';
 import { createOrchestratorClient } from '@acexy/orchestrator-client';
-import { Log } from '@acexy/service-kit';
+import { type LoadedSettings, Log } from '@acexy/service-kit';
 import { Clock, SystemClock } from '@acexy/service-kit/primitives';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { loadIdentity } from '../proxy-identity.js';
-import { ProxySettings } from '../settings.js';
+import { HttpSettings } from '../http/http-settings.js';
+import { SelectionSettings } from '../selection/selection-settings.js';
+import { ServiceSettings } from './service-settings.js';
 import { ENGINE_CLIENTS, ORCHESTRATOR_CLIENT, PROXY_IDENTITY } from '../tokens.js';
 
 /** What every part of the proxy stands on: settings, time, logs, metrics, who we are, and the clients of the two services it talks to. */
 @Global()
 @Module({})
 export class CoreModule {
-  static with(settings: ProxySettings, log: Log): DynamicModule {
+  static with(settings: LoadedSettings, log: Log): DynamicModule {
     return {
       module: CoreModule,
       providers: [
-        { provide: ProxySettings, useValue: settings },
+        ...settings.providers,
         { provide: Log, useValue: log },
         { provide: Clock, useClass: SystemClock },
         { provide: ProxyMetrics, useFactory: () => new ProxyMetrics() },
-        { provide: PROXY_IDENTITY, useFactory: () => loadIdentity(settings.dataDir, settings.listen.port, log) },
+        {
+          provide: PROXY_IDENTITY,
+          useFactory: () => loadIdentity(settings.of(ServiceSettings).dataDir, settings.of(HttpSettings).listen.port, log),
+        },
         { provide: ENGINE_CLIENTS, useValue: (address: { host: string; port: number }) => new EngineClient(address) },
         {
           provide: ORCHESTRATOR_CLIENT,
-          inject: [ProxyMetrics],
-          useFactory: (metrics: ProxyMetrics) =>
-            settings.orchestratorUrl === undefined
+          inject: [SelectionSettings, ProxyMetrics],
+          useFactory: (selection: SelectionSettings, metrics: ProxyMetrics) =>
+            selection.orchestratorUrl === undefined
               ? null
               : createOrchestratorClient({
-                  url: settings.orchestratorUrl,
-                  apiKey: settings.orchestratorApiKey,
-                  timeoutMs: settings.orchestratorTimeoutMs,
-                  engineCacheTtlMs: settings.engineCacheTtlMs,
+                  url: selection.orchestratorUrl,
+                  apiKey: selection.orchestratorApiKey,
+                  timeoutMs: selection.orchestratorTimeoutMs,
+                  engineCacheTtlMs: selection.engineCacheTtlMs,
                   onCall: (call) => metrics.orchestratorCalled(call),
                 }),
         },
       ],
-      exports: [ProxySettings, Log, Clock, ProxyMetrics, PROXY_IDENTITY, ENGINE_CLIENTS, ORCHESTRATOR_CLIENT],
+      exports: [
+        ...settings.providers.map(({ provide }) => provide),
+        Log,
+        Clock,
+        ProxyMetrics,
+        PROXY_IDENTITY,
+        ENGINE_CLIENTS,
+        ORCHESTRATOR_CLIENT,
+      ],
     };
   }
 }

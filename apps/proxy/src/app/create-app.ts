@@ -3,6 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import {
   DetailExceptionFilter,
   LimitedExpressAdapter,
+  type LoadedSettings,
   type Log,
   NestLog,
   apiMetrics,
@@ -14,15 +15,17 @@ import { viewerAccess } from '../http/access.middleware.js';
 import { ViewerTokens, parseTokens } from '../http/viewer-tokens.js';
 import { AppModule } from './app.module.js';
 import { playbackErrorReply } from '../playback/error-reply.js';
-import type { ProxySettings } from '../settings.js';
+import { AccessSettings } from '../http/access-settings.js';
+import { HttpSettings } from '../http/http-settings.js';
 
 /** Until the headers of a request are complete, and all of it: nothing that a viewer asks has a body. */
 const HEADERS_LIMIT_MS = 10_000;
 const REQUEST_LIMIT_MS = 30_000;
 
 /** The proxy, ready to listen. */
-export async function createApp(settings: ProxySettings, log: Log): Promise<NestExpressApplication> {
-  const limits = { connections: settings.maxConnections, headersMs: HEADERS_LIMIT_MS, requestMs: REQUEST_LIMIT_MS };
+export async function createApp(settings: LoadedSettings, log: Log): Promise<NestExpressApplication> {
+  const { maxConnections, corsOrigins } = settings.of(HttpSettings);
+  const limits = { connections: maxConnections, headersMs: HEADERS_LIMIT_MS, requestMs: REQUEST_LIMIT_MS };
   const server = new LimitedExpressAdapter(limits, log.child('http'));
   const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, log), server, {
     logger: new NestLog(log),
@@ -32,8 +35,8 @@ export async function createApp(settings: ProxySettings, log: Log): Promise<Nest
   // A stream lasts as long as it is watched.
   app.use(apiMetrics('acexy', (route) => route.startsWith('/ace/getstream')));
   buildInfo('acexy', versionOf(new URL('../../package.json', import.meta.url)));
-  secureHeaders(app, settings.corsOrigins);
-  app.use(viewerAccess(new ViewerTokens(parseTokens(settings.tokens ?? ''))));
+  secureHeaders(app, corsOrigins);
+  app.use(viewerAccess(new ViewerTokens(parseTokens(settings.of(AccessSettings).tokens ?? ''))));
   app.useGlobalFilters(new DetailExceptionFilter(log.child('http'), playbackErrorReply));
   return app;
 }

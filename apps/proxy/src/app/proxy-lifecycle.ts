@@ -11,8 +11,8 @@ import { ReportingService } from '../reporting/reporting.service.js';
 import { ListRefresh } from '../selection/list-refresh.js';
 import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { ProxySettings } from '../settings.js';
 import { ORCHESTRATOR_CLIENT } from '../tokens.js';
+import { ServiceSettings } from './service-settings.js';
 
 /** Viewers have so long to take the end of their stream … */
 const FAREWELL_LIMIT_MS = 3000;
@@ -29,7 +29,7 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
     private readonly hls: HlsService,
     private readonly metrics: ProxyMetrics,
     private readonly link: OrchestratorLink,
-    private readonly settings: ProxySettings,
+    private readonly settings: ServiceSettings,
     @Inject(ReportingService) private readonly reporting: ReportingService | null,
     @Inject(ListRefresh) private readonly refresh: ListRefresh | null,
     @Inject(ORCHESTRATOR_CLIENT) private readonly client: OrchestratorClient | null,

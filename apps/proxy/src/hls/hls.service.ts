@@ -8,7 +8,8 @@ import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
 import type { RequestedContent } from '../sessions/content-key.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { ProxySettings } from '../settings.js';
+import { AccessSettings } from '../http/access-settings.js';
+import { HlsSettings } from './hls-settings.js';
 import { type ManifestRequest, mediaPlaylistUrl, parseManifest, segmentUrl } from './hls.request.js';
 import { HlsStream, type HlsStatus, type Numbers } from './hls-stream.js';
 import { writeMasterPlaylist } from './playlist.js';
@@ -31,7 +32,8 @@ export class HlsService {
   constructor(
     private readonly registry: SessionRegistry,
     private readonly alternatives: Alternatives,
-    private readonly settings: ProxySettings,
+    private readonly settings: HlsSettings,
+    private readonly access: AccessSettings,
     private readonly clock: Clock,
     log: Log,
   ) {
@@ -87,7 +89,7 @@ export class HlsService {
       'Content-Type': 'video/MP2T',
       'Content-Length': segment.bytes,
       // Its number is never used for anything else. Where viewers need a token, no cache may give it to somebody else.
-      'Cache-Control': `${this.settings.tokens === undefined ? 'public' : 'private'}, max-age=3600, immutable`,
+      'Cache-Control': `${this.access.tokens === undefined ? 'public' : 'private'}, max-age=3600, immutable`,
       'Access-Control-Allow-Origin': '*',
     });
     if (request.method === 'HEAD') {

@@ -14,7 +14,8 @@ import { playbackErrorReply } from '../playback/error-reply.js';
 import { Alternatives } from '../sessions/start/alternatives.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { CONTENT_ID, INFOHASH, makeSessions } from '../../../../test/doubles/proxy/sessions.fixture.js';
-import { ProxySettings } from '../settings.js';
+import { AccessSettings } from '../http/access-settings.js';
+import { HlsSettings } from './hls-settings.js';
 import { HlsController } from './hls.controller.js';
 import { HlsService } from './hls.service.js';
 
@@ -39,7 +40,8 @@ describe('HLS as players ask for it', () => {
         HlsService,
         { provide: SessionRegistry, useValue: sessions.registry },
         { provide: Alternatives, useValue: new Alternatives(sessions.registry, clock, 15_000) },
-        { provide: ProxySettings, useValue: settings },
+        { provide: HlsSettings, useValue: settings },
+        { provide: AccessSettings, useValue: {} },
         { provide: Clock, useValue: clock },
         { provide: Log, useValue: SILENT_LOG },
       ],

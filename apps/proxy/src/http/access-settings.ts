@@ -1,25 +1,15 @@
-import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit';
-import { StartSettings } from '../sessions/start/start-settings.js';
+import { Setting, SettingsGroup } from '@acexy/service-kit';
 import { parseTokens } from './viewer-tokens.js';
 
 /** Who may watch. */
 @SettingsGroup('Access')
-export class AccessSettings extends StartSettings {
+export class AccessSettings {
   @Setting({
     name: 'ACEXY_TOKENS',
     type: 'string',
     secret: true,
-    help: 'Tokens, with commas or on lines: only who bears one may watch, as ?token=…, as a path (/t/<token>/ace/…) or as Authorization: Bearer. Without any everybody may',
+    check: parseTokens,
+    help: 'Access tokens, separated by commas or line breaks: a viewer must send one of them as `?token=…`, as a path (`/t/<token>/ace/…`) or as `Authorization: Bearer`. Without tokens everybody may watch',
   })
   tokens?: string;
-
-  protected accessFaults(): SettingFault[] {
-    try {
-      parseTokens(this.tokens ?? '');
-      return [];
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      return [{ name: 'ACEXY_TOKENS', value: '(hidden)', problem: error.message }];
-    }
-  }
 }

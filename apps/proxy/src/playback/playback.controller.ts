@@ -1,8 +1,9 @@
 import { Controller, Get, NotFoundException, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { HlsSettings } from '../hls/hls-settings.js';
 import { HlsService } from '../hls/hls.service.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { ProxySettings } from '../settings.js';
+import { ViewerSettings } from '../sessions/viewer-settings.js';
 import { parseChoices, parseSelector } from './getstream.request.js';
 import { STREAM_HEADERS } from './socket-sink.js';
 import { overview, streamStatus } from './stream-status.js';
@@ -14,13 +15,14 @@ export class PlaybackController {
     private readonly viewers: ViewerService,
     private readonly registry: SessionRegistry,
     private readonly hls: HlsService,
-    private readonly settings: ProxySettings,
+    private readonly hlsSettings: HlsSettings,
+    private readonly limits: ViewerSettings,
   ) {}
 
   /** Nest gives HEAD to this handler too: it gets the headers and starts nothing. */
   @Get('getstream')
   async getstream(@Req() request: Request, @Res() response: Response): Promise<void> {
-    if (this.settings.m3u8) return this.hls.answer(request, response);
+    if (this.hlsSettings.m3u8) return this.hls.answer(request, response);
     const contents = parseChoices(queryOf(request));
     if (request.method === 'HEAD') response.writeHead(200, STREAM_HEADERS).end();
     else await this.viewers.serve(contents, request, response);
@@ -30,7 +32,7 @@ export class PlaybackController {
   status(@Req() request: Request): object {
     const query = queryOf(request);
     const hlsOf = (streamId: string) => this.hls.statusOf(streamId);
-    if (!query.has('id') && !query.has('infohash')) return overview(this.registry.sessions(), hlsOf, this.settings);
+    if (!query.has('id') && !query.has('infohash')) return overview(this.registry.sessions(), hlsOf, this.limits);
     const selector = parseSelector(query);
     const session = this.registry.named(selector);
     if (!session) throw new NotFoundException(`no stream of ${selector.type} ${selector.value}`);

@@ -15,7 +15,8 @@ import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { Alternatives } from '../sessions/start/alternatives.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { CONTENT_ID, INFOHASH, makeSessions, packets } from '../../../../test/doubles/proxy/sessions.fixture.js';
-import { ProxySettings } from '../settings.js';
+import { HlsSettings } from '../hls/hls-settings.js';
+import { ViewerSettings } from '../sessions/viewer-settings.js';
 import { playbackErrorReply } from './error-reply.js';
 import { PlaybackController } from './playback.controller.js';
 import { ViewerService } from './viewer.service.js';
@@ -39,7 +40,8 @@ describe('the HTTP surface that viewers see', () => {
           provide: HlsService,
           useValue: { answer: (_request: Request, response: Response) => response.send('#EXTM3U\n'), statusOf: () => null },
         },
-        { provide: ProxySettings, useValue: settings },
+        { provide: HlsSettings, useValue: settings },
+        { provide: ViewerSettings, useValue: settings },
         { provide: SessionRegistry, useValue: sessions.registry },
         { provide: Alternatives, useValue: new Alternatives(sessions.registry, sessions.clock, 15_000) },
         { provide: ProxyMetrics, useValue: new ProxyMetrics() },

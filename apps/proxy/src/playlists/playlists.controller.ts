@@ -10,7 +10,8 @@ import {
 } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { carriedOn, readAccess } from '../http/access.request.js';
-import { ProxySettings } from '../settings.js';
+import { AccessSettings } from '../http/access-settings.js';
+import { PlaylistSettings } from './playlist-settings.js';
 import { PlaylistSourceError, fetchPlaylist } from './playlist-fetch.js';
 import { isPlaylist, rewritePlaylist } from './rewrite.js';
 import { baseUrl, isAllowed, parseSources } from './sources.policy.js';
@@ -28,9 +29,9 @@ export class PlaylistsController {
   private readonly withTokens: boolean;
   private fetching = 0;
 
-  constructor(settings: ProxySettings) {
-    this.sources = parseSources(settings.playlistSources ?? '');
-    this.withTokens = settings.tokens !== undefined;
+  constructor({ playlistSources = '' }: PlaylistSettings, { tokens }: AccessSettings) {
+    this.sources = parseSources(playlistSources);
+    this.withTokens = tokens !== undefined;
   }
 
   /** HEAD gets the headers and fetches nothing. */

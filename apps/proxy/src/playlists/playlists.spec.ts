@@ -7,7 +7,8 @@ import { Test } from '@nestjs/testing';
 import { DetailExceptionFilter, SILENT_LOG } from '@acexy/service-kit';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ProxySettings } from '../settings.js';
+import { AccessSettings } from '../http/access-settings.js';
+import { PlaylistSettings } from './playlist-settings.js';
 import { PlaylistsController } from './playlists.controller.js';
 
 const ID = 'a'.repeat(40);
@@ -43,7 +44,10 @@ describe('GET /playlist.m3u', () => {
     origin = `http://127.0.0.1:${(source.address() as AddressInfo).port}`;
     const module = await Test.createTestingModule({
       controllers: [PlaylistsController],
-      providers: [{ provide: ProxySettings, useValue: { playlistSources: `${origin}/tv/` } }],
+      providers: [
+        { provide: PlaylistSettings, useValue: { playlistSources: `${origin}/tv/` } },
+        { provide: AccessSettings, useValue: {} },
+      ],
     }).compile();
     app = module.createNestApplication<NestExpressApplication>({ bodyParser: false });
     app.useGlobalFilters(new DetailExceptionFilter(SILENT_LOG));

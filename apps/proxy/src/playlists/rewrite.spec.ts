@@ -107,7 +107,7 @@ describe('where playlists come from', () => {
 
   it('nothing is allowed by default, and what is no URL is said', () => {
     expect(isAllowed(new URL('http://x/'), parseSources(''))).toBe(false);
-    expect(() => parseSources('lists.example')).toThrow('"lists.example" is no http(s) URL');
+    expect(() => parseSources('lists.example')).toThrow('must be http(s) URLs separated by commas; "lists.example" is none');
   });
 });
 

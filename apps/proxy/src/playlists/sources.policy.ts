@@ -1,6 +1,6 @@
 /** Which playlists may be fetched, and how this proxy is called by whoever asks. Pure. */
 
-/** The addresses in a setting, comma-separated. @throws TypeError with the one that is none */
+/** The addresses in a setting, comma-separated. @throws RangeError that names the wrong one */
 export function parseSources(setting: string): URL[] {
   return setting
     .split(',')
@@ -8,7 +8,8 @@ export function parseSources(setting: string): URL[] {
     .filter((part) => part !== '')
     .map((part) => {
       const url = URL.canParse(part) ? new URL(part) : null;
-      if (url === null || !/^https?:$/.test(url.protocol)) throw new TypeError(`"${part}" is no http(s) URL`);
+      if (url === null || !/^https?:$/.test(url.protocol))
+        throw new RangeError(`must be http(s) URLs separated by commas; "${part}" is none`);
       return url;
     });
 }

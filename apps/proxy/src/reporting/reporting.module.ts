@@ -8,10 +8,10 @@ import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { SelectionModule } from '../selection/selection.module.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
-import { ProxySettings } from '../settings.js';
 import { ORCHESTRATOR_CLIENT, PROXY_IDENTITY } from '../tokens.js';
 import { EventOutbox } from './event-outbox.js';
 import { ReportLoop } from './report-loop.js';
+import { ReportingSettings } from './reporting-settings.js';
 import { ReportingService } from './reporting.service.js';
 
 /** Telling the orchestrator what plays; without one there is no ReportingService (null). */
@@ -20,13 +20,13 @@ import { ReportingService } from './reporting.service.js';
   providers: [
     {
       provide: ReportingService,
-      inject: [ORCHESTRATOR_CLIENT, OrchestratorLink, PROXY_IDENTITY, SessionRegistry, ProxySettings, Clock, Log],
+      inject: [ORCHESTRATOR_CLIENT, OrchestratorLink, PROXY_IDENTITY, SessionRegistry, ReportingSettings, Clock, Log],
       useFactory: (
         client: OrchestratorClient | null,
         link: OrchestratorLink,
         identity: ProxyIdentity,
         registry: SessionRegistry,
-        { containerId }: ProxySettings,
+        { containerId }: ReportingSettings,
         clock: Clock,
         serviceLog: Log,
       ): ReportingService | null => {

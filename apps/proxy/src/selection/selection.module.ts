@@ -3,7 +3,6 @@ import type { OrchestratorClient } from '@acexy/orchestrator-client';
 import { Log } from '@acexy/service-kit';
 import { Clock } from '@acexy/service-kit/primitives';
 import type { ProxyIdentity } from '../proxy-identity.js';
-import { ProxySettings } from '../settings.js';
 import { ENGINE_CLIENTS, type EngineClients, ORCHESTRATOR_CLIENT, PROXY_IDENTITY } from '../tokens.js';
 import { EngineSelector } from './engine-selector.js';
 import { FallbackSelector } from './fallback-selector.js';
@@ -13,6 +12,7 @@ import { ListSelector } from './list-selector.js';
 import { OrchestratedSelector } from './orchestrated-selector.js';
 import { OrchestratorLink } from './orchestrator-link.js';
 import { Reservations } from './reservations.js';
+import { SelectionSettings } from './selection-settings.js';
 
 /** Which engine plays a stream. Without an orchestrator there is only the fallback engine, and neither list nor refresh. */
 @Module({
@@ -25,14 +25,14 @@ import { Reservations } from './reservations.js';
     },
     {
       provide: ListSelector,
-      inject: [ORCHESTRATOR_CLIENT, OrchestratorLink, Reservations, PROXY_IDENTITY, ENGINE_CLIENTS, ProxySettings, Clock, Log],
+      inject: [ORCHESTRATOR_CLIENT, OrchestratorLink, Reservations, PROXY_IDENTITY, ENGINE_CLIENTS, SelectionSettings, Clock, Log],
       useFactory: (
         client: OrchestratorClient | null,
         link: OrchestratorLink,
         reservations: Reservations,
         { proxyId }: ProxyIdentity,
         engineStatus: EngineClients,
-        { maxStreamsPerEngine }: ProxySettings,
+        { maxStreamsPerEngine }: SelectionSettings,
         clock: Clock,
         log: Log,
       ) =>
@@ -41,25 +41,25 @@ import { Reservations } from './reservations.js';
     },
     {
       provide: ListRefresh,
-      inject: [ListSelector, OrchestratorLink, ProxySettings, Clock, Log],
+      inject: [ListSelector, OrchestratorLink, SelectionSettings, Clock, Log],
       useFactory: (
         list: ListSelector | null,
         link: OrchestratorLink,
-        { engineCacheTtlMs: cacheTtlMs }: ProxySettings,
+        { engineCacheTtlMs: cacheTtlMs }: SelectionSettings,
         clock: Clock,
         log: Log,
       ) => list && new ListRefresh({ list, link, cacheTtlMs, clock, log: log.child('selection'), random: Math.random }),
     },
     {
       provide: EngineSelector,
-      inject: [ORCHESTRATOR_CLIENT, ListSelector, OrchestratorLink, Reservations, PROXY_IDENTITY, ProxySettings, Clock, Log],
+      inject: [ORCHESTRATOR_CLIENT, ListSelector, OrchestratorLink, Reservations, PROXY_IDENTITY, SelectionSettings, Clock, Log],
       useFactory: (
         client: OrchestratorClient | null,
         list: ListSelector | null,
         link: OrchestratorLink,
         reservations: Reservations,
         identity: ProxyIdentity,
-        settings: ProxySettings,
+        settings: SelectionSettings,
         clock: Clock,
         serviceLog: Log,
       ): EngineSelector => {

@@ -4,12 +4,15 @@ import { Clock } from '@acexy/service-kit/primitives';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { EngineSelector } from '../selection/engine-selector.js';
 import { SelectionModule } from '../selection/selection.module.js';
-import { ProxySettings, broadcastSettings } from '../settings.js';
 import { ENGINE_CLIENTS, type EngineClients } from '../tokens.js';
 import { Alternatives } from './start/alternatives.js';
 import { EngineStartLock } from './start/engine-start-lock.js';
 import { infohashLookup } from './start/infohash-lookup.js';
+import { BufferSettings, broadcastSettings } from './buffer-settings.js';
+import { FailoverSettings } from './failover/failover-settings.js';
 import { SessionRegistry } from './session-registry.js';
+import { StartSettings } from './start/start-settings.js';
+import { ViewerSettings } from './viewer-settings.js';
 
 /** An engine session's life: start, watch, fail over, stop. */
 @Module({
@@ -17,11 +20,14 @@ import { SessionRegistry } from './session-registry.js';
   providers: [
     {
       provide: SessionRegistry,
-      inject: [EngineSelector, ENGINE_CLIENTS, ProxySettings, ProxyMetrics, Clock, Log],
+      inject: [EngineSelector, ENGINE_CLIENTS, StartSettings, FailoverSettings, ViewerSettings, BufferSettings, ProxyMetrics, Clock, Log],
       useFactory: (
         selector: EngineSelector,
         engineApi: EngineClients,
-        settings: ProxySettings,
+        start: StartSettings,
+        failover: FailoverSettings,
+        viewers: ViewerSettings,
+        buffer: BufferSettings,
         metrics: ProxyMetrics,
         clock: Clock,
         log: Log,
@@ -33,13 +39,13 @@ import { SessionRegistry } from './session-registry.js';
             starts: new EngineStartLock(clock),
             lookUpInfohash: infohashLookup(engineApi, log.child('sessions')),
             clock,
-            limits: settings,
-            broadcast: broadcastSettings(settings),
-            lingerMs: settings.lingerMs,
-            viewerLimits: settings,
-            emptyTimeoutMs: settings.emptyTimeoutMs,
-            failoverPauseMs: settings.failoverPauseMs,
-            failoverPauseMaxMs: settings.failoverPauseMaxMs,
+            limits: { ...start, stallTimeoutMs: failover.stallTimeoutMs },
+            broadcast: broadcastSettings(buffer, viewers),
+            lingerMs: viewers.lingerMs,
+            viewerLimits: viewers,
+            emptyTimeoutMs: failover.emptyTimeoutMs,
+            failoverPauseMs: failover.failoverPauseMs,
+            failoverPauseMaxMs: failover.failoverPauseMaxMs,
             random: Math.random,
             log,
           },
@@ -51,9 +57,9 @@ import { SessionRegistry } from './session-registry.js';
     },
     {
       provide: Alternatives,
-      inject: [SessionRegistry, Clock, ProxySettings],
-      useFactory: (registry: SessionRegistry, clock: Clock, settings: ProxySettings) =>
-        new Alternatives(registry, clock, settings.alternativeAfterMs),
+      inject: [SessionRegistry, Clock, StartSettings],
+      useFactory: (registry: SessionRegistry, clock: Clock, { alternativeAfterMs }: StartSettings) =>
+        new Alternatives(registry, clock, alternativeAfterMs),
     },
   ],
   exports: [SessionRegistry, Alternatives],

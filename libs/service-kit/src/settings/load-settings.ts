@@ -49,6 +49,11 @@ export class LoadedSettings {
     return settings as T;
   }
 
+  /** Every value by its property, for reports and scripts. */
+  get values(): Record<string, unknown> {
+    return Object.assign({}, ...this.groups.values()) as Record<string, unknown>;
+  }
+
   /** For a Nest module: each group is injected by its class. */
   get providers(): { provide: SettingsClass; useValue: object }[] {
     return [...this.groups].map(([provide, useValue]) => ({ provide, useValue }));

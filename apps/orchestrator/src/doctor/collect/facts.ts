@@ -1,5 +1,14 @@
 /** Gathers the facts: everything at once, each part within its own limit. */
-import { type Environment, loadSettings, parseSize, type SettingFault, SettingsError, versionOf } from '@acexy/service-kit';
+import {
+  type Environment,
+  type SettingFault,
+  type SettingsDefinition,
+  SettingsError,
+  loadAllSettings,
+  loadSettings,
+  parseSize,
+  versionOf,
+} from '@acexy/service-kit';
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +25,7 @@ export interface DoctorOptions {
   folder: string;
   place: Facts['place'];
   /** Where the settings of the proxy can be read, too. */
-  proxySettings?: new () => ProxySettingsSeen;
+  proxySettings?: SettingsDefinition;
   orchestratorUrl?: string;
   proxyUrl?: string;
 }
@@ -29,8 +38,11 @@ const COMPOSE_MEMORY = 'ENGINES_MEMORY';
 export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
   const { env, folder, place } = options;
   const faults = new Map<string, SettingFault>();
-  const settings = read(OrchestratorSettings, env, faults);
-  const proxySettings = options.proxySettings ? read(options.proxySettings, env, faults) : null;
+  const settings = read(() => loadSettings(OrchestratorSettings, env), faults);
+  const proxyDefinition = options.proxySettings;
+  const proxySettings = proxyDefinition
+    ? read(() => loadAllSettings(proxyDefinition, env).values as unknown as ProxySettingsSeen, faults)
+    : null;
   const docker = settings?.engineRuntime === 'docker' ? new DockerLook(settings) : null;
   const orchestratorUrl = options.orchestratorUrl ?? local(settings?.host, settings?.port ?? 8000);
   const proxyUrl =
@@ -68,9 +80,9 @@ export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
   };
 }
 
-function read<T extends object>(type: new () => T, env: Environment, faults: Map<string, SettingFault>): T | null {
+function read<T>(load: () => T, faults: Map<string, SettingFault>): T | null {
   try {
-    return loadSettings(type, env);
+    return load();
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     // Both services read some of them.

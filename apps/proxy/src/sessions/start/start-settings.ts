@@ -1,15 +1,41 @@
 import { Setting, SettingsGroup } from '@acexy/service-kit';
-import { HlsSettings } from '../../hls/hls-settings.js';
 
-/** How a stream is begun. */
-@SettingsGroup('Starts')
-export class StartSettings extends HlsSettings {
-  // Off by default: what is slow to begin is mostly slow everywhere, and the second engine is one less for the next viewer.
+/** How a stream is started. */
+@SettingsGroup('Stream start')
+export class StartSettings {
+  @Setting({
+    name: 'ACEXY_NO_RESPONSE_TIMEOUT',
+    type: 'duration',
+    default: '20s',
+    min: '1ms',
+    help: 'Timeout of the reply of an engine to a start request',
+  })
+  noResponseTimeoutMs!: number;
+
+  @Setting({
+    name: 'ACEXY_FIRST_BYTE_TIMEOUT',
+    type: 'duration',
+    default: '30s',
+    min: '1ms',
+    help: 'Time from that reply to the first packet of the stream',
+  })
+  firstByteTimeoutMs!: number;
+
+  @Setting({
+    name: 'ACEXY_START_TIMEOUT',
+    type: 'duration',
+    default: '60s',
+    min: '1ms',
+    help: 'Time for the whole start of a stream: the wait for a free engine and all engines tried',
+  })
+  startTimeoutMs!: number;
+
+  // Off by default: content that starts slowly mostly starts slowly everywhere, and the second engine is missing for the next viewer.
   @Setting({
     name: 'ACEXY_HEDGE_AFTER',
     type: 'duration',
     default: '0',
-    help: 'An engine slower than this to its first packet gets a second, idle one beside it; the quicker one plays. For pools with engines to spare: 8s; 0: never',
+    help: 'Time without a first packet after which a second, idle engine is started as well; the faster one plays. For pools with spare engines: 8s; 0: off',
   })
   hedgeAfterMs!: number;
 
@@ -17,7 +43,8 @@ export class StartSettings extends HlsSettings {
     name: 'ACEXY_ALTERNATIVE_AFTER',
     type: 'duration',
     default: '15s',
-    help: 'How long a viewer that names alternatives (alt=…) waits for a content before it is given the next',
+    min: '1ms',
+    help: 'Time that a viewer with alternatives (`alt=…`) waits for one content before it is given the next',
   })
   alternativeAfterMs!: number;
 }

@@ -1,8 +1,15 @@
-import { SettingsError, loadSettings } from '@acexy/service-kit';
+import { SettingsError, loadAllSettings } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { ProxySettings, broadcastSettings } from './settings.js';
+import { BufferSettings, broadcastSettings } from '../sessions/buffer-settings.js';
+import { ViewerSettings } from '../sessions/viewer-settings.js';
+import { PROXY_SETTINGS } from './settings.js';
 
-const load = (environment: Record<string, string> = {}) => loadSettings(ProxySettings, environment);
+const loadAll = (environment: Record<string, string> = {}) => loadAllSettings(PROXY_SETTINGS, environment);
+const load = (environment: Record<string, string> = {}): Record<string, unknown> => loadAll(environment).values;
+const broadcastOf = (environment: Record<string, string> = {}) => {
+  const settings = loadAll(environment);
+  return broadcastSettings(settings.of(BufferSettings), settings.of(ViewerSettings));
+};
 
 describe('the settings of the proxy', () => {
   it('need nothing to be set', () => {
@@ -28,7 +35,7 @@ describe('the settings of the proxy', () => {
     });
     expect(settings.orchestratorUrl).toBeUndefined();
     expect(settings.stallTimeoutMs).toBeUndefined();
-    expect(broadcastSettings(settings)).toMatchObject({
+    expect(broadcastOf()).toMatchObject({
       maxBytes: 32 * 2 ** 20,
       stepBytes: 256 * 1024,
       stepMs: 250,
@@ -38,10 +45,10 @@ describe('the settings of the proxy', () => {
   });
 
   it('take the names that existing installations use', () => {
-    const settings = load({ ACEXY_ADDR: '127.0.0.1:9000', ACEXY_BUFFER_SIZE: '64MiB', LOG_LEVEL: 'debug', DATA_DIR: '/data' });
-    expect(settings).toMatchObject({ listen: { host: '127.0.0.1', port: 9000 }, logLevel: 'DEBUG', dataDir: '/data' });
-    expect(broadcastSettings(settings).maxBytes).toBe(64 * 2 ** 20);
-    expect(broadcastSettings(load({ ACEXY_BUFFER: '4.2MiB' })).maxBytes).toBe(32 * 2 ** 20);
+    const environment = { ACEXY_ADDR: '127.0.0.1:9000', ACEXY_BUFFER_SIZE: '64MiB', LOG_LEVEL: 'debug', DATA_DIR: '/data' };
+    expect(load(environment)).toMatchObject({ listen: { host: '127.0.0.1', port: 9000 }, logLevel: 'DEBUG', dataDir: '/data' });
+    expect(broadcastOf(environment).maxBytes).toBe(64 * 2 ** 20);
+    expect(broadcastOf({ ACEXY_BUFFER: '4.2MiB' }).maxBytes).toBe(32 * 2 ** 20);
   });
 
   it('prefer their own name to an alias', () => {
