@@ -4,7 +4,7 @@ import { ApiProperty } from '@nestjs/swagger';
 export class ScaleAnswer {
   @ApiProperty({
     type: 'integer',
-    description: 'How many engines there will be: at least those in use plus the free ones, at most MAX_REPLICAS',
+    description: 'Target number of engines: at least the busy engines plus the minimum of free ones, at most MAX_REPLICAS',
   })
   scaled_to!: number;
 }
@@ -17,9 +17,9 @@ export class EngineDeparture {
   reason!: string;
 }
 
-/** What a round of the autoscaler saw. */
+/** What the autoscaler observed in one round. */
 export class ScalingInputs {
-  @ApiProperty({ type: 'integer', description: 'Engines there are and engines ordered' })
+  @ApiProperty({ type: 'integer', description: 'Existing engines plus ordered ones' })
   total!: number;
 
   @ApiProperty({ type: 'integer' })
@@ -31,7 +31,7 @@ export class ScalingInputs {
   @ApiProperty({ type: 'integer' })
   starting!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Ordered, and not running yet' })
+  @ApiProperty({ type: 'integer', description: 'Engines that are ordered but do not run yet' })
   pending!: number;
 
   @ApiProperty({ type: 'integer' })
@@ -40,19 +40,19 @@ export class ScalingInputs {
   @ApiProperty({ type: 'integer' })
   draining!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Kept back, such as in quarantine' })
+  @ApiProperty({ type: 'integer', description: 'Cordoned engines, for example in quarantine' })
   held!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Callers who wait for an engine' })
+  @ApiProperty({ type: 'integer', description: 'Lease requests that wait for an engine' })
   waiting!: number;
 
-  @ApiProperty({ type: 'integer', nullable: true, description: 'Ordered by POST /scale' })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'Manual minimum set by POST /scale' })
   floor!: number | null;
 
-  @ApiProperty({ type: 'integer', description: 'Free engines that were taken within the time an engine takes to come up' })
+  @ApiProperty({ type: 'integer', description: 'Free engines that were leased during the time that an engine needs to start' })
   taken!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Highest target of the last while, within which the pool does not shrink' })
+  @ApiProperty({ type: 'integer', description: 'Highest recent target: the pool does not shrink below it yet' })
   recent_peak!: number;
 
   @ApiProperty({ type: 'integer', description: 'MIN_REPLICAS' })
@@ -62,12 +62,12 @@ export class ScalingInputs {
   max!: number;
 }
 
-/** One decision of the autoscaler; rounds that saw and decided the same follow each other as one. */
+/** One decision of the autoscaler. Consecutive rounds with the same inputs and decision are one record. */
 export class ScalingDecisionRecord {
-  @ApiProperty({ format: 'date-time', description: 'Its first round' })
+  @ApiProperty({ format: 'date-time', description: 'Time of the first round' })
   decided_at!: string;
 
-  @ApiProperty({ format: 'date-time', description: 'Its last round so far' })
+  @ApiProperty({ format: 'date-time', description: 'Time of the last round so far' })
   confirmed_at!: string;
 
   @ApiProperty({ type: 'integer' })
@@ -76,19 +76,19 @@ export class ScalingDecisionRecord {
   @ApiProperty({ type: () => ScalingInputs })
   inputs!: ScalingInputs;
 
-  @ApiProperty({ type: 'integer', description: 'How many engines there should be' })
+  @ApiProperty({ type: 'integer', description: 'Target number of engines' })
   target!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Free engines wanted beyond min_free, because the pool runs hot' })
+  @ApiProperty({ type: 'integer', description: 'Free engines wanted in addition to min_free, because demand is rising' })
   lookahead!: number;
 
   @ApiProperty({ type: 'integer', description: 'Engines ordered' })
   started!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Those of them that take the place of unhealthy ones' })
+  @ApiProperty({ type: 'integer', description: 'Engines ordered to replace unhealthy ones (included in started)' })
   replacements!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Ordered ones called off before their start' })
+  @ApiProperty({ type: 'integer', description: 'Ordered engines that were cancelled before their start' })
   revoked!: number;
 
   @ApiProperty({ type: () => [EngineDeparture] })

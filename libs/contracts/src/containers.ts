@@ -8,7 +8,7 @@ export class PortBinding {
   HostPort!: string;
 }
 
-/** `GET /containers/{id}`: what Docker (or the process runtime) says of one container we manage. */
+/** `GET /containers/{id}`: one container that the orchestrator manages, as Docker (or the process runtime) describes it. */
 export class ContainerInfo {
   @ApiProperty({ example: '3f1c9a7be2d4' })
   id!: string;

@@ -1,28 +1,24 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { HEALTH_STATUSES, type HealthStatus } from './vocabulary.js';
 
-export const HEALTH_STATUSES = ['healthy', 'unhealthy', 'unknown'] as const;
-export type HealthStatus = (typeof HEALTH_STATUSES)[number];
-
-/**
- * One engine as every client sees it. Times are ISO 8601 in UTC or null, never an empty string: Go clients parse each of them.
- */
+/** One engine. Times are ISO 8601 in UTC or null, never an empty string: Go clients parse each of them. */
 export class EngineState {
-  @ApiProperty({ description: 'The container id, or the id the process runtime gave', example: '3f1c9a7be2d4' })
+  @ApiProperty({ description: 'Container id, or the id that the process runtime gave the engine', example: '3f1c9a7be2d4' })
   container_id!: string;
 
   @ApiProperty({ example: 'acestream-19000' })
   container_name!: string;
 
-  @ApiProperty({ description: 'What a proxy connects to', example: '127.0.0.1' })
+  @ApiProperty({ description: 'Host that a proxy connects to', example: '127.0.0.1' })
   host!: string;
 
-  @ApiProperty({ type: 'integer', description: 'The HTTP port of the engine on that host', example: 19000 })
+  @ApiProperty({ type: 'integer', description: 'HTTP port of the engine on that host', example: 19000 })
   port!: number;
 
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' }, example: { 'acestream.http_port': '19000' } })
   labels!: Record<string, string>;
 
-  @ApiProperty({ description: 'True for the one engine that has the forwarded port of the VPN' })
+  @ApiProperty({ description: 'True for the engine that has the forwarded port of its VPN' })
   forwarded!: boolean;
 
   @ApiProperty({ format: 'date-time', example: '2026-01-01T12:00:00.000Z' })
@@ -31,7 +27,7 @@ export class EngineState {
   @ApiProperty({ format: 'date-time', example: '2026-01-01T12:00:00.000Z' })
   last_seen!: string;
 
-  @ApiProperty({ type: [String], description: 'Ids of the streams that play on it' })
+  @ApiProperty({ type: [String], description: 'Ids of the streams that play on the engine' })
   streams!: string[];
 
   @ApiProperty({ enum: HEALTH_STATUSES })

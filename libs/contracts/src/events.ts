@@ -15,8 +15,11 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { IsLabelMap } from './is-label-map.js';
-import { KEY_TYPES, type KeyType, StreamState } from './stream.js';
+import { ContentKey, StreamState } from './stream.js';
+import { IsLabelMap } from './validators.js';
+import { EVENTS_PER_BATCH } from './vocabulary.js';
+
+const PATH_ONLY = 'Only the path is kept: the orchestrator knows host and port of the engine';
 
 export class EventEngine {
   @ApiProperty({ example: '127.0.0.1' })
@@ -31,16 +34,7 @@ export class EventEngine {
   port!: number;
 }
 
-export class EventStream {
-  @ApiProperty({ enum: KEY_TYPES })
-  @IsIn(KEY_TYPES)
-  key_type!: KeyType;
-
-  @ApiProperty({ example: 'dd1e67078381739d14beca697356ab76d49d1a2d' })
-  @IsString()
-  @Length(1, 4096)
-  key!: string;
-}
+export class EventStream extends ContentKey {}
 
 export class EventSession {
   @ApiProperty({ example: 'a1b2c3d4e5f60718293a4b5c6d7e8f9001234567' })
@@ -49,7 +43,7 @@ export class EventSession {
   playback_session_id!: string;
 
   @ApiProperty({
-    description: 'Only the path is kept; host and port come from our own registry',
+    description: PATH_ONLY,
     example: 'http://127.0.0.1:19000/ace/stat/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
   })
   @IsString()
@@ -57,7 +51,7 @@ export class EventSession {
   stat_url!: string;
 
   @ApiProperty({
-    description: 'Only the path is kept; host and port come from our own registry',
+    description: PATH_ONLY,
     example: 'http://127.0.0.1:19000/ace/cmd/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
   })
   @IsString()
@@ -69,12 +63,12 @@ export class EventSession {
   is_live!: 0 | 1;
 }
 
-/** `POST /events/stream_started`. The stream's id is `labels.stream_id`, else `<key>|<playback_session_id>`. */
+/** `POST /events/stream_started`. The id of the stream is `labels.stream_id`, or `<key>|<playback_session_id>` without that label. */
 export class StreamStartedEvent {
   @ApiPropertyOptional({
     type: String,
     nullable: true,
-    description: 'May be wrong or missing; the engine is then found by host and port',
+    description: 'May be wrong or missing: then the engine is found by host and port',
     example: '3f1c9a7be2d4',
   })
   @IsOptional()
@@ -109,7 +103,7 @@ export class StreamStartedEvent {
   labels?: Record<string, string>;
 }
 
-/** `POST /events/stream_ended`. At least one of `stream_id` and `container_id` says which. */
+/** `POST /events/stream_ended`. `stream_id` or `container_id` names the stream. */
 export class StreamEndedEvent {
   @ApiPropertyOptional({ type: String, nullable: true, example: '3f1c9a7be2d4' })
   @IsOptional()
@@ -132,17 +126,14 @@ export class StreamEndedEvent {
 
 /** 202 of `POST /events/stream_ended`. */
 export class StreamEndedAnswer {
-  @ApiProperty({ description: 'False for a stream that is not known or had ended already' })
+  @ApiProperty({ description: 'False when the stream is unknown or has already ended' })
   updated!: boolean;
 
   @ApiProperty({ type: () => StreamState, nullable: true })
   stream!: StreamState | null;
 }
 
-/** Events of one kind in one batch. */
-export const EVENTS_PER_BATCH = 1000;
-
-/** `POST /events/batch`: events are looked at one by one, and a bad one does not spoil the others. */
+/** `POST /events/batch`. Events are validated one by one: an invalid event does not affect the others. */
 export class EventBatch {
   @ApiPropertyOptional({ type: () => [StreamStartedEvent], nullable: true })
   @IsOptional()
@@ -157,25 +148,25 @@ export class EventBatch {
   ended?: unknown[] | null;
 }
 
-/** What became of one event of a batch. */
+/** Result of one event of a batch. */
 export class BatchedEventAnswer {
   @ApiProperty()
   success!: boolean;
 
-  @ApiPropertyOptional({ description: 'Where it succeeded', example: '5f0c4a2e-7f0c-4b7b-9f43-7a1a1a1a1a1a' })
+  @ApiPropertyOptional({ description: 'Id of the stream, when the event succeeded', example: '5f0c4a2e-7f0c-4b7b-9f43-7a1a1a1a1a1a' })
   stream_id?: string;
 
-  @ApiPropertyOptional({ description: 'Of an end: false where the stream had ended already or was never known' })
+  @ApiPropertyOptional({ description: 'For an end event: false when the stream is unknown or has already ended' })
   updated?: boolean;
 
-  @ApiPropertyOptional({ description: 'Where it did not: what is wrong with the event', example: 'engine.port must not be less than 1' })
+  @ApiPropertyOptional({ description: 'What is wrong with the event, when it failed', example: 'engine.port must not be less than 1' })
   error?: string;
 }
 
 export class EventBatchAnswer {
-  @ApiProperty({ type: () => [BatchedEventAnswer], description: 'In the order of the request' })
+  @ApiProperty({ type: () => [BatchedEventAnswer], description: 'Results in the order of the request' })
   started!: BatchedEventAnswer[];
 
-  @ApiProperty({ type: () => [BatchedEventAnswer], description: 'In the order of the request' })
+  @ApiProperty({ type: () => [BatchedEventAnswer], description: 'Results in the order of the request' })
   ended!: BatchedEventAnswer[];
 }

@@ -1,17 +1,15 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayMaxSize, IsArray, IsIn, IsInt, IsOptional, IsString, IsUUID, Length, Matches, Max, Min } from 'class-validator';
+import { ApiProperty } from '@nestjs/swagger';
+import { ArrayMaxSize, IsArray, IsIn, IsInt, IsString, IsUUID, Length, Max, Min } from 'class-validator';
 import { EngineState } from './engine.js';
-import { KEY_TYPES, type KeyType } from './stream.js';
-
-export const LEASE_PURPOSES = ['start', 'failover', 'reserve'] as const;
-export type LeasePurpose = (typeof LEASE_PURPOSES)[number];
-
-/** 40 hexadecimal digits, either case. */
-export const INFOHASH_PATTERN = /^[0-9a-fA-F]{40}$/;
+import { ContentKeyWithInfohash } from './stream.js';
+import { LEASE_PURPOSES, type LeasePurpose } from './vocabulary.js';
 
 /** `POST /engines/lease`: reserve one engine for one stream. */
-export class LeaseRequest {
-  @ApiProperty({ format: 'uuid', description: 'The same request_id is the same lease and keeps its place in the queue' })
+export class LeaseRequest extends ContentKeyWithInfohash {
+  @ApiProperty({
+    format: 'uuid',
+    description: 'Id of the request. A repeated request with the same id gets the same lease and keeps its place in the queue',
+  })
   @IsUUID()
   request_id!: string;
 
@@ -19,33 +17,11 @@ export class LeaseRequest {
   @IsUUID()
   proxy_id!: string;
 
-  @ApiProperty({ format: 'uuid' })
+  @ApiProperty({ format: 'uuid', description: 'New at every start of the proxy' })
   @IsUUID()
   boot_id!: string;
 
-  @ApiProperty({ enum: KEY_TYPES })
-  @IsIn(KEY_TYPES)
-  key_type!: KeyType;
-
-  @ApiProperty({
-    description: 'The content id or infohash (or what else key_type says)',
-    example: 'dd1e67078381739d14beca697356ab76d49d1a2d',
-  })
-  @IsString()
-  @Length(1, 4096)
-  key!: string;
-
-  @ApiPropertyOptional({
-    type: String,
-    nullable: true,
-    description: 'Where it is known already',
-    example: '0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819',
-  })
-  @IsOptional()
-  @Matches(INFOHASH_PATTERN, { message: 'infohash must be 40 hexadecimal digits' })
-  infohash?: string | null;
-
-  @ApiProperty({ type: [String], description: 'Engines this stream has tried already', example: [] })
+  @ApiProperty({ type: [String], description: 'Engines that this stream has already tried', example: [] })
   @IsArray()
   @ArrayMaxSize(1000)
   @IsString({ each: true })
@@ -56,14 +32,19 @@ export class LeaseRequest {
   @IsIn(LEASE_PURPOSES)
   purpose!: LeasePurpose;
 
-  @ApiProperty({ description: 'How long the answer may wait for an engine, in milliseconds', minimum: 0, maximum: 60000, example: 2500 })
+  @ApiProperty({
+    description: 'Milliseconds that the call may wait for a free engine before it answers 202',
+    minimum: 0,
+    maximum: 60000,
+    example: 2500,
+  })
   @IsInt()
   @Min(0)
   @Max(60_000)
   wait_ms!: number;
 }
 
-/** Why an engine was or was not taken; `chosen` is the one that was. */
+/** Why an engine was chosen (`chosen`) or not. */
 export class ConsideredEngine {
   @ApiProperty({ example: '3f1c9a7be2d4' })
   container_id!: string;
@@ -72,7 +53,7 @@ export class ConsideredEngine {
   verdict!: string;
 }
 
-/** 200: the engine is reserved until `expires_at`, then for as long as a report names the lease. */
+/** 200: the engine is reserved until `expires_at`, and after that while reports name the lease. */
 export class LeaseGranted {
   @ApiProperty({ format: 'uuid' })
   lease_id!: string;
@@ -83,24 +64,24 @@ export class LeaseGranted {
   @ApiProperty({ format: 'date-time' })
   expires_at!: string;
 
-  @ApiProperty({ example: 'healthy, 0 streams, never used, best of 3 free' })
+  @ApiProperty({ description: 'Why this engine was chosen', example: 'healthy, 0 streams, never used, best of 3 free' })
   reason!: string;
 
   @ApiProperty({ type: () => [ConsideredEngine] })
   considered!: ConsideredEngine[];
 }
 
-/** 202: none free yet; ask again with the same `request_id`. */
+/** 202: no engine is free yet. Repeat the request with the same `request_id`. */
 export class LeaseWaiting {
   @ApiProperty({ enum: ['waiting'] })
   state!: 'waiting';
 
-  @ApiProperty({ type: 'integer', example: 250 })
+  @ApiProperty({ type: 'integer', description: 'Milliseconds to wait before the request is repeated', example: 250 })
   retry_after_ms!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Place in the queue, 1 is next', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Place in the queue, starting with 1', example: 1 })
   position!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Engines that are being started', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Number of engines that are starting', example: 1 })
   provisioning!: number;
 }

@@ -1,17 +1,25 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
-import { IsLabelMap } from './is-label-map.js';
-import { IsPortMap } from './is-port-map.js';
+import { IsLabelMap, IsPortMap } from './validators.js';
+import { BLOCKED_CODES, type BlockedCode } from './vocabulary.js';
 
 const IMAGE_PATTERN = /^[\w][\w.\-/:@]*$/;
+const IMAGE_ERROR = { message: 'image must be an image reference such as "repository/name:tag"' };
+/** Docker's rule for container names. The orchestrator appends a hyphen and 8 digits. */
+const NAME_PREFIX_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
-/** `POST /provision/acestream`; the body and every field of it are optional. */
+/** `POST /provision/acestream`: start an engine. The body and all its fields are optional. */
 export class ProvisionAcestreamRequest {
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'Instead of TARGET_IMAGE', example: 'acestream/engine:latest' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'Image to use instead of TARGET_IMAGE',
+    example: 'acestream/engine:latest',
+  })
   @IsOptional()
   @IsString()
   @MaxLength(512)
-  @Matches(IMAGE_PATTERN, { message: 'image must be an image reference such as "repository/name:tag"' })
+  @Matches(IMAGE_PATTERN, IMAGE_ERROR)
   image?: string | null;
 
   @ApiPropertyOptional({ type: 'object', nullable: true, additionalProperties: { type: 'string' }, example: { tier: 'gold' } })
@@ -29,7 +37,7 @@ export class ProvisionAcestreamRequest {
     nullable: true,
     minimum: 1,
     maximum: 65535,
-    description: 'The HTTP port wanted on the host',
+    description: 'Preferred HTTP port on the host',
     example: 19000,
   })
   @IsOptional()
@@ -56,16 +64,13 @@ export class ProvisionAcestreamResponse {
   container_https_port!: number;
 }
 
-/** What a name in Docker may consist of; the orchestrator adds a hyphen and 8 digits. */
-const NAME_PREFIX_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
-
-/** `POST /provision`: a container that is no engine; the body and every field of it are optional. */
+/** `POST /provision`: start a container that is not an engine. The body and all its fields are optional. */
 export class ProvisionRequest {
-  @ApiPropertyOptional({ description: 'Instead of TARGET_IMAGE', example: 'nginx:1' })
+  @ApiPropertyOptional({ description: 'Image to use instead of TARGET_IMAGE', example: 'nginx:1' })
   @IsOptional()
   @IsString()
   @MaxLength(512)
-  @Matches(IMAGE_PATTERN, { message: 'image must be an image reference such as "repository/name:tag"' })
+  @Matches(IMAGE_PATTERN, IMAGE_ERROR)
   image?: string;
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' }, example: { MODE: 'quiet' } })
@@ -76,7 +81,7 @@ export class ProvisionRequest {
   @ApiPropertyOptional({
     type: 'object',
     additionalProperties: { type: 'string' },
-    description: 'Besides the labels of the orchestrator, which nobody can change',
+    description: 'Labels in addition to those of the orchestrator, which cannot be changed',
     example: { tier: 'gold' },
   })
   @IsOptional()
@@ -87,17 +92,17 @@ export class ProvisionRequest {
     type: 'object',
     additionalProperties: { type: 'integer' },
     example: { '40001/tcp': 19001 },
-    description: 'Port of the container → port of the host',
+    description: 'Published ports: container port to host port',
   })
   @IsOptional()
   @IsPortMap()
   ports?: Record<string, number>;
 
-  @ApiPropertyOptional({ default: 'svc', description: 'What the name of the container begins with', example: 'svc' })
+  @ApiPropertyOptional({ default: 'svc', description: 'First part of the container name', example: 'svc' })
   @IsOptional()
   @IsString()
   @MaxLength(50)
-  @Matches(NAME_PREFIX_PATTERN, { message: 'name_prefix must be letters, digits, "_", "." and "-", the first a letter or digit' })
+  @Matches(NAME_PREFIX_PATTERN, { message: 'name_prefix must be letters, digits, "_", "." and "-", and start with a letter or digit' })
   name_prefix?: string;
 }
 
@@ -109,21 +114,16 @@ export class ProvisionResponse {
   container_name!: string;
 }
 
-export const BLOCKED_CODES = ['vpn_disconnected', 'circuit_breaker', 'max_capacity', 'vpn_error', 'general_error'] as const;
-export type BlockedCode = (typeof BLOCKED_CODES)[number];
-
-/** The `detail` of a refused provisioning call: 503 `provisioning_blocked`, or 500 `provisioning_failed` with `general_error`. */
-export class ProvisioningBlocked {
-  @ApiProperty({ enum: ['provisioning_blocked', 'provisioning_failed'] })
-  error!: 'provisioning_blocked' | 'provisioning_failed';
-
+/** Why no engine can be started at the moment. */
+export class BlockedReason {
   @ApiProperty({ enum: BLOCKED_CODES })
   code!: BlockedCode;
 
   @ApiProperty({ example: 'all 20 engines of MAX_REPLICAS exist already' })
   message!: string;
 
-  @ApiProperty({ type: 'integer', description: 'Whole seconds: a fraction or a null makes Go clients drop the whole answer', example: 30 })
+  // A fraction or a null here makes Go clients drop the whole answer.
+  @ApiProperty({ type: 'integer', description: 'Whole seconds until a new attempt makes sense', example: 30 })
   recovery_eta_seconds!: number;
 
   @ApiProperty()
@@ -131,4 +131,10 @@ export class ProvisioningBlocked {
 
   @ApiProperty()
   should_wait!: boolean;
+}
+
+/** `detail` of a refused provisioning call: 503 `provisioning_blocked`, or 500 `provisioning_failed` with `general_error`. */
+export class ProvisioningBlocked extends BlockedReason {
+  @ApiProperty({ enum: ['provisioning_blocked', 'provisioning_failed'] })
+  error!: 'provisioning_blocked' | 'provisioning_failed';
 }

@@ -10,22 +10,20 @@ import {
   IsString,
   IsUUID,
   Length,
-  Matches,
   Max,
   MaxLength,
   Min,
   ValidateNested,
 } from 'class-validator';
-import { IsMoment } from './is-moment.js';
-import { INFOHASH_PATTERN } from './leases.js';
-import { KEY_TYPES, type KeyType } from './stream.js';
+import { ContentKeyWithInfohash } from './stream.js';
+import { IsMoment } from './validators.js';
+import { type ReportedSessionState, SESSION_STATES } from './vocabulary.js';
 
-export const SESSION_STATES = ['starting', 'playing', 'failing_over', 'lingering'] as const;
-export type ReportedSessionState = (typeof SESSION_STATES)[number];
+const EMPTY_AT_FIRST = 'Empty until the engine has answered';
 
-/** One engine session as the proxy that owns it tells it. What is not known before the engine has answered is null or empty. */
-export class ReportedSession {
-  @ApiProperty({ format: 'uuid', description: 'Kept over a failover' })
+/** One engine session, reported by the proxy that owns it. */
+export class ReportedSession extends ContentKeyWithInfohash {
+  @ApiProperty({ format: 'uuid', description: 'Stays the same after a failover' })
   @IsUUID()
   stream_id!: string;
 
@@ -45,37 +43,23 @@ export class ReportedSession {
   @MaxLength(255)
   host!: string;
 
-  @ApiProperty({ description: '0 while no engine is chosen', example: 19000 })
+  @ApiProperty({ description: '0 until an engine is chosen', example: 19000 })
   @IsInt()
   @Min(0)
   @Max(65535)
   port!: number;
 
-  @ApiProperty({ enum: KEY_TYPES })
-  @IsIn(KEY_TYPES)
-  key_type!: KeyType;
-
-  @ApiProperty({ example: 'dd1e67078381739d14beca697356ab76d49d1a2d' })
-  @IsString()
-  @Length(1, 4096)
-  key!: string;
-
-  @ApiPropertyOptional({ type: String, nullable: true, example: '0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819' })
-  @IsOptional()
-  @Matches(INFOHASH_PATTERN, { message: 'infohash must be 40 hexadecimal digits' })
-  infohash?: string | null;
-
   @ApiProperty({ enum: SESSION_STATES })
   @IsIn(SESSION_STATES)
   state!: ReportedSessionState;
 
-  @ApiProperty({ description: 'Empty until the engine has answered', example: 'a1b2c3d4e5f60718293a4b5c6d7e8f9001234567' })
+  @ApiProperty({ description: EMPTY_AT_FIRST, example: 'a1b2c3d4e5f60718293a4b5c6d7e8f9001234567' })
   @IsString()
   @MaxLength(256)
   playback_session_id!: string;
 
   @ApiProperty({
-    description: 'Empty until the engine has answered',
+    description: EMPTY_AT_FIRST,
     example: 'http://127.0.0.1:19000/ace/stat/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
   })
   @IsString()
@@ -83,7 +67,7 @@ export class ReportedSession {
   stat_url!: string;
 
   @ApiProperty({
-    description: 'Empty until the engine has answered',
+    description: EMPTY_AT_FIRST,
     example: 'http://127.0.0.1:19000/ace/cmd/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
   })
   @IsString()
@@ -124,13 +108,17 @@ export class EndedSession {
   ended_at!: string;
 }
 
-/** `PUT /proxies/{proxy_id}/report`: the whole list of what the proxy plays, and what ended since the last report acknowledged. */
+/** `PUT /proxies/{proxy_id}/report`: all sessions of the proxy, and the sessions that ended since the last acknowledged report. */
 export class ProxyReport {
   @ApiProperty({ format: 'uuid', description: 'New at every start of the proxy' })
   @IsUUID()
   boot_id!: string;
 
-  @ApiProperty({ type: 'integer', description: 'Grows with every report of one boot; an older one is ignored', example: 7 })
+  @ApiProperty({
+    type: 'integer',
+    description: 'Number of the report, rising within one boot. A report with a lower number than the last one is ignored',
+    example: 7,
+  })
   @IsInt()
   @Min(0)
   seq!: number;
@@ -150,7 +138,7 @@ export class ProxyReport {
   ended!: EndedSession[];
 }
 
-/** An engine the proxy should leave, playing on elsewhere, before the deadline. */
+/** An engine that the proxy should leave before the deadline. Its streams continue on another engine. */
 export class LeaveOrder {
   @ApiProperty({ example: '3f1c9a7be2d4' })
   container_id!: string;
@@ -163,10 +151,10 @@ export class LeaveOrder {
 }
 
 export class ReportAnswer {
-  @ApiProperty({ format: 'uuid', description: 'The boot of the proxy that this answers' })
+  @ApiProperty({ format: 'uuid', description: 'boot_id of the report' })
   boot_id!: string;
 
-  @ApiProperty({ type: 'integer', example: 7 })
+  @ApiProperty({ type: 'integer', description: 'seq of the report', example: 7 })
   ack_seq!: number;
 
   @ApiProperty({ type: () => [LeaveOrder] })

@@ -1,30 +1,18 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { CIRCUIT_STATES, type CircuitState } from './health.js';
-import { HEALTH_STATUSES, type HealthStatus } from './engine.js';
-import { BLOCKED_CODES, type BlockedCode } from './provisioning.js';
-import { VPN_HEALTHS, type VpnHealth } from './vpn.js';
+import { ApiProperty, PickType } from '@nestjs/swagger';
+import { EngineState } from './engine.js';
+import { BlockedReason } from './provisioning.js';
+import { CIRCUIT_STATES, type CircuitState, ORCHESTRATOR_STATUSES } from './vocabulary.js';
+import { VpnStatus } from './vpn.js';
 
-/** How good an engine is for the next stream; `GET /engines/health-score`. */
-export class EngineHealthScore {
-  @ApiProperty({ example: '3f1c9a7be2d4' })
-  container_id!: string;
-
-  @ApiProperty({ example: '127.0.0.1' })
-  host!: string;
-
-  @ApiProperty({ type: 'integer', example: 19000 })
-  port!: number;
-
+/** `GET /engines/health-score`: how suitable an engine is for the next stream. */
+export class EngineHealthScore extends PickType(EngineState, ['container_id', 'host', 'port', 'health_status']) {
   @ApiProperty({ type: 'integer', minimum: 0, maximum: 100, example: 90 })
   health_score!: number;
 
   @ApiProperty({ type: 'integer', example: 0 })
   stream_count!: number;
 
-  @ApiProperty({ enum: HEALTH_STATUSES })
-  health_status!: HealthStatus;
-
-  @ApiProperty({ type: [String], description: 'What the score is made of', example: ['healthy: 100', '1 missed check: -10'] })
+  @ApiProperty({ type: [String], description: 'Parts of the score', example: ['healthy: 100', '1 missed check: -10'] })
   reasons!: string[];
 }
 
@@ -33,16 +21,16 @@ export class CircuitBreakerStatus {
   @ApiProperty({ enum: CIRCUIT_STATES })
   state!: CircuitState;
 
-  @ApiProperty({ type: 'integer', description: 'In a row', example: 0 })
+  @ApiProperty({ type: 'integer', description: 'Failures in a row', example: 0 })
   failure_count!: number;
 
-  @ApiProperty({ type: 'integer', description: 'So many in a row open it', example: 5 })
+  @ApiProperty({ type: 'integer', description: 'Failures in a row that open the circuit', example: 5 })
   failure_threshold!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Whole seconds that it stays open', example: 300 })
+  @ApiProperty({ type: 'integer', description: 'Whole seconds that the circuit stays open', example: 300 })
   recovery_timeout!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Whole seconds until one is tried; 0 unless open', example: 0 })
+  @ApiProperty({ type: 'integer', description: 'Whole seconds until a trial start is allowed; 0 unless open', example: 0 })
   recovery_eta_seconds!: number;
 
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
@@ -53,14 +41,14 @@ export class CircuitBreakerStatus {
 }
 
 export class CircuitBreakers {
-  @ApiProperty({ type: () => CircuitBreakerStatus, description: 'Of starting engines' })
+  @ApiProperty({ type: () => CircuitBreakerStatus, description: 'Guards the start of engines' })
   general!: CircuitBreakerStatus;
 
-  @ApiProperty({ type: () => CircuitBreakerStatus, description: 'Of starting engines in place of unhealthy ones' })
+  @ApiProperty({ type: () => CircuitBreakerStatus, description: 'Guards the start of engines that replace unhealthy ones' })
   replacement!: CircuitBreakerStatus;
 }
 
-/** `GET /health/status`: how the engines do. */
+/** `GET /health/status`: health of the engines. */
 export class EnginesHealthStatus {
   @ApiProperty({ type: 'integer', description: 'Engines whose API has answered', example: 3 })
   total_engines!: number;
@@ -68,16 +56,16 @@ export class EnginesHealthStatus {
   @ApiProperty({ type: 'integer', example: 3 })
   healthy_engines!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Those that drain included', example: 0 })
+  @ApiProperty({ type: 'integer', description: 'Unhealthy engines, draining ones included', example: 0 })
   unhealthy_engines!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Unhealthy ones that drain and are replaced', example: 0 })
+  @ApiProperty({ type: 'integer', description: 'Unhealthy engines that drain and are replaced', example: 0 })
   marked_for_replacement!: number;
 
   @ApiProperty({ type: 'integer', description: 'MIN_REPLICAS', example: 3 })
   minimum_required!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Whole seconds', example: 30 })
+  @ApiProperty({ type: 'integer', description: 'Whole seconds between health checks', example: 30 })
   health_check_interval!: number;
 
   @ApiProperty({ type: () => CircuitBreakers })
@@ -85,7 +73,7 @@ export class EnginesHealthStatus {
 }
 
 export class EngineFigures {
-  @ApiProperty({ type: 'integer', description: 'Those ordered included', example: 4 })
+  @ApiProperty({ type: 'integer', description: 'All engines, ordered ones included', example: 4 })
   total!: number;
 
   @ApiProperty({ type: 'integer', example: 4 })
@@ -102,12 +90,12 @@ export class StreamFigures {
   @ApiProperty({ type: 'integer', example: 1 })
   active!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Ended ones that are remembered included', example: 12 })
+  @ApiProperty({ type: 'integer', description: 'Active streams plus ended ones that are still remembered', example: 12 })
   total!: number;
 }
 
 export class CapacityFigures {
-  @ApiProperty({ type: 'integer', description: 'Streams that the engines there are can carry', example: 3 })
+  @ApiProperty({ type: 'integer', description: 'Streams that the existing engines can play', example: 3 })
   total!: number;
 
   @ApiProperty({ type: 'integer', example: 1 })
@@ -123,40 +111,7 @@ export class CapacityFigures {
   min_replicas!: number;
 }
 
-export class VpnFigures {
-  @ApiProperty()
-  enabled!: boolean;
-
-  @ApiProperty()
-  connected!: boolean;
-
-  @ApiProperty({ enum: VPN_HEALTHS })
-  health!: VpnHealth;
-
-  @ApiProperty({ type: String, nullable: true, example: 'gluetun' })
-  container!: string | null;
-
-  @ApiProperty({ type: 'integer', nullable: true, example: 51234 })
-  forwarded_port!: number | null;
-}
-
-/** Why no engine can be started just now. */
-export class BlockedReason {
-  @ApiProperty({ enum: BLOCKED_CODES })
-  code!: BlockedCode;
-
-  @ApiProperty({ example: 'all 20 engines of MAX_REPLICAS exist already' })
-  message!: string;
-
-  @ApiProperty({ type: 'integer', description: 'Whole seconds', example: 30 })
-  recovery_eta_seconds!: number;
-
-  @ApiProperty()
-  can_retry!: boolean;
-
-  @ApiProperty()
-  should_wait!: boolean;
-}
+export class VpnFigures extends PickType(VpnStatus, ['enabled', 'connected', 'health', 'container', 'forwarded_port']) {}
 
 export class ProvisioningAbility {
   @ApiProperty()
@@ -182,11 +137,9 @@ export class ConfigFigures {
   @ApiProperty({ type: 'integer', description: 'Whole seconds', example: 30 })
   grace_period_s!: number;
 
-  @ApiProperty({ description: 'How engines are run, where they have no image', example: 'acestream/engine:latest' })
+  @ApiProperty({ description: 'Image of the engines, or how they run when they have no image', example: 'acestream/engine:latest' })
   target_image!: string;
 }
-
-export const ORCHESTRATOR_STATUSES = ['healthy', 'degraded', 'unavailable'] as const;
 
 /** `GET /orchestrator/status` (wire API 1.4). */
 export class OrchestratorStatus {

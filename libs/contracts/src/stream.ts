@@ -1,10 +1,33 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsOptional, IsString, Length, Matches } from 'class-validator';
+import { INFOHASH_PATTERN, KEY_TYPES, type KeyType, STREAM_STATUSES, type StreamStatus } from './vocabulary.js';
 
-export const KEY_TYPES = ['content_id', 'infohash', 'url', 'magnet'] as const;
-export type KeyType = (typeof KEY_TYPES)[number];
+/** Which content is requested. */
+export class ContentKey {
+  @ApiProperty({ enum: KEY_TYPES })
+  @IsIn(KEY_TYPES)
+  key_type!: KeyType;
 
-export const STREAM_STATUSES = ['started', 'ended'] as const;
-export type StreamStatus = (typeof STREAM_STATUSES)[number];
+  @ApiProperty({
+    description: 'Content id, infohash, URL or magnet link: see key_type',
+    example: 'dd1e67078381739d14beca697356ab76d49d1a2d',
+  })
+  @IsString()
+  @Length(1, 4096)
+  key!: string;
+}
+
+export class ContentKeyWithInfohash extends ContentKey {
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'Infohash of the content, when it is known',
+    example: '0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819',
+  })
+  @IsOptional()
+  @Matches(INFOHASH_PATTERN, { message: 'infohash must be 40 hexadecimal digits' })
+  infohash?: string | null;
+}
 
 /** One stream, playing or ended. Times are ISO 8601 in UTC or null. */
 export class StreamState {
@@ -17,7 +40,7 @@ export class StreamState {
   @ApiProperty({ example: 'dd1e67078381739d14beca697356ab76d49d1a2d' })
   key!: string;
 
-  @ApiProperty({ example: '3f1c9a7be2d4' })
+  @ApiProperty({ description: 'Engine that plays the stream', example: '3f1c9a7be2d4' })
   container_id!: string;
 
   @ApiProperty({ example: '0a1b2c3d4e5f60718293a4b5c6d7e8f901234567' })
@@ -42,7 +65,7 @@ export class StreamState {
   status!: StreamStatus;
 }
 
-/** What the engine said of a stream at one moment. Speeds are kB/s, totals are bytes. */
+/** Statistics of one stream at one moment, as the engine reported them. A value is null when the engine did not report it. */
 export class StreamStatSnapshot {
   @ApiProperty({ format: 'date-time' })
   ts!: string;
@@ -50,16 +73,16 @@ export class StreamStatSnapshot {
   @ApiProperty({ type: 'integer', nullable: true, example: 4 })
   peers!: number | null;
 
-  @ApiProperty({ type: 'integer', nullable: true, description: 'kB/s', example: 257 })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'Download speed in kB/s', example: 257 })
   speed_down!: number | null;
 
-  @ApiProperty({ type: 'integer', nullable: true, description: 'kB/s', example: 29 })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'Upload speed in kB/s', example: 29 })
   speed_up!: number | null;
 
-  @ApiProperty({ type: 'integer', nullable: true, description: 'bytes', example: 3276800 })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'Bytes downloaded so far', example: 3276800 })
   downloaded!: number | null;
 
-  @ApiProperty({ type: 'integer', nullable: true, description: 'bytes', example: 491520 })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'Bytes uploaded so far', example: 491520 })
   uploaded!: number | null;
 
   @ApiProperty({ type: String, nullable: true, example: 'dl' })

@@ -1,23 +1,26 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { VPN_HEALTHS, type VpnHealth } from './vocabulary.js';
 
-export const VPN_HEALTHS = ['healthy', 'unhealthy', 'starting', 'unknown'] as const;
-export type VpnHealth = (typeof VPN_HEALTHS)[number];
-
-/** One VPN container, as far as it is known. Times are ISO 8601 in UTC or null. */
+/** State of one VPN container. Times are ISO 8601 in UTC or null. */
 export class VpnContainerStatus {
-  @ApiProperty({ description: "Docker's word for the container (running, exited, …), not_found, error, or disabled", example: 'running' })
+  @ApiProperty({
+    description: "Docker's status of the container (running, exited, …), or not_found, error or disabled",
+    example: 'running',
+  })
   status!: string;
 
   @ApiProperty({ type: String, nullable: true, example: 'gluetun' })
   container_name!: string | null;
 
-  @ApiProperty({ type: String, nullable: true, description: 'The same; existing clients read either', example: 'gluetun' })
+  @ApiProperty({ type: String, nullable: true, description: 'Same as container_name: some clients read this field', example: 'gluetun' })
   container!: string | null;
 
-  @ApiProperty({ enum: VPN_HEALTHS, description: "The container's own health check" })
+  @ApiProperty({ enum: VPN_HEALTHS, description: "Result of the container's own health check" })
   health!: VpnHealth;
 
-  @ApiProperty({ description: 'Whether the tunnel is up: what its engines say decides, and its own health where there are none' })
+  @ApiProperty({
+    description: 'Whether the tunnel is up: decided by what its engines report, or by the health of the container when it has no engines',
+  })
   connected!: boolean;
 
   @ApiProperty({ type: 'integer', nullable: true, example: 51234 })
@@ -32,24 +35,19 @@ export class VpnContainerStatus {
   @ApiProperty({
     type: String,
     nullable: true,
-    description: 'Why it counts as connected or not',
+    description: 'Why the VPN counts as connected or not',
     example: '3 of 3 engines reach the Internet',
   })
   reason!: string | null;
 
-  @ApiProperty({
-    type: String,
-    nullable: true,
-    description: 'The address that the Internet sees, where Gluetun tells',
-    example: '203.0.113.7',
-  })
+  @ApiProperty({ type: String, nullable: true, description: 'Public IP address, when Gluetun reports it', example: '203.0.113.7' })
   public_ip!: string | null;
 
-  @ApiProperty({ type: 'integer', description: 'Engines behind it' })
+  @ApiProperty({ type: 'integer', description: 'Number of engines behind the VPN' })
   engines!: number;
 }
 
-/** `GET /vpn/status` (wire API, 1.5). With several VPNs the fields tell of the first that is connected, and `vpns` of each. */
+/** `GET /vpn/status` (wire API 1.5). With several VPNs, `vpns` lists each, and the other fields describe the first that is connected. */
 export class VpnStatus extends VpnContainerStatus {
   @ApiProperty()
   enabled!: boolean;

@@ -1,4 +1,4 @@
-import { BLOCKED_CODES, type BlockedCode } from '@acexy/contracts';
+import { BLOCKED_CODES, type BlockedCode } from '@acexy/contracts/vocabulary';
 import { isAxiosError, type AxiosResponse } from 'axios';
 import {
   CallNotSupportedError,

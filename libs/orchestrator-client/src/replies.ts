@@ -1,14 +1,13 @@
-import {
-  HEALTH_STATUSES,
-  type ConsideredEngine,
-  type EngineState,
-  type HealthStatus,
-  type LeaseGranted,
-  type LeaseWaiting,
-  type LeaveOrder,
-  type ProvisionAcestreamResponse,
-  type ReportAnswer,
+import type {
+  ConsideredEngine,
+  EngineState,
+  LeaseGranted,
+  LeaseWaiting,
+  LeaveOrder,
+  ProvisionAcestreamResponse,
+  ReportAnswer,
 } from '@acexy/contracts';
+import { HEALTH_STATUSES, type HealthStatus } from '@acexy/contracts/vocabulary';
 import { OrchestratorReplyError } from './errors.js';
 import { isObject, type Endpoint } from './failures.js';
 
