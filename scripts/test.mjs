@@ -70,8 +70,6 @@ async function tests(project, lane) {
     process.execPath,
     [
       ...['node_modules/vitest/vitest.mjs', 'run', '--project', project],
-      // By itself vitest leaves one core free, which is half of a small machine.
-      ...(project === 'unit' ? ['--maxWorkers=100%'] : []),
       ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
     ],
     { cwd: ROOT, stdio: ['ignore', shown, shown] },

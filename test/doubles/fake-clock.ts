@@ -59,7 +59,9 @@ export class FakeClock extends Clock {
   }
 
   private nextUntil(end: number): Timer | undefined {
-    return [...this.timers].filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0];
+    let next: Timer | undefined;
+    for (const timer of this.timers) if (timer.at <= end && (next === undefined || timer.at < next.at)) next = timer;
+    return next;
   }
 
   private fire(timer: Timer): void {

@@ -1,9 +1,6 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ENCODERS, TEST_PICTURE, ffmpegClip } from '../../../test/doubles/ffmpeg-clips.js';
 import { PACKET_SIZE, pidOf, randomAccessIndicator, startsUnit } from './packet.js';
 import { ProgramTracker } from './program-tracker.js';
 import { RandomAccessDetector, type UnitVerdict, type VideoCodec } from './random-access.js';
@@ -115,19 +112,7 @@ describe('a place to begin at', () => {
   });
 });
 
-const encoders = spawnSync('ffmpeg', ['-hide_banner', '-encoders'], { encoding: 'utf8' }).stdout ?? '';
-
-function made(encoder: string, options: readonly string[]): Buffer {
-  const folder = mkdtempSync(join(tmpdir(), 'random-access-'));
-  try {
-    const file = join(folder, 'made.ts');
-    const source = ['-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25', '-t', '6'];
-    execFileSync('ffmpeg', ['-v', 'error', ...source, '-c:v', encoder, ...options, '-f', 'mpegts', file]);
-    return readFileSync(file);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
+const made = (encoder: string, options: readonly string[]): Buffer => ffmpegClip([...TEST_PICTURE, '-t', '6', '-c:v', encoder, ...options]);
 
 /** Packets at which a unit begins, by what we read and by what the muxer marked. */
 function entryPoints(stream: Buffer): { found: number[]; marked: number[] } {
@@ -160,7 +145,7 @@ describe('agreement with the muxer', () => {
     ['mpeg2video', ['-g', '12', '-bf', '2']],
   ];
   for (const [encoder, options] of streams) {
-    it.skipIf(!encoders.includes(encoder))(
+    it.skipIf(!ENCODERS.includes(encoder))(
       `${encoder} ${options.join(' ')}: the places found are those that ffmpeg marks (needs ffmpeg)`,
       () => {
         const { found, marked } = entryPoints(made(encoder, options));

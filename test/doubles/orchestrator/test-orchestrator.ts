@@ -8,6 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { collectDefaultMetrics, register } from 'prom-client';
 import request from 'supertest';
 import { apiServer, configureApp } from '../../../apps/orchestrator/src/app/configure-app.js';
 import { AppModule } from '../../../apps/orchestrator/src/app/app.module.js';
@@ -122,6 +123,8 @@ export async function startOrchestrator({
     COLLECT_INTERVAL_S: '3600',
     ...env,
   });
+  // The module registers them when it is loaded, which may have been for an earlier test file.
+  if (register.getSingleMetric('process_cpu_seconds_total') === undefined) collectDefaultMetrics();
   const testing = await Test.createTestingModule({ imports: [AppModule.with(settings, SILENT_LOG)] })
     .overrideProvider(ENGINE_RUNTIME)
     .useValue(runtime)

@@ -8,6 +8,8 @@ export const VIDEO_PID = 0x100;
 export const AUDIO_PID = 0x101;
 /** Ticks of 90 kHz. */
 const FRAME = 3600;
+/** Start code of an H.264 keyframe. */
+const KEYFRAME = Buffer.from([0, 0, 1, 0x65]);
 
 /** A connection that takes everything at once, or nothing further while it is stuck. */
 export class FakeSink implements ViewerSink {
@@ -202,7 +204,8 @@ export function packetsOf(bytes: Buffer): SeenPacket[] {
   const packets: SeenPacket[] = [];
   for (let at = 0; at < bytes.length; at += 188) {
     const packet = bytes.subarray(at, at + 188);
-    expect(packet[0]).toBe(0x47);
+    // `expect` for each of some 100,000 packets takes longer than all the rest of a test.
+    if (packet[0] !== 0x47) expect(packet[0]).toBe(0x47);
     const start = (packet[1] & 0x40) > 0;
     const field = (packet[3] & 0x20) > 0;
     const payload = (packet[3] & 0x10) > 0;
@@ -220,7 +223,7 @@ export function packetsOf(bytes: Buffer): SeenPacket[] {
       payload,
       pcr,
       pts,
-      key: pes && packet.includes(Buffer.from([0, 0, 1, 0x65])),
+      key: pes && packet.includes(KEYFRAME),
       bytes: packet,
     });
   }
@@ -236,8 +239,8 @@ export function expectOneStream(bytes: Buffer): SeenPacket[] {
   packets.forEach((packet, index) => {
     if (packet.pid === 0x1fff) return;
     const last = counters.get(packet.pid);
-    if (last !== undefined)
-      expect([index, packet.pid, packet.counter]).toEqual([index, packet.pid, packet.payload ? (last + 1) % 16 : last]);
+    const due = last === undefined ? packet.counter : packet.payload ? (last + 1) % 16 : last;
+    if (packet.counter !== due) expect([index, packet.pid, packet.counter]).toEqual([index, packet.pid, due]);
     counters.set(packet.pid, packet.counter);
     if (packet.pts !== null) {
       const before = times.get(packet.pid);
@@ -254,6 +257,7 @@ export function expectOneStream(bytes: Buffer): SeenPacket[] {
 /** Later, and by no more than half a second (90 kHz), over the wrap as well. */
 function expectForward(before: number, after: number): void {
   const step = (after - before + 2 ** 33) % 2 ** 33;
+  if (step > 0 && step <= 45_000) return;
   expect(step).toBeGreaterThan(0);
   expect(step).toBeLessThanOrEqual(45_000);
 }

@@ -1,14 +1,14 @@
 /** What ffmpeg says about the bytes that viewers get: joined in mid-stream, and jumped over a piece of it. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Broadcast, DEFAULT_BROADCAST_SETTINGS } from './broadcast.js';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
+import { CLIP_CODECS, type ClipCodec, ENCODERS, codecClip } from '../../../../test/doubles/ffmpeg-clips.js';
 import { FakeSink, NotingHooks } from '../../../../test/doubles/proxy/broadcast.fixture.js';
 
-const encoders = spawnSync('ffmpeg', ['-hide_banner', '-encoders'], { encoding: 'utf8' }).stdout ?? '';
 const folder = mkdtempSync(join(tmpdir(), 'broadcast-decode-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -23,56 +23,11 @@ const NOTHING = /^$/;
  */
 const LEADING_PICTURES = /mmco|co located POCs|non monotonically increasing dts|Last message repeated/;
 
-const codecs: { name: string; encoder: string; options: string[]; tolerated?: RegExp }[] = [
-  { name: 'H.264', encoder: 'libx264', options: ['-preset', 'ultrafast', '-g', '25', '-bf', '0'] },
-  {
-    name: 'H.264 with open groups',
-    encoder: 'libx264',
-    options: ['-preset', 'veryfast', '-g', '25', '-bf', '2', '-x264-params', 'open-gop=1'],
-    tolerated: LEADING_PICTURES,
-  },
-  {
-    name: 'HEVC with open groups',
-    encoder: 'libx265',
-    options: ['-preset', 'ultrafast', '-g', '25', '-x265-params', 'log-level=none:open-gop=1:bframes=3'],
-  },
-  { name: 'MPEG-2', encoder: 'mpeg2video', options: ['-g', '12', '-bf', '2', '-b:v', '1M'] },
-];
-
-const streams = new Map<string, Buffer>();
-
-/** A stream of 24 s; each is encoded once. */
-function make(encoder: string, options: readonly string[]): Buffer {
-  const key = [encoder, ...options].join(' ');
-  const stream = streams.get(key) ?? encode(encoder, options);
-  streams.set(key, stream);
-  return stream;
-}
-
-function encode(encoder: string, options: readonly string[]): Buffer {
-  const file = join(folder, 'source.ts');
-  const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25', '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'];
-  const video = ['-c:v', encoder, ...options];
-  const mux = [
-    '-c:a',
-    encoder === 'mpeg2video' ? 'mp2' : 'aac',
-    '-b:a',
-    '64k',
-    '-t',
-    String(SECONDS),
-    '-muxrate',
-    String(MUX_RATE),
-    '-f',
-    'mpegts',
-    '-y',
-    file,
-  ];
-  execFileSync('ffmpeg', ['-v', 'error', ...picture, ...video, ...mux]);
-  return readFileSync(file);
-}
+/** A stream of 24 s. */
+const make = (codec: ClipCodec): Buffer => codecClip(codec, SECONDS, ['-muxrate', String(MUX_RATE)]);
 
 /** What ffmpeg has to complain about, and how many pictures it showed. */
-function decode(bytes: Buffer, tolerated: RegExp = NOTHING): { complaints: string[]; pictures: number } {
+function decode(bytes: Buffer, tolerated: RegExp): { complaints: string[]; pictures: number } {
   const file = join(folder, 'seen.ts');
   writeFileSync(file, bytes);
   const { stderr, stdout } = spawnSync(
@@ -104,12 +59,13 @@ class Source {
   }
 }
 
-for (const { name, encoder, options, tolerated } of codecs) {
-  describe.skipIf(!encoders.includes(encoder))(`${name} (needs ffmpeg with ${encoder})`, { timeout: 60_000 }, () => {
+for (const codec of CLIP_CODECS) {
+  const tolerated = codec.entersWithComplaints ? LEADING_PICTURES : NOTHING;
+  describe.skipIf(!ENCODERS.includes(codec.encoder))(`${codec.name} (needs ffmpeg with ${codec.encoder})`, { timeout: 60_000 }, () => {
     it('is decoded without a complaint by whoever joins in mid-stream', () => {
       const clock = new FakeClock();
       const broadcast = new Broadcast(DEFAULT_BROADCAST_SETTINGS, clock);
-      const source = new Source(make(encoder, options), broadcast, clock);
+      const source = new Source(make(codec), broadcast, clock);
       source.playTo(5.3);
       const sink = new FakeSink();
       broadcast.addViewer(sink, new NotingHooks());
@@ -124,7 +80,7 @@ for (const { name, encoder, options, tolerated } of codecs) {
     it('is decoded without a complaint by the first viewer of all, though the stream begins in the middle of a group', () => {
       const clock = new FakeClock();
       const broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 200 }, clock);
-      const source = new Source(make(encoder, options).subarray(MUX_RATE / 8 + 77), broadcast, clock);
+      const source = new Source(make(codec).subarray(MUX_RATE / 8 + 77), broadcast, clock);
       const sink = new FakeSink();
       broadcast.addViewer(sink, new NotingHooks());
       source.playTo(6);
@@ -137,7 +93,7 @@ for (const { name, encoder, options, tolerated } of codecs) {
     it('is decoded without a complaint by a slow viewer that has jumped, twice', () => {
       const clock = new FakeClock();
       const broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, maxSeconds: 3 }, clock);
-      const source = new Source(make(encoder, options), broadcast, clock);
+      const source = new Source(make(codec), broadcast, clock);
       source.playTo(3.3);
       const sink = new FakeSink();
       const viewer = broadcast.addViewer(sink, new NotingHooks());

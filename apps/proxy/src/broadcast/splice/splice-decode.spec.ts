@@ -1,13 +1,22 @@
 /** A change of source as foreign decoders and an independent checker see it: streams of ffmpeg and of real clips, cut, moved and laid out anew. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import {
+  CLIP_CODECS,
+  type ClipCodec,
+  ENCODERS,
+  H264,
+  MPEG2,
+  TEST_SOUND,
+  codecClip,
+  ffmpegClip,
+} from '../../../../../test/doubles/ffmpeg-clips.js';
 import { type TsFault, checkTs } from '../../../../../test/support/ts-checker.js';
 import { Watched, undisturbed, withOtherClock, withoutNulls } from '../../../../../test/doubles/proxy/splice.fixture.js';
 
-const encoders = spawnSync('ffmpeg', ['-hide_banner', '-encoders'], { encoding: 'utf8' }).stdout ?? '';
 const folder = mkdtempSync(join(tmpdir(), 'switching-decode-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -15,49 +24,20 @@ const MUX_RATE = 2_000_000;
 const SECONDS = 30;
 const BYTES_PER_SECOND = MUX_RATE / 8;
 
-interface Codec {
-  name: string;
-  encoder: string;
-  options: string[];
-  /** What cannot be avoided at an open group of H.264: its first pictures name others that were never sent. */
-  tolerated?: RegExp;
-}
+/** What cannot be avoided at an open group of H.264: its first pictures name others that were never sent. */
+const LEADING_PICTURES = /mmco|co located POCs|Last message repeated/;
 
-const H264: Codec = { name: 'H.264', encoder: 'libx264', options: ['-preset', 'ultrafast', '-g', '25', '-bf', '0'] };
-const codecs: Codec[] = [
-  H264,
-  {
-    name: 'H.264 with open groups',
-    encoder: 'libx264',
-    options: ['-preset', 'veryfast', '-g', '25', '-bf', '2', '-x264-params', 'open-gop=1'],
-    tolerated: /mmco|co located POCs|Last message repeated/,
-  },
-  {
-    name: 'HEVC with open groups',
-    encoder: 'libx265',
-    options: ['-preset', 'ultrafast', '-g', '25', '-x265-params', 'log-level=none:open-gop=1:bframes=3'],
-  },
-  { name: 'MPEG-2', encoder: 'mpeg2video', options: ['-g', '12', '-bf', '2', '-b:v', '1M'] },
-];
+// Sound in small PES packets, as broadcasters send it: ffmpeg's own hold 0.4 s, and up to two are lost where one is cut.
+const stream = (codec: ClipCodec, mux: readonly string[] = []): Buffer =>
+  codecClip(codec, SECONDS, ['-pes_payload_size', '500', '-muxrate', String(MUX_RATE), ...mux]);
 
-const streams = new Map<string, Buffer>();
+const pictures = new Map<Buffer, Set<string>>();
 
-/** Each is encoded once. */
-function stream({ encoder, options }: Codec, mux: readonly string[] = []): Buffer {
-  const key = [encoder, ...options, ...mux].join(' ');
-  const made = streams.get(key) ?? encode(encoder, options, mux);
-  streams.set(key, made);
-  return made;
-}
-
-function encode(encoder: string, options: readonly string[], mux: readonly string[]): Buffer {
-  const file = join(folder, 'source.mpegts');
-  const input = ['-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25', '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'];
-  const sound = ['-c:a', encoder === 'mpeg2video' ? 'mp2' : 'aac', '-b:a', '64k'];
-  // Sound in small PES packets, as broadcasters send it: ffmpeg's own hold 0.4 s, and up to two are lost where one is cut.
-  const output = ['-t', String(SECONDS), '-pes_payload_size', '500', '-muxrate', String(MUX_RATE), ...mux, '-f', 'mpegts', '-y', file];
-  execFileSync('ffmpeg', ['-v', 'error', ...input, '-c:v', encoder, ...options, ...sound, ...output]);
-  return readFileSync(file);
+/** The pictures of a whole stream, which is decoded once. */
+function picturesOf(source: Buffer): Set<string> {
+  const known = pictures.get(source) ?? new Set(decode(source).pictures);
+  pictures.set(source, known);
+  return known;
 }
 
 interface Decoded {
@@ -91,11 +71,11 @@ const cases: { name: string; other: (bytes: Buffer) => Buffer; sameClock: boolea
   { name: 'a clock 20 s behind', other: (bytes) => withOtherClock(bytes.subarray(at(6.3)), -20 * 90_000), sameClock: false },
 ];
 
-for (const codec of codecs) {
-  describe.skipIf(!encoders.includes(codec.encoder))(`${codec.name}, decoded by ffmpeg (needs ffmpeg)`, () => {
+for (const codec of CLIP_CODECS) {
+  describe.skipIf(!ENCODERS.includes(codec.encoder))(`${codec.name}, decoded by ffmpeg (needs ffmpeg)`, () => {
     it.each(cases)('goes on over $name without damage', ({ other, sameClock }) => {
       const source = stream(codec);
-      const whole = new Set(decode(source).pictures);
+      const whole = picturesOf(source);
       const watched = new Watched();
       watched.feed(source.subarray(0, at(10.2) + 77));
       const next = watched.switchTo(other(source));
@@ -103,15 +83,15 @@ for (const codec of codecs) {
       const output = watched.finish();
       expect(breaches(output, 1)).toEqual([]);
       const { complaints, pictures } = decode(output);
-      expect(complaints.filter((line) => codec.tolerated?.test(line) !== true)).toEqual([]);
+      expect(complaints.filter((line) => !(codec.entersWithComplaints && LEADING_PICTURES.test(line)))).toEqual([]);
       const damaged = pictures.filter((picture) => !whole.has(picture));
-      expect(damaged.length).toBeLessThanOrEqual(codec.tolerated === undefined ? 0 : 1);
+      expect(damaged.length).toBeLessThanOrEqual(codec.entersWithComplaints ? 1 : 0);
       if (sameClock) expect(new Set(pictures).size).toBe(pictures.length);
     });
   });
 }
 
-describe.skipIf(!encoders.includes('libx264'))('another layout of the same broadcast (needs ffmpeg)', () => {
+describe.skipIf(!ENCODERS.includes('libx264'))('another layout of the same broadcast (needs ffmpeg)', () => {
   const LAYOUT = ['-mpegts_pmt_start_pid', '0x1100', '-mpegts_start_pid', '0x300', '-mpegts_service_id', '7'];
 
   it('is carried on under the numbers that viewers know', () => {
@@ -123,7 +103,7 @@ describe.skipIf(!encoders.includes('libx264'))('another layout of the same broad
     expect(breaches(output, 1)).toEqual([]);
     const { units } = checkTs(output);
     expect([...units.keys()].filter((pid) => units.get(pid) !== 0)).toEqual([0x100, 0x101]);
-    const whole = new Set(decode(stream(H264)).pictures);
+    const whole = picturesOf(stream(H264));
     const { complaints, pictures } = decode(output);
     expect(complaints).toEqual([]);
     expect(pictures.filter((picture) => !whole.has(picture))).toEqual([]);
@@ -144,7 +124,7 @@ describe.skipIf(!encoders.includes('libx264'))('another layout of the same broad
     expect(kinds).toEqual(['keyframe', 'renumbered', 'keyframe', 'renumbered']);
     const output = watched.finish();
     expect(breaches(output, 2)).toEqual([]);
-    const whole = new Set(decode(first).pictures);
+    const whole = picturesOf(first);
     const { complaints, pictures } = decode(output);
     expect(complaints).toEqual([]);
     expect(pictures.filter((picture) => !whole.has(picture))).toEqual([]);
@@ -155,8 +135,7 @@ describe.skipIf(!encoders.includes('libx264'))('another layout of the same broad
     const watched = new Watched();
     const source = stream(H264).subarray(0, at(10.2));
     watched.feed(source);
-    const other = codecs.find(({ encoder }) => encoder === 'mpeg2video') as Codec;
-    const next = watched.switchTo(stream(other).subarray(at(7.1)));
+    const next = watched.switchTo(stream(MPEG2).subarray(at(7.1)));
     expect([next.state, next.refusal]).toEqual(['refused', { code: 'codec_changed', promised: 0x1b, offered: [0x02, 0x03] }]);
     const sent = withoutNulls(watched.finish()); // the wait was filled with nulls
     const last = withoutNulls(source).subarray(-188 * 40);
@@ -164,12 +143,9 @@ describe.skipIf(!encoders.includes('libx264'))('another layout of the same broad
   });
 });
 
-describe.skipIf(!encoders.includes('mp2'))('sound alone (needs ffmpeg)', () => {
+describe.skipIf(!ENCODERS.includes('mp2'))('sound alone (needs ffmpeg)', () => {
   it('goes on over a hole at the next unit', () => {
-    const file = join(folder, 'sound.mpegts');
-    const input = ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000', '-t', '20'];
-    execFileSync('ffmpeg', ['-v', 'error', ...input, '-c:a', 'mp2', '-b:a', '192k', '-muxrate', '300000', '-f', 'mpegts', '-y', file]);
-    const sound = readFileSync(file);
+    const sound = ffmpegClip([...TEST_SOUND, '-t', '20', '-c:a', 'mp2', '-b:a', '192k', '-muxrate', '300000']);
     const second = sound.length / 20;
     const watched = new Watched();
     watched.feed(sound.subarray(0, Math.floor(second * 6.2)), { size: 2000 });
@@ -181,8 +157,8 @@ describe.skipIf(!encoders.includes('mp2'))('sound alone (needs ffmpeg)', () => {
   });
 });
 
-describe.skipIf(!encoders.includes('libx264'))('the same bytes (needs ffmpeg)', () => {
-  it.each(codecs.filter(({ encoder }) => encoders.includes(encoder)))('of $name go on byte for byte', (codec) => {
+describe.skipIf(!ENCODERS.includes('libx264'))('the same bytes (needs ffmpeg)', () => {
+  it.each(CLIP_CODECS.filter(({ encoder }) => ENCODERS.includes(encoder)))('of $name go on byte for byte', (codec) => {
     const source = stream(codec);
     const watched = new Watched();
     watched.feed(source.subarray(0, at(10.2) + 77));
