@@ -44,7 +44,7 @@ if (DOCKER_MISSING === null) {
     await runtime.open();
     return {
       runtime,
-      another: make,
+      createNext: make,
       spec: () => spec(),
       failingSpec: () => spec('acestream-orchestrator-test/no-such-image:1'),
       kill: async ({ id }) => {

@@ -1,4 +1,4 @@
-/** What every runtime promises, whatever it runs engines with. */
+/** The tests that every runtime passes, whatever it runs engines with. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type EngineInstance,
@@ -8,23 +8,23 @@ import {
   type RuntimeEvent,
 } from '../../../apps/orchestrator/src/runtime/engine-runtime.js';
 
-/** A runtime with its surroundings, made anew for each test. */
+/** A runtime with all it needs, created for each test. */
 export interface RuntimeUnderTest {
   /** Opened. */
   readonly runtime: EngineRuntime;
-  /** Another object for the same installation, not opened: what a restarted service would make. */
-  another(): EngineRuntime;
-  /** An engine that starts, with ports that are free. */
+  /** Creates another runtime for the same installation, not opened, as a restarted service does. */
+  createNext(): EngineRuntime;
+  /** A spec whose start succeeds, with free ports. */
   spec(): EngineSpec;
-  /** An engine whose start fails. */
+  /** A spec whose start fails. */
   failingSpec(): EngineSpec;
-  /** Ends the engine's process behind the runtime's back; resolves when it is gone. */
+  /** Kills the engine's process without the runtime; resolves when it has ended. */
   kill(instance: EngineInstance): Promise<void>;
-  /** Lets a foreign program hold a port until the returned function is called. */
+  /** Occupies a port until the returned function is called. */
   occupy(port: number): Promise<() => Promise<void>>;
-  /** Everything of this installation that an outside look still finds: processes, containers, folders. */
+  /** All processes, containers and folders of this installation that still exist. */
   leftovers(): Promise<string[]>;
-  /** Ends all engines and closes every runtime that was made. */
+  /** Stops all engines and closes every runtime. */
   dispose(): Promise<void>;
 }
 
@@ -33,21 +33,21 @@ const GRACE_MS = 2000;
 
 export function describeEngineRuntime(name: string, make: () => Promise<RuntimeUnderTest>): void {
   describe(`${name} as an engine runtime`, () => {
-    let its: RuntimeUnderTest;
+    let fixture: RuntimeUnderTest;
     let runtime: EngineRuntime;
     const never = new AbortController().signal;
 
     beforeEach(async () => {
-      its = await make();
-      runtime = its.runtime;
+      fixture = await make();
+      runtime = fixture.runtime;
     });
 
     afterEach(async () => {
-      await its.dispose();
+      await fixture.dispose();
     });
 
-    it('starts an engine that runs, with the name, labels, ports and kind it was given', async () => {
-      const spec = its.spec();
+    it('starts an engine with the name, labels, ports and kind of its spec', async () => {
+      const spec = fixture.spec();
       const before = Date.now();
       const engine = await runtime.start(spec, never);
       expect(engine).toMatchObject({ name: spec.name, kind: spec.kind, ports: spec.ports, state: 'running', exitCode: null });
@@ -59,9 +59,9 @@ export function describeEngineRuntime(name: string, make: () => Promise<RuntimeU
       expect(engine.port).toBeGreaterThan(0);
     });
 
-    it('lists what it has started', async () => {
-      const one = await runtime.start(its.spec(), never);
-      const other = await runtime.start(its.spec(), never);
+    it('lists the engines it has started', async () => {
+      const one = await runtime.start(fixture.spec(), never);
+      const other = await runtime.start(fixture.spec(), never);
       expect(one.id).not.toBe(other.id);
       const listed = await runtime.list();
       expect(listed.map(({ id }) => id).sort()).toEqual([one.id, other.id].sort());
@@ -69,20 +69,20 @@ export function describeEngineRuntime(name: string, make: () => Promise<RuntimeU
     });
 
     it('starts several at the same time', async () => {
-      const started = await Promise.all([1, 2, 3].map(() => runtime.start(its.spec(), never)));
+      const started = await Promise.all([1, 2, 3].map(() => runtime.start(fixture.spec(), never)));
       expect(new Set(started.map(({ id }) => id)).size).toBe(3);
       expect(await runtime.list()).toHaveLength(3);
     });
 
-    it('removes an engine without a trace', async () => {
-      const engine = await runtime.start(its.spec(), never);
+    it('removes an engine and leaves nothing behind', async () => {
+      const engine = await runtime.start(fixture.spec(), never);
       await runtime.remove(engine.id, GRACE_MS);
       expect(await runtime.list()).toEqual([]);
-      expect(await its.leftovers()).toEqual([]);
+      expect(await fixture.leftovers()).toEqual([]);
     });
 
-    it('removes an engine once, however often and at whatever moment it is asked to', async () => {
-      const engine = await runtime.start(its.spec(), never);
+    it('removes an engine once, however often it is asked to', async () => {
+      const engine = await runtime.start(fixture.spec(), never);
       const events = record(runtime);
       await Promise.all([runtime.remove(engine.id, GRACE_MS), runtime.remove(engine.id, GRACE_MS)]);
       await runtime.remove(engine.id, GRACE_MS);
@@ -90,60 +90,60 @@ export function describeEngineRuntime(name: string, make: () => Promise<RuntimeU
       expect(events.seen.filter(({ type }) => type === 'removed')).toHaveLength(1);
     });
 
-    it('finds nothing wrong with removing an engine that never was', async () => {
+    it('does nothing when an unknown engine is removed', async () => {
       await expect(runtime.remove('0123456789ab', GRACE_MS)).resolves.toBeUndefined();
     });
 
-    it('has the ports of a removed engine free again', async () => {
-      const spec = its.spec();
+    it('frees the ports of a removed engine', async () => {
+      const spec = fixture.spec();
       const engine = await runtime.start(spec, never);
       await runtime.remove(engine.id, GRACE_MS);
       const again = await runtime.start({ ...spec, name: `${spec.name}-again` }, never);
       expect(again.ports).toEqual(spec.ports);
     });
 
-    it('says which port is taken, and leaves nothing behind', async () => {
-      const spec = its.spec();
-      const free = await its.occupy(spec.ports.http);
+    it('reports a taken port and leaves nothing behind', async () => {
+      const spec = fixture.spec();
+      const free = await fixture.occupy(spec.ports.http);
       try {
         const error = await runtime.start(spec, never).catch((thrown: unknown) => thrown);
         expect(error).toBeInstanceOf(PortTakenError);
         expect((error as PortTakenError).port).toBe(spec.ports.http);
         expect(await runtime.list()).toEqual([]);
-        expect(await its.leftovers()).toEqual([]);
+        expect(await fixture.leftovers()).toEqual([]);
       } finally {
         await free();
       }
     });
 
-    it('leaves nothing behind of a start that failed', async () => {
-      const error = await runtime.start(its.failingSpec(), never).catch((thrown: unknown) => thrown);
+    it('leaves nothing behind when a start fails', async () => {
+      const error = await runtime.start(fixture.failingSpec(), never).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code: 'runtime_failed' });
       expect((error as Error).message).not.toBe('');
       expect(await runtime.list()).toEqual([]);
-      expect(await its.leftovers()).toEqual([]);
+      expect(await fixture.leftovers()).toEqual([]);
     });
 
-    it('leaves nothing behind of a start that was given up', async () => {
+    it('leaves nothing behind when a start is aborted', async () => {
       const controller = new AbortController();
-      const starting = runtime.start(its.spec(), controller.signal).catch((thrown: unknown) => thrown);
+      const starting = runtime.start(fixture.spec(), controller.signal).catch((thrown: unknown) => thrown);
       await new Promise((resolve) => setImmediate(resolve));
-      controller.abort(new Error('given up'));
-      expect(await starting).toMatchObject({ message: 'given up' });
+      controller.abort(new Error('aborted by the test'));
+      expect(await starting).toMatchObject({ message: 'aborted by the test' });
       expect(await runtime.list()).toEqual([]);
-      expect(await its.leftovers()).toEqual([]);
+      expect(await fixture.leftovers()).toEqual([]);
     });
 
-    it('starts nothing for a signal that was aborted before', async () => {
-      await expect(runtime.start(its.spec(), AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
-      expect(await its.leftovers()).toEqual([]);
+    it('starts nothing when the signal was aborted before', async () => {
+      await expect(runtime.start(fixture.spec(), AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
+      expect(await fixture.leftovers()).toEqual([]);
     });
 
-    it('tells of an engine that starts, dies and is removed', async () => {
+    it('emits events when an engine starts, dies and is removed', async () => {
       const events = record(runtime);
-      const engine = await runtime.start(its.spec(), never);
+      const engine = await runtime.start(fixture.spec(), never);
       await events.until(({ type }) => type === 'started');
-      await its.kill(engine);
+      await fixture.kill(engine);
       await events.until(({ type }) => type === 'died');
       await runtime.remove(engine.id, GRACE_MS);
       await events.until(({ type }) => type === 'removed');
@@ -153,84 +153,84 @@ export function describeEngineRuntime(name: string, make: () => Promise<RuntimeU
     });
 
     it('lists a dead engine as exited until it is removed', async () => {
-      const engine = await runtime.start(its.spec(), never);
+      const engine = await runtime.start(fixture.spec(), never);
       const events = record(runtime);
-      await its.kill(engine);
+      await fixture.kill(engine);
       await events.until(({ type }) => type === 'died');
       expect(await runtime.list()).toMatchObject([{ id: engine.id, state: 'exited' }]);
       await runtime.remove(engine.id, GRACE_MS);
       expect(await runtime.list()).toEqual([]);
-      expect(await its.leftovers()).toEqual([]);
+      expect(await fixture.leftovers()).toEqual([]);
     });
 
-    it('tells a listener nothing after it has stopped to listen, and the others go on', async () => {
+    it('calls no listener that has unsubscribed, but all others', async () => {
       const seen: RuntimeEvent[] = [];
       const stop = runtime.watch((event) => seen.push(event));
       const events = record(runtime);
       stop();
-      await runtime.start(its.spec(), never);
+      await runtime.start(fixture.spec(), never);
       await events.until(({ type }) => type === 'started');
       expect(seen).toEqual([]);
     });
 
-    it('is not disturbed by a listener that throws', async () => {
+    it('calls the other listeners when one throws', async () => {
       runtime.watch(() => {
         throw new Error('a bad listener');
       });
       const events = record(runtime);
-      await runtime.start(its.spec(), never);
+      await runtime.start(fixture.spec(), never);
       await events.until(({ type }) => type === 'started');
     });
 
-    it('lets engines run on when it closes, and the next one has them with all that was known', async () => {
-      const engine = await runtime.start(its.spec(), never);
+    it('keeps engines running when it closes, and the next runtime adopts them with all their properties', async () => {
+      const engine = await runtime.start(fixture.spec(), never);
       await runtime.close();
-      expect(await its.leftovers()).not.toEqual([]);
-      const next = its.another();
+      expect(await fixture.leftovers()).not.toEqual([]);
+      const next = fixture.createNext();
       await next.open();
-      // Only the time that it has been up has gone on.
+      // Only the uptime has changed.
       expect((await next.list()).map((one) => ({ ...one, maxUptimeMs: engine.maxUptimeMs }))).toEqual([engine]);
     });
 
-    it('sees the death of an engine that it took over, and can remove it', async () => {
-      const engine = await runtime.start(its.spec(), never);
+    it('reports the death of an adopted engine, and can remove it', async () => {
+      const engine = await runtime.start(fixture.spec(), never);
       await runtime.close();
-      const next = its.another();
+      const next = fixture.createNext();
       await next.open();
       const events = record(next);
-      await its.kill(engine);
+      await fixture.kill(engine);
       await events.until((event) => event.type === 'died' && event.id === engine.id);
       await next.remove(engine.id, GRACE_MS);
-      expect(await its.leftovers()).toEqual([]);
+      expect(await fixture.leftovers()).toEqual([]);
     });
 
-    it('removes an engine that it took over', async () => {
-      const engine = await runtime.start(its.spec(), never);
+    it('removes an adopted engine', async () => {
+      const engine = await runtime.start(fixture.spec(), never);
       await runtime.close();
-      const next = its.another();
+      const next = fixture.createNext();
       await next.open();
       await next.remove(engine.id, GRACE_MS);
       expect(await next.list()).toEqual([]);
-      expect(await its.leftovers()).toEqual([]);
+      expect(await fixture.leftovers()).toEqual([]);
     });
 
-    it('does not take an engine for running that died while nobody looked', async () => {
-      const engine = await runtime.start(its.spec(), never);
+    it('does not list an engine as running that died while no runtime was open', async () => {
+      const engine = await runtime.start(fixture.spec(), never);
       await runtime.close();
-      await its.kill(engine);
-      const next = its.another();
+      await fixture.kill(engine);
+      const next = fixture.createNext();
       await next.open();
       expect((await next.list()).filter(({ state }) => state === 'running')).toEqual([]);
     });
 
-    it('closes twice without complaint', async () => {
+    it('can be closed twice', async () => {
       await runtime.close();
       await expect(runtime.close()).resolves.toBeUndefined();
     });
   });
 }
 
-/** Keeps the events of a runtime, and waits for one. */
+/** Records the events of a runtime. */
 export function record(runtime: EngineRuntime): {
   seen: RuntimeEvent[];
   until(wanted: (event: RuntimeEvent) => boolean): Promise<RuntimeEvent>;
@@ -242,20 +242,20 @@ export function record(runtime: EngineRuntime): {
     for (const one of waiting) one(event);
   });
   const until = (wanted: (event: RuntimeEvent) => boolean): Promise<RuntimeEvent> => {
-    const there = seen.find(wanted);
-    if (there) return Promise.resolve(there);
+    const found = seen.find(wanted);
+    if (found) return Promise.resolve(found);
     return new Promise((resolve, reject) => {
       const limit = setTimeout(
         () => reject(new Error(`no such event within ${EVENT_LIMIT_MS} ms, only ${JSON.stringify(seen)}`)),
         EVENT_LIMIT_MS,
       );
-      const look = (event: RuntimeEvent): void => {
+      const check = (event: RuntimeEvent): void => {
         if (!wanted(event)) return;
         clearTimeout(limit);
-        waiting.delete(look);
+        waiting.delete(check);
         resolve(event);
       };
-      waiting.add(look);
+      waiting.add(check);
     });
   };
   return { seen, until };

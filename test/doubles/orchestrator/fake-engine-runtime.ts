@@ -1,4 +1,5 @@
-/** A runtime whose engines are entries in a map, for tests of what stands on a runtime. It passes the contract suite. */
+/** A runtime whose engines are entries in a map. It passes the contract suite. */
+import { ListenerSet } from '@acexy/service-kit/primitives';
 import {
   type EngineImage,
   type EngineInstance,
@@ -10,28 +11,28 @@ import {
   RuntimeFailedError,
 } from '../../../apps/orchestrator/src/runtime/engine-runtime.js';
 
-/** Where the engines live: it survives the runtime, as Docker does. */
+/** Holds the engines. It outlives the runtime, as Docker does. */
 export class FakeEngineHost {
   readonly engines = new Map<string, EngineInstance>();
-  /** Ports held by foreign programs. */
+  /** Ports that other programs use. */
   readonly occupiedPorts = new Set<number>();
-  /** What comes after each other in ids; no two engines of a host have the same. */
+  /** No two engines of a host have the same id. */
   nextId = 1;
 }
 
 export interface FakeRuntimeKnobs {
-  /** How long a start takes, in milliseconds; 0 takes one turn of the event loop. */
+  /** Duration of a start in milliseconds; 0: one turn of the event loop. */
   startMs: number;
   removeMs: number;
-  /** A start neither ends nor fails until it is given up. */
+  /** A start hangs until it is aborted. */
   startHangs: boolean;
-  /** A start that is given up still takes this long to be put away. */
+  /** Duration of the cleanup after an aborted start, in milliseconds. */
   abortMs: number;
-  /** Why the start of this engine fails; null lets it succeed. */
+  /** The error of a start; null: the start succeeds. */
   failStart: (spec: EngineSpec) => Error | null;
   listFails: Error | null;
   removeFails: Error | null;
-  /** What clients connect to. */
+  /** Address for clients. */
   host: string;
   preparing: string | null;
   image: EngineImage | null;
@@ -52,13 +53,15 @@ export class FakeEngineRuntime implements EngineRuntime {
     preparing: null,
     image: null,
   };
-  /** Every start that was asked for. */
+  /** The specs of all calls of `start`. */
   readonly startCalls: EngineSpec[] = [];
   readonly removeCalls: string[] = [];
   listCalls = 0;
   startsInProgress = 0;
   opened = false;
-  private readonly listeners = new Set<(event: RuntimeEvent) => void>();
+  /** Errors that listeners have thrown. */
+  readonly listenerErrors: unknown[] = [];
+  private readonly listeners = new ListenerSet<RuntimeEvent>((error) => this.listenerErrors.push(error));
 
   constructor(readonly world: FakeEngineHost = new FakeEngineHost()) {}
 
@@ -105,15 +108,14 @@ export class FakeEngineRuntime implements EngineRuntime {
   }
 
   watch(listener: (event: RuntimeEvent) => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    return this.listeners.subscribe(listener);
   }
 
   async close(): Promise<void> {
     this.opened = false;
   }
 
-  /** The engine ends by itself; `silently` where the event is to be missed. */
+  /** The engine exits; `silently`: without an event. */
   die(id: string, exitCode = 1, { silently = false } = {}): void {
     const engine = this.world.engines.get(id);
     if (!engine) throw new Error(`no engine ${id}`);
@@ -121,24 +123,15 @@ export class FakeEngineRuntime implements EngineRuntime {
     if (!silently) this.emit({ type: 'died', id });
   }
 
-  /** Somebody removes the engine behind our back. */
+  /** Removes the engine without the runtime. */
   vanish(id: string, { silently = false } = {}): void {
     this.world.engines.delete(id);
     if (!silently) this.emit({ type: 'removed', id });
   }
 
   emit(event: RuntimeEvent): void {
-    for (const listener of this.listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        // A listener's fault is no fault of the runtime; a test that cares sees it here.
-        this.listenerErrors.push(error);
-      }
-    }
+    this.listeners.emit(event);
   }
-
-  readonly listenerErrors: unknown[] = [];
 
   private async waitForStart(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
@@ -195,21 +188,20 @@ function hostPortsOf({ kind, ports, published, publish }: Partial<EngineInstance
   return [...bound, ...Object.values(publish ?? {})];
 }
 
-/** By the global timer, which a test may have replaced. */
+/** Uses the global timer, which a test may have replaced. */
 function delay(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
 }
 
-/** Of the event loop; not `setTimeout`, so that it also passes under fake timers. */
+/** One turn of the event loop, also under fake timers. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     process.nextTick(resolve);
   });
 }
 
-/** A start failure of the usual kind. */
-export function startFailure(message = 'the engine ended at once'): RuntimeFailedError {
+export function startFailure(message = 'the engine exited at once'): RuntimeFailedError {
   return new RuntimeFailedError(message);
 }

@@ -1,4 +1,4 @@
-/** A process runtime in a folder of its own, with a tiny real engine, for tests. */
+/** A process runtime in a folder of its own, with a tiny real engine. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import type { RuntimeUnderTest } from './engine-runtime.contract.js';
 import { isAlive, processOf } from '../../../apps/orchestrator/src/runtime/process/process-identity.js';
 import { ProcessRuntime } from '../../../apps/orchestrator/src/runtime/process/process-runtime.js';
 
-/** Listens on its HTTP port; misbehaves by environment. */
+/** Listens on its HTTP port; TINY_MODE makes it misbehave. */
 const LISTENER = `
 const { createServer } = require('node:http');
 const { spawn } = require('node:child_process');
@@ -21,7 +21,7 @@ if (process.env.TINY_MODE === 'parent') spawn('sleep', ['600'], { stdio: 'ignore
 createServer((request, response) => response.end(JSON.stringify(process.env))).listen(Number(process.argv[2]), '0.0.0.0');
 `;
 
-/** What fails at once does so in a shell: Node takes too long to start, on a busy machine, to be sure that it fails before it counts as running. */
+/** Failures at the start happen in the shell: on a busy machine Node may fail only after the engine counts as running. */
 const TINY_ENGINE = `
 case $TINY_MODE in
   fail) echo 'no such mode' >&2; exit 3 ;;
@@ -30,7 +30,8 @@ esac
 exec "$3" "$4" "$1"
 `;
 
-let nextPort = 27_000 + (process.pid % 100) * 20;
+/** Test files run in parallel processes: each has 200 ports of its own, below the ephemeral ports. */
+let nextPort = 23_000 + (process.pid % 45) * 200;
 
 export function tinySpec(mode = ''): EngineSpec {
   const http = (nextPort += 4);
@@ -43,13 +44,13 @@ export function tinySpec(mode = ''): EngineSpec {
   };
 }
 
-/** The living processes whose command line has the text. */
+/** The living processes whose command line contains the text. */
 function processesWith(text: string): string[] {
   const lines = execFileSync('ps', ['-eo', 'pid=,stat=,args='], { encoding: 'utf8' }).split('\n');
   return lines.filter((line) => line.includes(text) && !/^\s*\d+\s+Z/.test(line));
 }
 
-/** Of the event loop. */
+/** One turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
@@ -60,31 +61,31 @@ export async function pidOf(dataDir: string, id: string, of: 'engine' | 'guard')
   return Number((await readFile(join(dataDir, 'engines', id, of), 'utf8')).split(' ')[0]);
 }
 
-export interface ProcessSurroundings extends RuntimeUnderTest {
+export interface ProcessRuntimeFixture extends RuntimeUnderTest {
   dataDir: string;
-  /** Another runtime for the same folder, with another command. */
-  commandFor(engineCommand: string): ProcessRuntime;
+  /** Creates another runtime for the same folder, with another command. */
+  createWith(engineCommand: string): ProcessRuntime;
 }
 
-export async function surroundings(): Promise<ProcessSurroundings> {
+export async function createFixture(): Promise<ProcessRuntimeFixture> {
   const dataDir = await mkdtemp(join(tmpdir(), 'process-runtime-'));
   const script = join(dataDir, 'tiny-engine.sh');
   const listener = join(dataDir, 'listener.cjs');
   await Promise.all([writeFile(script, TINY_ENGINE), writeFile(listener, LISTENER)]);
   const runtimes: ProcessRuntime[] = [];
-  const commandFor = (engineCommand: string): ProcessRuntime => {
-    const made = new ProcessRuntime({ dataDir, engineCommand }, SILENT_LOG);
-    runtimes.push(made);
-    return made;
+  const createWith = (engineCommand: string): ProcessRuntime => {
+    const created = new ProcessRuntime({ dataDir, engineCommand }, SILENT_LOG);
+    runtimes.push(created);
+    return created;
   };
-  const another = () => commandFor(`/bin/sh "${script}" {http_port} {state_dir} "${process.execPath}" "${listener}"`);
-  const runtime = another();
+  const createNext = () => createWith(`/bin/sh "${script}" {http_port} {state_dir} "${process.execPath}" "${listener}"`);
+  const runtime = createNext();
   await runtime.open();
   return {
     dataDir,
-    commandFor,
+    createWith,
     runtime,
-    another,
+    createNext,
     spec: () => tinySpec(),
     failingSpec: () => tinySpec('fail'),
     kill: async ({ id }) => {
@@ -103,7 +104,7 @@ export async function surroundings(): Promise<ProcessSurroundings> {
     leftovers: async () => [...(await remainingWith(dataDir)), ...(await readdir(join(dataDir, 'engines')))],
     dispose: async () => {
       for (const one of runtimes) await one.close();
-      const last = another();
+      const last = createNext();
       await last.open();
       for (const { id } of await last.list()) await last.remove(id, 0);
       await last.close();
@@ -113,7 +114,7 @@ export async function surroundings(): Promise<ProcessSurroundings> {
   };
 }
 
-/** What is left of the processes with `text` when those that were killed have had the time that the system takes to end them. */
+/** The processes with `text` that remain when killed processes have had time to end. */
 export async function remainingWith(text: string): Promise<string[]> {
   const end = performance.now() + 3000;
   for (;;) {
@@ -123,17 +124,17 @@ export async function remainingWith(text: string): Promise<string[]> {
   }
 }
 
-/** Makes surroundings for one test and puts them away. */
-export async function within<T>(work: (its: ProcessSurroundings) => Promise<T>): Promise<T> {
-  const its = await surroundings();
+/** Runs one test with a fixture and disposes of it. */
+export async function withProcessRuntime<T>(work: (fixture: ProcessRuntimeFixture) => Promise<T>): Promise<T> {
+  const fixture = await createFixture();
   try {
-    return await work(its);
+    return await work(fixture);
   } finally {
-    await its.dispose();
+    await fixture.dispose();
   }
 }
 
-/** Resolves when nobody listens there any more. */
+/** Resolves when nobody listens on the port. */
 export async function untilFree(port: number): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1');
@@ -146,7 +147,7 @@ export async function untilFree(port: number): Promise<void> {
   }
 }
 
-/** What the tiny engine sees as its environment, once it listens. */
+/** The environment of the tiny engine, as soon as it listens. */
 export async function environmentOf(port: number): Promise<Record<string, string>> {
   for (let tries = 0; ; tries += 1) {
     try {

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 
 export type DockerCall = 'create' | 'start' | 'list' | 'remove' | 'stop';
 
-/** What a call meets: an answer of Docker's, silence until the caller gives up, or a pause before the usual. */
+/** Fault of a call: an error reply, no reply, or a delayed reply. */
 export type DockerFault =
   | { status: number; message: string }
-  | { hangs: true; /** Is carried out after so many milliseconds all the same. */ doneAfterMs?: number }
+  | { hangs: true; /** Docker carries out the call after this many milliseconds. */ doneAfterMs?: number }
   | { afterMs: number };
 
 interface Container {
@@ -21,7 +21,7 @@ interface Container {
   labels: Record<string, string>;
 }
 
-/** As much of a Docker Engine as starting and removing engines needs, on a socket of its own, with faults as they are told. */
+/** The part of a Docker Engine that starting and removing engines needs, on its own socket, with scripted faults. */
 export class ScriptedDocker {
   private readonly folder = mkdtempSync(join(tmpdir(), 'scripted-docker-'));
   readonly socketPath = join(this.folder, 'docker.sock');
@@ -42,9 +42,9 @@ export class ScriptedDocker {
     return [...this.containers.values()].map(({ name }) => name);
   }
 
-  /** A container that is somebody else's. */
+  /** Adds a container that is not ours. */
   occupyName(name: string): void {
-    this.add({ id: 'theirs', name, state: 'running', image: 'theirs', labels: {} });
+    this.add({ id: 'other', name, state: 'running', image: 'other', labels: {} });
   }
 
   async close(): Promise<void> {
@@ -58,22 +58,22 @@ export class ScriptedDocker {
     const body = await bodyOf(request);
     const url = new URL((request.url ?? '').replace(/^\/v[\d.]+/, ''), 'http://docker');
     const call = callOf(request.method ?? '', url.pathname);
-    // The subscription to events: open, and silent.
+    // The event subscription stays open and sends nothing.
     if (url.pathname === '/events') return void response.writeHead(200).flushHeaders();
     if (call === null) return reply(response, 404, { message: `no ${url.pathname} here` });
-    const act = (): { status: number; body?: unknown } => this.act(call, url, body);
+    const execute = (): { status: number; body?: unknown } => this.execute(call, url, body);
     const fault = this.faults[call];
     if (fault && 'hangs' in fault) {
-      if (fault.doneAfterMs !== undefined) setTimeout(act, fault.doneAfterMs);
+      if (fault.doneAfterMs !== undefined) setTimeout(execute, fault.doneAfterMs);
       return;
     }
     if (fault && 'status' in fault) return reply(response, fault.status, { message: fault.message });
     if (fault) await new Promise((resolve) => setTimeout(resolve, fault.afterMs));
-    const { status, body: answer } = act();
+    const { status, body: answer } = execute();
     reply(response, status, answer);
   }
 
-  private act(call: DockerCall, url: URL, body: string): { status: number; body?: unknown } {
+  private execute(call: DockerCall, url: URL, body: string): { status: number; body?: unknown } {
     const key = url.pathname.split('/')[2] ?? '';
     const container = [...this.containers.values()].find(({ id, name }) => id === key || name === key);
     switch (call) {
@@ -112,8 +112,8 @@ function callOf(method: string, path: string): DockerCall | null {
   if (path === '/containers/create') return 'create';
   if (path === '/containers/json') return 'list';
   if (method === 'DELETE') return 'remove';
-  const [, act] = /^\/containers\/[^/]+\/(start|stop)$/.exec(path) ?? [];
-  return (act as 'start' | 'stop' | undefined) ?? null;
+  const [, action] = /^\/containers\/[^/]+\/(start|stop)$/.exec(path) ?? [];
+  return (action as 'start' | 'stop' | undefined) ?? null;
 }
 
 function listed({ id, name, state, image, labels }: Container): object {

@@ -17,17 +17,17 @@ import { FakeEngineHost, FakeEngineRuntime } from './fake-engine-runtime.js';
 import { OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
 
 export const API_KEY = 'test-key';
-/** Linux gives out 32768 and up, others start higher. */
-const BELOW_SYSTEM_PORTS = { ACE_HTTPS_RANGE: '20000-20999', ACE_API_RANGE: '21000-21999', ACE_P2P_RANGE: '22000-22999' };
+/** Below the ephemeral ports: Linux assigns 32768 and above, other systems start higher. */
+const PORT_RANGES = { ACE_HTTPS_RANGE: '20000-20999', ACE_API_RANGE: '21000-21999', ACE_P2P_RANGE: '22000-22999' };
 
-/** Engines that listen: each started one answers health checks on its port, as far as the knobs let it. */
+/** A fake runtime whose engines listen: each answers health checks on its port. */
 export class ListeningEngines extends FakeEngineRuntime {
-  /** Engines that take connections and say nothing, by name or all. */
+  /** Names of engines that accept connections but do not answer; `all` for every engine. */
   readonly silent = new Set<string>();
-  /** What `stat` answers of a session; by default it is gone. */
+  /** Reply to the `stat` call of a session; by default the session is unknown. */
   statReply: object = { response: null, error: 'unknown playback session id' };
-  /** What the engines were asked for. */
-  readonly asked: string[] = [];
+  /** Paths that the engines were asked for. */
+  readonly requests: string[] = [];
   protected readonly servers: Map<string, Server>;
 
   constructor(world: FakeEngineHost = new FakeEngineHost(), servers = new Map<string, Server>()) {
@@ -35,13 +35,13 @@ export class ListeningEngines extends FakeEngineRuntime {
     this.servers = servers;
   }
 
-  /** The same engines, seen by the runtime of another start of the service. */
-  again(): ListeningEngines {
+  /** The runtime of the next start of the service, with the same engines. */
+  restarted(): ListeningEngines {
     return new ListeningEngines(this.world, this.servers);
   }
 
   override async start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
-    // A port that the system gives out is free, whatever else runs on the machine.
+    // A port that the system assigns is free, whatever else runs on the machine.
     const server = await this.listen(spec.name);
     const { port } = server.address() as AddressInfo;
     try {
@@ -64,7 +64,7 @@ export class ListeningEngines extends FakeEngineRuntime {
 
   private async listen(name: string): Promise<Server> {
     const server = createServer((incoming, response) => {
-      this.asked.push(incoming.url ?? '');
+      this.requests.push(incoming.url ?? '');
       if (this.silent.has('all') || this.silent.has(name)) return;
       response.setHeader('Content-Type', 'application/json');
       response.end(
@@ -91,20 +91,20 @@ export interface TestOrchestrator {
   app: NestExpressApplication;
   runtime: ListeningEngines;
   http: ReturnType<typeof request>;
-  /** Ends the service as SIGTERM does; the engines live on. */
+  /** Stops the service as SIGTERM does; the engines keep running. */
   stop(): Promise<void>;
-  /** Ends everything. */
+  /** Stops the service and the engines. */
   close(): Promise<void>;
 }
 
 export interface TestOptions {
   env?: Record<string, string>;
   runtime?: ListeningEngines;
-  /** A database of an earlier start. */
+  /** Folder with the database of an earlier start. */
   folder?: string;
 }
 
-/** The whole service on engines that are a map and a listener each, with a database in a folder of its own. */
+/** The whole service with fake engines, and a database in its own folder. */
 export async function startOrchestrator({
   env = {},
   runtime = new ListeningEngines(),
@@ -117,9 +117,9 @@ export async function startOrchestrator({
     MIN_REPLICAS: '0',
     MIN_PROVISION_INTERVAL_S: '0',
     MONITOR_INTERVAL_S: '1',
-    // Engines of these tests listen on ports that the system gives out: none of those may be another engine's port of another kind.
-    ...BELOW_SYSTEM_PORTS,
-    // Whoever wants statistics says so.
+    // The HTTP ports of these engines are assigned by the system: no other port of an engine may be equal.
+    ...PORT_RANGES,
+    // A test that needs statistics sets it.
     COLLECT_INTERVAL_S: '3600',
     ...env,
   });
@@ -163,13 +163,13 @@ export function leaseRequest(overrides: Record<string, unknown> = {}): Record<st
   };
 }
 
-/** Asks until `check` is content. */
+/** Repeats `ask` until `check` accepts its result. */
 export async function eventually<T>(ask: () => T | Promise<T>, check: (value: T) => boolean, limitMs = 8000): Promise<T> {
   const end = performance.now() + limitMs;
   for (;;) {
     const value = await ask();
     if (check(value)) return value;
-    if (performance.now() > end) throw new Error(`not so within ${limitMs} ms: ${JSON.stringify(value)}`);
+    if (performance.now() > end) throw new Error(`not accepted within ${limitMs} ms: ${JSON.stringify(value)}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

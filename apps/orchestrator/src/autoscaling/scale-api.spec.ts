@@ -61,7 +61,7 @@ describe('POST /scale/{demand}', () => {
     await scale(3);
     await count(3);
     await orchestrator.stop();
-    const runtime = orchestrator.runtime.again();
+    const runtime = orchestrator.runtime.restarted();
     orchestrator = await startOrchestrator({ folder, runtime, env: { MIN_REPLICAS: '1', ...RETIRED } });
     const [{ container_id: id }] = await count(3);
     await orchestrator.http.delete(`/containers/${id}`).set(AUTH);

@@ -157,14 +157,14 @@ describe('health', () => {
       const { runtime } = orchestrator;
       runtime.silent.add('all');
       await eventually(
-        () => runtime.asked.length,
+        () => runtime.requests.length,
         (count) => count >= 24,
       );
       runtime.silent.clear();
       await eventually(readiness, (answer) => answer.body.engines === 24);
-      const asked = runtime.asked.length;
+      const asked = runtime.requests.length;
       await eventually(
-        () => runtime.asked.length,
+        () => runtime.requests.length,
         (count) => count >= asked + 24,
       );
     } finally {

@@ -13,7 +13,7 @@ import { startFailure } from '../../../../test/doubles/orchestrator/fake-engine-
 class Containers extends ListeningEngines {
   override readonly name = 'docker';
 
-  override again(): Containers {
+  override restarted(): Containers {
     return new Containers(this.world, this.servers);
   }
 }
@@ -140,7 +140,7 @@ describe('POST /provision', () => {
     const { container_id: id } = await made({ labels: { tier: 'gold' }, ports: { '80/tcp': 18090 } });
     await orchestrator.stop();
     const { runtime } = orchestrator;
-    await start({ runtime: runtime.again() });
+    await start({ runtime: runtime.restarted() });
     // A database of its own: another installation would not find it, the runtime here does not tell them apart.
     await eventually(
       () => byLabel('key=tier&value=gold'),

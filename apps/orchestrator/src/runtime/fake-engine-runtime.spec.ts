@@ -18,7 +18,7 @@ describeEngineRuntime('the fake', async () => {
   });
   return {
     runtime,
-    another: () => (latest = new FakeEngineRuntime(world)),
+    createNext: () => (latest = new FakeEngineRuntime(world)),
     spec,
     failingSpec: () => ({ ...spec(), env: { FAIL: '1' } }),
     kill: async ({ id }) => latest.die(id, 137),

@@ -105,7 +105,7 @@ describe('the engine of a proxy that fell silent', () => {
     await eventually(verdict, (text) => text === QUARANTINE);
     const { runtime } = orchestrator;
     await orchestrator.stop();
-    const again = runtime.again();
+    const again = runtime.restarted();
     again.statReply = runtime.statReply;
     orchestrator = await startOrchestrator({ env: ENV, folder, runtime: again });
     await eventually(verdict, (text) => text === QUARANTINE);
@@ -139,7 +139,7 @@ describe('the engine of a proxy that fell silent', () => {
     jumpAhead(SILENCE_MS + 1000);
     await eventually(ended, (list) => list.length === 1);
     await eventually(verdict, (text) => text === 'chosen');
-    expect(orchestrator.runtime.asked.filter((url) => url.includes('get_version'))).toEqual([]);
+    expect(orchestrator.runtime.requests.filter((url) => url.includes('get_version'))).toEqual([]);
   });
 
   async function reported(): Promise<EngineState> {

@@ -56,7 +56,7 @@ describe('the statistics of a stream', () => {
     expect(await snapshots(`?since=${full[3].ts}`)).not.toContainEqual(full[0]);
     expect(await snapshots('?since=2100-01-01T00:00:00Z')).toEqual([]);
     // Asked as nobody who watches.
-    expect(orchestrator.runtime.asked).toContain('/ace/stat/1/2?skip_player_activity=1');
+    expect(orchestrator.runtime.requests).toContain('/ace/stat/1/2?skip_player_activity=1');
   });
 
   it('are 404 for a stream that nobody knows, 400 for a wrong moment, and empty where the engine was not asked yet', async () => {
@@ -76,7 +76,7 @@ describe('the statistics of a stream', () => {
     await eventually(snapshots, (list) => list.length === 5);
     const { runtime } = orchestrator;
     await orchestrator.stop();
-    orchestrator = await startOrchestrator({ env: { ...ENV, COLLECT_INTERVAL_S: '3600' }, folder, runtime: runtime.again() });
+    orchestrator = await startOrchestrator({ env: { ...ENV, COLLECT_INTERVAL_S: '3600' }, folder, runtime: runtime.restarted() });
     // The first round of this run may already have added one.
     expect((await snapshots()).length).toBeGreaterThanOrEqual(4);
   });
@@ -87,7 +87,7 @@ describe('the statistics of a stream', () => {
     await play({ stat_url: 'http://127.0.0.1:1/webui/api/service?method=shutdown', playback_session_id: 'other' });
     await play();
     await eventually(snapshots, (list) => list.length > 1);
-    expect(orchestrator.runtime.asked.filter((url) => url.includes('shutdown'))).toEqual([]);
+    expect(orchestrator.runtime.requests.filter((url) => url.includes('shutdown'))).toEqual([]);
   });
 
   it('a silent engine costs its limit and a count, and no more', async () => {

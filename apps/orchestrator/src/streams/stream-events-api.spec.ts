@@ -159,7 +159,7 @@ describe('an event right after a start of the service', () => {
   afterEach(() => before.close());
 
   it('is of the engine it names, however long the first look at the engines takes', async () => {
-    const runtime = before.runtime.again();
+    const runtime = before.runtime.restarted();
     const list = runtime.list.bind(runtime);
     let look!: () => void;
     const looking = new Promise<void>((resolve) => (look = resolve));
@@ -173,7 +173,7 @@ describe('an event right after a start of the service', () => {
   });
 
   it('is taken while nothing is known of the engines, and is of the one it names as soon as they are', async () => {
-    const runtime = before.runtime.again();
+    const runtime = before.runtime.restarted();
     runtime.knobs.listFails = new RuntimeUnreachableError('no Docker Engine answers');
     await startAgain(runtime);
     for (let times = 0; times < 2; times++) expect((await post('/events/stream_started', started('p1'))).status).toBe(202);

@@ -299,7 +299,7 @@ describe('what becomes of streams when somebody is gone', () => {
     const { runtime } = orchestrator;
     await orchestrator.stop();
     runtime.vanish(engine.container_id);
-    orchestrator = await startOrchestrator({ folder, runtime: runtime.again() });
+    orchestrator = await startOrchestrator({ folder, runtime: runtime.restarted() });
     await eventually(
       () => streams('?status=ended'),
       (list) => list.length === 1,
@@ -311,7 +311,7 @@ describe('what becomes of streams when somebody is gone', () => {
     const [engine] = await ready(1);
     const { runtime } = orchestrator;
     await orchestrator.stop();
-    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' }, runtime: runtime.again() });
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' }, runtime: runtime.restarted() });
     await ready(1);
     expect((await post('/engines/lease', leaseRequest({ wait_ms: 50 }))).status).toBe(202);
     await report({ sessions: [session(engine, { state: 'starting', playback_session_id: '' })] });
@@ -333,7 +333,7 @@ describe('what becomes of streams when somebody is gone', () => {
     const { runtime } = orchestrator;
     await orchestrator.stop();
 
-    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2', MAX_REPLICAS: '3' }, folder, runtime: runtime.again() });
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2', MAX_REPLICAS: '3' }, folder, runtime: runtime.restarted() });
     const after = await ready(3);
     expect(after.map(({ container_id: id, port }) => [id, port])).toEqual(before.map(({ container_id: id, port }) => [id, port]));
     expect(await streams('?status=started')).toMatchObject([{ id: playing.stream_id, container_id: engine.container_id }]);

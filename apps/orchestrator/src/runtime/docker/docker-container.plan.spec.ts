@@ -29,7 +29,7 @@ function listed(changes: Partial<ListedContainer> = {}): ListedContainer {
 }
 
 describe('a container of an engine', () => {
-  it('has the same HTTP port inside and on the host, its P2P port open both ways, and starts again by itself', () => {
+  it('publishes its HTTP port under the same number, its P2P port for TCP and UDP, and restarts by itself', () => {
     const { HostConfig, ExposedPorts, Env } = planContainer(spec, 'engine:latest', placement);
     expect(HostConfig.PortBindings).toEqual({
       '19000/tcp': [{ HostIp: '', HostPort: '19000' }],
@@ -41,19 +41,19 @@ describe('a container of an engine', () => {
     expect(Env).toEqual(['CONF=--http-port=19000\n--bind-all', 'HTTP_PORT=19000']);
   });
 
-  it('has its network, its memory limit and its HTTPS port where they are set', () => {
+  it('gets the network, memory limit and HTTPS port of the settings', () => {
     const { HostConfig } = planContainer(spec, 'engine:latest', { ...placement, network: 'ace', memoryBytes: 2 ** 29, mapHttps: true });
     expect(HostConfig).toMatchObject({ NetworkMode: 'ace', Memory: 2 ** 29 });
     expect(HostConfig.PortBindings['45000/tcp']).toEqual([{ HostIp: '', HostPort: '45000' }]);
   });
 
-  it('behind a VPN shares the network of its container, and publishes nothing of its own', () => {
+  it('behind a VPN shares the network of the VPN container and publishes no ports', () => {
     const behind = planContainer({ ...spec, joins: 'gluetun' }, 'engine:latest', { ...placement, network: 'ace', mapHttps: true });
     expect(behind.HostConfig).toMatchObject({ NetworkMode: 'container:gluetun', PortBindings: {} });
     expect(behind.ExposedPorts).toEqual({});
   });
 
-  it('behind a VPN is reached at the address of the VPN container, and tells in whose network it is', () => {
+  it('behind a VPN has the host of the VPN container and the id of the network owner', () => {
     const networks = { hostOf: (id: string) => (id === '7d0d' ? '172.18.0.3' : null), startedAt: () => 1_700_000_001_000 };
     const container = listed({ HostConfig: { NetworkMode: 'container:7d0d' } });
     expect(toInstance(container, placement, networks)).toMatchObject({
@@ -64,7 +64,7 @@ describe('a container of an engine', () => {
     expect(toInstance(listed({ HostConfig: { NetworkMode: 'ace' } }), placement, networks)).not.toHaveProperty('network');
   });
 
-  it('is read back from a list alone, ports and kind included', () => {
+  it('is read back from the list alone, with its ports and kind', () => {
     expect(toInstance(listed(), placement, NETWORKS)).toMatchObject({
       id: 'f00d',
       name: 'acestream-1',
@@ -84,7 +84,7 @@ describe('a container of an engine', () => {
     [{ network: 'ace', remoteHost: 'docker' }, 'acestream-1'],
     [{ network: 'ace', engineHost: '10.1.2.3' }, '10.1.2.3'],
     [{}, '127.0.0.1'],
-  ])('with %j is reached at %s', (changes, host) => {
+  ])('with %j has the host %s', (changes, host) => {
     expect(toInstance(listed(), { ...placement, ...changes }, NETWORKS)?.host).toBe(host);
   });
 
@@ -104,11 +104,11 @@ describe('a container of an engine', () => {
     ['Up 47 hours', 48 * 3_600_000],
     ['Up 3 weeks (unhealthy)', 4 * 604_800_000],
     ['Exited (0) 3 seconds ago', null],
-  ])('%s: has been up for at most %s ms', (status, ms) => {
+  ])('%s: the uptime is at most %s ms', (status, ms) => {
     expect(maxUptimeMs(status)).toBe(ms);
   });
 
-  it('shows its published ports as Docker does', () => {
+  it('lists its published ports in the format of Docker', () => {
     const Ports = [
       { IP: '0.0.0.0', PrivatePort: 19000, PublicPort: 19000, Type: 'tcp' },
       { IP: '::', PrivatePort: 19000, PublicPort: 19000, Type: 'tcp' },
@@ -123,7 +123,10 @@ describe('a container of an engine', () => {
     });
   });
 
-  it.each([{}, { [SPEC_LABEL]: 'acestream 1 2 3' }, { [SPEC_LABEL]: 'ghost 1 2 3 4' }])('with labels %j is not ours', (Labels) => {
-    expect(toInstance(listed({ Labels: Labels as Record<string, string> }), placement, NETWORKS)).toBeNull();
-  });
+  it.each([{}, { [SPEC_LABEL]: 'acestream 1 2 3' }, { [SPEC_LABEL]: 'ghost 1 2 3 4' }])(
+    'with the labels %j is not one of our engines',
+    (Labels) => {
+      expect(toInstance(listed({ Labels: Labels as Record<string, string> }), placement, NETWORKS)).toBeNull();
+    },
+  );
 });

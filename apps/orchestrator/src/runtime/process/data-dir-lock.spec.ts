@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { within } from '../../../../../test/doubles/orchestrator/process-runtime.fixture.js';
+import { withProcessRuntime } from '../../../../../test/doubles/orchestrator/process-runtime.fixture.js';
 
 describe('the lock of DATA_DIR', () => {
-  it('a second orchestrator on the same DATA_DIR is refused by name, and may start when the first has closed', async () => {
-    await within(async ({ runtime, another, dataDir }) => {
-      const second = another();
+  it('rejects a second orchestrator with the same DATA_DIR until the first one has closed', async () => {
+    await withProcessRuntime(async ({ runtime, createNext, dataDir }) => {
+      const second = createNext();
       await expect(second.open()).rejects.toMatchObject({
         code: 'data_dir_in_use',
         message: expect.stringContaining(`DATA_DIR ${dataDir}`),
@@ -18,24 +18,24 @@ describe('the lock of DATA_DIR', () => {
     });
   });
 
-  it('a killed orchestrator leaves a lock that nobody has to remove', async () => {
-    await within(async ({ runtime, another, dataDir }) => {
+  it('the lock of a killed orchestrator needs no manual removal', async () => {
+    await withProcessRuntime(async ({ runtime, createNext, dataDir }) => {
       await runtime.close();
       const dead = spawn(process.execPath, ['-e', '']);
       await once(dead, 'exit');
       await writeFile(join(dataDir, 'lock.7'), `${dead.pid} some-boot:123\n`);
-      // The pid lives on as another process, as happens.
+      // Another process has the pid now.
       await writeFile(join(dataDir, 'lock.8'), `${process.pid} some-boot:123\n`);
-      await expect(another().open()).resolves.toBeUndefined();
+      await expect(createNext().open()).resolves.toBeUndefined();
       expect((await readdir(dataDir)).filter((name) => name.startsWith('lock.'))).toEqual(['lock.9']);
     });
   });
 
-  it('of ten orchestrators that start at the same moment on a dead lock, one gets the folder', async () => {
-    await within(async ({ runtime, another, dataDir }) => {
+  it('when ten orchestrators find a void lock at the same time, exactly one gets the folder', async () => {
+    await withProcessRuntime(async ({ runtime, createNext, dataDir }) => {
       await runtime.close();
       await writeFile(join(dataDir, 'lock.3'), '999999 some-boot:1\n');
-      const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => another().open()));
+      const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => createNext().open()));
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     });
   });

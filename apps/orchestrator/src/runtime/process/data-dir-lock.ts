@@ -3,25 +3,25 @@ import { link, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { isAlive, parseProcessRef, processOf } from './process-identity.js';
 
-/** Two orchestrators on one DATA_DIR would take each other's engines for their own. */
+/** Two orchestrators with one DATA_DIR would manage each other's engines. */
 export class DataDirInUseError extends Error {
   readonly code = 'data_dir_in_use';
 
   constructor(dataDir: string, pid: number) {
-    super(`DATA_DIR ${dataDir} is in use by another orchestrator (process ${pid}): stop it, or give this one a DATA_DIR of its own`);
+    super(`DATA_DIR ${dataDir} is in use by another orchestrator (process ${pid}): stop it, or set another DATA_DIR for this one`);
     this.name = 'DataDirInUseError';
   }
 }
 
 const RELEASED = 'released';
-/** Far more rounds than processes that could contend. */
+/** Far more rounds than there are competing processes. */
 const MAX_ROUNDS = 100;
 
 /**
- * Node has no lock that ends with its process, so the lock names its owner and is void once that very process is gone.
+ * Node has no lock that ends with its process, so the lock names its owner process and is void when that process no longer exists.
  *
- * Locks are numbered and the highest one counts. A void one is never removed or overwritten but topped: making `lock.<n+1>` succeeds
- * for one process only, so two that find the same void lock at the same moment cannot both get it.
+ * Locks are numbered and the highest number counts. A void lock is never removed or overwritten, but superseded: creating `lock.<n+1>`
+ * succeeds for one process only, so two processes that find the same void lock cannot both get it.
  */
 export class DataDirLock {
   private constructor(
@@ -32,24 +32,24 @@ export class DataDirLock {
   /** @throws DataDirInUseError */
   static async acquire(dataDir: string): Promise<DataDirLock> {
     const self = await processOf(process.pid);
-    if (!self) throw new Error(`cannot see process ${process.pid}, which is this one`);
+    if (!self) throw new Error(`cannot read the start time of this process (${process.pid})`);
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const highest = (await lockNumbers(dataDir)).at(-1) ?? 0;
       const owner = highest > 0 ? await ownerOf(dataDir, highest) : null;
       if (owner && (await isAlive(owner))) throw new DataDirInUseError(dataDir, owner.pid);
-      if (!(await make(dataDir, highest + 1, `${self.pid} ${self.started}`))) continue;
+      if (!(await create(dataDir, highest + 1, `${self.pid} ${self.started}`))) continue;
       const numbers = await lockNumbers(dataDir);
       if (numbers.at(-1) === highest + 1) {
         await Promise.all(numbers.slice(0, -1).map((number) => rm(lockFile(dataDir, number), { force: true })));
         return new DataDirLock(dataDir, highest + 1);
       }
-      // Another process was faster by more than one number, and took the ones between away.
+      // Another process has meanwhile created a higher number and removed those below it.
       await rm(lockFile(dataDir, highest + 1), { force: true });
     }
-    throw new Error(`the lock of DATA_DIR ${dataDir} cannot be had: too many processes want it`);
+    throw new Error(`cannot lock DATA_DIR ${dataDir}: too many processes try to lock it`);
   }
 
-  /** The file stays, without an owner: numbers must not begin anew. */
+  /** Keeps the file, without an owner: numbers must not start again at 1. */
   async release(): Promise<void> {
     await replace(lockFile(this.dataDir, this.number), RELEASED);
   }
@@ -71,14 +71,14 @@ async function ownerOf(dataDir: string, number: number) {
   try {
     return parseProcessRef(await readFile(lockFile(dataDir, number), 'utf8'));
   } catch (error) {
-    // Topped and taken away meanwhile; the next round sees by whom.
+    // Superseded and removed meanwhile; the next round reads the new owner.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
 }
 
-/** False where it exists already. Linked and not created, so that nobody ever reads a lock half written. */
-async function make(dataDir: string, number: number, content: string): Promise<boolean> {
+/** False when it exists already. Links a complete file, so that nobody reads a lock that is only half written. */
+async function create(dataDir: string, number: number, content: string): Promise<boolean> {
   const draft = draftFile(lockFile(dataDir, number));
   await writeFile(draft, `${content}\n`);
   try {

@@ -2,8 +2,7 @@ import { loadSettings, SettingsError } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
 import { OrchestratorSettings } from '../../settings.js';
 import type { EngineSpec } from '../engine-runtime.js';
-import { fillEngineCommand, parseEngineCommand } from './engine-command.js';
-import { engineEnvironment } from './engine-environment.js';
+import { engineEnvironment, fillEngineCommand, parseEngineCommand } from './engine-command.js';
 
 const SPEC: EngineSpec = {
   name: 'acestream-1a2b',
@@ -21,11 +20,11 @@ describe('the engine command', () => {
     [`a"b c"d ''`, ['ab cd', '']],
     [`'a\\b' "c\\"d"`, ['a\\b', 'c"d']],
     ['run; rm -rf / && $(boom) `x` > f', ['run;', 'rm', '-rf', '/', '&&', '$(boom)', '`x`', '>', 'f']],
-  ])('%j is parted without a shell', (template, words) => {
+  ])('%j is split without a shell', (template, words) => {
     expect(parseEngineCommand(template)).toEqual(words);
   });
 
-  it('gets every placeholder filled, several in one word too', () => {
+  it('gets all placeholders filled, also several in one word', () => {
     const words = ['{name}', '--p={http_port},{https_port},{api_port},{p2p_port}', '--state-dir={state_dir}', '{{name}}'];
     expect(fillEngineCommand(words, SPEC, '/data/x y')).toEqual([
       'acestream-1a2b',
@@ -35,7 +34,7 @@ describe('the engine command', () => {
     ]);
   });
 
-  it('is a fault of the settings where it cannot be understood', () => {
+  it('is a settings error when it is invalid', () => {
     const load = (command: string) => () => loadSettings(OrchestratorSettings, { ENGINE_COMMAND: command });
     expect(load('engine {port}')).toThrow(SettingsError);
     expect(load('engine {port}')).toThrow('{http_port} {https_port} {api_port} {p2p_port} {name} {state_dir}');
@@ -45,8 +44,8 @@ describe('the engine command', () => {
 });
 
 describe('the environment of an engine', () => {
-  it('is what it needs of ours and what its spec says, and nothing that is secret', () => {
-    const ours = {
+  it('contains the allowed variables of the orchestrator and those of its spec, and no secrets', () => {
+    const own = {
       PATH: '/bin',
       TZ: 'UTC',
       LC_ALL: 'C',
@@ -58,10 +57,10 @@ describe('the environment of an engine', () => {
       SIMON: 'x',
       GONE: undefined,
     };
-    expect(engineEnvironment(SPEC, ours)).toEqual({ PATH: '/bin', TZ: 'UTC', LC_ALL: 'C', SIM_BOOT_MS: '10', CONF: '--bind-all' });
+    expect(engineEnvironment(SPEC, own)).toEqual({ PATH: '/bin', TZ: 'UTC', LC_ALL: 'C', SIM_BOOT_MS: '10', CONF: '--bind-all' });
   });
 
-  it.each(['PATH', 'LD_PRELOAD', 'NODE_OPTIONS', 'PYTHONPATH', 'BASH_ENV'])('does not take %s from a request', (name) => {
+  it.each(['PATH', 'LD_PRELOAD', 'NODE_OPTIONS', 'PYTHONPATH', 'BASH_ENV'])('rejects %s in a request', (name) => {
     expect(() => engineEnvironment({ ...SPEC, env: { [name]: 'x' } }, {})).toThrow(name);
   });
 });

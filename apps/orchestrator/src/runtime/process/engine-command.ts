@@ -1,19 +1,31 @@
-/** The command of an engine: a template with placeholders, split into words as a shell would, without one. Pure. */
-import type { EngineSpec } from '../engine-runtime.js';
+/** Command and environment of an engine process. The command is a template with placeholders, split into words without a shell. Pure. */
+import { type EngineSpec, RuntimeFailedError } from '../engine-runtime.js';
 
 const PLACEHOLDERS = ['http_port', 'https_port', 'api_port', 'p2p_port', 'name', 'state_dir'] as const;
 type Placeholder = (typeof PLACEHOLDERS)[number];
 
+/** Variables that an engine process inherits. An allow-list: keys and database addresses must never reach an engine. */
+const INHERITED = /^(PATH|HOME|USER|TZ|LANG|LC_[A-Z]+|TMPDIR|SIM_[A-Z0-9_]+)$/;
+/** Variables that decide which program runs: a caller who may start an engine may not run other programs here. */
+const NOT_BY_REQUEST = /^(PATH|HOME|NODE_[A-Z_]+|LD_[A-Z_]+|DYLD_[A-Z_]+|PYTHON[A-Z]+|BASH_ENV|ENV)$/;
+
+/** @throws RuntimeFailedError when the spec sets a variable that a request must not set */
+export function engineEnvironment(spec: EngineSpec, own: NodeJS.ProcessEnv): Record<string, string> {
+  const forbidden = Object.keys(spec.env).find((name) => NOT_BY_REQUEST.test(name));
+  if (forbidden) throw new RuntimeFailedError(`${forbidden} cannot be set for an engine that runs as a local process`);
+  const inherited = Object.entries(own).filter((entry): entry is [string, string] => INHERITED.test(entry[0]) && entry[1] !== undefined);
+  return { ...Object.fromEntries(inherited), ...spec.env };
+}
+
 /**
- * The words of ENGINE_COMMAND: parted by blanks, with 'single' and "double" quotes and backslashes as in a shell.
+ * The words of ENGINE_COMMAND: separated by spaces, with 'single' and "double" quotes and backslashes as in a shell.
  * @throws RangeError that says what would be right
  */
 export function parseEngineCommand(template: string): string[] {
   const words = splitWords(template);
   if (words.length === 0) throw new RangeError('must be a command');
   for (const [, name] of template.matchAll(/\{([a-z0-9_]+)\}/g)) {
-    if (!isPlaceholder(name))
-      throw new RangeError(`must use no other placeholders than ${PLACEHOLDERS.map((one) => `{${one}}`).join(' ')}`);
+    if (!isPlaceholder(name)) throw new RangeError(`must only use the placeholders ${PLACEHOLDERS.map((one) => `{${one}}`).join(' ')}`);
   }
   return words;
 }

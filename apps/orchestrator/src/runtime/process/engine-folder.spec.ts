@@ -27,43 +27,43 @@ async function create(): Promise<EngineFolder> {
 }
 
 describe('the folder of an engine', () => {
-  it('knows the engine before there is one', async () => {
+  it('has the record of an engine before its process exists', async () => {
     await create();
     const [folder] = await EngineFolder.all(root);
     expect(await folder.record()).toEqual(RECORD);
-    expect([await folder.guard(), await folder.engine(), await folder.exitCode()]).toEqual([null, null, null]);
+    expect([await folder.processOf('guard'), await folder.processOf('engine'), await folder.exitCode()]).toEqual([null, null, null]);
   });
 
-  it('has no record where it was cut off in the middle', async () => {
+  it('has no record when it was written only in part', async () => {
     const folder = await create();
     await writeFile(join(folder.path, 'engine.json'), '{"id": "01');
     expect(await folder.record()).toBeNull();
   });
 
-  it('keeps an engine’s log in bounds while the engine writes on to the same file, the latest words included', async () => {
+  it('rotates the log while the engine keeps writing to the same file, and keeps its last lines', async () => {
     const folder = await create();
     for (let round = 0; round < 5; round += 1) {
       await appendFile(folder.logFile, `${'x'.repeat(700_000)} round ${round}\n`);
-      await folder.boundLog();
+      await folder.rotateLog();
     }
     const [now, before] = [await stat(folder.logFile), await stat(`${folder.logFile}.1`)];
     expect(now.size + before.size).toBeLessThan(3 << 20);
     expect(await readFile(folder.logFile, 'utf8')).toContain('round 4');
   });
 
-  it('keeps the last words of a long log', async () => {
+  it('returns the end of a long log', async () => {
     const folder = await create();
     await writeFile(folder.logFile, `${'x'.repeat(100_000)}\nthe end\n`);
     expect((await folder.logTail()).endsWith('the end')).toBe(true);
     expect((await folder.logTail()).length).toBeLessThan(5000);
   });
 
-  it('can be taken away though it was never made', async () => {
+  it('can be deleted when it was never created', async () => {
     await (await new EngineFolder(root, 'never-made').discard()).delete();
     expect(await readdir(root)).toEqual([]);
   });
 
-  it('can be taken away twice, and after a taking away that was cut off', async () => {
+  it('can be deleted twice, also after an interrupted deletion', async () => {
     const folder = await create();
     await folder.discard();
     const [left] = await EngineFolder.all(root);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { EngineSpec } from '../engine-runtime.js';
 import { parseProcessRef, type ProcessRef } from './process-identity.js';
 
-/** What we must know of an engine to take it over; written before its process exists. */
+/** All facts needed to adopt an engine; written before its process exists. */
 export interface EngineRecord {
   id: string;
   spec: EngineSpec;
@@ -11,12 +11,12 @@ export interface EngineRecord {
   createdAt: number;
 }
 
-/** Bytes that a log may have before it becomes the old one; an engine so keeps at most about twice as much. */
+/** Log size in bytes at which the log is rotated; an engine keeps about twice as much at most. */
 const LOG_LIMIT = 1 << 20;
 const LOG_TAIL = 4096;
 const DISCARDED = '.gone-';
 
-/** The folder of one engine under DATA_DIR: its record, the guard's notes, its log and its own state. */
+/** The folder of one engine in DATA_DIR: its record, the files of its guard, its log and its state. */
 export class EngineFolder {
   readonly path: string;
 
@@ -27,7 +27,6 @@ export class EngineFolder {
     this.path = join(root, folderName);
   }
 
-  /** All there are. */
   static async all(root: string): Promise<EngineFolder[]> {
     return (await readdir(root)).map((name) => new EngineFolder(root, name));
   }
@@ -45,7 +44,7 @@ export class EngineFolder {
     return join(this.path, 'engine.log');
   }
 
-  /** Null where the folder was begun or taken away halfway. */
+  /** Null when the folder was only partly created or deleted. */
   async record(): Promise<EngineRecord | null> {
     const text = await this.read('engine.json');
     if (text === null || text === '') return null;
@@ -57,15 +56,12 @@ export class EngineFolder {
     }
   }
 
-  async guard(): Promise<ProcessRef | null> {
-    return parseProcessRef((await this.read('guard')) ?? '');
+  /** Null when the guard has not written it, or has removed it after the end of the engine. */
+  async processOf(role: 'guard' | 'engine'): Promise<ProcessRef | null> {
+    return parseProcessRef((await this.read(role)) ?? '');
   }
 
-  async engine(): Promise<ProcessRef | null> {
-    return parseProcessRef((await this.read('engine')) ?? '');
-  }
-
-  /** Null while it runs, and where nobody was there to see how it ended. */
+  /** Null while the engine runs, and when its guard was killed. */
   async exitCode(): Promise<number | null> {
     const text = (await this.read('exit'))?.trim();
     return text && /^\d+$/.test(text) ? Number(text) : null;
@@ -76,28 +72,28 @@ export class EngineFolder {
     return text.slice(-LOG_TAIL).trim();
   }
 
-  /** Copied and cut, not renamed: the engine goes on writing to the file it has. */
-  async boundLog(): Promise<void> {
+  /** Rotates a log that is too large. Copies and truncates it, because the engine keeps the file open. */
+  async rotateLog(): Promise<void> {
     if ((await stat(this.logFile)).size <= LOG_LIMIT) return;
     await copyFile(this.logFile, `${this.logFile}.1`);
     await truncate(this.logFile);
   }
 
   /**
-   * Takes the folder away. Under another name first: a guard that is only just starting cannot make its note any more and ends, so
-   * what stands in the folder after the renaming is all there will ever be.
-   * @returns the folder under its last name, to be looked at before `delete`
+   * Renames the folder before its deletion. A guard that is just starting can then no longer write its file and exits, so the renamed
+   * folder names every process there will be.
+   * @returns the renamed folder, for a last check before `delete`
    */
   async discard(): Promise<EngineFolder> {
     if (this.folderName.startsWith(DISCARDED)) return this;
-    const gone = new EngineFolder(this.root, `${DISCARDED}${this.folderName}`);
+    const discarded = new EngineFolder(this.root, `${DISCARDED}${this.folderName}`);
     try {
-      await rename(this.path, gone.path);
+      await rename(this.path, discarded.path);
     } catch (error) {
-      // It was never made.
+      // It was never created.
       if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
-    return gone;
+    return discarded;
   }
 
   async delete(): Promise<void> {

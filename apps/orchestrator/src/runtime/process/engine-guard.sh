@@ -1,21 +1,21 @@
 #!/bin/sh
-# Stands between the orchestrator and one engine, so that the engine may outlive a restart of the orchestrator but not its loss.
+# Runs one engine. The engine survives a restart of the orchestrator, but ends when the orchestrator does not come back.
 #
 #   engine-guard.sh FOLDER HEARTBEAT SECONDS READINGS COMMAND [ARGUMENT...]
 #
-# Run as the leader of a process group of its own. It writes into FOLDER `guard` and `engine` (a pid and when that process started)
-# while the engine runs, and `exit` (its exit code) afterwards. Where HEARTBEAT has the same content for READINGS readings, SECONDS
-# apart, the group is ended: readings are counted and no clock is compared, so that a suspended machine counts for nothing.
-# A shell, because it costs 0.3 MB of its own memory (measured with dash) where another Node would cost 40.
+# Start it as the leader of its own process group. While the engine runs, FOLDER holds `guard` and `engine` (pid and start time of each
+# process), afterwards `exit` (the exit code). When HEARTBEAT has not changed for READINGS readings, SECONDS apart, the guard ends the
+# group. It counts readings and compares no clock, so that time during which the machine is suspended does not count.
+# A shell script, because it needs 0.3 MB of memory (measured with dash); a Node process needs 40 MB.
 
 folder=$1 heartbeat=$2 seconds=$3 readings=$4
 shift 4
 
-# When the process started, as process-identity.ts says it.
+# Start time of a process, in the format of process-identity.ts.
 started() {
   if [ -r "/proc/$1/stat" ]; then
     read -r stat < "/proc/$1/stat" && read -r boot < /proc/sys/kernel/random/boot_id || return 1
-    # What follows the name in parentheses begins with the third field; the start is the 22nd.
+    # After the name in parentheses comes the third field; the start time is the 22nd.
     set -- ${stat##*) }
     shift 19
     echo "$boot:$1"
@@ -24,7 +24,7 @@ started() {
   fi
 }
 
-# Whole or not at all; fails where the folder has been taken away.
+# Writes atomically; fails when the folder was deleted.
 put() {
   echo "$2" > "$folder/$1.new" && mv "$folder/$1.new" "$folder/$1"
 }
@@ -42,16 +42,16 @@ end_when_lost() {
       unchanged=0 last=$beat
     fi
   done
-  echo 'the orchestrator is gone: ending' >&2
+  echo 'heartbeat stopped, ending the engine' >&2
   kill -TERM 0
   sleep 5
   kill -KILL 0
 }
 
-# A signal to the group is for the engine; the guard stays to see how it ends.
+# A signal to the group is meant for the engine; the guard waits for the exit code.
 trap : TERM HUP INT
 
-# Before the engine, so that no engine ever runs that nobody can find.
+# Before the engine starts, so that no engine runs that nobody can find.
 put guard "$$ $(started $$)" || exit 1
 
 "$@" < /dev/null &
@@ -59,10 +59,10 @@ engine=$!
 put engine "$engine $(started "$engine")"
 end_when_lost > /dev/null 2>> "$folder/engine.log" &
 
-# `wait` also returns when a signal comes.
+# `wait` also returns on a signal.
 while wait "$engine"; code=$?; kill -0 "$engine" 2> /dev/null; do :; done
 
 put exit "$code"
 rm -f "$folder/guard" "$folder/engine"
-# Whatever the engine has started ends with it, and so does this.
+# Ends the child processes of the engine, and this guard.
 kill -KILL 0

@@ -4,36 +4,36 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { within } from '../../../../../test/doubles/orchestrator/process-runtime.fixture.js';
+import { withProcessRuntime } from '../../../../../test/doubles/orchestrator/process-runtime.fixture.js';
 
 describe('the guard of an engine', () => {
-  it('a guard that comes too late to make its note starts no engine', async () => {
-    await within(async (its) => {
+  it('starts no engine when the folder was deleted before the guard could write its file', async () => {
+    await withProcessRuntime(async (fixture) => {
       const guard = spawn(
         '/bin/sh',
         [
           join(import.meta.dirname, 'engine-guard.sh'),
-          join(its.dataDir, 'engines', 'taken-away'),
-          join(its.dataDir, 'heartbeat'),
+          join(fixture.dataDir, 'engines', 'taken-away'),
+          join(fixture.dataDir, 'heartbeat'),
           '1',
           '5',
           'touch',
-          join(its.dataDir, 'ran'),
+          join(fixture.dataDir, 'ran'),
         ],
         { detached: true, stdio: 'ignore' },
       );
       await once(guard, 'exit');
-      expect(existsSync(join(its.dataDir, 'ran'))).toBe(false);
+      expect(existsSync(join(fixture.dataDir, 'ran'))).toBe(false);
     });
   });
 
-  it('an engine ends by itself when the heartbeat stands still, and not before', async () => {
-    await within(async (its) => {
-      const note = join(its.dataDir, 'engines', 'alone');
-      execFileSync('mkdir', ['-p', note]);
-      const heartbeat = join(its.dataDir, 'other-heartbeat');
+  it('stops the engine when the heartbeat stops, and not before', async () => {
+    await withProcessRuntime(async (fixture) => {
+      const folder = join(fixture.dataDir, 'engines', 'alone');
+      execFileSync('mkdir', ['-p', folder]);
+      const heartbeat = join(fixture.dataDir, 'other-heartbeat');
       await writeFile(heartbeat, '1\n');
-      const guard = spawn('/bin/sh', [join(import.meta.dirname, 'engine-guard.sh'), note, heartbeat, '0.3', '5', 'sleep', '600'], {
+      const guard = spawn('/bin/sh', [join(import.meta.dirname, 'engine-guard.sh'), folder, heartbeat, '0.3', '5', 'sleep', '600'], {
         detached: true,
         stdio: 'ignore',
       });
@@ -44,8 +44,8 @@ describe('the guard of an engine', () => {
       }
       expect(guard.exitCode ?? guard.signalCode).toBeNull();
       await ended;
-      expect(await readFile(join(note, 'exit'), 'utf8')).toBe('143\n');
-      expect(await readdir(note)).not.toContain('guard');
+      expect(await readFile(join(folder, 'exit'), 'utf8')).toBe('143\n');
+      expect(await readdir(folder)).not.toContain('guard');
     });
   });
 });

@@ -1,53 +1,50 @@
 import type { ChildProcess } from 'node:child_process';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { EngineInstance } from '../engine-runtime.js';
-import { RuntimeFailedError } from '../engine-runtime.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type EngineInstance, type InstanceState, RuntimeFailedError } from '../engine-runtime.js';
 import type { EngineFolder, EngineRecord } from './engine-folder.js';
 import { isAlive, type ProcessRef, processOf } from './process-identity.js';
 
-/** Milliseconds between two looks at a process that is about to end or to begin. */
-const LOOK_MS = 25;
-/** How long the kernel may take to end what was killed. */
+/** Milliseconds between two checks of a process that is about to end. */
+const POLL_MS = 25;
+/** Time the kernel may need to end a killed process. */
 const KILL_LIMIT_MS = 5000;
 
-export type EngineProcessState = 'created' | 'running' | 'exited';
-
-/** One engine and its guard, whether started by this run of the service or found. */
+/** One engine and its guard, started by this run of the service or adopted. */
 export class EngineProcess {
-  state: EngineProcessState;
+  state: InstanceState;
   exitCode: number | null = null;
-  /** Set while it is being removed, so that everybody who asks for it waits for the same. */
+  /** Set while it is being removed: every caller waits for the same removal. */
   removal: Promise<void> | null = null;
 
   constructor(
     readonly record: EngineRecord,
     readonly folder: EngineFolder,
-    /** Its parent is this process only where we started it; an adopted one has none. */
+    /** The guard as our child process; null for an adopted engine. */
     private readonly child: ChildProcess | null,
-    private guard: ProcessRef | null,
+    private readonly guard: ProcessRef | null,
   ) {
     this.state = guard ? 'running' : 'created';
   }
 
-  /** Looks whether it still runs; true where this look saw it end. */
+  /** Checks whether it still runs; true when this check found that it has ended. */
   async observe(): Promise<boolean> {
     if (this.state === 'exited' || (await this.isRunning())) return false;
-    await this.endGroup();
+    await this.killOrphan();
     this.exitCode = await this.folder.exitCode();
     this.state = 'exited';
     return true;
   }
 
-  /** Ends the whole group: TERM, and KILL where it has not gone within `graceMs`. */
-  async end(graceMs: number): Promise<void> {
-    if (!(await this.isRunning())) return this.endGroup();
+  /** Ends the whole process group: SIGTERM, then SIGKILL after `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    if (!(await this.isRunning())) return this.killOrphan();
     if (graceMs > 0) {
       this.signal('SIGTERM');
-      if (await this.isGoneWithin(graceMs)) return;
+      if (await this.hasEndedWithin(graceMs)) return;
     }
     this.signal('SIGKILL');
-    if (await this.isGoneWithin(KILL_LIMIT_MS)) return;
-    throw new RuntimeFailedError(`engine ${this.record.id} (process ${this.pid}) cannot be ended: look at it with ps and end it by hand`);
+    if (await this.hasEndedWithin(KILL_LIMIT_MS)) return;
+    throw new RuntimeFailedError(`engine ${this.record.id} (process ${this.pid}) does not end after SIGKILL: check it with ps`);
   }
 
   instance(host: string): EngineInstance {
@@ -76,38 +73,34 @@ export class EngineProcess {
   }
 
   private async isRunning(): Promise<boolean> {
-    // As long as our own child has not been reported dead its pid is nobody else's.
+    // The pid of our own child is not reused before Node has reported its end.
     if (this.child) return this.child.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null;
     return this.guard !== null && (await isAlive(this.guard));
   }
 
-  private async isGoneWithin(limitMs: number): Promise<boolean> {
-    for (let waited = 0; waited < limitMs; waited += LOOK_MS) {
+  private async hasEndedWithin(limitMs: number): Promise<boolean> {
+    for (let waited = 0; waited < limitMs; waited += POLL_MS) {
       if (!(await this.isRunning())) return true;
-      await delay(LOOK_MS);
+      await sleep(POLL_MS);
     }
     return !(await this.isRunning());
   }
 
-  /** Where the guard itself was killed, the engine runs on in a group that nobody leads; it is known by the guard's note. */
-  private async endGroup(): Promise<void> {
-    const engine = await this.folder.engine();
-    const group = this.pid;
-    if (!engine || group === undefined) return;
+  /** When the guard itself was killed, the engine still runs in a group without a leader. The guard's file names the engine. */
+  private async killOrphan(): Promise<void> {
+    const engine = await this.folder.processOf('engine');
+    if (!engine || this.pid === undefined) return;
     const found = await processOf(engine.pid);
-    if (found?.started === engine.started && found.group === group) signalGroup(group, 'SIGKILL');
+    if (found?.started === engine.started && found.group === this.pid) this.signal('SIGKILL');
   }
 
   private signal(signal: NodeJS.Signals): void {
-    if (this.pid !== undefined) signalGroup(this.pid, signal);
-  }
-}
-
-function signalGroup(group: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-group, signal);
-  } catch (error) {
-    // It has just ended by itself.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    if (this.pid === undefined) return;
+    try {
+      process.kill(-this.pid, signal);
+    } catch (error) {
+      // ESRCH: it has just ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 }

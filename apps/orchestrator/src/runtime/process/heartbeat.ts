@@ -1,14 +1,16 @@
 import { open } from 'node:fs/promises';
 import type { Log } from '@acexy/service-kit';
+import { pause, SystemClock } from '@acexy/service-kit/primitives';
 
-/** The guards of engines read every two seconds and forgive several unchanged readings, so a beat that is late harms nobody. */
+/** Guards read every two seconds and tolerate several unchanged readings, so a late beat does no harm. */
 const BEAT_MS = 1000;
 const WIDTH = 16;
 
-/** A number in a file that goes on changing as long as we live. */
+/** A number in a file that changes as long as this process lives. */
 export class Heartbeat {
-  private timer: NodeJS.Timeout | null = null;
-  private beat = Date.now();
+  private readonly clock = new SystemClock();
+  private readonly stopped = new AbortController();
+  private beat = this.clock.wallTime();
   private failing = false;
 
   constructor(
@@ -16,37 +18,33 @@ export class Heartbeat {
     private readonly log: Log,
   ) {}
 
-  /** @throws where the file cannot be written */
+  /** @throws when the file cannot be written */
   async start(): Promise<void> {
     await this.write();
-    const next = (): void => {
-      this.timer = setTimeout(() => {
-        void this.tryWrite().then(() => {
-          if (this.timer) next();
-        });
-      }, BEAT_MS);
-    };
-    next();
+    void this.run(this.stopped.signal);
   }
 
   stop(): void {
-    if (this.timer) clearTimeout(this.timer);
-    this.timer = null;
+    this.stopped.abort();
   }
 
-  private async tryWrite(): Promise<void> {
-    try {
-      await this.write();
-      this.failing = false;
-    } catch (error) {
-      if (!this.failing) this.log.error('heartbeat of the engines cannot be written: they will end', { file: this.file, error });
-      this.failing = true;
+  private async run(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await pause(this.clock, BEAT_MS, signal);
+      if (signal.aborted) return;
+      try {
+        await this.write();
+        this.failing = false;
+      } catch (error) {
+        if (!this.failing) this.log.error('heartbeat failed, engines will stop', { file: this.file, error });
+        this.failing = true;
+      }
     }
   }
 
   /**
-   * In place and of one length: it neither needs room on a full disk nor shows an empty file to a reader. Opened anew each time, or a
-   * file that was removed would go on beating unseen.
+   * Writes in place and always the same length: this works on a full disk, and a reader never sees an empty file. Opens the file each time,
+   * because a removed file would otherwise get beats that no guard sees.
    */
   private async write(): Promise<void> {
     this.beat += 1;

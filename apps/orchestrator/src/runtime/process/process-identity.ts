@@ -1,6 +1,4 @@
-/**
- * A pid alone names nobody: it is used again. A pid and the moment its process started do.
- */
+/** Identifies a process by its pid and its start time, because the system reuses pids. */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -8,21 +6,21 @@ import { promisify } from 'node:util';
 
 export interface ProcessRef {
   pid: number;
-  /** Opaque; equal for the same process only. */
+  /** Opaque start time; two processes with the same pid never have the same. */
   started: string;
 }
 
 const PS_TIMEOUT_MS = 2000;
-/** In /proc/<pid>/stat, counted from the state, which is the first after the name in parentheses (proc(5), fields 3, 5 and 22). */
+/** Positions in /proc/<pid>/stat after the name in parentheses (proc(5), fields 3, 5 and 22). */
 const STATE = 0;
 const GROUP = 2;
 const START_TIME = 19;
 
 const hasProc = existsSync('/proc/self/stat');
-/** Start times count from the boot, so the boot belongs to them. */
+/** Start times are relative to the boot, so the boot id is part of them. */
 const bootId = hasProc ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() : '';
 
-/** Who has this pid now; null when nobody has, or only as a dead process that its parent has not fetched yet. */
+/** The process that has this pid now; null when there is none, or only a zombie. */
 export async function processOf(pid: number): Promise<(ProcessRef & { group: number }) | null> {
   return hasProc ? fromProc(pid) : fromPs(pid);
 }
@@ -31,7 +29,7 @@ export async function isAlive({ pid, started }: ProcessRef): Promise<boolean> {
   return (await processOf(pid))?.started === started;
 }
 
-/** `<pid> <started>` as the guard writes it; null for anything else. */
+/** Parses `<pid> <started>` as the guard writes it; null for any other text. */
 export function parseProcessRef(text: string): ProcessRef | null {
   const match = /^(\d+) (\S.*)$/.exec(text.trim());
   return match ? { pid: Number(match[1]), started: match[2] } : null;
@@ -51,7 +49,7 @@ async function fromProc(pid: number): Promise<(ProcessRef & { group: number }) |
   return { pid, group: Number(fields[GROUP]), started: `${bootId}:${fields[START_TIME]}` };
 }
 
-/** Where there is no /proc (macOS). */
+/** For systems without /proc (macOS). */
 async function fromPs(pid: number): Promise<(ProcessRef & { group: number }) | null> {
   const options = { timeout: PS_TIMEOUT_MS, env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' } };
   try {
@@ -59,7 +57,7 @@ async function fromPs(pid: number): Promise<(ProcessRef & { group: number }) | n
     const [state, group, ...started] = stdout.trim().split(/\s+/);
     return state.startsWith('Z') ? null : { pid, group: Number(group), started: started.join(' ') };
   } catch (error) {
-    // ps ends with 1 and says nothing where there is no such process.
+    // ps exits with 1 when there is no such process.
     if ((error as { code?: unknown }).code === 1) return null;
     throw error;
   }

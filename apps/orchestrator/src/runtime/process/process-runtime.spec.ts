@@ -9,23 +9,23 @@ import { describeEngineRuntime, record } from '../../../../../test/doubles/orche
 import { isAlive, processOf } from './process-identity.js';
 import { ProcessRuntime } from './process-runtime.js';
 import {
+  createFixture,
   environmentOf,
   pidOf,
   remainingWith,
-  surroundings,
   tinySpec,
   turn,
   untilFree,
-  within,
+  withProcessRuntime,
 } from '../../../../../test/doubles/orchestrator/process-runtime.fixture.js';
 
-describeEngineRuntime('the process runtime', surroundings);
+describeEngineRuntime('the process runtime', createFixture);
 
 describe('engines as local processes', () => {
   const never = new AbortController().signal;
 
-  it('an engine that does not end by TERM is killed after its grace, with all it has started', async () => {
-    await within(async ({ runtime, dataDir }) => {
+  it('kills an engine that ignores SIGTERM after its grace period, with its child processes', async () => {
+    await withProcessRuntime(async ({ runtime, dataDir }) => {
       const engine = await runtime.start(tinySpec('stubborn'), never);
       await environmentOf(engine.port);
       const asked = performance.now();
@@ -35,25 +35,25 @@ describe('engines as local processes', () => {
     });
   });
 
-  it('what an engine has started ends with the engine', async () => {
-    await within(async (its) => {
-      const engine = await its.runtime.start(tinySpec('parent'), never);
+  it('the child processes of an engine end with the engine', async () => {
+    await withProcessRuntime(async (fixture) => {
+      const engine = await fixture.runtime.start(tinySpec('parent'), never);
       await environmentOf(engine.port);
-      const group = String(await pidOf(its.dataDir, engine.id, 'guard'));
+      const group = String(await pidOf(fixture.dataDir, engine.id, 'guard'));
       const members = () =>
         execFileSync('ps', ['-eo', 'pgid=,stat=,args='], { encoding: 'utf8' })
           .split('\n')
           .filter((line) => line.trim().startsWith(`${group} `) && !/^\s*\d+\s+Z/.test(line));
       expect(members().some((line) => line.includes('sleep 600'))).toBe(true);
-      const events = record(its.runtime);
-      await its.kill(engine);
+      const events = record(fixture.runtime);
+      await fixture.kill(engine);
       await events.until(({ type }) => type === 'died');
       expect(members()).toEqual([]);
     });
   });
 
-  it('an engine whose guard was killed is ended, and listed as dead', async () => {
-    await within(async ({ runtime, dataDir }) => {
+  it('stops an engine whose guard was killed, and lists it as exited', async () => {
+    await withProcessRuntime(async ({ runtime, dataDir }) => {
       const engine = await runtime.start(tinySpec(), never);
       const events = record(runtime);
       process.kill(await pidOf(dataDir, engine.id, 'guard'), 'SIGKILL');
@@ -63,47 +63,47 @@ describe('engines as local processes', () => {
     });
   });
 
-  it('the exit code of an engine is told, of one that was taken over too', async () => {
-    await within(async (its) => {
-      const engine = await its.runtime.start(its.spec(), never);
-      await its.runtime.close();
-      const next = its.another();
+  it('reports the exit code of an engine, also of an adopted one', async () => {
+    await withProcessRuntime(async (fixture) => {
+      const engine = await fixture.runtime.start(fixture.spec(), never);
+      await fixture.runtime.close();
+      const next = fixture.createNext();
       await next.open();
       const events = record(next);
-      await its.kill(engine);
+      await fixture.kill(engine);
       await events.until(({ type }) => type === 'died');
       expect(await next.list()).toMatchObject([{ id: engine.id, exitCode: 137 }]);
     });
   });
 
-  it('a pid that is used again by another process is not taken for the engine, and not killed', async () => {
-    await within(async (its) => {
-      const engine = await its.runtime.start(its.spec(), never);
-      await its.runtime.close();
-      const stranger = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
-      await once(stranger, 'spawn');
-      process.kill(-(await pidOf(its.dataDir, engine.id, 'guard')), 'SIGKILL');
-      const note = join(its.dataDir, 'engines', engine.id, 'guard');
+  it('neither adopts nor kills another process that has reused the pid', async () => {
+    await withProcessRuntime(async (fixture) => {
+      const engine = await fixture.runtime.start(fixture.spec(), never);
+      await fixture.runtime.close();
+      const other = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
+      await once(other, 'spawn');
+      process.kill(-(await pidOf(fixture.dataDir, engine.id, 'guard')), 'SIGKILL');
+      const note = join(fixture.dataDir, 'engines', engine.id, 'guard');
       const started = (await readFile(note, 'utf8')).split(' ')[1];
-      await writeFile(note, `${stranger.pid} ${started}`);
-      const next = its.another();
+      await writeFile(note, `${other.pid} ${started}`);
+      const next = fixture.createNext();
       await next.open();
       expect(await next.list()).toEqual([]);
-      expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
-      stranger.kill('SIGKILL');
-      await once(stranger, 'exit');
+      expect(other.exitCode ?? other.signalCode).toBeNull();
+      other.kill('SIGKILL');
+      await once(other, 'exit');
     });
   });
 
-  it('hands an engine no key of ours, but the settings of the simulator and its own', async () => {
-    process.env.API_KEY = 'do-not-tell';
+  it('passes the simulator settings and its own variables to an engine, but no keys', async () => {
+    process.env.API_KEY = 'secret-key';
     process.env.SIM_TEST_KNOB = 'on';
     try {
-      await within(async ({ runtime }) => {
+      await withProcessRuntime(async ({ runtime }) => {
         const engine = await runtime.start(tinySpec(), never);
         const seen = await environmentOf(engine.port);
         expect(seen).toMatchObject({ SIM_TEST_KNOB: 'on', TINY_MODE: '', PATH: process.env.PATH });
-        expect(JSON.stringify(seen)).not.toContain('do-not-tell');
+        expect(JSON.stringify(seen)).not.toContain('secret-key');
       });
     } finally {
       delete process.env.API_KEY;
@@ -111,39 +111,39 @@ describe('engines as local processes', () => {
     }
   });
 
-  it('takes no variable from a request that decides which program runs', async () => {
-    await within(async ({ runtime, leftovers }) => {
+  it('rejects a variable of a request that decides which program runs', async () => {
+    await withProcessRuntime(async ({ runtime, leftovers }) => {
       const spec = { ...tinySpec(), env: { NODE_OPTIONS: '--require /tmp/other.cjs' } };
       await expect(runtime.start(spec, never)).rejects.toThrow('NODE_OPTIONS');
       expect(await leftovers()).toEqual([]);
     });
   });
 
-  it('says what an engine said last when it ended at once', async () => {
-    await within(async ({ runtime }) => {
+  it('reports the last log line of an engine that exits at once', async () => {
+    await withProcessRuntime(async ({ runtime }) => {
       await expect(runtime.start(tinySpec('fail'), never)).rejects.toThrow('exit code 3: no such mode');
     });
   });
 
-  it('says so when the command does not exist', async () => {
-    await within(async ({ commandFor, runtime }) => {
+  it('reports a command that does not exist', async () => {
+    await withProcessRuntime(async ({ createWith, runtime }) => {
       await runtime.close();
-      const misled = commandFor('/no/such/engine {http_port}');
-      await misled.open();
-      await expect(misled.start(tinySpec(), never)).rejects.toThrow('exit code 127');
+      const wrong = createWith('/no/such/engine {http_port}');
+      await wrong.open();
+      await expect(wrong.start(tinySpec(), never)).rejects.toThrow('exit code 127');
     });
   });
 
-  it('takes an engine that ends at once because of a port for a port that is taken', async () => {
-    await within(async ({ runtime, leftovers }) => {
+  it('reports a taken port when an engine exits at once because of it', async () => {
+    await withProcessRuntime(async ({ runtime, leftovers }) => {
       const spec = tinySpec('port');
       await expect(runtime.start(spec, never)).rejects.toMatchObject({ code: 'port_taken', port: spec.ports.http });
       expect(await leftovers()).toEqual([]);
     });
   });
 
-  it('sees a P2P port that only UDP holds', async () => {
-    await within(async ({ runtime }) => {
+  it('finds a P2P port that is taken only for UDP', async () => {
+    await withProcessRuntime(async ({ runtime }) => {
       const spec = tinySpec();
       const socket = createSocket('udp4').bind(spec.ports.p2p);
       await once(socket, 'listening');
@@ -153,15 +153,15 @@ describe('engines as local processes', () => {
     });
   });
 
-  it.each([1, 10, 40, 100, 200])('leaves nothing behind of a start that is given up after %i ms', async (ms) => {
-    await within(async ({ runtime, leftovers }) => {
+  it.each([1, 10, 40, 100, 200])('leaves nothing behind when a start is aborted after %i ms', async (ms) => {
+    await withProcessRuntime(async ({ runtime, leftovers }) => {
       await expect(runtime.start(tinySpec(), AbortSignal.timeout(ms))).rejects.toMatchObject({ name: 'TimeoutError' });
       expect(await leftovers()).toEqual([]);
     });
   });
 
-  it('says so, and leaves nothing behind, when its folder cannot be written', async () => {
-    await within(async ({ runtime, dataDir, leftovers }) => {
+  it('reports a folder that cannot be written, and leaves nothing behind', async () => {
+    await withProcessRuntime(async ({ runtime, dataDir, leftovers }) => {
       const engines = join(dataDir, 'engines');
       await rm(engines, { recursive: true });
       await writeFile(engines, 'a file where the folder should be');
@@ -175,7 +175,7 @@ describe('engines as local processes', () => {
     });
   });
 
-  it('says that DATA_DIR cannot be used, and why', async () => {
+  it('reports that DATA_DIR cannot be used, and why', async () => {
     const runtime = new ProcessRuntime({ dataDir: join(import.meta.filename, 'data'), engineCommand: 'true' }, SILENT_LOG);
     await expect(runtime.open()).rejects.toMatchObject({
       code: 'runtime_failed',
@@ -183,36 +183,36 @@ describe('engines as local processes', () => {
     });
   });
 
-  it('ends an engine that it finds without its guard', async () => {
-    await within(async (its) => {
-      const engine = await its.runtime.start(its.spec(), never);
-      const guard = await processOf(await pidOf(its.dataDir, engine.id, 'guard'));
-      await its.runtime.close();
+  it('stops an engine that it finds without its guard', async () => {
+    await withProcessRuntime(async (fixture) => {
+      const engine = await fixture.runtime.start(fixture.spec(), never);
+      const guard = await processOf(await pidOf(fixture.dataDir, engine.id, 'guard'));
+      await fixture.runtime.close();
       process.kill(guard?.pid as number, 'SIGKILL');
       while (guard && (await isAlive(guard))) await turn();
-      const next = its.another();
+      const next = fixture.createNext();
       await next.open();
       expect(await next.list()).toEqual([]);
       await untilFree(engine.port);
-      expect(await its.leftovers()).toEqual([]);
+      expect(await fixture.leftovers()).toEqual([]);
     });
   });
 
-  it('clears what a kill in the middle of a start has left', async () => {
-    await within(async (its) => {
-      await its.runtime.close();
-      // Folder, but no guard yet; folder without a record; a clearing that was cut off.
+  it('deletes what a kill during a start has left', async () => {
+    await withProcessRuntime(async (fixture) => {
+      await fixture.runtime.close();
+      // A folder without a guard, a folder without a record, an interrupted deletion.
       for (const name of ['aaaaaaaaaaaa', 'bbbbbbbbbbbb', '.gone-cccccccccccc']) {
-        execFileSync('mkdir', ['-p', join(its.dataDir, 'engines', name, 'state')]);
+        execFileSync('mkdir', ['-p', join(fixture.dataDir, 'engines', name, 'state')]);
       }
       await writeFile(
-        join(its.dataDir, 'engines', 'aaaaaaaaaaaa', 'engine.json'),
-        JSON.stringify({ id: 'aaaaaaaaaaaa', spec: its.spec(), createdAt: 1 }),
+        join(fixture.dataDir, 'engines', 'aaaaaaaaaaaa', 'engine.json'),
+        JSON.stringify({ id: 'aaaaaaaaaaaa', spec: fixture.spec(), createdAt: 1 }),
       );
-      const next = its.another();
+      const next = fixture.createNext();
       await next.open();
       expect(await next.list()).toEqual([]);
-      expect(await its.leftovers()).toEqual([]);
+      expect(await fixture.leftovers()).toEqual([]);
     });
   });
 });
