@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideCut, longest } from './cut.policy.js';
+import { decideCut, maxSegmentSeconds } from './cut.policy.js';
 
 const FIXED = { target: 4, fixed: true };
 const GROWING = { target: 4, fixed: false };
@@ -34,6 +34,6 @@ describe('where the stream is cut', () => {
   });
 
   it('no segment rounds to more than the target', () => {
-    for (const target of [1, 4, 12]) expect(Math.round(longest(target))).toBe(target);
+    for (const target of [1, 4, 12]) expect(Math.round(maxSegmentSeconds(target))).toBe(target);
   });
 });

@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import { parseSegment } from './hls.request.js';
 import { HlsService } from './hls.service.js';
 
-/** HEAD goes to these handlers too: it gets the headers and starts nothing. */
+/** Nest passes HEAD to these handlers too: it gets the headers and starts no session. */
 @Controller('ace')
 export class HlsController {
   constructor(private readonly hls: HlsService) {}
@@ -16,7 +16,7 @@ export class HlsController {
   @Get('hls/:stream/:file')
   segment(@Param('stream') stream: string, @Param('file') file: string, @Req() request: Request, @Res() response: Response): void {
     const sequence = parseSegment(file);
-    if (sequence === null) throw new NotFoundException(`no segment ${file}`);
+    if (sequence === null) throw new NotFoundException(`${file} is no segment: segments are named <number>.ts`);
     this.hls.serveSegment(stream, sequence, request, response);
   }
 }

@@ -3,6 +3,6 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { HlsController } from './hls.controller.js';
 import { HlsService } from './hls.service.js';
 
-/** The same streams, cut into segments for players that want HLS. */
+/** The same streams as HLS. */
 @Module({ imports: [SessionsModule], controllers: [HlsController], providers: [HlsService], exports: [HlsService] })
 export class HlsModule {}

@@ -1,4 +1,4 @@
-/** HLS for viewers: playlists and segments of the streams that other viewers watch as one transport stream. */
+/** Serves streams as HLS: playlists and segments of the same sessions that other viewers watch as one transport stream. */
 import type { Request, Response } from 'express';
 import { Injectable, NotFoundException } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
@@ -11,23 +11,23 @@ import { SessionRegistry } from '../sessions/session-registry.js';
 import { AccessSettings } from '../http/access-settings.js';
 import { HlsSettings } from './hls-settings.js';
 import { type ManifestRequest, mediaPlaylistUrl, parseManifest, segmentUrl } from './hls.request.js';
-import { HlsStream, type HlsStatus, type Numbers } from './hls-stream.js';
+import { HlsStream, type HlsStatus, type SegmentNumbers } from './hls-stream.js';
 import { writeMasterPlaylist } from './playlist.js';
 
 const PLAYLIST_HEADERS: Readonly<Record<string, string>> = {
   'Content-Type': 'application/vnd.apple.mpegurl',
   'Cache-Control': 'no-store',
-  // A player in a web page comes from another origin.
+  // Players in web pages have another origin.
   'Access-Control-Allow-Origin': '*',
 };
 
 @Injectable()
 export class HlsService {
   private readonly log: Log;
-  /** By the id of their session. */
+  /** By stream id. */
   private readonly streams = new Map<string, HlsStream>();
-  /** The highest numbers that a segment ever had. */
-  private last: Numbers = { sequence: 0, discontinuity: -1 };
+  /** The highest numbers used by any segment so far. */
+  private last: SegmentNumbers = { sequence: 0, discontinuity: -1 };
 
   constructor(
     private readonly registry: SessionRegistry,
@@ -40,7 +40,10 @@ export class HlsService {
     this.log = log.child('hls');
   }
 
-  /** Answers a request for a playlist; to HEAD with the headers, and starts nothing for it. @throws PlaybackRequestError | SessionError | NoEngineError */
+  /**
+   * Answers a playlist request. HEAD gets only the headers and starts no session.
+   * @throws PlaybackRequestError | SessionError | NoEngineError
+   */
   async answer(request: Request, response: Response): Promise<void> {
     const asked = parseManifest(request.originalUrl);
     if (request.method === 'HEAD') response.writeHead(200, PLAYLIST_HEADERS).end();
@@ -48,47 +51,42 @@ export class HlsService {
   }
 
   /**
-   * Answers a playlist: to whoever has no name yet, the one that leads to its own; else the segments. Waits for the stream where it does not play.
+   * A new viewer gets a master playlist that points to its own media playlist; a known viewer gets the segments. Starts the stream if it does not play.
    * @throws SessionError | NoEngineError
    */
-  private async servePlaylist({ contents, viewer, path, query }: ManifestRequest, request: Request, response: Response): Promise<void> {
-    const stream = viewer === null ? undefined : contents.map((content) => this.running(content)).find((one) => one?.touch(viewer));
-    if (stream) {
+  private async servePlaylist({ contents, viewerId, path, query }: ManifestRequest, request: Request, response: Response): Promise<void> {
+    const sendMedia = (stream: HlsStream): void =>
       this.send(
         response,
         stream.playlist((sequence) => segmentUrl(path, query, stream.id, sequence)),
       );
-      return;
-    }
+    const current = viewerId === null ? undefined : contents.map((content) => this.running(content)).find((one) => one?.touch(viewerId));
+    if (current) return sendMedia(current);
+    if (request.socket.destroyed) return;
     const gone = new AbortController();
     const onClose = (): void => gone.abort(new ViewerLeftError());
-    if (request.socket.destroyed) return;
     response.once('close', onClose);
     try {
-      const entered = await this.enter(contents, viewer, gone.signal);
-      const { id } = entered.stream;
-      if (viewer !== null)
-        this.send(
-          response,
-          entered.stream.playlist((sequence) => segmentUrl(path, query, id, sequence)),
-        );
-      else this.send(response, writeMasterPlaylist(entered.stream.bandwidth, mediaPlaylistUrl(path, query, entered.name)));
+      const joined = await this.join(contents, viewerId, gone.signal);
+      if (viewerId !== null) sendMedia(joined.stream);
+      else this.send(response, writeMasterPlaylist(joined.stream.bandwidth, mediaPlaylistUrl(path, query, joined.viewerId)));
     } catch (error) {
       if (!(error instanceof ViewerLeftError)) throw error;
-      this.log.debug('viewer left before there was a playlist', { key: contents[0].selector.value });
+      this.log.debug('viewer left before the first playlist', { key: contents[0].selector.value });
     } finally {
       response.off('close', onClose);
     }
   }
 
-  /** @throws NotFoundException where there is no such segment (any more) */
+  /** @throws NotFoundException if there is no such segment, or no longer */
   serveSegment(streamId: string, sequence: number, request: Request, response: Response): void {
     const segment = this.streams.get(streamId)?.segment(sequence);
-    if (segment === undefined) throw new NotFoundException(`no segment ${sequence} of stream ${streamId}`);
+    if (segment === undefined)
+      throw new NotFoundException(`segment ${sequence} of stream ${streamId} does not exist or has expired: request the playlist again`);
     response.writeHead(200, {
       'Content-Type': 'video/MP2T',
       'Content-Length': segment.bytes,
-      // Its number is never used for anything else. Where viewers need a token, no cache may give it to somebody else.
+      // A sequence number is never used twice. With access tokens a shared cache must not serve the segment to others.
       'Cache-Control': `${this.access.tokens === undefined ? 'public' : 'private'}, max-age=3600, immutable`,
       'Access-Control-Allow-Origin': '*',
     });
@@ -96,7 +94,7 @@ export class HlsService {
       response.end();
       return;
     }
-    // A reader holds on to the segment's memory; one that takes longer than a viewer may be silent does not watch.
+    // A download keeps the memory of the segment; one that is slower than the idle timeout is closed.
     const limit = this.clock.setTimeout(() => response.destroy(), this.settings.m3u8StreamTimeoutMs);
     response.once('close', () => this.clock.clearTimeout(limit));
     response.cork();
@@ -110,7 +108,7 @@ export class HlsService {
     return [...this.streams.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** null where nobody watches the stream as HLS. */
+  /** Null if nobody watches the stream as HLS. */
   statusOf(streamId: string): HlsStatus | null {
     return this.streams.get(streamId)?.status ?? null;
   }
@@ -124,19 +122,19 @@ export class HlsService {
     return session === null ? null : (this.streams.get(session.id) ?? null);
   }
 
-  /** Admits a viewer to the stream, which is started and cut where it is not yet. */
-  private async enter(
+  /** Adds a viewer to the stream, which is started and cut into segments if it is not yet. */
+  private async join(
     contents: readonly RequestedContent[],
-    viewer: string | null,
+    viewerId: string | null,
     signal: AbortSignal,
-  ): Promise<{ stream: HlsStream; name: string }> {
-    let stay: ViewerSubscription | null = null;
-    const leave = (): void => stay?.leave();
+  ): Promise<{ stream: HlsStream; viewerId: string }> {
+    let current: ViewerSubscription | null = null;
+    const leave = (): void => current?.leave();
     signal.addEventListener('abort', leave, { once: true });
     try {
-      const admission = await this.alternatives.subscribe(contents, (next) => (stay = next));
-      const stream = this.streams.get(admission.streamId) ?? this.open(admission.streamId);
-      return { stream, name: await stream.admit(viewer, admission, signal) };
+      const subscription = await this.alternatives.subscribe(contents, (next) => (current = next));
+      const stream = this.streams.get(subscription.streamId) ?? this.open(subscription.streamId);
+      return { stream, viewerId: await stream.join(viewerId, subscription, signal) };
     } catch (error) {
       leave();
       throw error;
@@ -146,7 +144,7 @@ export class HlsService {
   }
 
   private open(streamId: string): HlsStream {
-    // Numbers go on over every end and restart: seconds pass faster than segments are made.
+    // Numbers increase across streams and restarts: the wall clock in seconds grows faster than the number of segments.
     const base = {
       sequence: Math.max(Math.floor(this.clock.wallTime() / 1000), this.last.sequence + 1),
       discontinuity: this.last.discontinuity + 1,
@@ -163,11 +161,11 @@ export class HlsService {
       };
       this.streams.delete(streamId);
       const expected = error === null || error instanceof StreamEndedError;
-      if (expected) this.log.info('stream is not cut into segments any more', { stream_id: streamId });
-      else this.log.error('the stream could not be cut into segments', { stream_id: streamId, error });
+      if (expected) this.log.info('HLS ended', { stream_id: streamId });
+      else this.log.error('HLS failed', { stream_id: streamId, error });
     });
     this.streams.set(streamId, stream);
-    this.log.info('stream is cut into segments', { stream_id: streamId });
+    this.log.info('HLS started', { stream_id: streamId });
     return stream;
   }
 }

@@ -1,17 +1,17 @@
-/** Playlists as RFC 8216 has them. Pure. */
+/** Writes HLS playlists (RFC 8216). */
 import type { Segment } from './segmenter.js';
 
 export interface MediaPlaylist {
-  /** Whole seconds. */
+  /** Target duration, in whole seconds. */
   readonly target: number;
-  /** Number of the first segment. */
+  /** Sequence number of the first segment. */
   readonly sequence: number;
   readonly discontinuitySequence: number;
   readonly segments: readonly Segment[];
   urlOf(segment: Segment): string;
 }
 
-/** A live playlist: it has no end. */
+/** A live playlist, without EXT-X-ENDLIST. */
 export function writeMediaPlaylist({ target, sequence, discontinuitySequence, segments, urlOf }: MediaPlaylist): string {
   const lines = [
     '#EXTM3U',
@@ -27,12 +27,12 @@ export function writeMediaPlaylist({ target, sequence, discontinuitySequence, se
   return `${lines.join('\n')}\n`;
 }
 
-/** The one rendition there is. `bandwidth`: bits per second of its largest segment. */
+/** A master playlist with the only variant. `bandwidth`: bits per second of its largest segment. */
 export function writeMasterPlaylist(bandwidth: number, url: string): string {
   return `#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=${Math.max(1, Math.ceil(bandwidth))}\n${url}\n`;
 }
 
-/** Bits per second of the largest segment, by the time it lasts. */
+/** Bits per second of the segment with the highest bit rate. */
 export function peakBandwidth(segments: readonly Segment[]): number {
   return Math.max(0, ...segments.map(({ bytes, seconds }) => (bytes * 8) / seconds));
 }

@@ -1,7 +1,7 @@
-/** The first moments behind a cut: sound that began before it goes back to the segment before, so that every unit lies whole in one segment. */
+/** The first packets after a cut: audio units that started before it are moved to the previous segment, so that each unit is complete in one segment. */
 import { PACKET_SIZE, type Program, hasPayload, isSound, pidOf, startsUnit } from '@acexy/mpegts';
 
-/** Sound that does not begin anew within so many bytes is cut through. */
+/** An audio unit that has not ended after this many bytes is split. */
 const MAX_BYTES = 512 * 1024;
 
 export class SegmentBoundary {
@@ -15,33 +15,33 @@ export class SegmentBoundary {
     this.#waiting = new Set(sound.map(({ pid }) => pid));
   }
 
-  /** All that comes belongs to the new segment. */
+  /** Everything from here on belongs to the new segment. */
   get done(): boolean {
     return this.#waiting.size === 0 || this.#bytes >= MAX_BYTES;
   }
 
-  /** What goes to the end of the segment before. */
+  /** Packets for the end of the previous segment. */
   get tail(): Buffer {
     return Buffer.concat(this.#tail);
   }
 
-  /** What the new segment begins with. */
+  /** Packets for the start of the new segment. */
   get head(): Buffer {
     return Buffer.concat(this.#head);
   }
 
-  /** Reads the whole packets in `data[from, …)` until done, and returns where it stopped. */
-  take(data: Buffer, from: number): number {
+  /** Reads complete packets in `data[from, …)` until done. Returns the offset at which it stopped. */
+  push(data: Buffer, from: number): number {
     let at = from;
     for (; at < data.length && !this.done; at += PACKET_SIZE) {
       const packet = data.subarray(at, at + PACKET_SIZE);
-      (this.#passes(data, at) ? this.#head : this.#tail).push(packet);
+      (this.#belongsToHead(data, at) ? this.#head : this.#tail).push(packet);
       this.#bytes += PACKET_SIZE;
     }
     return at;
   }
 
-  #passes(data: Buffer, at: number): boolean {
+  #belongsToHead(data: Buffer, at: number): boolean {
     const pid = pidOf(data, at);
     if (!this.#waiting.has(pid) || !hasPayload(data, at)) return true;
     if (!startsUnit(data, at)) return false;

@@ -27,9 +27,9 @@ describe('the window of a playlist', () => {
   it('counts the discontinuities that have left', () => {
     const window = new SegmentWindow();
     for (let index = 0; index < 30; index += 1) window.add(segment(index, 4, index % 10 === 0), 4);
-    expect(window.discontinuitiesGone).toBe(3);
+    expect(window.removedDiscontinuities).toBe(3);
     window.add(segment(30, 4, true), 4);
-    expect(window.discontinuitiesGone).toBe(3);
+    expect(window.removedDiscontinuities).toBe(3);
   });
 });
 
@@ -39,7 +39,7 @@ describe('the memory of a window', () => {
       const window = new SegmentWindow(maxBytes);
       for (let index = 0; index < 30; index += 1) window.add(segment(index, 4, index % 10 === 0), 4);
       expect(window.bytes).toBeLessThanOrEqual(Math.max(maxBytes, Math.min(2 * maxBytes, 3000)));
-      expect(window.discontinuitiesGone).toBe(3);
+      expect(window.removedDiscontinuities).toBe(3);
       return [window.bytes / 1000, window.listed.length];
     };
     expect(within(20_000)).toEqual([13, 6]);

@@ -1,41 +1,40 @@
-/** The segments that a playlist names, and those that it has named and that players may still be fetching. */
+/** The segments that the playlist lists, and earlier ones that players may still be downloading. */
 import type { Segment } from './segmenter.js';
 
-/** What a playlist names, in target durations; players begin three of them from its end … */
+/** Length of the playlist, in target durations; players start three of them from its end … */
 const LISTED_TARGETS = 6;
-/** … and it must not be shorter than that once segments are taken from it (RFC 8216, 6.2.2). */
-const LEAST_TARGETS = 3;
+/** … and once segments are removed it must not be shorter than this (RFC 8216, 6.2.2). */
+const MIN_TARGETS = 3;
 
 export class SegmentWindow {
   #segments: Segment[] = [];
-  /** Place of the first one that is listed. */
+  /** Index of the first segment that is listed. */
   #listedFrom = 0;
-  #discontinuitiesGone = 0;
+  #removedDiscontinuities = 0;
 
   get listed(): readonly Segment[] {
     return this.#segments.slice(this.#listedFrom);
   }
 
-  /** Discontinuities that the playlist named once. */
-  get discontinuitiesGone(): number {
-    return this.#discontinuitiesGone;
+  /** Number of discontinuities that have left the playlist (EXT-X-DISCONTINUITY-SEQUENCE). */
+  get removedDiscontinuities(): number {
+    return this.#removedDiscontinuities;
   }
 
-  /** `maxBytes` of segments; exceeded, up to twice, only where the playlist would be too short otherwise. */
+  /** @param maxBytes of segments; exceeded, up to twice, only if the playlist would otherwise be too short */
   constructor(private readonly maxBytes = Infinity) {}
 
-  /** Bytes that would be free without it. */
   get bytes(): number {
     return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** Takes in the next one. What leaves the playlist stays to be fetched for as long as the playlist was, and the segment itself (6.2.2). */
+  /** Adds the next segment. A segment that leaves the playlist can be downloaded for one more playlist length plus its own (RFC 8216, 6.2.2). */
   add(segment: Segment, target: number): void {
     this.#segments.push(segment);
     const wanted = LISTED_TARGETS * target;
     while (this.#listedWithoutFirst >= wanted) this.#unlistFirst();
     while (this.#listedFrom > 0 && secondsOf(this.#segments.slice(1, this.#listedFrom)) >= wanted + target) this.#dropFirst();
-    this.#keepWithin(LEAST_TARGETS * target);
+    this.#enforceLimit(MIN_TARGETS * target);
   }
 
   find(index: number): Segment | undefined {
@@ -47,22 +46,22 @@ export class SegmentWindow {
     this.#listedFrom = 0;
   }
 
-  /** Seconds that the playlist would name without its first segment. */
+  /** Length of the playlist without its first segment, in seconds. */
   get #listedWithoutFirst(): number {
     return secondsOf(this.#segments.slice(this.#listedFrom + 1));
   }
 
-  /** The bound of bytes: first goes what no playlist names any more, then what is listed beyond `leastS` seconds, last what would be twice too much. */
-  #keepWithin(leastS: number): void {
+  /** Enforces the byte limit: removes first unlisted segments, then those beyond `minS` seconds of playlist, last all above twice the limit. */
+  #enforceLimit(minS: number): void {
     while (this.#listedFrom > 0 && this.bytes > this.maxBytes) this.#dropFirst();
-    while (this.#segments.length > 1 && this.bytes > (this.#listedWithoutFirst >= leastS ? 1 : 2) * this.maxBytes) {
+    while (this.#segments.length > 1 && this.bytes > (this.#listedWithoutFirst >= minS ? 1 : 2) * this.maxBytes) {
       this.#unlistFirst();
       this.#dropFirst();
     }
   }
 
   #unlistFirst(): void {
-    if (this.#segments[this.#listedFrom].discontinuity) this.#discontinuitiesGone += 1;
+    if (this.#segments[this.#listedFrom].discontinuity) this.#removedDiscontinuities += 1;
     this.#listedFrom += 1;
   }
 

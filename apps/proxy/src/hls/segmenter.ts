@@ -1,6 +1,6 @@
 /**
- * Cuts the steps of a stream into segments: tables first, then the picture that can be decoded alone. The bytes are the ring's own, but for the
- * first moments of each segment, so that a segment costs no memory while the ring still has it.
+ * Cuts the chunks of a stream into segments: first the tables, then a picture that decodes on its own. Except for the first packets of each
+ * segment the bytes are those of the ring buffer, so a segment needs no memory of its own while the ring buffer still holds it.
  */
 import {
   CLOCK_90K,
@@ -16,64 +16,63 @@ import {
   wrapped,
 } from '@acexy/mpegts';
 import { type AccessPoint, type Chunk, tablePackets } from '../broadcast/broadcast.js';
-import { MAX_TARGET, type CutDecision, decideCut, longest } from './cut.policy.js';
+import { MAX_TARGET, type CutDecision, decideCut, maxSegmentSeconds } from './cut.policy.js';
 import { SegmentBoundary } from './segment-boundary.js';
 
 export interface Segment {
-  /** Counts the segments. */
   readonly index: number;
-  /** The stream does not go on here with its very next packet, but with another piece. */
+  /** The segment does not continue the previous one packet by packet. */
   readonly discontinuity: boolean;
   readonly seconds: number;
   readonly bytes: number;
   readonly parts: readonly Buffer[];
 }
 
-/** The place at which a segment begins. */
+/** The point at which a segment starts. */
 interface Cut extends Pick<AccessPoint, 'position' | 'program' | 'patCounter' | 'pmtCounter'> {
-  /** Seconds of media before it, by the stream's clock. */
+  /** Seconds of media before it, by the PCR. */
   readonly mediaS: number;
-  /** Of its first unit, in ticks of 90 kHz; NONE where it has none. */
+  /** Decoding time of its first unit, in 90 kHz ticks; NONE if it has none. */
   readonly dts: number;
 }
 
 interface Break {
   readonly position: number;
-  /** Where the last whole picture before it ends, in ticks of 90 kHz; NONE where that is not known. */
+  /** End of the last complete picture before it, in 90 kHz ticks; NONE if unknown. */
   readonly endDts: number;
 }
 
-interface Piece {
+interface BufferedChunk {
   readonly position: number;
   readonly data: Buffer;
 }
 
-/** Steps kept while there is no entry point: what a unit is may be known only after its step has gone over into the ring. */
-const STEPS_BEFORE_START = 4;
-/** A clock of pictures that differs from the stream's by more than this is no measure of time (s). */
+/** Chunks kept while there is no entry point: whether a unit is one may be known only after its chunk was written to the ring buffer. */
+const CHUNKS_BEFORE_START = 4;
+/** Picture timestamps that differ from the PCR by more than this are not used to measure time (s). */
 const CLOCK_TOLERANCE_S = 2;
 
 export class Segmenter {
-  readonly #pieces: Piece[] = [];
+  readonly #chunks: BufferedChunk[] = [];
   #start: Cut | null = null;
   #discontinuity = false;
   #entries: Cut[] = [];
   #breaks: Break[] = [];
-  #lastStep: Chunk | null = null;
+  #lastChunk: Chunk | null = null;
   #index = 0;
-  /** What the segment begins with, as copies. */
-  #opening: Buffer[] = [];
-  /** From here on the bytes are the ring's own. */
+  /** The first packets of the segment, as copies. */
+  #head: Buffer[] = [];
+  /** From this position on the bytes are shared with the ring buffer. */
   #sharedFrom = 0;
-  #seam: SegmentBoundary | null = null;
-  /** The segment before, as long as its end is being read. */
+  #boundary: SegmentBoundary | null = null;
+  /** The previous segment, while its end is still being read. */
   #closing: Omit<Segment, 'bytes'> | null = null;
   #fixed = false;
 
   /**
-   * @param targetNow in whole seconds; it grows with the distance of keyframes until it is fixed
-   * @param onSegment gets each segment, in order
-   * @param maxBytes of a segment: one that has more without an end, because the stream's clock stands still, is given up
+   * @param targetNow target duration in whole seconds; grows with the distance of keyframes until it is fixed
+   * @param onSegment receives each segment, in order
+   * @param maxBytes of a segment; a longer one, for example because the PCR stands still, is discarded
    */
   constructor(
     private targetNow: number,
@@ -85,43 +84,43 @@ export class Segmenter {
     return this.targetNow;
   }
 
-  /** Bytes of stream that are no segment yet. */
+  /** Bytes of the segment being built. */
   get openBytes(): number {
-    const [first] = this.#pieces;
-    const last = this.#lastStep;
+    const [first] = this.#chunks;
+    const last = this.#lastChunk;
     return first === undefined || last === null ? 0 : last.position + last.data.length - first.position;
   }
 
-  /** From now on no segment may be longer than the target. */
+  /** From now on no segment may be longer than the target duration. */
   fixTarget(): void {
     this.#fixed = true;
   }
 
-  /** The next step, with the entry points and breaks that are known before its end. */
-  push(step: Chunk, points: readonly AccessPoint[], breaks: readonly number[]): void {
-    const before = this.#lastStep;
-    this.#lastStep = step;
-    this.#pieces.push({ position: step.position, data: step.data });
+  /** Adds the next chunk, with the entry points and discontinuities known before its end. */
+  push(chunk: Chunk, points: readonly AccessPoint[], breaks: readonly number[]): void {
+    const before = this.#lastChunk;
+    this.#lastChunk = chunk;
+    this.#chunks.push({ position: chunk.position, data: chunk.data });
     for (const position of breaks) this.#noteBreak(position, before);
     for (const point of points) this.#noteEntry(point);
     if (this.#start === null) {
-      if (this.#pieces.length > STEPS_BEFORE_START) this.#pieces.shift();
+      if (this.#chunks.length > CHUNKS_BEFORE_START) this.#chunks.shift();
       return;
     }
-    this.#readSeam();
-    for (let decision = this.#decide(); decision.at !== 'none'; decision = this.#decide()) this.#carryOut(decision);
-    if (this.openBytes > this.maxBytes) this.#giveUpOpen();
+    this.#readBoundary();
+    for (let decision = this.#decide(); decision.at !== 'none'; decision = this.#decide()) this.#apply(decision);
+    if (this.openBytes > this.maxBytes) this.#discardOpenSegment();
   }
 
-  /** The next segment begins at an entry point to come. */
-  #giveUpOpen(): void {
-    this.#finishSeam();
+  /** The next segment will start at a later entry point. */
+  #discardOpenSegment(): void {
+    this.#finishBoundary();
     this.#start = null;
     this.#discontinuity = true;
-    this.#pieces.length = 0;
+    this.#chunks.length = 0;
     this.#entries = [];
     this.#breaks = [];
-    this.#opening = [];
+    this.#head = [];
   }
 
   #noteBreak(position: number, before: Chunk | null): void {
@@ -133,27 +132,27 @@ export class Segmenter {
   }
 
   #noteEntry(point: AccessPoint): void {
-    const piece = this.#pieces.findLast(({ position }) => position <= point.position);
-    if (piece === undefined) return;
-    const cut: Cut = { ...point, mediaS: point.mediaMs / 1000, dts: decodingTimeOf(piece.data, point.position - piece.position) };
+    const chunk = this.#chunks.findLast(({ position }) => position <= point.position);
+    if (chunk === undefined) return;
+    const cut: Cut = { ...point, mediaS: point.mediaMs / 1000, dts: decodingTimeOf(chunk.data, point.position - chunk.position) };
     if (this.#start === null) this.#begin(cut, null);
     else if (cut.position > this.#start.position) this.#entries.push(cut);
   }
 
   #decide(): CutDecision {
     const start = this.#start;
-    if (start === null || this.#lastStep === null) return { at: 'none' };
+    if (start === null || this.#lastChunk === null) return { at: 'none' };
     const next = this.#breaks.at(0);
     const breakAt = next?.position ?? Infinity;
     const entries = this.#entries.filter(({ position }) => position < breakAt);
     const broken = this.#entries.find(({ position }) => position >= breakAt);
-    const mediaS = this.#lastStep.mediaMs / 1000;
+    const mediaS = this.#lastChunk.mediaMs / 1000;
     const end = next === undefined ? mediaS - start.mediaS : endAtBreak(start, next, broken?.mediaS ?? start.mediaS);
-    const so = { entries: entries.map((entry) => elapsed(start, entry)), end, breaksAtEnd: broken !== undefined };
-    return decideCut(so, { target: this.targetNow, fixed: this.#fixed });
+    const progress = { entries: entries.map((entry) => elapsed(start, entry)), end, breaksAtEnd: broken !== undefined };
+    return decideCut(progress, { target: this.targetNow, fixed: this.#fixed });
   }
 
-  #carryOut(decision: Exclude<CutDecision, { at: 'none' }>): void {
+  #apply(decision: Exclude<CutDecision, { at: 'none' }>): void {
     const start = this.#start;
     if (start === null) return;
     switch (decision.at) {
@@ -166,7 +165,7 @@ export class Segmenter {
       case 'break': {
         const [next] = this.#breaks;
         const entry = this.#entries.find(({ position }) => position >= next.position);
-        if (entry === undefined) throw new TypeError('a break is cut at the entry point behind it');
+        if (entry === undefined) throw new TypeError('a discontinuity is cut at the entry point after it');
         return this.#cutAt(entry, endAtBreak(start, next, entry.mediaS), true);
       }
       default: {
@@ -177,45 +176,45 @@ export class Segmenter {
   }
 
   #cutAt(cut: Cut, measured: number, discontinuity = false): void {
-    // Segments of no length there are none: what has no sane time is a little of it.
-    const seconds = Math.max(0.001, Math.min(measured, longest(this.#fixed ? this.targetNow : MAX_TARGET)));
+    // A segment without usable timestamps gets a minimal duration: zero is not allowed.
+    const seconds = Math.max(0.001, Math.min(measured, maxSegmentSeconds(this.#fixed ? this.targetNow : MAX_TARGET)));
     this.targetNow = Math.max(this.targetNow, Math.round(seconds));
-    this.#finishSeam();
-    const parts = [...this.#opening, ...this.#sharedUpTo(cut.position)];
+    this.#finishBoundary();
+    const parts = [...this.#head, ...this.#sharedUpTo(cut.position)];
     this.#closing = { index: this.#index++, discontinuity: this.#discontinuity, seconds, parts };
     if (discontinuity) this.#breaks = this.#breaks.filter(({ position }) => position > cut.position);
     this.#discontinuity = discontinuity;
     this.#begin(cut, discontinuity ? null : new SegmentBoundary(cut.program));
   }
 
-  #begin(cut: Cut, seam: SegmentBoundary | null): void {
+  #begin(cut: Cut, boundary: SegmentBoundary | null): void {
     this.#start = cut;
     this.#entries = this.#entries.filter(({ position }) => position > cut.position);
-    while (this.#pieces.length > 1 && this.#pieces[1].position <= cut.position) this.#pieces.shift();
-    this.#opening = [tablePackets(cut)];
+    while (this.#chunks.length > 1 && this.#chunks[1].position <= cut.position) this.#chunks.shift();
+    this.#head = [tablePackets(cut)];
     this.#sharedFrom = cut.position;
-    this.#seam = seam;
-    if (seam === null) this.#close([]);
-    else this.#readSeam();
+    this.#boundary = boundary;
+    if (boundary === null) this.#close([]);
+    else this.#readBoundary();
   }
 
-  #readSeam(): void {
-    const seam = this.#seam;
-    if (seam === null) return;
-    for (const piece of this.#pieces) {
-      const from = this.#sharedFrom - piece.position;
-      if (from < 0 || from >= piece.data.length) continue;
-      this.#sharedFrom = piece.position + seam.take(piece.data, from);
+  #readBoundary(): void {
+    const boundary = this.#boundary;
+    if (boundary === null) return;
+    for (const chunk of this.#chunks) {
+      const from = this.#sharedFrom - chunk.position;
+      if (from < 0 || from >= chunk.data.length) continue;
+      this.#sharedFrom = chunk.position + boundary.push(chunk.data, from);
     }
-    if (seam.done) this.#finishSeam();
+    if (boundary.done) this.#finishBoundary();
   }
 
-  #finishSeam(): void {
-    const seam = this.#seam;
-    if (seam === null) return;
-    this.#seam = null;
-    this.#opening.push(seam.head);
-    this.#close([seam.tail]);
+  #finishBoundary(): void {
+    const boundary = this.#boundary;
+    if (boundary === null) return;
+    this.#boundary = null;
+    this.#head.push(boundary.head);
+    this.#close([boundary.tail]);
   }
 
   #close(tail: Buffer[]): void {
@@ -226,21 +225,21 @@ export class Segmenter {
     this.onSegment({ ...closing, parts, bytes: parts.reduce((sum, { length }) => sum + length, 0) });
   }
 
-  /** The stream's own bytes up to `position`. */
+  /** Bytes shared with the ring buffer, up to `position`. */
   #sharedUpTo(position: number): Buffer[] {
-    return this.#pieces.map((piece) =>
-      piece.data.subarray(Math.max(0, this.#sharedFrom - piece.position), Math.max(0, position - piece.position)),
+    return this.#chunks.map((chunk) =>
+      chunk.data.subarray(Math.max(0, this.#sharedFrom - chunk.position), Math.max(0, position - chunk.position)),
     );
   }
 
-  /** The last picture that makes the segment no longer than it may be; where there is none, the last of all; else where the newest step begins. */
+  /** The last picture within the maximum duration; if there is none, the start of the newest chunk. */
   #lastUnitInTime(start: Cut): Cut {
     const { program } = start;
     let { patCounter, pmtCounter } = start;
-    const newest = this.#pieces[this.#pieces.length - 1];
+    const newest = this.#chunks[this.#chunks.length - 1];
     let best: Cut | null = null;
-    const limit = longest(this.#fixed ? this.targetNow : MAX_TARGET);
-    for (const { position, data } of this.#pieces) {
+    const limit = maxSegmentSeconds(this.#fixed ? this.targetNow : MAX_TARGET);
+    for (const { position, data } of this.#chunks) {
       for (let at = Math.max(0, start.position + PACKET_SIZE - position); at < data.length; at += PACKET_SIZE) {
         const pid = pidOf(data, at);
         if (pid === PAT_PID) patCounter = continuityCounter(data, at);
@@ -266,15 +265,15 @@ export class Segmenter {
   }
 }
 
-/** How long the segment is that ends with the stream at a break; `mediaS` where the other piece begins. */
+/** Duration of a segment that ends at a discontinuity; `mediaS`: media time at which the stream continues after it. */
 function endAtBreak(start: Cut, { endDts }: Break, mediaS: number): number {
   const byMedia = mediaS - start.mediaS;
   if (start.dts === NONE || endDts === NONE) return Math.max(0, byMedia);
   const byPictures = distance(start.dts, endDts, WRAP_90K) / CLOCK_90K;
-  return byPictures > 0 && byPictures <= longest(MAX_TARGET) ? byPictures : Math.max(0, byMedia);
+  return byPictures > 0 && byPictures <= maxSegmentSeconds(MAX_TARGET) ? byPictures : Math.max(0, byMedia);
 }
 
-/** From one place to a later one: by the times of the pictures, where they make sense, else by the stream's clock. */
+/** Seconds between two points: by picture timestamps if they are plausible, else by the PCR. */
 function elapsed(from: Cut, to: Cut): number {
   const byMedia = to.mediaS - from.mediaS;
   if (from.dts === NONE || to.dts === NONE) return byMedia;
