@@ -28,7 +28,7 @@ describe('an hour of HLS in compressed time', () => {
         clock,
         () => undefined,
       );
-      const admission = {
+      const subscription = {
         follow: (follower: StreamFollower, seconds: number) => {
           const tap = broadcast.follow(follower, seconds);
           return () => broadcast.unfollow(tap);
@@ -37,7 +37,7 @@ describe('an hour of HLS in compressed time', () => {
       };
       let source = new Source();
       broadcast.write(source.take(20_000));
-      const viewer = await stream.admit(null, admission, new AbortController().signal);
+      const viewerId = await stream.join(null, subscription, new AbortController().signal);
 
       const checker = new HlsChecker({ continues: (before, after) => markersOf(before).at(-1)! + 1 === markersOf(after)[0] });
       /** Where the next source begins, against the old one: in what was sent, beyond it, or on another clock. */
@@ -56,7 +56,7 @@ describe('an hour of HLS in compressed time', () => {
         if (second < reloadAt) continue;
         // Players come for the playlist every half target to every target.
         reloadAt = second + (lost % 2 ? 2 : 4);
-        expect(stream.touch(viewer)).toBe(true);
+        expect(stream.touch(viewerId)).toBe(true);
         for (const listed of checker.playlist(stream.playlist((sequence) => `${sequence}.ts`)))
           checker.segment(listed, Buffer.concat(stream.segment(listed.sequence)!.parts));
       }

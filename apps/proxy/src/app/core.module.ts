@@ -4,11 +4,11 @@ import { createOrchestratorClient } from '@acexy/orchestrator-client';
 import { type LoadedSettings, Log } from '@acexy/service-kit';
 import { Clock, SystemClock } from '@acexy/service-kit/primitives';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
-import { loadIdentity } from '../proxy-identity.js';
+import { loadIdentity } from '../selection/proxy-identity.js';
 import { HttpSettings } from '../http/http-settings.js';
 import { SelectionSettings } from '../selection/selection-settings.js';
 import { ServiceSettings } from './service-settings.js';
-import { ENGINE_CLIENTS, ORCHESTRATOR_CLIENT, PROXY_IDENTITY } from '../tokens.js';
+import { ENGINE_CLIENTS, ORCHESTRATOR_CLIENT, PROXY_IDENTITY } from '../selection/injection-tokens.js';
 
 /** What every part of the proxy stands on: settings, time, logs, metrics, who we are, and the clients of the two services it talks to. */
 @Global()

@@ -14,7 +14,7 @@ import {
 import { viewerAccess } from '../http/access.middleware.js';
 import { ViewerTokens, parseTokens } from '../http/viewer-tokens.js';
 import { AppModule } from './app.module.js';
-import { playbackErrorReply } from '../playback/error-reply.js';
+import { playbackErrorReply } from './error-reply.js';
 import { AccessSettings } from '../http/access-settings.js';
 import { HttpSettings } from '../http/http-settings.js';
 

@@ -11,7 +11,7 @@ import { ReportingService } from '../reporting/reporting.service.js';
 import { ListRefresh } from '../selection/list-refresh.js';
 import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { ORCHESTRATOR_CLIENT } from '../tokens.js';
+import { ORCHESTRATOR_CLIENT } from '../selection/injection-tokens.js';
 import { ServiceSettings } from './service-settings.js';
 
 /** Viewers have so long to take the end of their stream … */

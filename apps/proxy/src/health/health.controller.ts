@@ -3,7 +3,7 @@ import type { OrchestratorClient } from '@acexy/orchestrator-client';
 import { HealthCheck, type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { ORCHESTRATOR_CLIENT } from '../tokens.js';
+import { ORCHESTRATOR_CLIENT } from '../selection/injection-tokens.js';
 
 @Controller('health')
 export class HealthController {

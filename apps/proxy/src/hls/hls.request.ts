@@ -1,5 +1,5 @@
 /** Reads playlist requests and builds the URLs in the reply. The URLs are relative, so that they work behind any reverse proxy. */
-import { parseChoices } from '../playback/getstream.request.js';
+import { parseChoices } from '../http/getstream.request.js';
 import type { RequestedContent } from '../sessions/content-key.js';
 
 export interface ManifestRequest {

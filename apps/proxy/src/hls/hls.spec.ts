@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MadeStream } from '../../../../test/doubles/proxy/broadcast.fixture.js';
 import { Clock } from '@acexy/service-kit/primitives';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
-import { playbackErrorReply } from '../playback/error-reply.js';
+import { playbackErrorReply } from '../app/error-reply.js';
 import { Alternatives } from '../sessions/start/alternatives.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { CONTENT_ID, INFOHASH, makeSessions } from '../../../../test/doubles/proxy/sessions.fixture.js';

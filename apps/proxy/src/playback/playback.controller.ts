@@ -4,7 +4,7 @@ import { HlsSettings } from '../hls/hls-settings.js';
 import { HlsService } from '../hls/hls.service.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { ViewerSettings } from '../sessions/viewer-settings.js';
-import { parseChoices, parseSelector } from './getstream.request.js';
+import { parseChoices, parseSelector } from '../http/getstream.request.js';
 import { STREAM_HEADERS } from './socket-sink.js';
 import { overview, streamStatus } from './stream-status.js';
 import { ViewerService } from './viewer.service.js';

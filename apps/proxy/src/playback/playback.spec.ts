@@ -17,7 +17,7 @@ import { SessionRegistry } from '../sessions/session-registry.js';
 import { CONTENT_ID, INFOHASH, makeSessions, packets } from '../../../../test/doubles/proxy/sessions.fixture.js';
 import { HlsSettings } from '../hls/hls-settings.js';
 import { ViewerSettings } from '../sessions/viewer-settings.js';
-import { playbackErrorReply } from './error-reply.js';
+import { playbackErrorReply } from '../app/error-reply.js';
 import { PlaybackController } from './playback.controller.js';
 import { ViewerService } from './viewer.service.js';
 

@@ -10,7 +10,7 @@ import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
 import type { RequestedContent } from '../sessions/content-key.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { PlaybackRequestError } from './getstream.request.js';
+import { PlaybackRequestError } from '../http/getstream.request.js';
 import { SocketSink } from './socket-sink.js';
 
 @Injectable()

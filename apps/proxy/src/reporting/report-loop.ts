@@ -8,7 +8,7 @@ import type { Log } from '@acexy/service-kit';
 import type { Clock } from '@acexy/service-kit/primitives';
 import type { OrchestratorLink } from '../selection/orchestrator-link.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
-import type { ProxyIdentity } from '../proxy-identity.js';
+import type { ProxyIdentity } from '../selection/proxy-identity.js';
 import { toReported } from './reported-session.js';
 
 /** The orchestrator gives a silent proxy 15 s. */

@@ -4,7 +4,7 @@ import { type LeaseAnswer, type OrchestratorClient, OrchestratorError, Provision
 import type { EngineState, LeaseGranted } from '@acexy/contracts';
 import type { Log } from '@acexy/service-kit';
 import { type Clock, sleep } from '@acexy/service-kit/primitives';
-import type { ProxyIdentity } from '../proxy-identity.js';
+import type { ProxyIdentity } from './proxy-identity.js';
 import { type LeasedEngine, EngineSelector, NoEngineError, type SelectRequest } from './engine-selector.js';
 import { noEngineBecause } from './refusal.js';
 import type { Reservations } from './reservations.js';

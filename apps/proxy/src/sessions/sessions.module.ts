@@ -4,7 +4,7 @@ import { Clock } from '@acexy/service-kit/primitives';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { EngineSelector } from '../selection/engine-selector.js';
 import { SelectionModule } from '../selection/selection.module.js';
-import { ENGINE_CLIENTS, type EngineClients } from '../tokens.js';
+import { ENGINE_CLIENTS, type EngineClients } from '../selection/injection-tokens.js';
 import { Alternatives } from './start/alternatives.js';
 import { EngineStartLock } from './start/engine-start-lock.js';
 import { infohashLookup } from './start/infohash-lookup.js';

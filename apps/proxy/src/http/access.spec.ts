@@ -1,8 +1,8 @@
 import { SettingsError, loadSettings } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { AccessSettings } from '../http/access-settings.js';
-import { carriedOn, isOpenTarget, readAccess } from '../http/access.request.js';
-import { ViewerTokens, parseTokens } from '../http/viewer-tokens.js';
+import { AccessSettings } from './access-settings.js';
+import { carriedOn, isOpenTarget, readAccess } from './access.request.js';
+import { ViewerTokens, parseTokens } from './viewer-tokens.js';
 
 const TOKEN = 'abcdefghijklmnop.1';
 

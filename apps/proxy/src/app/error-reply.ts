@@ -5,7 +5,7 @@ import { NoPlaylistError } from '../hls/errors.js';
 import { NoEngineError } from '../selection/engine-selector.js';
 import { EnginesRefusedError, EnginesSilentError, ShuttingDownError, StreamEndedError, TooManyViewersError } from '../sessions/errors.js';
 import type { FailedAttempt } from '../sessions/start/start.plan.js';
-import { PlaybackRequestError } from './getstream.request.js';
+import { PlaybackRequestError } from '../http/getstream.request.js';
 
 /** Seconds after which another try is worth it, where nobody knows better. */
 const RETRY_AFTER_S = 5;
