@@ -85,7 +85,7 @@ class History {
         break;
       case 'provision':
         // What becomes of it is told to its caller, who may be gone.
-        for (let i = 0; i < step.count; i++) orchestrator.starter.start({}, 'api').catch(() => undefined);
+        for (let i = 0; i < step.count; i++) orchestrator.provisioning.provision({}, 'api').catch(() => undefined);
         break;
       case 'scale':
         await this.order(() => orchestrator.floor.set(step.count), step.count);
@@ -95,8 +95,8 @@ class History {
         void orchestrator.reconcile.collect();
         break;
       case 'reset':
-        orchestrator.provisioning.circuits.reset('general');
-        orchestrator.provisioning.circuits.reset('replacement');
+        orchestrator.provisioning.breakers.reset('general');
+        orchestrator.provisioning.breakers.reset('replacement');
         break;
       case 'mood':
         world.mood = step.mood;
@@ -143,7 +143,7 @@ class History {
 
   /** What world, registry, ports, queue and leases say. */
   state(): object {
-    const { registry, provisioning, leases, starter } = this.orchestrator;
+    const { registry, provisioning, leases } = this.orchestrator;
     return {
       engines: this.world.running.map(({ id }) => id).sort(),
       containers: this.world.engines.size,
@@ -154,7 +154,7 @@ class History {
       owners: provisioning.engineCount(),
       leases: leases.leaseCount,
       waiting: leases.waitingCount,
-      pending: starter.pending,
+      pending: provisioning.pending,
     };
   }
 

@@ -20,9 +20,9 @@ import type { EngineProber } from '../../../apps/orchestrator/src/health/engine-
 import { HealthMonitor } from '../../../apps/orchestrator/src/health/health-monitor.service.js';
 import { Readiness } from '../../../apps/orchestrator/src/health/readiness.js';
 import { StartupProbe } from '../../../apps/orchestrator/src/health/startup-probe.service.js';
-import type { Circuits, OperationPermit } from '../../../apps/orchestrator/src/provisioning/circuits.js';
+import type { ProvisioningBreakers, OperationPermit } from '../../../apps/orchestrator/src/provisioning/provisioning-breakers.js';
+import { EngineLauncher } from '../../../apps/orchestrator/src/provisioning/engine-launcher.js';
 import { ProvisioningService } from '../../../apps/orchestrator/src/provisioning/provisioning.service.js';
-import { EngineStarter } from '../../../apps/orchestrator/src/provisioning/engine-starter.service.js';
 import { OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
 import { Quarantine } from '../../../apps/orchestrator/src/streams/quarantine.service.js';
 import type { SessionStat } from '../../../apps/orchestrator/src/streams/session-stat.js';
@@ -87,7 +87,6 @@ export class SimulatedOrchestrator {
   readonly floor: ManualMinimum;
   readonly leases: LeaseService;
   readonly provisioning: ProvisioningService;
-  readonly starter: EngineStarter;
   readonly streams: StreamService;
   readonly events: StreamEvents;
   readonly reconcile: ReconcileService;
@@ -113,17 +112,17 @@ export class SimulatedOrchestrator {
     const remover = new EngineRemover(this.runtime, registry, clock, SILENT_LOG);
     this.sync = new EngineSync(this.runtime, registry, remover, SETTINGS, clock, SILENT_LOG);
     const vpn = new VpnService(SETTINGS, registry);
-    const seats = new VpnSlots(vpn, registry, SETTINGS, clock);
-    this.provisioning = new ProvisioningService(this.runtime, SETTINGS, new InstallationId('simulated'), seats, clock, SILENT_LOG);
-    watchTrials(this.provisioning.circuits, violations);
-    this.starter = new EngineStarter(this.provisioning, registry, this.sync, SETTINGS, SILENT_LOG);
+    const slots = new VpnSlots(vpn, registry, SETTINGS, clock);
+    const launcher = new EngineLauncher(this.runtime, SETTINGS, new InstallationId('simulated'), slots, clock, SILENT_LOG);
+    this.provisioning = new ProvisioningService(this.runtime, launcher, registry, this.sync, slots, SETTINGS, clock, SILENT_LOG);
+    watchTrials(this.provisioning.breakers, violations);
     this.quarantine = new Quarantine(registry, this.leases, new SimulatedSessionStat(world) as unknown as SessionStat, SILENT_LOG);
     this.streams = new StreamService(registry, this.leases, streamHistory(disk), this.quarantine, this.sync, clock, SILENT_LOG);
     this.events = new StreamEvents(this.streams, registry, this.sync, clock);
     const prober = new SimulatedProber(world, SETTINGS.healthCheckTimeoutMs) as unknown as EngineProber;
     this.watch = new StartupProbe(registry, remover, this.leases, prober, SETTINGS, clock, SILENT_LOG);
     this.health = new HealthMonitor(registry, prober, SETTINGS, clock, SILENT_LOG);
-    this.picture = new PoolSnapshotService(registry, this.leases, this.floor, this.starter, this.provisioning, SETTINGS, clock);
+    this.picture = new PoolSnapshotService(registry, this.leases, this.floor, this.provisioning, SETTINGS, clock);
     const adapterHost = { httpAdapter: { getHttpServer: () => this.server } } as unknown as HttpAdapterHost;
     this.reconcile = new ReconcileService(
       this.runtime,
@@ -133,7 +132,6 @@ export class SimulatedOrchestrator {
       supply,
       this.sync,
       remover,
-      this.starter,
       this.provisioning,
       this.readiness,
       this.picture,
@@ -149,7 +147,7 @@ export class SimulatedOrchestrator {
     const its = new SimulatedOrchestrator(world, disk, violations);
     await its.floor.onModuleInit();
     its.leases.onModuleInit();
-    its.starter.onModuleInit();
+    its.provisioning.onModuleInit();
     its.watch.onModuleInit();
     its.picture.onModuleInit();
     await its.sync.onModuleInit();
@@ -175,10 +173,10 @@ export class SimulatedOrchestrator {
       this.leases,
       this.picture,
       this.sync,
-      this.starter,
+      this.provisioning,
     ])
       void one.onModuleDestroy();
-    void this.provisioning.close();
+    void this.provisioning.beforeApplicationShutdown();
   }
 
   /** SIGTERM. */
@@ -191,9 +189,9 @@ export class SimulatedOrchestrator {
     this.leases.onModuleDestroy();
     this.picture.onModuleDestroy();
     await this.sync.onModuleDestroy();
-    await this.provisioning.close();
+    await this.provisioning.beforeApplicationShutdown();
     await this.sync.onApplicationShutdown();
-    this.starter.onModuleDestroy();
+    this.provisioning.onModuleDestroy();
   }
 
   private removing(id: string): void {
@@ -204,7 +202,7 @@ export class SimulatedOrchestrator {
 }
 
 /** A breaker lets nothing through while it is open, and one trial at a time when half open. */
-function watchTrials(circuits: Circuits, violations: string[]): void {
+function watchTrials(circuits: ProvisioningBreakers, violations: string[]): void {
   const trials = new Map<OperationType, { permit: OperationPermit; since: number }>();
   const acquire = circuits.acquire.bind(circuits);
   circuits.acquire = (operation) => {

@@ -15,7 +15,7 @@ import { HealthModule } from '../health/health.module.js';
 import { GarbageCollection } from '../retention/garbage-collection.service.js';
 import { GcController } from '../retention/gc.controller.js';
 import { RetentionModule } from '../retention/retention.module.js';
-import { ProvisioningApiModule } from '../provisioning/provisioning-api.module.js';
+import { ProvisioningModule } from '../provisioning/provisioning.module.js';
 import { OrchestratorSettings } from '../settings.js';
 import { StreamsModule } from '../streams/streams.module.js';
 import { VpnModule } from '../vpn/vpn.module.js';
@@ -27,7 +27,7 @@ import { VpnModule } from '../vpn/vpn.module.js';
     EnginesModule,
     StreamsModule,
     HealthModule,
-    ProvisioningApiModule,
+    ProvisioningModule,
     VpnModule,
     AutoscalingModule,
     RetentionModule,

@@ -14,7 +14,8 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { NextFunction, Request, Response } from 'express';
 import type { IncomingMessage } from 'node:http';
-import { ProvisioningHeaders } from '../provisioning/provisioning-headers.middleware.js';
+import { provisioningHeaders } from '../provisioning/provisioning-headers.js';
+import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import type { OrchestratorSettings } from '../settings.js';
 import { completeDocument } from './documented-constraints.js';
 import { mapError } from './error-mapping.js';
@@ -42,8 +43,7 @@ export function configureApp(app: NestExpressApplication, settings: Orchestrator
   secureHeaders(app, settings.corsOrigins);
   app.use(honourConditions);
   // Before the body is read: an answer to one that cannot be parsed bears the headers too.
-  const provisioningHeaders = app.get(ProvisioningHeaders);
-  app.use('/provision', (request: Request, response: Response, next: NextFunction) => provisioningHeaders.use(request, response, next));
+  app.use('/provision', provisioningHeaders(app.get(ProvisioningService)));
   // A body is read of those alone who bear the key: every call that takes one is protected, and strangers need no memory of ours.
   const access = new Access(app.get<AccessPolicy>(ACCESS_POLICY));
   const isRead = (request: IncomingMessage): boolean => isJson(request) && access.opensWith(request.headers.authorization);

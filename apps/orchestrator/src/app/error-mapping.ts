@@ -4,7 +4,7 @@ import { WriteQueueClosedError, WriteQueueFullError } from '../database/write-qu
 import { isDatabaseUnavailable } from '../database/sqlite-busy.js';
 import { NoEngineError } from '../leases/provisioning-outlook.js';
 import { EngineRequestError } from '../provisioning/engine-spec.plan.js';
-import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
+import { ProvisioningRefusedError } from '../provisioning/refusals.policy.js';
 import { RuntimeFailedError } from '../runtime/engine-runtime.js';
 
 /** What our own errors become on the wire. */

@@ -3,7 +3,6 @@ import { Clock } from '@acexy/service-kit/primitives';
 import { type Engine, EngineRegistry, type EngineChange } from '../engines/engine-registry.js';
 import { LeaseService } from '../leases/lease.service.js';
 import { ManualMinimum } from '../engines/manual-minimum.js';
-import { EngineStarter } from '../provisioning/engine-starter.service.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { OrchestratorSettings } from '../settings.js';
 import { LeadTime, RecentTargets, TakenEngines } from './demand.js';
@@ -27,7 +26,6 @@ export class PoolSnapshotService implements OnModuleInit, OnModuleDestroy {
     private readonly registry: EngineRegistry,
     private readonly leases: LeaseService,
     private readonly floor: ManualMinimum,
-    private readonly starter: EngineStarter,
     private readonly provisioning: ProvisioningService,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
@@ -50,7 +48,7 @@ export class PoolSnapshotService implements OnModuleInit, OnModuleDestroy {
       at: now,
       engines,
       total: Math.max(this.provisioning.engineCount(), engines.length),
-      pending: this.starter.pending,
+      pending: this.provisioning.pending,
       revocable: this.provisioning.revocable,
       waiting: this.leases.waitingCount,
       floor: this.floor.value ?? 0,

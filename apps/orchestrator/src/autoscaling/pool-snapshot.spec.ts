@@ -4,7 +4,6 @@ import { EngineRegistry } from '../engines/engine-registry.js';
 import type { LeaseService } from '../leases/lease.service.js';
 import type { ManualMinimum } from '../engines/manual-minimum.js';
 import type { ProvisioningService } from '../provisioning/provisioning.service.js';
-import type { EngineStarter } from '../provisioning/engine-starter.service.js';
 import type { OrchestratorSettings } from '../settings.js';
 import { PoolSnapshotService } from './pool-snapshot.service.js';
 
@@ -15,8 +14,7 @@ function pictureOfNothing(clock: FakeClock): PoolSnapshotService {
     new EngineRegistry(clock),
     { waitingCount: 0 } as LeaseService,
     { value: null } as ManualMinimum,
-    { pending: 0 } as EngineStarter,
-    { engineCount: () => 0, revocable: 0 } as ProvisioningService,
+    { engineCount: () => 0, pending: 0, revocable: 0 } as ProvisioningService,
     { minReplicas: 0, engineLimit: 9, autoDelete: true, engineGracePeriodMs: GRACE_MS } as OrchestratorSettings,
     clock,
   );

@@ -65,7 +65,10 @@ describe('while no engine can be started', () => {
       .post('/engines/lease')
       .set(AUTH)
       .send(leaseRequest({ wait_ms: 100 }));
-    expect([lease.status, lease.body]).toMatchObject([503, { detail: { message: expect.stringContaining('out of reach') as string } }]);
+    expect([lease.status, lease.body]).toMatchObject([
+      503,
+      { detail: { message: expect.stringContaining('container runtime unreachable') as string } },
+    ]);
     expect((await http.get('/engines')).status).toBe(200);
     expect(runtime.startCalls).toHaveLength(tried);
 

@@ -12,12 +12,10 @@ import type { PoolCollector } from '../engines/pool-collector.js';
 import { ManualMinimum } from '../engines/manual-minimum.js';
 import { ProvisioningOutlook } from '../leases/provisioning-outlook.js';
 import { Readiness } from '../health/readiness.js';
-import type { OperationReport } from '../provisioning/circuits.js';
-import { EngineStarter } from '../provisioning/engine-starter.service.js';
-import { QueueRevokedError } from '../provisioning/provisioning-queue.js';
-import { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
+import type { OperationReport } from '../provisioning/provisioning-breakers.js';
+import { QueueError } from '../provisioning/provisioning-queue.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
-import { capacityRefusal, circuitRefusal, unreachableRefusal } from '../provisioning/refusals.js';
+import { capacityRefusal, circuitRefusal, ProvisioningRefusedError, unreachableRefusal } from '../provisioning/refusals.policy.js';
 import { ENGINE_RUNTIME, type EngineRuntime, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { VpnWatcher } from '../vpn/vpn-watcher.service.js';
@@ -71,7 +69,6 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     private readonly supply: ProvisioningOutlook,
     private readonly sync: EngineSync,
     private readonly remover: EngineRemover,
-    private readonly starter: EngineStarter,
     private readonly provisioning: ProvisioningService,
     private readonly readiness: Readiness,
     private readonly picture: PoolSnapshotService,
@@ -98,9 +95,9 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       this.registry.onChange(wake),
       this.leases.onDemand(wake),
       this.floor.onChange(wake),
-      this.starter.onSettled(wake),
+      this.provisioning.onSettled(wake),
       this.sync.onReachChange(wake),
-      this.provisioning.circuits.onReset(wake),
+      this.provisioning.breakers.onReset(wake),
       this.vpn.onChange(wake),
       this.runtime.watch(({ type }) => {
         if (type === 'prepared') wake();
@@ -156,7 +153,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   private plan(pool: PoolSnapshot, decision: ScalingDecision): Round {
-    const circuits = this.provisioning.circuits.reports();
+    const circuits = this.provisioning.breakers.reports();
     const all = this.blockedForAll();
     const general = all ?? this.refusedBy(circuits.general);
     const replacement = all ?? this.refusedBy(circuits.replacement);
@@ -224,7 +221,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   private act({ decision, plan, orders, blocked }: Round): void {
     if (decision.revoke > 0) this.provisioning.revoke(decision.revoke);
     for (const operation of orders) void this.startOne(operation);
-    this.supply.pending = this.starter.pending;
+    this.supply.pending = this.provisioning.pending;
     this.supply.refusal = blocked?.toDetail() ?? null;
     if (plan.drain) {
       this.lastReplacementAt = this.clock.now();
@@ -253,7 +250,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     const replaces = operation === 'replacement';
     if (replaces) this.replacementsOrdered++;
     try {
-      const { id } = await this.starter.start({}, 'autoscaler', operation);
+      const { id } = await this.provisioning.provision({}, 'autoscaler', operation);
       if (replaces && this.registry.get(id)?.lifecycle === 'starting') this.replacementsStarting.add(id);
     } catch (error) {
       this.startFailed(error as Error);
@@ -264,7 +261,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   private startFailed(error: Error): void {
-    if (error.cause instanceof QueueRevokedError) return;
+    if (error.cause instanceof QueueError && error.cause.code === 'queue_revoked') return;
     if (!(error instanceof ProvisioningRefusedError)) this.log.error('an engine could not be started', { error });
     // What was away when it was asked is told of when it is back.
     if (!(error.cause instanceof RuntimeUnreachableError)) this.backoff.failed(this.clock.now());

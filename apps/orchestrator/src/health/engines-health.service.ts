@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
 import { isoTimeOrNull, toEngineState } from '../engines/engine-state.js';
 import { LeaseService } from '../leases/lease.service.js';
-import type { OperationReport } from '../provisioning/circuits.js';
+import type { OperationReport } from '../provisioning/provisioning-breakers.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { OrchestratorSettings } from '../settings.js';
 import { HealthMonitor } from './health-monitor.service.js';
@@ -30,7 +30,7 @@ export class EnginesHealth {
   status(): EnginesHealthStatus {
     const engines = this.inService().map((engine) => toEngineState(engine, []));
     const count = (health: string): number => engines.filter(({ health_status: status }) => status === health).length;
-    const { general, replacement } = this.provisioning.circuits.reports();
+    const { general, replacement } = this.provisioning.breakers.reports();
     return {
       total_engines: engines.length,
       healthy_engines: count('healthy'),

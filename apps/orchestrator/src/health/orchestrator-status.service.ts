@@ -5,9 +5,8 @@ import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { isoTime, isoTimeOrNull } from '../engines/engine-state.js';
 import { LeaseService } from '../leases/lease.service.js';
-import type { ProvisioningRefusedError } from '../provisioning/provisioning-refused.error.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
-import { capacityRefusal, circuitRefusal, unreachableRefusal } from '../provisioning/refusals.js';
+import { capacityRefusal, circuitRefusal, type ProvisioningRefusedError, unreachableRefusal } from '../provisioning/refusals.policy.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { StreamService } from '../streams/stream.service.js';
@@ -74,8 +73,8 @@ export class OrchestratorStatusReport {
     const detail = this.refusal()?.toDetail() ?? null;
     return {
       can_provision: detail === null,
-      circuit_breaker_state: this.provisioning.circuits.report('general').state,
-      last_failure: isoTimeOrNull(this.provisioning.circuits.lastFailure?.at ?? null),
+      circuit_breaker_state: this.provisioning.breakers.report('general').state,
+      last_failure: isoTimeOrNull(this.provisioning.breakers.lastFailure?.at ?? null),
       blocked_reason: detail?.message ?? null,
       blocked_reason_details: detail && withoutError(detail),
     };
@@ -87,8 +86,8 @@ export class OrchestratorStatusReport {
     if (this.sync.runtimeReached === false) return unreachableRefusal(monitorIntervalMs);
     const preparing = this.provisioning.preparing();
     if (preparing) return preparing;
-    const circuits = this.provisioning.circuits;
-    if (!circuits.permits('general')) return circuitRefusal(circuits.report('general'), startupGraceMs);
+    const { breakers } = this.provisioning;
+    if (!breakers.permits('general')) return circuitRefusal(breakers.report('general'), startupGraceMs);
     return this.provisioning.engineCount() >= engineLimit ? capacityRefusal(engineLimit, autoscaleIntervalMs) : null;
   }
 }

@@ -61,7 +61,7 @@ describe('the circuit breaker', () => {
     expect(breaker.state(2 * TIMEOUT)).toBe('half_open');
   });
 
-  it('learns nothing from what began before it opened', () => {
+  it('ignores outcomes of attempts from before it opened', () => {
     const breaker = make(1);
     const [old, bad] = [breaker.acquire(0), breaker.acquire(0)] as CircuitPermit[];
     breaker.fail(bad, 0);
@@ -104,7 +104,9 @@ describe('the circuit breaker', () => {
             if (!permit) continue;
             expect(permit.trial).toBe(before === 'half_open');
             held.push({ permit, since: now });
-            const current = held.filter(({ permit: { trial, era }, since }) => trial && era === permit.era && now - since < TIMEOUT);
+            const current = held.filter(
+              ({ permit: { trial, generation }, since }) => trial && generation === permit.generation && now - since < TIMEOUT,
+            );
             expect(current.length).toBeLessThanOrEqual(1);
           } else if ('which' in one && held.length > 0) {
             const [{ permit }] = held.splice(one.which % held.length, 1);

@@ -1,6 +1,6 @@
 /**
- * Stops what keeps failing: after `threshold` failures in a row nothing is let through for `timeoutMs`, then one trial at a time
- * until one succeeds. Pure: the caller brings the time, in milliseconds of a clock that never goes back.
+ * Stops repeated failures. After `threshold` failures in a row it is open and permits nothing for `timeoutMs`. Then it is half open and permits
+ * one trial at a time, until a trial succeeds. Pure: the caller passes the time, in monotonic milliseconds.
  */
 import type { CircuitState } from '@acexy/contracts';
 
@@ -11,21 +11,20 @@ export interface CircuitBreakerSettings {
 
 export interface CircuitReport {
   state: CircuitState;
-  /** In a row. */
+  /** Failures in a row. */
   failures: number;
   threshold: number;
-  /** How long nothing is let through once it has opened. */
   timeoutSeconds: number;
-  /** Until a trial is let through; 0 while closed or half open. */
+  /** Seconds until a trial is permitted; 0 while closed or half open. */
   retryInSeconds: number;
 }
 
 /**
- * The leave to try once. Its outcome is told to the breaker exactly once: `succeed`, `fail`, or `abandon` where nothing was learnt.
- * A permit that was given before the breaker opened says nothing about the time after: its outcome is then ignored.
+ * Permission for one attempt. The caller reports its outcome exactly once: `succeed`, `fail`, or `abandon` when nothing was learned.
+ * The outcome counts only in the generation of the permit: an attempt from before the breaker opened says nothing about the time after.
  */
 export interface CircuitPermit {
-  readonly era: number;
+  readonly generation: number;
   readonly trial: boolean;
 }
 
@@ -34,28 +33,23 @@ export class CircuitBreaker {
   private openedAt: number | null = null;
   private trial: CircuitPermit | null = null;
   private trialSince = -Infinity;
-  /** Grows with every opening, trial and closing. */
-  private era = 0;
+  /** Grows when the breaker opens, closes or starts a trial. */
+  private generation = 0;
 
   constructor(private readonly settings: CircuitBreakerSettings) {}
 
   state(nowMs: number): CircuitState {
     if (this.openedAt === null) return 'closed';
-    return nowMs - this.openedAt >= this.settings.timeoutMs ? 'half_open' : 'open';
+    return this.retryInMs(nowMs) === 0 ? 'half_open' : 'open';
   }
 
   get failures(): number {
     return this.failuresInARow;
   }
 
-  get threshold(): number {
-    return this.settings.threshold;
-  }
-
-  /** Milliseconds until a trial is let through; 0 when closed, and when half open. */
+  /** Milliseconds until a trial is permitted; 0 while closed or half open. */
   retryInMs(nowMs: number): number {
-    if (this.openedAt === null) return 0;
-    return Math.max(0, this.openedAt + this.settings.timeoutMs - nowMs);
+    return this.openedAt === null ? 0 : Math.max(0, this.openedAt + this.settings.timeoutMs - nowMs);
   }
 
   report(nowMs: number): CircuitReport {
@@ -68,39 +62,36 @@ export class CircuitBreaker {
     };
   }
 
-  /** Whether `acquire` would give a permit. */
+  /** Whether `acquire` would return a permit. */
   permits(nowMs: number): boolean {
     const state = this.state(nowMs);
-    // A trial whose outcome nobody has told for that long is given up, or a lost one would hold the breaker for ever.
+    // A trial without an outcome expires, or a lost one would keep the breaker half open forever.
     const trialRuns = this.trial !== null && nowMs - this.trialSince < this.settings.timeoutMs;
     return state === 'closed' || (state === 'half_open' && !trialRuns);
   }
 
   acquire(nowMs: number): CircuitPermit | null {
     if (!this.permits(nowMs)) return null;
-    if (this.openedAt === null) return { era: this.era, trial: false };
-    this.era += 1;
+    if (this.openedAt === null) return { generation: this.generation, trial: false };
+    this.generation += 1;
     this.trialSince = nowMs;
-    return (this.trial = { era: this.era, trial: true });
+    return (this.trial = { generation: this.generation, trial: true });
   }
 
   succeed(permit: CircuitPermit): void {
     if (!this.settle(permit)) return;
-    this.failuresInARow = 0;
-    if (this.openedAt === null) return;
-    this.openedAt = null;
-    this.trial = null;
-    this.era += 1;
+    if (permit.trial) this.reset();
+    else this.failuresInARow = 0;
   }
 
-  /** True when this failure opened the breaker. */
+  /** @returns whether this failure opened the breaker: it reached the threshold, or the trial failed */
   fail(permit: CircuitPermit, nowMs: number): boolean {
     if (!this.settle(permit)) return false;
     this.failuresInARow += 1;
-    if (!permit.trial && this.failuresInARow < this.settings.threshold) return false;
+    // The count stays at or above the threshold until a trial succeeds, so a failed trial opens the breaker again.
+    if (this.failuresInARow < this.settings.threshold) return false;
     this.openedAt = nowMs;
-    this.trial = null;
-    this.era += 1;
+    this.generation += 1;
     return true;
   }
 
@@ -108,18 +99,18 @@ export class CircuitBreaker {
     this.settle(permit);
   }
 
-  /** Closed as if nothing had ever failed; what is still under way says nothing any more. */
+  /** Closes the breaker; outcomes of current attempts are then ignored. */
   reset(): void {
     this.failuresInARow = 0;
     this.openedAt = null;
     this.trial = null;
-    this.era += 1;
+    this.generation += 1;
   }
 
-  /** False for a permit of an earlier era. */
+  /** @returns false for a permit of an earlier generation */
   private settle(permit: CircuitPermit): boolean {
-    if (permit.era !== this.era) return false;
-    if (this.trial === permit) this.trial = null;
+    if (permit.generation !== this.generation) return false;
+    this.trial = null;
     return true;
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type EngineRequest, EngineRequestError, type EngineSpecContext, planEngineSpec, wantedPorts } from './engine-spec.plan.js';
+import { type EngineRequest, EngineRequestError, type EngineSpecContext, planEngineSpec, requestedPorts } from './engine-spec.plan.js';
 import { parseManagementLabel } from './management-label.js';
 
 const CONTEXT: EngineSpecContext = {
@@ -9,7 +9,7 @@ const CONTEXT: EngineSpecContext = {
   installationId: 'b1b2',
   httpsOnHost: true,
   cacheLimitGb: 1,
-  seat: null,
+  vpnSlot: null,
 };
 
 function plan(request: EngineRequest = {}, context: Partial<EngineSpecContext> = {}) {
@@ -58,32 +58,32 @@ describe('the plan of an engine', () => {
 
   it('reads the ports out of the caller’s CONF, however it is written', () => {
     const conf = '--http-port 7000 --bind-all\n--https-port=7001';
-    expect(wantedPorts({ env: { CONF: conf } })).toEqual({ http: 7000, https: 7001 });
+    expect(requestedPorts({ env: { CONF: conf } })).toEqual({ http: 7000, https: 7001 });
     const spec = plan({ env: { CONF: conf } }, { ports: { ...CONTEXT.ports, http: 7000, https: 7001 } });
     expect(spec.env).toMatchObject({ CONF: conf, HTTP_PORT: '7000', HTTPS_PORT: '7001' });
   });
 
   it('adds the ports that the caller’s CONF leaves open, or the engine would listen on ports nobody knows', () => {
-    expect(wantedPorts({ env: { CONF: '--bind-all' } })).toEqual({});
+    expect(requestedPorts({ env: { CONF: '--bind-all' } })).toEqual({});
     expect(plan({ env: { CONF: '--bind-all --http-port=7000' } }).env.CONF).toBe('--https-port=45000\n--bind-all --http-port=7000');
   });
 
   it('takes the last of two, as an engine does', () => {
-    expect(wantedPorts({ env: { CONF: '--http-port=1\n--http-port=2' } })).toEqual({ http: 2 });
+    expect(requestedPorts({ env: { CONF: '--http-port=1\n--http-port=2' } })).toEqual({ http: 2 });
   });
 
   it.each(['0', '65536', 'abc', '80x'])('refuses --http-port=%s in CONF', (port) => {
-    expect(() => wantedPorts({ env: { CONF: `--http-port=${port}` } })).toThrow(EngineRequestError);
+    expect(() => requestedPorts({ env: { CONF: `--http-port=${port}` } })).toThrow(EngineRequestError);
   });
 
   it('wants the host port that was asked for, and says so when CONF wants another', () => {
-    expect(wantedPorts({ hostPort: 19005 })).toEqual({ http: 19005 });
-    expect(wantedPorts({ hostPort: 7000, env: { CONF: '--http-port=7000' } })).toEqual({ http: 7000 });
-    expect(() => wantedPorts({ hostPort: 19005, env: { CONF: '--http-port=7000' } })).toThrow('host_port 19005 and --http-port=7000');
+    expect(requestedPorts({ hostPort: 19005 })).toEqual({ http: 19005 });
+    expect(requestedPorts({ hostPort: 7000, env: { CONF: '--http-port=7000' } })).toEqual({ http: 7000 });
+    expect(() => requestedPorts({ hostPort: 19005, env: { CONF: '--http-port=7000' } })).toThrow('host_port 19005 and --http-port=7000');
   });
 
   it('behind a VPN joins the network of its container, with all four ports its own', () => {
-    const spec = plan({}, { seat: { vpn: 'gluetun', labels: { 'acestream-orchestrator.vpn': 'gluetun' } } });
+    const spec = plan({}, { vpnSlot: { vpn: 'gluetun', labels: { 'acestream-orchestrator.vpn': 'gluetun' } } });
     expect(spec).toMatchObject({ joins: 'gluetun', labels: { 'acestream-orchestrator.vpn': 'gluetun' } });
     expect(spec.env.CONF.split('\n')).toEqual([
       '--http-port=19000',

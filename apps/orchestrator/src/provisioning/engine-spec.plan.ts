@@ -1,35 +1,50 @@
-/**
- * From a request and four ports to the engine to be started: its environment and labels (wire-api.md §2). Pure.
- */
+/** Turns a request and its ports into the engine or container to start: environment, labels, ports (wire-api.md §2). Pure. */
 import { ENGINE_LABEL, INSTALLATION_LABEL } from '../runtime/engine-labels.js';
 import type { EnginePorts, EngineSpec } from '../runtime/engine-runtime.js';
 import { parseManagementLabel } from './management-label.js';
 
-/** Seconds; what the images in use expect (engine-contract.md §2.2). */
+/** Seconds; what the usual engine images expect (engine-contract.md §2.2). */
 const INTERNAL_BUFFERING_S = 60;
+const NO_PORTS: EnginePorts = { http: 0, https: 0, api: 0, p2p: 0 };
+
+type Texts = Readonly<Record<string, string>>;
 
 export interface EngineRequest {
   image?: string;
-  labels?: Readonly<Record<string, string>>;
-  env?: Readonly<Record<string, string>>;
+  labels?: Texts;
+  env?: Texts;
   hostPort?: number;
 }
 
-export interface EngineSpecContext {
+/** A request of `POST /provision`: a container that is not an engine. */
+export interface ContainerRequest {
+  /** Default: TARGET_IMAGE. */
+  image?: string;
+  env: Texts;
+  labels: Texts;
+  /** Container port ("40001/tcp") → host port. */
+  ports: Readonly<Record<string, number>>;
+  namePrefix: string;
+}
+
+export interface ContainerSpecContext {
   name: string;
-  ports: EnginePorts;
   /** CONTAINER_LABEL, `key=value`. */
   containerLabel: string;
   installationId: string;
-  /** The engine's HTTPS port is one of the host's too. */
-  httpsOnHost: boolean;
-  /** Gigabytes of disk cache that the engine may fill. */
-  cacheLimitGb: number;
-  /** Its place behind a VPN, or null. */
-  seat: { vpn: string; labels: Readonly<Record<string, string>> } | null;
 }
 
-/** The request cannot be met by any engine; the message names what contradicts what. */
+export interface EngineSpecContext extends ContainerSpecContext {
+  ports: EnginePorts;
+  /** Whether the engine's HTTPS port is also a port of the host. */
+  httpsOnHost: boolean;
+  /** Limit of the engine's disk cache, in gigabytes. */
+  cacheLimitGb: number;
+  /** Place behind a VPN; null without a VPN. */
+  vpnSlot: { vpn: string; labels: Texts } | null;
+}
+
+/** No engine can be started as requested; the message names the contradiction. */
 export class EngineRequestError extends Error {
   readonly code = 'engine_request';
 
@@ -40,72 +55,87 @@ export class EngineRequestError extends Error {
 }
 
 /**
- * The ports a request insists on: those of its `CONF`, and its host port.
+ * The ports that a request demands: those in its `CONF`, and its host port.
  * @throws EngineRequestError
  */
-export function wantedPorts(request: EngineRequest): Partial<EnginePorts> {
-  const conf = request.env?.CONF;
-  const http = conf === undefined ? undefined : portOption(conf, 'http-port');
-  const https = conf === undefined ? undefined : portOption(conf, 'https-port');
-  if (http !== undefined && request.hostPort !== undefined && http !== request.hostPort) {
+export function requestedPorts({ env, hostPort }: EngineRequest): Partial<EnginePorts> {
+  const conf = env?.CONF ?? '';
+  const http = portOption(conf, 'http-port');
+  const https = portOption(conf, 'https-port');
+  if (http !== undefined && hostPort !== undefined && http !== hostPort) {
     throw new EngineRequestError(
-      `host_port ${request.hostPort} and --http-port=${http} in CONF differ: an engine puts its own port into the URLs it answers, so both must be the same`,
+      `host_port ${hostPort} and --http-port=${http} in CONF differ: an engine puts its own port into the URLs it returns, so set both to the same port`,
     );
   }
-  return { ...defined('http', http ?? request.hostPort), ...defined('https', https) };
+  return { ...definedPort('http', http ?? hostPort), ...definedPort('https', https) };
 }
 
 export function planEngineSpec(request: EngineRequest, context: EngineSpecContext): EngineSpec {
-  const { ports, seat } = context;
-  const management = parseManagementLabel(context.containerLabel);
+  const { ports, vpnSlot } = context;
   return {
     name: context.name,
     kind: 'acestream',
     ...(request.image !== undefined && { image: request.image }),
     ports,
-    ...(seat && { joins: seat.vpn }),
+    ...(vpnSlot && { joins: vpnSlot.vpn }),
     env: {
       BIND_ALL: 'true',
       INTERNAL_BUFFERING: String(INTERNAL_BUFFERING_S),
       CACHE_LIMIT: String(context.cacheLimitGb),
       ...request.env,
-      CONF: completeConf(request.env?.CONF ?? '--bind-all', seat ? allPorts(ports) : webPorts(ports)),
-      // Always in accord with the ports we publish and probe, whatever the caller says.
+      CONF: completeConf(request.env?.CONF ?? '--bind-all', ports, vpnSlot !== null),
+      // After the caller's values: these must match the ports that are published and probed.
       HTTP_PORT: String(ports.http),
       HTTPS_PORT: String(ports.https),
       P2P_PORT: String(ports.p2p),
     },
     labels: {
       ...request.labels,
-      // Ours last: adoption after a restart stands on them.
-      [management.key]: management.value,
+      // After the caller's labels: a restarted orchestrator finds its engines by these.
+      ...ownLabels(context),
       [ENGINE_LABEL]: 'true',
-      [INSTALLATION_LABEL]: context.installationId,
       'acestream.http_port': String(ports.http),
       'acestream.https_port': String(ports.https),
       'host.http_port': String(ports.http),
       ...(context.httpsOnHost && { 'host.https_port': String(ports.https) }),
-      ...seat?.labels,
+      ...vpnSlot?.labels,
     },
   };
 }
 
-/** The caller's own text, plus the ports it leaves open: without them the engine would take its defaults, which we neither publish nor probe. */
-function completeConf(conf: string, options: Readonly<Record<string, number>>): string {
-  const missing = Object.entries(options).filter(([option]) => portOption(conf, option) === undefined);
+export function planContainerSpec(request: ContainerRequest, context: ContainerSpecContext): EngineSpec {
+  // A caller's label with our prefix would be mistaken for one of ours.
+  const labels = Object.entries(request.labels).filter(([name]) => !/^acestream-orchestrator(\.|$)/.test(name));
+  return {
+    name: context.name,
+    kind: 'generic',
+    ...(request.image !== undefined && { image: request.image }),
+    ports: NO_PORTS,
+    publish: request.ports,
+    env: request.env,
+    // Without ENGINE_LABEL: tools that remove engines by that label must not remove this container.
+    labels: { ...Object.fromEntries(labels), ...ownLabels(context) },
+  };
+}
+
+function ownLabels({ containerLabel, installationId }: ContainerSpecContext): Record<string, string> {
+  const { key, value } = parseManagementLabel(containerLabel);
+  return { [key]: value, [INSTALLATION_LABEL]: installationId };
+}
+
+/** Adds the ports that the caller's CONF leaves out: the engine would use its defaults, which are neither published nor probed. */
+function completeConf(conf: string, { http, https, api, p2p }: EnginePorts, sharedNetwork: boolean): string {
+  const options = Object.entries({
+    'http-port': http,
+    'https-port': https,
+    // Engines in one network must differ in these, too, and not every image reads them from its environment.
+    ...(sharedNetwork && { 'api-port': api, port: p2p }),
+  });
+  const missing = options.filter(([option]) => portOption(conf, option) === undefined);
   return [...missing.map(([option, port]) => `--${option}=${port}`), conf].join('\n');
 }
 
-function webPorts({ http, https }: EnginePorts): Record<string, number> {
-  return { 'http-port': http, 'https-port': https };
-}
-
-/** Engines in one network must differ in these, too, and not every image takes them from its environment. */
-function allPorts({ api, p2p, ...web }: EnginePorts): Record<string, number> {
-  return { ...webPorts({ api, p2p, ...web }), 'api-port': api, port: p2p };
-}
-
-/** The port after `--name=` or `--name `, the last one counting as engines have it. */
+/** The port in `--name=` or `--name `. An engine uses the last one. */
 function portOption(conf: string, name: string): number | undefined {
   const found = [...conf.matchAll(new RegExp(`(?:^|\\s)--${name}(?:=|\\s+)(\\S+)`, 'g'))].at(-1)?.[1];
   if (found === undefined) return undefined;
@@ -114,6 +144,6 @@ function portOption(conf: string, name: string): number | undefined {
   return port;
 }
 
-function defined<K extends keyof EnginePorts>(kind: K, port: number | undefined): Partial<EnginePorts> {
+function definedPort(kind: keyof EnginePorts, port: number | undefined): Partial<EnginePorts> {
   return port === undefined ? {} : { [kind]: port };
 }

@@ -1,6 +1,6 @@
 /**
- * CONTAINER_LABEL as a label: `key=value`; a lone key is one with an empty value, as Docker has it.
- * @throws RangeError that says what would be right
+ * Parses CONTAINER_LABEL: `key=value`, or a key alone, whose value is then empty, as in Docker.
+ * @throws RangeError
  */
 export function parseManagementLabel(text: string): { key: string; value: string } {
   const [key, ...value] = text.split('=');

@@ -1,67 +1,59 @@
-import { type CircuitState, OPERATION_TYPES, type OperationType } from '@acexy/contracts';
+import { CIRCUIT_STATES, type CircuitState, OPERATION_TYPES, BLOCKED_CODES, type ProvisioningStatus } from '@acexy/contracts';
 import { counterOf, metric, readGauge } from '@acexy/service-kit';
 import { Histogram } from 'prom-client';
-import type { EngineKind } from '../runtime/engine-runtime.js';
+import type { ProvisioningBreakers } from './provisioning-breakers.js';
 
-/** Seconds; a process starts within tenths, an image on a slow disk within tens. */
+/** Seconds: a process starts within tenths, an image on a slow disk within tens. */
 const DURATION_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120];
-/** As dashboards colour it: the higher the worse. */
+/** Dashboards color it: the higher, the worse. */
 const CIRCUIT_VALUES: Record<CircuitState, number> = { closed: 0, half_open: 1, open: 2 };
 
-interface CircuitReading {
-  state: CircuitState;
-  failures: number;
-}
-
-type CircuitReadings = Record<OperationType, CircuitReading>;
-
-/** How engines come to be, in figures. */
 export class ProvisioningMetrics {
-  private readonly total = counterOf(
+  readonly refused = counterOf(
+    'orch_provision_refused_total',
+    'Provisions refused or failed, by the code in the answer',
+    ['code'],
+    BLOCKED_CODES.map((code) => ({ code })),
+  );
+  readonly started = counterOf(
     'orch_provision_total',
     'Engines and containers started',
     ['kind'],
     [{ kind: 'acestream' }, { kind: 'generic' }],
   );
-  private readonly duration = metric(
+  readonly duration = metric(
     'orch_provision_duration_seconds',
     (name) =>
       new Histogram({
         name,
-        help: 'Time from the request until the engine runs or has failed',
+        help: 'Time from the request until the engine runs or its start has failed',
         labelNames: ['success'],
         buckets: DURATION_BUCKETS,
       }),
   );
-  private readonly queueWait = metric(
+  readonly queueWait = metric(
     'orch_provision_queue_wait_seconds',
-    (name) => new Histogram({ name, help: 'Time that a provision waited for its turn', buckets: DURATION_BUCKETS }),
+    (name) => new Histogram({ name, help: 'Time a provision waited in the queue', buckets: DURATION_BUCKETS }),
   );
 
-  /** @param circuits what the breakers say at the moment of the scrape: their half-open state comes with time alone */
-  constructor(circuits: () => CircuitReadings) {
+  constructor(breakers: ProvisioningBreakers, status: () => ProvisioningStatus) {
     this.duration.zero({ success: 'true' });
     this.duration.zero({ success: 'false' });
     readGauge('orch_circuit_breaker_state', '0 closed, 1 half open, 2 open', ['operation_type'], (set) => {
-      const readings = circuits();
-      for (const operation of OPERATION_TYPES) set(CIRCUIT_VALUES[readings[operation].state], { operation_type: operation });
+      for (const operation of OPERATION_TYPES) set(CIRCUIT_VALUES[breakers.report(operation).state], { operation_type: operation });
     });
     readGauge('orch_circuit_breaker_failures', 'Failures in a row', ['operation_type'], (set) => {
-      const readings = circuits();
-      for (const operation of OPERATION_TYPES) set(readings[operation].failures, { operation_type: operation });
+      for (const operation of OPERATION_TYPES) set(breakers.report(operation).failures, { operation_type: operation });
     });
-  }
-
-  started(kind: EngineKind, seconds: number): void {
-    this.total.inc({ kind });
-    this.duration.observe({ success: 'true' }, seconds);
-  }
-
-  failed(seconds: number): void {
-    this.duration.observe({ success: 'false' }, seconds);
-  }
-
-  turnCame(seconds: number): void {
-    this.queueWait.observe(seconds);
+    readGauge('orch_circuit_state', '1 for the current state of the general circuit breaker', ['state'], (set) => {
+      const current = breakers.report('general').state;
+      for (const state of CIRCUIT_STATES) set(state === current ? 1 : 0, { state });
+    });
+    readGauge('orch_provision_queue', 'Provisions that wait or are in progress', ['state'], (set) => {
+      const { queued, in_progress: inProgress } = status();
+      set(queued, { state: 'waiting' });
+      set(inProgress, { state: 'in_progress' });
+    });
+    readGauge('orch_provision_remaining', 'Further provisions that could start now', [], (set) => set(status().remaining));
   }
 }

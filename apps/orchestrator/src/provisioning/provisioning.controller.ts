@@ -16,17 +16,23 @@ import {
 import { ProvisioningRefusal } from '../http/provisioning-refusal.js';
 import { LENIENT } from '../http/validation.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
-import { EngineStarter } from './engine-starter.service.js';
+import { ProvisioningService } from './provisioning.service.js';
 
-/** On every answer of a provisioning call. */
+/** On every answer to a provisioning call. */
 const LIMIT_HEADERS = {
-  'X-RateLimit-Provisioning-Limit': { description: 'Engines that may be started at the same time', schema: { type: 'integer' as const } },
-  'X-RateLimit-Provisioning-Remaining': { description: 'How many more could be started now', schema: { type: 'integer' as const } },
+  'X-RateLimit-Provisioning-Limit': {
+    description: 'Limit of simultaneous starts (MAX_CONCURRENT_PROVISIONS)',
+    schema: { type: 'integer' as const },
+  },
+  'X-RateLimit-Provisioning-Remaining': { description: 'Further starts possible now', schema: { type: 'integer' as const } },
 };
 const REFUSAL_HEADERS = {
   ...LIMIT_HEADERS,
-  'X-Circuit-State': { description: 'While the circuit is not closed', schema: { type: 'string' as const } },
-  'Retry-After': { description: 'Seconds; while the circuit is not closed', schema: { type: 'integer' as const } },
+  'X-Circuit-State': { description: 'State of the circuit breaker, while it is not closed', schema: { type: 'string' as const } },
+  'Retry-After': {
+    description: 'Seconds until the next trial, while the circuit breaker is not closed',
+    schema: { type: 'integer' as const },
+  },
 };
 
 const DEFAULT_NAME_PREFIX = 'svc';
@@ -35,7 +41,7 @@ const DEFAULT_NAME_PREFIX = 'svc';
 @Controller('provision')
 export class ProvisioningController {
   constructor(
-    private readonly starter: EngineStarter,
+    private readonly provisioning: ProvisioningService,
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
   ) {}
 
@@ -44,20 +50,20 @@ export class ProvisioningController {
   @UseGuards(BearerGuard)
   @ApiBearerAuth()
   @ApiOperation({
-    summary: 'Starts a container that is no engine: managed and listed by label, never leased or probed, not counted by MAX_REPLICAS',
+    summary: 'Starts a container that is not an engine: managed and listed by label, never leased or probed, not counted for MAX_REPLICAS',
   })
   @ApiBody({ type: ProvisionRequest, required: false })
   @ApiOkResponse({ type: ProvisionResponse, headers: LIMIT_HEADERS })
   @ApiServiceUnavailableResponse({ type: ProvisioningRefusal, headers: REFUSAL_HEADERS })
   @ApiInternalServerErrorResponse({ type: ProvisioningRefusal, headers: REFUSAL_HEADERS })
-  @ApiNotImplementedResponse({ description: 'Engines run as processes here, and nothing runs containers' })
+  @ApiNotImplementedResponse({ description: 'Engines run as processes, so no container can be started' })
   @ApiBadRequestResponse()
   @ApiUnauthorizedResponse()
   async container(@Body(LENIENT) body: ProvisionRequest): Promise<ProvisionResponse> {
     if (this.runtime.name !== 'docker')
-      throw new NotImplementedException('this orchestrator runs engines as processes: containers need ENGINE_RUNTIME=docker');
-    // Some clients write null for what they do not ask for.
-    const { id, name } = await this.starter.startContainer({
+      throw new NotImplementedException('ENGINE_RUNTIME is process, which runs no containers: set ENGINE_RUNTIME=docker');
+    // Some clients send null instead of leaving a field out.
+    const { id, name } = await this.provisioning.provisionContainer({
       image: body.image ?? undefined,
       env: body.env ?? {},
       labels: body.labels ?? {},
@@ -71,7 +77,7 @@ export class ProvisioningController {
   @HttpCode(HttpStatus.OK)
   @UseGuards(BearerGuard)
   @ApiBearerAuth()
-  @ApiOperation({ summary: 'Starts an engine; answers when its container runs, before the engine inside answers' })
+  @ApiOperation({ summary: 'Starts an engine; answers when its container runs, which is before the API of the engine answers' })
   @ApiBody({ type: ProvisionAcestreamRequest, required: false })
   @ApiOkResponse({ type: ProvisionAcestreamResponse, headers: LIMIT_HEADERS })
   @ApiServiceUnavailableResponse({ type: ProvisioningRefusal, headers: REFUSAL_HEADERS })
@@ -79,9 +85,14 @@ export class ProvisioningController {
   @ApiBadRequestResponse()
   @ApiUnauthorizedResponse()
   async acestream(@Body(LENIENT) body: ProvisionAcestreamRequest): Promise<ProvisionAcestreamResponse> {
-    // Some clients write null for what they do not ask for.
-    const wanted = { image: body.image ?? undefined, labels: body.labels ?? undefined, env: body.env ?? undefined };
-    const { id, name, port, ports } = await this.starter.start({ ...wanted, hostPort: body.host_port ?? undefined }, 'api');
+    // Some clients send null instead of leaving a field out.
+    const request = {
+      image: body.image ?? undefined,
+      labels: body.labels ?? undefined,
+      env: body.env ?? undefined,
+      hostPort: body.host_port ?? undefined,
+    };
+    const { id, name, port, ports } = await this.provisioning.provision(request, 'api');
     return {
       container_id: id,
       container_name: name,

@@ -1,13 +1,18 @@
 import { Module } from '@nestjs/common';
 import { DatabaseModule } from '../database/database.module.js';
+import { EnginesModule } from '../engines/engines.module.js';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { VpnModule } from '../vpn/vpn.module.js';
+import { CircuitBreakerController } from './circuit-breaker.controller.js';
+import { EngineLauncher } from './engine-launcher.js';
+import { ProvisioningController } from './provisioning.controller.js';
 import { ProvisioningService } from './provisioning.service.js';
 
-/** How a new engine comes to be. Wants OrchestratorSettings, Clock and Log from a global module. */
+/** How new engines are started, and the REST API for it. */
 @Module({
-  imports: [RuntimeModule, DatabaseModule, VpnModule],
-  providers: [ProvisioningService],
+  imports: [EnginesModule, RuntimeModule, DatabaseModule, VpnModule],
+  controllers: [ProvisioningController, CircuitBreakerController],
+  providers: [ProvisioningService, EngineLauncher],
   exports: [ProvisioningService],
 })
 export class ProvisioningModule {}

@@ -5,23 +5,26 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SystemClock } from '@acexy/service-kit/primitives';
 import { InstallationId } from '../database/installation-id.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
-import { NoSuchNetworkError, PortTakenError } from '../runtime/engine-runtime.js';
+import type { EngineSync } from '../engines/engine-sync.service.js';
+import { type EngineInstance, NoSuchNetworkError, PortTakenError } from '../runtime/engine-runtime.js';
 import { FakeEngineRuntime, startFailure } from '../../../../test/doubles/orchestrator/fake-engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { VpnSlots } from '../vpn/vpn-slots.service.js';
 import { UNSEEN } from '../vpn/tunnel.policy.js';
 import { VpnService } from '../vpn/vpn.service.js';
-import { ProvisioningRefusedError } from './provisioning-refused.error.js';
+import { EngineLauncher } from './engine-launcher.js';
 import { ProvisioningService } from './provisioning.service.js';
+import { ProvisioningRefusedError } from './refusals.policy.js';
 
-interface House {
+interface Setup {
   runtime: FakeEngineRuntime;
   service: ProvisioningService;
+  registry: EngineRegistry;
   settings: OrchestratorSettings;
   vpn: VpnService;
 }
 
-function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG): House {
+function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG): Setup {
   const settings = loadSettings(OrchestratorSettings, {
     MIN_PROVISION_INTERVAL_S: '0',
     MAX_REPLICAS: '5',
@@ -32,9 +35,13 @@ function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG):
   const clock = new SystemClock();
   const registry = new EngineRegistry(clock);
   const vpn = new VpnService(settings, registry);
-  const seats = new VpnSlots(vpn, registry, settings, clock);
-  const service = new ProvisioningService(runtime, settings, new InstallationId('b1b2'), seats, clock, log);
-  return { runtime, service, settings, vpn };
+  const slots = new VpnSlots(vpn, registry, settings, clock);
+  slots.onModuleInit();
+  const launcher = new EngineLauncher(runtime, settings, new InstallationId('b1b2'), slots, clock, log);
+  const sync = { isSynced: true } as EngineSync;
+  const service = new ProvisioningService(runtime, launcher, registry, sync, slots, settings, clock, log);
+  service.onModuleInit();
+  return { runtime, service, registry, settings, vpn };
 }
 
 /** Attached at once, so that a refusal in between is no unhandled rejection. */
@@ -92,19 +99,19 @@ describe('provisioning', () => {
   });
 
   it('starts another engine as soon as one is gone', async () => {
-    const { service } = build({ MAX_REPLICAS: '1' });
+    const { service, registry } = build({ MAX_REPLICAS: '1' });
     const engine = await service.provision({}, 'api');
     expect(await outcome(service.provision({}, 'api'))).toMatchObject({ code: 'max_capacity' });
-    service.releasePorts(engine);
+    registry.gone(engine.id, 'stopped');
     await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
   });
 
   it('counts engines that were found, once however often they are told', async () => {
-    const { service } = build({ MAX_REPLICAS: '2' });
+    const { service, registry } = build({ MAX_REPLICAS: '2' });
     const { service: former } = build();
     const found = await former.provision({}, 'api');
-    service.adopt([found]);
-    service.adopt([found]);
+    registry.observe([{ ...found, state: 'exited' }], registry.mark());
+    registry.observe([found], registry.mark());
     expect(service.engineCount()).toBe(1);
     const next = await service.provision({}, 'autoscaler');
     expect(next.ports.http).not.toBe(found.ports.http);
@@ -116,7 +123,7 @@ describe('provisioning', () => {
     const { http: first } = (await service.provision({}, 'api')).ports;
     runtime.world.occupiedPorts.add(first + 1).add(first + 2);
     expect((await service.provision({}, 'api')).ports.http).toBe(first + 3);
-    expect(service.circuit().failures).toBe(0);
+    expect(service.breakers.report('general').failures).toBe(0);
     runtime.world.occupiedPorts.clear();
     expect((await service.provision({}, 'api')).ports.http).toBe(first + 4);
   });
@@ -126,7 +133,7 @@ describe('provisioning', () => {
     runtime.knobs.failStart = (spec) => new PortTakenError(spec.ports.http);
     expect(await outcome(service.provision({}, 'api'))).toMatchObject({ code: 'general_error' });
     expect(runtime.startCalls).toHaveLength(5);
-    expect(service.circuit().failures).toBe(0);
+    expect(service.breakers.report('general').failures).toBe(0);
     expect(service.engineCount()).toBe(0);
   });
 
@@ -166,7 +173,7 @@ describe('provisioning', () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(await answer).toMatchObject({ code: 'general_error', message: expect.stringContaining('STARTUP_TIMEOUT_S') });
     expect(service.engineCount()).toBe(0);
-    expect(service.circuit().failures).toBe(1);
+    expect(service.breakers.report('general').failures).toBe(1);
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -219,7 +226,7 @@ describe('provisioning', () => {
     const refusal = (await outcome(service.provision({}, 'api'))) as ProvisioningRefusedError;
     expect(refusal.toDetail()).toMatchObject({ code: 'circuit_breaker', recovery_eta_seconds: 299, can_retry: false, should_wait: true });
     expect(runtime.startCalls).toHaveLength(2);
-    expect(service.circuit()).toEqual({
+    expect(service.breakers.report('general')).toEqual({
       state: 'open',
       failures: 2,
       threshold: 2,
@@ -233,10 +240,13 @@ describe('provisioning', () => {
   });
 
   it('keeps a breaker of its own for replacements: either kind fails, opens and is tried alone', async () => {
-    const { service, runtime } = build({ CIRCUIT_BREAKER_REPLACEMENT_THRESHOLD: '1', CIRCUIT_BREAKER_REPLACEMENT_TIMEOUT_S: '180' });
+    const { service, registry, runtime } = build({
+      CIRCUIT_BREAKER_REPLACEMENT_THRESHOLD: '1',
+      CIRCUIT_BREAKER_REPLACEMENT_TIMEOUT_S: '180',
+    });
     runtime.knobs.failStart = () => startFailure();
     await outcome(service.provision({}, 'autoscaler', 'replacement'));
-    expect([service.circuit('replacement').state, service.circuit('general').state]).toEqual(['open', 'closed']);
+    expect([service.breakers.report('replacement').state, service.breakers.report('general').state]).toEqual(['open', 'closed']);
     expect(await outcome(service.provision({}, 'autoscaler', 'replacement'))).toMatchObject({
       code: 'circuit_breaker',
       recoveryEtaSeconds: 180,
@@ -249,8 +259,8 @@ describe('provisioning', () => {
     const [trial, ...others] = await Promise.all(trials);
     expect(trial).toMatchObject({ state: 'running' });
     expect(others.map((other) => (other as ProvisioningRefusedError).code)).toEqual(['circuit_breaker', 'circuit_breaker']);
-    service.recordReadiness((trial as { id: string }).id, 'ready');
-    expect(service.circuit('replacement').state).toBe('closed');
+    registry.ready((trial as { id: string }).id);
+    expect(service.breakers.report('replacement').state).toBe('closed');
   });
 
   it('is reset by hand: what failed before and what is still under way say nothing any more', async () => {
@@ -260,16 +270,16 @@ describe('provisioning', () => {
     const second = outcome(service.provision({}, 'api'));
     await vi.advanceTimersByTimeAsync(25_000);
     await Promise.all([hanging, second]);
-    expect(service.circuit().state).toBe('open');
+    expect(service.breakers.report('general').state).toBe('open');
     runtime.knobs.startHangs = false;
     runtime.knobs.startMs = 1000;
-    expect(service.circuits.reset('general')).toBe(true);
-    expect(service.circuit()).toMatchObject({ state: 'closed', failures: 0, retryInSeconds: 0 });
+    expect(service.breakers.reset('general')).toBe(true);
+    expect(service.breakers.report('general')).toMatchObject({ state: 'closed', failures: 0, retryInSeconds: 0 });
     await vi.advanceTimersByTimeAsync(0);
     const next = service.provision({}, 'api');
     await vi.advanceTimersByTimeAsync(1000);
     await expect(next).resolves.toMatchObject({ state: 'running' });
-    expect(service.circuits.reset('general')).toBe(false);
+    expect(service.breakers.reset('general')).toBe(false);
   });
 
   it('200 requests in one instant: never more than MAX_CONCURRENT_PROVISIONS calls of the runtime, those served whose turn comes in time, the others refused at once with an ETA', async () => {
@@ -299,7 +309,7 @@ describe('provisioning', () => {
     const served = answered.filter(({ code }) => code === 'served');
     const refused = answered.filter(({ code }) => code === 'max_capacity');
     expect(most).toBe(5);
-    expect([served.length + refused.length, served.length >= 60, service.circuit().failures]).toEqual([200, true, 0]);
+    expect([served.length + refused.length, served.length >= 60, service.breakers.report('general').failures]).toEqual([200, true, 0]);
     expect(Math.max(...served.map(({ afterS }) => afterS))).toBeLessThanOrEqual(33);
     expect(Math.max(...refused.map(({ afterS }) => afterS))).toBe(0);
     expect(refused.every(({ eta }) => Number.isInteger(eta) && eta >= 1 && eta <= 30)).toBe(true);
@@ -315,7 +325,7 @@ describe('provisioning', () => {
     await vi.runAllTimersAsync();
     expect((await Promise.all(ordered)).map((one) => one instanceof ProvisioningRefusedError)).toEqual([false, true, true]);
     expect(await called).toMatchObject({ state: 'running' });
-    expect(service.circuit().failures).toBe(0);
+    expect(service.breakers.report('general').failures).toBe(0);
   });
 
   it('logs the words that operators search for, at ERROR', async () => {
@@ -340,7 +350,7 @@ describe('provisioning', () => {
   });
 
   it('lets one trial through when half open, and closes only when that engine has answered', async () => {
-    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
+    const { service, registry, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
     runtime.knobs.failStart = () => startFailure();
     await outcome(service.provision({}, 'api'));
     runtime.knobs.failStart = () => null;
@@ -349,41 +359,44 @@ describe('provisioning', () => {
     const [trial, other] = await Promise.all([1, 2].map(() => outcome(service.provision({}, 'api'))));
     expect(trial).toMatchObject({ state: 'running' });
     expect((other as ProvisioningRefusedError).toDetail()).toMatchObject({ code: 'circuit_breaker', can_retry: true, should_wait: true });
-    expect(service.circuit().state).toBe('half_open');
-    service.recordReadiness((trial as { id: string }).id, 'ready');
-    expect(service.circuit()).toMatchObject({ state: 'closed', failures: 0 });
+    expect(service.breakers.report('general').state).toBe('half_open');
+    registry.ready((trial as { id: string }).id);
+    expect(service.breakers.report('general')).toMatchObject({ state: 'closed', failures: 0 });
     await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
   });
 
   it('learns of an engine that answers before its start has come back', async () => {
-    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '2' });
+    const { service, registry, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '2' });
     runtime.knobs.failStart = () => startFailure();
     await outcome(service.provision({}, 'api'));
     runtime.knobs.failStart = () => null;
     runtime.watch((event) => {
-      if (event.type === 'started') service.recordReadiness(event.id, 'ready');
+      if (event.type !== 'started') return;
+      registry.add(runtime.world.engines.get(event.id) as EngineInstance);
+      registry.ready(event.id);
     });
     await service.provision({}, 'api');
-    expect(service.circuit().failures).toBe(0);
+    expect(service.breakers.report('general').failures).toBe(0);
   });
 
   it('counts engines that run but never answer as failures, though others were started meanwhile', async () => {
-    const { service } = build({ CIRCUIT_BREAKER_THRESHOLD: '2' });
+    const { service, registry } = build({ CIRCUIT_BREAKER_THRESHOLD: '2' });
     for (let count = 0; count < 2; count += 1) {
       const engine = await service.provision({}, 'autoscaler');
-      service.recordReadiness(engine.id, 'never_ready');
-      service.releasePorts(engine);
+      registry.gone(engine.id, 'died');
     }
-    expect(service.circuit().state).toBe('open');
+    expect(service.breakers.report('general').state).toBe('open');
   });
 
   it('tries again when the engine of the trial was removed before it could answer', async () => {
-    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
+    const { service, registry, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
     runtime.knobs.failStart = () => startFailure();
     await outcome(service.provision({}, 'api'));
     runtime.knobs.failStart = () => null;
     await vi.advanceTimersByTimeAsync(300_000);
-    service.releasePorts(await service.provision({}, 'api'));
+    const { id } = await service.provision({}, 'api');
+    registry.startDraining(id, { reason: 'surplus', deadline: Date.now() });
+    registry.gone(id, 'surplus');
     await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
   });
 
@@ -391,7 +404,7 @@ describe('provisioning', () => {
     const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
     const refusal = await outcome(service.provision({ hostPort: 1000, env: { CONF: '--http-port=2000' } }, 'api'));
     expect(refusal).toMatchObject({ code: 'general_error' });
-    expect(service.circuit().state).toBe('closed');
+    expect(service.breakers.report('general').state).toBe('closed');
     expect(runtime.startCalls).toHaveLength(0);
   });
 
@@ -428,12 +441,12 @@ describe('provisioning', () => {
     const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '1' });
     runtime.knobs.startHangs = true;
     const answers = [outcome(service.provision({}, 'api')), outcome(service.provision({}, 'autoscaler'))];
-    await service.close();
+    await service.beforeApplicationShutdown();
     expect(await Promise.all(answers)).toMatchObject([
       { message: 'the service is shutting down' },
       { message: 'the service is shutting down' },
     ]);
-    expect(service.circuit().failures).toBe(0);
+    expect(service.breakers.report('general').failures).toBe(0);
     expect(runtime.startsInProgress).toBe(0);
     expect(vi.getTimerCount()).toBe(0);
     expect(await outcome(service.provision({}, 'api'))).toMatchObject({ message: 'the service is shutting down' });
@@ -457,7 +470,7 @@ describe('provisioning', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-        const { service, runtime, settings } = build({
+        const { service, runtime, registry, settings } = build({
           MAX_CONCURRENT_PROVISIONS: '2',
           MIN_PROVISION_INTERVAL_S: '0.5',
           CIRCUIT_BREAKER_THRESHOLD: '3',
@@ -482,11 +495,11 @@ describe('provisioning', () => {
             runtime.knobs.startMs = mood === 'slow' ? 3000 : 0;
           } else if (runtime.world.engines.size > 0) {
             const engine = pick(one.which);
-            if (one.do === 'ready') service.recordReadiness(engine.id, 'ready');
+            if (one.do === 'ready') registry.ready(engine.id);
             else {
-              if (one.do === 'neverReady') service.recordReadiness(engine.id, 'never_ready');
+              if (one.do === 'die') registry.startDraining(engine.id, { reason: 'surplus', deadline: Date.now() });
               runtime.world.engines.delete(engine.id);
-              service.releasePorts(engine);
+              registry.gone(engine.id, one.do);
             }
           }
           expect(runtime.startsInProgress).toBeLessThanOrEqual(settings.maxConcurrentProvisions);
@@ -508,52 +521,52 @@ describe('provisioning', () => {
 });
 
 describe('provisioning behind a VPN', () => {
-  const behind = (environment: Record<string, string> = {}): House => build({ GLUETUN_CONTAINER_NAME: 'gluetun', ...environment });
-  const up = ({ vpn }: House, forwardedPort: number | null = null): void => {
+  const behind = (environment: Record<string, string> = {}): Setup => build({ GLUETUN_CONTAINER_NAME: 'gluetun', ...environment });
+  const up = ({ vpn }: Setup, forwardedPort: number | null = null): void => {
     for (const tunnel of vpn.tunnels) Object.assign(tunnel, { state: { ...UNSEEN, phase: 'up' }, own: 'good', forwardedPort });
   };
 
   it('is refused while the VPN is not connected, with the reason and when to ask again, and the breaker learns nothing', async () => {
-    const house = behind();
-    const refusal = await outcome(house.service.provision({}, 'api'));
+    const setup = behind();
+    const refusal = await outcome(setup.service.provision({}, 'api'));
     expect(refusal).toMatchObject({ code: 'vpn_disconnected', recoveryEtaSeconds: 60, canRetry: true, shouldWait: true });
     expect((refusal as Error).message).toContain('gluetun: not looked at yet');
-    expect(house.service.circuit().failures).toBe(0);
-    expect(house.service.preparing()).toMatchObject({ code: 'vpn_disconnected' });
-    up(house);
-    expect(house.service.preparing()).toBeNull();
+    expect(setup.service.breakers.report('general').failures).toBe(0);
+    expect(setup.service.preparing()).toMatchObject({ code: 'vpn_disconnected' });
+    up(setup);
+    expect(setup.service.preparing()).toBeNull();
   });
 
   it('gives the forwarded port to one engine at a time, and the next one that is free to the others', async () => {
-    const house = behind();
-    up(house, 51_413);
-    const engines = await Promise.all([1, 2, 3].map(() => house.service.provision({}, 'api')));
+    const setup = behind();
+    up(setup, 51_413);
+    const engines = await Promise.all([1, 2, 3].map(() => setup.service.provision({}, 'api')));
     const others = engines.map(({ ports }) => ports.p2p).filter((port) => port !== 51_413);
     expect(new Set(others).size).toBe(2);
     expect(others.every((port) => port >= 36_000 && port <= 36_999)).toBe(true);
     const [forwarded] = engines.filter(({ ports }) => ports.p2p === 51_413);
     expect(forwarded.labels).toMatchObject({ 'acestream-orchestrator.vpn': 'gluetun', 'acestream-orchestrator.vpn-port': '51413' });
-    expect(house.runtime.startCalls.map(({ joins }) => joins)).toEqual(['gluetun', 'gluetun', 'gluetun']);
+    expect(setup.runtime.startCalls.map(({ joins }) => joins)).toEqual(['gluetun', 'gluetun', 'gluetun']);
   });
 
   it('spreads engines over two VPNs, each with ports of its own, and never more than each can carry', async () => {
-    const house = build({ ENGINE_RUNTIME: 'docker', GLUETUN_CONTAINER_NAMES: 'a,b', MAX_ACTIVE_REPLICAS: '2' });
-    up(house);
-    const engines = await Promise.all([1, 2, 3, 4].map(() => house.service.provision({}, 'api')));
+    const setup = build({ ENGINE_RUNTIME: 'docker', GLUETUN_CONTAINER_NAMES: 'a,b', MAX_ACTIVE_REPLICAS: '2' });
+    up(setup);
+    const engines = await Promise.all([1, 2, 3, 4].map(() => setup.service.provision({}, 'api')));
     const portsBehind = (vpn: string): number[] =>
       engines.filter(({ labels }) => labels['acestream-orchestrator.vpn'] === vpn).map(({ ports }) => ports.http);
     expect(portsBehind('a').sort()).toEqual([19_000, 19_001]);
     expect(portsBehind('b').sort()).toEqual([19_002, 19_003]);
-    expect(await outcome(house.service.provision({}, 'api'))).toMatchObject({ code: 'max_capacity' });
+    expect(await outcome(setup.service.provision({}, 'api'))).toMatchObject({ code: 'max_capacity' });
   });
 
   it('that fails because the VPN container is gone is told as such, gives its seat back, and is no fault of engines', async () => {
-    const house = behind({ MAX_ACTIVE_REPLICAS: '1' });
-    up(house, 51_413);
-    house.runtime.knobs.failStart = () => new NoSuchNetworkError('the start of acestream-1 failed: no such container');
-    expect(await outcome(house.service.provision({}, 'api'))).toMatchObject({ code: 'vpn_error', shouldWait: true });
-    expect(house.service.circuit().failures).toBe(0);
-    house.runtime.knobs.failStart = () => null;
-    expect((await house.service.provision({}, 'api')).ports.p2p).toBe(51_413);
+    const setup = behind({ MAX_ACTIVE_REPLICAS: '1' });
+    up(setup, 51_413);
+    setup.runtime.knobs.failStart = () => new NoSuchNetworkError('the start of acestream-1 failed: no such container');
+    expect(await outcome(setup.service.provision({}, 'api'))).toMatchObject({ code: 'vpn_error', shouldWait: true });
+    expect(setup.service.breakers.report('general').failures).toBe(0);
+    setup.runtime.knobs.failStart = () => null;
+    expect((await setup.service.provision({}, 'api')).ports.p2p).toBe(51_413);
   });
 });

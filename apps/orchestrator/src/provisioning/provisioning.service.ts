@@ -1,83 +1,62 @@
-import { randomBytes } from 'node:crypto';
 import type { CircuitState, OperationType, ProvisioningStatus } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
-import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
-import { Clock } from '@acexy/service-kit/primitives';
-import { InstallationId } from '../database/installation-id.js';
-import { ENGINE_RUNTIME, type EngineInstance, type EnginePorts, type EngineRuntime, PortTakenError } from '../runtime/engine-runtime.js';
+import { Clock, ListenerSet } from '@acexy/service-kit/primitives';
+import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { type EngineChange, EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
+import { EngineSync } from '../engines/engine-sync.service.js';
+import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
-import { Circuits, type OperationPermit, type OperationReport } from './circuits.js';
-import { type ContainerRequest, hostPortsOf, planContainerSpec } from './container-spec.plan.js';
-import { type EngineRequest, EngineRequestError, planEngineSpec, wantedPorts } from './engine-spec.plan.js';
-import { PortAllocator, PortOwnedError, walkStart } from './ports.js';
+import { VpnSlots } from '../vpn/vpn-slots.service.js';
+import { ProvisioningBreakers } from './provisioning-breakers.js';
+import { EngineLauncher, newName } from './engine-launcher.js';
+import type { ContainerRequest, EngineRequest } from './engine-spec.plan.js';
 import { ProvisioningMetrics } from './provisioning-metrics.js';
-import { ProvisioningQueue, QueueClosedError, QueueRevokedError } from './provisioning-queue.js';
-import type { ProvisioningRefusedError } from './provisioning-refused.error.js';
-import { capacityRefusal, circuitRefusal, preparingRefusal, refusalOf, saysNothingOfEngines, vpnRefusal } from './refusals.js';
-import { startWithin } from './startup-limit.js';
-import { VpnSlots, type VpnSlot } from '../vpn/vpn-slots.service.js';
+import { ProvisioningQueue, QueueError } from './provisioning-queue.js';
+import {
+  capacityRefusal,
+  circuitRefusal,
+  countsAsFailure,
+  preparingRefusal,
+  ProvisioningRefusedError,
+  refusalOf,
+  unreachableRefusal,
+  vpnRefusal,
+} from './refusals.policy.js';
 
 export type ProvisioningOrigin = 'api' | 'autoscaler';
-export type ReadinessOutcome = 'ready' | 'never_ready';
-
-type Lane = ProvisioningOrigin | 'container';
-
-interface Order {
-  request: EngineRequest;
-  name: string;
-  origin: ProvisioningOrigin;
-  operation: OperationType;
-  /** Monotonic milliseconds. */
-  askedAt: number;
-}
-
-/** An engine on its way: what was asked for, and where it goes. */
-interface Start {
-  request: EngineRequest;
-  wanted: Partial<EnginePorts>;
-  name: string;
-  seat: VpnSlot | null;
-}
-
-/** A name that no engine has had. */
-export function newEngineName(): string {
-  return `acestream-${randomBytes(4).toString('hex')}`;
-}
-
-/** How often a port that turns out taken is exchanged for another within one provision. */
-const PORT_TRIES = 5;
+type StartOrigin = ProvisioningOrigin | 'container';
+type Start = (signal: AbortSignal, requestedAt: number) => Promise<EngineInstance>;
 
 /**
- * How a new engine comes to be: admission (breaker, capacity), queue, ports, spec, start; every resource given back on any failure.
+ * Decides which starts are allowed and when: checks image, circuit breaker, VPN and capacity, then queues the start, and adds what was started
+ * to the registry.
  *
- * It counts engines by the ports they own, those being started and those waiting for their turn included, so that calls made at the
- * same moment can never exceed MAX_REPLICAS. So whoever finds an engine tells it (`adopt`), and whoever sees one gone (`releasePorts`).
+ * Every engine counts from its request on, so simultaneous requests never exceed MAX_REPLICAS: while it waits by its place in the queue, then
+ * by its ports. Changes of the registry update the ports and tell the circuit breakers which engines answered.
  */
 @Injectable()
-export class ProvisioningService implements BeforeApplicationShutdown {
-  private readonly ports: PortAllocator;
-  /** What lets starts through, and stops those that keep failing. */
-  readonly circuits: Circuits;
-  private readonly queue: ProvisioningQueue<Lane>;
-  private readonly metrics = new ProvisioningMetrics(() => this.circuits.reports());
-  /** Engines that run but have not answered yet: what becomes of them decides what the breaker learns. By container id. */
-  private readonly unproven = new Map<string, OperationPermit>();
-  /** What was told of engines whose start has not come back to us yet: a runtime shows them, and others probe them, before that. */
-  private readonly early = new Map<string, ReadinessOutcome>();
+export class ProvisioningService implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown {
+  readonly breakers: ProvisioningBreakers;
+  private readonly queue: ProvisioningQueue<StartOrigin>;
+  private readonly metrics: ProvisioningMetrics;
+  private readonly settled = new ListenerSet();
+  /** Names of the engines whose start was requested and has not returned. */
+  private readonly requested = new Set<string>();
+  private unsubscribe: (() => void) | undefined;
   private readonly log: Log;
 
   constructor(
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
+    private readonly launcher: EngineLauncher,
+    private readonly registry: EngineRegistry,
+    private readonly sync: EngineSync,
+    private readonly vpnSlots: VpnSlots,
     private readonly settings: OrchestratorSettings,
-    private readonly installation: InstallationId,
-    private readonly seats: VpnSlots,
     private readonly clock: Clock,
     log: Log,
   ) {
     this.log = log.child('provisioning');
-    const { portRangeHost: http, httpsRange: https, apiRange: api, p2pRange: p2p } = settings;
-    this.ports = new PortAllocator({ http, https, api, p2p }, walkStart(installation.value));
-    this.circuits = new Circuits(
+    this.breakers = new ProvisioningBreakers(
       {
         general: { threshold: settings.circuitBreakerThreshold, timeoutMs: settings.circuitBreakerTimeoutMs },
         replacement: { threshold: settings.replacementBreakerThreshold, timeoutMs: settings.replacementBreakerTimeoutMs },
@@ -86,6 +65,7 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       this.log,
     );
     this.queue = new ProvisioningQueue(
+      ['api', 'autoscaler', 'container'],
       {
         maxConcurrent: settings.maxConcurrentProvisions,
         minIntervalMs: settings.minProvisionIntervalMs,
@@ -94,253 +74,219 @@ export class ProvisioningService implements BeforeApplicationShutdown {
       },
       clock,
     );
+    this.metrics = new ProvisioningMetrics(this.breakers, () => this.status());
+  }
+
+  onModuleInit(): void {
+    this.unsubscribe = this.registry.onChange((change) => this.followRegistry(change));
+  }
+
+  onModuleDestroy(): void {
+    this.unsubscribe?.();
+  }
+
+  /** Rejects queued starts and aborts those in progress; nothing unknown keeps running. */
+  beforeApplicationShutdown(): Promise<void> {
+    return this.queue.close();
   }
 
   /**
-   * Starts an engine; resolves when it runs, not when its API answers. Goes on though the caller has lost interest.
-   * @param name of the engine to be, for whoever wants to know it before
+   * Starts an engine; resolves when it runs, which is before its API answers. Continues when the caller has disconnected.
    * @throws ProvisioningRefusedError
    */
-  async provision(
-    request: EngineRequest,
-    origin: ProvisioningOrigin,
-    operation: OperationType = 'general',
-    name = newEngineName(),
-  ): Promise<EngineInstance> {
-    const askedAt = this.clock.now();
-    this.admit(request.image, operation);
-    const closed = this.vpnClosed();
-    if (closed) throw closed;
-    if (this.engineCount() >= this.settings.engineLimit)
-      throw capacityRefusal(this.settings.engineLimit, this.settings.autoscaleIntervalMs);
-    return this.inTurn(origin, (signal) => this.attempt({ request, name, origin, operation, askedAt }, signal));
+  async provision(request: EngineRequest, origin: ProvisioningOrigin, operation: OperationType = 'general'): Promise<EngineInstance> {
+    const name = newName('acestream');
+    this.requested.add(name);
+    try {
+      if (!this.sync.isSynced) await this.firstSync();
+      // No await between the checks and the queue, or simultaneous requests could exceed MAX_REPLICAS.
+      this.checkStart(request.image, operation);
+      this.checkCapacity();
+      return await this.enqueue(origin, async (signal, requestedAt) => {
+        const permit = this.breakers.acquire(operation);
+        if (!permit) throw this.circuitRefusal(operation);
+        try {
+          const instance = await this.timed(origin, requestedAt, this.launcher.startEngine(request, name, signal));
+          this.breakers.started(permit, instance.id);
+          return instance;
+        } catch (error) {
+          if (countsAsFailure(error)) this.breakers.fail(permit, (error as Error).message);
+          else this.breakers.abandon(permit);
+          throw error;
+        }
+      });
+    } catch (error) {
+      throw this.counted(error);
+    } finally {
+      this.requested.delete(name);
+      this.settled.emit();
+    }
   }
 
   /**
-   * Starts a container that is no engine, in the same queue and not while the breaker is open; it counts for nothing else: neither
-   * against MAX_REPLICAS nor to the breaker, for what a caller's own image does says nothing of engines.
+   * Starts a container that is not an engine, in the same queue. It counts neither for MAX_REPLICAS nor for the circuit breaker, because the
+   * image of a caller says nothing about engines.
    * @throws ProvisioningRefusedError
    */
   async provisionContainer(request: ContainerRequest): Promise<EngineInstance> {
-    const askedAt = this.clock.now();
-    this.admit(request.image, 'general');
-    return this.inTurn('container', (signal) => this.startContainer(request, askedAt, signal));
+    try {
+      if (!this.sync.isSynced) await this.firstSync();
+      this.checkStart(request.image, 'general');
+      return await this.enqueue('container', (signal, requestedAt) =>
+        this.timed('container', requestedAt, this.launcher.startContainer(request, signal)),
+      );
+    } catch (error) {
+      throw this.counted(error);
+    }
   }
 
   status(): ProvisioningStatus & { circuitState: CircuitState } {
     const { maxConcurrentProvisions, minProvisionIntervalMs, engineLimit } = this.settings;
-    const inProgress = this.queue.inProgress;
-    const queued = this.queue.waiting;
+    const { inProgress, waiting } = this.queue;
     return {
       max_concurrent: maxConcurrentProvisions,
       min_interval_s: minProvisionIntervalMs / 1000,
       in_progress: inProgress,
-      queued,
-      remaining: Math.max(0, Math.min(maxConcurrentProvisions - inProgress - queued, engineLimit - this.engineCount())),
-      circuitState: this.circuit().state,
+      queued: waiting,
+      remaining: Math.max(0, Math.min(maxConcurrentProvisions - inProgress - waiting, engineLimit - this.engineCount())),
+      circuitState: this.breakers.report('general').state,
     };
   }
 
-  circuit(operation: OperationType = 'general'): OperationReport {
-    return this.circuits.report(operation);
-  }
-
-  /** Engines there are, are being started, or wait for their start. */
+  /** Engines that exist, are being started, or wait in the queue. */
   engineCount(): number {
-    return this.ports.engineCount + this.queue.waiting - this.queue.waitingIn('container');
+    return this.launcher.engineCount + this.queue.waiting - this.queue.waitingFrom('container');
   }
 
-  /** Engines of the autoscaler whose start has not begun: what `revoke` can call off. */
+  /** Engines that were requested and are not in the registry yet. */
+  get pending(): number {
+    let known = 0;
+    // The runtime may show an engine before its start returns.
+    if (this.requested.size > 0) for (const { instance } of this.registry.all()) if (this.requested.has(instance.name)) known++;
+    return this.requested.size - known;
+  }
+
+  /** Starts of the autoscaler that wait in the queue: `revoke` can cancel them. */
   get revocable(): number {
-    return this.queue.waitingIn('autoscaler');
+    return this.queue.waitingFrom('autoscaler');
   }
 
-  /** Calls off what the autoscaler ordered and nobody needs any more, the latest first; what callers of the API ordered is carried through. */
+  /** Cancels the newest queued starts of the autoscaler; those of API callers continue. @returns the number cancelled */
   revoke(count: number): number {
     return this.queue.revoke('autoscaler', count);
   }
 
-  /**
-   * Whether an engine that was started has answered. Only this closes a half-open breaker or ends a row of failures: an image whose
-   * containers run but never answer is as broken as one that does not start. Engines we did not start count for nothing here.
-   */
-  recordReadiness(containerId: string, outcome: ReadinessOutcome): void {
-    const permit = this.unproven.get(containerId);
-    if (!permit) {
-      if (this.queue.inProgress > 0) this.early.set(containerId, outcome);
-      return;
-    }
-    this.unproven.delete(containerId);
-    if (outcome === 'ready') this.circuits.succeed(permit);
-    else this.circuits.fail(permit, `engine ${containerId} never answered`);
+  /** Calls back when the start of an engine has succeeded or failed, until the returned function is called. */
+  onSettled(listener: () => void): () => void {
+    return this.settled.subscribe(listener);
   }
 
-  /** Why none can be started for want of what engines are made from, or of a VPN that is up; or null. */
+  /** Why no engine can be started because of its image or the VPN; null when it can. */
   preparing(): ProvisioningRefusedError | null {
-    return this.imageMissing() ?? this.vpnClosed();
+    return this.imageMissing() ?? this.vpnDown();
   }
 
-  /** Counts engines that exist and marks their ports as taken; known ones may be told again. */
-  adopt(instances: readonly EngineInstance[]): void {
-    for (const { id, kind, name, ports, published } of instances) {
-      if (this.ports.has(name)) continue;
-      if (kind === 'generic') {
-        // It runs, so whatever port it has is really its.
-        const free = hostPortsOf(published).filter((port) => this.ports.ownerOf(port) === undefined);
-        this.ports.reserve(name, free);
-        continue;
-      }
-      for (const conflict of this.ports.adopt(name, ports)) {
-        this.log.warn('two engines have the same port', { container_id: id, port: conflict.port, other: conflict.owner });
-      }
+  private followRegistry({ type, engine, remains }: EngineChange): void {
+    switch (type) {
+      case 'added':
+      case 'remains':
+        this.launcher.adopt(engine.instance);
+        break;
+      case 'ready':
+        this.breakers.recordReadiness(engine.id, 'ready');
+        break;
+      case 'gone':
+        if (wasNeverReady(engine)) this.breakers.recordReadiness(engine.id, 'never_ready');
+        // A dead container may be restarted: it keeps its ports and counts until it is removed.
+        if (!remains) this.release(engine.instance);
+        break;
+      case 'cleared':
+        this.release(engine.instance);
+        break;
+      case 'draining':
+      case 'health':
+        break;
+      default:
+        this.log.error(`unknown change ${String(type satisfies never)}`);
     }
   }
 
-  /** Gives back what an engine that is gone had. Record its readiness before, where it never answered. */
-  releasePorts({ id, name }: Pick<EngineInstance, 'id' | 'name'>): void {
-    this.ports.release(name);
-    const permit = this.unproven.get(id);
-    if (!permit) return;
-    this.unproven.delete(id);
-    this.circuits.abandon(permit);
+  private release(instance: EngineInstance): void {
+    this.launcher.release(instance);
+    this.breakers.forget(instance.id);
   }
 
-  /** Refuses what waits and aborts what is being started, leaving nothing behind of it. */
-  async close(): Promise<void> {
-    await this.queue.close();
+  /** Engines of an earlier run count and own ports, so nothing is started before they are known. */
+  private async firstSync(): Promise<void> {
+    if (!(await this.sync.knowsWhatRuns())) throw unreachableRefusal(this.settings.monitorIntervalMs);
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    await this.close();
-  }
-
-  private admit(image: string | undefined, operation: OperationType): void {
+  private checkStart(image: string | undefined, operation: OperationType): void {
     const missing = image === undefined ? this.imageMissing() : null;
     if (missing) throw missing;
-    if (!this.circuits.permits(operation)) throw this.circuitRefusal(operation);
+    if (!this.breakers.permits(operation)) throw this.circuitRefusal(operation);
+  }
+
+  private checkCapacity(): void {
+    const { engineLimit, autoscaleIntervalMs } = this.settings;
+    const vpnDown = this.vpnDown();
+    if (vpnDown) throw vpnDown;
+    if (this.engineCount() >= engineLimit) throw capacityRefusal(engineLimit, autoscaleIntervalMs);
   }
 
   private imageMissing(): ProvisioningRefusedError | null {
-    const preparing = this.runtime.preparing();
-    return preparing === null ? null : preparingRefusal(preparing);
+    const reason = this.runtime.preparing();
+    return reason === null ? null : preparingRefusal(reason);
   }
 
-  private vpnClosed(): ProvisioningRefusedError | null {
-    const why = this.seats.closed();
-    return why === null ? null : vpnRefusal(why);
-  }
-
-  private async inTurn(lane: Lane, task: (signal: AbortSignal) => Promise<EngineInstance>): Promise<EngineInstance> {
-    const askedAt = this.clock.now();
-    let started = false;
-    // A caller of the API has its 504 after that, and would never hear of what came of it.
-    const patienceMs = lane === 'autoscaler' ? this.settings.provisionTimeoutMs : this.settings.apiRequestTimeoutMs;
-    try {
-      return await this.queue.run(
-        lane,
-        (signal) => {
-          started = true;
-          this.metrics.turnCame(this.secondsSince(askedAt));
-          return task(signal);
-        },
-        Math.min(patienceMs, this.settings.provisionTimeoutMs),
-      );
-    } catch (error) {
-      const refusal = refusalOf(error, this.queue.expectedWaitMs(lane));
-      const level = error instanceof QueueClosedError || error instanceof QueueRevokedError ? 'info' : 'warn';
-      this.log[level]('provisioning refused', { origin: lane, code: refusal.code, reason: refusal.message, started });
-      throw refusal;
-    }
-  }
-
-  private async attempt({ request, name, origin, operation, askedAt }: Order, signal: AbortSignal): Promise<EngineInstance> {
-    const permit = this.circuits.acquire(operation);
-    if (!permit) throw this.circuitRefusal(operation);
-    try {
-      const instance = await this.startOnFreePorts(request, name, signal);
-      this.unproven.set(instance.id, permit);
-      const outcome = this.early.get(instance.id);
-      if (outcome) this.recordReadiness(instance.id, outcome);
-      this.announce(instance, origin, askedAt);
-      return instance;
-    } catch (error) {
-      this.metrics.failed(this.secondsSince(askedAt));
-      if (saysNothingOfEngines(error)) this.circuits.abandon(permit);
-      else this.circuits.fail(permit, (error as Error).message);
-      throw error;
-    } finally {
-      // This one still counts.
-      if (this.queue.inProgress === 1) this.early.clear();
-    }
-  }
-
-  private async startOnFreePorts(request: EngineRequest, name: string, signal: AbortSignal): Promise<EngineInstance> {
-    const wanted = wantedPorts(request);
-    const seat = this.seats.take(name);
-    try {
-      return await this.startInSeat({ request, wanted, name, seat }, signal);
-    } catch (error) {
-      this.seats.release(name);
-      throw error;
-    }
-  }
-
-  private async startInSeat({ request, wanted, name, seat }: Start, signal: AbortSignal): Promise<EngineInstance> {
-    const own = seat ? { http: seat.httpPorts } : {};
-    let p2p = seat?.p2pPort ?? null;
-    for (let tries = 1; ; tries += 1) {
-      if (p2p !== null && this.ports.ownerOf(p2p) !== undefined) p2p = null;
-      const ports = this.ports.allocate(name, this.clock.now(), p2p === null ? wanted : { ...wanted, p2p }, own);
-      try {
-        const spec = planEngineSpec(request, {
-          name,
-          ports,
-          containerLabel: this.settings.containerLabel,
-          installationId: this.installation.value,
-          httpsOnHost: this.runtime.name === 'process' || this.settings.mapHttps,
-          cacheLimitGb: this.settings.engineCacheLimitGb,
-          seat,
-        });
-        return await startWithin(this.settings.startupTimeoutMs, this.runtime, spec, signal);
-      } catch (error) {
-        this.ports.release(name);
-        if (!(error instanceof PortTakenError)) throw error;
-        this.ports.setAside(error.port, this.clock.now());
-        if (error.port === p2p) p2p = null;
-        if (tries === PORT_TRIES || signal.aborted || Object.values(wanted).includes(error.port)) throw error;
-        this.log.info('port is taken, trying others', { port: error.port, tries });
-      }
-    }
-  }
-
-  private async startContainer(request: ContainerRequest, askedAt: number, signal: AbortSignal): Promise<EngineInstance> {
-    const name = `${request.namePrefix}-${randomBytes(4).toString('hex')}`;
-    const { containerLabel, startupTimeoutMs } = this.settings;
-    try {
-      this.ports.reserve(name, Object.values(request.ports));
-      const spec = planContainerSpec(request, { name, containerLabel, installationId: this.installation.value });
-      const instance = await startWithin(startupTimeoutMs, this.runtime, spec, signal);
-      this.announce(instance, 'container', askedAt);
-      return instance;
-    } catch (error) {
-      this.ports.release(name);
-      this.metrics.failed(this.secondsSince(askedAt));
-      // The caller named the port, so that only the caller can name another.
-      if (error instanceof PortOwnedError || error instanceof PortTakenError)
-        throw new EngineRequestError(`ports: ${error.message}, choose another`);
-      throw error;
-    }
-  }
-
-  private announce(instance: EngineInstance, origin: Lane, askedAt: number): void {
-    const { id, kind, name, port } = instance;
-    const seconds = this.secondsSince(askedAt);
-    this.metrics.started(kind, seconds);
-    this.log.info(kind === 'generic' ? 'container runs' : 'engine runs', { container_id: id, name, port, origin, seconds });
+  private vpnDown(): ProvisioningRefusedError | null {
+    const reason = this.vpnSlots.closed();
+    return reason === null ? null : vpnRefusal(reason);
   }
 
   private circuitRefusal(operation: OperationType): ProvisioningRefusedError {
-    return circuitRefusal(this.circuit(operation), this.settings.startupGraceMs);
+    return circuitRefusal(this.breakers.report(operation), this.settings.startupGraceMs);
+  }
+
+  private async enqueue(origin: StartOrigin, start: Start): Promise<EngineInstance> {
+    const requestedAt = this.clock.now();
+    const { apiRequestTimeoutMs, provisionTimeoutMs } = this.settings;
+    // A caller of the API gets 504 after API_REQUEST_TIMEOUT_S and would not see a later result.
+    const patienceMs = origin === 'autoscaler' ? provisionTimeoutMs : Math.min(apiRequestTimeoutMs, provisionTimeoutMs);
+    let started = false;
+    const run = (signal: AbortSignal): Promise<EngineInstance> => {
+      started = true;
+      this.metrics.queueWait.observe(this.secondsSince(requestedAt));
+      return start(signal, requestedAt);
+    };
+    const instance = await this.queue.run(origin, run, patienceMs).catch((error: unknown) => {
+      const refusal = refusalOf(error, this.queue.expectedWaitMs(origin));
+      const isRoutine = error instanceof QueueError && (error.code === 'queue_closed' || error.code === 'queue_revoked');
+      this.log[isRoutine ? 'info' : 'warn']('provisioning refused', { origin, code: refusal.code, reason: refusal.message, started });
+      throw refusal;
+    });
+    this.registry.add(instance);
+    return instance;
+  }
+
+  private async timed(origin: StartOrigin, requestedAt: number, start: Promise<EngineInstance>): Promise<EngineInstance> {
+    try {
+      const instance = await start;
+      const { id, kind, name, port } = instance;
+      const seconds = this.secondsSince(requestedAt);
+      this.metrics.started.inc({ kind });
+      this.metrics.duration.observe({ success: 'true' }, seconds);
+      this.log.info(`${kind === 'generic' ? 'container' : 'engine'} runs`, { container_id: id, name, port, origin, seconds });
+      return instance;
+    } catch (error) {
+      this.metrics.duration.observe({ success: 'false' }, this.secondsSince(requestedAt));
+      throw error;
+    }
+  }
+
+  private counted(error: unknown): unknown {
+    if (error instanceof ProvisioningRefusedError) this.metrics.refused.inc({ code: error.code });
+    return error;
   }
 
   private secondsSince(monotonicMs: number): number {

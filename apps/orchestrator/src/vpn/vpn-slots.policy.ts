@@ -15,6 +15,16 @@ export interface TunnelForSlot {
   portTaken: boolean;
 }
 
+/** No engine can be started behind a VPN now; the message says why. */
+export class NoVpnSlotError extends Error {
+  readonly code = 'no_vpn_slot';
+
+  constructor(message: string) {
+    super(message);
+    this.name = 'NoVpnSlotError';
+  }
+}
+
 /** The one that carries the fewest, of those that are up and have room; one that is only to be tried comes last. */
 export function chooseSlot(tunnels: readonly TunnelForSlot[], room: number): TunnelForSlot | null {
   const free = tunnels.filter(({ open, engines }) => open && engines < room);

@@ -4,7 +4,7 @@ import { Clock } from '@acexy/service-kit/primitives';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { VPN_LABEL, VPN_PORT_LABEL } from '../runtime/engine-labels.js';
 import { OrchestratorSettings } from '../settings.js';
-import { chooseSlot, givesPort, portsOf, type TunnelForSlot } from './vpn-slots.policy.js';
+import { chooseSlot, givesPort, NoVpnSlotError, portsOf, type TunnelForSlot } from './vpn-slots.policy.js';
 import type { Tunnel } from './tunnel.js';
 import { mayStart } from './tunnel.policy.js';
 import { VpnService } from './vpn.service.js';
@@ -16,16 +16,6 @@ export interface VpnSlot {
   /** The forwarded port, for one engine at a time; null for the others. */
   p2pPort: number | null;
   labels: Readonly<Record<string, string>>;
-}
-
-/** No engine can be started behind a VPN just now; the message says why. */
-export class NoVpnSlotError extends Error {
-  readonly code = 'no_seat';
-
-  constructor(message: string) {
-    super(message);
-    this.name = 'NoVpnSlotError';
-  }
 }
 
 /** Gives each new engine its place behind a VPN, and remembers those on their way until the registry has them. */

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EnginePorts } from '../runtime/engine-runtime.js';
-import { NoPortsLeftError, PortAllocator, PortOwnedError, walkStart } from './ports.js';
+import { firstOffset, NoPortsLeftError, PortAllocator, PortOwnedError } from './port-allocator.js';
 
 const RANGES = {
   http: { first: 100, last: 104 },
@@ -25,9 +25,9 @@ describe('the port allocator', () => {
 
   it('begins somewhere else in each installation, so that two on one host do not choose the same ports while their engines boot', () => {
     const wide = { http: { first: 19_000, last: 19_999 }, https: RANGES.https, api: RANGES.api, p2p: RANGES.p2p };
-    const choices = ['b1b2', 'c3d4', 'e5f6'].map((id) => new PortAllocator(wide, walkStart(id)).allocate('a', 0).http);
+    const choices = ['b1b2', 'c3d4', 'e5f6'].map((id) => new PortAllocator(wide, firstOffset(id)).allocate('a', 0).http);
     expect(new Set(choices).size).toBe(3);
-    expect(new PortAllocator(wide, walkStart('b1b2')).allocate('a', 0).http).toBe(choices[0]);
+    expect(new PortAllocator(wide, firstOffset('b1b2')).allocate('a', 0).http).toBe(choices[0]);
     const ports = new PortAllocator(RANGES, 13);
     expect(['a', 'b', 'c', 'd', 'e'].map((owner) => ports.allocate(owner, 0).http)).toEqual([103, 104, 100, 101, 102]);
   });

@@ -20,27 +20,22 @@ export class CircuitReset {
 
 @ApiTags('health')
 @Controller('health/circuit-breaker')
-export class CircuitsController {
+export class CircuitBreakerController {
   constructor(private readonly provisioning: ProvisioningService) {}
 
   @Post('reset')
   @HttpCode(HttpStatus.OK)
   @UseGuards(BearerGuard)
   @ApiBearerAuth()
-  @ApiOperation({ summary: 'Closes a circuit breaker by hand; both without operation_type' })
+  @ApiOperation({ summary: 'Closes one circuit breaker, or both without operation_type' })
   @ApiQuery({ name: 'operation_type', required: false, enum: OPERATION_TYPES })
   @ApiOkResponse({ type: CircuitReset })
   @ApiBadRequestResponse()
   @ApiUnauthorizedResponse()
-  reset(@Query('operation_type') wanted?: unknown): CircuitReset {
-    if (wanted !== undefined && !isOperation(wanted))
-      throw new BadRequestException(`operation_type must be one of ${OPERATION_TYPES.join(', ')}`);
-    const operations = wanted === undefined ? OPERATION_TYPES : [wanted];
-    for (const operation of operations) this.provisioning.circuits.reset(operation);
+  reset(@Query('operation_type') requested?: unknown): CircuitReset {
+    const operations = OPERATION_TYPES.filter((operation: OperationType) => requested === undefined || operation === requested);
+    if (operations.length === 0) throw new BadRequestException(`operation_type must be one of ${OPERATION_TYPES.join(', ')}`);
+    for (const operation of operations) this.provisioning.breakers.reset(operation);
     return { message: `circuit breaker reset: ${operations.join(', ')}` };
   }
-}
-
-function isOperation(value: unknown): value is OperationType {
-  return OPERATION_TYPES.some((operation) => operation === value);
 }

@@ -1,0 +1,162 @@
+/**
+ * Which ports an engine gets. Pure memory: a port has at most one owner (the name of an engine or container), whatever range it came from.
+ *
+ * Each range is used round-robin, so that a released port is reused last: other programs may still remember it (a proxy's cached engine
+ * list, TIME_WAIT in the kernel, Docker's port proxy).
+ */
+import { createHash } from 'node:crypto';
+import type { PortRange } from '@acexy/service-kit';
+import type { EnginePorts } from '../runtime/engine-runtime.js';
+
+/** Long enough for another program to exit or be noticed, short enough to keep the range usable. */
+const SET_ASIDE_MS = 60_000;
+
+export type PortRanges = Readonly<Record<keyof EnginePorts, PortRange>>;
+
+const KINDS = ['http', 'https', 'api', 'p2p'] as const satisfies readonly (keyof EnginePorts)[];
+
+export class NoPortsLeftError extends Error {
+  readonly code = 'no_ports_left';
+
+  constructor(kind: keyof EnginePorts, range: PortRange) {
+    super(`no free ${kind} port from ${range.first} to ${range.last}: widen the range, or stop what else uses these ports`);
+    this.name = 'NoPortsLeftError';
+  }
+}
+
+/** A requested port belongs to another engine or container. */
+export class PortOwnedError extends Error {
+  readonly code = 'port_owned';
+
+  constructor(port: number, owner: string) {
+    super(`port ${port} belongs to ${owner}`);
+    this.name = 'PortOwnedError';
+  }
+}
+
+/**
+ * Where an installation starts in each range. An engine listens only after its boot, so until then another installation on the same host
+ * cannot see that a port is in use. Different starts make it unlikely that both choose the same port.
+ */
+export function firstOffset(installationId: string): number {
+  return createHash('sha256').update(installationId).digest().readUInt32BE(0);
+}
+
+export class PortAllocator {
+  private readonly owners = new Map<number, string>();
+  private readonly owned = new Map<string, number[]>();
+  /** Owners that are containers, not engines. */
+  private readonly containers = new Set<string>();
+  /** Port → when it may be tried again, in the caller's milliseconds. */
+  private readonly asideUntil = new Map<number, number>();
+  /** Next port to try, by kind and first port of the range. */
+  private readonly cursors = new Map<string, number>();
+
+  /** @param offset first position in each range, modulo its size */
+  constructor(
+    private readonly ranges: PortRanges,
+    private readonly offset = 0,
+  ) {}
+
+  /**
+   * Allocates all four ports for an engine, or none.
+   * @param requested ports that must be used
+   * @param ranges replace the configured ranges
+   * @throws NoPortsLeftError or PortOwnedError
+   */
+  allocate(owner: string, nowMs: number, requested: Partial<EnginePorts> = {}, ranges: Partial<PortRanges> = {}): EnginePorts {
+    return this.allOrNone(owner, () => {
+      // Requested ports first, or one of them could be allocated as a free port of another kind.
+      const ports: Partial<EnginePorts> = {};
+      for (const kind of KINDS) if (requested[kind] !== undefined) ports[kind] = this.take(requested[kind], owner);
+      for (const kind of KINDS) ports[kind] ??= this.take(this.nextFree(kind, ranges[kind] ?? this.ranges[kind], nowMs), owner);
+      return ports as EnginePorts;
+    });
+  }
+
+  /**
+   * Reserves all these host ports for a container, or none.
+   * @throws PortOwnedError
+   */
+  reserve(owner: string, ports: Iterable<number>): void {
+    this.allOrNone(owner, () => {
+      for (const port of new Set(ports)) this.take(port, owner);
+    });
+    this.containers.add(owner);
+  }
+
+  /** Records the ports of a running engine. @returns those that already have another owner, who keeps them */
+  adopt(owner: string, ports: EnginePorts): { port: number; owner: string }[] {
+    this.release(owner);
+    this.owned.set(owner, []);
+    const conflicts: { port: number; owner: string }[] = [];
+    for (const kind of KINDS) {
+      const other = this.owners.get(ports[kind]);
+      if (other === undefined) this.take(ports[kind], owner);
+      else if (other !== owner) conflicts.push({ port: ports[kind], owner: other });
+    }
+    return conflicts;
+  }
+
+  /** Releases all ports of `owner`; an unknown owner is no error. */
+  release(owner: string): void {
+    for (const port of this.owned.get(owner) ?? []) this.owners.delete(port);
+    this.owned.delete(owner);
+    this.containers.delete(owner);
+  }
+
+  /** Does not allocate this port for a while, because another program uses it. */
+  setAside(port: number, nowMs: number): void {
+    this.asideUntil.set(port, nowMs + SET_ASIDE_MS);
+  }
+
+  has(owner: string): boolean {
+    return this.owned.has(owner);
+  }
+
+  /** Number of engines that own ports. */
+  get engineCount(): number {
+    return this.owned.size - this.containers.size;
+  }
+
+  ownerOf(port: number): string | undefined {
+    return this.owners.get(port);
+  }
+
+  get ownedPortCount(): number {
+    return this.owners.size;
+  }
+
+  private allOrNone<T>(owner: string, take: () => T): T {
+    if (this.owned.has(owner)) throw new TypeError(`${owner} already has ports`);
+    this.owned.set(owner, []);
+    try {
+      return take();
+    } catch (error) {
+      this.release(owner);
+      throw error;
+    }
+  }
+
+  private take(port: number, owner: string): number {
+    const other = this.owners.get(port);
+    if (other !== undefined) throw new PortOwnedError(port, other);
+    this.owners.set(port, owner);
+    this.owned.get(owner)?.push(port);
+    return port;
+  }
+
+  private nextFree(kind: keyof EnginePorts, range: PortRange, nowMs: number): number {
+    const size = range.last - range.first + 1;
+    const key = `${kind} ${range.first}`;
+    const cursor = this.cursors.get(key) ?? range.first + (this.offset % size);
+    for (let tried = 0; tried < size; tried += 1) {
+      const port = range.first + ((cursor - range.first + tried) % size);
+      if (this.owners.has(port) || nowMs < (this.asideUntil.get(port) ?? -Infinity)) continue;
+      this.asideUntil.delete(port);
+      this.cursors.set(key, port === range.last ? range.first : port + 1);
+      return port;
+    }
+    throw new NoPortsLeftError(kind, range);
+  }
+}

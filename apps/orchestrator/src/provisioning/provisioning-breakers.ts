@@ -1,0 +1,149 @@
+import { OPERATION_TYPES, type OperationType } from '@acexy/contracts';
+import { counterOf, type Log } from '@acexy/service-kit';
+import { type Clock, ListenerSet } from '@acexy/service-kit/primitives';
+import { CircuitBreaker, type CircuitBreakerSettings, type CircuitPermit, type CircuitReport } from './circuit-breaker.js';
+
+export interface LastFailure {
+  reason: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+}
+
+export interface OperationReport extends CircuitReport {
+  lastFailure: LastFailure | null;
+}
+
+/** Permission to start one engine. */
+export interface OperationPermit {
+  readonly operation: OperationType;
+  readonly permit: CircuitPermit;
+}
+
+export type ReadinessOutcome = 'ready' | 'never_ready';
+
+/**
+ * One circuit breaker for general provisioning and one for replacements, so that failed replacements do not stop starts for viewers, and vice
+ * versa. A start succeeds only when the engine answers: an image whose containers run but never answer is broken, too.
+ */
+export class ProvisioningBreakers {
+  private readonly breakers: Record<OperationType, CircuitBreaker>;
+  private readonly failures: Record<OperationType, LastFailure | null> = { general: null, replacement: null };
+  private readonly resets = new ListenerSet();
+  private readonly openings = counterOf(
+    'orch_circuit_breaker_opened_total',
+    'Times the circuit breaker opened',
+    ['operation_type'],
+    OPERATION_TYPES.map((operation) => ({ operation_type: operation })),
+  );
+  /** Starts in progress. */
+  private readonly starting = new Set<OperationPermit>();
+  /** Engines that run but have not answered yet, by container id. */
+  private readonly unproven = new Map<string, OperationPermit>();
+  /** Outcomes reported before the start returned: the runtime shows an engine, and it is probed, earlier than that. */
+  private readonly earlyOutcomes = new Map<string, ReadinessOutcome>();
+
+  constructor(
+    settings: Record<OperationType, CircuitBreakerSettings>,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {
+    this.breakers = { general: new CircuitBreaker(settings.general), replacement: new CircuitBreaker(settings.replacement) };
+  }
+
+  permits(operation: OperationType): boolean {
+    return this.breakers[operation].permits(this.clock.now());
+  }
+
+  acquire(operation: OperationType): OperationPermit | null {
+    const permit = this.breakers[operation].acquire(this.clock.now());
+    if (!permit) return null;
+    const start = { operation, permit };
+    this.starting.add(start);
+    return start;
+  }
+
+  /** The engine runs; `recordReadiness` follows, or `forget`. */
+  started(start: OperationPermit, containerId: string): void {
+    this.unproven.set(containerId, start);
+    const outcome = this.earlyOutcomes.get(containerId);
+    if (outcome) this.recordReadiness(containerId, outcome);
+    this.endStart(start);
+  }
+
+  /** Whether a started engine answered. Engines that this service did not start have no effect. */
+  recordReadiness(containerId: string, outcome: ReadinessOutcome): void {
+    const start = this.unproven.get(containerId);
+    if (!start) {
+      if (this.starting.size > 0) this.earlyOutcomes.set(containerId, outcome);
+      return;
+    }
+    this.unproven.delete(containerId);
+    if (outcome === 'ready') this.succeed(start);
+    else this.fail(start, `engine ${containerId} never answered`);
+  }
+
+  /** The engine is gone. */
+  forget(containerId: string): void {
+    const start = this.unproven.get(containerId);
+    this.unproven.delete(containerId);
+    if (start) this.abandon(start);
+  }
+
+  succeed({ operation, permit }: OperationPermit): void {
+    const breaker = this.breakers[operation];
+    const before = breaker.state(this.clock.now());
+    breaker.succeed(permit);
+    if (before !== 'closed' && breaker.state(this.clock.now()) === 'closed')
+      this.log.info('Circuit breaker closed', { operation_type: operation });
+  }
+
+  fail(start: OperationPermit, reason: string): void {
+    const { operation, permit } = start;
+    this.endStart(start);
+    const opened = this.breakers[operation].fail(permit, this.clock.now());
+    this.failures[operation] = { reason, at: this.clock.wallTime() };
+    const { failures, threshold, retryInSeconds } = this.report(operation);
+    this.log.warn('provisioning failed', { operation_type: operation, reason, failures, threshold });
+    if (!opened) return;
+    this.openings.inc({ operation_type: operation });
+    this.log.error('Circuit breaker open', { operation_type: operation, failures, retry_in_s: retryInSeconds, reason });
+  }
+
+  abandon(start: OperationPermit): void {
+    this.endStart(start);
+    this.breakers[start.operation].abandon(start.permit);
+  }
+
+  /** Closes a breaker by hand. @returns whether it was open or half open */
+  reset(operation: OperationType): boolean {
+    const wasOpen = this.breakers[operation].state(this.clock.now()) !== 'closed';
+    this.breakers[operation].reset();
+    this.log.info('Circuit breaker reset by hand', { operation_type: operation, was_closed: !wasOpen });
+    this.resets.emit();
+    return wasOpen;
+  }
+
+  /** Calls back after every reset by hand, until the returned function is called. */
+  onReset(listener: () => void): () => void {
+    return this.resets.subscribe(listener);
+  }
+
+  report(operation: OperationType): OperationReport {
+    return { ...this.breakers[operation].report(this.clock.now()), lastFailure: this.failures[operation] };
+  }
+
+  reports(): Record<OperationType, OperationReport> {
+    return { general: this.report('general'), replacement: this.report('replacement') };
+  }
+
+  /** The latest failure of both operations. */
+  get lastFailure(): LastFailure | null {
+    const all = OPERATION_TYPES.flatMap((operation) => this.failures[operation] ?? []);
+    return all.sort((a, b) => b.at - a.at)[0] ?? null;
+  }
+
+  private endStart(start: OperationPermit): void {
+    this.starting.delete(start);
+    if (this.starting.size === 0) this.earlyOutcomes.clear();
+  }
+}

@@ -1,0 +1,121 @@
+/** Why no engine is started, and whether waiting helps (wire-api.md §1.2). Pure. */
+import type { BlockedCode, ProvisioningBlocked } from '@acexy/contracts';
+import { NoSuchNetworkError, NotPreparedError, PortTakenError, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
+import { NoVpnSlotError } from '../vpn/vpn-slots.policy.js';
+import type { CircuitReport } from './circuit-breaker.js';
+import { EngineRequestError } from './engine-spec.plan.js';
+import { NoPortsLeftError, PortOwnedError } from './port-allocator.js';
+import { QueueError } from './provisioning-queue.js';
+
+export interface RefusalOptions extends ErrorOptions {
+  /** When to ask again, in milliseconds. Default: 0, nothing is known to change. */
+  etaMs?: number;
+  canRetry?: boolean;
+}
+
+export class ProvisioningRefusedError extends Error {
+  /** When to ask again. */
+  readonly recoveryEtaSeconds: number;
+  readonly canRetry: boolean;
+  readonly shouldWait: boolean;
+
+  constructor(
+    readonly code: BlockedCode,
+    message: string,
+    { etaMs = 0, canRetry = false, cause }: RefusalOptions = {},
+  ) {
+    super(message, { cause });
+    this.name = 'ProvisioningRefusedError';
+    this.recoveryEtaSeconds = Math.ceil(etaMs / 1000);
+    this.canRetry = canRetry;
+    this.shouldWait = code !== 'general_error';
+  }
+
+  toDetail(): ProvisioningBlocked {
+    return {
+      error: this.code === 'general_error' ? 'provisioning_failed' : 'provisioning_blocked',
+      code: this.code,
+      message: this.message,
+      recovery_eta_seconds: this.recoveryEtaSeconds,
+      can_retry: this.canRetry,
+      should_wait: this.shouldWait,
+    };
+  }
+}
+
+/** @param trialMs longest time until the outcome of a trial is known */
+export function circuitRefusal({ state, failures, retryInSeconds }: CircuitReport, trialMs: number): ProvisioningRefusedError {
+  return state === 'half_open'
+    ? new ProvisioningRefusedError('circuit_breaker', 'Circuit breaker half open: a trial start is in progress, wait for its outcome', {
+        etaMs: trialMs,
+        canRetry: true,
+      })
+    : new ProvisioningRefusedError(
+        'circuit_breaker',
+        `Circuit breaker open after ${failures} failures in a row: the next trial is in ${retryInSeconds} s`,
+        { etaMs: retryInSeconds * 1000 },
+      );
+}
+
+/** @param nextRoundMs time until the next reconcile round; an engine that becomes free earlier is leased without provisioning */
+export function capacityRefusal(maxReplicas: number, nextRoundMs: number): ProvisioningRefusedError {
+  return new ProvisioningRefusedError('max_capacity', `all ${maxReplicas} engines of MAX_REPLICAS exist already`, { etaMs: nextRoundMs });
+}
+
+/** The remaining time of an image pull is unknown, and asking again after half a minute costs nothing. */
+const PREPARING_ETA_MS = 30_000;
+
+/** @param reason from the runtime, for example how much of the image has been pulled */
+export function preparingRefusal(reason: string): ProvisioningRefusedError {
+  // The wire API has no code for it. As with a full pool, waiting helps, and the circuit breaker does not count it.
+  return new ProvisioningRefusedError('max_capacity', `no engine can be started yet: ${reason}`, { etaMs: PREPARING_ETA_MS });
+}
+
+/** About the time a VPN needs to reconnect: Gluetun retries every few seconds and changes the server after some failures. */
+const VPN_ETA_MS = 60_000;
+
+export function vpnRefusal(reason: string): ProvisioningRefusedError {
+  return new ProvisioningRefusedError('vpn_disconnected', `no engine is started while the VPN is not connected (${reason})`, {
+    etaMs: VPN_ETA_MS,
+    canRetry: true,
+  });
+}
+
+/** @param nextTryMs longest time until the runtime is asked again */
+export function unreachableRefusal(nextTryMs: number): ProvisioningRefusedError {
+  return new ProvisioningRefusedError('max_capacity', 'no engine can be started: container runtime unreachable', { etaMs: nextTryMs });
+}
+
+/**
+ * The answer to a caller whose provision failed. Only a queue that is too long becomes shorter by waiting.
+ * @param queueMs expected wait in the queue for a new request
+ */
+export function refusalOf(error: unknown, queueMs: number): ProvisioningRefusedError {
+  if (error instanceof ProvisioningRefusedError) return error;
+  if (error instanceof NotPreparedError) return preparingRefusal(error.message);
+  if (error instanceof NoVpnSlotError) return vpnRefusal(error.message);
+  if (error instanceof NoSuchNetworkError)
+    return new ProvisioningRefusedError('vpn_error', error.message, { etaMs: VPN_ETA_MS, canRetry: true, cause: error });
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof QueueError && error.waitHelps)) return new ProvisioningRefusedError('general_error', message, { cause: error });
+  const etaMs = Math.max(1000, error.shorterInMs ?? queueMs);
+  return new ProvisioningRefusedError('max_capacity', `too many engines are being started: ${message}`, { etaMs, cause: error });
+}
+
+/** Limits of this service, ports of other programs, mistakes of the caller, an unreachable Docker. */
+const NOT_ABOUT_ENGINES = [
+  EngineRequestError,
+  PortTakenError,
+  PortOwnedError,
+  NoPortsLeftError,
+  NotPreparedError,
+  RuntimeUnreachableError,
+  NoVpnSlotError,
+  NoSuchNetworkError,
+];
+
+/** Whether the circuit breaker counts this error of a start. */
+export function countsAsFailure(error: unknown): boolean {
+  if (error instanceof QueueError) return error.code === 'start_timeout';
+  return !NOT_ABOUT_ENGINES.some((type) => error instanceof type);
+}
