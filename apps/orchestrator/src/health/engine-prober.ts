@@ -1,17 +1,17 @@
 import { EngineClient, EngineError } from '@acexy/engine-client';
-import { communicationErrors } from '../runtime/communication-errors.js';
 import { Injectable } from '@nestjs/common';
 import type { Engine } from '../engines/engine-registry.js';
+import { communicationErrors } from '../runtime/communication-errors.js';
 import { OrchestratorSettings } from '../settings.js';
 
-/** One question to an engine: are you well? */
+/** Sends a health check to an engine. */
 @Injectable()
 export class EngineProber {
-  private readonly failed = communicationErrors();
+  private readonly errors = communicationErrors();
 
   constructor(private readonly settings: OrchestratorSettings) {}
 
-  /** Null for a valid answer, else why there was none. Aborting is no answer either. */
+  /** @returns null after a valid answer, otherwise the error; an abort counts as an error too */
   async probe(engine: Engine, signal: AbortSignal, { counted = true } = {}): Promise<EngineError | null> {
     const { host, port } = engine.instance;
     try {
@@ -19,7 +19,7 @@ export class EngineProber {
       return null;
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      if (counted) this.failed.inc({ source: 'engine', error_type: error.code });
+      if (counted) this.errors.inc({ source: 'engine', error_type: error.code });
       return error;
     }
   }

@@ -9,7 +9,7 @@ import { OrchestratorSettings } from '../settings.js';
 import { HealthMonitor } from './health-monitor.service.js';
 import { healthScore } from './health-score.policy.js';
 
-/** How the engines do, each and all together, as clients read it. */
+/** Health of the engines, of each one and in total, as the API reports it. */
 @Injectable()
 export class EnginesHealth {
   constructor(
@@ -20,7 +20,7 @@ export class EnginesHealth {
     private readonly settings: OrchestratorSettings,
   ) {}
 
-  /** Of every engine whose API has answered, best first. */
+  /** Scores of all engines whose API has answered, best first. */
   scores(): EngineHealthScore[] {
     return this.inService()
       .map((engine) => this.scoreOf(engine))
@@ -54,14 +54,14 @@ export class EnginesHealth {
       missedChecks: this.monitor.missedChecks(engine.id),
       claims: this.leases.claimCount(engine.id),
       maxStreams: this.settings.maxStreamsPerEngine,
-      held: engine.cutOff ?? this.leases.holdOn(engine.id)?.reason ?? null,
+      cordoned: engine.cutOff ?? this.leases.holdOn(engine.id)?.reason ?? null,
     });
     const streams = this.leases.streamsOn(engine.id).length;
     return { container_id, host, port, health_score: score, stream_count: streams, health_status, reasons };
   }
 }
 
-/** Seconds as clients read them: a fraction would make some drop the whole answer. */
+/** Seconds rounded up: some clients drop an answer that has a fraction. */
 export function wholeSeconds(ms: number): number {
   return Math.ceil(ms / 1000);
 }

@@ -1,7 +1,7 @@
 import { CIRCUIT_STATES, type CircuitState } from '@acexy/contracts';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
-/** The shape of terminus. */
+/** The format of terminus. */
 export class HealthAnswer {
   @ApiProperty({ example: 'ok' })
   status!: string;
@@ -29,7 +29,7 @@ export class ProvisioningFigures {
   @ApiProperty({ type: 'integer', example: 0 })
   queued!: number;
 
-  @ApiProperty({ type: 'integer', description: 'How many more could be started at once', example: 5 })
+  @ApiProperty({ type: 'integer', description: 'Number of engines that could be started at once', example: 5 })
   remaining!: number;
 }
 
@@ -40,10 +40,10 @@ export class ImageFigures {
   @ApiProperty({ enum: ['unknown', 'pulling', 'present', 'missing'] })
   state!: 'unknown' | 'pulling' | 'present' | 'missing';
 
-  @ApiProperty({ type: 'integer', nullable: true, description: 'While it is being pulled: 0 to 100', example: 40 })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'Progress of the pull, 0 to 100', example: 40 })
   percent!: number | null;
 
-  @ApiProperty({ type: 'string', nullable: true, description: 'Why it is missing', example: 'no such image' })
+  @ApiProperty({ type: 'string', nullable: true, description: 'Why the image is missing', example: 'no such image' })
   reason!: string | null;
 }
 
@@ -51,7 +51,7 @@ export class ReadyAnswer extends HealthAnswer {
   @ApiProperty()
   ready!: boolean;
 
-  @ApiProperty({ type: 'integer', description: 'Engines whose API has answered', example: 3 })
+  @ApiProperty({ type: 'integer', description: 'Number of engines whose API has answered', example: 3 })
   engines!: number;
 
   @ApiProperty({ type: 'integer', example: 1 })
@@ -63,7 +63,7 @@ export class ReadyAnswer extends HealthAnswer {
   @ApiProperty({ type: () => ProvisioningFigures })
   provisioning!: ProvisioningFigures;
 
-  @ApiPropertyOptional({ type: () => ImageFigures, description: 'Image of the engines, where they run as containers' })
+  @ApiPropertyOptional({ type: () => ImageFigures, description: 'Engine image; only when engines run as containers' })
   image?: ImageFigures;
 
   @ApiProperty({ format: 'date-time' })

@@ -13,14 +13,14 @@ describe('health', () => {
     return { status, body: body as Record<string, unknown> };
   };
 
-  it('/health is well whatever happens to the rest', async () => {
+  it('/health is ok whatever its dependencies do', async () => {
     orchestrator = await startOrchestrator();
-    orchestrator.runtime.knobs.listFails = new Error('Docker is away');
+    orchestrator.runtime.knobs.listFails = new Error('Docker is unreachable');
     const { status, body } = await orchestrator.http.get('/health');
     expect([status, body]).toEqual([200, { status: 'ok', info: {}, error: {}, details: {} }]);
   });
 
-  it('/health/ready has the shape of terminus and what operators want to know', async () => {
+  it('/health/ready has the format of terminus and the state of the service', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1' } });
     const { body } = await eventually(readiness, (answer) => answer.body.engines === 1);
     expect(body).toMatchObject({
@@ -36,17 +36,17 @@ describe('health', () => {
     expect(new Date(body.timestamp as string).toISOString()).toBe(body.timestamp);
   });
 
-  it('no engine is ready but degraded', async () => {
+  it('without an engine the service is ready but degraded', async () => {
     orchestrator = await startOrchestrator();
     expect(await eventually(readiness, (answer) => answer.status === 200)).toMatchObject({
       body: { ready: true, status: 'degraded', engines: 0 },
     });
   });
 
-  it('is 503, with all its keys, while the runtime is out of reach, and ready again after', async () => {
+  it('/health/ready is 503 with all its keys while the runtime is unreachable, and 200 afterwards', async () => {
     orchestrator = await startOrchestrator({ env: { MONITOR_INTERVAL_S: '0.1' } });
     await eventually(readiness, (answer) => answer.status === 200);
-    orchestrator.runtime.knobs.listFails = new Error('Docker is away');
+    orchestrator.runtime.knobs.listFails = new Error('Docker is unreachable');
     const { body } = await eventually(readiness, (answer) => answer.status === 503);
     expect(body).toMatchObject({
       status: 'error',
@@ -59,7 +59,7 @@ describe('health', () => {
     await eventually(readiness, (answer) => answer.status === 200);
   });
 
-  it('is 503 once the service has begun to end, while /health is still well', async () => {
+  it('/health/ready is 503 as soon as the shutdown begins, while /health is still ok', async () => {
     orchestrator = await startOrchestrator();
     await eventually(readiness, (answer) => answer.status === 200);
     orchestrator.app.get(Readiness).onModuleDestroy();
@@ -70,7 +70,7 @@ describe('health', () => {
     expect((await orchestrator.http.get('/health')).status).toBe(200);
   });
 
-  it('an engine that hangs is unhealthy after its misses in a row, is replaced, drained, and in the end removed', async () => {
+  it('an engine that hangs becomes unhealthy, is replaced, drained and removed', async () => {
     orchestrator = await startOrchestrator({
       env: {
         MIN_REPLICAS: '1',
@@ -94,7 +94,7 @@ describe('health', () => {
     expect(orchestrator.runtime.world.engines.size).toBe(1);
   });
 
-  it('an engine that hangs is asked again soon, not only after the interval, and found within seconds', async () => {
+  it('an engine that hangs is checked again before the interval ends, and found within seconds', async () => {
     orchestrator = await startOrchestrator({
       env: {
         MIN_REPLICAS: '1',
@@ -115,7 +115,7 @@ describe('health', () => {
     expect(performance.now() - missedAt).toBeLessThan(2500);
   });
 
-  it('of three engines that hang at once one is given up at a time, and never below the minimum of healthy ones', async () => {
+  it('three engines that hang at once are replaced one at a time, and never fewer than the minimum are healthy', async () => {
     orchestrator = await startOrchestrator({
       env: {
         MIN_REPLICAS: '3',
@@ -129,10 +129,10 @@ describe('health', () => {
     });
     const list = async (): Promise<EngineState[]> => (await orchestrator.http.get('/engines')).body as EngineState[];
     const before = await eventually(list, (engines) => engines.length === 3);
-    const ill = new Set(before.map(({ container_id }) => container_id));
+    const hanging = new Set(before.map(({ container_id }) => container_id));
     const removed: number[] = [];
     orchestrator.app.get(EngineRegistry).onChange(({ type, engine }) => {
-      if (type !== 'draining' || !ill.has(engine.id)) return;
+      if (type !== 'draining' || !hanging.has(engine.id)) return;
       removed.push(performance.now());
       const healthy = orchestrator.app
         .get(EngineRegistry)
@@ -141,15 +141,15 @@ describe('health', () => {
       expect(healthy.length).toBeGreaterThanOrEqual(3);
     });
     for (const { container_name } of before) orchestrator.runtime.silent.add(container_name);
-    await eventually(list, (engines) => engines.length === 3 && engines.every(({ container_id }) => !ill.has(container_id)));
+    await eventually(list, (engines) => engines.length === 3 && engines.every(({ container_id }) => !hanging.has(container_id)));
     expect(removed).toHaveLength(3);
     for (let at = 1; at < removed.length; at += 1) expect(removed[at] - removed[at - 1]).toBeGreaterThanOrEqual(290);
   });
 
-  it('many engines are watched and probed at the same time without a word from Node', async () => {
+  it('many engines are probed at the same time without a warning from Node', async () => {
     const warnings: string[] = [];
-    const note = (warning: Error): number => warnings.push(`${warning.name}: ${warning.message}`);
-    process.on('warning', note);
+    const record = (warning: Error): number => warnings.push(`${warning.name}: ${warning.message}`);
+    process.on('warning', record);
     try {
       orchestrator = await startOrchestrator({
         env: { MIN_REPLICAS: '24', MAX_REPLICAS: '24', MAX_CONCURRENT_PROVISIONS: '24', HEALTH_CHECK_INTERVAL_S: '1' },
@@ -168,12 +168,12 @@ describe('health', () => {
         (count) => count >= asked + 24,
       );
     } finally {
-      process.off('warning', note);
+      process.off('warning', record);
     }
     expect(warnings).toEqual([]);
   });
 
-  it('the metrics that dashboards scrape are there', async () => {
+  it('the metrics that dashboards scrape exist', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1' } });
     await eventually(readiness, (answer) => answer.body.engines === 1);
     const { text } = await orchestrator.http.get('/metrics');

@@ -9,7 +9,7 @@ export class HealthScoreController {
   constructor(private readonly health: EnginesHealth) {}
 
   @Get()
-  @ApiOperation({ summary: 'How good each engine is for the next stream, best first, and why' })
+  @ApiOperation({ summary: 'Score of each engine for the next stream, best first, with reasons' })
   @ApiOkResponse({ type: [EngineHealthScore] })
   scores(): EngineHealthScore[] {
     return this.health.scores();

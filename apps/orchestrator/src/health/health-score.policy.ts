@@ -9,24 +9,24 @@ export interface ScoredEngine {
   /** Streams and leases on it. */
   claims: number;
   maxStreams: number;
-  /** Why it is kept back although it looks free, or null. */
-  held: string | null;
+  /** Why no new stream may use it although it looks free, or null. */
+  cordoned: string | null;
 }
 
 export interface HealthScore {
   /** 0 to 100, a whole number. */
   score: number;
-  /** What it is made of. */
+  /** The parts of the score. */
   reasons: string[];
 }
 
 const BASE: Record<HealthStatus, number> = { healthy: 100, unknown: 50, unhealthy: 10 };
 const MISSED_CHECK = 15;
-/** What a full engine is worth less than an empty one. */
+/** Penalty of a full engine, compared with an empty one. */
 const FULL = 30;
-const HELD = 20;
+const CORDONED = 20;
 
-/** How good an engine is for the next stream: its health first, then what gives cause for doubt, then what plays on it already. */
+/** Rates an engine for the next stream by its health, its missed health checks and its streams. */
 export function healthScore(engine: ScoredEngine): HealthScore {
   if (engine.lifecycle === 'draining') return { score: 0, reasons: ['is draining: 0'] };
   const parts: [string, number][] = [[engine.health, BASE[engine.health]]];
@@ -36,7 +36,7 @@ export function healthScore(engine: ScoredEngine): HealthScore {
       `${engine.claims} of ${engine.maxStreams} streams`,
       -Math.round((FULL * Math.min(engine.claims, engine.maxStreams)) / engine.maxStreams),
     ]);
-  if (engine.held !== null) parts.push([`kept back, ${engine.held}`, -HELD]);
+  if (engine.cordoned !== null) parts.push([`cordoned, ${engine.cordoned}`, -CORDONED]);
   const sum = parts.reduce((total, [, points]) => total + points, 0);
   return { score: Math.max(0, Math.min(100, sum)), reasons: parts.map(([what, points]) => `${what}: ${points}`) };
 }

@@ -1,7 +1,7 @@
 import { Setting, SettingsGroup } from '@acexy/service-kit';
 import { ProvisioningSettings } from '../provisioning/provisioning-settings.js';
 
-/** When an engine counts as ill, and how such engines are replaced. */
+/** When an engine is unhealthy, and how unhealthy engines are replaced. */
 @SettingsGroup('Health of engines')
 export class HealthSettings extends ProvisioningSettings {
   @Setting({
@@ -10,11 +10,18 @@ export class HealthSettings extends ProvisioningSettings {
     min: 0.1,
     max: 3600,
     default: '30',
-    help: 'Time between two probes of an engine',
+    help: 'Seconds between two health checks of an engine',
   })
   healthCheckIntervalMs!: number;
 
-  @Setting({ name: 'HEALTH_CHECK_TIMEOUT_S', type: 'seconds', min: 0.1, max: 600, default: '5', help: 'Limit of one probe' })
+  @Setting({
+    name: 'HEALTH_CHECK_TIMEOUT_S',
+    type: 'seconds',
+    min: 0.1,
+    max: 600,
+    default: '5',
+    help: 'Timeout of one health check in seconds',
+  })
   healthCheckTimeoutMs!: number;
 
   @Setting({
@@ -23,7 +30,7 @@ export class HealthSettings extends ProvisioningSettings {
     min: 1,
     max: 100,
     default: '3',
-    help: 'Failed probes in a row that make an engine unhealthy',
+    help: 'Failed health checks in a row that make an engine unhealthy',
   })
   healthFailureThreshold!: number;
 
@@ -32,7 +39,7 @@ export class HealthSettings extends ProvisioningSettings {
     type: 'seconds',
     max: 86_400,
     default: '60',
-    help: 'How long an engine stays unhealthy before it is drained and removed',
+    help: 'Seconds until an unhealthy engine is drained and removed',
   })
   unhealthyGraceMs!: number;
 
@@ -41,7 +48,7 @@ export class HealthSettings extends ProvisioningSettings {
     type: 'seconds',
     max: 86_400,
     default: '60',
-    help: 'Least time between the replacements of two unhealthy engines',
+    help: 'Minimum seconds between the replacements of two unhealthy engines',
   })
   replacementCooldownMs!: number;
 }

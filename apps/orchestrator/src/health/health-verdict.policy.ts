@@ -2,13 +2,13 @@ import type { HealthStatus } from '@acexy/contracts';
 
 export interface ProbeHistory {
   health: HealthStatus;
-  /** Failed probes in a row, up to the last one before this. */
+  /** Failed probes in a row before this one. */
   failures: number;
 }
 
 /**
- * What one more probe means: an answer makes an engine healthy, `threshold` failures in a row make it unhealthy, and fewer mean nothing
- * yet, because a busy engine misses one now and then.
+ * The health after one more probe. An answer makes an engine healthy, `threshold` failures in a row make it unhealthy. Fewer failures change
+ * nothing, because a busy engine misses a probe now and then.
  */
 export function healthVerdict({ health, failures }: ProbeHistory, answered: boolean, threshold: number): ProbeHistory {
   if (answered) return { health: 'healthy', failures: 0 };

@@ -18,7 +18,7 @@ export class HealthController {
 
   @Get()
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'The service is alive; depends on nothing else' })
+  @ApiOperation({ summary: 'Liveness of the service; independent of its dependencies' })
   @ApiOkResponse({ type: HealthAnswer })
   alive(): Promise<HealthCheckResult> {
     return this.health.check([]);
@@ -26,11 +26,11 @@ export class HealthController {
 
   @Get('ready')
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'The service can do its work; its limits and what it has' })
+  @ApiOperation({ summary: 'Readiness of the service, with its limits and engines' })
   @ApiOkResponse({ type: ReadyAnswer })
   @ApiServiceUnavailableResponse({
     type: ReadyAnswer,
-    description: 'First round not done, runtime or database out of reach, or shutting down',
+    description: 'First reconcile round not finished, container runtime or database unreachable, or shutting down',
   })
   async ready(@Res({ passthrough: true }) response: Response): Promise<ReadyAnswer> {
     const answer = await this.report.make();
@@ -40,7 +40,7 @@ export class HealthController {
 
   @Get('status')
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'How the engines do, and the circuit breakers' })
+  @ApiOperation({ summary: 'Health of the engines, and the circuit breakers' })
   @ApiOkResponse({ type: EnginesHealthStatus })
   status(): EnginesHealthStatus {
     return this.engines.status();

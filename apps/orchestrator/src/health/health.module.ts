@@ -16,7 +16,7 @@ import { Readiness } from './readiness.js';
 import { ReadinessReport } from './readiness-report.service.js';
 import { StartupProbe } from './startup-probe.service.js';
 
-/** Is an engine well, is a dependency, is the service. */
+/** Health of the engines, the dependencies and the service. */
 @Module({
   imports: [
     TerminusModule.forRoot({ logger: false }),

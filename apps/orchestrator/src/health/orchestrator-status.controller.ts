@@ -10,7 +10,7 @@ export class OrchestratorStatusController {
 
   @Get('status')
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'Engines, streams, capacity, and whether another engine could be started now' })
+  @ApiOperation({ summary: 'Engines, streams, capacity, and whether another engine can be started now' })
   @ApiOkResponse({ type: OrchestratorStatus })
   status(): Promise<OrchestratorStatus> {
     return this.report.make();

@@ -14,7 +14,7 @@ import { VpnService } from '../vpn/vpn.service.js';
 import { EnginesHealth, wholeSeconds } from './engines-health.service.js';
 import { ReadinessReport } from './readiness-report.service.js';
 
-/** Gathers what `/orchestrator/status` says (wire API 1.4): the picture that proxies ask for before they provision. */
+/** The body of `/orchestrator/status` (wire API 1.4), which proxies read before they provision an engine. */
 @Injectable()
 export class OrchestratorStatusReport {
   constructor(
@@ -52,7 +52,7 @@ export class OrchestratorStatusReport {
     };
   }
 
-  /** In streams: an engine may carry several. */
+  /** In streams, because an engine may carry several. */
   private capacity(): CapacityFigures {
     const { engineLimit, minReplicas, maxStreamsPerEngine } = this.settings;
     const usable = this.registry
@@ -80,7 +80,7 @@ export class OrchestratorStatusReport {
     };
   }
 
-  /** What `POST /provision/acestream` would be told now, or null. */
+  /** The refusal that `POST /provision/acestream` would get now, or null. */
   private refusal(): ProvisioningRefusedError | null {
     const { engineLimit, autoscaleIntervalMs, monitorIntervalMs, startupGraceMs } = this.settings;
     if (this.sync.runtimeReached === false) return unreachableRefusal(monitorIntervalMs);

@@ -1,17 +1,16 @@
 import { Inject, Injectable, ServiceUnavailableException } from '@nestjs/common';
-import { HealthIndicatorService, HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
+import { HealthCheckService, type HealthCheckResult, type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { Clock } from '@acexy/service-kit/primitives';
 import { DatabaseHealth } from '../database/database-health.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
-import { isoTime } from '../engines/engine-state.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
 import { StreamService } from '../streams/stream.service.js';
 import type { ReadyAnswer } from './health-answers.js';
 import { Readiness } from './readiness.js';
 
-/** Gathers what `/health/ready` says. */
+/** The body of `/health/ready`. */
 @Injectable()
 export class ReadinessReport {
   constructor(
@@ -33,15 +32,14 @@ export class ReadinessReport {
     const inService = this.registry.all().filter((engine) => engine.lifecycle !== 'starting');
     const ready = result.status === 'ok';
     const image = this.runtime.image();
-    const able = circuitState === 'closed' && this.provisioning.preparing() === null;
+    // Degraded: no engine can be started, or none is healthy.
+    const degraded =
+      circuitState !== 'closed' ||
+      this.provisioning.preparing() !== null ||
+      !inService.some(({ health, cutOff }) => health === 'healthy' && cutOff === null);
     return {
       ...result,
-      // Degraded: it does its work, but no engine can be started, or none is well.
-      status: ready
-        ? able && inService.some(({ health, cutOff }) => health === 'healthy' && cutOff === null)
-          ? 'ok'
-          : 'degraded'
-        : result.status,
+      status: ready && degraded ? 'degraded' : result.status,
       info: result.info ?? {},
       error: result.error ?? {},
       ready,
@@ -50,24 +48,26 @@ export class ReadinessReport {
       circuit_state: circuitState,
       provisioning,
       ...(image && { image }),
-      timestamp: isoTime(this.clock.wallTime()),
+      timestamp: this.clock.iso(),
     };
   }
 
   private async check(): Promise<HealthCheckResult> {
-    const indicator = (name: string, up: boolean, why: string) => async () =>
-      up ? this.indicators.check(name).up() : this.indicators.check(name).down({ message: why });
-    const databaseReached = await this.database.isReachable();
     try {
       return await this.checks.check([
-        indicator('service', !this.readiness.isShuttingDown, 'shutting down'),
-        indicator('reconcile', this.readiness.isReconciled, 'the first round is not done yet'),
-        indicator('runtime', this.sync.runtimeReached !== false, 'what runs the engines is out of reach'),
-        indicator('database', databaseReached, 'the database is out of reach'),
+        () => this.indicator('service', !this.readiness.isShuttingDown, 'shutting down'),
+        () => this.indicator('reconcile', this.readiness.isReconciled, 'first reconcile round not finished'),
+        () => this.indicator('runtime', this.sync.runtimeReached !== false, 'container runtime unreachable'),
+        async () => this.indicator('database', await this.database.isReachable(), 'database unreachable'),
       ]);
     } catch (error) {
       if (error instanceof ServiceUnavailableException) return error.getResponse() as HealthCheckResult;
       throw error;
     }
+  }
+
+  private indicator(name: string, up: boolean, message: string): HealthIndicatorResult {
+    const indicator = this.indicators.check(name);
+    return up ? indicator.up() : indicator.down({ message });
   }
 }

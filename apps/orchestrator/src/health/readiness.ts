@@ -1,25 +1,17 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 
-/** How far the service has come, for `/health/ready`. */
+/** State of the service for `/health/ready`. */
 @Injectable()
 export class Readiness implements OnModuleDestroy {
-  private firstRound = false;
-  private ending = false;
+  isReconciled = false;
+  isShuttingDown = false;
 
-  /** The pool was looked at and its first step taken. */
+  /** Call after the first round of the reconcile loop. */
   reconciled(): void {
-    this.firstRound = true;
+    this.isReconciled = true;
   }
 
   onModuleDestroy(): void {
-    this.ending = true;
-  }
-
-  get isReconciled(): boolean {
-    return this.firstRound;
-  }
-
-  get isShuttingDown(): boolean {
-    return this.ending;
+    this.isShuttingDown = true;
   }
 }
