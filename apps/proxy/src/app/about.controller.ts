@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 
-/** Who answers here, for the curious and for monitors that look at `/`. */
+/** Describes the service, for people and monitors that open `/`. */
 @Controller()
 export class AboutController {
   @Get()

@@ -13,7 +13,7 @@ import { createApp } from './create-app.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { PROXY_SETTINGS } from './settings.js';
 
-describe('the proxy as a whole', () => {
+describe('the proxy', () => {
   let folder: string;
   let app: NestExpressApplication | null = null;
   let orchestrator: Server | null = null;
@@ -31,14 +31,14 @@ describe('the proxy as a whole', () => {
   });
 
   async function start(environment: Record<string, string> = {}, log = SILENT_LOG) {
-    // Port 9 (discard) is closed everywhere that matters: no fallback engine.
+    // Port 9 (discard) is closed on test machines: there is no fallback engine.
     const settings = loadAllSettings(PROXY_SETTINGS, { ACEXY_DATA_DIR: folder, ACEXY_HOST: '127.0.0.1', ACEXY_PORT: '9', ...environment });
     app = await createApp(settings, log);
     await app.init();
     return request(app.getHttpServer());
   }
 
-  it('says who it is, that it is well, that it is ready, and what it measures', async () => {
+  it('answers about, health, readiness and metrics', async () => {
     const http = await start();
     expect((await http.get('/').expect(200)).body).toMatchObject({ name: 'acexy' });
     expect((await http.get('/health').expect(200)).body).toMatchObject({ status: 'ok' });
@@ -55,14 +55,14 @@ describe('the proxy as a whole', () => {
     }
   });
 
-  it('is not ready while it shuts down, but well', async () => {
+  it('is alive but not ready while it shuts down', async () => {
     const http = await start();
     await app!.get(SessionRegistry).shutdown(10);
     await http.get('/health/ready').expect(503);
     await http.get('/health').expect(200);
   });
 
-  it('turns a viewer away with 503 when neither an orchestrator nor the fallback engine can be had', async () => {
+  it('rejects a viewer with 503 when neither an orchestrator nor the fallback engine is reachable', async () => {
     const http = await start();
     const reply = await http.get(`/ace/getstream?id=${'a'.repeat(40)}`).expect(503);
     expect(reply.headers['retry-after']).toBe('5');
@@ -71,10 +71,10 @@ describe('the proxy as a whole', () => {
     expect(metrics).toMatch(/acexy_starts_total\{outcome="no_engine"\} 1/);
   });
 
-  it('with ACEXY_TOKENS lets in only who bears one, carries it on into a playlist, and writes it into no log', async () => {
+  it('with ACEXY_TOKENS accepts only viewers with a token, adds it to playlist links, and never logs it', async () => {
     const [token, id] = ['the-token-of-a-viewer', 'a'.repeat(40)];
     const lines: string[] = [];
-    // Not told what to hide, as the service's own log is.
+    // Unlike the log of the service, this one does not know the secrets.
     const log = createLog({ service: 'proxy', level: 'DEBUG', destination: { write: (line: string) => void lines.push(line) } });
     orchestrator = createServer((_incoming, reply) => reply.end(`#EXTM3U\n#EXTINF:-1,One\nacestream://${id}\n`));
     await new Promise<void>((resolve) => orchestrator!.listen(0, '127.0.0.1', resolve));
@@ -89,8 +89,10 @@ describe('the proxy as a whole', () => {
       await http.head(path).expect(401);
       await http.get(path).set('Authorization', `Bearer ${token}x`).expect(401);
     }
-    expect((await http.get(stream).expect(401)).body).toMatchObject({ detail: expect.stringContaining('a token is needed') as string });
-    // No engine can be had here: whoever is let in is told that.
+    expect((await http.get(stream).expect(401)).body).toMatchObject({
+      detail: expect.stringContaining('an access token is required') as string,
+    });
+    // No engine is available here: an accepted viewer gets 503.
     await http.get(`${stream}&token=${token}`).expect(503);
     await http.get(`/t/${token}${stream}`).expect(503);
     await http.get(stream).set('Authorization', `Bearer ${token}`).expect(503);
@@ -110,7 +112,7 @@ describe('the proxy as a whole', () => {
     expect(lines.join('')).not.toContain(token);
   });
 
-  it('reports to its orchestrator from the start to the end, under one id', async () => {
+  it('reports to its orchestrator from start to end under one id', async () => {
     const heard: { url: string; key: string | undefined }[] = [];
     orchestrator = createServer((incoming, reply) => {
       heard.push({ url: `${incoming.method} ${incoming.url}`, key: incoming.headers.authorization });

@@ -10,7 +10,7 @@ import { SelectionSettings } from '../selection/selection-settings.js';
 import { ServiceSettings } from './service-settings.js';
 import { ENGINE_CLIENTS, ORCHESTRATOR_CLIENT, PROXY_IDENTITY } from '../selection/injection-tokens.js';
 
-/** What every part of the proxy stands on: settings, time, logs, metrics, who we are, and the clients of the two services it talks to. */
+/** Provided to every module: settings, log, clock, metrics, the proxy's identity, and the clients for engines and orchestrator. */
 @Global()
 @Module({})
 export class CoreModule {

@@ -18,11 +18,11 @@ import { playbackErrorReply } from './error-reply.js';
 import { AccessSettings } from '../http/access-settings.js';
 import { HttpSettings } from '../http/http-settings.js';
 
-/** Until the headers of a request are complete, and all of it: nothing that a viewer asks has a body. */
+/** Limits for receiving the headers, and the whole request: requests of viewers have no body. */
 const HEADERS_LIMIT_MS = 10_000;
 const REQUEST_LIMIT_MS = 30_000;
 
-/** The proxy, ready to listen. */
+/** Creates the proxy; the caller starts listening. */
 export async function createApp(settings: LoadedSettings, log: Log): Promise<NestExpressApplication> {
   const { maxConnections, corsOrigins } = settings.of(HttpSettings);
   const limits = { connections: maxConnections, headersMs: HEADERS_LIMIT_MS, requestMs: REQUEST_LIMIT_MS };
@@ -32,7 +32,7 @@ export async function createApp(settings: LoadedSettings, log: Log): Promise<Nes
     bodyParser: false,
     forceCloseConnections: true,
   });
-  // A stream lasts as long as it is watched.
+  // The duration of a stream request is the time that somebody watched, not a response time.
   app.use(apiMetrics('acexy', (route) => route.startsWith('/ace/getstream')));
   buildInfo('acexy', versionOf(new URL('../../package.json', import.meta.url)));
   secureHeaders(app, corsOrigins);

@@ -1,4 +1,4 @@
-/** Which status each of our errors is: the one place that knows. */
+/** Maps each error of the proxy to its HTTP reply. The only place that knows status codes of errors. */
 import { HttpStatus } from '@nestjs/common';
 import type { ErrorReply } from '@acexy/service-kit';
 import { NoPlaylistError } from '../hls/errors.js';
@@ -7,7 +7,7 @@ import { EnginesRefusedError, EnginesSilentError, ShuttingDownError, StreamEnded
 import type { FailedAttempt } from '../sessions/start/start.plan.js';
 import { PlaybackRequestError } from '../http/getstream.request.js';
 
-/** Seconds after which another try is worth it, where nobody knows better. */
+/** Retry-After in seconds if the error does not give one. */
 const RETRY_AFTER_S = 5;
 
 export function playbackErrorReply(error: unknown): ErrorReply | null {

@@ -1,6 +1,6 @@
 /**
- * What begins with the service, and what ends in which order: no new viewers; those there are watch on for a while; then they and the engines; last the
- * word about it to the orchestrator.
+ * Starts the background work of the proxy, and stops it in order: new viewers are rejected, current viewers may continue for a while, then viewers
+ * and engine sessions end, and last the orchestrator gets the final report.
  */
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import type { OrchestratorClient } from '@acexy/orchestrator-client';
@@ -14,11 +14,11 @@ import { SessionRegistry } from '../sessions/session-registry.js';
 import { ORCHESTRATOR_CLIENT } from '../selection/injection-tokens.js';
 import { ServiceSettings } from './service-settings.js';
 
-/** Viewers have so long to take the end of their stream … */
-const FAREWELL_LIMIT_MS = 3000;
-/** … and engines that were just asked to start so long to answer, or they could not be stopped. */
+/** Time for viewers to receive the end of their stream … */
+const VIEWERS_LIMIT_MS = 3000;
+/** … and for engines that are just starting to reply, because only then can they be stopped. */
 const ENGINES_LIMIT_MS = 5000;
-/** All that together with a last report, when nobody answers, takes less than this. */
+/** Upper bound of the whole shutdown, with a last report that nobody answers. */
 export const CLOSING_LIMIT_MS = 15_000;
 
 @Injectable()
@@ -49,7 +49,7 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
   async beforeApplicationShutdown(): Promise<void> {
     await this.registry.drain(this.settings.drainTimeoutMs);
     const stopped = this.registry.shutdown(ENGINES_LIMIT_MS);
-    await Promise.all([stopped, this.viewers.farewell(FAREWELL_LIMIT_MS)]);
+    await Promise.all([stopped, this.viewers.closeAll(VIEWERS_LIMIT_MS)]);
     await this.refresh?.stop();
     await this.reporting?.stop();
     this.client?.close();

@@ -12,7 +12,7 @@ const broadcastOf = (environment: Record<string, string> = {}) => {
 };
 
 describe('the settings of the proxy', () => {
-  it('need nothing to be set', () => {
+  it('have a default for everything that is required', () => {
     const settings = load();
     expect(settings).toMatchObject({
       listen: { host: '', port: 8080 },
@@ -44,21 +44,21 @@ describe('the settings of the proxy', () => {
     });
   });
 
-  it('take the names that existing installations use', () => {
+  it('accept the names of existing installations', () => {
     const environment = { ACEXY_ADDR: '127.0.0.1:9000', ACEXY_BUFFER_SIZE: '64MiB', LOG_LEVEL: 'debug', DATA_DIR: '/data' };
     expect(load(environment)).toMatchObject({ listen: { host: '127.0.0.1', port: 9000 }, logLevel: 'DEBUG', dataDir: '/data' });
     expect(broadcastOf(environment).maxBytes).toBe(64 * 2 ** 20);
     expect(broadcastOf({ ACEXY_BUFFER: '4.2MiB' }).maxBytes).toBe(32 * 2 ** 20);
   });
 
-  it('prefer their own name to an alias', () => {
+  it('prefer the main name to an alias', () => {
     expect(load({ ACEXY_LISTEN_ADDR: ':1', ACEXY_ADDR: ':2', ACEXY_LOG_LEVEL: 'WARN', LOG_LEVEL: 'DEBUG' })).toMatchObject({
       listen: { port: 1 },
       logLevel: 'WARN',
     });
   });
 
-  it('are refused all at once, each by its name', () => {
+  it('report all faults at once, each with its name', () => {
     const faults = (environment: Record<string, string>): string[] => {
       try {
         load(environment);

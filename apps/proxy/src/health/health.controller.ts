@@ -15,14 +15,14 @@ export class HealthController {
     @Inject(ORCHESTRATOR_CLIENT) private readonly client: OrchestratorClient | null,
   ) {}
 
-  /** The process answers; for liveness probes. Depends on nothing outside. */
+  /** For liveness probes: depends on nothing outside the process. */
   @Get()
   @HealthCheck()
   live(): Promise<HealthCheckResult> {
     return this.health.check([() => this.indicators.check('proxy').up()]);
   }
 
-  /** Viewers are taken. An orchestrator that is away is told, and is no reason to turn viewers away: playing goes on without it. */
+  /** Ready while new viewers are accepted. An unreachable orchestrator is reported but does not make the proxy unready: streams play without it. */
   @Get('ready')
   @HealthCheck()
   ready(): Promise<HealthCheckResult> {

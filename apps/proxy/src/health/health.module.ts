@@ -4,7 +4,7 @@ import { SelectionModule } from '../selection/selection.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { HealthController } from './health.controller.js';
 
-/** Is the service well, and does it take viewers. */
+/** Liveness and readiness of the proxy. */
 @Module({
   imports: [TerminusModule.forRoot({ logger: false }), SelectionModule, SessionsModule],
   controllers: [HealthController],

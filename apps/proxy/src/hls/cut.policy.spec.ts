@@ -5,21 +5,21 @@ const FIXED = { target: 4, fixed: true };
 const GROWING = { target: 4, fixed: false };
 const so = (entries: number[], end: number, breaksAtEnd = false) => ({ entries, end, breaksAtEnd });
 
-describe('where the stream is cut', () => {
-  it('puts as many groups of pictures into a segment as fit, without waiting for one that will not', () => {
+describe('decideCut', () => {
+  it('puts as many groups of pictures into a segment as fit, and does not wait for one that will not fit', () => {
     expect(decideCut(so([1.92], 2), FIXED)).toEqual({ at: 'none' });
     expect(decideCut(so([1.92, 3.84], 3.9), FIXED)).toEqual({ at: 'entry', index: 1 });
     expect(decideCut(so([1, 2], 2.1), FIXED)).toEqual({ at: 'none' });
     expect(decideCut(so([1, 2, 3, 4], 4.1), FIXED)).toEqual({ at: 'entry', index: 3 });
   });
 
-  it('goes back to the last keyframe that fits when the next one comes late', () => {
+  it('cuts at the last keyframe that fits when the next one is late', () => {
     expect(decideCut(so([1, 1.5], 4.4), FIXED)).toEqual({ at: 'none' });
     expect(decideCut(so([1, 1.5], 4.6), FIXED)).toEqual({ at: 'entry', index: 1 });
     expect(decideCut(so([1, 1.5, 9], 9), FIXED)).toEqual({ at: 'entry', index: 1 });
   });
 
-  it('waits for a far keyframe while the target may grow, and cuts at any picture when it may not', () => {
+  it('waits for a distant keyframe while the target may grow, and cuts at any picture when it may not', () => {
     expect(decideCut(so([], 8), GROWING)).toEqual({ at: 'none' });
     expect(decideCut(so([10], 10), GROWING)).toEqual({ at: 'entry', index: 0 });
     expect(decideCut(so([], 12.6), GROWING)).toEqual({ at: 'unit' });
@@ -27,13 +27,13 @@ describe('where the stream is cut', () => {
     expect(decideCut(so([10], 10), FIXED)).toEqual({ at: 'unit' });
   });
 
-  it('cuts at a break, after all that is due before it', () => {
+  it('cuts at a discontinuity, after all cuts that are due before it', () => {
     expect(decideCut(so([1.92], 2.5, true), FIXED)).toEqual({ at: 'break' });
     expect(decideCut(so([1.92, 3.84], 4.2, true), FIXED)).toEqual({ at: 'entry', index: 1 });
     expect(decideCut(so([], 0, true), FIXED)).toEqual({ at: 'break' });
   });
 
-  it('no segment rounds to more than the target', () => {
+  it('never makes a segment that rounds to more than the target', () => {
     for (const target of [1, 4, 12]) expect(Math.round(maxSegmentSeconds(target))).toBe(target);
   });
 });

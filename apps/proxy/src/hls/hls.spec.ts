@@ -19,11 +19,11 @@ import { HlsSettings } from './hls-settings.js';
 import { HlsController } from './hls.controller.js';
 import { HlsService } from './hls.service.js';
 
-/** Shorter than any silence that would be taken for the loss of the source. */
+/** Shorter than any silence that would count as a lost source. */
 const IDLE_MS = 2000;
 const MANIFEST = `/ace/manifest.m3u8?id=${CONTENT_ID}`;
 
-describe('HLS as players ask for it', () => {
+describe('HLS', () => {
   let app: NestExpressApplication;
   let sessions: ReturnType<typeof makeSessions<FakeClock>>;
   let clock: FakeClock;
@@ -64,7 +64,7 @@ describe('HLS as players ask for it', () => {
   };
   const feed = (seconds: number): void => void sessions.engines[0].mediaStreams[0].write(made.frames(25 * seconds));
 
-  /** Opens the stream as a player does: the first playlist, and the address of its own. */
+  /** Opens the stream as a player does: gets the master playlist and the URL of its media playlist. */
   async function open(path = MANIFEST): Promise<{ text: string; own: string }> {
     const asked = request(server()).get(path);
     const reply = asked.then((value) => value);
@@ -76,7 +76,7 @@ describe('HLS as players ask for it', () => {
     return { text, own: new URL(line, `http://x${path}`).href.slice('http://x'.length) };
   }
 
-  it('the first playlist leads to one of the viewer’s own, that to segments, all by relative addresses', async () => {
+  it('gives each viewer a master playlist, then a media playlist of its own, with relative URLs only', async () => {
     const { text, own } = await open();
     expect(text).toMatch(/^#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=\d+\nmanifest\.m3u8\?id=a{40}&hls=[0-9a-f]{24}\n$/);
     const media = await request(server()).get(own).expect(200).expect('Access-Control-Allow-Origin', '*');
@@ -87,7 +87,7 @@ describe('HLS as players ask for it', () => {
     await request(server()).head(`/ace/${uri}`).expect(200).expect('Content-Length', segment.headers['content-length']);
   });
 
-  it('a token in the query is in every address that follows; one in the path stands before them by itself', async () => {
+  it('carries a token of the query into every URL; a token in the path applies to relative URLs anyway', async () => {
     const { own } = await open(`${MANIFEST}&token=the-token-of-a-viewer`);
     expect(own).toContain('&token=the-token-of-a-viewer&hls=');
     const media = await request(server()).get(own).expect(200);
@@ -97,14 +97,14 @@ describe('HLS as players ask for it', () => {
     await request(server()).get(`/ace/${uris[0]}`).expect(200);
   });
 
-  it('addresses hold behind a trailing slash, too', async () => {
+  it('gives URLs that also work after a trailing slash', async () => {
     const { own } = await open(`/ace/manifest.m3u8/?id=${CONTENT_ID}`);
     expect(own).toContain('/ace/manifest.m3u8?id=');
     const media = await request(server()).get(own).expect(200);
     expect(media.text).toContain('\nhls/');
   });
 
-  it('all viewers of a content are one engine session, by whichever of its names they ask', async () => {
+  it('serves all viewers of a content from one engine session, by content id or infohash', async () => {
     const { own } = await open();
     await request(server()).get(`/ace/manifest.m3u8?infohash=${INFOHASH}`).expect(200);
     await request(server()).get(own).expect(200);
@@ -113,7 +113,7 @@ describe('HLS as players ask for it', () => {
     expect(sessions.engines[0].starts).toHaveLength(1);
   });
 
-  it('a viewer who asks for nothing for a while is gone, and the stream with the last one', async () => {
+  it('removes a viewer that requests nothing for a while, and ends the stream with the last viewer', async () => {
     const { own } = await open();
     await clock.advanceAndSettle(IDLE_MS - 100);
     await request(server()).get(own).expect(200);
@@ -126,7 +126,7 @@ describe('HLS as players ask for it', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('a viewer who comes back after that finds the stream again under higher numbers', async () => {
+  it('gives a viewer that returns later the stream again, with higher sequence numbers', async () => {
     const { own } = await open();
     const number = (text: string, tag: string) => Number(new RegExp(`#EXT-X-${tag}:(\\d+)`).exec(text)?.[1]);
     const before = (await request(server()).get(own)).text;
@@ -149,7 +149,7 @@ describe('HLS as players ask for it', () => {
     expect(viewers()).toBe(1);
   });
 
-  it('a viewer who leaves while it waits is gone at once, and nothing is left of it', async () => {
+  it('removes a viewer that leaves while it waits at once, and keeps nothing of it', async () => {
     sessions.engines[0].start = 'waits';
     const socket = connect({ port: (server().address() as AddressInfo).port, host: '127.0.0.1' });
     socket.write(`GET ${MANIFEST} HTTP/1.1\r\nHost: x\r\n\r\n`);
@@ -159,7 +159,7 @@ describe('HLS as players ask for it', () => {
     await until(() => viewers() === 0);
   });
 
-  it('HEAD gets the headers and starts nothing; a bad request is 400, an unknown segment 404', async () => {
+  it('answers HEAD with headers and starts nothing, a bad request with 400, an unknown segment with 404', async () => {
     await request(server()).head(MANIFEST).expect(200).expect('Content-Type', 'application/vnd.apple.mpegurl');
     await request(server()).get('/ace/manifest.m3u8?id=x').expect(400);
     for (const file of ['1.ts', 'x.ts', '..%2f1.ts', '1.m3u8']) await request(server()).get(`/ace/hls/nowhere/${file}`).expect(404);
@@ -167,13 +167,13 @@ describe('HLS as players ask for it', () => {
     expect(sessions.selector.requests).toHaveLength(0);
   });
 
-  it('is 503 where no engine can be had, and 502 where the engines refuse', async () => {
+  it('answers 503 when no engine is available, and 502 when the engines refuse the content', async () => {
     sessions.selector.engines.length = 0;
     await request(server()).get(MANIFEST).expect(503).expect('Retry-After', '7');
     expect(viewers()).toBe(0);
   });
 
-  it('a stream without a keyframe is 504 in the end, and is let go', async () => {
+  it('answers 504 for a stream without a keyframe, and ends it', async () => {
     const asked = request(server())
       .get(MANIFEST)
       .then((value) => value);
@@ -185,7 +185,7 @@ describe('HLS as players ask for it', () => {
     expect(viewers()).toBe(0);
   });
 
-  it('a player that never follows the first playlist to its own is gone sooner than one that watches', async () => {
+  it('removes a player that never requests its media playlist sooner than one that watches', async () => {
     settings.m3u8StreamTimeoutMs = 60_000;
     const { own } = await open();
     await request(server()).get(MANIFEST).expect(200);
@@ -206,7 +206,7 @@ describe('HLS as players ask for it', () => {
     expect(viewers()).toBe(0);
   });
 
-  it('tells how much memory its segments hold; a reader that does not take one in time is cut off', async () => {
+  it('reports the memory of its segments, and disconnects a client that downloads a segment too slowly', async () => {
     const { own } = await open();
     const [{ id }] = sessions.registry.sessions();
     const { segments, bytes } = app.get(HlsService).statusOf(id)!;
@@ -219,14 +219,14 @@ describe('HLS as players ask for it', () => {
     socket.pause();
     socket.write(`GET /ace/${uri} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await segmentWaits;
-    // As if it took nothing: on one machine the system takes a whole segment by itself.
+    // Simulates a client that takes nothing: on one machine the socket buffers hold a whole segment.
     answers[0].cork();
     await clock.advanceAndSettle(IDLE_MS);
     await once(answers[0], 'close');
     expect(app.get(HlsService).statusOf(id)).toBeNull();
   });
 
-  it('segments are let go with the last viewer', async () => {
+  it('frees the segments with the last viewer', async () => {
     const { own } = await open();
     const uri = (await request(server()).get(own)).text.split('\n').find((line) => line.startsWith('hls/'));
     await request(server()).get(`/ace/${uri}`).expect(200);

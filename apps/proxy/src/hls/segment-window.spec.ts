@@ -5,8 +5,8 @@ import type { Segment } from './segmenter.js';
 
 const segment = (index: number, seconds = 4, discontinuity = false): Segment => ({ index, seconds, discontinuity, bytes: 1000, parts: [] });
 
-describe('the window of a playlist', () => {
-  it('names six target durations and keeps what has left for as long again', () => {
+describe('SegmentWindow', () => {
+  it('lists six target durations and keeps removed segments for as long again', () => {
     const window = new SegmentWindow();
     for (let index = 0; index < 100; index += 1) window.add(segment(index), 4);
     expect(window.listed.map(({ index }) => index)).toEqual([94, 95, 96, 97, 98, 99]);
@@ -16,7 +16,7 @@ describe('the window of a playlist', () => {
     expect(window.bytes).toBe(13_000);
   });
 
-  it('never names less than three target durations once something has left, however short the segments are', () => {
+  it('never lists less than three target durations once a segment was removed, however short the segments are', () => {
     const window = new SegmentWindow();
     for (let index = 0; index < 200; index += 1) {
       window.add(segment(index, 0.3 + (index % 5) * 0.7), 4);
@@ -24,7 +24,7 @@ describe('the window of a playlist', () => {
     }
   });
 
-  it('counts the discontinuities that have left', () => {
+  it('counts the discontinuities that have left the playlist', () => {
     const window = new SegmentWindow();
     for (let index = 0; index < 30; index += 1) window.add(segment(index, 4, index % 10 === 0), 4);
     expect(window.removedDiscontinuities).toBe(3);
@@ -33,8 +33,8 @@ describe('the window of a playlist', () => {
   });
 });
 
-describe('the memory of a window', () => {
-  it('is bounded: first goes what no playlist names any more, then what is listed beyond three target durations', () => {
+describe('the memory of a SegmentWindow', () => {
+  it('is limited: unlisted segments are removed first, then those listed beyond three target durations', () => {
     const within = (maxBytes: number): number[] => {
       const window = new SegmentWindow(maxBytes);
       for (let index = 0; index < 30; index += 1) window.add(segment(index, 4, index % 10 === 0), 4);
@@ -45,14 +45,14 @@ describe('the memory of a window', () => {
     expect(within(20_000)).toEqual([13, 6]);
     expect(within(8000)).toEqual([8, 6]);
     expect(within(5000)).toEqual([5, 5]);
-    // Three target durations are what a player needs; they may cost twice as much, and no more.
+    // A player needs three target durations: for them the limit may be exceeded, at most twice.
     expect(within(2000)).toEqual([3, 3]);
     expect(within(1000)).toEqual([2, 2]);
   });
 });
 
 describe('playlists', () => {
-  it('have their tags in the order that every player reads', () => {
+  it('have their tags in the order that every player accepts', () => {
     const text = writeMediaPlaylist({
       target: 4,
       sequence: 17,
@@ -66,7 +66,7 @@ describe('playlists', () => {
     );
   });
 
-  it('lead to the viewer’s own', () => {
+  it('point to the media playlist of the viewer', () => {
     expect(writeMasterPlaylist(3_500_000.4, 'manifest.m3u8?id=a&hls=b')).toBe(
       '#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=3500001\nmanifest.m3u8?id=a&hls=b\n',
     );

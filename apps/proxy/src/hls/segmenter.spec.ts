@@ -10,7 +10,7 @@ interface CutStream {
   clock: FakeClock;
   segmenter: Segmenter;
   segments: Segment[];
-  /** The memory of the ring's steps. */
+  /** The memory of the chunks in the ring buffer. */
   steps: Set<ArrayBufferLike>;
 }
 
@@ -45,8 +45,8 @@ function packetsOf(bytes: Buffer, pid: number): Buffer[] {
   return found;
 }
 
-describe('cutting a stream into segments', () => {
-  it('begins each with PAT, PMT and the keyframe, says its length to the frame, and loses or repeats nothing', () => {
+describe('Segmenter', () => {
+  it('starts each segment with PAT, PMT and a keyframe, gives its duration to the frame, and loses or repeats nothing', () => {
     const cut = cutting();
     follow(cut);
     const made = new MadeStream().frames(25 * 30);
@@ -67,7 +67,7 @@ describe('cutting a stream into segments', () => {
     }
   });
 
-  it('gives sound that begins before a cut to the segment before: no segment begins or ends in the middle of a unit', () => {
+  it('moves audio that starts before a cut to the previous segment: no segment starts or ends in the middle of a unit', () => {
     const cut = cutting();
     follow(cut);
     cut.broadcast.write(new MadeStream().frames(25 * 20));
@@ -75,12 +75,12 @@ describe('cutting a stream into segments', () => {
     for (const segment of cut.segments.slice(1)) {
       const sound = packetsOf(bytesOf(segment), AUDIO_PID);
       expect(startsUnit(sound[0], 0)).toBe(true);
-      // Each unit of the made stream's sound has three packets.
+      // Each audio unit of the test stream has three packets.
       expect(sound.length % 3).toBe(0);
     }
   });
 
-  it('is the ring’s own memory but for the first moments of each segment', () => {
+  it('shares the memory of the ring buffer, except for the first packets of each segment', () => {
     const cut = cutting();
     follow(cut);
     cut.broadcast.write(new MadeStream().frames(25 * 20));
@@ -90,7 +90,7 @@ describe('cutting a stream into segments', () => {
     }
   });
 
-  it('cuts what the ring holds at once', () => {
+  it('cuts what is already in the ring buffer at once', () => {
     const cut = cutting();
     cut.broadcast.write(new MadeStream().frames(25 * 30));
     follow(cut, 24);
@@ -98,7 +98,7 @@ describe('cutting a stream into segments', () => {
     expect(cut.segments.length).toBeLessThanOrEqual(6);
   });
 
-  it('lets the target grow with the distance of keyframes until it is fixed, and cuts at other pictures afterwards', () => {
+  it('lets the target duration grow with the distance of keyframes until it is fixed, then cuts at other pictures', () => {
     const cut = cutting();
     follow(cut);
     const stream = new MadeStream({ gop: 25 * 7, videoPackets: 8 });
@@ -118,7 +118,7 @@ describe('cutting a stream into segments', () => {
     expect(total).toBeCloseTo(pictures / 25, 1);
   });
 
-  it('marks the one segment that begins with another piece of stream, and counts the piece before to its last picture', () => {
+  it('marks the segment after a discontinuity, and measures the one before it to its last picture', () => {
     const cut = cutting();
     follow(cut);
     cut.broadcast.write(new MadeStream().frames(25 * 9 + 10));
@@ -132,7 +132,7 @@ describe('cutting a stream into segments', () => {
     expect(before.seconds).toBeCloseTo(pictures / 25, 3);
   });
 
-  it('keeps no more than it may of a stream whose clock stands still, and begins anew where it can', () => {
+  it('limits the memory of a stream whose PCR stands still, and starts again when possible', () => {
     const cut = cutting(4, 1_000_000);
     follow(cut);
     const made = new MadeStream();
@@ -152,7 +152,7 @@ describe('cutting a stream into segments', () => {
     expect(pidOf(bytesOf(after[0]), 2 * PACKET_SIZE)).toBe(VIDEO_PID);
   });
 
-  it('marks nothing where another source has the very next packet', () => {
+  it('marks nothing when another source continues with the next packet', () => {
     const cut = cutting();
     follow(cut);
     const made = new MadeStream().frames(25 * 40);

@@ -3,10 +3,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { isOpenTarget, readAccess } from './access.request.js';
 import type { ViewerTokens } from './viewer-tokens.js';
 
-/**
- * Lets in who bears one of the tokens, and takes a token's path off the request, so that what comes behind sees the paths that it knows. Everybody
- * else gets 401, and nothing is started for them.
- */
+/** Requires an access token, and removes a token prefix from the path so that routes match. Requests without a valid token get 401 and start nothing. */
 export function viewerAccess(tokens: ViewerTokens) {
   return (request: Request, response: Response, next: NextFunction): void => {
     if (!tokens.required) {
@@ -22,8 +19,8 @@ export function viewerAccess(tokens: ViewerTokens) {
     response.setHeader('WWW-Authenticate', 'Bearer');
     const message =
       asked.token === null
-        ? 'a token is needed: ?token=…, /t/<token>/… before the path, or the header "Authorization: Bearer <token>"'
-        : 'no such token';
+        ? 'an access token is required: send ?token=…, the path prefix /t/<token>/…, or the header "Authorization: Bearer <token>"'
+        : 'the access token is not valid: use one of ACEXY_TOKENS';
     next(new UnauthorizedException({ statusCode: HttpStatus.UNAUTHORIZED, message }));
   };
 }

@@ -1,22 +1,22 @@
-/** How a viewer says its token, and how it is carried on into the addresses that it is given. Pure. */
+/** Reads the access token of a request, and adds it to the links in replies. */
 
-/** `path`: /t/<token>/ace/…, for players that lose queries and know no headers. */
+/** `path`: /t/<token>/ace/…, for players that drop the query and cannot send headers. */
 export type TokenPlace = 'path' | 'bearer' | 'query';
 
 export interface AskedAccess {
-  /** null: none was given. */
+  /** Null if none was sent. */
   readonly token: string | null;
   readonly place: TokenPlace | null;
-  /** The target without a token's path before it. */
+  /** Path and query without the token prefix. */
   readonly target: string;
 }
 
 const IN_PATH = /^\/t\/([^/?#]*)(\/[^?#]*)?/;
 const BEARER = /^Bearer +(\S+) *$/i;
-/** Tells nothing of what plays. */
+/** Paths that reveal nothing about streams. */
 const OPEN_PATH = /^\/(?:health(?:\/ready)?|metrics)?\/?$/i;
 
-/** @param target path and query as they came. @param authorization the header as it came */
+/** @param target path and query of the request. @param authorization value of the header */
 export function readAccess(target: string, authorization: string | undefined): AskedAccess {
   const path = IN_PATH.exec(target);
   if (path !== null) return { token: path[1], place: 'path', target: (path[2] ?? '/') + target.slice(path[0].length) };
@@ -27,13 +27,13 @@ export function readAccess(target: string, authorization: string | undefined): A
   return { token, place: token === null ? null : 'query', target };
 }
 
-/** Whether the target may be asked for by everybody: how the service is, and nothing of what it plays. */
+/** True for paths that need no token: health and metrics. */
 export function isOpenTarget(target: string): boolean {
   return OPEN_PATH.test(target.replace(/[?#].*$/s, ''));
 }
 
-/** What links to this proxy need so that they bear the token, too: a path before them, or a parameter. A header cannot be put into a link. */
-export function carriedOn({ token, place }: AskedAccess): { prefix: string; parameter: string } {
+/** What links to this proxy need to carry the token: a path prefix or a query parameter. A link cannot carry a header. */
+export function tokenForLinks({ token, place }: AskedAccess): { prefix: string; parameter: string } {
   if (token === null) return { prefix: '', parameter: '' };
   return place === 'path' ? { prefix: `/t/${token}`, parameter: '' } : { prefix: '', parameter: `token=${encodeURIComponent(token)}` };
 }

@@ -1,20 +1,20 @@
 import { SettingsError, loadSettings } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
 import { AccessSettings } from './access-settings.js';
-import { carriedOn, isOpenTarget, readAccess } from './access.request.js';
+import { tokenForLinks, isOpenTarget, readAccess } from './access.request.js';
 import { ViewerTokens, parseTokens } from './viewer-tokens.js';
 
 const TOKEN = 'abcdefghijklmnop.1';
 
-describe('the tokens of viewers', () => {
-  it('are a list with commas or on lines, and only they are accepted', () => {
+describe('ACEXY_TOKENS', () => {
+  it('is a list separated by commas or line breaks, and only listed tokens are accepted', () => {
     const tokens = new ViewerTokens(parseTokens(`${TOKEN}, second-token-0001\n`));
     expect([tokens.required, new ViewerTokens([]).required]).toEqual([true, false]);
     expect([TOKEN, 'second-token-0001'].every((token) => tokens.accept(token))).toBe(true);
     for (const wrong of [null, '', TOKEN.slice(1), `${TOKEN}x`, TOKEN.toUpperCase(), `${TOKEN},`]) expect(tokens.accept(wrong)).toBe(false);
   });
 
-  it('that are too short or would not stand in a URL are refused, and not shown', () => {
+  it('with a token that is too short or not URL-safe is rejected without showing it', () => {
     for (const text of ['short', 'abcdefghijklmno p/', 'abcdefghijklmnop/1']) {
       let said: unknown;
       try {
@@ -27,7 +27,7 @@ describe('the tokens of viewers', () => {
   });
 });
 
-describe('how a token is said', () => {
+describe('the access token of a request', () => {
   it.each([
     [`/ace/getstream?id=1&token=${TOKEN}`, undefined, TOKEN, 'query', `/ace/getstream?id=1&token=${TOKEN}`],
     [`/t/${TOKEN}/ace/getstream?id=1`, undefined, TOKEN, 'path', '/ace/getstream?id=1'],
@@ -41,13 +41,13 @@ describe('how a token is said', () => {
     expect(readAccess(target, authorization)).toEqual({ token, place, target: rest });
   });
 
-  it('is carried on as it was said, and one from a header as a parameter', () => {
-    expect(carriedOn(readAccess(`/t/${TOKEN}/playlist.m3u`, undefined))).toEqual({ prefix: `/t/${TOKEN}`, parameter: '' });
-    expect(carriedOn(readAccess('/playlist.m3u', `Bearer ${TOKEN}`))).toEqual({ prefix: '', parameter: `token=${TOKEN}` });
-    expect(carriedOn(readAccess('/playlist.m3u', undefined))).toEqual({ prefix: '', parameter: '' });
+  it('is added to links in the way it was sent, and as a parameter if it came in a header', () => {
+    expect(tokenForLinks(readAccess(`/t/${TOKEN}/playlist.m3u`, undefined))).toEqual({ prefix: `/t/${TOKEN}`, parameter: '' });
+    expect(tokenForLinks(readAccess('/playlist.m3u', `Bearer ${TOKEN}`))).toEqual({ prefix: '', parameter: `token=${TOKEN}` });
+    expect(tokenForLinks(readAccess('/playlist.m3u', undefined))).toEqual({ prefix: '', parameter: '' });
   });
 
-  it('is not needed for how the service is, and for everything else', () => {
+  it('is not required for health and metrics, but for everything else', () => {
     for (const target of ['/', '/health', '/health/', '/health/ready?x=1', '/metrics', '/?x']) expect(isOpenTarget(target)).toBe(true);
     for (const target of [
       '/ace/getstream',

@@ -4,19 +4,19 @@ import { PlaybackRequestError, parseChoices, parseGetstream } from './getstream.
 const HEX = 'A1'.repeat(20);
 const parse = (query: string) => parseGetstream(new URLSearchParams(query));
 
-describe('what getstream is asked for', () => {
-  it('is a content by id or by infohash, in lower case', () => {
+describe('the query of getstream', () => {
+  it('selects a content by id or infohash, in lower case', () => {
     expect(parse(`id=${HEX}`).selector).toEqual({ type: 'content_id', value: HEX.toLowerCase() });
     expect(parse(`infohash=${HEX}`).selector).toEqual({ type: 'infohash', value: HEX.toLowerCase() });
   });
 
-  it('keeps the parameters that make another session apart from those that are only handed on, and drops the rest', () => {
+  it('separates parameters that make another session from those that are passed on, and drops the rest', () => {
     const content = parse(`id=${HEX}&_idx=2&quality=720&transcode_mp3=1&preferred_audio_language=eng&format=json&anything=1`);
     expect(content.variant).toEqual({ _idx: '2', quality: '720', transcode_mp3: '1' });
     expect(content.hints).toEqual({ preferred_audio_language: 'eng' });
   });
 
-  it('may name alternatives, in their order, each once, with the same parameters', () => {
+  it('may name alternatives, each once, in order, with the same parameters', () => {
     const [b, c] = ['b'.repeat(40), 'c'.repeat(40)];
     const choices = parseChoices(new URLSearchParams(`id=${HEX}&alt=${b},infohash:${c.toUpperCase()}&alt=id:${HEX}&alt=${b}&_idx=1`));
     expect(choices.map(({ selector: { type, value } }) => [type, value])).toEqual([
@@ -27,13 +27,13 @@ describe('what getstream is asked for', () => {
     expect(choices.every(({ variant }) => variant._idx === '1')).toBe(true);
     expect(() => parseChoices(new URLSearchParams(`id=${HEX}&alt=x`))).toThrow('"alt" must be 40');
     expect(() => parseChoices(new URLSearchParams(`id=${HEX}&alt=`))).toThrow('"alt" must be 40');
-    expect(() => parseChoices(new URLSearchParams(`id=${HEX}${`&alt=${b}`.repeat(9)}`))).toThrow('"alt" may name 8');
+    expect(() => parseChoices(new URLSearchParams(`id=${HEX}${`&alt=${b}`.repeat(9)}`))).toThrow('"alt" names 9 contents: name at most 8');
   });
 
   it.each([
     ['', '"id" and "infohash"'],
     [`id=${HEX}&infohash=${HEX}`, 'only one'],
-    [`id=${HEX}&id=${HEX}`, '"id" may be given once'],
+    [`id=${HEX}&id=${HEX}`, '"id" is given 2 times: give it once'],
     ['id=', '"id" must be 40'],
     ['infohash=xyz', '"infohash" must be 40'],
     [`id=${HEX}0`, '"id" must be 40'],
@@ -42,9 +42,9 @@ describe('what getstream is asked for', () => {
     [`id=${HEX}&url=http://x`, '"url"'],
     [`id=${HEX}&direct_url=http://x`, '"direct_url"'],
     [`id=${HEX}&magnet=magnet:`, '"magnet"'],
-    [`id=${HEX}&_idx=1&_idx=2`, '"_idx" may be given once'],
-    [`id=${HEX}&quality=${'9'.repeat(300)}`, '"quality" is longer'],
-  ])('refuses "%s" and names the parameter', (query, text) => {
+    [`id=${HEX}&_idx=1&_idx=2`, '"_idx" is given 2 times: give it once'],
+    [`id=${HEX}&quality=${'9'.repeat(300)}`, '"quality" has 300 characters'],
+  ])('rejects "%s" and names the parameter', (query, text) => {
     expect(() => parse(query)).toThrow(PlaybackRequestError);
     expect(() => parse(query)).toThrow(text);
   });

@@ -19,7 +19,7 @@ export class PlaybackController {
     private readonly limits: ViewerSettings,
   ) {}
 
-  /** Nest gives HEAD to this handler too: it gets the headers and starts nothing. */
+  /** Nest passes HEAD to this handler too: it gets the headers and starts no session. */
   @Get('getstream')
   async getstream(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (this.hlsSettings.m3u8) return this.hls.answer(request, response);
@@ -35,12 +35,12 @@ export class PlaybackController {
     if (!query.has('id') && !query.has('infohash')) return overview(this.registry.sessions(), hlsOf, this.limits);
     const selector = parseSelector(query);
     const session = this.registry.named(selector);
-    if (!session) throw new NotFoundException(`no stream of ${selector.type} ${selector.value}`);
+    if (!session) throw new NotFoundException(`no stream with ${selector.type} ${selector.value} is playing`);
     return streamStatus(session, hlsOf);
   }
 }
 
-/** Parsed here: what a repeated parameter becomes otherwise depends on a setting of the framework. */
+/** Express parses repeated parameters according to its own setting, so the query is parsed here. */
 function queryOf(request: Request): URLSearchParams {
   return new URL(request.originalUrl, 'http://localhost').searchParams;
 }

@@ -4,6 +4,6 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { PlaybackController } from './playback.controller.js';
 import { ViewerService } from './viewer.service.js';
 
-/** The HTTP surface that viewers see. */
+/** The HTTP interface for players. */
 @Module({ imports: [SessionsModule, HlsModule], controllers: [PlaybackController], providers: [ViewerService], exports: [ViewerService] })
 export class PlaybackModule {}

@@ -21,7 +21,7 @@ import { playbackErrorReply } from '../app/error-reply.js';
 import { PlaybackController } from './playback.controller.js';
 import { ViewerService } from './viewer.service.js';
 
-describe('the HTTP surface that viewers see', () => {
+describe('the HTTP interface for players', () => {
   let app: NestExpressApplication;
   let sessions: ReturnType<typeof makeSessions<SystemClock>>;
   let port: number;
@@ -29,7 +29,7 @@ describe('the HTTP surface that viewers see', () => {
   const settings = { m3u8: false, maxViewers: 0, maxViewersPerStream: 0 };
 
   beforeEach(async () => {
-    // Real time: what is tested here is real sockets.
+    // Real time, because real sockets are tested.
     Object.assign(settings, { maxViewers: 0, maxViewersPerStream: 0 });
     sessions = makeSessions(1, new SystemClock(), { emptyTimeoutMs: 100, viewerLimits: settings });
     const module = await Test.createTestingModule({
@@ -60,7 +60,7 @@ describe('the HTTP surface that viewers see', () => {
     await app.close();
   });
 
-  /** A client that speaks HTTP by hand and keeps what it hears. */
+  /** A raw HTTP client that keeps every byte it receives. */
   function raw(text: string) {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     sockets.push(socket);
@@ -85,13 +85,13 @@ describe('the HTTP surface that viewers see', () => {
     while (!condition()) await new Promise((resolve) => setImmediate(resolve));
   };
 
-  /** The engine ends the stream, and no other one is to be had. */
+  /** The engine ends the stream, and no other engine is available. */
   const sourceEnds = (): void => {
     sessions.engines[0].mediaStreams[0].end();
     sessions.selector.engines.length = 0;
   };
 
-  it('is 200, video/MP2T, without a length, not to be stored, for one connection', async () => {
+  it('answers 200 with video/MP2T, without a length, not cacheable, for one connection', async () => {
     const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
     const head = headOf(await client.until(hasStream));
     expect(head).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
@@ -102,7 +102,7 @@ describe('the HTTP surface that viewers see', () => {
     expect(head).not.toMatch(/content-length/i);
   });
 
-  it('sends the very bytes of the stream in chunks to HTTP/1.1 and ends with the last chunk', async () => {
+  it('sends the unchanged bytes of the stream chunked to HTTP/1.1, and ends with the last chunk', async () => {
     const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await client.until(hasStream);
     const more = packets(300);
@@ -112,7 +112,7 @@ describe('the HTTP surface that viewers see', () => {
     expect(dechunk(bodyOf(client.all()))).toEqual(Buffer.concat([packets(), more]));
   });
 
-  it('sends them as they are to HTTP/1.0 and ends with the connection', async () => {
+  it('sends the unchanged bytes unframed to HTTP/1.0, and ends with the connection', async () => {
     const client = raw(`GET /ace/getstream/?infohash=${INFOHASH.toUpperCase()} HTTP/1.0\r\n\r\n`);
     await client.until(hasStream);
     const more = packets(300);
@@ -127,7 +127,7 @@ describe('the HTTP surface that viewers see', () => {
     ['closes half of its connection', (socket: Socket) => void socket.end()],
     ['resets its connection', (socket: Socket) => void socket.resetAndDestroy()],
     ['closes its connection', (socket: Socket) => void socket.destroy()],
-  ])('a viewer that %s is gone at once, from the stream and from the waiting', async (_how, leave) => {
+  ])('removes a viewer that %s at once, whether it watches or waits', async (_how, leave) => {
     const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await client.until(hasStream);
     expect(viewers()).toBe(1);
@@ -141,7 +141,7 @@ describe('the HTTP surface that viewers see', () => {
     expect(waiting.all()).toHaveLength(0);
   });
 
-  it('is 502 with the words of the engine when it refuses, and nothing was sent before', async () => {
+  it('answers 502 with the message of the engine when it refuses, and sends nothing before', async () => {
     sessions.engines[0].start = new EngineRefusedError('start', 'failed to load content', 200);
     const reply = await request(app.getHttpServer()).get(`/ace/getstream?id=${CONTENT_ID}`).expect(502);
     expect(reply.body).toMatchObject({
@@ -150,13 +150,13 @@ describe('the HTTP surface that viewers see', () => {
     });
   });
 
-  it('is 503 with a reason and Retry-After when no engine can be had', async () => {
+  it('answers 503 with a reason and Retry-After when no engine is available', async () => {
     sessions.selector.engines.length = 0;
     const reply = await request(app.getHttpServer()).get(`/ace/getstream?id=${CONTENT_ID}`).expect(503).expect('Retry-After', '7');
     expect(reply.body).toMatchObject({ error: 'no engines available: all are taken', retry_after: 7 });
   });
 
-  it('is 503 with a reason and Retry-After when there are as many viewers as there may be, and the status tells the limit', async () => {
+  it('answers 503 with a reason and Retry-After at the maximum number of viewers, and shows the limit in the status', async () => {
     settings.maxViewersPerStream = 1;
     const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await client.until(hasStream);
@@ -168,14 +168,14 @@ describe('the HTTP surface that viewers see', () => {
     expect(body).toMatchObject({ clients: 1, limits: { clients: null, clients_per_stream: 1 }, sessions: [{ hls: null }] });
   });
 
-  it('is 504 when the engines stay silent', async () => {
+  it('answers 504 when the engines stay silent', async () => {
     expect(playbackErrorReply(await silence())).toMatchObject({
       status: 504,
       body: { engines: [{ kind: 'silent', reason: 'start timeout' }] },
     });
   });
 
-  it('is 503 when the proxy is shutting down', async () => {
+  it('answers 503 when the proxy is shutting down', async () => {
     await sessions.registry.shutdown(10);
     await request(app.getHttpServer()).get(`/ace/getstream?id=${CONTENT_ID}`).expect(503).expect('Retry-After', '5');
   });
@@ -188,20 +188,20 @@ describe('the HTTP surface that viewers see', () => {
     await request(app.getHttpServer()).head('/ace/getstream').expect(400);
   });
 
-  it('is the HLS playlist where ACEXY_M3U8 says so', async () => {
+  it('answers the HLS playlist with ACEXY_M3U8', async () => {
     settings.m3u8 = true;
     const reply = await request(app.getHttpServer()).get(`/ace/getstream?id=${CONTENT_ID}`).expect(200);
     settings.m3u8 = false;
     expect(reply.text).toBe('#EXTM3U\n');
   });
 
-  it('is 405 with Allow for other methods, and 404 for what is not there', async () => {
+  it('answers 405 with Allow for other methods, and 404 for unknown paths', async () => {
     await request(app.getHttpServer()).post(`/ace/getstream?id=${CONTENT_ID}`).expect(405).expect('Allow', 'GET, HEAD');
     await request(app.getHttpServer()).put('/ace/status').expect(405);
     await request(app.getHttpServer()).get('/ace/manifest.m3u8').expect(404);
   });
 
-  it('is 400 naming the parameter for a bad request, and the connection serves on', async () => {
+  it('answers 400 naming the parameter for a bad request, and keeps the connection usable', async () => {
     const client = raw(`GET /ace/getstream?id=xyz HTTP/1.1\r\nHost: x\r\n\r\n`);
     const bad = await client.until((reply) => reply.includes('hexadecimal'));
     expect(headOf(bad)).toMatch(/^HTTP\/1\.1 400 /);
@@ -209,7 +209,7 @@ describe('the HTTP surface that viewers see', () => {
     await client.until((reply) => reply.includes('video/MP2T'));
   });
 
-  it('the status tells all streams, and one by either of its names', async () => {
+  it('shows the status of all streams, or of one by content id or infohash', async () => {
     const server = app.getHttpServer();
     expect((await request(server).get('/ace/status').expect(200)).body).toMatchObject({ status: 'ok', streams: 0 });
     await request(server).get(`/ace/status?id=${CONTENT_ID}`).expect(404);
@@ -228,7 +228,7 @@ describe('the HTTP surface that viewers see', () => {
     }
   });
 
-  it('refuses a stream behind an unfinished answer on the same connection', async () => {
+  it('rejects a stream request while a reply on the same connection is unfinished', async () => {
     const client = raw(
       `GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\nGET /ace/getstream?id=${'c'.repeat(40)} HTTP/1.1\r\nHost: x\r\n\r\n`,
     );
@@ -240,7 +240,7 @@ describe('the HTTP surface that viewers see', () => {
   });
 });
 
-/** The failure of a start whose engine says nothing, without waiting for it in real time. */
+/** The error of a start whose engine stays silent, without waiting in real time. */
 async function silence(): Promise<Error> {
   const { registry, clock, engines } = makeSessions(1, new FakeClock());
   engines[0].media = new EngineStillPreparingError('media', 'start timeout', 500);
@@ -255,7 +255,7 @@ async function silence(): Promise<Error> {
   return outcome;
 }
 
-/** The body behind chunked transfer coding; complains about anything that is not exactly that. */
+/** Decodes a chunked body; fails on anything that is not exactly valid. */
 function dechunk(body: Buffer): Buffer {
   const parts: Buffer[] = [];
   let at = 0;

@@ -1,54 +1,54 @@
 /**
- * A viewer's connection as the broadcast writes to it. The status line waits for the first bytes of the stream, so that a stream which ends
- * before them is still an honest status. From then on the bytes go straight to the socket, past the response object.
+ * Writes the broadcast to a viewer's connection. The status line is sent with the first bytes of the stream, so that a stream that ends before
+ * them still gets an error status. After that, bytes are written directly to the socket, not through the response object.
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ViewerSink } from '../broadcast/broadcast.js';
 
-/** What is left to send may take so long when the stream is over. */
-const FAREWELL_MS = 10_000;
+/** Time for sending the remaining bytes after the end of the stream, in ms. */
+const CLOSE_LIMIT_MS = 10_000;
 
 export const STREAM_HEADERS: Readonly<Record<string, string>> = {
   'Content-Type': 'video/MP2T',
   'Cache-Control': 'no-store',
-  // Players that would seek in it ask for a range and take any answer for the whole.
+  // Otherwise players request a range to seek, and take any reply for the whole file.
   'Accept-Ranges': 'none',
   Connection: 'close',
 };
 
 export class SocketSink implements ViewerSink {
   readonly framing: 'chunked' | 'raw';
-  private begunNow = false;
+  private headersSent = false;
 
   constructor(
     private readonly response: ServerResponse,
     private readonly socket: Socket,
   ) {
-    // An HTTP/1.0 client knows no chunks: for it the end of the connection is the end of the stream.
+    // HTTP/1.0 has no chunked encoding: the end of the connection ends the stream.
     this.framing = response.req.httpVersion === '1.0' ? 'raw' : 'chunked';
   }
 
-  /** The headers are out: no other status can be sent any more. */
-  get begun(): boolean {
-    return this.begunNow;
+  /** The headers are sent, so no other status is possible. */
+  get started(): boolean {
+    return this.headersSent;
   }
 
   write(bytes: Buffer, done: (error?: Error | null) => void): void {
-    if (!this.begunNow) this.begin();
+    if (!this.headersSent) this.sendHeaders();
     this.socket.write(bytes, done);
   }
 
   end(finalBytes?: Buffer): void {
-    if (!this.begunNow) return;
+    if (!this.headersSent) return;
     if (finalBytes) this.socket.write(finalBytes);
     this.socket.destroySoon();
-    const limit = setTimeout(() => this.socket.destroy(), FAREWELL_MS);
+    const limit = setTimeout(() => this.socket.destroy(), CLOSE_LIMIT_MS);
     this.socket.once('close', () => clearTimeout(limit));
   }
 
-  private begin(): void {
-    this.begunNow = true;
+  private sendHeaders(): void {
+    this.headersSent = true;
     this.response.writeHead(200, STREAM_HEADERS);
     this.response.flushHeaders();
   }

@@ -1,15 +1,14 @@
-/** `/ace/status`: what plays, in the words of the wire. Pure. */
+/** Builds the reply of `/ace/status`. */
 import type { HlsStatus } from '../hls/hls-stream.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import { isOpen } from '../sessions/session-state.js';
 import type { ViewerLimits } from '../sessions/viewer-limits.policy.js';
 
-/** Whatever can say how it is. */
 interface Snapshots {
   snapshot(): SessionSnapshot;
 }
 
-/** What is known of a stream's HLS; null where nobody watches it as that. */
+/** HLS status of a stream; null if nobody watches it as HLS. */
 type HlsOf = (streamId: string) => HlsStatus | null;
 
 export function overview(sessions: readonly Snapshots[], hlsOf: HlsOf, { maxViewers, maxViewersPerStream }: ViewerLimits): object {

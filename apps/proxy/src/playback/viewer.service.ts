@@ -1,4 +1,4 @@
-/** Serves one viewer: waits with it for the stream, sends it, and lets go of it in the moment it leaves. */
+/** Serves viewers: waits for the stream, sends it, and releases everything as soon as the viewer leaves. */
 import type { Request, Response } from 'express';
 import type { Socket } from 'node:net';
 import { Injectable } from '@nestjs/common';
@@ -16,7 +16,7 @@ import { SocketSink } from './socket-sink.js';
 @Injectable()
 export class ViewerService {
   private readonly log: Log;
-  /** Connections that bear a stream, or the last of it. */
+  /** Connections on which a stream is sent, the last bytes included. */
   private readonly streaming = new Set<Socket>();
 
   constructor(
@@ -29,36 +29,39 @@ export class ViewerService {
   }
 
   /**
-   * Sends the first of `contents` that plays, until it ends or the viewer leaves. Rejects only while a status can still be sent.
+   * Sends the first of `contents` that plays, until it ends or the viewer leaves. Rejects only while an error status can still be sent.
    * @throws SessionError | NoEngineError
    */
   async serve(contents: readonly RequestedContent[], request: Request, response: Response): Promise<void> {
     const { socket } = request;
-    // Behind an unfinished answer on the same connection the stream could not begin, or would run into it.
-    if (response.socket !== socket) throw new PlaybackRequestError('a stream cannot be asked for behind another request (pipelining)');
-    // Gone before we got to it: no event would tell us any more.
+    // While an earlier reply on the same connection is unfinished, the stream would mix with it.
+    if (response.socket !== socket)
+      throw new PlaybackRequestError(
+        'a stream cannot be requested while another request on the same connection is unfinished (HTTP pipelining)',
+      );
+    // The viewer has already left, so no event will follow.
     if (socket.destroyed || socket.readableEnded) {
       socket.destroy();
       return;
     }
-    const cameAt = performance.now();
+    const requestedAt = performance.now();
     const joins = contents.some((content) => this.registry.find(content)?.broadcast) ? 'playing' : 'started';
-    let stay: ViewerSubscription | null = null;
-    const leave = (): void => stay?.leave();
-    // Half-closed, reset or gone: each of them ends the stay at once.
+    let current: ViewerSubscription | null = null;
+    const leave = (): void => current?.leave();
+    // A half-closed, reset or closed connection ends the subscription at once.
     const events = ['end', 'error', 'close'] as const;
     for (const event of events) socket.on(event, leave);
     try {
-      const admission = await this.alternatives.subscribe(contents, (next) => (stay = next));
+      const subscription = await this.alternatives.subscribe(contents, (next) => (current = next));
       const onFirstByte = (): void => {
-        const joinMs = performance.now() - cameAt;
+        const joinMs = performance.now() - requestedAt;
         this.metrics.viewerJoined(joinMs, joins);
-        this.log.debug('viewer joined', { stream_id: admission.streamId, client: clientOf(socket), join_ms: Math.round(joinMs) });
+        this.log.debug('viewer joined', { stream_id: subscription.streamId, client: clientOf(socket), join_ms: Math.round(joinMs) });
       };
-      await this.send(admission, new SocketSink(response, socket), socket, onFirstByte);
+      await this.send(subscription, new SocketSink(response, socket), socket, onFirstByte);
     } catch (error) {
       if (!(error instanceof ViewerLeftError)) throw error;
-      this.log.debug('viewer left before the stream began', { key: contents[0].selector.value });
+      this.log.debug('viewer left before the stream started', { key: contents[0].selector.value });
       socket.destroy();
     } finally {
       for (const event of events) socket.off(event, leave);
@@ -66,8 +69,8 @@ export class ViewerService {
     }
   }
 
-  /** Resolves when every connection that bore a stream is closed; those that have not taken their end after `limitMs` are cut. */
-  async farewell(limitMs: number): Promise<void> {
+  /** Resolves when every viewer's connection is closed. Connections that are still open after `limitMs` are destroyed. */
+  async closeAll(limitMs: number): Promise<void> {
     const limit = setTimeout(() => {
       for (const socket of this.streaming) socket.destroy();
     }, limitMs);
@@ -75,16 +78,15 @@ export class ViewerService {
     clearTimeout(limit);
   }
 
-  private async send(admission: ViewerSubscription, sink: SocketSink, socket: Socket, onFirstByte: () => void): Promise<void> {
+  private async send(subscription: ViewerSubscription, sink: SocketSink, socket: Socket, onFirstByte: () => void): Promise<void> {
     const since = performance.now();
     const client = clientOf(socket);
     this.streaming.add(socket);
     socket.once('close', () => this.streaming.delete(socket));
-    const onSkip = (skips: number): void =>
-      this.log.debug('viewer too slow for the stream, skips a part', { stream_id: admission.streamId, client, skips });
+    const onSkip = (skips: number): void => this.log.debug('slow viewer skipped', { stream_id: subscription.streamId, client, skips });
     let failure: Error | undefined;
     const reason = await new Promise<ViewerEndReason>((resolve) =>
-      admission.attach(sink, {
+      subscription.attach(sink, {
         onFirstByte,
         onSkip,
         onEnd: (why, error) => {
@@ -93,21 +95,21 @@ export class ViewerService {
         },
       }),
     );
-    const { bytesSent, skips } = admission.sent;
+    const { bytesSent, skips } = subscription.sent;
     this.metrics.viewerEnded(reason, { bytesSent, skips });
     this.log.info('viewer ended', {
-      stream_id: admission.streamId,
-      viewer: admission.viewerId,
+      stream_id: subscription.streamId,
+      viewer_id: subscription.viewerId,
       client,
       reason,
-      problem: failure?.message,
+      error: failure?.message,
       bytes: bytesSent,
       skips,
       seconds: Math.round((performance.now() - since) / 1000),
     });
     switch (reason) {
       case 'source-ended':
-        if (!sink.begun) throw new StreamEndedError('the stream ended before its first bytes');
+        if (!sink.started) throw new StreamEndedError('the stream ended before its first bytes');
         return;
       case 'too-slow':
       case 'write-failed':
@@ -122,7 +124,7 @@ export class ViewerService {
   }
 }
 
-/** Tells one connection of a host from another. */
+/** Address and port, to distinguish connections from one host. */
 function clientOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress ?? 'unknown'}:${remotePort ?? 0}`;
 }

@@ -1,7 +1,7 @@
-/** Fetches a playlist from a source that is allowed, and from nowhere else: not by a redirect either. */
+/** Downloads a playlist from an allowed source. Redirects to other places are not followed. */
 import { isAllowed } from './sources.policy.js';
 
-/** The source does not give the playlist; the message says how. */
+/** The playlist could not be downloaded; the message says why. */
 export class PlaylistSourceError extends Error {
   readonly code = 'playlist_source';
 
@@ -22,8 +22,8 @@ export async function fetchPlaylist(from: URL, sources: readonly URL[]): Promise
     return await follow(from, sources, signal);
   } catch (cause) {
     if (cause instanceof PlaylistSourceError) throw cause;
-    const why = signal.aborted ? `nothing within ${LIMIT_MS / 1000} s` : cause instanceof Error ? cause.message : String(cause);
-    throw new PlaylistSourceError(`${from.host} gives no playlist: ${why}`, { cause });
+    const why = signal.aborted ? `no reply within ${LIMIT_MS / 1000} s` : cause instanceof Error ? cause.message : String(cause);
+    throw new PlaylistSourceError(`cannot download the playlist from ${from.host}: ${why}`, { cause });
   }
 }
 
@@ -35,10 +35,10 @@ async function follow(from: URL, sources: readonly URL[], signal: AbortSignal): 
     await reply.body?.cancel();
     const location = reply.headers.get('location');
     if (reply.status < 300 || reply.status > 399 || location === null)
-      throw new PlaylistSourceError(`${url.host} gives no playlist: HTTP ${reply.status}`);
+      throw new PlaylistSourceError(`cannot download the playlist from ${url.host}: HTTP ${reply.status}`);
     const next = URL.canParse(location, url.href) ? new URL(location, url.href) : null;
     if (next === null || hops >= MAX_REDIRECTS || !isAllowed(next, sources))
-      throw new PlaylistSourceError(`${url.host} leads to ${location}, which is none of ACEXY_PLAYLIST_SOURCES`);
+      throw new PlaylistSourceError(`${url.host} redirects to ${location}, which is not allowed: add it to ACEXY_PLAYLIST_SOURCES`);
     url = next;
   }
 }
@@ -49,7 +49,7 @@ async function readUpTo(reply: Response): Promise<Buffer> {
   for await (const part of (reply.body ?? []) as AsyncIterable<Uint8Array>) {
     parts.push(part);
     bytes += part.length;
-    if (bytes > MAX_BYTES) throw new PlaylistSourceError(`the playlist is longer than ${MAX_BYTES} bytes`);
+    if (bytes > MAX_BYTES) throw new PlaylistSourceError(`the playlist is larger than ${MAX_BYTES} bytes`);
   }
   return Buffer.concat(parts);
 }

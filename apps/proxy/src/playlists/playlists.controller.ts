@@ -9,20 +9,20 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { carriedOn, readAccess } from '../http/access.request.js';
+import { tokenForLinks, readAccess } from '../http/access.request.js';
 import { AccessSettings } from '../http/access-settings.js';
 import { PlaylistSettings } from './playlist-settings.js';
 import { PlaylistSourceError, fetchPlaylist } from './playlist-fetch.js';
 import { isPlaylist, rewritePlaylist } from './rewrite.js';
 import { baseUrl, isAllowed, parseSources } from './sources.policy.js';
 
-/** Playlists fetched at the same time; each may be of 32 MiB. */
+/** Maximum simultaneous downloads; each playlist may have 32 MiB. */
 const MAX_FETCHES = 8;
 const RETRY_AFTER_S = 5;
-/** A reader that takes nothing for so long is cut off (ms). */
+/** A client that takes no bytes for this long is disconnected (ms). */
 const STALL_MS = 30_000;
 
-/** Playlists for every player: an M3U of somebody else's with its AceStream links turned to this proxy. */
+/** `GET /playlist.m3u`: an M3U playlist from another server, with its AceStream links rewritten to this proxy. */
 @Controller()
 export class PlaylistsController {
   private readonly sources: readonly URL[];
@@ -34,7 +34,7 @@ export class PlaylistsController {
     this.withTokens = tokens !== undefined;
   }
 
-  /** HEAD gets the headers and fetches nothing. */
+  /** HEAD gets the headers and downloads nothing. */
   @Get('playlist.m3u')
   async playlist(@Req() request: Request, @Res() response: Response): Promise<void> {
     const url = this.wanted(request);
@@ -45,12 +45,12 @@ export class PlaylistsController {
     }
     if (this.fetching >= MAX_FETCHES) {
       response.setHeader('Retry-After', String(RETRY_AFTER_S));
-      throw new ServiceUnavailableException(`${MAX_FETCHES} playlists are being fetched already`);
+      throw new ServiceUnavailableException(`${MAX_FETCHES} playlists are being downloaded already: try again in ${RETRY_AFTER_S} s`);
     }
     const playlist = await this.fetch(url);
     response.setTimeout(STALL_MS, () => response.destroy());
     const { prefix, parameter } = this.withTokens
-      ? carriedOn(readAccess(request.originalUrl, request.headers.authorization))
+      ? tokenForLinks(readAccess(request.originalUrl, request.headers.authorization))
       : { prefix: '', parameter: '' };
     const rewritten = rewritePlaylist(playlist, baseUrlOf(request) + prefix, parameter);
     response.writeHead(200, { ...headers, 'Content-Length': rewritten.length }).end(rewritten);
@@ -60,7 +60,7 @@ export class PlaylistsController {
     this.fetching += 1;
     try {
       const playlist = await fetchPlaylist(url, this.sources);
-      if (!isPlaylist(playlist)) throw new BadGatewayException(`what ${url.host} gives does not begin with #EXTM3U`);
+      if (!isPlaylist(playlist)) throw new BadGatewayException(`the reply of ${url.host} is no playlist: it does not start with #EXTM3U`);
       return playlist;
     } catch (error) {
       throw error instanceof PlaylistSourceError ? new BadGatewayException(error.message) : error;
@@ -71,10 +71,10 @@ export class PlaylistsController {
 
   private wanted(request: Request): URL {
     const given = new URL(request.originalUrl, 'http://localhost').searchParams.getAll('url');
-    if (given.length !== 1) throw new BadRequestException('parameter "url" must be given once: the playlist to rewrite');
+    if (given.length !== 1) throw new BadRequestException('parameter "url" must be given exactly once: the URL of the playlist');
     const url = URL.canParse(given[0]) ? new URL(given[0]) : null;
     if (url === null || !/^https?:$/.test(url.protocol)) throw new BadRequestException('parameter "url" must be an http(s) URL');
-    if (!isAllowed(url, this.sources)) throw new ForbiddenException('the playlist is none of ACEXY_PLAYLIST_SOURCES');
+    if (!isAllowed(url, this.sources)) throw new ForbiddenException(`${url.href} is not allowed: add it to ACEXY_PLAYLIST_SOURCES`);
     return url;
   }
 }

@@ -61,7 +61,7 @@ describe('GET /playlist.m3u', () => {
 
   const get = (path: string) => request(app.getHttpServer()).get(`/playlist.m3u?url=${encodeURIComponent(origin + path)}`);
 
-  it.each(['/tv/list.m3u', '/tv/moved.m3u'])('gives %s with links to this proxy as the viewer calls it', async (path) => {
+  it.each(['/tv/list.m3u', '/tv/moved.m3u'])('gives %s with links to this proxy under the address that the viewer uses', async (path) => {
     const parts: Buffer[] = [];
     const reply = await get(path)
       .buffer()
@@ -82,11 +82,11 @@ describe('GET /playlist.m3u', () => {
     ['/tv/none.m3u', 502],
     ['/private', 403],
     ['/tv/../private', 403],
-  ])('%s is %i', async (path, status) => {
+  ])('answers %s with %i', async (path, status) => {
     await get(path).expect(status);
   });
 
-  it('fetches eight at the same time at the most, and more are asked to come again', async () => {
+  it('downloads at most eight playlists at a time, and answers further requests with 503 and Retry-After', async () => {
     const waiting = Array.from({ length: 8 }, () => get('/tv/slow.m3u').then(({ status }) => status));
     while (held.length < 8) await new Promise((resolve) => setImmediate(resolve));
     await get('/tv/list.m3u').expect(503).expect('Retry-After', '5');
@@ -95,9 +95,9 @@ describe('GET /playlist.m3u', () => {
     await get('/tv/list.m3u').expect(200);
   });
 
-  it('never fetches what is not allowed', () => expect(asked).not.toContain('/private'));
+  it('never downloads what is not allowed', () => expect(asked).not.toContain('/private'));
 
-  it('says what is wrong with the request, and fetches nothing for HEAD', async () => {
+  it('says what is wrong with the request, and downloads nothing for HEAD', async () => {
     const server = app.getHttpServer();
     await request(server).get('/playlist.m3u').expect(400);
     await request(server).get('/playlist.m3u?url=file:///etc/passwd').expect(400);

@@ -30,7 +30,7 @@ describe('an AceStream link', () => {
     [`http://aceproxy:8000/content_id/${HEX}/My%20channel.ts`, `/ace/getstream?id=${low}`],
     [`http://aceproxy:8000/infohash/${HEX}`, `/ace/getstream?infohash=${low}`],
     [`plugin://script.module.horus?action=play&id=${HEX}`, `/ace/getstream?id=${low}`],
-  ])('%s leads to %s', (link, path) => expect(proxyPathOf(link)).toBe(path));
+  ])('%s becomes %s', (link, path) => expect(proxyPathOf(link)).toBe(path));
 
   it.each([
     'http://example.org/live.m3u8',
@@ -42,7 +42,7 @@ describe('an AceStream link', () => {
     'http://[broken/ace/getstream?id=1',
     'rtmp://x/y',
     '',
-  ])('%s is none', (link) => expect(proxyPathOf(link)).toBeNull());
+  ])('does not include %s', (link) => expect(proxyPathOf(link)).toBeNull());
 });
 
 describe('a playlist', () => {
@@ -74,7 +74,7 @@ describe('a playlist', () => {
     expect(isPlaylist(bytes)).toBe(true);
   });
 
-  it('of 20,000 entries is done in no time that anybody would notice', () => {
+  it('with 20,000 entries is rewritten quickly', () => {
     const many = Buffer.from(`#EXTM3U\n${`#EXTINF:-1 group-title="g",x\nacestream://${HEX}\n`.repeat(20_000)}`);
     const before = performance.now();
     const lines = rewritePlaylist(many, BASE).toString().split('\n');
@@ -82,12 +82,12 @@ describe('a playlist', () => {
     expect(lines.filter((line) => line === `${BASE}/ace/getstream?id=${low}`)).toHaveLength(20_000);
   });
 
-  it('is told from other things by its beginning', () => {
+  it('is recognized by its first bytes', () => {
     expect(isPlaylist(Buffer.from('<html>'))).toBe(false);
   });
 });
 
-describe('where playlists come from', () => {
+describe('the allowed sources', () => {
   const sources = parseSources('https://lists.example/tv/, http://one.example:81/a.m3u?k=1');
 
   it.each([
@@ -105,13 +105,13 @@ describe('where playlists come from', () => {
     ['https://lists.example:444/tv/all.m3u', false],
   ])('%s: %s', (url, allowed) => expect(isAllowed(new URL(url), sources)).toBe(allowed));
 
-  it('nothing is allowed by default, and what is no URL is said', () => {
+  it('are none by default, and a value that is not a URL is named', () => {
     expect(isAllowed(new URL('http://x/'), parseSources(''))).toBe(false);
     expect(() => parseSources('lists.example')).toThrow('must be http(s) URLs separated by commas; "lists.example" is none');
   });
 });
 
-describe('how the proxy is called', () => {
+describe('the base URL of the proxy', () => {
   const asked = {
     protocol: 'http',
     host: 'tv:8080',
@@ -121,7 +121,7 @@ describe('how the proxy is called', () => {
     local: { address: '::ffff:10.0.0.5', port: 8080 },
   };
 
-  it('is the Host header, what was forwarded, or where the connection came in', () => {
+  it('comes from the Host header, the X-Forwarded headers, or the local address', () => {
     expect(baseUrl(asked)).toBe('http://tv:8080');
     expect(baseUrl({ ...asked, forwardedProto: 'https, http', forwardedHost: 'tv.example', forwardedPrefix: '/acexy/' })).toBe(
       'https://tv.example/acexy',
@@ -131,7 +131,7 @@ describe('how the proxy is called', () => {
     expect(baseUrl({ ...asked, host: '[::1]:8080' })).toBe('http://[::1]:8080');
   });
 
-  it('is never what makes no sense', () => {
+  it('is never an invalid value', () => {
     expect(baseUrl({ ...asked, forwardedHost: 'a b"\nx', forwardedProto: 'javascript', forwardedPrefix: '/../"' })).toBe('http://tv:8080');
   });
 });

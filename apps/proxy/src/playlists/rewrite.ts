@@ -1,22 +1,22 @@
-/** AceStream links of a playlist, turned to this proxy. Pure; every other byte stays as it is. */
+/** Rewrites the AceStream links of a playlist to this proxy. Every other byte stays as it is. */
 
 const HEX = '[0-9a-f]{40}';
 const ID_LINK = new RegExp(`^acestream://(${HEX})/?$`, 'i');
 const BARE_ID = new RegExp(`^(${HEX})$`, 'i');
-/** As HTTPAceProxy and its kind write it. */
+/** Links as HTTPAceProxy and similar programs write them. */
 const PATH_LINK = new RegExp(`^https?://[^/]+/(pid|content_id|infohash)/(${HEX})(?:/|$)`, 'i');
 const MAGNET_HASH = new RegExp(`^urn:btih:(${HEX})$`, 'i');
 const QUERY_LINK = /^(acestream:(?:\/\/)?\?|magnet:\?|plugin:\/\/|https?:\/\/)/i;
-/** Paths of engines and of proxies like this one. */
+/** Playback paths of engines and of proxies like this one. */
 const PLAYBACK_PATH = /^\/(?:ace\/getstream|ace\/manifest\.m3u8|hls\/manifest\.m3u8)\/?$/;
-/** What of a link is handed on: the rest is the engine's or another player's business. */
+/** Query parameters of a link that are kept; the others concern an engine or another player. */
 const KEPT = /^(_idx|quality|transcode_(audio|mp3|ac3)|preferred_audio_language|alt)$/;
-/** Other names of the same channel, as getstream takes them. */
+/** Alternatives in the form that getstream accepts. */
 const ALTERNATIVES = new RegExp(`^(?:(?:id:|infohash:)?${HEX}(?:,|$))+$`, 'i');
-/** A longer line is no link. */
+/** Longer lines are not links. */
 const MAX_LINK = 4096;
 
-/** Where `link` leads on the proxy, beginning with a slash; null where it is no AceStream link. */
+/** The path on this proxy for `link`, starting with a slash; null if it is not an AceStream link. */
 export function proxyPathOf(link: string): string | null {
   if (link.length > MAX_LINK) return null;
   const plain = ID_LINK.exec(link) ?? BARE_ID.exec(link);
@@ -50,8 +50,9 @@ function pathTo(kind: string, name: string, value: string, kept = new URLSearchP
 }
 
 /**
- * The playlist with its links turned to `base` (scheme, host and path before `/ace`, without a slash at the end), `parameter` at the end of each. Works on bytes, so that no
- * character set is taken for another.
+ * Rewrites the links of a playlist. Works on bytes, so the character set does not matter.
+ * @param base scheme, host and path before `/ace`, without a trailing slash
+ * @param parameter query parameter added to each link
  */
 export function rewritePlaylist(playlist: Buffer, base: string, parameter = ''): Buffer {
   const text = playlist.toString('latin1');
@@ -64,7 +65,7 @@ export function rewritePlaylist(playlist: Buffer, base: string, parameter = ''):
   return Buffer.from(rewritten, 'latin1');
 }
 
-/** Bytes that begin like an M3U. */
+/** True if the bytes start like an M3U playlist. */
 export function isPlaylist(bytes: Buffer): boolean {
   return /^(\xef\xbb\xbf)?\s*#EXTM3U/.test(bytes.toString('latin1', 0, 64));
 }

@@ -1,6 +1,6 @@
-/** Which playlists may be fetched, and how this proxy is called by whoever asks. Pure. */
+/** Decides which playlists may be downloaded, and by which base URL a client reaches this proxy. */
 
-/** The addresses in a setting, comma-separated. @throws RangeError that names the wrong one */
+/** Parses URLs separated by commas. @throws RangeError that names the wrong one */
 export function parseSources(setting: string): URL[] {
   return setting
     .split(',')
@@ -14,10 +14,10 @@ export function parseSources(setting: string): URL[] {
     });
 }
 
-/** What some servers take for a slash, and so for a way out of the folder. */
+/** Some servers decode these as a slash, which would leave the allowed folder. */
 const ESCAPED_SLASH = /%2f|%5c/i;
 
-/** `url` is one of the sources, or lies below one that ends with a slash. */
+/** True if `url` is one of the sources, or is below a source that ends with a slash. */
 export function isAllowed(url: URL, sources: readonly URL[]): boolean {
   if (url.username !== '' || url.password !== '' || ESCAPED_SLASH.test(url.pathname)) return false;
   return sources.some(({ origin, pathname, search }) => {
@@ -27,22 +27,22 @@ export function isAllowed(url: URL, sources: readonly URL[]): boolean {
   });
 }
 
-export interface AskedAs {
+export interface RequestAddress {
   readonly protocol: string;
-  /** The Host header; undefined for HTTP/1.0. */
+  /** Host header; undefined with HTTP/1.0. */
   readonly host: string | undefined;
   readonly forwardedProto: string | undefined;
   readonly forwardedHost: string | undefined;
   readonly forwardedPrefix: string | undefined;
-  /** Where the connection came in. */
+  /** Local address of the connection. */
   readonly local: { readonly address: string; readonly port: number };
 }
 
 const HOST = /^[a-z0-9._-]+(:\d{1,5})?$|^\[[0-9a-f:.]+\](:\d{1,5})?$/i;
 const PREFIX = /^(\/[a-z0-9._~-]+)+$/i;
 
-/** Scheme, host and path before `/ace` by which the viewer reaches this proxy; what is forwarded counts where it makes sense. */
-export function baseUrl(asked: AskedAs): string {
+/** Scheme, host and path before `/ace` by which the client reaches this proxy. Valid X-Forwarded headers have priority. */
+export function baseUrl(asked: RequestAddress): string {
   const first = (value: string | undefined): string => (value ?? '').split(',')[0].trim();
   const proto = /^https?$/.test(first(asked.forwardedProto)) ? first(asked.forwardedProto) : asked.protocol;
   const { address, port } = asked.local;

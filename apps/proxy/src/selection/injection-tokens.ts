@@ -1,9 +1,9 @@
-/** Names of what is injected by interface. */
+/** Injection tokens of dependencies that are interfaces. */
 import type { EngineAddress, EngineClient } from '@acexy/engine-client';
 
 /** ProxyIdentity */
 export const PROXY_IDENTITY = Symbol('PROXY_IDENTITY');
-/** OrchestratorClient, or null where no orchestrator is set. */
+/** OrchestratorClient, or null without ACEXY_ORCH_URL. */
 export const ORCHESTRATOR_CLIENT = Symbol('ORCHESTRATOR_CLIENT');
 /** EngineClients */
 export const ENGINE_CLIENTS = Symbol('ENGINE_CLIENTS');

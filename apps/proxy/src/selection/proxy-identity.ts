@@ -1,4 +1,4 @@
-/** By what the orchestrator knows this proxy: an id that outlives restarts, and one for this run. */
+/** How the orchestrator knows this proxy: an id that survives restarts, and one for this run. */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -7,16 +7,16 @@ import type { Log } from '@acexy/service-kit';
 
 export interface ProxyIdentity {
   proxyId: string;
-  /** New with every start. */
+  /** New at every start. */
   bootId: string;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * The id kept in `folder`, made on the first start. Proxies that share a folder have files of their own, by host and port: two with one id
- * would end each other's streams. Where the file cannot be kept the id lasts for this run only, which costs no more than a restart's
- * streams ending 15 s late.
+ * Loads the id from `folder`, or creates it at the first start. The file name contains host and port, because two proxies with one id would end
+ * each other's streams. If the file cannot be written, the id is valid for this run only: after a restart the orchestrator then notices 15 s late
+ * that the old streams have ended.
  */
 export function loadIdentity(folder: string, port: number, log: Log): ProxyIdentity {
   const file = join(folder, `proxy-${hostname()}-${port}.id`);
@@ -28,7 +28,7 @@ export function loadIdentity(folder: string, port: number, log: Log): ProxyIdent
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(file, `${proxyId}\n`, { mode: 0o600 });
   } catch (error) {
-    log.warn('the proxy id cannot be kept, so it is new with every start', { file, code: (error as NodeJS.ErrnoException).code });
+    log.warn('proxy id cannot be stored', { file, code: (error as NodeJS.ErrnoException).code });
   }
   return { proxyId, bootId };
 }
@@ -37,10 +37,10 @@ function read(file: string, log: Log): string | null {
   try {
     const text = readFileSync(file, 'utf8').trim();
     if (UUID.test(text)) return text;
-    log.warn('the file of the proxy id holds no UUID, making a new one', { file });
+    log.warn('proxy id file is invalid', { file });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') log.warn('the proxy id cannot be read, making a new one', { file, code });
+    if (code !== 'ENOENT') log.warn('proxy id file is unreadable', { file, code });
   }
   return null;
 }
