@@ -20,7 +20,7 @@ describe('an hour of HLS in compressed time', () => {
     { timeout: 120_000 },
     async () => {
       const clock = new FakeClock();
-      const broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, stepBytes: 32 * 1024 }, clock);
+      const broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, chunkBytes: 32 * 1024 }, clock);
       const stream = new HlsStream(
         'stream',
         { sequence: 1_000_000, discontinuity: 3 },

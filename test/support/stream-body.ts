@@ -19,9 +19,9 @@ function withoutLastSound(body: Buffer): Buffer {
   const kept: Buffer[] = [];
   let at = body.length - 188;
   for (let found = false; at >= 0 && !found; at -= 188) {
-    const isSound = (body.readUInt16BE(at + 1) & 0x1fff) === AUDIO_PID;
-    if (!isSound) kept.unshift(body.subarray(at, at + 188));
-    found = isSound && (body[at + 1] & 0x40) !== 0;
+    const isAudio = (body.readUInt16BE(at + 1) & 0x1fff) === AUDIO_PID;
+    if (!isAudio) kept.unshift(body.subarray(at, at + 188));
+    found = isAudio && (body[at + 1] & 0x40) !== 0;
   }
   return Buffer.concat([body.subarray(0, at + 188), ...kept]);
 }

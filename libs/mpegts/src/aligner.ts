@@ -1,52 +1,52 @@
 /**
- * Turns bytes in any chunking into whole transport packets. Finds the packets at strides of 188, 192 (BDAV: four bytes of time code before
- * each) and 204 (sixteen bytes of Reed-Solomon parity after each) and hands them on as 188.
+ * Turns bytes in any chunking into whole transport packets of 188 bytes. Detects strides of 188, 192 (BDAV: four bytes of time code before
+ * each packet) and 204 (sixteen bytes of Reed-Solomon parity after each).
  */
 import { PACKET_SIZE, SYNC_BYTE } from './packet.js';
 
 /**
- * Takes a run of whole packets: `buffer[from, to)`, a multiple of 188 bytes. The buffer is the caller's chunk or the aligner's own scratch,
- * so it is only good during the call.
+ * Takes a run of whole packets: `buffer[from, to)`, a multiple of 188 bytes. The buffer is the caller's chunk or the aligner's scratch memory, so
+ * it is only valid during the call.
  */
 export type PacketRunListener = (buffer: Buffer, from: number, to: number) => void;
 
 const STRIDES = [PACKET_SIZE, 192, 204] as const;
 const MAX_STRIDE = 204;
-/** Sync bytes that must stand at one stride. Random data passes with ~187·2⁻⁴⁰; three or more never locked wrongly on coded video. */
+/** Sync bytes required at one stride. Random data passes with a probability of ~187·2⁻⁴⁰; three never locked wrongly on coded video. */
 const LOCK_PACKETS = 5;
-/** At the end of the stream no more can be asked for than what is there; three never locked wrongly in 20,000 tries. */
+/** Enough at the end of the stream, where no more bytes follow: three never locked wrongly in 20,000 tries. */
 const FINAL_LOCK_PACKETS = 3;
 const HUNTING = 0;
 
-/** Finds, keeps and counts packets. Aligned input is passed on where it lies; only a packet that straddles two chunks is copied. */
+/** Aligned input is passed on without a copy; only a packet that straddles two chunks is copied. */
 export class PacketAligner {
   /** Distance of sync bytes while locked, else 0. */
   #stride: number = HUNTING;
-  /** While locked: the beginning of a packet. While hunting: what could still turn out to be packets. */
+  /** While locked: the start of an incomplete packet. While hunting: bytes that may still turn out to be packets. */
   readonly #carry = Buffer.alloc(LOCK_PACKETS * MAX_STRIDE);
   #carried = 0;
-  /** Bytes between two packets (strides over 188) that are still to come. */
+  /** Bytes between two packets (strides above 188) that are still to be skipped. */
   #gap = 0;
   #losses = 0;
   #bytesSkipped = 0;
   #bytesWithoutLock = 0;
 
-  /** Packets are being found where they are expected. */
+  /** Packets are found where they are expected. */
   get locked(): boolean {
     return this.#stride !== HUNTING;
   }
 
-  /** How often a sync byte was missing where one was due. */
+  /** How often a sync byte was missing where one was expected. */
   get losses(): number {
     return this.#losses;
   }
 
-  /** Bytes that belonged to no packet. Time codes and parity of the longer strides are not counted. */
+  /** Bytes outside packets, not counting time codes and parity of the longer strides. */
   get bytesSkipped(): number {
     return this.#bytesSkipped;
   }
 
-  /** Bytes thrown away since packets were last found; 0 while locked. Above 64 kB a source counts as corrupt. */
+  /** Bytes dropped since the lock was lost; 0 while locked. Above 64 kB a source counts as corrupt. */
   get bytesWithoutLock(): number {
     return this.#bytesWithoutLock;
   }
@@ -72,7 +72,7 @@ export class PacketAligner {
     }
   }
 
-  /** The stream is over: hands on what is still held and whole, forgets the rest. */
+  /** The stream has ended: passes on the whole packets that are still held and drops the rest. */
   flush(onRun: PacketRunListener): void {
     if (this.#stride === HUNTING && this.#carried > 0) {
       const rest = Buffer.from(this.#carry.subarray(0, this.#carried));
@@ -87,7 +87,7 @@ export class PacketAligner {
     this.#stride = HUNTING;
   }
 
-  /** Looks for the first place with enough sync bytes. Returns it, or, where more bytes are needed to decide, the place to go on from. */
+  /** Returns the first offset with enough sync bytes. If more bytes are needed to decide, returns the offset to continue from. */
   #hunt(bytes: Buffer, from: number, packets: number): number {
     let at = bytes.indexOf(SYNC_BYTE, from);
     for (; at >= 0; at = bytes.indexOf(SYNC_BYTE, at + 1)) {
@@ -109,7 +109,7 @@ export class PacketAligner {
     return bytes.length;
   }
 
-  /** Locked: hands on whole packets. Returns the end of `bytes`, or the place of a bad sync byte with the lock given up. */
+  /** Locked: passes on whole packets. Returns the end of `bytes`, or the offset of a bad sync byte, where the lock is lost. */
   #take(bytes: Buffer, from: number, onRun: PacketRunListener): number {
     let at = from;
     if (this.#carried > 0) {

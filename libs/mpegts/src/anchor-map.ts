@@ -1,26 +1,26 @@
 /**
- * Places of a stream by which another copy of it can be recognised: the packets that carry a clock reference. Such a packet is unique (no two of
- * 11,200 were alike, still pictures and black included), where windows of ordinary packets are not.
+ * Finds the same position in another copy of a stream by its anchors: the packets that carry a PCR. Such a packet is unique (11,200 of them, still
+ * pictures and black included, were all different); windows of ordinary packets are not.
  */
-import { CLOCK_27M, PACKET_SIZE } from './packet.js';
-import { NONE, WRAP_27M, distance, wrapped } from './timestamps.js';
+import { CLOCK_27M, NONE, PACKET_SIZE } from './packet.js';
+import { WRAP_27M, distance, wrapped } from './timestamps.js';
 
-/** At the usual 32 references a second this is a minute; never less than 40 s, because closer references are left out. */
+/** One minute at the usual 32 PCRs a second; at least 40 s, because of MIN_STEP. */
 const CAPACITY = 2048;
-/** Ticks of 27 MHz: a reference that follows the last anchor more closely is no anchor itself. */
+/** Ticks of 27 MHz: a PCR that follows the last anchor more closely is not made an anchor. */
 const MIN_STEP = CLOCK_27M / 50;
-/** A greater step is a leap of the clock: what lies before cannot be compared with what comes. A smaller one backwards is jitter, and no anchor. */
+/** A larger step is a discontinuity: older anchors cannot be compared with later ones. A smaller step back is jitter and makes no anchor. */
 const MAX_STEP = 10 * CLOCK_27M;
 const MAX_BACK = CLOCK_27M / 2;
-/** How far ahead of the stream a clock still counts as the same one after a hole … */
+/** A clock up to this much ahead of the stream is the same clock after a gap … */
 const MAX_AHEAD = 60 * CLOCK_27M;
-/** … and how far before the oldest anchor it counts as the same one on its way. */
+/** … and up to this much before the oldest anchor it is the same clock, still catching up. */
 const MAX_BEHIND = 30 * CLOCK_27M;
 
-/** Where a clock reference of another source lies, seen from the anchors. 'far': it must be from another clock. */
+/** Where a PCR of another source is relative to the anchors. 'far': it must be from another clock. */
 export type ClockRelation = 'before' | 'within' | 'after' | 'far';
 
-/** A bounded map from clock references to positions. Fixed memory (40 kB), nothing allocated per anchor. */
+/** A bounded map from PCR to position. Fixed memory (40 kB), no allocation per anchor. */
 export class AnchorMap {
   readonly #pcrs = new Float64Array(CAPACITY);
   readonly #positions = new Float64Array(CAPACITY);
@@ -42,8 +42,8 @@ export class AnchorMap {
     return this.#size === 0 ? 0 : this.#rankOf(this.newestPcr);
   }
 
-  /** Takes the packet at `at`, which carries the reference `pcr` and lies at `position` in the stream. */
-  note(buffer: Uint8Array, at: number, pcr: number, position: number): void {
+  /** Adds the packet at `at`, which carries `pcr` and has this `position` in the stream. */
+  add(buffer: Uint8Array, at: number, pcr: number, position: number): void {
     if (this.#size > 0) {
       const step = distance(this.newestPcr, pcr, WRAP_27M);
       if (step < -MAX_BACK || step > MAX_STEP) this.clear();
@@ -52,7 +52,7 @@ export class AnchorMap {
     this.#push(pcr, position, fingerprint(buffer, at));
   }
 
-  /** Where the same packet (its continuity counter aside) lies in the stream, or NONE. */
+  /** Position of the same packet (ignoring its continuity counter) in the stream, or NONE. */
   positionOf(buffer: Uint8Array, at: number, pcr: number): number {
     const index = this.#indexBefore(pcr);
     if (index < 0) return NONE;
@@ -60,7 +60,7 @@ export class AnchorMap {
     return this.#pcrs[slot] === pcr && this.#prints[slot] === fingerprint(buffer, at) ? this.#positions[slot] : NONE;
   }
 
-  /** How the clock of another source stands to this stream. Without anchors nothing is known, so everything is 'far'. */
+  /** Where a PCR of another source is relative to this stream. Without anchors every PCR is 'far'. */
   relationOf(pcr: number): ClockRelation {
     if (this.#size === 0) return 'far';
     const ahead = distance(this.newestPcr, pcr, WRAP_27M);
@@ -85,7 +85,7 @@ export class AnchorMap {
     this.#size += 1;
   }
 
-  /** Index of the latest anchor that is not later than `pcr`, or -1. Anchors lie in the order of their clock. */
+  /** Index of the latest anchor that is not later than `pcr`, or -1. Binary search: anchors are in PCR order. */
   #indexBefore(pcr: number): number {
     if (this.#size === 0) return -1;
     const rank = this.#rankOf(pcr);
@@ -112,7 +112,7 @@ export class AnchorMap {
   }
 }
 
-/** FNV-1a over the packet without its continuity counter. */
+/** FNV-1a hash of the packet without its continuity counter. */
 function fingerprint(buffer: Uint8Array, at: number): number {
   let hash = 0x811c9dc5;
   for (let byte = at + 1; byte < at + PACKET_SIZE; byte += 1) {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { CLOCK_27M, WRAP_27M } from '@acexy/mpegts';
 import { MediaClock } from './media-clock.js';
+import { CLOCK_27M } from './packet.js';
+import { WRAP_27M } from './timestamps.js';
 
 describe('media time', () => {
-  it('is what the PCR has gone forward, over its wrap too', () => {
+  it('is the progress of the PCR, also over its wrap', () => {
     const clock = new MediaClock(() => 0);
     clock.start();
     clock.tick(WRAP_27M - CLOCK_27M);
@@ -11,7 +12,7 @@ describe('media time', () => {
     expect(clock.elapsedMs).toBe(1500);
   });
 
-  it('does not count leaps, neither forward nor back', () => {
+  it('does not count discontinuities, neither forward nor back', () => {
     const clock = new MediaClock(() => 0);
     clock.tick(0);
     clock.tick(CLOCK_27M);
@@ -21,7 +22,7 @@ describe('media time', () => {
     expect(clock.elapsedMs).toBe(2000);
   });
 
-  it('is wall time while there is no PCR, and goes on from there', () => {
+  it('is wall time until there is a PCR, and continues from there', () => {
     let now = 100;
     const clock = new MediaClock(() => now);
     expect(clock.elapsedMs).toBe(0);

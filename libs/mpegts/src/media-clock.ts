@@ -1,12 +1,14 @@
-/** How much stream has gone by, in milliseconds of media: measured by the PCR, by the wall clock where there is none. */
-import { CLOCK_27M, NONE, WRAP_27M, distance } from '@acexy/mpegts';
+/** Measures how much stream has passed, in milliseconds of media: by the PCR, or by the wall clock until there is one. */
+import { CLOCK_27M, NONE } from './packet.js';
+import { WRAP_27M, distance } from './timestamps.js';
 
-/** A greater step of the PCR, or one backwards, is a leap of the clock and no time that has passed (27 MHz). */
+/** A larger step of the PCR, or one back, is a discontinuity and not counted as time (27 MHz). */
 const MAX_STEP = 10 * CLOCK_27M;
+
 export class MediaClock {
   #lastPcr = NONE;
   #elapsed = 0;
-  #firstAt: number | null = null;
+  #startedAt: number | null = null;
   #progressAt: number | null = null;
 
   constructor(private readonly now: () => number) {}
@@ -16,23 +18,23 @@ export class MediaClock {
     return this.#lastPcr;
   }
 
-  /** When the PCR last moved on (milliseconds of the clock); null before the first one. */
+  /** When the PCR last changed (milliseconds of the clock); null before the first PCR. */
   get progressAt(): number | null {
     return this.#progressAt;
   }
 
-  /** Milliseconds of media since the first packet. Never runs back. */
+  /** Milliseconds of media since the first packet. Never decreases. */
   get elapsedMs(): number {
     if (this.#lastPcr !== NONE) return this.#elapsed;
-    return this.#firstAt === null ? 0 : this.now() - this.#firstAt;
+    return this.#startedAt === null ? 0 : this.now() - this.#startedAt;
   }
 
-  /** The stream has begun. */
+  /** The stream has started; later calls do nothing. */
   start(): void {
-    this.#firstAt ??= this.now();
+    this.#startedAt ??= this.now();
   }
 
-  /** True where the PCR has moved on, or is the first. */
+  /** Takes the next PCR. True if it is the first one or differs from the last. */
   tick(pcr: number): boolean {
     const last = this.#lastPcr;
     const step = last === NONE ? 0 : distance(last, pcr, WRAP_27M);

@@ -1,41 +1,41 @@
 /**
- * Carrying another program on under the numbers of the one that viewers know. Players do not follow to new PIDs in mid-connection (mpv, VLC and
- * GStreamer stay black), and a new codec ends some of them.
+ * Maps the PIDs of another program to those that viewers already know. Players do not follow to new PIDs during a connection (mpv, VLC and
+ * GStreamer stay black), and a new codec makes some of them stop.
  */
 import { NULL_PID } from './packet.js';
 import type { Program } from './program-tracker.js';
 import { type ElementaryStream, type ProgramMap, buildPmt } from './psi.js';
 import { videoCodecOf } from './random-access.js';
-import { formatOf, isSound, languageOf } from './sound.js';
+import { formatOf, isAudio, languageOf } from './stream-format.js';
 
 export interface MappedProgram {
   readonly kind: 'mapped';
-  /** PIDs of the source that get another one; NULL_PID where the stream is left out. All others keep theirs. */
+  /** PIDs of the source that change; NULL_PID removes the stream. All others stay. */
   readonly pids: ReadonlyMap<number, number>;
-  /** The PMT section to announce: the old one where nothing in it has changed, else one with the next version. */
+  /** The PMT section to send: the old one if nothing in it changes, else one with the next version. */
   readonly pmtSection: Uint8Array;
 }
 
 export interface CodecChange {
   readonly kind: 'codec-changed';
-  /** Stream types (ISO/IEC 13818-1, table 2-34): what viewers were promised, and what the source has. */
+  /** Stream types (ISO/IEC 13818-1, table 2-34): what viewers have, and what the source has. */
   readonly promised: number;
   readonly offered: readonly number[];
 }
 
 /**
- * How `source` goes on under the numbers of `outgoing`. Streams are paired by format, the same language first, in their order; the first picture and the
- * first sound must have a partner.
+ * Maps `source` to the PIDs of `outgoing`. Streams are paired by format, the same language first, in their order. The first video and the first
+ * audio stream must have a partner.
  */
 export function mapProgram(outgoing: Program, source: Program): MappedProgram | CodecChange {
   const offered = source.pmt.streams.map((stream) => stream.streamType);
   const partners = pair(outgoing.pmt.streams, source.pmt.streams);
-  const essential = [outgoing.pmt.streams.find((stream) => videoCodecOf(stream.streamType) !== null), outgoing.pmt.streams.find(isSound)];
+  const essential = [outgoing.pmt.streams.find((stream) => videoCodecOf(stream.streamType) !== null), outgoing.pmt.streams.find(isAudio)];
   for (const stream of essential) {
     if (stream !== undefined && !partners.has(stream)) return { kind: 'codec-changed', promised: stream.streamType, offered };
   }
   const pids = pidMap(outgoing, source, partners);
-  const pmt = announce(outgoing, source, partners, pids);
+  const pmt = outgoingPmt(outgoing, source, partners, pids);
   const unchanged = Buffer.compare(buildPmt(pmt), buildPmt(outgoing.pmt)) === 0;
   const pmtSection = unchanged ? outgoing.pmtSection : buildPmt({ ...pmt, version: (outgoing.pmt.version + 1) & 0x1f });
   return { kind: 'mapped', pids, pmtSection };
@@ -55,12 +55,12 @@ function pair(outgoing: readonly ElementaryStream[], source: readonly Elementary
 
 function pidMap(outgoing: Program, source: Program, partners: ReadonlyMap<ElementaryStream, ElementaryStream>): Map<number, number> {
   const pids = new Map<number, number>();
-  // What stands in the way of a promised number is left out, whatever it is.
+  // A stream of the source that would collide with an outgoing PID is removed.
   for (const { pid } of outgoing.pmt.streams) pids.set(pid, NULL_PID);
   pids.set(outgoing.pmt.pcrPid, NULL_PID);
   pids.set(outgoing.pat.pmtPid, NULL_PID);
   for (const { pid } of source.pmt.streams) pids.set(pid, NULL_PID);
-  // A clock reference on a PID of its own takes the place of the old one's, if that had one, too.
+  // A PCR on a PID of its own replaces the outgoing one, if that is also on a PID of its own.
   const ofStream = (program: Program): boolean => program.pmt.streams.some(({ pid }) => pid === program.pmt.pcrPid);
   if (!ofStream(source)) pids.set(source.pmt.pcrPid, ofStream(outgoing) ? freePid(source.pmt.pcrPid, pids) : outgoing.pmt.pcrPid);
   for (const [kept, taken] of partners) pids.set(taken.pid, kept.pid);
@@ -68,14 +68,14 @@ function pidMap(outgoing: Program, source: Program, partners: ReadonlyMap<Elemen
   return pids;
 }
 
-/** `pid`, or the next one that is not spoken for. */
+/** `pid`, or the next PID that is not used. */
 function freePid(pid: number, pids: ReadonlyMap<number, number>): number {
   let free = pid;
   while (pids.has(free)) free = free + 1 >= NULL_PID ? 0x20 : free + 1;
   return free;
 }
 
-function announce(
+function outgoingPmt(
   outgoing: Program,
   source: Program,
   partners: ReadonlyMap<ElementaryStream, ElementaryStream>,

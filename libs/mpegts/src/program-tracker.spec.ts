@@ -24,17 +24,17 @@ function tracked(...streams: [pid: number, streamType: number, descriptors?: num
   return tracker.program;
 }
 
-describe('the stream whose units are the places to begin at', () => {
-  it('is the picture, wherever it stands in the table', () => {
+describe('the stream with the random-access points', () => {
+  it('is the video, wherever it is in the table', () => {
     expect(tracked([0x101, AAC], [0x100, H264])).toMatchObject({ accessPid: 0x100, videoCodec: 'h264' });
   });
 
-  it('is the sound where there is no picture, also behind data and as DVB announces it', () => {
+  it('is the audio if there is no video, also after data and as DVB announces it', () => {
     expect(tracked([0x102, ID3], [0x101, AAC])).toMatchObject({ accessPid: 0x101, videoCodec: null });
     expect(tracked([0x102, PRIVATE, [0x56, 0]], [0x101, PRIVATE, [0x6a, 1, 0]])).toMatchObject({ accessPid: 0x101, videoCodec: null });
   });
 
-  it('is whatever there is where there is neither', () => {
+  it('is the first stream if there is neither', () => {
     expect(tracked([0x102, ID3])?.accessPid).toBe(0x102);
     expect(tracked()?.accessPid).toBe(NULL_PID);
   });

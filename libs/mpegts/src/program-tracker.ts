@@ -1,20 +1,20 @@
-/** Which streams a transport stream carries: follows the PAT and the PMT of its first program. */
+/** Tracks the streams that a transport stream carries: reads the PAT and the PMT of its first program. */
 import { NULL_PID, PAT_PID } from './packet.js';
 import { type ProgramAssociation, type ProgramMap, parsePat, parsePmt } from './psi.js';
 import { type VideoCodec, videoCodecOf } from './random-access.js';
 import { SectionAssembler } from './section-assembler.js';
-import { isSound } from './sound.js';
+import { isAudio } from './stream-format.js';
 
-/** One version of the program. Never changed once made, so it can be kept with a place in the stream. */
+/** One version of the program. Immutable, so it can be stored with a position of the stream. */
 export interface Program {
   readonly pat: ProgramAssociation;
   readonly pmt: ProgramMap;
-  /** The sections as they came, to be sent again. */
+  /** The sections as received, to be sent again. */
   readonly patSection: Uint8Array;
   readonly pmtSection: Uint8Array;
-  /** The PID whose units are the places to begin at: video, else the first sound, else the first stream of all. NULL_PID if there is none. */
+  /** The PID that carries the random-access points: video, else the first audio, else the first stream. NULL_PID if there is none. */
   readonly accessPid: number;
-  /** The codec on `accessPid`; null where it is not video: then every PES start is a place to begin at. */
+  /** The codec on `accessPid`; null if it is not video: then every PES packet with a time is a random-access point. */
   readonly videoCodec: VideoCodec | null;
 }
 
@@ -37,13 +37,13 @@ export class ProgramTracker {
     return this.#pat?.pmtPid ?? NULL_PID;
   }
 
-  /** Reads a packet; those of other PIDs are ignored. */
+  /** Reads a packet; other PIDs than those of PAT and PMT are ignored. */
   push(buffer: Uint8Array, at: number, pid: number): void {
     if (pid === PAT_PID) this.#patSections.push(buffer, at, this.#onPat);
     else if (this.#pat !== null && pid === this.#pat.pmtPid) this.#pmtSections.push(buffer, at, this.#onPmt);
   }
 
-  /** The packets that follow do not continue those before. What is known about the program stays. */
+  /** The next packets do not continue the previous ones. The known program stays. */
   resync(): void {
     this.#patSections.resync();
     this.#pmtSections.resync();
@@ -71,7 +71,7 @@ export class ProgramTracker {
       pmt,
       patSection: this.#patSection,
       pmtSection: section,
-      accessPid: (video ?? pmt.streams.find(isSound) ?? pmt.streams.at(0))?.pid ?? NULL_PID,
+      accessPid: (video ?? pmt.streams.find(isAudio) ?? pmt.streams.at(0))?.pid ?? NULL_PID,
       videoCodec: video === undefined ? null : videoCodecOf(video.streamType),
     };
   }

@@ -1,10 +1,8 @@
-/**
- * PAT and PMT (ISO/IEC 13818-1, 2.4.4): reading whole sections, and building the one-packet sections that a stream of one program needs.
- */
+/** PAT and PMT (ISO/IEC 13818-1, 2.4.4): parses whole sections and builds sections of a stream with one program. */
 import { PACKET_SIZE, PAT_PID, SYNC_BYTE } from './packet.js';
 
 export interface ProgramAssociation {
-  /** Number of the first program that is not the network information. */
+  /** Number of the first program (0 is the network information and is skipped). */
   programNumber: number;
   pmtPid: number;
   version: number;
@@ -33,14 +31,14 @@ for (let index = 0; index < 256; index += 1) {
   crcTable[index] = crc >>> 0;
 }
 
-/** CRC-32/MPEG-2 over `bytes`; 0 over a section with its own CRC at the end means that it is whole. */
+/** CRC-32/MPEG-2 over `bytes`; 0 for an undamaged section that ends with its own CRC. */
 export function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = ((crc << 8) ^ crcTable[((crc >>> 24) ^ byte) & 0xff]) >>> 0;
   return crc;
 }
 
-/** A PAT section (from its table_id on, CRC included), or null where it is not one, is damaged, not current or names no program. */
+/** Parses a PAT section (from its table_id on, CRC included). Null if it is no PAT, damaged, not current or without a program. */
 export function parsePat(section: Uint8Array): ProgramAssociation | null {
   if (section.length < 12 || section[0] !== 0x00 || (section[5] & 1) === 0 || crc32(section) !== 0) return null;
   for (let at = 8; at + 4 <= section.length - 4; at += 4) {
@@ -56,7 +54,7 @@ export function parsePat(section: Uint8Array): ProgramAssociation | null {
   return null;
 }
 
-/** A PMT section (from its table_id on, CRC included), or null where it is not one, is damaged or not current. */
+/** Parses a PMT section (from its table_id on, CRC included). Null if it is no PMT, damaged or not current. */
 export function parsePmt(section: Uint8Array): ProgramMap | null {
   if (section.length < 16 || section[0] !== 0x02 || (section[5] & 1) === 0 || crc32(section) !== 0) return null;
   const end = section.length - 4;
@@ -111,10 +109,7 @@ export function buildPmt(pmt: ProgramMap): Uint8Array {
   return section(0x02, pmt.programNumber, pmt.version, Uint8Array.from(body));
 }
 
-/**
- * Puts a section into as many packets as it needs, the first with counter `counter`, the rest filled with 0xff.
- * `pid` is PAT_PID for a PAT.
- */
+/** Puts a section into as many packets as it needs. The first one gets the counter `counter`; unused bytes are 0xff. */
 export function packetizeSection(bytes: Uint8Array, pid: number = PAT_PID, counter = 0): Buffer {
   const first = PACKET_SIZE - 5;
   const rest = PACKET_SIZE - 4;

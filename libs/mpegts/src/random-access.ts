@@ -1,19 +1,20 @@
 /**
- * Where a decoder can begin: found by reading the start of each video access unit, never by random_access_indicator, which muxers set on every
- * audio packet and broadcasters leave out. Only the head of a unit is read: a unit that is no entry point is known as such from its first packet.
+ * Detects random-access points: access units at which a decoder can start. Reads the start of each video access unit and ignores
+ * random_access_indicator, because multiplexers set it on every audio packet and broadcasters omit it. Reading stops at the first slice; most units
+ * are ruled out by their first packet.
  */
-import { PACKET_SIZE, payloadOffset, startsUnit } from './packet.js';
-import { NONE, pesOffset, ptsOffset } from './timestamps.js';
+import { NONE, PACKET_SIZE, payloadOffset, startsUnit } from './packet.js';
+import { pesOffset, ptsOffset } from './timestamps.js';
 
 export type VideoCodec = 'h264' | 'hevc' | 'mpeg2';
 
-/** 'clean': every picture from here on can be decoded. 'gradual': the picture heals over a group of pictures (intra refresh). */
+/** 'clean': every picture from here on can be decoded. 'gradual': the picture becomes complete during one GOP (intra refresh). */
 export type RandomAccessKind = 'clean' | 'gradual';
 
-/** What is known about the unit that the last packet belongs to: 'pending' until its first slice has been seen. */
+/** The verdict on the current unit: 'pending' until its first slice has been read, 'none' if it is no random-access point. */
 export type UnitVerdict = RandomAccessKind | 'pending' | 'none';
 
-/** The video codec of a stream type (ISO/IEC 13818-1, table 2-34), or null where it is none that we can read. */
+/** The video codec of a stream type (ISO/IEC 13818-1, table 2-34), or null if it is no supported video codec. */
 export function videoCodecOf(streamType: number): VideoCodec | null {
   switch (streamType) {
     case 0x01:
@@ -28,17 +29,17 @@ export function videoCodecOf(streamType: number): VideoCodec | null {
   }
 }
 
-/** A unit whose head is longer than this is taken for no entry point. */
+/** A unit with more bytes than this before its first slice counts as no random-access point. */
 const MAX_HEAD_BYTES = 64 * 1024;
 const RECOVERY_POINT = 6;
 
 type SeiPart = 'type' | 'size' | 'payload';
 
-/** Reads the packets of one video PID in order. It keeps no positions: whoever calls remembers where the pending unit began. */
+/** Reads the packets of one video PID in order. The caller remembers the position at which the pending unit started. */
 export class RandomAccessDetector {
   #verdict: UnitVerdict = 'none';
   #bytesRead = 0;
-  /** Bytes of a PES header that runs over into the next packet. */
+  /** Bytes of the PES header that are still to be skipped. */
   #headerLeft = 0;
   #zeros = 0;
   #afterStartCode = false;
@@ -54,19 +55,19 @@ export class RandomAccessDetector {
 
   constructor(readonly codec: VideoCodec) {}
 
-  /** Reads the packet at `at` and says what is known about its unit. Once settled a verdict stays until the next unit begins. */
+  /** Reads the packet at `at` and returns the verdict on its unit. A final verdict stays until the next unit starts. */
   push(buffer: Uint8Array, at: number): UnitVerdict {
     let from = payloadOffset(buffer, at);
     if (from < 0) return this.#verdict;
     const end = at + PACKET_SIZE;
     if (startsUnit(buffer, at)) {
       const pes = pesOffset(buffer, at);
-      // Without a PTS the PES goes on with the unit before it (one slice or field per PES), so no decoder can begin here.
+      // A PES packet without a PTS continues the unit before it (one slice or field per PES packet): no decoder can start here.
       if (pes === NONE || ptsOffset(buffer, pes, end) === NONE) {
         this.#verdict = 'none';
         return 'none';
       }
-      this.#beginUnit();
+      this.#startUnit();
       this.#headerLeft = pes + 9 + buffer[pes + 8] - from;
     }
     if (this.#verdict !== 'pending') return this.#verdict;
@@ -79,7 +80,7 @@ export class RandomAccessDetector {
     return this.#verdict;
   }
 
-  #beginUnit(): void {
+  #startUnit(): void {
     this.#verdict = 'pending';
     this.#bytesRead = 0;
     this.#zeros = 0;
@@ -90,13 +91,13 @@ export class RandomAccessDetector {
     this.#inSei = false;
   }
 
-  /** State lives in the object, so a start code may straddle any number of packets. */
+  /** The state is kept in fields, so a start code may straddle any number of packets. */
   #read(buffer: Uint8Array, from: number, to: number): void {
     for (let at = from; at < to && this.#verdict === 'pending'; at += 1) {
       const byte = buffer[at];
       if (this.#afterStartCode) {
         this.#afterStartCode = false;
-        this.#startUnitPart(byte);
+        this.#readNalType(byte);
         this.#zeros = byte === 0 ? 1 : 0;
         continue;
       }
@@ -116,37 +117,37 @@ export class RandomAccessDetector {
     }
   }
 
-  #startUnitPart(byte: number): void {
+  #readNalType(byte: number): void {
     switch (this.codec) {
       case 'h264':
-        this.#startH264(byte & 0x1f);
+        this.#readH264Nal(byte & 0x1f);
         return;
       case 'hevc':
-        this.#startHevc((byte >> 1) & 0x3f);
+        this.#readHevcNal((byte >> 1) & 0x3f);
         return;
       case 'mpeg2':
-        // Rec. ITU-T H.262, table 6-1: b3 sequence header, 00 picture, 01–af slice. Others (extensions, user data, b8 group) go before either.
+        // Rec. ITU-T H.262, table 6-1: b3 sequence header, 00 picture, 01–af slice. Extensions, user data and b8 (group) precede both.
         if (byte === 0xb3) this.#verdict = 'clean';
         else if (byte <= 0xaf) this.#verdict = 'none';
         return;
       default: {
         const unknown: never = this.codec;
-        throw new TypeError(`no such codec: ${String(unknown)}`);
+        throw new TypeError(`unknown codec: ${String(unknown)}`);
       }
     }
   }
 
   /** Rec. ITU-T H.264, table 7-1. */
-  #startH264(type: number): void {
+  #readH264Nal(type: number): void {
     if (type === 9) this.#noteDelimiter();
     else if (type === 7) this.#sawParameterSets = true;
-    else if (type === 6) this.#beginSei();
+    else if (type === 6) this.#startSei();
     else if (type === 5) this.#settle('clean');
     else if (type >= 1 && type <= 4) this.#settle(this.#sawParameterSets && this.#recovery !== null ? this.#recovery : 'none');
   }
 
   /** Rec. ITU-T H.265, table 7-1: 0–31 are slices, 16–21 of them IRAP pictures (BLA, IDR, CRA). */
-  #startHevc(type: number): void {
+  #readHevcNal(type: number): void {
     if (type === 35) this.#noteDelimiter();
     else if (type >= 16 && type <= 21) this.#settle('clean');
     else if (type < 32) this.#settle('none');
@@ -157,12 +158,12 @@ export class RandomAccessDetector {
     this.#streamHasDelimiters = true;
   }
 
-  /** In a stream with access unit delimiters a PES that begins without one goes on with the picture before. */
+  /** In a stream with access unit delimiters, a PES packet that starts without one continues the previous picture. */
   #settle(verdict: RandomAccessKind | 'none'): void {
     this.#verdict = this.#streamHasDelimiters && !this.#sawDelimiter ? 'none' : verdict;
   }
 
-  #beginSei(): void {
+  #startSei(): void {
     this.#inSei = true;
     this.#seiPart = 'type';
     this.#seiType = 0;
@@ -182,18 +183,18 @@ export class RandomAccessDetector {
         if (byte === 0xff) return;
         this.#seiAtFirstByte = true;
         if (this.#seiLeft > 0) this.#seiPart = 'payload';
-        else this.#beginSei();
+        else this.#startSei();
         return;
       case 'payload':
-        // recovery_frame_cnt is ue(v) and comes first: a leading 1 bit is the value 0, so nothing has to heal.
+        // recovery_frame_cnt is ue(v) and comes first: a leading 1 bit is the value 0, so every picture is complete.
         if (this.#seiAtFirstByte && this.#seiType === RECOVERY_POINT) this.#recovery = (byte & 0x80) !== 0 ? 'clean' : 'gradual';
         this.#seiAtFirstByte = false;
         this.#seiLeft -= 1;
-        if (this.#seiLeft === 0) this.#beginSei();
+        if (this.#seiLeft === 0) this.#startSei();
         return;
       default: {
         const unknown: never = this.#seiPart;
-        throw new TypeError(`no such part: ${String(unknown)}`);
+        throw new TypeError(`unknown SEI part: ${String(unknown)}`);
       }
     }
   }

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PACKET_SIZE } from './packet.js';
-import { NONE, WRAP_27M, WRAP_90K, distance, readPcr, readTimestamp, writePcr, writeTimestamp } from './timestamps.js';
+import { NONE, PACKET_SIZE } from './packet.js';
+import { WRAP_27M, WRAP_90K, distance, readPcr, readTimestamp, writePcr, writeTimestamp } from './timestamps.js';
 
 describe('timestamps', () => {
-  it('a PCR written is the PCR read, up to the wrap', () => {
+  it('reads the PCR that was written, up to the wrap', () => {
     const packet = new Uint8Array(PACKET_SIZE);
     packet.set([0x47, 1, 0, 0x20, 183, 0x10]);
     fc.assert(
@@ -15,7 +15,7 @@ describe('timestamps', () => {
     );
   });
 
-  it('a PTS written is the PTS read, and its prefix and marker bits stay', () => {
+  it('reads the PTS that was written and keeps the prefix and marker bits', () => {
     const bytes = new Uint8Array(5);
     fc.assert(
       fc.property(fc.integer({ min: 0, max: WRAP_90K - 1 }), (pts) => {
@@ -27,12 +27,12 @@ describe('timestamps', () => {
     );
   });
 
-  it('knows what is later across the wrap', () => {
+  it('computes distances across the wrap', () => {
     expect(distance(WRAP_90K - 10, 10, WRAP_90K)).toBe(20);
     expect(distance(10, WRAP_90K - 10, WRAP_90K)).toBe(-20);
   });
 
-  it('a packet without a PCR has none', () => {
+  it('returns NONE for a packet without a PCR', () => {
     expect(readPcr(Uint8Array.of(0x47, 1, 0, 0x10), 0)).toBe(NONE);
   });
 });

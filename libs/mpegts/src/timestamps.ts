@@ -1,15 +1,13 @@
 /**
- * PCR, PTS and DTS read and written in place. All are plain numbers: 33 bits at 90 kHz, or 33 bits × 300 at 27 MHz (less than 2^42),
- * both exact in a double. Arithmetic is modulo the wrap, which comes every 26.5 hours.
+ * Reads and writes PCR, PTS and DTS in place. PTS and DTS count 33 bits at 90 kHz, the PCR 33 bits × 300 at 27 MHz (less than 2^42);
+ * a double holds both exactly. Arithmetic is modulo the wrap, which happens every 26.5 hours.
  */
-import { PACKET_SIZE, hasPcr, payloadOffset, startsUnit } from './packet.js';
+import { NONE, PACKET_SIZE, hasPcr, payloadOffset, startsUnit } from './packet.js';
 
-/** PTS, DTS and the PCR base wrap here (ticks of 90 kHz). */
+/** PTS, DTS and the PCR base wrap at this value (ticks of 90 kHz). */
 export const WRAP_90K = 2 ** 33;
-/** The full PCR wraps here (ticks of 27 MHz). */
+/** The full PCR wraps at this value (ticks of 27 MHz). */
 export const WRAP_27M = WRAP_90K * 300;
-/** No such timestamp in this packet. */
-export const NONE = -1;
 
 /** `value` modulo `wrap`, never negative. */
 export function wrapped(value: number, wrap: number): number {
@@ -17,7 +15,7 @@ export function wrapped(value: number, wrap: number): number {
   return rest < 0 ? rest + wrap : rest;
 }
 
-/** The signed distance from `from` to `to` over the shorter way round: positive where `to` is later. */
+/** The signed distance from `from` to `to`, over the wrap if that is shorter; positive if `to` is later. */
 export function distance(from: number, to: number, wrap: number): number {
   const ahead = wrapped(to - from, wrap);
   return ahead >= wrap / 2 ? ahead - wrap : ahead;
@@ -30,7 +28,7 @@ export function readPcr(buffer: Uint8Array, at: number): number {
   return base * 300 + (((buffer[at + 10] & 1) << 8) | buffer[at + 11]);
 }
 
-/** Writes a PCR (ticks of 27 MHz, wrapped by the caller) into a packet that has one. */
+/** Overwrites the PCR of a packet that has one. `pcr` in ticks of 27 MHz, already wrapped. */
 export function writePcr(buffer: Uint8Array, at: number, pcr: number): void {
   const base = Math.floor(pcr / 300);
   const extension = pcr % 300;
@@ -43,7 +41,7 @@ export function writePcr(buffer: Uint8Array, at: number, pcr: number): void {
   buffer[at + 11] = extension & 0xff;
 }
 
-/** Offset of the PES packet that starts in this transport packet (its 00 00 01), or NONE. */
+/** Offset of the PES start code (00 00 01) if a PES packet starts in this transport packet, else NONE. */
 export function pesOffset(buffer: Uint8Array, at: number): number {
   if (!startsUnit(buffer, at)) return NONE;
   const offset = payloadOffset(buffer, at);
@@ -51,7 +49,7 @@ export function pesOffset(buffer: Uint8Array, at: number): number {
   return buffer[offset] === 0 && buffer[offset + 1] === 0 && buffer[offset + 2] === 1 ? offset : NONE;
 }
 
-/** Stream ids whose PES packets have no optional header, so no timestamps (ISO/IEC 13818-1, table 2-21). */
+/** PES packets of some stream ids have no optional header, so no timestamps (ISO/IEC 13818-1, table 2-21). */
 function hasOptionalHeader(streamId: number): boolean {
   switch (streamId) {
     case 0xbc: // program_stream_map
@@ -74,7 +72,7 @@ export function ptsOffset(buffer: Uint8Array, pes: number, end: number): number 
   return pes + 14 <= end ? pes + 9 : NONE;
 }
 
-/** Offset of the five DTS bytes of a PES packet at `pes`, or NONE where the DTS equals the PTS. */
+/** Offset of the five DTS bytes of a PES packet at `pes`, or NONE if the DTS equals the PTS. */
 export function dtsOffset(buffer: Uint8Array, pes: number, end: number): number {
   if (!hasOptionalHeader(buffer[pes + 3]) || (buffer[pes + 7] & 0xc0) !== 0xc0 || buffer[pes + 8] < 10) return NONE;
   return pes + 19 <= end ? pes + 14 : NONE;
@@ -87,7 +85,7 @@ export function readTimestamp(buffer: Uint8Array, offset: number): number {
   return high * 2 ** 30 + low;
 }
 
-/** Writes a timestamp (wrapped by the caller) into the five bytes at `offset`, keeping the prefix and marker bits. */
+/** Writes a timestamp (already wrapped) into the five bytes at `offset`; keeps the prefix and marker bits. */
 export function writeTimestamp(buffer: Uint8Array, offset: number, timestamp: number): void {
   const high = Math.floor(timestamp / 2 ** 30);
   const low = timestamp % 2 ** 30;
@@ -96,4 +94,34 @@ export function writeTimestamp(buffer: Uint8Array, offset: number, timestamp: nu
   buffer[offset + 2] = ((low >> 14) & 0xfe) | 1;
   buffer[offset + 3] = (low >> 7) & 0xff;
   buffer[offset + 4] = ((low << 1) & 0xfe) | 1;
+}
+
+/** The PTS of the PES packet that starts in this transport packet, or NONE. */
+export function readPts(buffer: Uint8Array, at: number): number {
+  const pes = pesOffset(buffer, at);
+  const offset = pes === NONE ? NONE : ptsOffset(buffer, pes, at + PACKET_SIZE);
+  return offset === NONE ? NONE : readTimestamp(buffer, offset);
+}
+
+/** The DTS (or the PTS, if it has no DTS) of the PES packet that starts in this transport packet, or NONE. */
+export function readDts(buffer: Uint8Array, at: number): number {
+  const pes = pesOffset(buffer, at);
+  if (pes === NONE) return NONE;
+  const offset = dtsOffset(buffer, pes, at + PACKET_SIZE);
+  return offset === NONE ? readPts(buffer, at) : readTimestamp(buffer, offset);
+}
+
+/** Adds `offset` (ticks of 90 kHz) to the PCR, PTS and DTS in the packet at `at`. */
+export function shiftTimestamps(buffer: Uint8Array, at: number, offset: number): void {
+  const pcr = readPcr(buffer, at);
+  if (pcr !== NONE) writePcr(buffer, at, wrapped(pcr + offset * 300, WRAP_27M));
+  const pes = pesOffset(buffer, at);
+  if (pes === NONE) return;
+  const end = at + PACKET_SIZE;
+  shiftTimestamp(buffer, ptsOffset(buffer, pes, end), offset);
+  shiftTimestamp(buffer, dtsOffset(buffer, pes, end), offset);
+}
+
+function shiftTimestamp(buffer: Uint8Array, at: number, offset: number): void {
+  if (at !== NONE) writeTimestamp(buffer, at, wrapped(readTimestamp(buffer, at) + offset, WRAP_90K));
 }

@@ -37,8 +37,8 @@ describe('the settings of the proxy', () => {
     expect(settings.stallTimeoutMs).toBeUndefined();
     expect(broadcastOf()).toMatchObject({
       maxBytes: 32 * 2 ** 20,
-      stepBytes: 256 * 1024,
-      stepMs: 250,
+      chunkBytes: 256 * 1024,
+      chunkMs: 250,
       joinMode: 'keyframe',
       maxWriteMs: 600_000,
     });

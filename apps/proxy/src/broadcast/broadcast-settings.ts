@@ -1,34 +1,34 @@
-/** How a broadcast keeps, hands out and sheds bytes. Durations in milliseconds unless the name says otherwise; sizes in bytes. */
+/** Settings of a broadcast: what it keeps, how it sends it, and how it treats slow viewers. Sizes in bytes, `…Ms` in milliseconds. */
 export interface BroadcastSettings {
-  /** Bytes of stream kept. Exceeded, up to twice, only where the newest entry point would be lost otherwise. */
+  /** Bytes of stream kept. Exceeded, at most twice, only to keep the newest random-access point. */
   maxBytes: number;
-  /** Seconds of stream kept. Exceeded only where the newest entry point would be lost otherwise. */
+  /** Seconds of stream kept. Exceeded only to keep the newest random-access point. */
   maxSeconds: number;
-  /** The live edge is handed out in steps of at most this many bytes … */
-  stepBytes: number;
-  /** … or this much time, whichever comes first. Each step is one write per viewer. */
-  stepMs: number;
-  /** Stream that a joining viewer is given at once, where it is there: 1 s suits players, 5 s restreamers on ffmpeg. */
+  /** The live edge is sent in chunks of at most this many bytes … */
+  chunkBytes: number;
+  /** … or this much time, whichever comes first. Each chunk is one write per viewer. */
+  chunkMs: number;
+  /** Seconds of stream that a joining viewer gets at once, if available: 1 s for players, 5 s for restreamers based on ffmpeg. */
   joinSeconds: number;
-  /** Where a viewer joins: `joinSeconds` back at an entry point, at the newest entry point, or at the oldest. */
+  /** Where a viewer joins: at a random-access point `joinSeconds` back, at the newest one, or at the oldest one. */
   joinMode: 'keyframe' | 'live' | 'oldest';
-  /** A stream without an entry point yet: viewers wait this long … */
+  /** If the stream has no random-access point yet, viewers wait for one at most this long … */
   coldJoinMs: number;
-  /** … or for this many bytes, then take what there is. */
+  /** … or for this many bytes, then join anywhere. */
   coldJoinBytes: number;
-  /** A viewer that has fallen out of the ring: jumps to a newer entry point, or is let go. */
+  /** A viewer whose position was evicted from the ring skips to a newer random-access point, or is removed. */
   slowClient: 'skip' | 'drop';
-  /** Jumps after which a slow viewer is let go. */
+  /** Skips after which a slow viewer is removed. */
   maxSkips: number;
-  /** A viewer that has taken nothing of its current write for this long is let go, be it gone or paused. */
+  /** A viewer that takes nothing of a write for this long is removed: it is gone or paused. */
   maxWriteMs: number;
 }
 
 export const DEFAULT_BROADCAST_SETTINGS: BroadcastSettings = {
   maxBytes: 32 * 1024 * 1024,
   maxSeconds: 60,
-  stepBytes: 256 * 1024,
-  stepMs: 250,
+  chunkBytes: 256 * 1024,
+  chunkMs: 250,
   joinSeconds: 1,
   joinMode: 'keyframe',
   coldJoinMs: 500,

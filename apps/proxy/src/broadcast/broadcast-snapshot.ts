@@ -1,50 +1,50 @@
-/** What a broadcast says about itself. Plain data. */
+/** The state of a broadcast as plain data. */
 import type { Program } from '@acexy/mpegts';
 import type { SourceReading } from './splice/source-faults.policy.js';
 import type { SpliceKind } from './splice/source-switch.js';
 
 export interface ViewerSnapshot {
   readonly id: number;
-  /** Stream bytes written out to it. */
+  /** Stream bytes written to it. */
   readonly bytesSent: number;
-  /** How far it is behind the newest step, in bytes and in milliseconds of media. */
+  /** How far it is behind the newest chunk, in bytes and in milliseconds of media. */
   readonly lagBytes: number;
   readonly lagMs: number;
-  /** Jumps over stream that it was too slow for. */
+  /** How often it skipped a part of the stream because it was too slow. */
   readonly skips: number;
 }
 
 export interface BroadcastSnapshot {
-  /** Bytes taken from the source, packets or not. */
+  /** Bytes of the source, packets or not. */
   readonly bytesIn: number;
   readonly packetsIn: number;
-  /** Bits per second of media, over what the ring holds; null until that can be told. */
+  /** Bits per second of media over the whole ring; null until it is known. */
   readonly bitrate: number | null;
   readonly ring: { readonly bytes: number; readonly seconds: number };
-  /** How often packets were not where they should have been. */
+  /** How often packet alignment was lost. */
   readonly losses: number;
-  /** How often continuity counters did not run on: packets lost on the way. */
+  /** Continuity errors: packets were lost. */
   readonly counterBreaks: number;
-  /** Bytes that belonged to no packet, in all and since packets were last found. */
+  /** Bytes outside packets: in total, and since the alignment was lost. */
   readonly bytesSkipped: number;
   readonly bytesWithoutLock: number;
   readonly locked: boolean;
   /** Ticks of 27 MHz. */
   readonly lastPcr: number | null;
-  /** Milliseconds of media taken in. */
+  /** Milliseconds of media so far. */
   readonly mediaMs: number;
-  /** When the PCR last moved on (milliseconds of the broadcast's clock), and the bytes of stream since. */
-  readonly clockAt: number | null;
-  readonly bytesSinceClock: number;
-  /** How often the PCR ran back, or on by more than a second. */
-  readonly clockLeaps: number;
-  /** Clock references in a row that the source had sent before. */
+  /** When the PCR last advanced (milliseconds of the broadcast's clock), and the bytes since then. */
+  readonly pcrAdvancedAt: number | null;
+  readonly bytesSincePcrAdvance: number;
+  /** How often the PCR went back, or forward without the bytes for it. */
+  readonly pcrDiscontinuities: number;
+  /** How many of the last PCRs in a row the source had sent before. */
   readonly repeats: number;
   /** Milliseconds of the broadcast's clock. */
   readonly lastByteAt: number | null;
-  /** How often the stream has gone on from another source, by how it did. */
+  /** How often the stream continued from another source, by kind. */
   readonly splices: Readonly<Record<SpliceKind, number>>;
-  /** As told by the PMT, e.g. ['h264', 'aac']. */
+  /** From the PMT, e.g. ['h264', 'aac']. */
   readonly codecs: readonly string[];
   readonly viewers: readonly ViewerSnapshot[];
 }
@@ -69,7 +69,7 @@ export function codecsOf(program: Program | null): string[] {
   return program.pmt.streams.map(({ streamType }) => CODECS.get(streamType) ?? `0x${streamType.toString(16).padStart(2, '0')}`);
 }
 
-/** What the watch over a source looks at, taken at `now`. */
+/** The input of SourceFaultDetector at the time `now`. */
 export function readingOf(snapshot: BroadcastSnapshot, now: number): SourceReading {
   return { ...snapshot, now, losses: snapshot.losses + snapshot.counterBreaks };
 }

@@ -124,7 +124,7 @@ describe('joining', () => {
   it('gives the same bytes however the source is cut up', () => {
     const bytes = new MadeStream().frames(70);
     const play = (cuts: readonly number[]): Buffer => {
-      const scene = new Scene({ stepBytes: 20_000, joinMode: 'oldest' });
+      const scene = new Scene({ chunkBytes: 20_000, joinMode: 'oldest' });
       const { sink } = scene.join();
       let from = 0;
       for (const to of [...cuts, bytes.length]) {
@@ -250,7 +250,7 @@ describe('many viewers', () => {
       fc.property(
         fc.array(fc.tuple(fc.constantFrom('play', 'join', 'stick', 'recover', 'leave'), fc.nat({ max: 40 })), { maxLength: 40 }),
         (script) => {
-          const scene = new Scene({ maxSeconds: 2, maxSkips: 1000, stepBytes: 30_000 }, new MadeStream({ gop: 13, videoPackets: 8 }));
+          const scene = new Scene({ maxSeconds: 2, maxSkips: 1000, chunkBytes: 30_000 }, new MadeStream({ gop: 13, videoPackets: 8 }));
           const guests: ReturnType<Scene['join']>[] = [];
           scene.play(30);
           for (const [what, which] of script) {

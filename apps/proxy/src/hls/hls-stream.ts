@@ -143,7 +143,7 @@ export class HlsStream {
   private follow(subscription: HlsSubscription): void {
     const unfollow = subscription.follow(
       {
-        onStep: (chunk, points, breaks) => this.segmenter.push(chunk, points, breaks),
+        onChunk: (chunk, points, breaks) => this.segmenter.push(chunk, points, breaks),
         onEnd: (error) => this.end(error instanceof Error ? error : new StreamEndedError('the stream has ended')),
       },
       BACKLOG_TARGETS * this.options.targetS,

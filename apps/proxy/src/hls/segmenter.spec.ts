@@ -16,7 +16,7 @@ interface CutStream {
 
 function cutting(target = 4, maxBytes = Infinity): CutStream {
   const clock = new FakeClock();
-  const broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, stepBytes: 8192 }, clock);
+  const broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, chunkBytes: 8192 }, clock);
   const segments: Segment[] = [];
   const segmenter = new Segmenter(target, (segment) => segments.push(segment), maxBytes);
   return { broadcast, clock, segmenter, segments, steps: new Set() };
@@ -25,7 +25,7 @@ function cutting(target = 4, maxBytes = Infinity): CutStream {
 function follow({ broadcast, segmenter, steps }: CutStream, seconds = 60): void {
   broadcast.follow(
     {
-      onStep: (step, points, breaks) => {
+      onChunk: (step, points, breaks) => {
         steps.add(step.data.buffer);
         segmenter.push(step, points, breaks);
       },

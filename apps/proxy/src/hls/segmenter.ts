@@ -9,13 +9,13 @@ import {
   PAT_PID,
   WRAP_90K,
   continuityCounter,
-  decodingTimeOf,
+  readDts,
   distance,
   pesOffset,
   pidOf,
   wrapped,
 } from '@acexy/mpegts';
-import { type AccessPoint, type Chunk, tablePackets } from '../broadcast/broadcast.js';
+import { type RandomAccessPoint, type Chunk, tablePackets } from '../broadcast/broadcast.js';
 import { MAX_TARGET, type CutDecision, decideCut, maxSegmentSeconds } from './cut.policy.js';
 import { SegmentBoundary } from './segment-boundary.js';
 
@@ -29,7 +29,7 @@ export interface Segment {
 }
 
 /** The point at which a segment starts. */
-interface Cut extends Pick<AccessPoint, 'position' | 'program' | 'patCounter' | 'pmtCounter'> {
+interface Cut extends Pick<RandomAccessPoint, 'position' | 'program' | 'patCounter' | 'pmtCounter'> {
   /** Seconds of media before it, by the PCR. */
   readonly mediaS: number;
   /** Decoding time of its first unit, in 90 kHz ticks; NONE if it has none. */
@@ -97,7 +97,7 @@ export class Segmenter {
   }
 
   /** Adds the next chunk, with the entry points and discontinuities known before its end. */
-  push(chunk: Chunk, points: readonly AccessPoint[], breaks: readonly number[]): void {
+  push(chunk: Chunk, points: readonly RandomAccessPoint[], breaks: readonly number[]): void {
     const before = this.#lastChunk;
     this.#lastChunk = chunk;
     this.#chunks.push({ position: chunk.position, data: chunk.data });
@@ -127,14 +127,14 @@ export class Segmenter {
     const start = this.#start;
     if (start === null) return;
     const isWhole = before !== null && before.position + before.data.length === position;
-    const clock = isWhole ? before.exit.clocks.find(({ pid }) => pid === start.program.accessPid) : undefined;
+    const clock = isWhole ? before.endState.clocks.find(({ pid }) => pid === start.program.accessPid) : undefined;
     this.#breaks.push({ position, endDts: clock === undefined ? NONE : wrapped(clock.lastDts + clock.unit, WRAP_90K) });
   }
 
-  #noteEntry(point: AccessPoint): void {
+  #noteEntry(point: RandomAccessPoint): void {
     const chunk = this.#chunks.findLast(({ position }) => position <= point.position);
     if (chunk === undefined) return;
-    const cut: Cut = { ...point, mediaS: point.mediaMs / 1000, dts: decodingTimeOf(chunk.data, point.position - chunk.position) };
+    const cut: Cut = { ...point, mediaS: point.mediaMs / 1000, dts: readDts(chunk.data, point.position - chunk.position) };
     if (this.#start === null) this.#begin(cut, null);
     else if (cut.position > this.#start.position) this.#entries.push(cut);
   }
@@ -245,7 +245,7 @@ export class Segmenter {
         if (pid === PAT_PID) patCounter = continuityCounter(data, at);
         else if (pid === program.pat.pmtPid) pmtCounter = continuityCounter(data, at);
         if (pid !== program.accessPid || pesOffset(data, at) === NONE) continue;
-        const dts = decodingTimeOf(data, at);
+        const dts = readDts(data, at);
         if (dts === NONE) continue;
         const mediaS = start.mediaS + distance(start.dts, dts, WRAP_90K) / CLOCK_90K;
         const inTime = mediaS > start.mediaS && mediaS - start.mediaS <= limit;

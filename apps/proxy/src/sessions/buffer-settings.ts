@@ -41,10 +41,10 @@ export class BufferSettings {
     min: '4KiB',
     help: 'Maximum size of a chunk: the live edge is written to viewers in chunks of this size or of `ACEXY_STEP_TIME`, whichever comes first',
   })
-  stepBytes!: number;
+  chunkBytes!: number;
 
   @Setting({ name: 'ACEXY_STEP_TIME', type: 'duration', default: '250ms', min: '1ms', help: 'Maximum time that a chunk collects bytes' })
-  stepMs!: number;
+  chunkMs!: number;
 
   @Setting({
     name: 'ACEXY_JOIN',
@@ -66,7 +66,7 @@ export class BufferSettings {
   joinSeconds!: number;
 
   faults(): SettingFault[] {
-    if (this.bufferMaxBytes >= 4 * this.stepBytes) return [];
+    if (this.bufferMaxBytes >= 4 * this.chunkBytes) return [];
     return [{ name: 'ACEXY_BUFFER_MAX', value: String(this.bufferMaxBytes), problem: 'must be at least four times ACEXY_STEP_SIZE' }];
   }
 }
@@ -76,8 +76,8 @@ export function broadcastSettings(buffer: BufferSettings, viewers: ViewerSetting
     ...DEFAULT_BROADCAST_SETTINGS,
     maxBytes: Math.max(buffer.bufferMaxBytes, buffer.bufferMinBytes),
     maxSeconds: buffer.bufferSeconds,
-    stepBytes: buffer.stepBytes,
-    stepMs: buffer.stepMs,
+    chunkBytes: buffer.chunkBytes,
+    chunkMs: buffer.chunkMs,
     joinSeconds: buffer.joinSeconds,
     joinMode: buffer.joinMode,
     slowClient: viewers.slowClient,

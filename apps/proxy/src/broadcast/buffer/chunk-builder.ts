@@ -1,4 +1,4 @@
-/** The step that is being filled: a staging area that is used again and again, so that finished steps are exactly as large as they need to be. */
+/** The chunk that is being built. Its memory is reused, so that every finished chunk is exactly as large as its content. */
 import { PACKET_SIZE } from '@acexy/mpegts';
 import { type FramedBytes, FramedRoom } from './framed-bytes.js';
 
@@ -19,24 +19,24 @@ export class ChunkBuilder {
     return this.#length === this.bytes.length;
   }
 
-  /** Takes what fits of `buffer[from, to)` and returns how much that was. */
+  /** Appends as much of `buffer[from, to)` as fits and returns that length. */
   append(buffer: Buffer, from: number, to: number): number {
-    const taken = buffer.copy(this.bytes, this.#length, from, to);
-    this.#length += taken;
-    return taken;
+    const copied = buffer.copy(this.bytes, this.#length, from, to);
+    this.#length += copied;
+    return copied;
   }
 
-  /** Forgets what lies behind the first `length` bytes. */
+  /** Drops everything after the first `length` bytes. */
   truncate(length: number): void {
     this.#length = Math.min(this.#length, length);
   }
 
-  /** Takes the first `length` bytes out; what follows stays. */
+  /** Returns the first `length` bytes as a chunk; the rest stays. */
   take(length: number): FramedBytes {
-    const room = new FramedRoom(length);
-    this.bytes.copy(room.room, 0, 0, length);
+    const chunk = new FramedRoom(length);
+    this.bytes.copy(chunk.room, 0, 0, length);
     this.bytes.copyWithin(0, length, this.#length);
     this.#length -= length;
-    return room.close(length);
+    return chunk.close(length);
   }
 }

@@ -1,11 +1,9 @@
 /**
- * Stream bytes stored together with their HTTP/1.1 chunk framing (RFC 9112, 7.1), so that a chunked reply costs one write of one shared buffer.
- * The size is written with eight hex digits, so it can be filled in when the bytes are known.
+ * Stream bytes together with their HTTP/1.1 chunk framing (RFC 9112, 7.1), so that a chunked reply needs one write of one shared buffer. The size
+ * has eight hex digits, so that it can be filled in after the bytes.
  */
 const HEADER = 10;
 const TRAILER = 2;
-const CR = 0x0d;
-const LF = 0x0a;
 
 export interface FramedBytes {
   /** Size line, data, line end. */
@@ -14,7 +12,7 @@ export interface FramedBytes {
   readonly data: Buffer;
 }
 
-/** Room for up to `capacity` bytes of data, to be filled in `room` and closed with `close`. Not pooled: it may live as long as the ring. */
+/** Memory for up to `capacity` bytes: fill `room`, then call `close`. Not pooled, because it may live as long as the ring. */
 export class FramedRoom {
   readonly #all: Buffer;
   readonly room: Buffer;
@@ -26,21 +24,19 @@ export class FramedRoom {
 
   /** The first `length` bytes of the room, framed. `length` must not be 0: an empty chunk would end the reply. */
   close(length: number): FramedBytes {
-    if (length <= 0 || length > this.room.length)
-      throw new RangeError(`${length} bytes do not make a chunk in a room of ${this.room.length}`);
-    this.#all.write(length.toString(16).padStart(8, '0'), 'latin1');
-    this.#all[8] = CR;
-    this.#all[9] = LF;
-    this.#all[HEADER + length] = CR;
-    this.#all[HEADER + length + 1] = LF;
+    if (length <= 0 || length > this.room.length) {
+      throw new RangeError(`chunk length is ${length}: it must be between 1 and ${this.room.length} bytes`);
+    }
+    this.#all.write(`${length.toString(16).padStart(8, '0')}\r\n`, 'latin1');
+    this.#all.write('\r\n', HEADER + length, 'latin1');
     return { framed: this.#all.subarray(0, HEADER + length + TRAILER), data: this.room.subarray(0, length) };
   }
 }
 
 export function frame(bytes: Uint8Array): FramedBytes {
-  const room = new FramedRoom(bytes.length);
-  room.room.set(bytes);
-  return room.close(bytes.length);
+  const framed = new FramedRoom(bytes.length);
+  framed.room.set(bytes);
+  return framed.close(bytes.length);
 }
 
 /** The chunk of size 0 that ends a reply. */

@@ -1,17 +1,17 @@
-/** The newest part of the stream in immutable steps. Steps that leave it are left to the garbage collector: a socket may still be sending one. */
-import type { StreamSnapshot } from '@acexy/mpegts';
+/** The newest part of the stream as immutable chunks. Evicted chunks are left to the garbage collector, because a socket may still be sending one. */
+import type { ContinuitySnapshot, PacketStore } from '@acexy/mpegts';
 import type { FramedBytes } from './framed-bytes.js';
-import type { AccessPoint } from './stream-index.js';
+import type { RandomAccessPoint } from './stream-index.js';
 
 export interface Chunk extends FramedBytes {
-  /** Counts the steps of the stream. */
+  /** Consecutive number of the chunk. */
   readonly index: number;
-  /** Where its first byte lies in the stream. */
+  /** Position of its first byte in the stream. */
   readonly position: number;
   /** Milliseconds of media up to its end. */
   readonly mediaMs: number;
   /** Counters and clocks at its end. */
-  readonly exit: StreamSnapshot;
+  readonly endState: ContinuitySnapshot;
 }
 
 export interface RingBounds {
@@ -19,120 +19,121 @@ export interface RingBounds {
   readonly maxSeconds: number;
 }
 
-/** The byte bound may be exceeded this many times to keep the newest entry point; beyond that memory comes first. */
-const OVERRUN = 2;
+/** To keep the newest random-access point the ring may exceed `maxBytes` by this factor, but no further: memory is limited. */
+const MAX_OVERRUN = 2;
 
-export class Ring {
-  readonly #steps: Chunk[] = [];
-  #points: AccessPoint[] = [];
-  #breaks: number[] = [];
+export class Ring implements PacketStore {
+  readonly #chunks: Chunk[] = [];
+  #points: RandomAccessPoint[] = [];
+  #discontinuities: number[] = [];
   #bytes = 0;
 
   constructor(private readonly bounds: RingBounds) {}
 
-  /** Bytes of stream held. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Milliseconds of media held, by the ends of its steps. */
+  /** Milliseconds of media from the end of the first chunk to the end of the last one. */
   get spanMs(): number {
-    return this.#steps.length === 0 ? 0 : this.#steps[this.#steps.length - 1].mediaMs - this.#steps[0].mediaMs;
+    return this.#chunks.length === 0 ? 0 : this.#chunks[this.#chunks.length - 1].mediaMs - this.#chunks[0].mediaMs;
   }
 
-  /** Bits per second of media over what is held, or null where that is less than a step. */
+  /** Bits per second of media over the whole ring; null with fewer than two chunks. */
   get bitrate(): number | null {
-    return this.spanMs > 0 ? Math.round(((this.#bytes - this.#steps[0].data.length) * 8000) / this.spanMs) : null;
+    return this.spanMs > 0 ? Math.round(((this.#bytes - this.#chunks[0].data.length) * 8000) / this.spanMs) : null;
   }
 
-  /** Position of the first byte held. */
   get startPosition(): number {
-    return this.#steps.length === 0 ? 0 : this.#steps[0].position;
+    return this.#chunks.length === 0 ? 0 : this.#chunks[0].position;
   }
 
   get firstIndex(): number {
-    return this.#steps.length === 0 ? 0 : this.#steps[0].index;
+    return this.#chunks.length === 0 ? 0 : this.#chunks[0].index;
   }
 
-  /** Index of the step that comes next. */
+  /** Index of the chunk that is appended next. */
   get nextIndex(): number {
-    return this.#steps.length === 0 ? 0 : this.#steps[this.#steps.length - 1].index + 1;
+    return this.#chunks.length === 0 ? 0 : this.#chunks[this.#chunks.length - 1].index + 1;
   }
 
-  /** Position behind the last byte held. */
   get endPosition(): number {
-    if (this.#steps.length === 0) return 0;
-    const last = this.#steps[this.#steps.length - 1];
+    if (this.#chunks.length === 0) return 0;
+    const last = this.#chunks[this.#chunks.length - 1];
     return last.position + last.data.length;
   }
 
-  /** Entry points, oldest first; the newest may lie behind `endPosition`, in the step that is being filled. */
-  get points(): readonly AccessPoint[] {
+  /** Random-access points, oldest first. The newest may be after `endPosition`, in the chunk that is being built. */
+  get points(): readonly RandomAccessPoint[] {
     return this.#points;
   }
 
-  /** Places from which on the stream is another piece, entered at a keyframe; oldest first. */
-  get breaks(): readonly number[] {
-    return this.#breaks;
+  /** Positions at which the stream continues with another section, entered at a random-access point; oldest first. */
+  get discontinuities(): readonly number[] {
+    return this.#discontinuities;
   }
 
-  addBreak(position: number): void {
-    this.#breaks.push(position);
+  addDiscontinuity(position: number): void {
+    this.#discontinuities.push(position);
   }
 
-  addPoint(point: AccessPoint): void {
+  addPoint(point: RandomAccessPoint): void {
     this.#points.push(point);
   }
 
-  /** The stream does not go on as it was to from `position` on, which is not in the ring yet. */
+  /** The bytes from `position` on, which are not in the ring yet, were dropped. */
   dropPointsFrom(position: number): void {
     this.#points = this.#points.filter((point) => point.position < position);
   }
 
-  /** Whether an entry point lies at `position`. */
   hasPointAt(position: number): boolean {
     return this.#points.some((point) => point.position === position);
   }
 
-  append(bytes: FramedBytes, mediaMs: number, exit: StreamSnapshot): Chunk {
-    const step: Chunk = { index: this.nextIndex, position: this.endPosition, framed: bytes.framed, data: bytes.data, mediaMs, exit };
-    this.#steps.push(step);
-    this.#bytes += step.data.length;
+  append(bytes: FramedBytes, mediaMs: number, endState: ContinuitySnapshot): void {
+    this.#chunks.push({ index: this.nextIndex, position: this.endPosition, framed: bytes.framed, data: bytes.data, mediaMs, endState });
+    this.#bytes += bytes.data.length;
     this.#evict();
-    return step;
   }
 
-  /** The step with this index, or undefined where it has been evicted or is not there yet. */
-  step(index: number): Chunk | undefined {
-    return this.#steps[index - this.firstIndex];
+  /** The chunk with this index; undefined if it is evicted or not appended yet. */
+  chunk(index: number): Chunk | undefined {
+    return this.#chunks[index - this.firstIndex];
   }
 
-  /** The step that holds the byte at `position`, or undefined. */
-  stepAt(position: number): Chunk | undefined {
+  /** The chunk that contains the byte at `position`. */
+  chunkAt(position: number): Chunk | undefined {
     if (position < 0 || position >= this.endPosition) return undefined;
-    return this.#steps.findLast((step) => step.position <= position);
+    return this.#chunks.findLast((chunk) => chunk.position <= position);
   }
 
-  /** The first step that ends after `mediaMs`, else the newest; undefined while there is none. */
-  firstStepAfter(mediaMs: number): Chunk | undefined {
-    const before = this.#steps.findLastIndex((step) => step.mediaMs <= mediaMs);
-    return this.#steps.at(before + 1) ?? this.#steps.at(-1);
+  /** The first chunk that ends after `mediaMs`, else the newest. */
+  firstChunkAfter(mediaMs: number): Chunk | undefined {
+    const before = this.#chunks.findLastIndex((chunk) => chunk.mediaMs <= mediaMs);
+    return this.#chunks.at(before + 1) ?? this.#chunks.at(-1);
+  }
+
+  bytesFrom(position: number): Buffer {
+    const chunk = this.chunkAt(position);
+    if (chunk === undefined)
+      throw new RangeError(`the ring has no byte ${position}: it holds ${this.startPosition} to ${this.endPosition}`);
+    return chunk.data.subarray(position - chunk.position);
   }
 
   #evict(): void {
     const newest = this.#points.findLast((point) => point.position < this.endPosition)?.position ?? Infinity;
-    while (this.#steps.length > 1) {
-      const oldest = this.#steps[0];
+    while (this.#chunks.length > 1) {
+      const oldest = this.#chunks[0];
       const overBytes = this.#bytes > this.bounds.maxBytes;
       const overTime = this.spanMs > this.bounds.maxSeconds * 1000;
       if (!overBytes && !overTime) break;
       const holdsNewest = newest < oldest.position + oldest.data.length;
-      if (holdsNewest && this.#bytes <= this.bounds.maxBytes * OVERRUN) break;
-      this.#steps.shift();
+      if (holdsNewest && this.#bytes <= this.bounds.maxBytes * MAX_OVERRUN) break;
+      this.#chunks.shift();
       this.#bytes -= oldest.data.length;
     }
-    const start = this.#steps[0].position;
+    const start = this.startPosition;
     if (this.#points.length > 0 && this.#points[0].position < start) this.#points = this.#points.filter((point) => point.position >= start);
-    if (this.#breaks.length > 0 && this.#breaks[0] < start) this.#breaks = this.#breaks.filter((position) => position >= start);
+    if (this.#discontinuities.length > 0) this.#discontinuities = this.#discontinuities.filter((position) => position >= start);
   }
 }

@@ -1,208 +1,182 @@
-/** The stream as far as it is kept: packets come in, are indexed once, gather in the open step and go over into the ring step by step. */
-import { NONE, PACKET_SIZE, type StreamSnapshot, StreamState } from '@acexy/mpegts';
-import type { BroadcastSettings } from '../broadcast-settings.js';
+/** The part of the stream that is kept: packets are indexed once, collected into the pending chunk and moved to the ring chunk by chunk. */
+import {
+  type ContinuitySnapshot,
+  ContinuityState,
+  NONE,
+  PACKET_SIZE,
+  type PacketStore,
+  blankUnfinishedPes,
+  lengthBeforeUnfinishedPes,
+} from '@acexy/mpegts';
 import type { Clock } from '@acexy/service-kit/primitives';
+import type { BroadcastSettings } from '../broadcast-settings.js';
 import { ChunkBuilder } from './chunk-builder.js';
 import { Ring } from './ring.js';
-import { JoinCopyCache } from '../viewers/join-copy-cache.js';
 import { StreamIndex } from './stream-index.js';
-import { blankUnfinishedUnits, lengthOfWholeUnits } from '../../../../../libs/mpegts/src/unfinished-units.js';
 
-export class StreamBuffer {
+export interface StreamBufferListener {
+  /** A chunk was added to the ring. */
+  onChunk(): void;
+  /** The end of the pending chunk was dropped. */
+  onTruncate(): void;
+}
+
+export class StreamBuffer implements PacketStore {
   readonly ring: Ring;
   readonly index: StreamIndex;
-  /** What viewers who join at the same moment are sent alike. */
-  readonly copies = new JoinCopyCache();
-  readonly #open: ChunkBuilder;
-  readonly #exit = new StreamState();
+  readonly #pending: ChunkBuilder;
+  /** At the end of the ring. */
+  readonly #state = new ContinuityState();
   #packets = 0;
   #firstPacketAt = 0;
   #lastPacketAt: number | null = null;
-  #openSince = 0;
-  #programKnown = false;
+  #pendingSince = 0;
 
-  /** `onStep` is called after each step that has gone into the ring. */
   constructor(
     settings: BroadcastSettings,
     private readonly clock: Clock,
-    private readonly onStep: () => void,
+    private readonly listener: StreamBufferListener,
   ) {
     this.ring = new Ring(settings);
-    this.#open = new ChunkBuilder(settings.stepBytes);
+    this.#pending = new ChunkBuilder(settings.chunkBytes);
     this.index = new StreamIndex(
       () => clock.now(),
       (point) => this.ring.addPoint(point),
     );
   }
 
-  /** Packets taken so far. */
   get packets(): number {
     return this.#packets;
   }
 
-  /** Breaks of continuity in what has gone over into the ring. */
-  get breaks(): number {
-    return this.#exit.breaks;
+  /** Continuity errors in the chunks so far. */
+  get counterBreaks(): number {
+    return this.#state.breaks;
   }
 
-  /** Milliseconds of the clock; 0 before there are any. */
+  /** Milliseconds of the clock; 0 before the first packet. */
   get firstPacketAt(): number {
     return this.#firstPacketAt;
   }
 
-  /** When packets last became part of the stream, in milliseconds of the clock; null before there are any. */
+  /** When the last packets were added (milliseconds of the clock); null before the first packet. */
   get lastPacketAt(): number | null {
     return this.#lastPacketAt;
   }
 
-  /** Bytes of the open step. */
-  get openLength(): number {
-    return this.#open.length;
+  get pendingLength(): number {
+    return this.#pending.length;
   }
 
-  /** Milliseconds for which the open step has been held back. */
-  get openMs(): number {
-    return this.clock.now() - this.#openSince;
+  /** Milliseconds for which the pending chunk has been held back. */
+  get pendingMs(): number {
+    return this.clock.now() - this.#pendingSince;
   }
 
-  /** What is in the open step counts as held back from now on. */
-  holdAnew(): void {
-    this.#openSince = this.clock.now();
+  restartPendingTime(): void {
+    this.#pendingSince = this.clock.now();
   }
 
-  /** Bytes of the open step up to its newest unit: up to there every picture is whole. 0 where no unit begins in it. */
-  get wholeLength(): number {
+  /** Length of the pending chunk up to its newest unit: all pictures before that are complete. 0 if no unit starts in it. */
+  get completeVideoLength(): number {
     return Math.max(0, this.index.unitPosition - this.ring.endPosition);
   }
 
-  /** Bytes of the open step before any sound that is not whole yet; all of them where it begins with such. */
-  get wholeSoundLength(): number {
-    return lengthOfWholeUnits(this.#open.bytes, this.#open.length, this.index.program?.accessPid ?? NONE) || this.#open.length;
+  /** Length of the pending chunk before any incomplete audio; the whole length if it starts with incomplete audio. */
+  get completeAudioLength(): number {
+    return lengthBeforeUnfinishedPes(this.#pending.bytes, this.#pending.length, this.#accessPid) || this.#pending.length;
   }
 
-  /** The whole pictures of the open step: a view that is good only at once. */
-  wholeUnits(): Buffer {
-    return this.#open.bytes.subarray(0, this.wholeLength);
+  /** The complete pictures of the pending chunk: a view that is only valid until the buffer changes. */
+  completeVideo(): Buffer {
+    return this.#pending.bytes.subarray(0, this.completeVideoLength);
   }
 
-  /** Units are known to begin somewhere, so that a step can be made to end before one. */
-  get knowsUnits(): boolean {
-    return this.index.unitPosition !== NONE;
-  }
-
-  /** Position of the first byte that is still there. */
   get startPosition(): number {
     return this.ring.startPosition;
   }
 
-  /** Position behind the last packet taken in, handed out or not. */
-  get takenEnd(): number {
-    return this.ring.endPosition + this.#open.length;
+  /** Includes the pending chunk. */
+  get endPosition(): number {
+    return this.ring.endPosition + this.#pending.length;
   }
 
-  /** The bytes from `position` (at least `startPosition`) on, as far as they lie together: a view that is good only at once. Empty at the end. */
   bytesFrom(position: number): Buffer {
-    const open = position - this.ring.endPosition;
-    if (open >= 0) return this.#open.bytes.subarray(open, this.#open.length);
-    const step = this.ring.stepAt(position);
-    if (step === undefined) throw new RangeError(`the stream has no byte ${position} any more`);
-    return step.data.subarray(position - step.position);
+    const offset = position - this.ring.endPosition;
+    return offset >= 0 ? this.#pending.bytes.subarray(offset, this.#pending.length) : this.ring.bytesFrom(position);
   }
 
-  /** Counters and clocks after the last packet taken in. */
-  takenState(): StreamSnapshot {
-    return this.#stateAfter(this.#open.length);
+  /** Counters and clocks at `endPosition`. */
+  stateAtEnd(): ContinuitySnapshot {
+    return this.#stateAfter(this.#pending.length);
   }
 
-  /** Counters and clocks where `cutTail` would end the stream. */
-  cutState(): StreamSnapshot {
+  /** Counters and clocks at the end that `cut` would leave. */
+  stateAtCut(): ContinuitySnapshot {
     return this.#stateAfter(this.#cutLength);
   }
 
-  /**
-   * Gives up the unfinished picture at the end, so that another piece of stream can follow. What has been handed out of it already stays. Returns
-   * counters and clocks at the new end.
-   */
-  cutTail(): StreamSnapshot {
+  /** Drops the incomplete picture at the end, so that another section can follow. A part of it that is already in the ring stays. */
+  cut(): ContinuitySnapshot {
     const kept = this.#cutLength;
     if (kept > 0) {
-      blankUnfinishedUnits(this.#open.bytes, kept, this.index.program?.accessPid ?? NONE);
-      this.close(kept);
+      blankUnfinishedPes(this.#pending.bytes, kept, this.#accessPid);
+      this.closeChunk(kept);
     }
     this.#truncate(0);
-    // The next piece has a clock of its own.
-    this.index.anchors.clear();
-    return this.#exit.snapshot();
+    this.index.anchors.clear(); // the next section has another clock
+    return this.#state.snapshot();
   }
 
-  /** Bytes of the open step before the unfinished picture; all of them where its beginning has been handed out. */
-  get #cutLength(): number {
-    return this.index.unitPosition >= this.ring.endPosition ? this.wholeLength : this.#open.length;
-  }
-
-  #stateAfter(length: number): StreamSnapshot {
-    const state = StreamState.from(this.#exit.snapshot());
-    for (let at = 0; at < length; at += PACKET_SIZE) state.observe(this.#open.bytes, at);
-    return state.snapshot();
-  }
-
-  /** Takes back what lies behind `position`, as far as it has not been handed out. No clock reference may lie there. */
+  /** Drops the pending bytes after `position`. They must not contain a PCR. */
   trimTo(position: number): void {
     const length = Math.max(0, position - this.ring.endPosition);
-    if (length < this.#open.length) this.#truncate(length);
+    if (length < this.#pending.length) this.#truncate(length);
   }
 
-  #truncate(length: number): void {
-    this.copies.clear();
-    this.#open.truncate(length);
-    this.ring.dropPointsFrom(this.takenEnd);
-    const { counters } = this.takenState();
-    this.index.cutAt(this.takenEnd, (pid) => counters.find((entry) => entry.pid === pid)?.counter ?? NONE);
-  }
-
-  /** Takes the whole packets in `buffer[from, to)`. */
+  /** Adds the whole packets in `buffer[from, to)`. */
   take(buffer: Buffer, from: number, to: number): void {
     this.#lastPacketAt = this.clock.now();
     if (this.#packets === 0) this.#firstPacketAt = this.#lastPacketAt;
     this.#packets += (to - from) / PACKET_SIZE;
     let at = from;
     while (at < to) {
-      if (this.#open.length === 0) this.#openSince = this.clock.now();
-      const start = this.#open.length;
-      at += this.#open.append(buffer, at, to);
-      this.#indexFrom(start);
-      if (this.#open.full) this.close(this.wholeLength || this.wholeSoundLength);
+      if (this.#pending.length === 0) this.restartPendingTime();
+      const start = this.#pending.length;
+      at += this.#pending.append(buffer, at, to);
+      this.index.observe(this.#pending.bytes, start, this.#pending.length, this.ring.endPosition + start, this);
+      if (this.#pending.full) this.closeChunk(this.completeVideoLength || this.completeAudioLength);
     }
   }
 
-  /** Makes a step of the first `length` bytes (more than 0) of the open one. */
-  close(length: number): void {
-    this.copies.clear();
-    const bytes = this.#open.take(length);
-    for (let at = 0; at < length; at += PACKET_SIZE) this.#exit.observe(bytes.data, at);
-    this.ring.append(bytes, this.index.clock.elapsedMs, this.#exit.snapshot());
-    this.#openSince = this.clock.now();
-    this.onStep();
+  /** Moves the first `length` (more than 0) pending bytes to the ring as a chunk. */
+  closeChunk(length: number): void {
+    const bytes = this.#pending.take(length);
+    for (let at = 0; at < length; at += PACKET_SIZE) this.#state.observe(bytes.data, at);
+    this.ring.append(bytes, this.index.clock.elapsedMs, this.#state.snapshot());
+    this.restartPendingTime();
+    this.listener.onChunk();
   }
 
-  /** Reads the new packets in the open step. */
-  #indexFrom(start: number): void {
-    const position = this.ring.endPosition;
-    const bytes = this.#open.bytes;
-    for (let at = start; at < this.#open.length; at += PACKET_SIZE) {
-      this.index.observe(bytes, at, position + at);
-      if (!this.#programKnown && this.index.program !== null) this.#readAgain(at + PACKET_SIZE);
-    }
+  get #accessPid(): number {
+    return this.index.program?.accessPid ?? NONE;
   }
 
-  /** The program has just become known: a keyframe may have gone by unrecognised before its tables. */
-  #readAgain(until: number): void {
-    this.#programKnown = true;
-    for (let index = this.ring.firstIndex; index < this.ring.nextIndex; index += 1) {
-      const step = this.ring.step(index);
-      if (step === undefined) continue;
-      for (let at = 0; at < step.data.length; at += PACKET_SIZE) this.index.observe(step.data, at, step.position + at);
-    }
-    for (let at = 0; at < until; at += PACKET_SIZE) this.index.observe(this.#open.bytes, at, this.ring.endPosition + at);
+  /** Length of the pending chunk before the incomplete picture; the whole length if the picture starts in the ring. */
+  get #cutLength(): number {
+    return this.index.unitPosition >= this.ring.endPosition ? this.completeVideoLength : this.#pending.length;
+  }
+
+  #stateAfter(length: number): ContinuitySnapshot {
+    const state = ContinuityState.from(this.#state.snapshot());
+    for (let at = 0; at < length; at += PACKET_SIZE) state.observe(this.#pending.bytes, at);
+    return state.snapshot();
+  }
+
+  #truncate(length: number): void {
+    this.#pending.truncate(length);
+    this.ring.dropPointsFrom(this.endPosition);
+    this.index.cutAt(this.endPosition, this.stateAtEnd().counters);
+    this.listener.onTruncate();
   }
 }

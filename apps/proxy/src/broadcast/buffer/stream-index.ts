@@ -1,40 +1,42 @@
-/** Reads every packet once as it comes in: the program, the clock, where units begin and where a viewer can join. */
+/** Reads every packet once when it comes in: the program, the clock, the starts of units and the random-access points. */
 import {
   AnchorMap,
+  MediaClock,
   NONE,
   NULL_PID,
+  PACKET_SIZE,
   PAT_PID,
+  type PacketStore,
   type Program,
   ProgramTracker,
   RandomAccessDetector,
   type RandomAccessKind,
   continuityCounter,
-  decodingTimeOf,
+  forEachBlock,
   pesOffset,
   pidOf,
+  readDts,
   readPcr,
 } from '@acexy/mpegts';
-import { MediaClock } from '../../../../../libs/mpegts/src/media-clock.js';
 
-/** A place where a decoder can begin, and what it has to be told before. Positions count the bytes of all packets since the stream began. */
-export interface AccessPoint {
+/** A position at which a decoder can start, with what it needs to know before. Positions count the bytes of all packets of the stream. */
+export interface RandomAccessPoint {
   readonly position: number;
   readonly kind: RandomAccessKind;
   /** Milliseconds of media before it. */
   readonly mediaMs: number;
-  /** The tables in force there. */
+  /** The tables that apply there. */
   readonly program: Program;
   /** Continuity counters of the last PAT and PMT packets before it. */
   readonly patCounter: number;
   readonly pmtCounter: number;
 }
 
-/** Units that a cut of the newest part of the stream may take back. */
+/** Unit positions kept, because `cutAt` may remove the newest units. */
 const RECENT_UNITS = 16;
 
 export class StreamIndex {
   readonly clock: MediaClock;
-  /** By which the place that the stream has reached can be found in another source. */
   readonly anchors = new AnchorMap();
   readonly #tables = new ProgramTracker();
   #program: Program | null = null;
@@ -44,14 +46,14 @@ export class StreamIndex {
   #unitPosition = NONE;
   readonly #recentUnits = new Array<number>(RECENT_UNITS).fill(NONE);
   #unitCount = 0;
-  #unitsWithoutEntry = 0;
-  #clockPosition = 0;
-  /** The unit whose head is being read; becomes an access point once its first slice says so. */
-  #pending: Omit<AccessPoint, 'kind'> | null = null;
+  #unitsSincePoint = 0;
+  #pcrPosition = 0;
+  /** The unit that is being read. It becomes a random-access point if its first slice confirms it. */
+  #pending: Omit<RandomAccessPoint, 'kind'> | null = null;
 
   constructor(
     now: () => number,
-    private readonly onAccessPoint: (point: AccessPoint) => void,
+    private readonly onRandomAccessPoint: (point: RandomAccessPoint) => void,
   ) {
     this.clock = new MediaClock(now);
   }
@@ -60,57 +62,61 @@ export class StreamIndex {
     return this.#program;
   }
 
-  get patCounter(): number {
-    return this.#patCounter;
-  }
-
-  get pmtCounter(): number {
-    return this.#pmtCounter;
-  }
-
-  /** Position of the newest unit on the access PID (a PES start of the video), or NONE. */
+  /** Position of the newest unit (PES packet) on the PID with the random-access points, or NONE. */
   get unitPosition(): number {
     return this.#unitPosition;
   }
 
-  /** Position at which the clock last moved on. */
-  get clockPosition(): number {
-    return this.#clockPosition;
+  /** Position at which the PCR last changed. */
+  get pcrPosition(): number {
+    return this.#pcrPosition;
   }
 
-  /** Units that have begun since the last entry point, or since the beginning. */
-  get unitsWithoutEntry(): number {
-    return this.#unitsWithoutEntry;
-  }
-
-  /** Reads the packet at `at`, which lies at `position` in the stream. True where a unit of the access PID begins in it. */
-  observe(buffer: Buffer, at: number, position: number): boolean {
-    this.clock.start();
-    const pid = pidOf(buffer, at);
-    if (pid === NULL_PID) return false;
-    if (pid === PAT_PID || pid === this.#tables.pmtPid) this.#observeTables(buffer, at, pid);
-    const program = this.#program;
-    if (program === null) return false;
-    if (pid === program.pmt.pcrPid) {
-      const pcr = readPcr(buffer, at);
-      if (pcr !== NONE) {
-        if (this.clock.tick(pcr)) this.#clockPosition = position;
-        this.anchors.note(buffer, at, pcr, position);
-      }
-    }
-    return pid === program.accessPid && this.#observeUnit(buffer, at, position, program);
+  /** Units since the last random-access point, or since the start of the stream. */
+  get unitsSincePoint(): number {
+    return this.#unitsSincePoint;
   }
 
   /**
-   * The stream ends at `position`; what was read beyond is not part of it. `counterOf` tells the counters there. Anchors are left as they are: nothing
-   * that is given up has any.
+   * Reads the packets in `buffer[from, to)`, which `store` already holds at `position`. When the program becomes known it reads the whole store
+   * again, because a keyframe before the tables was not recognised.
    */
-  cutAt(position: number, counterOf: (pid: number) => number): void {
+  observe(buffer: Buffer, from: number, to: number, position: number, store: PacketStore): void {
+    for (let at = from; at < to; at += PACKET_SIZE) {
+      const isKnown = this.#program !== null;
+      this.#observePacket(buffer, at, position + at - from);
+      if (isKnown || this.#program === null) continue;
+      forEachBlock(store, store.startPosition, (bytes, start) => {
+        for (let offset = 0; offset < bytes.length; offset += PACKET_SIZE) this.#observePacket(bytes, offset, start + offset);
+      });
+      return;
+    }
+  }
+
+  /** The stream is cut at `position`; `counters` are those before it. Anchors stay: the part that is cut off has none. */
+  cutAt(position: number, counters: ReadonlyMap<number, number>): void {
     this.#pending = null;
     this.#unitPosition = this.#recentUnits.reduce((latest, unit) => (unit <= position ? Math.max(latest, unit) : latest), NONE);
-    this.#patCounter = counterOf(PAT_PID);
-    this.#pmtCounter = counterOf(this.#tables.pmtPid);
+    this.#patCounter = counters.get(PAT_PID) ?? NONE;
+    this.#pmtCounter = counters.get(this.#tables.pmtPid) ?? NONE;
     this.#tables.resync();
+  }
+
+  #observePacket(buffer: Buffer, at: number, position: number): void {
+    this.clock.start();
+    const pid = pidOf(buffer, at);
+    if (pid === NULL_PID) return;
+    if (pid === PAT_PID || pid === this.#tables.pmtPid) this.#observeTables(buffer, at, pid);
+    const program = this.#program;
+    if (program === null) return;
+    if (pid === program.pmt.pcrPid) {
+      const pcr = readPcr(buffer, at);
+      if (pcr !== NONE) {
+        if (this.clock.tick(pcr)) this.#pcrPosition = position;
+        this.anchors.add(buffer, at, pcr, position);
+      }
+    }
+    if (pid === program.accessPid) this.#observeUnit(buffer, at, position, program);
   }
 
   #observeTables(buffer: Buffer, at: number, pid: number): void {
@@ -126,34 +132,26 @@ export class StreamIndex {
     this.#program = program;
   }
 
-  #observeUnit(buffer: Buffer, at: number, position: number, program: Program): boolean {
-    const begins = pesOffset(buffer, at) !== NONE;
-    if (begins) {
+  #observeUnit(buffer: Buffer, at: number, position: number, program: Program): void {
+    if (pesOffset(buffer, at) !== NONE) {
       this.#unitPosition = position;
       this.#recentUnits[this.#unitCount++ % RECENT_UNITS] = position;
-      this.#unitsWithoutEntry += 1;
-      this.#pending = {
-        position,
-        mediaMs: this.clock.elapsedMs,
-        program,
-        patCounter: this.#patCounter,
-        pmtCounter: this.#pmtCounter,
-      };
+      this.#unitsSincePoint += 1;
+      const mediaMs = this.clock.elapsedMs;
+      this.#pending = { position, mediaMs, program, patCounter: this.#patCounter, pmtCounter: this.#pmtCounter };
     }
-    if (this.#pending === null) return begins;
-    const verdict = this.#detector === null ? this.#verdictWithoutVideo(buffer, at) : this.#detector.push(buffer, at);
-    if (verdict === 'pending') return begins;
     const pending = this.#pending;
+    if (pending === null) return;
+    const verdict = this.#detector === null ? verdictOnAudio(buffer, at) : this.#detector.push(buffer, at);
+    if (verdict === 'pending') return;
     this.#pending = null;
-    if (verdict !== 'none') {
-      this.#unitsWithoutEntry = 0;
-      this.onAccessPoint({ ...pending, kind: verdict });
-    }
-    return begins;
+    if (verdict === 'none') return;
+    this.#unitsSincePoint = 0;
+    this.onRandomAccessPoint({ ...pending, kind: verdict });
   }
+}
 
-  /** Every unit of sound is a place to begin at, if it has a time. */
-  #verdictWithoutVideo(buffer: Buffer, at: number): RandomAccessKind | 'none' {
-    return decodingTimeOf(buffer, at) === NONE ? 'none' : 'clean';
-  }
+/** Without video every unit with a time is a random-access point. */
+function verdictOnAudio(buffer: Buffer, at: number): RandomAccessKind | 'none' {
+  return readDts(buffer, at) === NONE ? 'none' : 'clean';
 }

@@ -1,27 +1,36 @@
-/** A source that is not part of the stream yet: its newest packets, and what they say about where it can be entered. */
-import { PACKET_SIZE, type FirstTimestamps, type Program, type RandomAccessKind, decodingTimeOf, isSound } from '@acexy/mpegts';
+/** A source that is not part of the stream yet: holds its newest packets and finds the points at which it can be entered. */
+import {
+  FirstTimestamps,
+  type PictureSamples,
+  type Program,
+  WRAP_90K,
+  distance,
+  forEachBlock,
+  isAudio,
+  readDts,
+  samplePictures,
+  wrapped,
+} from '@acexy/mpegts';
+import { type RandomAccessPoint, StreamIndex } from '../buffer/stream-index.js';
 import { HeldPackets } from './held-packets.js';
-import { FirstTimestampsReader } from '../../../../../libs/mpegts/src/first-timestamps.js';
-import { pictureHeads } from '../../../../../libs/mpegts/src/same-pictures.js';
-import { type AccessPoint, StreamIndex } from '../buffer/stream-index.js';
 
-/** Bytes held while its place is looked for: 8 s at 8 Mb/s. */
+/** Bytes held during the search: 8 s at 8 Mb/s. */
 const MAX_HELD = 8 * 1024 * 1024;
-/** How much behind a keyframe is waited for, to know where the sound begins there. */
+/** Bytes to wait for after a keyframe until the first audio timestamps are known. */
 const MAX_HEAD = 1024 * 1024;
 
-export interface CandidateEntry {
-  readonly position: number;
-  readonly kind: RandomAccessKind;
-  /** Ticks of 90 kHz. */
-  readonly dts: number;
+/** Source and stream have the same clock. */
+export interface SharedClock {
+  /** The last picture that viewers have, on the outgoing clock (ticks of 90 kHz). */
+  readonly lastDts: number;
+  /** Added to the source's clock to get the outgoing one. */
+  readonly offset: number;
 }
 
 export class CandidateSource {
   readonly #held = new HeldPackets(MAX_HELD);
   readonly #index: StreamIndex;
-  #points: AccessPoint[] = [];
-  #programKnown = false;
+  #points: RandomAccessPoint[] = [];
 
   constructor(now: () => number) {
     this.#index = new StreamIndex(now, (point) => this.#points.push(point));
@@ -33,63 +42,53 @@ export class CandidateSource {
 
   /** Takes the whole packets in `buffer[from, to)`. */
   observe(buffer: Buffer, from: number, to: number): void {
-    const position = this.#held.end;
+    const position = this.#held.endPosition;
     this.#held.append(buffer, from, to);
-    for (let at = from; at < to; at += PACKET_SIZE) this.#index.observe(buffer, at, position + at - from);
-    if (this.#programKnown || this.#index.program === null) return;
-    this.#programKnown = true;
-    // A keyframe may have gone by unrecognised before its tables.
-    this.#each(this.#held.start, (bytes, start) => {
-      for (let at = 0; at < bytes.length; at += PACKET_SIZE) this.#index.observe(bytes, at, start + at);
-    });
+    this.#index.observe(buffer, from, to, position, this.#held);
   }
 
-  /** The places where it can be entered, oldest first. */
-  get entries(): CandidateEntry[] {
-    return this.#points
-      .filter(({ position }) => position >= this.#held.start)
-      .map(({ position, kind }) => ({ position, kind, dts: decodingTimeOf(this.#held.bytesFrom(position), 0) }));
+  /**
+   * The point to enter at, or null if there is none yet: on a shared clock the first one after what viewers have, else the first one. A gradual
+   * point is used only while there is no clean one.
+   */
+  chooseEntry(clock: SharedClock | null): RandomAccessPoint | null {
+    const isUsable = ({ position }: RandomAccessPoint): boolean => {
+      if (position < this.#held.startPosition) return false;
+      if (clock === null) return true;
+      const dts = readDts(this.#held.bytesFrom(position), 0);
+      return distance(clock.lastDts, wrapped(dts + clock.offset, WRAP_90K), WRAP_90K) > 0;
+    };
+    const usable = this.#points.filter(isUsable);
+    return usable.find(({ kind }) => kind === 'clean') ?? usable.at(0) ?? null;
   }
 
-  /** Where the clocks of picture and sound begin from `position` on; null while more of it is needed to tell. */
-  startAt(position: number): FirstTimestamps | null {
+  /** The first timestamps of video and audio from `position` on; null while more packets are needed. Other streams may start much later. */
+  firstTimestampsFrom(position: number): FirstTimestamps | null {
     const program = this.#index.program;
     if (program === null) return null;
-    // PoolSnapshot and sound set the pace. Others come and go.
-    const sound = program.pmt.streams.filter(isSound).map(({ pid }) => pid);
-    const pids = new Set([program.accessPid, ...sound]);
-    const reader = new FirstTimestampsReader(pids);
-    this.#each(position, (bytes) => reader.read(bytes, 0));
-    return reader.hasFound(pids.size) || this.#held.end - position >= MAX_HEAD ? reader.start : null;
+    const audio = program.pmt.streams.filter(isAudio).map(({ pid }) => pid);
+    const pids = new Set([program.accessPid, ...audio]);
+    const first = new FirstTimestamps(pids);
+    forEachBlock(this.#held, position, (bytes) => first.read(bytes, 0));
+    return first.hasFound(pids.size) || this.#held.endPosition - position >= MAX_HEAD ? first : null;
   }
 
-  /** Heads of its pictures by their time plus `offset` (ticks of 90 kHz). */
-  pictureHeads(offset: number): Map<number, Buffer> {
-    const { start, end } = this.#held;
+  /** Samples of its pictures, with `offset` (ticks of 90 kHz) added to their times. */
+  samplePictures(offset: number): PictureSamples {
     const pid = this.#index.program?.accessPid;
-    return pid === undefined
-      ? new Map()
-      : pictureHeads({ start, end, bytesFrom: (position) => this.#held.bytesFrom(position) }, pid, offset);
+    return pid === undefined ? new Map() : samplePictures(this.#held, pid, offset);
   }
 
   /** Everything held from `position` on. */
   bytesFrom(position: number): Buffer[] {
     const blocks: Buffer[] = [];
-    this.#each(position, (bytes) => blocks.push(bytes));
+    forEachBlock(this.#held, position, (bytes) => blocks.push(bytes));
     return blocks;
   }
 
-  /** Forgets what is held. */
+  /** Drops everything held. */
   release(): void {
     this.#held.clear();
     this.#points = [];
-  }
-
-  #each(from: number, visit: (bytes: Buffer, position: number) => void): void {
-    for (let position = from; position < this.#held.end;) {
-      const bytes = this.#held.bytesFrom(position);
-      visit(bytes, position);
-      position += bytes.length;
-    }
   }
 }

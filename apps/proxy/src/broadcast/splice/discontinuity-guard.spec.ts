@@ -22,8 +22,8 @@ describe('a source', () => {
         watched.feed(STREAM.subarray(cut - back * FRAME), { ms: 5 });
         const output = watched.finish();
         expect(clockFaults(output)).toEqual([]);
-        const { splices, clockLeaps } = watched.broadcast.snapshot();
-        expect(clockLeaps).toBe(1);
+        const { splices, pcrDiscontinuities } = watched.broadcast.snapshot();
+        expect(pcrDiscontinuities).toBe(1);
         // Where the packets behind the last clock reference are handed out already it cannot be exact.
         if (splices.exact === 1) expect(output.equals(plain)).toBe(true);
         else expect(splices.keyframe).toBe(1);
@@ -39,9 +39,9 @@ describe('a source', () => {
     const before = watched.sink.bytes.length;
     for (let round = 0; round < 5; round += 1) watched.feed(STREAM.subarray(cut - 100 * FRAME, cut), { ms: 100 });
     watched.feed(STREAM.subarray(cut - 100 * FRAME, cut - 3 * FRAME), { ms: 100 });
-    const { repeats, bytesSinceClock } = watched.broadcast.snapshot();
+    const { repeats, bytesSincePcrAdvance } = watched.broadcast.snapshot();
     expect(repeats).toBeGreaterThanOrEqual(30);
-    expect(bytesSinceClock).toBeGreaterThan(90 * FRAME);
+    expect(bytesSincePcrAdvance).toBeGreaterThan(90 * FRAME);
     expect(watched.sink.bytes.length - before).toBeLessThan(20 * FRAME);
     // Bytes come, but none for the viewers: null packets keep their connections from going quiet.
     const quiet = watched.sink.bytes.subarray(before);
@@ -62,8 +62,8 @@ describe('a source', () => {
     watched.feed(STREAM.subarray(0, wholePackets(300 * FRAME + 1000)));
     const other = withOtherClock(new MadeStream({ videoPackets: 19, clockStart: 900_000 + 312 * 3600 }).frames(700), seconds * 90_000);
     watched.feed(other, { ms: 10 });
-    const { splices, clockLeaps } = watched.broadcast.snapshot();
-    expect([splices.keyframe, clockLeaps]).toEqual([1, 1]);
+    const { splices, pcrDiscontinuities } = watched.broadcast.snapshot();
+    expect([splices.keyframe, pcrDiscontinuities]).toEqual([1, 1]);
     expect(clockFaults(watched.finish())).toEqual([]);
   });
 

@@ -1,101 +1,95 @@
 /**
- * Stands before the stream and watches the clock of its source. Where that leaps, what follows is treated as a source of its own: if it is what was
- * sent before, nothing of it is sent until it goes on from the stream's end; if it is something else, it is entered at a keyframe on the stream's
- * clock. Players freeze for the length of a leap that they are shown (VLC up to 55 s).
+ * Watches the PCR of the current source. After a discontinuity the rest of the source is treated like another source: if it repeats what was sent,
+ * nothing is sent until it reaches the end of the stream; otherwise it is entered at a keyframe and re-stamped. A player that is shown the
+ * discontinuity freezes for its whole length (VLC: up to 55 s).
  */
-import { NONE, NULL_PID, PACKET_SIZE } from '@acexy/mpegts';
-import { PcrDiscontinuityDetector } from '../../../../../libs/mpegts/src/pcr-discontinuity.js';
-import { SourceSwitch, type SwitchHost, takeFrom } from './source-switch.js';
-
-export interface GuardedHost extends SwitchHost {
-  /** Another source is being looked at, which is to carry the stream on. */
-  readonly switching: boolean;
-}
+import { NONE, NULL_PID, PACKET_SIZE, PcrDiscontinuityDetector } from '@acexy/mpegts';
+import { SourceSwitch, type SwitchHost } from './source-switch.js';
 
 export class DiscontinuityGuard {
   #detector = new PcrDiscontinuityDetector();
-  /** The source itself after a leap, while its place in the stream is looked for. */
-  #return: SourceSwitch | null = null;
-  /** It has leapt, but another source is to carry on: what still comes belongs nowhere. */
+  /** Finds the position of the source in the stream again. */
+  #rejoin: SourceSwitch | null = null;
+  /** The source had a discontinuity and a switch to another source is running: its bytes are dropped. */
   #muted = false;
   #heldBytes = 0;
-  #leaps = 0;
+  #discontinuities = 0;
 
-  constructor(private readonly host: GuardedHost) {}
+  constructor(private readonly host: SwitchHost) {}
 
-  /** Bytes that have come since the leap and were not sent. */
+  /** Bytes since the discontinuity that were not sent. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
-  /** Leaps so far, of all sources. */
-  get leaps(): number {
-    return this.#leaps;
+  /** Discontinuities of all sources so far. */
+  get discontinuities(): number {
+    return this.#discontinuities;
   }
 
-  /** Clock references since the leap that the stream has had before, in a row. */
+  /** How many of the last PCRs in a row the stream already has. */
   get repeats(): number {
-    return this.#return?.repeats ?? 0;
+    return this.#rejoin?.repeats ?? 0;
   }
 
-  /** Another source is being looked at: one that has leapt is not waited for meanwhile. */
-  giveWay(): void {
-    if (this.#return === null) return;
-    this.#return.abort();
-    this.#return = null;
+  /** A switch to another source starts or the stream ends: stops rejoining. */
+  stopRejoining(): void {
+    if (this.#rejoin === null) return;
+    this.#rejoin.abort();
+    this.#rejoin = null;
     this.#muted = true;
   }
 
   /** Another source feeds the stream now. */
   reset(): void {
-    this.#return?.abort();
-    this.#return = null;
+    this.#rejoin?.abort();
+    this.#rejoin = null;
     this.#detector = new PcrDiscontinuityDetector();
     this.#muted = false;
     this.#heldBytes = 0;
   }
 
-  /** Takes the whole packets in `buffer[from, to)` of the stream's source; good only during the call. */
+  /** Takes the whole packets in `buffer[from, to)` of the current source, which are only valid during the call. */
   take(buffer: Buffer, from: number, to: number): void {
     let at = from;
     while (at < to) {
-      const leap = this.#detector.find(buffer, at, to, this.#clockPid, this.host.buffer.ring.bitrate);
-      const end = leap === NONE ? to : leap;
+      const found = this.#detector.find(buffer, at, to, this.#pcrPid, this.host.buffer.ring.bitrate);
+      const end = found === NONE ? to : found;
       if (end > at) this.#pass(buffer, at, end);
-      if (leap === NONE) return;
-      this.#onLeap();
-      this.#pass(buffer, leap, (at = leap + PACKET_SIZE));
+      if (found === NONE) return;
+      this.#onDiscontinuity();
+      this.#pass(buffer, found, (at = found + PACKET_SIZE));
     }
   }
 
-  get #clockPid(): number {
+  get #pcrPid(): number {
     const { source, buffer } = this.host;
     return (source.splice?.program ?? buffer.index.program)?.pmt.pcrPid ?? NULL_PID;
   }
 
-  #onLeap(): void {
-    this.#leaps += 1;
+  #onDiscontinuity(): void {
+    this.#discontinuities += 1;
     const { buffer } = this.host;
-    // Somewhere between the last reference and this one the leap was.
-    if (this.#return === null && !this.#muted) buffer.trimTo(buffer.index.clockPosition + PACKET_SIZE);
-    this.#return?.abort();
-    this.#return = null;
+    // The discontinuity may be anywhere between the last PCR and this one.
+    if (this.#rejoin === null && !this.#muted) buffer.trimTo(buffer.index.pcrPosition + PACKET_SIZE);
+    this.#rejoin?.abort();
+    this.#rejoin = null;
     this.#muted = true;
   }
 
   #pass(buffer: Buffer, from: number, to: number): void {
     if (this.#muted && !this.host.switching) {
       this.#muted = false;
-      this.#return = new SourceSwitch(this.host, this.host.source.aligner);
+      this.#rejoin = new SourceSwitch(this.host, this.host.source.aligner);
     }
-    if (this.#return === null && !this.#muted) {
-      takeFrom(this.host.source, this.host.buffer, buffer, from, to);
+    if (this.#rejoin === null && !this.#muted) {
+      this.host.addPackets(buffer, from, to);
       return;
     }
     this.#heldBytes += to - from;
-    this.#return?.take(buffer, from, to);
-    if (this.#return?.state === 'spliced') {
-      this.#return = null;
+    this.#rejoin?.take(buffer, from, to);
+    if (this.#rejoin?.state === 'spliced') {
+      this.#rejoin = null;
       this.#heldBytes = 0;
     }
   }

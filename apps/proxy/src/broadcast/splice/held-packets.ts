@@ -1,22 +1,21 @@
-/** Packets of a source that is not part of the stream yet: the newest ones, bounded. */
-import { PACKET_SIZE } from '@acexy/mpegts';
+/** The newest packets of a source that is not part of the stream yet. */
+import { PACKET_SIZE, type PacketStore } from '@acexy/mpegts';
 
 const BLOCK = 512 * PACKET_SIZE;
 
-export class HeldPackets {
+export class HeldPackets implements PacketStore {
   #blocks: Buffer[] = [];
   #start = 0;
   #end = 0;
 
-  /** `maxBytes`: the oldest are dropped beyond it, in blocks of 96 kB. */
+  /** `maxBytes`: more than that drops the oldest packets, in blocks of 96 kB. */
   constructor(private readonly maxBytes: number) {}
 
-  /** Position of the first byte held, counted from the source's first packet. */
-  get start(): number {
+  get startPosition(): number {
     return this.#start;
   }
 
-  get end(): number {
+  get endPosition(): number {
     return this.#end;
   }
 
@@ -25,15 +24,14 @@ export class HeldPackets {
     while (at < to) {
       const used = (this.#end - this.#start) % BLOCK;
       if (used === 0) this.#addBlock();
-      const taken = buffer.copy(this.#blocks[this.#blocks.length - 1], used, at, to);
-      at += taken;
-      this.#end += taken;
+      const copied = buffer.copy(this.#blocks[this.#blocks.length - 1], used, at, to);
+      at += copied;
+      this.#end += copied;
     }
   }
 
-  /** The bytes from `position` on, as far as they lie together: at least a packet, empty at the end. */
   bytesFrom(position: number): Buffer {
-    if (position < this.#start) throw new RangeError(`byte ${position} is not held any more`);
+    if (position < this.#start) throw new RangeError(`byte ${position} was dropped: the oldest one held is ${this.#start}`);
     if (position >= this.#end) return Buffer.alloc(0);
     const offset = position - this.#start;
     const inBlock = offset % BLOCK;

@@ -1,23 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { type SourceJudgement, type SourceReading, SourceWatch } from './source-faults.policy.js';
+import { type SourceJudgement, type SourceReading, SourceFaultDetector } from './source-faults.policy.js';
 
 const HEALTHY: SourceReading = {
   now: 0,
   lastByteAt: 0,
   bitrate: 4_000_000,
   mediaMs: 0,
-  clockAt: 0,
-  bytesSinceClock: 0,
+  pcrAdvancedAt: 0,
+  bytesSincePcrAdvance: 0,
   repeats: 0,
-  clockLeaps: 0,
+  pcrDiscontinuities: 0,
   losses: 0,
   bytesWithoutLock: 0,
 };
 
 /** A source in real time, looked at every half second; `change` says what is different about it at a time (ms). */
 function judged(untilMs: number, change: (now: number) => Partial<SourceReading>): { at: number; judgement: SourceJudgement }[] {
-  const reading = (now: number): SourceReading => ({ ...HEALTHY, now, lastByteAt: now, mediaMs: now, clockAt: now, ...change(now) });
-  const watch = new SourceWatch(reading(0));
+  const reading = (now: number): SourceReading => ({ ...HEALTHY, now, lastByteAt: now, mediaMs: now, pcrAdvancedAt: now, ...change(now) });
+  const watch = new SourceFaultDetector(reading(0));
   const judgements = [];
   for (let now = 500; now <= untilMs; now += 500) judgements.push({ at: now, judgement: watch.judge(reading(now)) });
   return judgements;
@@ -32,7 +32,7 @@ function leftAt(untilMs: number, change: (now: number) => Partial<SourceReading>
 /** Bytes stop at `from` and come again at `to`, with what was missed. */
 const gap = (from: number, to: number) => (now: number) => {
   const since = now > from && now < to ? from : now;
-  return { lastByteAt: since, mediaMs: since, clockAt: since };
+  return { lastByteAt: since, mediaMs: since, pcrAdvancedAt: since };
 };
 
 describe('a source', () => {
@@ -50,11 +50,19 @@ describe('a source', () => {
   });
 
   it('whose clock stands while bytes flow is left after 2 s and a second’s worth of bytes', () => {
-    const frozen = (now: number) => ({ clockAt: Math.min(now, 5000), mediaMs: now, bytesSinceClock: Math.max(0, now - 5000) * 500 });
+    const frozen = (now: number) => ({
+      pcrAdvancedAt: Math.min(now, 5000),
+      mediaMs: now,
+      bytesSincePcrAdvance: Math.max(0, now - 5000) * 500,
+    });
     expect(leftAt(60_000, frozen)).toEqual([7000, 'frozen']);
-    const slow = (now: number) => ({ clockAt: Math.min(now, 5000), mediaMs: now, bytesSinceClock: Math.max(0, now - 5000) * 50 });
+    const slow = (now: number) => ({
+      pcrAdvancedAt: Math.min(now, 5000),
+      mediaMs: now,
+      bytesSincePcrAdvance: Math.max(0, now - 5000) * 50,
+    });
     expect(leftAt(60_000, slow)).toEqual([15_000, 'frozen']);
-    expect(leftAt(60_000, () => ({ clockAt: null, bytesSinceClock: 1e9 }))).toBeNull();
+    expect(leftAt(60_000, () => ({ pcrAdvancedAt: null, bytesSincePcrAdvance: 1e9 }))).toBeNull();
   });
 
   it('that delivers less than real time is left when 10 s are lost, or at less than nine tenths of a minute', () => {
@@ -81,9 +89,9 @@ describe('a source', () => {
   });
 
   it('whose clock leaps is named so once and kept', () => {
-    const judgements = judged(20_000, (now) => ({ clockLeaps: now >= 7000 ? 1 : 0 }));
+    const judgements = judged(20_000, (now) => ({ pcrDiscontinuities: now >= 7000 ? 1 : 0 }));
     expect(judgements.filter(({ judgement }) => judgement.fault !== null)).toEqual([
-      { at: 7000, judgement: { advice: 'none', fault: 'clock-leap' } },
+      { at: 7000, judgement: { advice: 'none', fault: 'pcr-discontinuity' } },
     ]);
   });
 });

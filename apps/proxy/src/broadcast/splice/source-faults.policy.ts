@@ -1,59 +1,59 @@
 /**
- * Whether a source that delivers is still good, judged before viewers notice: a change to another source of the same bytes costs them nothing, so it is
- * made early. Still or black pictures are no fault; content is never judged. How long it may be silent is for the sessions to say.
+ * Detects faults of a source that still delivers, before viewers notice: an exact switch to another source costs nothing, so it is made early. Still
+ * or black pictures are no fault; content is never judged. The sessions decide how long a source may be silent.
  */
 
 /**
- * 'frozen': bytes, but the clock stands. 'starving': less than real time. 'looping': what was sent comes again. 'corrupt': packets
- * are missing or damaged. 'clock-leap': the source's clock has jumped.
+ * 'frozen': bytes arrive, but the PCR does not advance. 'starving': slower than real time. 'looping': repeats what it has sent. 'corrupt': packets are
+ * missing or damaged. 'pcr-discontinuity': the PCR jumped.
  */
-export type SourceFault = 'frozen' | 'starving' | 'looping' | 'corrupt' | 'clock-leap';
+export type SourceFault = 'frozen' | 'starving' | 'looping' | 'corrupt' | 'pcr-discontinuity';
 
-/** 'none': it is well. 'switch': another source should carry the stream on. */
+/** 'switch': another source should continue the stream. */
 export type SourceAdvice = 'none' | 'switch';
 
 export interface SourceJudgement {
   readonly advice: SourceAdvice;
-  /** Why; null where nothing is wrong. */
+  /** Null if there is none. */
   readonly fault: SourceFault | null;
 }
 
-/** What is looked at, every half second or so: part of the broadcast's snapshot, since the source began. */
+/** The part of the broadcast's snapshot that is judged, about every half second. */
 export interface SourceReading {
-  /** Milliseconds of the clock that `lastByteAt` and `clockAt` were taken from. */
+  /** Milliseconds of the clock of `lastByteAt` and `pcrAdvancedAt`. */
   readonly now: number;
   readonly lastByteAt: number | null;
   /** Bits per second; null while unknown. */
   readonly bitrate: number | null;
-  /** Milliseconds of media taken in. */
+  /** Milliseconds of media so far. */
   readonly mediaMs: number;
-  /** When the PCR last moved on, and the bytes since; null before the first PCR. */
-  readonly clockAt: number | null;
-  readonly bytesSinceClock: number;
-  /** Clock references in a row that had been sent before. */
+  /** When the PCR last advanced, and the bytes since then; null before the first PCR. */
+  readonly pcrAdvancedAt: number | null;
+  readonly bytesSincePcrAdvance: number;
+  /** How many of the last PCRs in a row had been sent before. */
   readonly repeats: number;
-  /** Leaps of the PCR so far. */
-  readonly clockLeaps: number;
-  /** Lost packets so far: breaks of alignment and of continuity. */
+  /** Discontinuities of the PCR so far. */
+  readonly pcrDiscontinuities: number;
+  /** Losses so far: of packet alignment and of continuity. */
   readonly losses: number;
-  /** Bytes since packets were last found where they should be. */
+  /** Bytes since the alignment was lost. */
   readonly bytesWithoutLock: number;
 }
 
 const FROZEN_MS = 2_000;
-/** Where the rate is not known: bytes of a second at 1 Mb/s. */
-const USUAL_SECOND = 125_000;
+/** Bytes of a second at 1 Mb/s, used while the bitrate is unknown. */
+const DEFAULT_SECOND = 125_000;
 
-/** How far the lead over real time may fall below its best of the last minutes. */
+/** The lead over real time may fall this far below its maximum of the last minutes. */
 const MAX_LEAD_LOST_MS = 10_000;
-/** Its lead is looked at while bytes come: a piece that is late may yet make up for all that is missing. */
+/** The lead is judged only while bytes arrive, because a late piece may make up for everything that is missing. */
 const FLOWING_MS = 1000;
 const MIN_RATE = 0.9;
 const RATE_OVER_MS = 60_000;
 const SAMPLE_MS = 5_000;
 const SAMPLES_KEPT = 60;
 
-/** A second of them: none of 11,200 clock packets came twice in good streams, still pictures and black included. */
+/** One second: in good streams none of 11,200 PCR packets was repeated, still pictures and black included. */
 const MAX_REPEATS = 30;
 const MAX_BYTES_WITHOUT_LOCK = 64 * 1024;
 const MAX_LOSSES = 3;
@@ -65,32 +65,32 @@ interface Sample {
   lead: number;
 }
 
-/** Remembers one source; a new source gets a new watch. */
-export class SourceWatch {
+/** Judges one source; a new source needs a new detector. */
+export class SourceFaultDetector {
   readonly #startedAt: number;
   readonly #startMediaMs: number;
   readonly #samples: Sample[] = [];
   readonly #lossTimes: number[] = [];
   #losses: number;
-  #clockLeaps: number;
+  #pcrDiscontinuities: number;
 
   constructor(first: SourceReading) {
     this.#startedAt = first.now;
     this.#startMediaMs = first.mediaMs;
     this.#losses = first.losses;
-    this.#clockLeaps = first.clockLeaps;
+    this.#pcrDiscontinuities = first.pcrDiscontinuities;
   }
 
-  /** The worst that is wrong at present. Readings must come in order. */
+  /** The most severe fault at present. Readings must come in order. */
   judge(reading: SourceReading): SourceJudgement {
-    const leapt = reading.clockLeaps > this.#clockLeaps;
+    const hasJumped = reading.pcrDiscontinuities > this.#pcrDiscontinuities;
     this.#remember(reading);
     const switchFor = (fault: SourceFault): SourceJudgement => ({ advice: 'switch', fault });
     if (reading.repeats >= MAX_REPEATS) return switchFor('looping');
     if (this.#isCorrupt(reading)) return switchFor('corrupt');
     if (isFrozen(reading)) return switchFor('frozen');
     if (this.#isStarving(reading)) return switchFor('starving');
-    if (leapt) return { advice: 'none', fault: 'clock-leap' };
+    if (hasJumped) return { advice: 'none', fault: 'pcr-discontinuity' };
     return { advice: 'none', fault: null };
   }
 
@@ -106,13 +106,13 @@ export class SourceWatch {
     return past !== undefined && reading.mediaMs - past.mediaMs < MIN_RATE * (reading.now - past.at);
   }
 
-  /** How far the media is ahead of the time that has passed; only its changes mean something (ms). */
+  /** How far the media is ahead of real time (ms); only its changes are meaningful. */
   #leadOf({ now, mediaMs }: SourceReading): number {
     return mediaMs - this.#startMediaMs - (now - this.#startedAt);
   }
 
   #remember(reading: SourceReading): void {
-    const { now, losses, clockLeaps, mediaMs } = reading;
+    const { now, losses, pcrDiscontinuities, mediaMs } = reading;
     const lead = this.#leadOf(reading);
     const newest = this.#samples.at(-1);
     if (newest === undefined || now - newest.at >= SAMPLE_MS) {
@@ -121,16 +121,16 @@ export class SourceWatch {
     } else {
       newest.lead = Math.max(newest.lead, lead);
     }
-    const fresh = Math.min(MAX_LOSSES + 1, losses - this.#losses);
-    for (let count = 0; count < fresh; count += 1) this.#lossTimes.push(now);
+    const added = Math.min(MAX_LOSSES + 1, losses - this.#losses);
+    for (let count = 0; count < added; count += 1) this.#lossTimes.push(now);
     while (this.#lossTimes.length > 0 && now - this.#lossTimes[0] > LOSSES_OVER_MS) this.#lossTimes.shift();
     this.#losses = losses;
-    this.#clockLeaps = clockLeaps;
+    this.#pcrDiscontinuities = pcrDiscontinuities;
   }
 }
 
-function isFrozen({ now, clockAt, bytesSinceClock, bitrate }: SourceReading): boolean {
-  if (clockAt === null) return false;
-  const second = bitrate === null ? USUAL_SECOND : bitrate / 8;
-  return now - clockAt >= FROZEN_MS && bytesSinceClock >= second;
+function isFrozen({ now, pcrAdvancedAt, bytesSincePcrAdvance, bitrate }: SourceReading): boolean {
+  if (pcrAdvancedAt === null) return false;
+  const second = bitrate === null ? DEFAULT_SECOND : bitrate / 8;
+  return now - pcrAdvancedAt >= FROZEN_MS && bytesSincePcrAdvance >= second;
 }

@@ -1,53 +1,67 @@
 /**
- * Another source for a stream that goes on. It is searched for the place that the stream has reached; where it has that, viewers get the very next
- * packet. Where it has not, it is entered at a keyframe, on the stream's own clock. Until then nothing of it is sent.
+ * Switches the stream to another source. If the source has the position that the stream has reached, viewers get the very next packet. Otherwise the
+ * source is entered at a keyframe and re-stamped. Until then nothing of it is sent.
  */
-import { NONE, NO_CHANGE, PACKET_SIZE, PacketAligner, WRAP_27M, distance, mapProgram, spliceOffset, wrapped } from '@acexy/mpegts';
-import { CandidateSource } from './candidate-source.js';
+import {
+  NONE,
+  NO_CHANGE,
+  PACKET_SIZE,
+  PacketAligner,
+  WRAP_27M,
+  distance,
+  mapProgram,
+  samplePictures,
+  showSamePictures,
+  spliceOffset,
+  wrapped,
+} from '@acexy/mpegts';
 import type { Clock } from '@acexy/service-kit/primitives';
-import { ContinuationSearch, type SearchVerdict } from './continuation-search.js';
-import { type SameClock, chooseEntry } from './entry.policy.js';
-import { pictureHeads, showSamePictures } from '../../../../../libs/mpegts/src/same-pictures.js';
-import { SplicedSource } from './spliced-source.js';
 import type { StreamBuffer } from '../buffer/stream-buffer.js';
+import { CandidateSource, type SharedClock } from './candidate-source.js';
+import { ContinuationSearch, type SearchVerdict } from './continuation-search.js';
+import { SplicedSource } from './spliced-source.js';
 
-/** 'searching': nothing sent yet. 'spliced': the stream goes on with it. 'refused': it can never continue this stream. 'aborted': given up. */
+/** 'searching': nothing is sent yet. 'spliced': the source feeds the stream. 'refused': it can never continue this stream. 'aborted': given up. */
 export type SwitchState = 'searching' | 'spliced' | 'refused' | 'aborted';
 
-/** How it went on. 'exact': byte for byte. 'renumbered': nothing lost or repeated, counters changed. 'keyframe': entered at a keyframe. */
+/** How the stream continued. 'exact': byte for byte. 'renumbered': nothing lost or repeated, counters changed. 'keyframe': entered at a keyframe. */
 export type SpliceKind = 'exact' | 'renumbered' | 'keyframe';
 
-/** What viewers were promised (an ISO/IEC 13818-1 stream type) and this source cannot give. */
+/** Viewers have a codec (an ISO/IEC 13818-1 stream type) that this source lacks. */
 export interface CodecRefusal {
   readonly code: 'codec_changed';
   readonly promised: number;
   readonly offered: readonly number[];
 }
 
-/** What the stream is made from at present. */
-export interface Source {
+/** The source that feeds the stream. */
+export interface PacketSource {
   readonly aligner: PacketAligner;
-  /** Null: packets are taken as they come. */
+  /** Null: packets are not changed. */
   readonly splice: SplicedSource | null;
 }
 
-/** The stream that is to go on. */
+/** The stream to continue. */
 export interface SwitchHost {
   readonly clock: Clock;
   readonly buffer: StreamBuffer;
-  readonly source: Source;
-  /** Takes bytes of the source that feeds the stream. */
-  feed(bytes: Buffer): void;
-  /** Runs `work`, which may add to the stream, as the taking in of bytes. */
+  readonly source: PacketSource;
+  /** A switch to another source is running. */
+  readonly switching: boolean;
+  /** Takes bytes of the current source. */
+  write(bytes: Buffer): void;
+  /** Adds whole packets of the current source to the stream. */
+  addPackets(buffer: Buffer, from: number, to: number): void;
+  /** Runs `work`, which may add packets to the stream. */
   whileTaking(work: () => void): void;
-  /** From now on the stream is made from `source`. */
-  adopt(kind: SpliceKind, source: Source, by: SourceSwitch): void;
+  /** `source` becomes the current source. */
+  adopt(kind: SpliceKind, source: PacketSource, by: SourceSwitch): void;
 }
 
-/** Pictures of the new source (0.4 s at 25/s) that are looked at to tell whether they are those of the stream. */
-const PICTURES_TO_JUDGE_BY = 10;
-/** A longer step of the clock has to be announced (27 MHz: 0.5 s). */
-const MAX_CLOCK_STEP = 13_500_000;
+/** Pictures of the new source (0.4 s at 25/s) to compare with those of the stream. */
+const PICTURES_TO_COMPARE = 10;
+/** A longer step of the outgoing PCR needs the discontinuity indicator (27 MHz: 0.5 s). */
+const MAX_PCR_STEP = 13_500_000;
 
 export class SourceSwitch {
   readonly #candidate: CandidateSource;
@@ -60,7 +74,7 @@ export class SourceSwitch {
   #samePictures: boolean | null = null;
   #bytesIn = 0;
   #searchMs = 0;
-  readonly #onRun = (buffer: Buffer, from: number, to: number): void => this.take(buffer, from, to);
+  readonly #onPackets = (buffer: Buffer, from: number, to: number): void => this.take(buffer, from, to);
 
   /** `aligner`: finds the packets of the new source. */
   constructor(
@@ -70,75 +84,65 @@ export class SourceSwitch {
     const { clock, buffer, source } = host;
     this.#startedAt = clock.now();
     this.#candidate = new CandidateSource(() => clock.now());
-    const taken = {
-      anchors: buffer.index.anchors,
-      get startPosition() {
-        return buffer.startPosition;
-      },
-      get takenEnd() {
-        return buffer.takenEnd;
-      },
-      bytesFrom: (position: number) => buffer.bytesFrom(position),
-    };
-    this.#search = new ContinuationSearch(taken, source.splice, clock);
+    this.#search = new ContinuationSearch(buffer, source.splice, clock);
   }
 
   get state(): SwitchState {
     return this.#state;
   }
 
-  /** What the search has found; 'undecided' while it goes on. */
+  /** What the search has found; 'undecided' while it is running. */
   get verdict(): SearchVerdict {
     return this.#verdict;
   }
 
-  /** How the stream went on; null before. */
+  /** How the stream continued; null before. */
   get kind(): SpliceKind | null {
     return this.#kind;
   }
 
-  /** Why it never can; null otherwise. */
+  /** Why the source was refused; null otherwise. */
   get refusal(): CodecRefusal | null {
     return this.#refusal;
   }
 
-  /** Clock references in a row that the stream has had before. */
+  /** How many of the last PCRs in a row the stream already has. */
   get repeats(): number {
     return this.#search.repeats;
   }
 
-  /** Bytes of this source taken in. */
+  /** Bytes of this source so far. */
   get bytesIn(): number {
     return this.#bytesIn;
   }
 
-  /** Milliseconds from the beginning of the switch to its outcome, or to now. */
+  /** Milliseconds from the start of the switch to its outcome, or until now. */
   get searchMs(): number {
     return this.#state === 'searching' ? this.host.clock.now() - this.#startedAt : this.#searchMs;
   }
 
-  /** Bytes of the new source, in any chunking. Once it is spliced they are the stream's, as if given to the broadcast itself. */
+  /** Bytes of the new source, in any chunking. After the splice they are written to the stream. */
   write(bytes: Buffer): void {
     switch (this.#state) {
       case 'searching':
         this.#bytesIn += bytes.length;
-        this.host.whileTaking(() => this.aligner.push(bytes, this.#onRun));
+        this.host.whileTaking(() => this.aligner.push(bytes, this.#onPackets));
         return;
       case 'spliced':
         this.#bytesIn += bytes.length;
-        this.host.feed(bytes);
+        this.host.write(bytes);
         return;
       case 'refused':
       case 'aborted':
         return;
       default: {
         const unknown: never = this.#state;
-        throw new TypeError(`no such state: ${String(unknown)}`);
+        throw new TypeError(`unknown switch state: ${String(unknown)}`);
       }
     }
   }
 
-  /** Gives the source up, if it is not the stream's already. */
+  /** Gives up the source, unless it feeds the stream already. */
   abort(): void {
     if (this.#state === 'searching') this.#settle('aborted');
   }
@@ -149,36 +153,34 @@ export class SourceSwitch {
     this.#candidate.release();
   }
 
-  /** Whole packets of the new source, good only during the call. */
+  /** Whole packets of the new source, which are only valid during the call. */
   take(buffer: Buffer, from: number, to: number): void {
     let at = from;
     while (at < to && this.#state === 'searching' && this.#verdict === 'undecided') {
       this.#candidate.observe(buffer, at, at + PACKET_SIZE);
-      if (this.#candidate.program !== null) this.#search.followClockOn(this.#candidate.program.pmt.pcrPid);
+      if (this.#candidate.program !== null) this.#search.setPcrPid(this.#candidate.program.pmt.pcrPid);
       this.#verdict = this.host.buffer.packets === 0 ? 'exact' : this.#search.read(buffer, at);
-      if (this.host.buffer.packets > 0) at += PACKET_SIZE; // the first packets of all are the stream's
+      if (this.host.buffer.packets > 0) at += PACKET_SIZE; // in an empty stream this packet becomes the first
       if (this.#verdict === 'exact' || this.#verdict === 'renumbered') this.#continueExactly(this.#verdict);
     }
     if (this.#state === 'searching' && at < to) this.#candidate.observe(buffer, at, to);
-    if (this.#state === 'searching' && this.#verdict !== 'undecided') this.#enter();
-    else if (this.#state === 'spliced' && at < to) this.#passOn(buffer, at, to);
+    if (this.#state === 'searching' && this.#verdict !== 'undecided') this.#enterAtKeyframe();
+    else if (this.#state === 'spliced' && at < to) this.host.addPackets(buffer, at, to);
   }
 
   #continueExactly(kind: 'exact' | 'renumbered'): void {
     const { buffer, source } = this.host;
-    const outgoing = outgoingOf(buffer);
     const rule = source.splice?.rewriter.rule ?? NO_CHANGE;
-    const splice = kind === 'exact' ? null : SplicedSource.renumbered(source.splice, rule, outgoing);
-    this.#adopt(kind, splice);
+    this.#adopt(kind, kind === 'exact' ? null : SplicedSource.renumbered(source.splice, rule, buffer));
   }
 
-  /** Enters the source at a keyframe, if one is there with the beginning of its sound. */
-  #enter(): void {
+  /** Does nothing until there is a keyframe with the start of its audio. */
+  #enterAtKeyframe(): void {
     const { buffer } = this.host;
     const { program } = this.#candidate;
     if (program === null) return;
-    const promised = buffer.index.program ?? program;
-    const mapping = mapProgram(promised, program);
+    const outgoing = buffer.index.program ?? program;
+    const mapping = mapProgram(outgoing, program);
     if (mapping.kind === 'codec-changed') {
       this.#refusal = { code: 'codec_changed', promised: mapping.promised, offered: mapping.offered };
       this.#settle('refused');
@@ -186,40 +188,38 @@ export class SourceSwitch {
     }
     const clock = this.#sharedClock();
     if (clock === 'unknown') return;
-    const entry = chooseEntry(this.#candidate.entries, clock);
-    const start = entry === null ? null : this.#candidate.startAt(entry.position);
-    if (entry === null || start === null) return;
+    const entry = this.#candidate.chooseEntry(clock);
+    const first = entry === null ? null : this.#candidate.firstTimestampsFrom(entry.position);
+    if (entry === null || first === null) return;
 
-    const last = buffer.cutTail();
-    const units = new Map([...start.units].map(([pid, unit]) => [mapping.pids.get(pid) ?? pid, unit]));
-    const offset = spliceOffset(last, { pcr: start.pcr, units });
-    const tables = { patSection: promised.patSection, pmtSection: mapping.pmtSection, pmtPid: promised.pat.pmtPid };
-    const clockBreaks = leaps(last.pcr, start.pcr, offset);
-    const splice = SplicedSource.entered({ offset, pids: mapping.pids }, program, tables, clockBreaks, last, outgoingOf(buffer));
+    const last = buffer.cut();
+    const units = new Map([...first.units].map(([pid, unit]) => [mapping.pids.get(pid) ?? pid, unit]));
+    const offset = spliceOffset(last, { pcr: first.pcr, units });
+    const tables = { patSection: outgoing.patSection, pmtSection: mapping.pmtSection, pmtPid: outgoing.pat.pmtPid };
+    const hasDiscontinuity = isDiscontinuity(last.pcr, first.pcr, offset);
+    const splice = SplicedSource.entered({ offset, pids: mapping.pids }, program, tables, hasDiscontinuity, last, buffer);
     const held = this.#candidate.bytesFrom(entry.position);
     this.#adopt('keyframe', splice);
-    for (const bytes of held) this.#passOn(bytes, 0, bytes.length);
+    for (const bytes of held) this.host.addPackets(bytes, 0, bytes.length);
   }
 
-  /** The clock that source and stream have in common, null where they have none, 'unknown' while more of the source is needed to tell. */
-  #sharedClock(): SameClock | null | 'unknown' {
+  /** The clock that source and stream share; null if they share none; 'unknown' until more of the source has been read. */
+  #sharedClock(): SharedClock | null | 'unknown' {
     const { buffer, source } = this.host;
     const pid = buffer.index.program?.accessPid;
-    const last = buffer.cutState().clocks.find((clock) => clock.pid === pid);
+    const last = buffer.stateAtCut().clocks.find((clock) => clock.pid === pid);
     if (pid === undefined || last === undefined) return null;
     const offset = source.splice?.rewriter.rule.offset ?? 0;
-    const shared = this.#verdict === 'gap' || (this.#verdict === 'differs' && this.#showsSamePictures(pid, offset));
-    if (shared === 'unknown') return shared;
-    return shared ? { lastDts: last.lastDts, offset } : null;
+    const isShared = this.#verdict === 'gap' || (this.#verdict === 'differs' && this.#showsSamePictures(pid, offset));
+    if (isShared === 'unknown') return isShared;
+    return isShared ? { lastDts: last.lastDts, offset } : null;
   }
 
   #showsSamePictures(pid: number, offset: number): boolean | 'unknown' {
     if (this.#samePictures !== null) return this.#samePictures;
-    const { buffer } = this.host;
-    const stream = { start: buffer.startPosition, end: buffer.takenEnd, bytesFrom: (position: number) => buffer.bytesFrom(position) };
-    const pictures = this.#candidate.pictureHeads(offset);
-    if (pictures.size < PICTURES_TO_JUDGE_BY) return 'unknown';
-    this.#samePictures = showSamePictures(pictureHeads(stream, pid, 0), pictures);
+    const samples = this.#candidate.samplePictures(offset);
+    if (samples.size < PICTURES_TO_COMPARE) return 'unknown';
+    this.#samePictures = showSamePictures(samplePictures(this.host.buffer, pid, 0), samples);
     return this.#samePictures;
   }
 
@@ -228,37 +228,10 @@ export class SourceSwitch {
     this.#settle('spliced');
     this.host.adopt(kind, { aligner: this.aligner, splice }, this);
   }
-
-  /** Packets of the chunk in which the splice was made go on as the stream's. */
-  #passOn(buffer: Buffer, from: number, to: number): void {
-    takeFrom(this.host.source, this.host.buffer, buffer, from, to);
-  }
 }
 
-/** Takes whole packets of `source` into the stream. */
-export function takeFrom(source: Source, stream: StreamBuffer, buffer: Buffer, from: number, to: number): void {
-  const { splice } = source;
-  if (splice === null) {
-    stream.take(buffer, from, to);
-    return;
-  }
-  const wasSettled = splice.settled;
-  splice.take(buffer, from, to, (bytes, first, end) => stream.take(bytes, first, end));
-  // What was left out or changed in the opening is no mark to find the place by.
-  if (!wasSettled && splice.settled) stream.index.anchors.clear();
-}
-
-function outgoingOf(buffer: StreamBuffer) {
-  return {
-    get program() {
-      return buffer.index.program;
-    },
-    takenState: () => buffer.takenState(),
-  };
-}
-
-/** The stream's clock does not simply go on: the source sends its pictures sooner or later before their time than the one before. */
-function leaps(lastPcr: number, firstPcr: number, offset: number): boolean {
+/** Whether the outgoing PCR makes a step that must be marked: the new source has another delay between PCR and pictures. */
+function isDiscontinuity(lastPcr: number, firstPcr: number, offset: number): boolean {
   if (lastPcr === NONE || firstPcr === NONE) return false;
-  return Math.abs(distance(lastPcr, wrapped(firstPcr + offset * 300, WRAP_27M), WRAP_27M)) > MAX_CLOCK_STEP;
+  return Math.abs(distance(lastPcr, wrapped(firstPcr + offset * 300, WRAP_27M), WRAP_27M)) > MAX_PCR_STEP;
 }

@@ -1,80 +1,63 @@
-/**
- * The first moments of a piece of stream that was entered at a keyframe: what began before the entry is left out, and open groups of pictures
- * are made fit to be entered.
- */
+/** The first moments of a source that is entered at a keyframe: drops units that started before the entry and repairs an open GOP. */
 import {
-  BrokenLinkMarker,
-  LeadingPictureFilter,
+  type ContinuitySnapshot,
   NONE,
+  OpenGopEntry,
+  type PacketRewriter,
   type Program,
-  type StreamSnapshot,
+  UnitStartFilter,
   WRAP_90K,
   distance,
-  hasPayload,
-  isSound,
-  presentationTimeOf,
+  isAudio,
+  readPts,
   startsUnit,
   wrapped,
 } from '@acexy/mpegts';
 
 /** PIDs of the tables that describe services and events (ETSI EN 300 468, table 1). */
-const FIRST_SI_PID = 0x10;
-const LAST_SI_PID = 0x1f;
-
-export interface Entry {
-  /** The source's own program. */
-  readonly program: Program;
-  /** Where the stream before it ended. */
-  readonly last: StreamSnapshot;
-  /** Added to the source's clocks (ticks of 90 kHz). */
-  readonly offset: number;
-  outgoingPid(pid: number): number;
-}
+const SI_PIDS = Array.from({ length: 16 }, (_, index) => 0x10 + index);
 
 export class SpliceInFilter {
-  readonly #waiting: Set<number>;
-  readonly #essential: readonly number[];
-  readonly #latest = new Map<number, number>();
-  #link: BrokenLinkMarker | null;
-  readonly #leading: LeadingPictureFilter | null;
+  readonly #starts: UnitStartFilter;
+  readonly #audioPids: readonly number[];
+  readonly #latestPts: ReadonlyMap<number, number>;
+  readonly #openGop: OpenGopEntry;
 
-  constructor(private readonly entry: Entry) {
-    const { program, last } = entry;
-    this.#waiting = new Set(program.pmt.streams.map((stream) => stream.pid));
-    for (let pid = FIRST_SI_PID; pid <= LAST_SI_PID; pid += 1) this.#waiting.add(pid);
-    this.#waiting.delete(program.accessPid);
-    this.#essential = program.pmt.streams.filter(isSound).map((stream) => stream.pid);
-    for (const { pid, latestPts } of last.clocks) this.#latest.set(pid, latestPts);
-    this.#link = program.videoCodec === 'hevc' ? new BrokenLinkMarker() : null;
-    this.#leading = program.videoCodec === 'mpeg2' ? new LeadingPictureFilter() : null;
+  /** `program`: the source's own. `last`: the end of the stream before it, by outgoing PID. */
+  constructor(
+    private readonly program: Program,
+    last: ContinuitySnapshot,
+    private readonly rewriter: PacketRewriter,
+  ) {
+    const pids = program.pmt.streams.map((stream) => stream.pid).filter((pid) => pid !== program.accessPid);
+    this.#starts = new UnitStartFilter([...pids, ...SI_PIDS]);
+    this.#audioPids = program.pmt.streams.filter(isAudio).map((stream) => stream.pid);
+    this.#latestPts = new Map(last.clocks.map(({ pid, latestPts }) => [pid, latestPts]));
+    this.#openGop = new OpenGopEntry(program.videoCodec);
   }
 
-  /** PoolSnapshot and sound have begun and are passed on as they are. */
-  get settled(): boolean {
-    return this.#link === null && (this.#leading === null || this.#leading.over) && !this.#essential.some((pid) => this.#waiting.has(pid));
+  /** Video and audio have started and pass unchanged. */
+  get done(): boolean {
+    return this.#openGop.done && !this.#audioPids.some((pid) => this.#starts.isWaitingFor(pid));
   }
 
-  /** Whether the packet of `pid` (the source's number) at `at` is passed on. Packets must be asked for in order, each once. */
+  /** Whether the packet of `pid` (the source's PID) at `at` passes. Call it once per packet, in order. */
   passes(buffer: Uint8Array, at: number, pid: number): boolean {
-    if (pid === this.entry.program.accessPid) return this.#leading === null || this.#leading.passes(buffer, at);
-    if (!this.#waiting.has(pid) || !hasPayload(buffer, at)) return true;
-    if (!startsUnit(buffer, at) || this.#wasSent(buffer, at, pid)) return false;
-    this.#waiting.delete(pid);
-    return true;
+    if (pid === this.program.accessPid) return this.#openGop.passes(buffer, at);
+    if (this.#starts.isWaitingFor(pid) && startsUnit(buffer, at) && this.#wasSent(buffer, at, pid)) return false;
+    return this.#starts.passes(buffer, at, pid);
   }
 
-  /** Changes, in place, a packet of the source that passes; `pid` is its number there. */
+  /** Changes, in place, a packet that passes. */
   repair(buffer: Uint8Array, at: number, pid: number): void {
-    if (this.#link === null || pid !== this.entry.program.accessPid) return;
-    this.#link.mark(buffer, at);
-    if (this.#link.done) this.#link = null;
+    if (pid === this.program.accessPid) this.#openGop.repair(buffer, at);
   }
 
-  /** The unit belongs to a time that viewers have had of this stream. */
+  /** Viewers already have this stream up to the time of the unit. */
   #wasSent(buffer: Uint8Array, at: number, pid: number): boolean {
-    const latest = this.#latest.get(this.entry.outgoingPid(pid));
-    const pts = presentationTimeOf(buffer, at);
+    const latest = this.#latestPts.get(this.rewriter.outgoingPid(pid));
+    const pts = readPts(buffer, at);
     if (latest === undefined || pts === NONE) return false;
-    return distance(latest, wrapped(pts + this.entry.offset, WRAP_90K), WRAP_90K) <= 0;
+    return distance(latest, wrapped(pts + this.rewriter.rule.offset, WRAP_90K), WRAP_90K) <= 0;
   }
 }

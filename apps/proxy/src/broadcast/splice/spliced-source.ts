@@ -1,173 +1,165 @@
-/** A source whose packets go on where another's ended: rewritten until the next splice, as one deterministic translation. */
+/** A source whose packets continue those of another source: rewritten until the next splice, always by the same rule. */
 import {
+  type ContinuitySnapshot,
+  NONE,
   NULL_PID,
   PACKET_SIZE,
   PAT_PID,
+  PacketRewriter,
   type Program,
   ProgramTracker,
   type RewriteRule,
-  SourceRewriter,
-  type StreamSnapshot,
   mapProgram,
   packetizeSection,
   pidOf,
   readPcr,
   startsUnit,
-  NONE,
 } from '@acexy/mpegts';
-import type { Translation } from './continuation-search.js';
+import type { StreamBuffer } from '../buffer/stream-buffer.js';
 import { SpliceInFilter } from './splice-in-filter.js';
 
-/** The tables that viewers know, sent in the places of the source's own. */
+/** The tables that viewers know, sent instead of the source's own. */
 export interface OutgoingTables {
   readonly patSection: Uint8Array;
   readonly pmtSection: Uint8Array;
   readonly pmtPid: number;
 }
 
-/** What the source needs to know of the stream it continues. */
-export interface OutgoingStream {
-  readonly program: Program | null;
-  takenState(): StreamSnapshot;
-}
-
-/** Takes whole packets in `buffer[from, to)`, good only during the call. */
-export type Emit = (buffer: Buffer, from: number, to: number) => void;
+/** Takes whole packets in `buffer[from, to)`, which are only valid during the call. */
+export type PacketSink = (buffer: Buffer, from: number, to: number) => void;
 
 const DISCONTINUITY_INDICATOR = 0x80;
 
-export class SplicedSource implements Translation {
-  rewriter: SourceRewriter;
+export class SplicedSource {
+  #rewriter: PacketRewriter;
   readonly #tracker = new ProgramTracker();
   /** PIDs of the source's own tables. */
   readonly #replaced = new Set<number>();
-  #tables: OutgoingTables | null;
-  #program: Program | null;
-  #opening: SpliceInFilter | null = null;
-  #clockBreaks = false;
+  #filter: SpliceInFilter | null = null;
+  #markDiscontinuity = false;
   #patCounter = 0;
   #pmtCounter = 0;
-  #scratch = Buffer.alloc(0);
+  #output = Buffer.alloc(0);
   #length = 0;
 
-  /** `program`: the source's own; `tables` null: its own tables are passed on. */
+  /** Private: use `renumbered` or `entered`. */
   private constructor(
     rule: RewriteRule,
-    program: Program | null,
-    tables: OutgoingTables | null,
-    private readonly outgoing: OutgoingStream,
+    private sourceProgram: Program | null,
+    private tables: OutgoingTables | null,
+    private readonly stream: StreamBuffer,
   ) {
-    this.#program = program;
-    this.#tables = tables;
-    this.rewriter = new SourceRewriter(rule, []);
-    this.#fitTo(rule, outgoing.takenState());
-    if (tables !== null && program !== null) {
-      this.#replaced.add(PAT_PID).add(program.pat.pmtPid);
-    }
+    this.#rewriter = this.#fitTo(rule);
+    if (tables !== null && sourceProgram !== null) this.#replaced.add(PAT_PID).add(sourceProgram.pat.pmtPid);
   }
 
-  /** The same packets as before under other counters. `before`: how they were taken so far. */
-  static renumbered(before: SplicedSource | null, rule: RewriteRule, outgoing: OutgoingStream): SplicedSource {
-    return new SplicedSource(rule, before === null ? null : before.#program, before === null ? null : before.#tables, outgoing);
+  /** The same packets as those in the stream, with other counters. `before`: how the stream's packets were rewritten. */
+  static renumbered(before: SplicedSource | null, rule: RewriteRule, stream: StreamBuffer): SplicedSource {
+    return new SplicedSource(rule, before?.sourceProgram ?? null, before?.tables ?? null, stream);
   }
 
-  /** A source entered at a keyframe; its first packet must be that of the keyframe. `clockBreaks`: the PCR leaps there. */
+  /**
+   * A source that is entered at a keyframe; its first packet must be that of the keyframe. `last`: the end of the stream before it.
+   * `hasDiscontinuity`: the outgoing PCR jumps there, so the first one is marked.
+   */
   static entered(
     rule: RewriteRule,
     program: Program,
     tables: OutgoingTables,
-    clockBreaks: boolean,
-    last: StreamSnapshot,
-    outgoing: OutgoingStream,
+    hasDiscontinuity: boolean,
+    last: ContinuitySnapshot,
+    stream: StreamBuffer,
   ): SplicedSource {
-    const source = new SplicedSource(rule, program, tables, outgoing);
-    const { rewriter } = source;
-    source.#opening = new SpliceInFilter({ program, last, offset: rule.offset, outgoingPid: (pid) => rewriter.outgoingPid(pid) });
-    source.#clockBreaks = clockBreaks;
-    source.#reserve(4 * PACKET_SIZE);
+    const source = new SplicedSource(rule, program, tables, stream);
+    source.#filter = new SpliceInFilter(program, last, source.#rewriter);
+    source.#markDiscontinuity = hasDiscontinuity;
     source.#addTable(PAT_PID);
     source.#addTable(program.pat.pmtPid);
     return source;
   }
 
+  get rewriter(): PacketRewriter {
+    return this.#rewriter;
+  }
+
+  /** PIDs, in the source and in the stream, of tables that are not the source's own. */
   get tablePids(): ReadonlySet<number> {
-    return this.#tables === null ? this.#replaced : new Set([...this.#replaced, this.#tables.pmtPid]);
+    return this.tables === null ? this.#replaced : new Set([...this.#replaced, this.tables.pmtPid]);
   }
 
   /** The source's own; null while it is not known. */
   get program(): Program | null {
-    return this.#program;
+    return this.sourceProgram;
   }
 
-  /** The source's packets are passed on as they are, rewriting aside. */
-  get settled(): boolean {
-    return this.#opening === null;
+  /** Every packet of the source passes, so the stream can be compared with the source. */
+  get complete(): boolean {
+    return this.#filter === null;
   }
 
-  /** Rewrites the whole packets in `buffer[from, to)` and hands them on. */
-  take(buffer: Buffer, from: number, to: number, emit: Emit): void {
+  /** Rewrites the whole packets in `buffer[from, to)` and passes them on. */
+  take(buffer: Buffer, from: number, to: number, sink: PacketSink): void {
     this.#reserve(to - from);
     for (let at = from; at < to; at += PACKET_SIZE) {
       const pid = pidOf(buffer, at);
-      if (pid !== NULL_PID && this.#replaced.has(pid)) this.#takeTable(buffer, at, pid, emit);
+      if (pid !== NULL_PID && this.#replaced.has(pid)) this.#takeTable(buffer, at, pid, sink);
       else this.#takePacket(buffer, at, pid);
     }
-    this.#flush(emit);
+    this.#flush(sink);
   }
 
   #takePacket(buffer: Buffer, at: number, pid: number): void {
     if (pid !== NULL_PID) {
-      if (this.rewriter.outgoingPid(pid) === NULL_PID) return;
-      if (this.#opening !== null && !this.#opening.passes(buffer, at, pid)) {
-        this.rewriter.leaveOut(buffer, at);
+      if (this.#rewriter.outgoingPid(pid) === NULL_PID) return;
+      if (this.#filter !== null && !this.#filter.passes(buffer, at, pid)) {
+        this.#rewriter.drop(buffer, at);
         return;
       }
     }
     const out = this.#length;
-    this.#reserve(PACKET_SIZE);
-    buffer.copy(this.#scratch, out, at, at + PACKET_SIZE);
-    this.#length += PACKET_SIZE;
-    this.#opening?.repair(this.#scratch, out, pid);
-    this.rewriter.rewrite(this.#scratch, out);
-    if (this.#clockBreaks && readPcr(this.#scratch, out) !== NONE) {
-      this.#scratch[out + 5] |= DISCONTINUITY_INDICATOR;
-      this.#clockBreaks = false;
+    this.#append(buffer, at, at + PACKET_SIZE);
+    this.#filter?.repair(this.#output, out, pid);
+    this.#rewriter.rewrite(this.#output, out);
+    if (this.#markDiscontinuity && readPcr(this.#output, out) !== NONE) {
+      this.#output[out + 5] |= DISCONTINUITY_INDICATOR;
+      this.#markDiscontinuity = false;
     }
-    if (this.#opening?.settled === true) this.#opening = null;
+    if (this.#filter?.done === true) this.#filter = null;
   }
 
-  #takeTable(buffer: Buffer, at: number, pid: number, emit: Emit): void {
+  #takeTable(buffer: Buffer, at: number, pid: number, sink: PacketSink): void {
     this.#tracker.push(buffer, at, pid);
     const program = this.#tracker.program;
-    if (program !== null && this.#program !== null && !sameTables(program, this.#program)) {
-      this.#flush(emit);
-      this.#follow(program);
+    if (program !== null && this.sourceProgram !== null && !haveSameTables(program, this.sourceProgram)) {
+      this.#flush(sink);
+      this.#changeProgram(program);
     }
     if (startsUnit(buffer, at)) this.#addTable(pid);
   }
 
-  /** The source has changed its own program: it is fitted in anew. Where the codec changes, only what was there before goes on. */
-  #follow(program: Program): void {
-    this.#program = program;
+  /** The source has changed its program: maps it again. If a codec changes, only the streams mapped before continue. */
+  #changeProgram(program: Program): void {
+    this.sourceProgram = program;
     this.#replaced.add(program.pat.pmtPid);
-    const { program: promised } = this.outgoing;
-    if (promised === null || this.#tables === null) return;
-    const mapping = mapProgram(promised, program);
+    const outgoing = this.stream.index.program;
+    if (outgoing === null || this.tables === null) return;
+    const mapping = mapProgram(outgoing, program);
     if (mapping.kind !== 'mapped') return;
-    this.#tables = { ...this.#tables, pmtSection: mapping.pmtSection };
-    this.#fitTo({ offset: this.rewriter.rule.offset, pids: mapping.pids }, this.outgoing.takenState());
+    this.tables = { ...this.tables, pmtSection: mapping.pmtSection };
+    this.#rewriter = this.#fitTo({ offset: this.#rewriter.rule.offset, pids: mapping.pids });
   }
 
-  #fitTo(rule: RewriteRule, last: StreamSnapshot): void {
-    this.rewriter = new SourceRewriter(rule, last.counters);
-    const counterOf = (pid: number): number => last.counters.find((entry) => entry.pid === pid)?.counter ?? -1;
-    this.#patCounter = counterOf(PAT_PID) + 1;
-    this.#pmtCounter = counterOf(this.#tables?.pmtPid ?? NULL_PID) + 1;
+  /** The counters continue those at the end of the stream. */
+  #fitTo(rule: RewriteRule): PacketRewriter {
+    const { counters } = this.stream.stateAtEnd();
+    this.#patCounter = (counters.get(PAT_PID) ?? -1) + 1;
+    this.#pmtCounter = (counters.get(this.tables?.pmtPid ?? NULL_PID) ?? -1) + 1;
+    return new PacketRewriter(rule, counters);
   }
 
-  /** Adds our own table in the place of the source's on `pid`. */
+  /** Adds the outgoing table instead of the source's table on `pid`. */
   #addTable(pid: number): void {
-    const tables = this.#tables;
+    const { tables } = this;
     if (tables === null) return;
     const isPat = pid === PAT_PID;
     const packets = isPat
@@ -175,25 +167,28 @@ export class SplicedSource implements Translation {
       : packetizeSection(tables.pmtSection, tables.pmtPid, this.#pmtCounter);
     if (isPat) this.#patCounter += packets.length / PACKET_SIZE;
     else this.#pmtCounter += packets.length / PACKET_SIZE;
-    this.#reserve(packets.length);
-    packets.copy(this.#scratch, this.#length);
-    this.#length += packets.length;
+    this.#append(packets, 0, packets.length);
+  }
+
+  #append(packets: Buffer, from: number, to: number): void {
+    this.#reserve(to - from);
+    this.#length += packets.copy(this.#output, this.#length, from, to);
   }
 
   #reserve(bytes: number): void {
-    if (this.#length + bytes <= this.#scratch.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#scratch.length, this.#length + bytes));
-    this.#scratch.copy(larger, 0, 0, this.#length);
-    this.#scratch = larger;
+    if (this.#length + bytes <= this.#output.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#output.length, this.#length + bytes));
+    this.#output.copy(larger, 0, 0, this.#length);
+    this.#output = larger;
   }
 
-  #flush(emit: Emit): void {
+  #flush(sink: PacketSink): void {
     const length = this.#length;
     this.#length = 0;
-    if (length > 0) emit(this.#scratch, 0, length);
+    if (length > 0) sink(this.#output, 0, length);
   }
 }
 
-function sameTables(one: Program, other: Program): boolean {
+function haveSameTables(one: Program, other: Program): boolean {
   return one.pat.pmtPid === other.pat.pmtPid && Buffer.compare(one.pmtSection, other.pmtSection) === 0;
 }

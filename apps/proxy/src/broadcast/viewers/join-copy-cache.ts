@@ -1,44 +1,44 @@
 /**
- * Copies that several viewers need at the same moment, made once. Whoever joins at the same place is sent the same bytes, and a thousand may join
- * together: when a match begins, or when another proxy has gone.
+ * Makes a copy that several joining viewers need only once. Viewers that join at the same position get the same bytes, and a thousand may join
+ * at the same moment: when a match starts, or when another proxy has failed.
  */
 import type { FramedBytes } from '../buffer/framed-bytes.js';
-import { ViewerRewriter, type Tables } from './viewer-rewriter.js';
+import { type JoinTables, ViewerRewriter } from './viewer-rewriter.js';
 
-interface Copy {
-  readonly tables: Tables | null;
+interface CachedCopy {
+  readonly tables: JoinTables | null;
   readonly position: number;
   readonly from: number;
   readonly length: number;
-  /** Undefined where one copy is not enough. */
+  /** Undefined if one copy is not enough. */
   readonly bytes: FramedBytes | null | undefined;
 }
 
-/** Places at which viewers join at one moment: a few entry points, and the live edge as it grows. */
+/** Positions at which viewers join at one moment: a few random-access points, and the growing live edge. */
 const KEPT = 4;
 
 export class JoinCopyCache {
-  #copies: Copy[] = [];
+  #copies: CachedCopy[] = [];
 
   /**
-   * What a viewer who begins with `tables` (null: without) is sent of `data`, which lies at `position` in the stream, from byte `from` on; null where
-   * nothing of it is for that viewer. Undefined where it goes on to need a copy of its own after this one, so that none can be shared.
+   * The copy of `data`, which is at `position` in the stream, from byte `from` on, for a viewer that starts with `tables`. Null if nothing of it
+   * is for that viewer. Undefined if the viewer also needs copies of later data, so that nothing can be shared.
    */
-  of(tables: Tables | null, data: Buffer, from: number, position: number): FramedBytes | null | undefined {
-    if (tables?.lateEntry !== undefined) return undefined; // every viewer's search for a picture is its own
+  get(tables: JoinTables | null, data: Buffer, from: number, position: number): FramedBytes | null | undefined {
+    if (tables?.lateEntry !== undefined) return undefined; // each viewer waits for its own random-access point
     const { length } = data;
-    const known = this.#copies.find(
+    const cached = this.#copies.find(
       (copy) => copy.position === position && copy.from === from && copy.length === length && copy.tables === tables,
     );
-    if (known !== undefined) return known.bytes;
-    const own = new ViewerRewriter(tables, null);
-    const made = own.of(data, from, position);
-    const bytes = own.done ? made : undefined;
+    if (cached !== undefined) return cached.bytes;
+    const rewriter = new ViewerRewriter(tables, null);
+    const copy = rewriter.copy(data, from, position);
+    const bytes = rewriter.done ? copy : undefined;
     this.#copies = [{ tables, position, from, length, bytes }, ...this.#copies.slice(0, KEPT - 1)];
     return bytes;
   }
 
-  /** The stream has gone on, or was taken back: nobody joins there any more, or other bytes lie there now. */
+  /** The live edge has moved or other bytes are at its position. */
   clear(): void {
     this.#copies = [];
   }

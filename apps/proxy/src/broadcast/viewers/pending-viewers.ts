@@ -1,104 +1,98 @@
-/** Viewers that have no place in the stream yet: lets each in as soon as there is one, or after a while wherever the stream is. */
-import { PAT_PID, type StreamSnapshot } from '@acexy/mpegts';
-import { OneShotTimer } from '@acexy/service-kit/primitives';
+/** Viewers that have no position in the stream yet. Each one joins at the first random-access point, or after a while wherever the stream is. */
+import { PAT_PID } from '@acexy/mpegts';
+import { type Clock, OneShotTimer } from '@acexy/service-kit/primitives';
 import type { BroadcastSettings } from '../broadcast-settings.js';
-import type { Clock } from '@acexy/service-kit/primitives';
-import { chooseAccessPoint, takesWhatThereIs } from './join.policy.js';
-import type { Tables } from './viewer-rewriter.js';
 import type { Chunk } from '../buffer/ring.js';
 import type { StreamBuffer } from '../buffer/stream-buffer.js';
-import type { AccessPoint } from '../buffer/stream-index.js';
+import type { RandomAccessPoint } from '../buffer/stream-index.js';
+import { chooseRandomAccessPoint, joinsAnywhere } from './join.policy.js';
+import type { JoinTables } from './viewer-rewriter.js';
 import type { Viewer } from './viewer.js';
 
-/** Pictures (10 s at 25 a second) within which a stream has an entry point, if it has any. */
-const LATE_ENTRY_UNITS = 250;
+/** A stream without a random-access point in this many units (10 s at 25 pictures a second) has none at all. */
+const MAX_UNITS_TO_POINT = 250;
 
 export class PendingViewers {
-  readonly #waiting = new Set<Viewer>();
-  readonly #due: OneShotTimer;
+  readonly #viewers = new Set<Viewer>();
+  readonly #timer: OneShotTimer;
 
   constructor(
     private readonly buffer: StreamBuffer,
     private readonly settings: BroadcastSettings,
     private readonly clock: Clock,
   ) {
-    this.#due = new OneShotTimer(clock, () => this.admit());
+    this.#timer = new OneShotTimer(clock, () => this.joinReady());
   }
 
-  enter(viewer: Viewer): void {
-    this.#waiting.add(viewer);
-    this.#letIn(viewer);
+  add(viewer: Viewer): void {
+    this.#viewers.add(viewer);
+    this.#joinIfReady(viewer);
   }
 
-  leave(viewer: Viewer): void {
-    this.#waiting.delete(viewer);
-    if (this.#waiting.size === 0) this.#due.clear();
+  remove(viewer: Viewer): void {
+    this.#viewers.delete(viewer);
+    if (this.#viewers.size === 0) this.#timer.clear();
   }
 
-  /** Lets in whom it can. */
-  admit(): void {
-    for (const viewer of this.#waiting) this.#letIn(viewer);
+  /** Joins the viewers for which there is a position. */
+  joinReady(): void {
+    for (const viewer of this.#viewers) this.#joinIfReady(viewer);
   }
 
-  /** The stream is over: everybody gets what there is, if there is anything. */
-  admitAll(): void {
-    for (const viewer of this.#waiting) if (this.buffer.packets > 0) this.#letInAnywhere(viewer);
+  /** The stream has ended: every viewer gets what is left of it. */
+  joinAll(): void {
+    for (const viewer of this.#viewers) if (this.buffer.packets > 0) this.#joinAnywhere(viewer);
   }
 
-  #letIn(viewer: Viewer): void {
+  #joinIfReady(viewer: Viewer): void {
     if (this.buffer.packets === 0) return;
-    const { ring, openLength, wholeLength } = this.buffer;
-    const point = this.#entryPoint(ring.endPosition + wholeLength);
+    const { ring, pendingLength, completeVideoLength } = this.buffer;
+    const point = this.#pointBefore(ring.endPosition + completeVideoLength);
     if (point !== null) {
-      this.#letInAt(viewer, point.position, point);
+      this.#joinAt(viewer, point.position, point);
       return;
     }
     const waitedMs = this.clock.now() - Math.max(viewer.joinedAt, this.buffer.firstPacketAt);
-    if (takesWhatThereIs({ waitedMs, bytes: ring.bytes + openLength }, this.settings)) this.#letInAnywhere(viewer);
-    else this.#due.set(Math.max(1, this.settings.coldJoinMs - waitedMs));
+    if (joinsAnywhere({ waitedMs, bytes: ring.bytes + pendingLength }, this.settings)) this.#joinAnywhere(viewer);
+    else this.#timer.set(Math.max(1, this.settings.coldJoinMs - waitedMs));
   }
 
-  /** The best place to join at with bytes behind it that lie before `end`. */
-  #entryPoint(end: number): AccessPoint | null {
+  /** The best random-access point that is before `end`, so that there are bytes after it. */
+  #pointBefore(end: number): RandomAccessPoint | null {
     const points = this.buffer.ring.points.filter((point) => point.position < end);
-    return chooseAccessPoint(points, this.buffer.index.clock.elapsedMs, this.settings);
+    return chooseRandomAccessPoint(points, this.buffer.index.clock.elapsedMs, this.settings);
   }
 
-  /** No whole picture from an entry point on in time: the viewer gets what there is; with tables if they are known, and then
-   * its picture from the next entry point on. */
-  #letInAnywhere(viewer: Viewer): void {
-    const { ring, index, openLength } = this.buffer;
-    if (openLength > 0) this.buffer.close(openLength);
-    const point = this.#entryPoint(ring.endPosition);
+  /** Without a random-access point the viewer gets the other streams at once, and the video from the next random-access point on. */
+  #joinAnywhere(viewer: Viewer): void {
+    const { ring, index, pendingLength } = this.buffer;
+    if (pendingLength > 0) this.buffer.closeChunk(pendingLength);
+    const point = this.#pointBefore(ring.endPosition);
     if (point !== null) {
-      this.#letInAt(viewer, point.position, point);
+      this.#joinAt(viewer, point.position, point);
       return;
     }
-    const step = ring.firstStepAfter(index.clock.elapsedMs - this.settings.joinSeconds * 1000);
-    if (step !== undefined) this.#letInAt(viewer, step.position, this.#tablesAt(step));
+    const chunk = ring.firstChunkAfter(index.clock.elapsedMs - this.settings.joinSeconds * 1000);
+    if (chunk !== undefined) this.#joinAt(viewer, chunk.position, this.#tablesAt(chunk));
   }
 
-  #letInAt(viewer: Viewer, position: number, tables: Tables | null): void {
+  #joinAt(viewer: Viewer, position: number, tables: JoinTables | null): void {
     const { ring } = this.buffer;
-    const step = ring.stepAt(position);
-    this.leave(viewer);
-    viewer.join(step?.index ?? ring.nextIndex, position - (step?.position ?? ring.endPosition), tables);
+    const chunk = ring.chunkAt(position);
+    this.remove(viewer);
+    viewer.join(chunk?.index ?? ring.nextIndex, position - (chunk?.position ?? ring.endPosition), tables);
   }
 
-  #tablesAt(step: Chunk): Tables | null {
+  /** An unknown counter is 0 here; the next packet of the table corrects it (see ViewerRewriter). */
+  #tablesAt(chunk: Chunk): JoinTables | null {
     const { ring, index } = this.buffer;
-    if (index.program === null) return null;
-    const before = ring.step(step.index - 1)?.exit;
     const { program } = index;
+    if (program === null) return null;
+    const counters = ring.chunk(chunk.index - 1)?.endState.counters;
     const lateEntry = {
       isEntry: (position: number) => ring.hasPointAt(position),
-      maxUnits: Math.max(0, LATE_ENTRY_UNITS - index.unitsWithoutEntry),
+      maxUnits: Math.max(0, MAX_UNITS_TO_POINT - index.unitsSincePoint),
     };
-    return { program, lateEntry, patCounter: counterIn(before, PAT_PID), pmtCounter: counterIn(before, program.pat.pmtPid) };
+    return { program, lateEntry, patCounter: counters?.get(PAT_PID) ?? 0, pmtCounter: counters?.get(program.pat.pmtPid) ?? 0 };
   }
-}
-
-/** The last counter of `pid`; where it is not known the next packet of the table tells it (see ViewerRewriter). */
-function counterIn(snapshot: StreamSnapshot | undefined, pid: number): number {
-  return snapshot?.counters.find((entry) => entry.pid === pid)?.counter ?? 0;
 }

@@ -1,27 +1,27 @@
-/** Follows the stream step by step, for whoever cuts it into pieces of their own: nothing is written and nothing waits. */
-import { chooseAccessPoint } from './join.policy.js';
+/** Passes the stream chunk by chunk to a follower in this process, for example the HLS segmenter: nothing is written and nothing waits. */
 import type { Chunk } from '../buffer/ring.js';
 import type { StreamBuffer } from '../buffer/stream-buffer.js';
-import type { AccessPoint } from '../buffer/stream-index.js';
+import type { RandomAccessPoint } from '../buffer/stream-index.js';
+import { chooseRandomAccessPoint } from './join.policy.js';
 
 export interface StreamFollower {
   /**
-   * The next step. `points` and `breaks` lie before its end and were not told before; a point may lie in an earlier step, when what it is was known
-   * only now. A break is a place from which on the stream is another piece, entered at the next point.
+   * The next chunk, with the random-access points and discontinuities that became known before its end. A point may be in an earlier chunk. A
+   * discontinuity is a position at which the stream continues with another section, entered at the next point.
    */
-  onStep(step: Chunk, points: readonly AccessPoint[], breaks: readonly number[]): void;
-  /** Nothing more will come; called once. `error`: the follower's own, which it is let go for. */
+  onChunk(chunk: Chunk, points: readonly RandomAccessPoint[], discontinuities: readonly number[]): void;
+  /** Called once, after the last chunk. `error`: thrown by the follower itself, which gets no further chunks. */
   onEnd(error?: unknown): void;
 }
 
 export class StreamTap {
   #next: number;
-  /** Points and breaks before this place have been told. */
+  /** Points and discontinuities before these positions were passed on. */
   #pointsFrom: number;
-  #breaksFrom: number;
-  #over = false;
+  #discontinuitiesFrom: number;
+  #ended = false;
 
-  /** Begins at the entry point that has `seconds` of stream behind it, as far as there are so many. */
+  /** Starts at a random-access point that has `seconds` of stream after it, or at the oldest one. */
   constructor(
     private readonly buffer: StreamBuffer,
     private readonly follower: StreamFollower,
@@ -29,34 +29,34 @@ export class StreamTap {
   ) {
     const { ring, index } = buffer;
     const points = ring.points.filter((point) => point.position < ring.endPosition);
-    const start = chooseAccessPoint(points, index.clock.elapsedMs, { joinMode: 'keyframe', joinSeconds: seconds });
-    this.#next = (start === null ? undefined : ring.stepAt(start.position)?.index) ?? ring.firstIndex;
+    const start = chooseRandomAccessPoint(points, index.clock.elapsedMs, { joinMode: 'keyframe', joinSeconds: seconds });
+    this.#next = (start === null ? undefined : ring.chunkAt(start.position)?.index) ?? ring.firstIndex;
     this.#pointsFrom = start?.position ?? 0;
-    this.#breaksFrom = this.#pointsFrom + 1;
+    this.#discontinuitiesFrom = this.#pointsFrom + 1;
   }
 
-  /** Hands on the steps that have come. */
+  /** Passes on the chunks that are new. */
   pump(): void {
-    if (this.#over) return;
+    if (this.#ended) return;
     try {
       const { ring } = this.buffer;
-      for (let step = ring.step(this.#next); step !== undefined && !this.#over; step = ring.step(this.#next)) {
+      for (let chunk = ring.chunk(this.#next); chunk !== undefined && !this.#ended; chunk = ring.chunk(this.#next)) {
         this.#next += 1;
-        const end = step.position + step.data.length;
+        const end = chunk.position + chunk.data.length;
         const points = ring.points.filter(({ position }) => position >= this.#pointsFrom && position < end);
-        const breaks = ring.breaks.filter((position) => position >= this.#breaksFrom && position < end);
+        const discontinuities = ring.discontinuities.filter((position) => position >= this.#discontinuitiesFrom && position < end);
         if (points.length > 0) this.#pointsFrom = points[points.length - 1].position + 1;
-        if (breaks.length > 0) this.#breaksFrom = breaks[breaks.length - 1] + 1;
-        this.follower.onStep(step, points, breaks);
+        if (discontinuities.length > 0) this.#discontinuitiesFrom = discontinuities[discontinuities.length - 1] + 1;
+        this.follower.onChunk(chunk, points, discontinuities);
       }
     } catch (error) {
-      this.end(error); // whatever is wrong with one follower stays with it
+      this.end(error); // an error of one follower must not affect the others
     }
   }
 
   end(error?: unknown): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#ended) return;
+    this.#ended = true;
     this.follower.onEnd(error);
   }
 }

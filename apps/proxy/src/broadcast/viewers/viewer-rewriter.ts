@@ -1,111 +1,163 @@
 /**
- * Bytes for one viewer alone. A joining viewer gets its tables and the first moments as a copy, until every stream has begun a unit; a viewer that
- * has jumped gets copies with its own clocks and counters from then on. Everybody else shares.
+ * Copies bytes for one viewer. A joining viewer gets its tables and the first moments as a copy, until every stream has started a unit. A viewer
+ * that has skipped gets copies with its own clocks and counters from then on. All others share the ring's chunks.
  */
 import {
-  BrokenLinkMarker,
-  LeadingPictureFilter,
+  type ContinuityState,
+  OpenGopEntry,
   PACKET_SIZE,
   PAT_PID,
+  PacketRewriter,
   type Program,
-  type Restamper,
+  UnitStartFilter,
   continuityCounter,
+  hasPayload,
   packetizeSection,
   pidOf,
   setContinuityCounter,
+  startsUnit,
 } from '@acexy/mpegts';
 import { type FramedBytes, FramedRoom } from '../buffer/framed-bytes.js';
-import { JoinFilter, type LateEntry } from './join-filter.js';
-import type { AccessPoint } from '../buffer/stream-index.js';
+import type { RandomAccessPoint } from '../buffer/stream-index.js';
 
-/** PAT and PMT to begin with, and the counters of the last ones before the place of joining. */
-export type Tables = Pick<AccessPoint, 'program' | 'patCounter' | 'pmtCounter'> & { readonly lateEntry?: LateEntry };
+/** Bytes after which a joining viewer gets every stream as it is. An audio PES packet starts every 20 to 300 ms. */
+const MAX_WAIT_BYTES = 1024 * 1024;
+
+/** A viewer that could not wait for a random-access point: its video starts at the next one. */
+export interface LateEntry {
+  /** Whether a random-access point is at this position of the stream. */
+  isEntry(position: number): boolean;
+  /** Units after which it gets the video as it is, because the stream may have no random-access points. */
+  readonly maxUnits: number;
+}
+
+/** PAT and PMT to start with, and the counters of the last ones before the join position. */
+export type JoinTables = Pick<RandomAccessPoint, 'program' | 'patCounter' | 'pmtCounter'> & { readonly lateEntry?: LateEntry };
+
+/** How a viewer continues after a skip. */
+export interface SkipContinuation {
+  /** Counters and clocks of what it was sent; kept up to date with every copy. */
+  readonly sent: ContinuityState;
+  /** Added to the clocks (ticks of 90 kHz). */
+  readonly offset: number;
+}
 
 export class ViewerRewriter {
-  readonly #filter: JoinFilter | null;
   readonly #program: Program | null;
-  #tables: Buffer | null;
-  /** After a jump, while the entry picture is being sent (HEVC); for good (MPEG-2). */
-  #link: BrokenLinkMarker | null = null;
-  readonly #leading: LeadingPictureFilter | null = null;
+  readonly #starts: UnitStartFilter;
+  readonly #sent: ContinuityState | null;
+  readonly #rewriter: PacketRewriter | null;
+  readonly #openGop: OpenGopEntry;
+  #tables: JoinTables | null;
+  #lateEntry: LateEntry | null;
+  #unitsSeen = 0;
 
-  /** `tables` null: none are known yet. `restamper` null: clocks and counters stay as they are. */
-  constructor(
-    tables: Tables | null,
-    private readonly restamper: Restamper | null,
-  ) {
+  /** `tables` null: they are not known yet. `skip` null: clocks and counters stay as they are. */
+  constructor(tables: JoinTables | null, skip: SkipContinuation | null) {
+    this.#tables = tables;
     this.#program = tables?.program ?? null;
-    this.#filter = tables === null ? null : new JoinFilter(tables.program, tables.lateEntry ?? null);
-    this.#tables = tables === null ? null : tablePackets(tables);
-    if (restamper === null || tables === null) return;
-    if (tables.program.videoCodec === 'hevc') this.#link = new BrokenLinkMarker();
-    if (tables.program.videoCodec === 'mpeg2') this.#leading = new LeadingPictureFilter();
+    this.#lateEntry = tables?.lateEntry ?? null;
+    this.#starts = new UnitStartFilter(pidsToWaitFor(this.#program), MAX_WAIT_BYTES);
+    this.#sent = skip?.sent ?? null;
+    this.#rewriter = skip === null ? null : new PacketRewriter({ offset: skip.offset, pids: new Map() }, skip.sent.snapshot().counters);
+    this.#openGop = new OpenGopEntry(skip === null ? null : (this.#program?.videoCodec ?? null));
   }
 
-  /** From here on the viewer can share. */
+  /** The viewer can share chunks from now on. */
   get done(): boolean {
-    return this.restamper === null && this.#tables === null && (this.#filter === null || this.#filter.done);
+    return this.#rewriter === null && this.#tables === null && this.#passesAll;
   }
 
   /**
-   * The viewer's copy of `data`, which begins at `position` in the stream, from byte `from` on, or null where nothing of it is for this viewer.
-   * Data must come in order.
+   * The viewer's copy of `data`, which is at `position` in the stream, from byte `from` on. Null if nothing of it is for this viewer. Data must
+   * come in order.
    */
-  of(data: Buffer, from: number, position: number): FramedBytes | null {
-    const tables = this.#tables;
+  copy(data: Buffer, from: number, position: number): FramedBytes | null {
+    const tables = this.#tables === null ? null : tablePackets(this.#tables);
     this.#tables = null;
     const before = tables?.length ?? 0;
     const copy = new FramedRoom(before + data.length - from);
-    const room = copy.room;
-    tables?.copy(room);
-    const length = before + this.#copyWanted(data, from, position, room, before);
+    if (tables !== null) this.#addTables(copy.room, tables);
+    const length = this.#copyWanted(data, from, position, copy.room, before);
     if (length === 0) return null;
-    if (before > 0 && this.#program !== null) {
-      fitCounters(room, before, length, PAT_PID);
-      fitCounters(room, before, length, this.#program.pat.pmtPid);
+    if (this.#rewriter === null && this.#program !== null) {
+      fitCounters(copy.room, before, length, PAT_PID);
+      fitCounters(copy.room, before, length, this.#program.pat.pmtPid);
     }
-    this.restamper?.restamp(room, 0, length);
     return copy.close(length);
   }
 
-  #copyWanted(data: Buffer, from: number, position: number, room: Buffer, at: number): number {
-    let to = at;
-    for (let packet = from; packet < data.length; packet += PACKET_SIZE) {
-      if (this.#nothingToDo) {
-        to += data.copy(room, to, packet);
-        break;
+  #addTables(room: Buffer, tables: Buffer): void {
+    tables.copy(room);
+    for (let at = 0; at < tables.length; at += PACKET_SIZE) this.#rewrite(room, at);
+    // The stream's own tables continue the counters of these.
+    for (let at = 0; at < tables.length; at += PACKET_SIZE) this.#rewriter?.drop(tables, at);
+  }
+
+  /** Copies to `room` from `start` on and returns the end. */
+  #copyWanted(data: Buffer, from: number, position: number, room: Buffer, start: number): number {
+    let to = start;
+    let at = from;
+    for (; at < data.length && !this.#passesAll; at += PACKET_SIZE) {
+      if (!this.#passes(data, at, position + at)) {
+        this.#rewriter?.drop(data, at);
+        continue;
       }
-      if (this.#filter !== null && !this.#filter.passes(data, packet, position + packet)) continue;
-      const ofAccessPid = pidOf(data, packet) === this.#program?.accessPid;
-      if (ofAccessPid && this.#leading !== null && !this.#leading.passes(data, packet)) continue;
-      data.copy(room, to, packet, packet + PACKET_SIZE);
-      if (ofAccessPid) this.#repair(room, to);
+      data.copy(room, to, at, at + PACKET_SIZE);
+      if (pidOf(data, at) === this.#program?.accessPid) this.#openGop.repair(room, to);
+      this.#rewrite(room, to);
       to += PACKET_SIZE;
     }
-    return to - at;
+    const end = to + data.copy(room, to, at);
+    if (this.#rewriter !== null) for (; to < end; to += PACKET_SIZE) this.#rewrite(room, to);
+    return end;
   }
 
-  /** Every packet that is left passes as it is. */
-  get #nothingToDo(): boolean {
-    return (this.#filter === null || this.#filter.done) && this.#link === null && this.#leading === null;
+  get #passesAll(): boolean {
+    return this.#starts.done && this.#lateEntry === null && this.#openGop.done;
   }
 
-  #repair(room: Buffer, at: number): void {
-    this.#leading?.renumber(room, at);
-    this.#link?.mark(room, at);
-    if (this.#link?.done === true) this.#link = null;
+  #passes(data: Buffer, at: number, position: number): boolean {
+    const pid = pidOf(data, at);
+    if (!this.#starts.passes(data, at, pid)) return false;
+    if (pid !== this.#program?.accessPid) return true;
+    return this.#passesLateEntry(data, at, position) && this.#openGop.passes(data, at);
+  }
+
+  #passesLateEntry(data: Buffer, at: number, position: number): boolean {
+    if (this.#lateEntry === null) return true;
+    if (startsUnit(data, at)) {
+      if (this.#lateEntry.isEntry(position) || this.#unitsSeen >= this.#lateEntry.maxUnits) {
+        this.#lateEntry = null;
+        return true;
+      }
+      this.#unitsSeen += 1;
+    }
+    return !hasPayload(data, at);
+  }
+
+  #rewrite(room: Buffer, at: number): void {
+    this.#rewriter?.rewrite(room, at);
+    this.#sent?.observe(room, at);
   }
 }
 
-/** PAT and PMT with the counters that the last ones before the place had: to whoever has read those, these are the same packets sent twice. */
-export function tablePackets({ program, patCounter, pmtCounter }: Tables): Buffer {
+/** All but the PID with the random-access points: the viewer starts at one of these. */
+function pidsToWaitFor(program: Program | null): number[] {
+  if (program === null) return [];
+  const pids = [PAT_PID, program.pat.pmtPid, ...program.pmt.streams.map(({ pid }) => pid)];
+  return pids.filter((pid) => pid !== program.accessPid);
+}
+
+/** PAT and PMT with the counters of the last ones before the position: a viewer that has read those gets duplicates, which are no error. */
+export function tablePackets({ program, patCounter, pmtCounter }: JoinTables): Buffer {
   return Buffer.concat([
     sectionUpTo(program.patSection, PAT_PID, patCounter),
     sectionUpTo(program.pmtSection, program.pat.pmtPid, pmtCounter),
   ]);
 }
 
-/** The section in packets whose last one has counter `counter`. */
+/** The section in packets of which the last one has the counter `counter`. */
 function sectionUpTo(section: Uint8Array, pid: number, counter: number): Buffer {
   const packets = packetizeSection(section, pid, 0);
   renumber(packets, packets.length, pid, counter);
@@ -113,10 +165,11 @@ function sectionUpTo(section: Uint8Array, pid: number, counter: number): Buffer 
 }
 
 /**
- * Gives the injected packets of `pid` in `buffer[0, before)` the counters that lead up to the first one that follows, so that nobody sees a
- * break. Where none follows yet they keep the counters that led up to the place of joining.
+ * Gives the injected packets of `pid` in `buffer[0, before)` the counters that lead up to the first one that follows. If none follows they keep
+ * the counters of the join position.
  */
 function fitCounters(buffer: Buffer, before: number, length: number, pid: number): void {
+  if (before === 0) return;
   for (let at = before; at < length; at += PACKET_SIZE) {
     if (pidOf(buffer, at) !== pid) continue;
     renumber(buffer, before, pid, continuityCounter(buffer, at) - 1);
@@ -124,7 +177,7 @@ function fitCounters(buffer: Buffer, before: number, length: number, pid: number
   }
 }
 
-/** Numbers the packets of `pid` in `buffer[0, to)` so that the last of them has counter `last`. */
+/** Numbers the packets of `pid` in `buffer[0, to)` so that the last of them has the counter `last`. */
 function renumber(buffer: Buffer, to: number, pid: number, last: number): void {
   let counter = last;
   for (let at = to - PACKET_SIZE; at >= 0; at -= PACKET_SIZE) {

@@ -1,49 +1,50 @@
-/** One viewer: a place in the ring and at most one unfinished write. */
-import { NULL_PACKET, PACKET_SIZE, Restamper, type StreamSnapshot, StreamState } from '@acexy/mpegts';
-import type { BroadcastSettings } from '../broadcast-settings.js';
+/** One viewer: a position in the ring and at most one unfinished write. */
+import { ContinuityState, FirstTimestamps, NULL_PACKET, PACKET_SIZE, forEachBlock, spliceOffset } from '@acexy/mpegts';
 import type { Clock } from '@acexy/service-kit/primitives';
+import type { BroadcastSettings } from '../broadcast-settings.js';
 import { type FramedBytes, LAST_CHUNK, frame } from '../buffer/framed-bytes.js';
-import { chooseAccessPoint } from './join.policy.js';
-import { spliceAt } from './jump.js';
-import { ViewerRewriter, type Tables } from './viewer-rewriter.js';
 import type { Chunk } from '../buffer/ring.js';
 import type { StreamBuffer } from '../buffer/stream-buffer.js';
-import type { AccessPoint } from '../buffer/stream-index.js';
+import type { RandomAccessPoint } from '../buffer/stream-index.js';
+import type { JoinCopyCache } from './join-copy-cache.js';
+import { chooseRandomAccessPoint } from './join.policy.js';
+import { type JoinTables, ViewerRewriter } from './viewer-rewriter.js';
 import type { ViewerEndReason, ViewerHooks, ViewerSink } from './viewer-sink.js';
 
 const FILLER = frame(NULL_PACKET);
 
-/** What viewers share with their broadcast. */
+/** What the viewers of a broadcast share. */
 export interface ViewerContext {
   readonly buffer: StreamBuffer;
+  readonly joinCopies: JoinCopyCache;
   readonly settings: BroadcastSettings;
   readonly clock: Clock;
-  /** No more steps will come. */
+  /** No more chunks will come. */
   readonly ended: boolean;
-  /** The viewer is to be forgotten. */
   onGone(viewer: Viewer): void;
 }
 
-/** 'waiting' for a place to join at; 'streaming'; 'gone' for good. */
+/** 'waiting' for a position to join at; 'streaming'; 'gone': removed. */
 type ViewerState = 'waiting' | 'streaming' | 'gone';
 
 export class Viewer {
-  /** When it came (milliseconds of the clock). */
+  /** When it was added (milliseconds of the clock). */
   readonly joinedAt: number;
   #state: ViewerState = 'waiting';
-  /** Index of the next step to send. */
+  /** Index of the next chunk to send. */
   #next = 0;
-  /** Byte within the next step to begin at: only on the first one after joining or jumping. */
+  /** First byte to send of the next chunk: above 0 only for the first one after a join or a skip. */
   #from = 0;
-  #lastStep: Chunk | null = null;
-  /** On joining, what it was given of the step after `#lastStep` while that was still being filled. */
-  #ahead: Buffer | null = null;
-  /** It has yet to reach the live edge for the first time. */
+  #lastChunk: Chunk | null = null;
+  /** What it was sent of the pending chunk when it joined. */
+  #partialChunk: Buffer | null = null;
+  /** It has not reached the live edge yet. */
   #joining = false;
-  /** What it has yet to be sent before its first bytes. */
-  #tables: Tables | null = null;
-  #ownCopy: ViewerRewriter | null = null;
-  #restamper: Restamper | null = null;
+  /** To be sent before its first bytes. */
+  #tables: JoinTables | null = null;
+  #rewriter: ViewerRewriter | null = null;
+  /** Since its first skip: counters and clocks of what it was sent. */
+  #sent: ContinuityState | null = null;
   #writing = false;
   #writingSince = 0;
   #writingBytes = 0;
@@ -62,38 +63,35 @@ export class Viewer {
     this.joinedAt = context.clock.now();
   }
 
-  /** Bytes of stream that have been written out, chunk framing not counted. */
+  /** Stream bytes that were written, without chunk framing. */
   get bytesSent(): number {
     return this.#bytesSent;
   }
 
-  /** How often it has jumped. */
   get skips(): number {
     return this.#skips;
   }
 
-  /** Bytes of the ring that it has not been sent in full; 0 while waiting. */
+  /** Bytes of the ring that were not written completely; 0 while waiting. */
   get lagBytes(): number {
-    const { ring } = this.context.buffer;
-    const step = this.#unfinished();
-    return step === undefined ? 0 : ring.endPosition - step.position;
+    const chunk = this.#unfinishedChunk();
+    return chunk === undefined ? 0 : this.context.buffer.ring.endPosition - chunk.position;
   }
 
   /** The same in milliseconds of media. */
   get lagMs(): number {
-    const step = this.#unfinished();
-    if (step === undefined) return 0;
-    const before = this.context.buffer.ring.step(step.index - 1);
-    return Math.max(0, this.context.buffer.index.clock.elapsedMs - (before ?? step).mediaMs);
+    const { ring, index } = this.context.buffer;
+    const chunk = this.#unfinishedChunk();
+    return chunk === undefined ? 0 : Math.max(0, index.clock.elapsedMs - (ring.chunk(chunk.index - 1) ?? chunk).mediaMs);
   }
 
-  /** Milliseconds that the unfinished write has taken so far; 0 where there is none. */
+  /** Milliseconds since the unfinished write started; 0 if there is none. */
   get writingMs(): number {
     return this.#writing ? this.context.clock.now() - this.#writingSince : 0;
   }
 
-  /** Lets a waiting viewer in at byte `from` of step `index`; `tables` go first, if they are known. */
-  join(index: number, from: number, tables: Tables | null): void {
+  /** Starts a waiting viewer at byte `from` of chunk `index`, after `tables` if they are known. */
+  join(index: number, from: number, tables: JoinTables | null): void {
     if (this.#state !== 'waiting') return;
     this.#state = 'streaming';
     this.#joining = true;
@@ -104,12 +102,12 @@ export class Viewer {
     this.pump();
   }
 
-  /** Writes what there is to write, as far as the viewer takes it. Called whenever that may have changed. */
+  /** Writes as much as the viewer takes. Called whenever there may be more to write. */
   pump(): void {
-    if (this.#pumping) return; // a sink that is done at once calls back while we are still in the loop
+    if (this.#pumping) return; // a sink that finishes at once calls back during this loop
     this.#pumping = true;
     try {
-      if (this.#state === 'waiting' && this.context.ended) this.#finish(); // there was never a byte
+      if (this.#state === 'waiting' && this.context.ended) this.#finish(); // the stream had no bytes
       while (this.#state === 'streaming' && !this.#writing) {
         const bytes = this.#take();
         if (bytes !== null) {
@@ -120,13 +118,13 @@ export class Viewer {
         }
       }
     } catch (error) {
-      this.leave('write-failed', asError(error)); // whatever is wrong with one viewer stays with it
+      this.leave('write-failed', asError(error)); // an error of one viewer must not affect the others
     } finally {
       this.#pumping = false;
     }
   }
 
-  /** Keeps the connection from going quiet; only where there is nothing else to send. */
+  /** Sends a null packet to prevent read time-outs, if there is nothing else to send. */
   writeFiller(): void {
     if (this.#state !== 'streaming' || this.#writing || this.#bytesSent === 0 || !this.#caughtUp()) return;
     try {
@@ -136,15 +134,15 @@ export class Viewer {
     }
   }
 
-  /** Lets go of the viewer; nothing is written any more. */
+  /** Removes the viewer; nothing more is written. */
   leave(reason: ViewerEndReason, error?: Error): void {
     if (this.#state === 'gone') return;
     this.#state = 'gone';
-    this.#lastStep = null;
-    this.#ahead = null;
+    this.#lastChunk = null;
+    this.#partialChunk = null;
     this.#tables = null;
-    this.#ownCopy = null;
-    this.#restamper = null;
+    this.#rewriter = null;
+    this.#sent = null;
     this.context.onGone(this);
     this.hooks.onEnd(reason, error);
   }
@@ -154,71 +152,66 @@ export class Viewer {
     this.leave('source-ended');
   }
 
-  #unfinished(): Chunk | undefined {
+  #unfinishedChunk(): Chunk | undefined {
     if (this.#state !== 'streaming') return undefined;
-    if (this.#writing && this.#lastStep !== null) return this.#lastStep;
-    return this.context.buffer.ring.step(this.#next);
+    if (this.#writing && this.#lastChunk !== null) return this.#lastChunk;
+    return this.context.buffer.ring.chunk(this.#next);
   }
 
   #caughtUp(): boolean {
     return this.#state === 'streaming' && this.#next >= this.context.buffer.ring.nextIndex;
   }
 
-  /** The next bytes, or null where there are none or none of the next step are for this viewer. */
+  /** The next bytes; null if there are none, or if nothing of the next chunk is for this viewer. */
   #take(): FramedBytes | null {
     const { ring } = this.context.buffer;
-    if (this.#next < ring.firstIndex && !this.#jump()) return null;
-    const step = ring.step(this.#next);
-    if (step === undefined) return this.#takeAhead();
+    if (this.#next < ring.firstIndex && !this.#skip()) return null;
+    const chunk = ring.chunk(this.#next);
+    if (chunk === undefined) return this.#takePartialChunk();
     const from = this.#from;
     this.#from = 0;
     this.#next += 1;
-    this.#lastStep = step;
-    this.#ahead = null;
-    return this.#share(step, from);
+    this.#lastChunk = chunk;
+    this.#partialChunk = null;
+    return this.#sharesFrom(from) ? chunk : this.#copy(chunk.data, from, chunk.position);
   }
 
-  /** Shared bytes where nothing stands against it, else a copy; null where nothing of them is for this viewer. */
-  #share(bytes: Chunk, from: number): FramedBytes | null {
-    if (this.#takesAll(from)) return bytes;
-    return this.#copy(bytes.data, from, bytes.position);
-  }
-
-  /** What is there goes to this viewer from its first byte on, as it is. */
-  #takesAll(from: number): boolean {
-    return this.#ownCopy === null && this.#tables === null && from === 0;
+  /** Whether this viewer gets the stream's bytes unchanged. */
+  #sharesFrom(from: number): boolean {
+    return this.#rewriter === null && this.#tables === null && from === 0;
   }
 
   #copy(data: Buffer, from: number, position: number): FramedBytes | null {
-    if (this.#ownCopy === null) {
+    if (this.#rewriter === null) {
       const tables = this.#tables;
       this.#tables = null;
-      const shared = this.context.buffer.copies.of(tables, data, from, position);
+      const shared = this.context.joinCopies.get(tables, data, from, position);
       if (shared !== undefined) return shared;
-      this.#ownCopy = new ViewerRewriter(tables, null);
+      this.#rewriter = new ViewerRewriter(tables, null);
     }
-    const copy = this.#ownCopy.of(data, from, position);
-    if (this.#ownCopy.done) this.#ownCopy = null;
+    const copy = this.#rewriter.copy(data, from, position);
+    if (this.#rewriter.done) this.#rewriter = null;
     return copy;
   }
 
-  /** A joining viewer at the live edge does not wait for the step to be finished: it gets a copy of the pictures that are whole already. */
-  #takeAhead(): FramedBytes | null {
+  /** A joining viewer does not wait for the pending chunk: it gets a copy of the pictures in it that are already complete. */
+  #takePartialChunk(): FramedBytes | null {
     if (!this.#joining) return null;
     this.#joining = false;
-    const whole = this.context.buffer.wholeUnits();
-    if (whole.length <= this.#from) return null;
-    const takesAll = this.#takesAll(this.#from);
-    const copy = this.#copy(whole, this.#from, this.context.buffer.ring.endPosition);
-    this.#ahead = takesAll && copy !== null ? copy.data : Buffer.from(whole);
-    this.#from = whole.length;
+    const { buffer } = this.context;
+    const complete = buffer.completeVideo();
+    if (complete.length <= this.#from) return null;
+    const takesAll = this.#sharesFrom(this.#from);
+    const copy = this.#copy(complete, this.#from, buffer.ring.endPosition);
+    this.#partialChunk = takesAll && copy !== null ? copy.data : Buffer.from(complete);
+    this.#from = complete.length;
     return copy;
   }
 
-  /** The viewer's place has left the ring. False where it is let go instead. */
-  #jump(): boolean {
-    const { settings } = this.context;
-    const { ring, index } = this.context.buffer;
+  /** The viewer's position was evicted: moves it to a newer one. False if it is removed instead. */
+  #skip(): boolean {
+    const { settings, buffer } = this.context;
+    const { ring, index } = buffer;
     if (settings.slowClient === 'drop' || this.#skips >= settings.maxSkips) {
       this.leave('too-slow');
       return false;
@@ -226,31 +219,35 @@ export class Viewer {
     this.#skips += 1;
     this.hooks.onSkip?.(this.#skips);
     const points = ring.points.filter((point) => point.position < ring.endPosition);
-    const point = chooseAccessPoint(points, index.clock.elapsedMs, { joinMode: 'keyframe', joinSeconds: settings.joinSeconds });
-    this.#landAt(point);
+    this.#continueAt(chooseRandomAccessPoint(points, index.clock.elapsedMs, { joinMode: 'keyframe', joinSeconds: settings.joinSeconds }));
     return true;
   }
 
-  /** Without an entry point it goes on with the oldest step there is. */
-  #landAt(point: AccessPoint | null): void {
+  /** Null: at the oldest chunk. From there on the viewer's own clocks and counters continue those that it was sent. */
+  #continueAt(point: RandomAccessPoint | null): void {
     const { ring } = this.context.buffer;
-    const position = point?.position ?? ring.step(ring.firstIndex)?.position ?? 0;
-    const step = ring.stepAt(position);
-    if (step === undefined) throw new Error(`the ring has no byte ${position}`);
-    this.#next = step.index;
-    this.#from = position - step.position;
-    this.#restamper ??= new Restamper(this.#sentUpTo());
-    this.#ahead = null;
-    spliceAt(this.#restamper, ring, position);
+    const position = point?.position ?? ring.startPosition;
+    const chunk = ring.chunkAt(position);
+    if (chunk === undefined) throw new Error(`the ring has no byte ${position}: it ends at ${ring.endPosition}`);
+    this.#sent ??= this.#stateSent();
+    this.#next = chunk.index;
+    this.#from = position - chunk.position;
+    this.#partialChunk = null;
     this.#tables = null;
-    this.#ownCopy = new ViewerRewriter(point, this.#restamper);
+    const last = this.#sent.snapshot();
+    const first = new FirstTimestamps();
+    forEachBlock(ring, position, (bytes) => {
+      if (!first.hasFound(last.clocks.length)) first.read(bytes, 0);
+    });
+    this.#rewriter = new ViewerRewriter(point, { sent: this.#sent, offset: spliceOffset(last, first) });
   }
 
-  /** Counters and clocks at the end of what it was sent, from before its first jump. */
-  #sentUpTo(): StreamSnapshot {
-    const state = this.#lastStep === null ? new StreamState() : StreamState.from(this.#lastStep.exit);
-    if (this.#ahead !== null) for (let at = 0; at < this.#ahead.length; at += PACKET_SIZE) state.observe(this.#ahead, at);
-    return state.snapshot();
+  /** Counters and clocks at the end of what it was sent before its first skip. */
+  #stateSent(): ContinuityState {
+    const state = this.#lastChunk === null ? new ContinuityState() : ContinuityState.from(this.#lastChunk.endState);
+    if (this.#partialChunk !== null)
+      for (let at = 0; at < this.#partialChunk.length; at += PACKET_SIZE) state.observe(this.#partialChunk, at);
+    return state;
   }
 
   #write(bytes: FramedBytes): void {

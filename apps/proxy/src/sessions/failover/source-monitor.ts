@@ -1,14 +1,14 @@
 /** Looks at what a source makes of the stream, every half second, and tells when another one would serve viewers better. */
-import { type Broadcast, type SourceFault, SourceWatch, readingOf } from '../../broadcast/broadcast.js';
+import { type Broadcast, type SourceFault, SourceFaultDetector, readingOf } from '../../broadcast/broadcast.js';
 import type { Clock } from '@acexy/service-kit/primitives';
 
 /** What is wrong with a source that still delivers. A leap of its clock is no fault. */
-export type QualityFault = Exclude<SourceFault, 'clock-leap'>;
+export type QualityFault = Exclude<SourceFault, 'pcr-discontinuity'>;
 
 const EVERY_MS = 500;
 
 export class SourceMonitor {
-  private watch: SourceWatch | null = null;
+  private watch: SourceFaultDetector | null = null;
   private timer: unknown = null;
 
   constructor(
@@ -20,7 +20,7 @@ export class SourceMonitor {
   /** Begins with a source that feeds the stream from now on. */
   start(): void {
     this.stop();
-    this.watch = new SourceWatch(this.read());
+    this.watch = new SourceFaultDetector(this.read());
     this.arm();
   }
 
@@ -39,7 +39,7 @@ export class SourceMonitor {
     const judgement = this.watch?.judge(this.read());
     if (judgement?.advice !== 'switch') return;
     const { fault } = judgement;
-    if (fault !== null && fault !== 'clock-leap') this.onFault(fault);
+    if (fault !== null && fault !== 'pcr-discontinuity') this.onFault(fault);
   }
 
   private read() {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatOf, isSound, languageOf } from './sound.js';
+import { formatOf, isAudio, languageOf } from './stream-format.js';
 
 const stream = (streamType: number, ...descriptors: number[]) => ({ pid: 0x101, streamType, descriptors: Uint8Array.from(descriptors) });
 const text = (value: string): number[] => [...value].map((character) => character.charCodeAt(0));
@@ -13,17 +13,17 @@ describe('an elementary stream', () => {
     ['Opus', stream(0x06, 0x05, 4, ...text('Opus')), true],
     ['teletext', stream(0x06, 0x56, 5, ...text('eng'), 8, 0), false],
     ['subtitles', stream(0x06, 0x59, 8, ...text('eng'), 16, 0, 1, 0, 1), false],
-    ['private data that nobody describes', stream(0x06), false],
+    ['private data without a descriptor', stream(0x06), false],
     ['a descriptor that is cut off', stream(0x06, 0x6a), false],
-  ])('of %s is sound or is not', (_what, one, sound) => expect(isSound(one)).toBe(sound));
+  ])('of %s is audio or not', (_what, one, audio) => expect(isAudio(one)).toBe(audio));
 
-  it('takes the place of another of its format only', () => {
+  it('replaces only one of the same format', () => {
     expect(formatOf(stream(0x06, 0x6a, 0))).not.toBe(formatOf(stream(0x06, 0x56, 0)));
     expect(formatOf(stream(0x06, 0x6a, 0))).toBe(formatOf(stream(0x06, 0x0a, 1, 0, 0x6a, 0)));
     expect(formatOf(stream(0x0f))).not.toBe(formatOf(stream(0x11)));
   });
 
-  it('has a language, or none', () => {
+  it('has a language or none', () => {
     expect([languageOf(stream(0x0f, 0x0a, 4, ...text('spa'), 0)), languageOf(stream(0x0f))]).toEqual(['spa', '']);
   });
 });

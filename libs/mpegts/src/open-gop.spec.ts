@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { BrokenLinkMarker, LeadingPictureFilter } from './open-group.js';
+import { BrokenLinkMarker, LeadingPictureFilter } from './open-gop.js';
+import { PacketRewriter, NO_CHANGE } from './packet-rewriter.js';
 import { PACKET_SIZE, continuityCounter } from './packet.js';
 import { writeTimestamp } from './timestamps.js';
 
 const PID = 0x100;
 
-/** A picture in packets of `perPacket` bytes, counters from `counter` on. */
+/** A picture in packets with `perPacket` bytes each; the first one has the counter `counter`. */
 function picture(pts: number, bytes: readonly number[], counter = 0, perPacket = 170): Buffer {
   const header = [0, 0, 1, 0xe0, 0, 0, 0x84, 0x80, 5, 0x21, 0, 1, 0, 1];
   writeTimestamp(header as unknown as Uint8Array, 9, pts);
@@ -30,8 +31,8 @@ function picture(pts: number, bytes: readonly number[], counter = 0, perPacket =
 
 const nal = (type: number): number[] => [0, 0, 1, (type << 1) | 0x80, 0x01, 0xaf];
 
-describe('a CRA picture entered after a cut', () => {
-  it('has every slice renamed, wherever packets cut it, and nothing else', () => {
+describe('a CRA picture that is entered after a cut', () => {
+  it('has every slice renamed, wherever packets split it, and nothing else', () => {
     for (let perPacket = 14; perPacket < 60; perPacket += 1) {
       const make = (cra: number): Buffer =>
         picture(9000, [...nal(35), ...nal(32), ...nal(cra), 0, 0, 3, 21 << 1, ...nal(cra), ...nal(39)], 0, perPacket);
@@ -42,7 +43,7 @@ describe('a CRA picture entered after a cut', () => {
     }
   });
 
-  it('is the only one: later pictures keep their names', () => {
+  it('is the only one that is renamed', () => {
     const marker = new BrokenLinkMarker();
     marker.mark(picture(9000, nal(21)), 0);
     const later = picture(12_600, nal(21));
@@ -53,10 +54,11 @@ describe('a CRA picture entered after a cut', () => {
 });
 
 describe('leading pictures', () => {
-  it('are left out up to the first picture that is shown after the entry, and no counter breaks', () => {
+  it('are dropped up to the first picture that is shown after the entry, and the counters stay continuous', () => {
     // In decoding order: I, two B shown before it, P, two B shown after it.
     const times = [20_000, 12_800, 16_400, 30_800, 23_600, 27_200];
     const filter = new LeadingPictureFilter();
+    const rewriter = new PacketRewriter(NO_CHANGE, new Map([[PID, 12]]));
     const kept: number[] = [];
     const counters: number[] = [];
     let counter = 13;
@@ -64,8 +66,11 @@ describe('leading pictures', () => {
       const packets = picture(time, Array<number>(300).fill(0x22), counter);
       for (let at = 0; at < packets.length; at += PACKET_SIZE) {
         counter += 1;
-        if (!filter.passes(packets, at)) continue;
-        filter.renumber(packets, at);
+        if (!filter.passes(packets, at)) {
+          rewriter.drop(packets, at);
+          continue;
+        }
+        rewriter.rewrite(packets, at);
         if (at === 0) kept.push(time);
         counters.push(continuityCounter(packets, at));
       }

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PACKET_SIZE, continuityCounter } from './packet.js';
-import { Restamper, spliceOffset } from './restamper.js';
-import { StreamState, decodingTimeOf, presentationTimeOf } from './stream-state.js';
-import { NONE, WRAP_27M, WRAP_90K, distance, readPcr, wrapped, writePcr, writeTimestamp } from './timestamps.js';
+import { type ContinuitySnapshot, ContinuityState } from './continuity-state.js';
+import { PacketRewriter } from './packet-rewriter.js';
+import { NONE, PACKET_SIZE, continuityCounter } from './packet.js';
+import { FirstTimestamps, spliceOffset } from './splice-offset.js';
+
+import { WRAP_27M, WRAP_90K, distance, readDts, readPcr, wrapped, writePcr, writeTimestamp } from './timestamps.js';
 
 const VIDEO = 0x100;
 
@@ -18,16 +20,22 @@ function unit(pid: number, counter: number, dts: number, pcr: number): Buffer {
   return packet;
 }
 
-function played(units: readonly Buffer[]): StreamState {
-  const state = new StreamState();
+function played(units: readonly Buffer[]): ContinuityState {
+  const state = new ContinuityState();
   for (const packet of units) state.observe(packet, 0);
   return state;
 }
 
+/** Makes `packets` continue `last`. */
+function restamp(packets: readonly Buffer[], last: ContinuitySnapshot, offset: number): void {
+  const rewriter = new PacketRewriter({ offset, pids: new Map() }, last.counters);
+  for (const packet of packets) rewriter.rewrite(packet, 0);
+}
+
 const time = fc.integer({ min: 0, max: WRAP_90K - 1 });
 
-describe('a restamped piece', () => {
-  it('goes on one unit after the last, wherever both clocks stand', () => {
+describe('a re-stamped section', () => {
+  it('continues one unit after the last, whatever both clocks are', () => {
     fc.assert(
       fc.property(time, time, fc.integer({ min: 0, max: 15 }), fc.integer({ min: 0, max: 15 }), (from, to, counter, nextCounter) => {
         const old = [0, 1, 2].map((index) =>
@@ -36,17 +44,14 @@ describe('a restamped piece', () => {
         const next = [0, 1].map((index) =>
           unit(VIDEO, (nextCounter + index) & 15, wrapped(to + index * 3600, WRAP_90K), (to + index * 3600 - 9000) * 300),
         );
-        const restamper = new Restamper(played(old).snapshot());
-        restamper.splice(
-          spliceOffset(restamper.snapshot(), {
-            units: new Map([[VIDEO, { dts: decodingTimeOf(next[0], 0), pts: presentationTimeOf(next[0], 0) }]]),
-            pcr: readPcr(next[0], 0),
-          }),
-        );
+        const last = played(old).snapshot();
+        const first = new FirstTimestamps();
+        first.read(next[0], 0);
+        expect(first.hasFound(1)).toBe(true);
+        restamp(next, last, spliceOffset(last, first));
         const all = [...old, ...next];
-        for (const packet of next) restamper.restamp(packet, 0, PACKET_SIZE);
         for (let index = 1; index < all.length; index += 1) {
-          expect(distance(decodingTimeOf(all[index - 1], 0), decodingTimeOf(all[index], 0), WRAP_90K)).toBe(3600);
+          expect(distance(readDts(all[index - 1], 0), readDts(all[index], 0), WRAP_90K)).toBe(3600);
           expect(distance(readPcr(all[index - 1], 0), readPcr(all[index], 0), WRAP_27M)).toBe(3600 * 300);
           expect(continuityCounter(all[index], 0)).toBe((continuityCounter(all[index - 1], 0) + 1) & 15);
         }
@@ -54,9 +59,9 @@ describe('a restamped piece', () => {
     );
   });
 
-  it('lets no PID run back where their distances differ: the offset is the largest any of them needs', () => {
+  it('has the largest offset that any PID needs, so that no PID goes back', () => {
     const last = {
-      counters: [],
+      counters: new Map(),
       pcr: NONE,
       clocks: [
         { pid: 1, lastDts: 1000, latestPts: 1000, unit: 100 },
@@ -73,35 +78,31 @@ describe('a restamped piece', () => {
     expect(spliceOffset(last, next)).toBe(1350);
   });
 
-  it('shows nothing before what has been shown: where pictures are reordered the latest PTS counts', () => {
-    const last = { counters: [], pcr: NONE, clocks: [{ pid: 1, lastDts: 36_000, latestPts: 50_400, unit: 3600 }] };
+  it('shows no picture before those already shown: with reordered pictures the latest PTS counts', () => {
+    const last = { counters: new Map(), pcr: NONE, clocks: [{ pid: 1, lastDts: 36_000, latestPts: 50_400, unit: 3600 }] };
     expect(spliceOffset(last, { units: new Map([[1, { dts: 90_000, pts: 97_200 }]]), pcr: NONE })).toBe(wrapped(54_000 - 97_200, WRAP_90K));
   });
 
-  it('lets the PCR not run back either', () => {
-    const last = { counters: [], pcr: 9_000_000 * 300, clocks: [{ pid: 1, lastDts: 9_010_000, latestPts: 9_010_000, unit: 3600 }] };
+  it('does not let the PCR go back', () => {
+    const last = { counters: new Map(), pcr: 9_000_000 * 300, clocks: [{ pid: 1, lastDts: 9_010_000, latestPts: 9_010_000, unit: 3600 }] };
     expect(spliceOffset(last, { units: new Map([[1, { dts: 50_000, pts: 50_000 }]]), pcr: 20_000 * 300 })).toBe(8_980_001);
   });
 
-  it('has no offset where nothing is known', () => {
-    expect(spliceOffset(new StreamState().snapshot(), { units: new Map(), pcr: NONE })).toBe(0);
+  it('has no offset if nothing is known', () => {
+    expect(spliceOffset(new ContinuityState().snapshot(), { units: new Map(), pcr: NONE })).toBe(0);
   });
 
-  it('keeps the losses of its source: a counter that is missing is missing still', () => {
-    const restamper = new Restamper(played([unit(VIDEO, 4, 0, 9000)]).snapshot());
-    restamper.splice(0);
+  it('keeps the losses of its source: a missing counter stays missing', () => {
     const next = [unit(VIDEO, 9, 3600, 9000), unit(VIDEO, 11, 7200, 9000)];
-    for (const packet of next) restamper.restamp(packet, 0, PACKET_SIZE);
+    restamp(next, played([unit(VIDEO, 4, 0, 9000)]).snapshot(), 0);
     expect(next.map((packet) => continuityCounter(packet, 0))).toEqual([5, 7]);
   });
 
   it('repeats the counter in a packet without payload', () => {
-    const restamper = new Restamper(played([unit(VIDEO, 4, 0, 9000)]).snapshot());
-    restamper.splice(0);
     const clock = Buffer.alloc(PACKET_SIZE, 0xff);
     clock.set([0x47, VIDEO >> 8, VIDEO & 0xff, 0x20 | 12, 183, 0]);
     const next = [clock, unit(VIDEO, 13, 3600, 9000)];
-    for (const packet of next) restamper.restamp(packet, 0, PACKET_SIZE);
+    restamp(next, played([unit(VIDEO, 4, 0, 9000)]).snapshot(), 0);
     expect(next.map((packet) => continuityCounter(packet, 0))).toEqual([4, 5]);
   });
 });

@@ -1,0 +1,103 @@
+/** The input of a stream: takes the bytes of the current source and switches to another source on demand. */
+import { PacketAligner } from '@acexy/mpegts';
+import type { Clock } from '@acexy/service-kit/primitives';
+import type { StreamBuffer } from '../buffer/stream-buffer.js';
+import { DiscontinuityGuard } from './discontinuity-guard.js';
+import { type PacketSource, SourceSwitch, type SpliceKind, type SwitchHost } from './source-switch.js';
+
+export class StreamInput implements SwitchHost {
+  readonly guard = new DiscontinuityGuard(this);
+  readonly splices: Record<SpliceKind, number> = { exact: 0, renumbered: 0, keyframe: 0 };
+  #source: PacketSource = { aligner: new PacketAligner(), splice: null };
+  #switch: SourceSwitch | null = null;
+  #bytesIn = 0;
+  #lastByteAt: number | null = null;
+  #taking = false;
+  #ended = false;
+  readonly #onPackets = (buffer: Buffer, from: number, to: number): void => this.guard.take(buffer, from, to);
+
+  /** `afterTaking` is called when packets may have been added to `buffer`. */
+  constructor(
+    readonly buffer: StreamBuffer,
+    readonly clock: Clock,
+    private readonly afterTaking: () => void,
+  ) {}
+
+  get source(): PacketSource {
+    return this.#source;
+  }
+
+  get switching(): boolean {
+    return this.#switch?.state === 'searching';
+  }
+
+  /** Bytes of the current sources so far. */
+  get bytesIn(): number {
+    return this.#bytesIn;
+  }
+
+  /** Milliseconds of the clock; null before the first byte. */
+  get lastByteAt(): number | null {
+    return this.#lastByteAt;
+  }
+
+  /** Packets are being added. */
+  get taking(): boolean {
+    return this.#taking;
+  }
+
+  write(bytes: Buffer): void {
+    if (this.#ended || bytes.length === 0) return;
+    this.#bytesIn += bytes.length;
+    this.#lastByteAt = this.clock.now();
+    const { aligner } = this.#source;
+    this.whileTaking(() => aligner.push(bytes, this.#onPackets));
+  }
+
+  /** Replaces a switch that is running. */
+  beginSwitch(): SourceSwitch {
+    this.#switch?.abort();
+    this.#switch = new SourceSwitch(this);
+    if (this.#ended) this.#switch.abort();
+    this.guard.stopRejoining();
+    return this.#switch;
+  }
+
+  /** Adds the packets that are still held. Nothing is taken afterwards. */
+  end(): void {
+    this.#switch?.abort();
+    this.#source.aligner.flush(this.#onPackets);
+    this.guard.stopRejoining();
+    this.#ended = true;
+  }
+
+  addPackets(buffer: Buffer, from: number, to: number): void {
+    const { splice } = this.#source;
+    if (splice === null) {
+      this.buffer.take(buffer, from, to);
+      return;
+    }
+    const wasComplete = splice.complete;
+    splice.take(buffer, from, to, (bytes, first, end) => this.buffer.take(bytes, first, end));
+    // Packets were dropped or changed before, so the stream cannot be compared with the source there.
+    if (!wasComplete && splice.complete) this.buffer.index.anchors.clear();
+  }
+
+  whileTaking(work: () => void): void {
+    this.#taking = true;
+    try {
+      work();
+    } finally {
+      this.#taking = false;
+    }
+    this.afterTaking();
+  }
+
+  adopt(kind: SpliceKind, next: PacketSource, by: SourceSwitch): void {
+    this.splices[kind] += 1;
+    if (kind === 'keyframe') this.buffer.ring.addDiscontinuity(this.buffer.endPosition);
+    this.#source = next;
+    this.#lastByteAt = this.clock.now();
+    if (by === this.#switch) this.guard.reset();
+  }
+}
