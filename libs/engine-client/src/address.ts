@@ -1,6 +1,6 @@
-/** Where an engine's HTTP API listens. */
+/** Where the HTTP API of an engine listens. */
 export interface EngineAddress {
-  /** A name, an IPv4 or a bare IPv6 address. */
+  /** A name, an IPv4 address or an IPv6 address without brackets. */
   host: string;
   port: number;
 }
@@ -12,9 +12,9 @@ export function engineOrigin({ host, port }: EngineAddress): string {
 }
 
 /**
- * The path and query of a URL, on the engine we know. Engines build URLs from the Host header and events bring URLs from anywhere,
+ * Path and query of a URL, on the host and port of the engine. Engines build URLs from the Host header, and events carry URLs from anywhere,
  * so the host in them is never trusted.
- * @throws TypeError when `url` is no http(s) URL and no path
+ * @throws TypeError when `url` is neither an http(s) URL nor a path
  */
 export function rehostEngineUrl(url: string, address: EngineAddress): URL {
   const ours = new URL(engineOrigin(address));

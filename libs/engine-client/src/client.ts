@@ -2,10 +2,9 @@ import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import axios, { type AxiosInstance } from 'axios';
 import { engineOrigin, rehostEngineUrl, type EngineAddress } from './address.js';
-import { EngineBadReplyError, EngineError, UnknownSessionError } from './errors.js';
-import { wasClosedWhileIdle } from './failures.js';
+import { EngineBadReplyError, EngineError, UnknownSessionError, wasClosedWhileIdle } from './errors.js';
+import { exchange } from './exchange.js';
 import { openHls, type OpenHlsOptions } from './hls-media.js';
-import { withLimit } from './limit.js';
 import { openMedia, type OpenMediaOptions } from './media.js';
 import type { MediaReply } from './media-reply.js';
 import {
@@ -16,6 +15,7 @@ import {
   parseStat,
   parseStatus,
   parseVersion,
+  toInfohash,
   type EngineStatus,
   type EngineVersion,
   type Playback,
@@ -24,44 +24,39 @@ import {
   type RawReply,
 } from './replies.js';
 
-export type { OpenHlsOptions } from './hls-media.js';
-export type { OpenMediaOptions } from './media.js';
-
 export interface EngineClientOptions {
-  /** Milliseconds for a whole JSON exchange. */
+  /** Milliseconds for a whole JSON call. Default: 5000. */
   timeoutMs?: number;
-  /** The connections to use; by default a pool that all clients of this process share. */
+  /** Connection pool. Default: one pool that all clients of this process share. */
   agent?: Agent;
 }
 
 export interface StartPlayback {
   kind: PlaybackKind;
-  /** An infohash given as a content id fails: they are different things. */
+  /** A content id and an infohash look alike, but the engine rejects one in place of the other. */
   selector: { type: 'content_id' | 'infohash'; value: string };
-  /** The player id: new for every start, or the engine stops what the same player watched before. */
+  /** Player id. It must be new for every start: the engine stops the earlier session of the same player. */
   pid: string;
-  /** More query parameters, such as `_idx`. What selects the content, the player or the format is ours and is left out. */
+  /** Further query parameters, such as `_idx`. Parameters that select content, player or format are ignored. */
   params?: Readonly<Record<string, string>>;
-  /** Milliseconds for the JSON reply: looking an id up takes seconds. */
+  /** Milliseconds for the JSON reply. Looking up an id takes seconds. */
   timeoutMs: number;
   signal?: AbortSignal;
 }
 
-/** The default limit of a JSON exchange: what health checks of engines are used to. */
 const DEFAULT_TIMEOUT_MS = 5000;
 const STOP_TIMEOUT_MS = 3000;
-/** JSON replies have hundreds of bytes; this is where we stop believing that one ends. */
+/** JSON replies have hundreds of bytes. */
 const MAX_REPLY_BYTES = 1024 * 1024;
-const INFOHASH = /^[0-9a-f]{40}$/i;
-/** What `params` of a start may not say. */
+/** Query parameters that `params` of a start cannot set. */
 const RESERVED = new Set(['content_id', 'id', 'infohash', 'url', 'magnet', 'direct_url', 'efile', 'format', 'pid', 'sid']);
 
-/** Idle connections are closed after 4 s and hold no process open; a busy engine gets no more than 8. */
+/** At most 8 connections to an engine. Idle ones close after 4 s. */
 const sharedAgent = new Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 1, timeout: 4000, scheduling: 'lifo' });
 
 /**
- * The HTTP API of one AceStream engine. Every call ends within its limit, in what it promises or in an {@link EngineError}; a call that the
- * caller aborts rejects with the reason of the caller's signal.
+ * Client of the HTTP API of one AceStream engine. Every call has a time limit. It rejects with an {@link EngineError}, or with the reason of
+ * the caller's signal when that aborts.
  */
 export class EngineClient {
   private readonly http: AxiosInstance;
@@ -82,7 +77,7 @@ export class EngineClient {
       decompress: false,
       headers: { Accept: 'application/json', 'Accept-Encoding': 'identity' },
       responseType: 'text',
-      // Our own parser says what is wrong with a reply; axios would hide it or guess.
+      // replies.ts parses the text, because axios returns invalid JSON as a string without an error.
       transformResponse: [],
       validateStatus: () => true,
     });
@@ -92,33 +87,32 @@ export class EngineClient {
     return parseVersion(await this.call('get_version', this.url('/webui/api/service', { method: 'get_version' }), this.timeoutMs, signal));
   }
 
-  /** Resolves when the engine is well: HTTP 200 and JSON with a result object. */
+  /** Resolves when the engine is healthy: HTTP 200 and JSON with a result object. */
   async getStatus(signal?: AbortSignal): Promise<EngineStatus> {
     return parseStatus(await this.callServerApi('get_status', signal));
   }
 
-  /** Whether the engine reaches the Internet; anything but a plain `true` is a no. */
+  /** Whether the engine reaches the Internet. Every value but `true` counts as no. */
   async getNetworkConnectionStatus(signal?: AbortSignal): Promise<boolean> {
     return parseObject(await this.callServerApi('get_network_connection_status', signal), 'result').connected === true;
   }
 
-  /** The infohash behind a content id, in lower case, without starting anything; null where the engine does not say. */
+  /** Looks up the infohash of a content id without starting a session. Lower case; null when the engine does not report it. */
   async infohashOf(contentId: string, signal?: AbortSignal): Promise<string | null> {
     const reply = await this.callServerApi('analyze_content', signal, { query: `acestream://${contentId}` });
-    const { infohash } = parseObject(reply, 'result');
-    return typeof infohash === 'string' && INFOHASH.test(infohash) ? infohash.toLowerCase() : null;
+    return toInfohash(parseObject(reply, 'result').infohash);
   }
 
   /**
-   * Starts a session, or gets the one of the same player and content again. Resolves before the media are ready. An abort does not undo it:
-   * the engine may have a session then whose URLs nobody knows. To take a start back, let it end and stop what came of it.
-   * @throws EngineRefusedError with the engine's words, such as "failed to load content"
+   * Starts a session, or returns the existing one of the same player and content. Resolves before the media are ready. An abort does not undo
+   * the start: the engine may then have a session whose URLs nobody knows. To cancel a start, let it finish and stop the session.
+   * @throws EngineRefusedError with the engine's text, such as "failed to load content"
    */
   async startPlayback({ kind, selector, pid, params, timeoutMs, signal }: StartPlayback): Promise<Playback> {
     const url = this.url(kind === 'hls' ? '/ace/manifest.m3u8' : '/ace/getstream', {
       format: 'json',
       pid,
-      // `id` is deprecated, and the one name that engines of every age know.
+      // `id` is deprecated, but the only name that engines of all versions accept.
       [selector.type === 'content_id' ? 'id' : 'infohash']: selector.value,
     });
     for (const [name, value] of Object.entries(params ?? {})) {
@@ -133,19 +127,19 @@ export class EngineClient {
     }
   }
 
-  /** Asks without counting as a player's activity, so that our asking never keeps alive what nobody reads. */
+  /** Reads the statistics of a session. The engine does not count the call as player activity, so it does not keep an unread session open. */
   async stat(playback: { statUrl: string }, signal?: AbortSignal): Promise<PlaybackStat> {
     const url = this.sessionUrl('stat', playback.statUrl);
     url.searchParams.set('skip_player_activity', '1');
     return parseStat(await this.call('stat', url, this.timeoutMs, signal));
   }
 
-  /** Ends a session, for every player of its content. A session that is gone already is as good as stopped. */
+  /** Ends a session for all players of its content. */
   async stop(playback: { commandUrl: string }, timeoutMs = STOP_TIMEOUT_MS, signal?: AbortSignal): Promise<'stopped' | 'already-gone'> {
     const url = this.sessionUrl('stop', playback.commandUrl);
     url.searchParams.set('method', 'stop');
     const reply = await this.call('stop', url, timeoutMs, signal);
-    // Never existed, as some engines say it.
+    // Some engines answer 404 for an unknown session.
     if (reply.status === 404) return 'already-gone';
     try {
       parseEnvelope(reply, 'response');
@@ -156,24 +150,24 @@ export class EngineClient {
     }
   }
 
-  /** The media behind a playback URL: see {@link openMedia}. */
+  /** See {@link openMedia}. */
   openMedia(playbackUrl: string, options: OpenMediaOptions): Promise<MediaReply> {
     return openMedia(this.address, playbackUrl, options);
   }
 
-  /** The media behind an HLS playback URL: see {@link openHls}. */
+  /** See {@link openHls}. */
   openHls(playbackUrl: string, options: OpenHlsOptions): Promise<Readable> {
     return openHls(this.address, playbackUrl, options);
   }
 
-  /** A session that was started but cannot be used must not stay open on the engine. */
+  /** Stops a session whose start returned an unusable reply. */
   private async abandon(reply: RawReply): Promise<void> {
     const commandUrl = findCommandUrl(reply);
     if (commandUrl === null) return;
     try {
       await this.stop({ commandUrl });
     } catch (error) {
-      // What made the start fail is the news; the engine reaps in time what nobody reads.
+      // The caller gets the error of the start. The engine reaps an unread session by itself.
       if (!(error instanceof EngineError)) throw error;
     }
   }
@@ -192,7 +186,7 @@ export class EngineClient {
     try {
       return rehostEngineUrl(url, this.address);
     } catch (cause) {
-      throw new EngineBadReplyError(this.label(name), `not a URL of the engine: ${url}`, null, { cause });
+      throw new EngineBadReplyError(this.label(name), `not a URL: ${url}`, null, { cause });
     }
   }
 
@@ -202,17 +196,16 @@ export class EngineClient {
 
   private async call(name: string, url: URL, timeoutMs: number, signal?: AbortSignal): Promise<RawReply> {
     const what = this.label(name);
-    const reply = await withLimit({ what, phase: 'reply', limitMs: timeoutMs, signal }, (limit) => this.get(url, limit));
-    return { what, status: reply.status, body: reply.data };
+    const { status, data } = await exchange({ what, phase: 'reply', limitMs: timeoutMs, signal }, (limit) => this.get(url, limit));
+    return { what, status, body: data };
   }
 
-  /** Every call of this API may be repeated, so one that died with an idle connection is, once. */
-  private async get(url: URL, signal: AbortSignal): Promise<{ status: number; data: string }> {
-    try {
-      return await this.http.get<string>(url.href, { signal });
-    } catch (error) {
+  /** Repeats a call that used a connection which the engine had already closed. All calls of this API may be repeated. */
+  private get(url: URL, signal: AbortSignal): Promise<{ status: number; data: string }> {
+    const attempt = (): Promise<{ status: number; data: string }> => this.http.get<string>(url.href, { signal });
+    return attempt().catch((error: unknown) => {
       if (signal.aborted || !wasClosedWhileIdle(error)) throw error;
-      return this.http.get<string>(url.href, { signal });
-    }
+      return attempt();
+    });
   }
 }

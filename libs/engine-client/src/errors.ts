@@ -1,8 +1,10 @@
-/** What can go wrong between us and an engine. `code` is stable: for logs, metrics and decisions. */
+import { MalformedHttpError } from './http-head.js';
+
+/** Stable codes, for logs, metrics and decisions. */
 export type EngineErrorCode =
   'engine_unreachable' | 'engine_timeout' | 'engine_refused' | 'engine_bad_reply' | 'engine_unknown_session' | 'engine_still_preparing';
 
-/** Any failure of a call to an engine. An abort by the caller is none: it rejects with the reason of the caller's signal. */
+/** A failed call to an engine. A call that its caller aborts rejects with the reason of the caller's signal instead. */
 export abstract class EngineError extends Error {
   abstract readonly code: EngineErrorCode;
 
@@ -12,15 +14,15 @@ export abstract class EngineError extends Error {
   }
 }
 
-/** No conversation took place: refused, reset, no route, name not resolved. The system's error is the `cause`. */
+/** The connection failed: refused, reset, no route, or the name does not resolve. The system's error is the `cause`. */
 export class EngineUnreachableError extends EngineError {
   readonly code = 'engine_unreachable';
 }
 
-/** Which limit ran out: `reply` is a whole JSON reply, `headers` the status line of the media, redirects included. */
+/** What took too long: a whole JSON `reply`, or the `headers` of the media, redirects included. */
 export type EngineTimeoutPhase = 'reply' | 'headers';
 
-/** The engine accepted the connection, or did not even that, and then said nothing in time. */
+/** The engine did not answer in time. */
 export class EngineTimeoutError extends EngineError {
   readonly code = 'engine_timeout';
 
@@ -29,35 +31,34 @@ export class EngineTimeoutError extends EngineError {
     readonly phase: EngineTimeoutPhase,
     /** milliseconds */
     readonly limitMs: number,
-    options?: ErrorOptions,
   ) {
-    super(`${what}: no ${phase} within ${limitMs} ms`, options);
+    super(`${what}: no ${phase} within ${limitMs} ms`);
   }
 }
 
-/** The engine understood and said no. */
+/** The engine answered with an error. */
 export class EngineRefusedError extends EngineError {
   readonly code = 'engine_refused';
 
   constructor(
     what: string,
-    /** The engine's own words, e.g. "failed to load content". */
+    /** Error text of the engine, e.g. "failed to load content". */
     readonly reason: string,
-    /** The HTTP status; the engine's JSON calls refuse with 200. */
+    /** HTTP status. JSON calls report errors with 200. */
     readonly status: number,
   ) {
     super(`${what}: ${reason}`);
   }
 }
 
-/** What came back is no answer to the question: not JSON, cut off, too long, a field missing, a status that means nothing. */
+/** The reply is not an answer to the call: not JSON, cut off, too long, a missing field, or an unexpected status. */
 export class EngineBadReplyError extends EngineError {
   readonly code = 'engine_bad_reply';
 
   constructor(
     what: string,
     readonly problem: string,
-    /** The HTTP status, where there was one. */
+    /** HTTP status; null when there was none. */
     readonly status: number | null,
     options?: ErrorOptions,
   ) {
@@ -65,21 +66,43 @@ export class EngineBadReplyError extends EngineError {
   }
 }
 
-/** The session is gone: stopped, superseded or reaped. */
+/** The session no longer exists: it was stopped, superseded or reaped. */
 export class UnknownSessionError extends EngineError {
   readonly code = 'engine_unknown_session';
 }
 
-/** The media are not there yet; the same URL may deliver when asked again. A dead source says this for ever. */
+/** The media are not ready yet: the same URL may deliver later. For a dead source the engine repeats this forever. */
 export class EngineStillPreparingError extends EngineError {
   readonly code = 'engine_still_preparing';
 
   constructor(
     what: string,
-    /** The engine's own words: "download not found" or "start timeout". */
+    /** Error text of the engine: "download not found" or "start timeout". */
     readonly reason: string,
     readonly status: number,
   ) {
     super(`${what}: ${reason}`);
   }
+}
+
+/** The EngineError for a failed exchange. Parser errors (`HPE_…`) and axios' own errors are bad replies, all others are network failures. */
+export function toEngineError(what: string, cause: unknown): EngineError {
+  if (cause instanceof EngineError) return cause;
+  const code = errorCode(cause);
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (code.startsWith('HPE_')) return new EngineBadReplyError(what, `malformed HTTP (${code})`, null, { cause });
+  if (cause instanceof MalformedHttpError) return new EngineBadReplyError(what, `malformed HTTP (${message})`, null, { cause });
+  if (code === 'ERR_BAD_RESPONSE') return new EngineBadReplyError(what, message, null, { cause });
+  return new EngineUnreachableError(`${what}: ${code || message}`, { cause });
+}
+
+/** The request used an idle connection of the pool that the engine had already closed. */
+export function wasClosedWhileIdle(error: unknown): boolean {
+  const reused = (error as { request?: { reusedSocket?: boolean } } | null)?.request?.reusedSocket === true;
+  return reused && ['ECONNRESET', 'EPIPE'].includes(errorCode(error));
+}
+
+function errorCode(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
 }

@@ -1,34 +1,36 @@
-/** An engine's HLS as one stream of bytes, for contents that it gives in no other way. */
+/** Reads the HLS of an engine as one MPEG-TS stream, for contents that the engine delivers in no other way. */
 import { createDecipheriv } from 'node:crypto';
-import { type IncomingMessage, request } from 'node:http';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type EngineAddress, rehostEngineUrl } from './address.js';
-import { EngineBadReplyError, EngineRefusedError, EngineStillPreparingError } from './errors.js';
+import type { EngineAddress } from './address.js';
+import { EngineBadReplyError, EngineRefusedError } from './errors.js';
+import { exchange } from './exchange.js';
 import { type EnginePlaylist, type EngineSegment, type SegmentKey, parseEnginePlaylist } from './hls-playlist.js';
-import { withLimit } from './limit.js';
-import { snippet } from './replies.js';
+import { readRefusal, resolveOnEngine } from './media.js';
+import { getReply, readStart } from './media-reply.js';
 
 export interface OpenHlsOptions {
   signal?: AbortSignal;
-  /** Milliseconds until the first playlist with segments; the engine holds it back while it prebuffers. */
+  /** Milliseconds until the first playlist with segments arrives. An engine delays it while it prebuffers. */
   firstPlaylistMs: number;
 }
 
-/** A later playlist, and a segment in all, may take so long: an engine that needs more has stalled. */
+/** Limits of each later playlist and each segment. An engine that needs longer has stalled. */
 const PLAYLIST_LIMIT_MS = 10_000;
 const SEGMENT_LIMIT_MS = 30_000;
 const MAX_PLAYLIST_BYTES = 1024 * 1024;
 const MAX_SEGMENT_BYTES = 128 * 1024 * 1024;
-/** A segment is handed on in pieces over the time that it lasts, a little faster, so that nobody downstream takes its arrival for a pause. */
-const PIECE_MS = 250;
-const PACE = 1.1;
+/** The newest segment is delivered in slices over slightly less than its duration, so that consumers do not see gaps between segments. */
+const SLICE_MS = 250;
+const PACING_SPEED = 1.1;
+/** A player of a live stream starts this many segments before the live edge (RFC 8216, 6.3.3). */
 const FIRST_SEGMENTS = 3;
-/** Playlists that fail in a row before the media are taken for broken. */
+/** Playlist failures in a row that end the media. */
 const MAX_FAILURES = 3;
 
 /**
- * The media behind an HLS playback URL. Resolves with the first playlist; ends where that says so; breaks where the engine takes the session away.
+ * Opens the media of an HLS playback URL. Resolves with the first playlist. The media end when a playlist says so, and fail when the engine
+ * ends the session.
  * @throws EngineStillPreparingError | EngineRefusedError | EngineBadReplyError | EngineTimeoutError | EngineUnreachableError
  */
 export async function openHls(address: EngineAddress, playbackUrl: string, { signal, firstPlaylistMs }: OpenHlsOptions): Promise<Readable> {
@@ -58,19 +60,19 @@ class HlsReader {
     const left = (): number => Math.max(1, until - performance.now());
     let playlist = await this.playlist(left());
     if (playlist.kind === 'master') {
-      this.url = this.locate(playlist.url).href;
+      this.url = this.resolve(playlist.url).href;
       playlist = await this.playlist(left());
     }
-    if (playlist.kind === 'master') throw new EngineBadReplyError(this.what, 'a master playlist leads to another', 200);
+    if (playlist.kind === 'master') throw new EngineBadReplyError(this.what, 'the variant is a master playlist, too', 200);
     return playlist;
   }
 
   async *media(first: MediaPlaylist): AsyncGenerator<Buffer> {
     let playlist = first;
-    // Where a player of a live stream begins (RFC 8216, 6.3.3).
     if (!first.ended) this.next = first.segments.at(-FIRST_SEGMENTS)?.sequence ?? -1;
     for (let failures = 0; ;) {
       const fresh = playlist.segments.filter(({ sequence }) => sequence >= this.next);
+      // The newest segment is paced; a player buffers the ones before it.
       for (const [index, segment] of fresh.entries()) yield* this.segment(segment, index === fresh.length - 1);
       if (playlist.ended) return;
       await delay(Math.max(500, (playlist.target * 1000) / 4), undefined, { signal: this.signal });
@@ -81,13 +83,12 @@ class HlsReader {
       } catch (error) {
         this.signal?.throwIfAborted();
         failures += 1;
-        // Refused is refused: the session is over.
+        // A refusal means that the session has ended.
         if (error instanceof EngineRefusedError || failures >= MAX_FAILURES) throw error;
       }
     }
   }
 
-  /** The last one of a playlist is handed on as it would be sent; those before it are what a player has in hand. */
   private async *segment(segment: EngineSegment, paced: boolean): AsyncGenerator<Buffer> {
     this.next = segment.sequence + 1;
     let bytes: Buffer;
@@ -96,26 +97,22 @@ class HlsReader {
       if (segment.key !== null) bytes = await this.decrypt(bytes, segment.key, segment.sequence);
     } catch (error) {
       this.signal?.throwIfAborted();
-      // It has left the engine's window: what is missing is missing.
+      // The engine no longer has the segment: skip it.
       if (error instanceof EngineRefusedError) return;
       throw error;
     }
-    if (!paced) {
-      yield bytes;
-      return;
-    }
-    const pieces = Math.max(1, Math.ceil((segment.seconds * 1000) / PACE / PIECE_MS));
-    const size = Math.ceil(bytes.length / pieces);
+    const slices = paced ? Math.max(1, Math.ceil((segment.seconds * 1000) / PACING_SPEED / SLICE_MS)) : 1;
+    const size = Math.ceil(bytes.length / slices);
     for (let at = 0; at < bytes.length; at += size) {
       yield bytes.subarray(at, at + size);
-      if (at + size < bytes.length) await delay(PIECE_MS, undefined, { signal: this.signal });
+      if (at + size < bytes.length) await delay(SLICE_MS, undefined, { signal: this.signal });
     }
   }
 
   private async decrypt(bytes: Buffer, key: SegmentKey, sequence: number): Promise<Buffer> {
-    const { href } = this.locate(key.url);
+    const { href } = this.resolve(key.url);
     const secret = this.keys.get(href) ?? (await this.get(key.url, PLAYLIST_LIMIT_MS, 1024));
-    if (secret.length !== 16) throw new EngineBadReplyError(this.what, `a key of ${secret.length} bytes`, 200);
+    if (secret.length !== 16) throw new EngineBadReplyError(this.what, `key of ${secret.length} bytes instead of 16`, 200);
     this.keys.clear();
     this.keys.set(href, secret);
     const iv = key.iv ?? Buffer.alloc(16);
@@ -124,7 +121,7 @@ class HlsReader {
     try {
       return Buffer.concat([decipher.update(bytes), decipher.final()]);
     } catch (cause) {
-      throw new EngineBadReplyError(this.what, 'a segment that its key does not open', 200, { cause });
+      throw new EngineBadReplyError(this.what, 'segment cannot be decrypted with its key', 200, { cause });
     }
   }
 
@@ -137,47 +134,18 @@ class HlsReader {
     }
   }
 
-  private locate(url: string): URL {
-    try {
-      return rehostEngineUrl(new URL(url, this.url).href, this.address);
-    } catch (cause) {
-      throw new EngineBadReplyError(this.what, `not an address: ${snippet(url)}`, null, { cause });
-    }
+  private resolve(url: string): URL {
+    return resolveOnEngine(this.what, url, this.url, this.address);
   }
 
   private get(target: string, limitMs: number, maxBytes: number): Promise<Buffer> {
-    const url = this.locate(target);
-    return withLimit({ what: this.what, phase: 'reply', limitMs, signal: this.signal }, async (limit) => {
+    const url = this.resolve(target);
+    return exchange({ what: this.what, phase: 'reply', limitMs, signal: this.signal }, async (limit) => {
       const reply = await getReply(url, limit);
-      const status = reply.statusCode ?? 0;
-      const body = await readUpTo(this.what, reply, status === 200 ? maxBytes : 4096);
-      if (status === 200) return body;
-      const words = snippet(body.toString('utf8')) || `HTTP ${status}`;
-      if (status >= 500 && /download not found|start timeout/i.test(words)) throw new EngineStillPreparingError(this.what, words, status);
-      throw new EngineRefusedError(this.what, words, status);
+      if (reply.status !== 200) throw await readRefusal(this.what, reply);
+      const body = await readStart(reply, maxBytes);
+      if (body.length > maxBytes) throw new EngineBadReplyError(this.what, `more than ${maxBytes} bytes`, 200);
+      return body;
     });
   }
-}
-
-function getReply(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const exchange = request(
-      url,
-      { method: 'GET', agent: false, headers: { accept: '*/*', 'accept-encoding': 'identity' }, signal },
-      resolve,
-    );
-    exchange.on('error', reject).end();
-  });
-}
-
-async function readUpTo(what: string, reply: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of reply as AsyncIterable<Buffer>) {
-    parts.push(part);
-    bytes += part.length;
-    if (bytes > maxBytes && reply.statusCode === 200) throw new EngineBadReplyError(what, `more than ${maxBytes} bytes`, 200);
-    if (bytes > maxBytes) break;
-  }
-  return Buffer.concat(parts);
 }

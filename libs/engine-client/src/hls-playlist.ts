@@ -1,8 +1,8 @@
-/** What an engine's playlists say (RFC 8216). Pure. Addresses are as they stand there. */
+/** Parser of an engine's HLS playlists (RFC 8216). URLs are returned unresolved. */
 
 export interface SegmentKey {
   readonly url: string;
-  /** 16 bytes; null: the segment's number is it (5.2). */
+  /** 16 bytes; null: the sequence number of the segment is the IV (5.2). */
   readonly iv: Buffer | null;
 }
 
@@ -10,20 +10,20 @@ export interface EngineSegment {
   readonly sequence: number;
   readonly seconds: number;
   readonly url: string;
-  /** Null: not encrypted. */
+  /** null: not encrypted. */
   readonly key: SegmentKey | null;
 }
 
 export type EnginePlaylist =
-  | { readonly kind: 'master'; /** Of its best variant. */ readonly url: string }
+  | { readonly kind: 'master'; /** Of the variant with the highest bandwidth. */ readonly url: string }
   | { readonly kind: 'media'; readonly target: number; readonly ended: boolean; readonly segments: readonly EngineSegment[] };
 
 const ATTRIBUTE = /([A-Z0-9-]+)=("[^"]*"|[^",]*)/g;
 
-/** @throws TypeError with what is wrong */
+/** @throws TypeError that says what is wrong */
 export function parseEnginePlaylist(text: string): EnginePlaylist {
   const lines = text.split(/\r?\n/).map((line) => line.trim());
-  if (lines[0]?.replace(/^\uFEFF/, '') !== '#EXTM3U') throw new TypeError('no playlist');
+  if (lines[0]?.replace(/^\uFEFF/, '') !== '#EXTM3U') throw new TypeError('not a playlist');
   return lines.some((line) => line.startsWith('#EXT-X-STREAM-INF:')) ? parseMaster(lines) : parseMedia(lines);
 }
 
@@ -37,7 +37,7 @@ function parseMaster(lines: readonly string[]): EnginePlaylist {
       bandwidth = null;
     }
   }
-  if (best === null) throw new TypeError('a master playlist without a variant');
+  if (best === null) throw new TypeError('master playlist without a variant');
   return { kind: 'master', url: best.url };
 }
 
@@ -54,14 +54,14 @@ function parseMedia(lines: readonly string[]): EnginePlaylist {
     else if (line.startsWith('#EXTINF:')) seconds = Number.parseFloat(valueOf(line));
     else if (line.startsWith('#EXT-X-KEY:')) key = parseKey(line);
     else if (line.startsWith('#EXT-X-ENDLIST')) ended = true;
-    else if (line.startsWith('#EXT-X-MAP:')) throw new TypeError('its segments are no transport stream (EXT-X-MAP)');
-    else if (line.startsWith('#EXT-X-BYTERANGE:')) throw new TypeError('its segments are parts of files (EXT-X-BYTERANGE)');
+    else if (line.startsWith('#EXT-X-MAP:')) throw new TypeError('segments are not MPEG-TS (EXT-X-MAP)');
+    else if (line.startsWith('#EXT-X-BYTERANGE:')) throw new TypeError('byte ranges are not supported (EXT-X-BYTERANGE)');
     else if (line !== '' && !line.startsWith('#')) {
       segments.push({ sequence: sequence + segments.length, seconds: seconds !== null && seconds > 0 ? seconds : target, url: line, key });
       seconds = null;
     }
   }
-  if (!(target > 0)) throw new TypeError('a playlist without a target duration');
+  if (!(target > 0)) throw new TypeError('playlist without a target duration');
   return { kind: 'media', target, ended, segments };
 }
 
@@ -70,7 +70,7 @@ function parseKey(line: string): SegmentKey | null {
   const method = given.get('METHOD');
   if (method === 'NONE') return null;
   const url = given.get('URI');
-  if (method !== 'AES-128' || url === undefined) throw new TypeError(`encrypted by ${method ?? 'nothing'}, which cannot be read`);
+  if (method !== 'AES-128' || url === undefined) throw new TypeError(`encryption ${method ?? 'without a method'} is not supported`);
   const iv = given.get('IV');
   return { url, iv: iv === undefined ? null : Buffer.from(iv.slice(2).padStart(32, '0'), 'hex') };
 }

@@ -1,28 +1,28 @@
-/** Where the body of an HTTP/1.1 reply lies among the bytes of its connection, and where it ends (RFC 9112, 6.3 and 7.1). */
+/** Finds the body of an HTTP/1.1 reply in the bytes of its connection, and the end of the body (RFC 9112, 6.3 and 7.1). */
 import { MalformedHttpError, type ReplyHead } from './http-head.js';
 
 export interface BodyReader {
-  /** Nothing further belongs to the body. */
+  /** The whole body has been read. */
   readonly complete: boolean;
-  /** The end of the connection is the end of the body too; otherwise it has been cut off, unless `complete`. */
+  /** The body ends when the connection ends. For other bodies, a connection that ends before `complete` has been cut off. */
   readonly endsWithConnection: boolean;
-  /** Where the body ends cannot be told any more; what was taken before is good. */
+  /** Why the rest of the body cannot be read. The bytes taken before are valid. */
   readonly failure: MalformedHttpError | null;
-  /** Moves what belongs to the body to the front of `bytes` and returns how much that is. */
+  /** Moves the bytes of the body to the front of `bytes` and returns their number. */
   take(bytes: Buffer): number;
 }
 
-/** Replies that never have a body, whatever their headers say. */
+/** Replies with these statuses have no body, whatever their headers say. */
 const NO_BODY = new Set([204, 304]);
 
-/** @throws MalformedHttpError where the head does not say how the body is framed */
+/** @throws MalformedHttpError when the content-length is invalid */
 export function bodyOf(head: ReplyHead): BodyReader {
   if (NO_BODY.has(head.status)) return new MeasuredBody(0);
   const coding = head.headers.get('transfer-encoding');
   if (coding !== undefined) return /(^|,)\s*chunked$/i.test(coding) ? new ChunkedBody() : new UnboundedBody();
   const length = head.headers.get('content-length');
   if (length === undefined) return new UnboundedBody();
-  if (!/^\d{1,15}$/.test(length)) throw new MalformedHttpError('a content-length that is no number');
+  if (!/^\d{1,15}$/.test(length)) throw new MalformedHttpError('content-length is not a number');
   return new MeasuredBody(Number(length));
 }
 
@@ -53,7 +53,7 @@ class MeasuredBody implements BodyReader {
   }
 }
 
-/** More digits than any chunk needs, and few enough for a number to hold. */
+/** Digits of a chunk size: more than any chunk needs, few enough for an exact number. */
 const MAX_DIGITS = 12;
 const CR = 0x0d;
 const LF = 0x0a;
@@ -61,14 +61,14 @@ const SEMICOLON = 0x3b;
 const SPACE = 0x20;
 const TAB = 0x09;
 
-/** What comes next: digits of a size, the rest of their line, a chunk, the line end behind it, a trailer (and whether its line has begun). */
+/** What the next byte belongs to. `trailer-begin` is the first byte of a trailer line. */
 type ChunkState = 'size' | 'size-line' | 'data' | 'data-end' | 'trailer-begin' | 'trailer' | 'complete' | 'failed';
 
 class ChunkedBody implements BodyReader {
   readonly endsWithConnection = false;
   failure: MalformedHttpError | null = null;
   private state: ChunkState = 'size';
-  /** Bytes of the chunk that are still to come; while its size is read, what that is so far. */
+  /** Remaining bytes of the chunk; in the state `size`, the size read so far. */
   private left = 0;
   private digits = 0;
 
@@ -103,7 +103,7 @@ class ChunkedBody implements BodyReader {
       case 'data-end':
         if (byte === LF) return 'size';
         if (byte === CR) return 'data-end';
-        return this.fail('a chunk longer than its size');
+        return this.fail('chunk is longer than its size');
       case 'trailer-begin':
         if (byte === LF) return 'complete';
         return byte === CR ? 'trailer-begin' : 'trailer';
@@ -125,7 +125,7 @@ class ChunkedBody implements BodyReader {
       this.digits += 1;
       return 'size';
     }
-    if (this.digits === 0 || ![CR, LF, SEMICOLON, SPACE, TAB].includes(byte)) return this.fail('a chunk without a size');
+    if (this.digits === 0 || ![CR, LF, SEMICOLON, SPACE, TAB].includes(byte)) return this.fail('chunk without a size');
     return byte === LF ? this.beginChunk() : 'size-line';
   }
 
@@ -140,7 +140,7 @@ class ChunkedBody implements BodyReader {
   }
 }
 
-/** -1 for what is none. */
+/** Value of a hexadecimal digit; -1 for other bytes. */
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;

@@ -1,20 +1,20 @@
-/** The head of an HTTP/1.1 reply (RFC 9112). */
+/** Parser of the head (status line and headers) of an HTTP/1.1 reply (RFC 9112). */
 
-/** What came is not HTTP, or breaks off in a way that leaves its meaning open. */
+/** The bytes are not HTTP, or are ambiguous HTTP. */
 export class MalformedHttpError extends Error {
   override readonly name = 'MalformedHttpError';
 }
 
 export interface ReplyHead {
   readonly status: number;
-  /** By lower-case name; the values of repeated ones joined with ', '. */
+  /** By lower-case name. Values of repeated headers are joined with ', '. */
   readonly headers: ReadonlyMap<string, string>;
 }
 
-/** As much as Node's own parser takes. */
+/** Same limit as in Node's parser. */
 const MAX_BYTES = 16 * 1024;
 const STATUS_LINE = /^HTTP\/1\.[01] ([1-9]\d\d)( .*)?$/;
-const STATUS_BEGINNING = 'HTTP/1.';
+const STATUS_LINE_START = 'HTTP/1.';
 const FIELD = /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*(.*?)[ \t]*$/;
 const LF = 0x0a;
 
@@ -25,8 +25,8 @@ export class HeadReader {
   private headers = new Map<string, string>();
 
   /**
-   * Takes what has come. Returns the head once it is complete, and the bytes behind it; null before. Interim replies (1xx) are passed over.
-   * @throws MalformedHttpError as soon as it can be told
+   * Takes the next bytes. Returns the head when it is complete, with the bytes that follow it; null before. Skips interim replies (1xx).
+   * @throws MalformedHttpError
    */
   push(bytes: Buffer): { head: ReplyHead; rest: Buffer } | null {
     let at = 0;
@@ -34,9 +34,9 @@ export class HeadReader {
       const found = bytes.indexOf(LF, at);
       const end = found < 0 ? bytes.length : found;
       this.size += end - at + 1;
-      if (this.size > MAX_BYTES) throw new MalformedHttpError(`a head of more than ${MAX_BYTES} bytes`);
+      if (this.size > MAX_BYTES) throw new MalformedHttpError(`headers over ${MAX_BYTES} bytes`);
       this.line += bytes.toString('latin1', at, end);
-      this.checkBeginning();
+      this.checkLineStart();
       if (found < 0) return null;
       at = found + 1;
       const head = this.takeLine(this.line.endsWith('\r') ? this.line.slice(0, -1) : this.line);
@@ -46,10 +46,10 @@ export class HeadReader {
     return null;
   }
 
-  /** Another protocol may never send the end of a line. */
-  private checkBeginning(): void {
-    const length = Math.min(this.line.length, STATUS_BEGINNING.length);
-    if (this.status !== null || this.line.startsWith(STATUS_BEGINNING.slice(0, length))) return;
+  /** Checked before the line is complete: another protocol may never send a line end. */
+  private checkLineStart(): void {
+    const length = Math.min(this.line.length, STATUS_LINE_START.length);
+    if (this.status !== null || this.line.startsWith(STATUS_LINE_START.slice(0, length))) return;
     throw new MalformedHttpError('no status line');
   }
 
@@ -62,7 +62,7 @@ export class HeadReader {
     }
     if (line !== '') {
       const [, name, value] = FIELD.exec(line) ?? [];
-      if (name === undefined) throw new MalformedHttpError('a line that is no header');
+      if (name === undefined) throw new MalformedHttpError('invalid header line');
       const key = name.toLowerCase();
       const before = this.headers.get(key);
       this.headers.set(key, before === undefined ? value : `${before}, ${value}`);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EngineClient } from './client.js';
-import { type MediaReply, PACE_MS } from './media-reply.js';
+import { type MediaReply, READ_PAUSE_MS } from './media-reply.js';
 import { rawEngine } from '../../../test/doubles/scripted-engine.js';
 
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n';
@@ -27,7 +27,7 @@ class Stream {
     media.on('error', (error: NodeJS.ErrnoException) => this.told.push(`${error.code ?? error.name} after ${this.bytes}`));
   }
 
-  static async open(head: string, lendPieces = true): Promise<Stream> {
+  static async open(head: string, shareBuffer = true): Promise<Stream> {
     let connected!: (socket: Socket) => void;
     const engine = new Promise<Socket>((resolve) => (connected = resolve));
     const address = await rawEngine((socket) =>
@@ -36,7 +36,7 @@ class Stream {
         connected(socket);
       }),
     );
-    const media = await new EngineClient(address).openMedia('/', { headersTimeoutMs: 2000, lendPieces });
+    const media = await new EngineClient(address).openMedia('/', { headersTimeoutMs: 2000, shareBuffer });
     onTestFinished(() => void media.destroy());
     return new Stream(await engine, media);
   }
@@ -94,7 +94,7 @@ describe('media', () => {
       await settled();
     }
     expect(stream.bytes).toBe(BEGINNING);
-    vi.advanceTimersByTime(PACE_MS);
+    vi.advanceTimersByTime(READ_PAUSE_MS);
     await stream.has(BEGINNING + 4 * 8192);
   });
 
@@ -106,7 +106,7 @@ describe('media', () => {
     let pauses = 0;
     while (stream.bytes < BEGINNING + flood) {
       pauses += 1;
-      vi.advanceTimersByTime(PACE_MS);
+      vi.advanceTimersByTime(READ_PAUSE_MS);
       await settled();
     }
     expect(pauses).toBeLessThan(flood / (1024 * 1024));
@@ -144,7 +144,7 @@ describe('media', () => {
     expect(stream.told).toEqual([]);
     // One for the last bytes, one to see that nothing follows them.
     for (let pause = 0; pause < 2; pause += 1) {
-      vi.advanceTimersByTime(PACE_MS);
+      vi.advanceTimersByTime(READ_PAUSE_MS);
       await settled();
     }
     await stream.closed;
@@ -174,10 +174,10 @@ describe('media', () => {
 
 describe('pieces', () => {
   it('are copies to keep, those that came before anybody listened too', async () => {
-    for (const lendPieces of [false, true]) {
+    for (const shareBuffer of [false, true]) {
       const ones = Buffer.alloc(1000, 1);
       const address = await rawEngine((socket) => socket.once('data', () => socket.end(Buffer.concat([Buffer.from(UNBOUNDED), ones]))));
-      const media = await new EngineClient(address).openMedia('/', { headersTimeoutMs: 2000, lendPieces });
+      const media = await new EngineClient(address).openMedia('/', { headersTimeoutMs: 2000, shareBuffer });
       await settled();
       const [piece] = (await once(media, 'data')) as [Buffer];
       await settled();

@@ -1,39 +1,41 @@
-/** A reply of an engine on a connection of its own, made for media: many connections, each with a small piece every few milliseconds, for hours. */
+/**
+ * Reader of one HTTP reply on its own connection, optimized for media: many connections that receive a few bytes every few milliseconds for
+ * hours.
+ */
 import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { type BodyReader, bodyOf } from './http-body.js';
 import { HeadReader, type ReplyHead } from './http-head.js';
 
 const READ_BYTES = 64 * 1024;
-/** All connections are read into it, one after the other: what a read brings is used or copied before the next. */
+/** Shared by all connections: the bytes of one read are used or copied before the next read. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(READ_BYTES);
 /**
- * Media come in small pieces, and a read costs the same whatever it brings. So they are left to gather in the kernel for so long (ms) after each read,
- * which is also the most that a byte is delayed by.
+ * Pause in milliseconds after each read, in which bytes gather in the kernel: a read costs the same however many bytes it returns. It is also
+ * the longest delay of a byte.
  */
-export const PACE_MS = 40;
-/** Of a connection these are read as they come: a stream's beginning is what somebody waits for. */
-const PROMPT_BYTES = 1024 * 1024;
-/** A read of so much may have emptied a full receive buffer: the engine has more than it could send, so there is no pause. */
+export const READ_PAUSE_MS = 40;
+/** The first bytes of a connection are read without pauses, because a viewer waits for them. */
+const UNPACED_BYTES = 1024 * 1024;
+/** A read of this size may have emptied a full receive buffer. The engine can send faster, so no pause follows. */
 const FULL_READ = 48 * 1024;
-/** No keeping alive: media end with their connection, and nothing else may wait behind them. */
-const FIELDS = ['Accept: */*', 'Accept-Encoding: identity', 'Connection: close'];
+const REQUEST_HEADERS = ['Accept: */*', 'Accept-Encoding: identity', 'Connection: close'];
 
-/** The body of a reply, and what its head said. Destroying it closes the connection. */
+/** The body of a reply, with its status and headers. Destroying it closes the connection. */
 export class MediaReply extends Readable {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   /**
-   * While the body flows, a piece is only lent to the listeners of 'data': it is good until they return. Without it pieces are copies to keep, whose
-   * memory costs more than all the rest of reading.
+   * Gives listeners of 'data' views of the shared read buffer, valid only until they return. By default they get copies, whose memory costs
+   * more than everything else in reading.
    */
-  lendsPieces = false;
+  sharesBuffer = false;
   private readonly body: BodyReader;
   private bytesRead = 0;
-  /** What holds reading up: the pause after a read; a reader who has enough. */
   private pauseTimer: NodeJS.Timeout | null = null;
+  /** The consumer has enough bytes for now. */
   private full = false;
-  private readonly goOn = (): void => {
+  private readonly resumeReading = (): void => {
     this.pauseTimer = null;
     if (!this.full) this.socket.resume();
   };
@@ -49,7 +51,7 @@ export class MediaReply extends Readable {
     this.body = bodyOf(head);
   }
 
-  /** Takes what has been read of the connection; false where it is not to be read on at once. */
+  /** Takes the bytes of one read. Returns false when the socket must pause. */
   receive(bytes: Buffer): boolean {
     const length = this.body.take(bytes);
     if (length > 0) this.deliver(bytes.subarray(0, length));
@@ -57,13 +59,12 @@ export class MediaReply extends Readable {
     if (this.body.failure) this.destroy(this.body.failure);
     if (this.full || this.socket.destroyed) return false;
     this.bytesRead += bytes.length;
-    if (this.bytesRead < PROMPT_BYTES || bytes.length >= FULL_READ) return true;
-    this.pauseTimer = setTimeout(this.goOn, PACE_MS);
+    if (this.bytesRead < UNPACED_BYTES || bytes.length >= FULL_READ) return true;
+    this.pauseTimer = setTimeout(this.resumeReading, READ_PAUSE_MS);
     return false;
   }
 
-  /** The connection has ended. */
-  endConnection(): void {
+  onConnectionEnd(): void {
     if (this.body.endsWithConnection) this.finish();
     else if (!this.body.complete) this.destroy(cutOff());
   }
@@ -79,9 +80,9 @@ export class MediaReply extends Readable {
     callback(error);
   }
 
-  private deliver(piece: Buffer): void {
-    if (this.lendsPieces && this.readableFlowing === true && this.readableLength === 0) this.emit('data', piece);
-    else this.full = !this.push(Buffer.from(piece));
+  private deliver(bytes: Buffer): void {
+    if (this.sharesBuffer && this.readableFlowing === true && this.readableLength === 0) this.emit('data', bytes);
+    else this.full = !this.push(Buffer.from(bytes));
   }
 
   private finish(): void {
@@ -91,8 +92,9 @@ export class MediaReply extends Readable {
 }
 
 /**
- * Asks for `url` and resolves with the reply when its head is there. Whoever gets it must read or destroy it.
- * @throws MalformedHttpError, the system's error of the connection, or an AbortError by `signal`, which counts until then
+ * Requests `url` and resolves when the head of the reply has arrived. The caller must read or destroy the reply. `signal` aborts the reply,
+ * too.
+ * @throws MalformedHttpError, the system's error of the connection, or an AbortError
  */
 export function getReply(url: URL, signal: AbortSignal): Promise<MediaReply> {
   return new Promise((resolve, reject) => {
@@ -121,13 +123,26 @@ export function getReply(url: URL, signal: AbortSignal): Promise<MediaReply> {
       onread: { buffer: READ_BUFFER, callback: take },
     });
     socket.on('error', (error) => (reply === null ? reject(error) : reply.destroy(error)));
-    socket.on('end', () => reply?.endConnection());
-    socket.on('close', () => reject(cutOff())); // what comes after the head is no longer told here
-    socket.write([`GET ${url.pathname}${url.search} HTTP/1.1`, `Host: ${url.host}`, ...FIELDS, '', ''].join('\r\n'));
+    socket.on('end', () => reply?.onConnectionEnd());
+    socket.on('close', () => reject(cutOff())); // no effect once the head has arrived
+    socket.write([`GET ${url.pathname}${url.search} HTTP/1.1`, `Host: ${url.host}`, ...REQUEST_HEADERS, '', ''].join('\r\n'));
   });
 }
 
-/** As Node's own client tells it. */
+/** The start of the body: everything until it ends, or until there are more than `bytes`. */
+export async function readStart(reply: MediaReply, bytes: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  // Leaving the loop destroys the reply, so an endless body is not read on.
+  for await (const part of reply as AsyncIterable<Buffer>) {
+    parts.push(part);
+    length += part.length;
+    if (length > bytes) break;
+  }
+  return Buffer.concat(parts);
+}
+
+/** Same code as the error of Node's own HTTP client. */
 function cutOff(): Error {
-  return Object.assign(new Error('the connection ended in the middle of the reply'), { code: 'ECONNRESET' });
+  return Object.assign(new Error('the connection ended before the reply was complete'), { code: 'ECONNRESET' });
 }

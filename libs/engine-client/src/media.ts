@@ -1,81 +1,77 @@
 import { addAbortSignal } from 'node:stream';
+import { snippet } from '@acexy/service-kit/primitives';
 import { engineOrigin, rehostEngineUrl, type EngineAddress } from './address.js';
-import { EngineBadReplyError, EngineRefusedError, EngineStillPreparingError } from './errors.js';
-import { withLimit } from './limit.js';
-import { getReply, type MediaReply } from './media-reply.js';
-import { snippet } from './replies.js';
+import { EngineBadReplyError, type EngineError, EngineRefusedError, EngineStillPreparingError } from './errors.js';
+import { exchange } from './exchange.js';
+import { getReply, type MediaReply, readStart } from './media-reply.js';
 
 export interface OpenMediaOptions {
-  /** Ends the wait and, once open, the media. */
+  /** Cancels the wait; after that, ends the media. */
   signal?: AbortSignal;
-  /** Milliseconds until the headers of the media, redirects included. An engine holds them back while it prebuffers. */
+  /** Milliseconds until the headers of the media arrive, redirects included. An engine delays them while it prebuffers. */
   headersTimeoutMs: number;
-  /** Real engines redirect once or twice. */
+  /** Default: 5. Real engines redirect once or twice. */
   maxRedirects?: number;
-  /** The pieces that listeners of 'data' get are good only until they return (see {@link MediaReply.lendsPieces}). Default: false. */
-  lendPieces?: boolean;
+  /** See {@link MediaReply.sharesBuffer}. Default: false. */
+  shareBuffer?: boolean;
 }
 
 const DEFAULT_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const STILL_PREPARING = /download not found|start timeout/i;
-/** What an error page is read of, in bytes. */
-const PAGE_LIMIT = 4096;
+const ERROR_PAGE_BYTES = 4096;
 const NO_MEDIA = /^(text\/html|application\/json)\b/i;
 
 /**
- * The media bytes behind a playback URL, on a connection of their own. Follows redirects, on the engine we know only. The caller owns the
- * reply and must read or destroy it; how long a silence in mid-stream may last is the caller's to say.
- * @throws EngineStillPreparingError to be asked again; EngineTimeoutError (`headers`); EngineRefusedError; EngineBadReplyError (also the
- *   malformed reply that a second reader gets); EngineUnreachableError
+ * Opens the media of a playback URL on their own connection. Follows redirects, but only on this engine. The caller must read or destroy the
+ * reply, and must detect silence itself.
+ * @throws EngineStillPreparingError when a later attempt may succeed; EngineTimeoutError (`headers`); EngineRefusedError; EngineBadReplyError
+ *   (also for the malformed reply that a second reader of a session gets); EngineUnreachableError
  */
 export async function openMedia(address: EngineAddress, playbackUrl: string, options: OpenMediaOptions): Promise<MediaReply> {
   const { signal, headersTimeoutMs, maxRedirects = DEFAULT_REDIRECTS } = options;
   const what = `media of ${address.host}:${address.port}`;
-  const media = await withLimit({ what, phase: 'headers', limitMs: headersTimeoutMs, signal }, async (limit) => {
-    let url = locate(what, playbackUrl, engineOrigin(address), address);
-    for (let hops = 0; ; hops++) {
+  const media = await exchange({ what, phase: 'headers', limitMs: headersTimeoutMs, signal }, async (limit) => {
+    let url = resolveOnEngine(what, playbackUrl, engineOrigin(address), address);
+    for (let redirects = 0; ; redirects++) {
       const reply = await getReply(url, limit);
-      const status = reply.status;
+      const { status } = reply;
       if (!REDIRECTS.has(status)) return acceptMedia(what, reply);
       reply.destroy();
-      if (hops >= maxRedirects) throw new EngineBadReplyError(what, `more than ${maxRedirects} redirects`, status);
+      if (redirects >= maxRedirects) throw new EngineBadReplyError(what, `more than ${maxRedirects} redirects`, status);
       const location = reply.headers.get('location');
-      if (!location) throw new EngineBadReplyError(what, 'a redirect to nowhere', status);
-      url = locate(what, location, url.href, address);
+      if (!location) throw new EngineBadReplyError(what, 'redirect without a location', status);
+      url = resolveOnEngine(what, location, url.href, address);
     }
   });
-  media.lendsPieces = options.lendPieces ?? false;
+  media.sharesBuffer = options.shareBuffer ?? false;
   return signal ? addAbortSignal(signal, media) : media;
 }
 
-function locate(what: string, target: string, base: string, address: EngineAddress): URL {
+/** `target` relative to `base`, on the host and port of the engine. */
+export function resolveOnEngine(what: string, target: string, base: string, address: EngineAddress): URL {
   try {
     return rehostEngineUrl(new URL(target, base).href, address);
   } catch (cause) {
-    throw new EngineBadReplyError(what, `not a media URL: ${snippet(target)}`, null, { cause });
+    throw new EngineBadReplyError(what, `not a URL: ${snippet(target)}`, null, { cause });
   }
 }
 
-/** The reply itself when it is media; anything else is read a little and becomes the error it means. */
+/** The error for a reply with an error status, whose body says why. */
+export async function readRefusal(what: string, reply: MediaReply): Promise<EngineError> {
+  const { status } = reply;
+  const text = await readText(reply);
+  if (status >= 500 && STILL_PREPARING.test(text)) return new EngineStillPreparingError(what, text, status);
+  return new EngineRefusedError(what, text || `HTTP ${status}`, status);
+}
+
 async function acceptMedia(what: string, reply: MediaReply): Promise<MediaReply> {
-  const status = reply.status;
+  if (reply.status !== 200) throw await readRefusal(what, reply);
   const type = reply.headers.get('content-type') ?? '';
-  if (status === 200 && !NO_MEDIA.test(type)) return reply;
-  const page = snippet(await readPage(reply));
-  if (status === 200) throw new EngineBadReplyError(what, `${type} instead of media: ${page}`, status);
-  if (status >= 500 && STILL_PREPARING.test(page)) throw new EngineStillPreparingError(what, page, status);
-  throw new EngineRefusedError(what, page || `HTTP ${status}`, status);
+  if (!NO_MEDIA.test(type)) return reply;
+  throw new EngineBadReplyError(what, `${type} instead of media: ${await readText(reply)}`, reply.status);
 }
 
-async function readPage(reply: MediaReply): Promise<string> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  // Leaving the loop destroys the reply, so a page without end costs no more than the limit.
-  for await (const part of reply as AsyncIterable<Buffer>) {
-    parts.push(part);
-    bytes += part.length;
-    if (bytes >= PAGE_LIMIT) break;
-  }
-  return Buffer.concat(parts).toString('utf8', 0, PAGE_LIMIT);
+async function readText(reply: MediaReply): Promise<string> {
+  return snippet((await readStart(reply, ERROR_PAGE_BYTES)).toString('utf8', 0, ERROR_PAGE_BYTES));
 }

@@ -1,20 +1,21 @@
+import { isObject, type JsonObject, snippet, toText } from '@acexy/service-kit/primitives';
 import { rehostEngineUrl, type EngineAddress } from './address.js';
 import { EngineBadReplyError, EngineError, EngineRefusedError, UnknownSessionError } from './errors.js';
 
-/** `get_version`. */
+/** Result of `get_version`. */
 export interface EngineVersion {
   /** e.g. "3.2.11" */
   version: string;
-  /** major·1e6 + minor·1e4 + patch·100, e.g. 3021100; null where the engine did not say. */
+  /** major·1e6 + minor·1e4 + patch·100, e.g. 3021100; null when the engine did not report it. */
   code: number | null;
   platform: string | null;
 }
 
-/** `get_status`; null is what the engine did not say. */
+/** Result of `get_status`. A value is null when the engine did not report it. */
 export interface EngineStatus {
   playlistLoaded: boolean | null;
   version: EngineVersion | null;
-  /** kB/s of all sessions together; only some builds tell. */
+  /** kB/s of all sessions together; only some builds report it. */
   speedDown: number | null;
   /** kB/s */
   speedUp: number | null;
@@ -22,34 +23,34 @@ export interface EngineStatus {
 
 export type PlaybackKind = 'ts' | 'hls';
 
-/** An engine session that was started. The URLs are on the address we know, whatever host the engine named. */
+/** A started engine session. Its URLs have the host and port of the engine, whatever host the engine put into them. */
 export interface Playback {
   kind: PlaybackKind;
   playbackUrl: string;
   statUrl: string;
   commandUrl: string;
-  /** 40 hexadecimal digits, lower case; null where the engine did not say. */
+  /** 40 hexadecimal digits, lower case; null when the engine did not report it. */
   infohash: string | null;
   playbackSessionId: string;
   isLive: boolean;
-  /** An encrypted content plays in HLS only. */
+  /** Encrypted content plays in HLS only. */
   isEncrypted: boolean;
 }
 
 /** The live window, in unix seconds. */
 export interface LivePosition {
-  /** Where the player is. */
+  /** Position of the player. */
   pos: number | null;
   /** The live edge. */
   liveLast: number | null;
-  /** The oldest moment that can be sought. */
+  /** The oldest position that can be played. */
   liveFirst: number | null;
   bufferPieces: number | null;
 }
 
-/** What an engine says of a session; null is what it did not say. */
+/** Statistics of a session. A value is null when the engine did not report it. */
 export interface PlaybackStat {
-  /** `idle`, `check`, `loading`, `starting`, `prebuf`, `buf`, `wait`, `dl`, `err` and what newer engines invent. */
+  /** `idle`, `check`, `loading`, `starting`, `prebuf`, `buf`, `wait`, `dl`, `err`, or a status of a newer engine. */
   status: string | null;
   peers: number | null;
   /** kB/s */
@@ -62,30 +63,28 @@ export interface PlaybackStat {
   uploaded: number | null;
   /** 0 to 100, while prebuffering. */
   progress: number | null;
-  /** Absent in early prebuffering and for what is not live. */
+  /** Missing in early prebuffering and for content that is not live. */
   livePosition: LivePosition | null;
-  /** May change under our feet when another start took the session over. */
+  /** Changes when another start takes over the session. */
   playbackSessionId: string | null;
   errorMessage: string | null;
 }
 
-type JsonObject = Record<string, unknown>;
-
-/** One reply as it came: what was asked (for messages), the HTTP status and the body. */
+/** A reply before it is parsed. */
 export interface RawReply {
+  /** What was requested, for error messages. */
   what: string;
   status: number;
   body: string;
 }
 
 const UNKNOWN_SESSION = /unknown playback session/i;
+const INFOHASH = /^[0-9a-f]{40}$/i;
 const INFOHASH_IN_PATH = /\/ace\/(?:r|m|stat|cmd)\/([0-9a-f]{40})\//i;
-/** How much of a useless reply goes into an error message. */
-const SNIPPET = 120;
 
 /**
  * The `response` or `result` of a JSON reply.
- * @throws EngineRefusedError | UnknownSessionError with the engine's text; EngineBadReplyError when it is no such reply
+ * @throws EngineRefusedError | UnknownSessionError with the engine's text; EngineBadReplyError for every other reply
  */
 export function parseEnvelope(reply: RawReply, key: 'response' | 'result'): unknown {
   const { what, status, body } = reply;
@@ -96,7 +95,7 @@ export function parseEnvelope(reply: RawReply, key: 'response' | 'result'): unkn
   } catch (cause) {
     throw new EngineBadReplyError(what, `not JSON: ${snippet(body)}`, status, { cause });
   }
-  if (!isObject(parsed)) throw new EngineBadReplyError(what, `not an object: ${snippet(body)}`, status);
+  if (!isObject(parsed)) throw new EngineBadReplyError(what, `not a JSON object: ${snippet(body)}`, status);
   const reason = errorText(parsed.error);
   if (reason !== null) {
     if (UNKNOWN_SESSION.test(reason)) throw new UnknownSessionError(`${what}: ${reason}`);
@@ -107,10 +106,10 @@ export function parseEnvelope(reply: RawReply, key: 'response' | 'result'): unkn
   return value;
 }
 
-/** {@link parseEnvelope} where only an object will do. */
+/** Like {@link parseEnvelope}, for calls that return an object. */
 export function parseObject(reply: RawReply, key: 'response' | 'result'): JsonObject {
   const value = parseEnvelope(reply, key);
-  if (!isObject(value)) throw new EngineBadReplyError(reply.what, `${key} is no object: ${snippet(reply.body)}`, reply.status);
+  if (!isObject(value)) throw new EngineBadReplyError(reply.what, `${key} is not an object: ${snippet(reply.body)}`, reply.status);
   return value;
 }
 
@@ -132,12 +131,17 @@ export function parseStatus(reply: RawReply): EngineStatus {
 
 export function parsePlayback(reply: RawReply, kind: PlaybackKind, address: EngineAddress): Playback {
   const response = parseObject(reply, 'response');
+  const required = (name: string): string => {
+    const value = toText(response[name]);
+    if (value === null) throw new EngineBadReplyError(reply.what, `${name} is missing`, reply.status);
+    return value;
+  };
   const url = (name: string): string => {
-    const value = required(reply, response, name);
+    const value = required(name);
     try {
       return rehostEngineUrl(value, address).href;
     } catch (cause) {
-      throw new EngineBadReplyError(reply.what, `${name} is no URL: ${snippet(value)}`, reply.status, { cause });
+      throw new EngineBadReplyError(reply.what, `${name} is not a URL: ${snippet(value)}`, reply.status, { cause });
     }
   };
   const playbackUrl = url('playback_url');
@@ -147,14 +151,14 @@ export function parsePlayback(reply: RawReply, kind: PlaybackKind, address: Engi
     statUrl: url('stat_url'),
     commandUrl: url('command_url'),
     infohash: toInfohash(response.infohash) ?? INFOHASH_IN_PATH.exec(playbackUrl)?.[1].toLowerCase() ?? null,
-    playbackSessionId: required(reply, response, 'playback_session_id'),
-    // Live is what this system is for, so that is what a silent engine is taken to mean.
+    playbackSessionId: required('playback_session_id'),
+    // Most contents are live, so that is the default.
     isLive: (toNumber(response.is_live) ?? 1) > 0,
     isEncrypted: (toNumber(response.is_encrypted) ?? 0) > 0,
   };
 }
 
-/** The command URL of a start's reply that may be of no other use; null where there is none. */
+/** The command URL in the reply to a start that is otherwise unusable; null when there is none. */
 export function findCommandUrl(reply: RawReply): string | null {
   try {
     return toText(parseObject(reply, 'response').command_url);
@@ -169,7 +173,7 @@ export function parseStat(reply: RawReply): PlaybackStat {
   return {
     status: toText(response.status),
     peers: toNumber(response.peers),
-    // Old builds write camel case.
+    // Old builds use camel case.
     speedDown: toNumber(response.speed_down ?? response.speedDown),
     speedUp: toNumber(response.speed_up ?? response.speedUp),
     downloaded: toNumber(response.downloaded),
@@ -181,10 +185,9 @@ export function parseStat(reply: RawReply): PlaybackStat {
   };
 }
 
-/** The start of a text, on one line. */
-export function snippet(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length > SNIPPET ? `${line.slice(0, SNIPPET)}…` : line;
+/** 40 hexadecimal digits in lower case; null for everything else. */
+export function toInfohash(value: unknown): string | null {
+  return typeof value === 'string' && INFOHASH.test(value) ? value.toLowerCase() : null;
 }
 
 function toVersion(from: JsonObject): EngineVersion | null {
@@ -201,13 +204,7 @@ function toLivePosition(from: JsonObject): LivePosition {
   };
 }
 
-function required(reply: RawReply, from: JsonObject, name: string): string {
-  const value = toText(from[name]);
-  if (value === null) throw new EngineBadReplyError(reply.what, `${name} is missing`, reply.status);
-  return value;
-}
-
-/** Engines write an error as a text, or as `{message, code}` in api version 3; null is none. */
+/** Engines report an error as a text, or in API version 3 as `{message, code}`. */
 function errorText(error: unknown): string | null {
   if (error === null || error === undefined || error === '') return null;
   if (typeof error === 'string') return error;
@@ -215,21 +212,9 @@ function errorText(error: unknown): string | null {
   return String(error);
 }
 
-/** Numbers come as numbers, as texts of digits and, for flags, as booleans. */
+/** Engines send numbers as numbers, as strings of digits and, for flags, as booleans. */
 function toNumber(value: unknown): number | null {
   if (typeof value === 'boolean') return value ? 1 : 0;
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : null;
-}
-
-function toText(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
-}
-
-function toInfohash(value: unknown): string | null {
-  return typeof value === 'string' && /^[0-9a-f]{40}$/i.test(value) ? value.toLowerCase() : null;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

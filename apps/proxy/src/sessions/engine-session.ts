@@ -139,7 +139,7 @@ export class EngineSession {
     return kind === 'hls'
       ? this.api.openHls(playbackUrl, { signal, firstPlaylistMs: limitMs })
       : // Whatever takes the media copies what it keeps (see PacketRunListener).
-        this.api.openMedia(playbackUrl, { signal, headersTimeoutMs: limitMs, lendPieces: true });
+        this.api.openMedia(playbackUrl, { signal, headersTimeoutMs: limitMs, shareBuffer: true });
   }
 
   private async end(): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
-import { pause, sleep, within } from './deadline.js';
+import { pause, sleep, withDeadline, within } from './deadline.js';
 
 const never = (): AbortSignal => new AbortController().signal;
 
@@ -80,5 +80,44 @@ describe('within', () => {
     await expect(limited).rejects.toThrow('shutdown');
     await expect(within(clock, new Promise(() => undefined), 100, onLimit, abort.signal)).rejects.toThrow('shutdown');
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe('withDeadline', () => {
+  const onLimit = (): Error => new Error('too late');
+  /** Work that ends only when it is aborted, with an error of its own. */
+  const untilAborted = (signal: AbortSignal): Promise<never> =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('interrupted'))));
+
+  it('settles like the work, and leaves no timer behind', async () => {
+    const clock = new FakeClock();
+    await expect(withDeadline(clock, 100, onLimit, [never()], () => Promise.resolve('result'))).resolves.toBe('result');
+    await expect(withDeadline(clock, 100, onLimit, [undefined], () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    expect(clock.pending).toBe(0);
+  });
+
+  it('aborts the work at the limit and rejects with the given error', async () => {
+    const clock = new FakeClock();
+    const rejected = expect(withDeadline(clock, 100, onLimit, [], untilAborted)).rejects.toThrow('too late');
+    clock.advance(100);
+    await rejected;
+  });
+
+  it('aborts the work with any of the signals and rejects with its reason', async () => {
+    const clock = new FakeClock();
+    for (const which of [0, 1]) {
+      const callers = [new AbortController(), new AbortController()];
+      const signals = callers.map(({ signal }) => signal);
+      const rejected = expect(withDeadline(clock, 100, onLimit, signals, untilAborted)).rejects.toThrow('shutdown');
+      callers[which].abort(new Error('shutdown'));
+      await rejected;
+    }
+    expect(clock.pending).toBe(0);
+  });
+
+  it('does not start the work when a signal has aborted before', async () => {
+    const signal = AbortSignal.abort(new Error('shutdown'));
+    const work = (): Promise<never> => expect.unreachable('started');
+    await expect(withDeadline(new FakeClock(), 100, onLimit, [never(), signal], work)).rejects.toThrow('shutdown');
   });
 });

@@ -1,4 +1,4 @@
-/** Waiting with a limit: each wait ends at its time or with its signal, and leaves no timer behind. */
+/** Waiting with a limit. Every wait ends at its time or when its signal aborts, and leaves no timer behind. */
 import type { Clock } from './clock.js';
 
 /** Resolves after `ms` milliseconds; rejects with the signal's reason when the signal aborts first. */
@@ -26,8 +26,8 @@ export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
 }
 
 /**
- * Settles like `promise`, but at most `ms` milliseconds from now: then it rejects with `onLimit()`. It rejects with the signal's reason when the
- * signal aborts first. `promise` itself goes on; its caller stays responsible for it.
+ * Settles like `promise`, or rejects with `onLimit()` after `ms` milliseconds, or with the reason of the signal when it aborts first. `promise`
+ * itself continues, and its caller stays responsible for it.
  */
 export function within<T>(clock: Clock, promise: Promise<T>, ms: number, onLimit: () => Error, signal: AbortSignal): Promise<T> {
   const limit = new AbortController();
@@ -41,4 +41,31 @@ export function within<T>(clock: Clock, promise: Promise<T>, ms: number, onLimit
     signal.removeEventListener('abort', end);
     limit.abort(new Error('settled'));
   });
+}
+
+/**
+ * Runs `work` with a signal that aborts after `ms` milliseconds or when one of `signals` aborts. After an abort it rejects with `onLimit()` or
+ * with the reason of that signal, whatever `work` rejects with. `work` must end when its signal aborts.
+ */
+export async function withDeadline<T>(
+  clock: Clock,
+  ms: number,
+  onLimit: () => Error,
+  signals: readonly (AbortSignal | undefined)[],
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController();
+  // Listeners that are removed again, because AbortSignal.any keeps an entry in a long-lived signal for every call.
+  const onAbort = ({ target }: Event): void => limit.abort((target as AbortSignal).reason);
+  for (const signal of signals) signal?.throwIfAborted();
+  for (const signal of signals) signal?.addEventListener('abort', onAbort, { once: true });
+  const timer = clock.setTimeout(() => limit.abort(onLimit()), ms);
+  try {
+    return await work(limit.signal);
+  } catch (error) {
+    throw limit.signal.aborted ? limit.signal.reason : error;
+  } finally {
+    clock.clearTimeout(timer);
+    for (const signal of signals) signal?.removeEventListener('abort', onAbort);
+  }
 }

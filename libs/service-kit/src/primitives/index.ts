@@ -2,6 +2,7 @@
 export * from './backoff.js';
 export * from './clock.js';
 export * from './deadline.js';
+export * from './json.js';
 export * from './listener-set.js';
 export * from './one-shot-timer.js';
 export * from './worker-pool.js';

@@ -1,0 +1,17 @@
+import { describe, expect, it } from 'vitest';
+import { isObject, snippet, toText } from './json.js';
+
+describe('reading JSON of other programs', () => {
+  it('tells an object from an array, null and plain values', () => {
+    expect([{}, { a: 1 }, [], null, 'text', 1].map(isObject)).toEqual([true, true, false, false, false, false]);
+  });
+
+  it('reads a missing, empty or other value as no text', () => {
+    expect(['text', '', null, undefined, 1, {}].map(toText)).toEqual(['text', null, null, null, null, null]);
+  });
+
+  it('quotes the start of a text on one line', () => {
+    expect(snippet('  a\n\n b\t c ')).toBe('a b c');
+    expect(snippet('x'.repeat(200))).toBe(`${'x'.repeat(120)}…`);
+  });
+});
