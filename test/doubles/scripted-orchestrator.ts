@@ -4,7 +4,7 @@ import { createServer, type IncomingHttpHeaders, type Server, type ServerRespons
 import type { AddressInfo, Socket } from 'node:net';
 import { expect, onTestFinished } from 'vitest';
 import {
-  createOrchestratorClient,
+  HttpOrchestratorClient,
   type OrchestratorCall,
   type OrchestratorClient,
   type OrchestratorClientOptions,
@@ -88,7 +88,7 @@ export function clientOf(
   options: Partial<OrchestratorClientOptions> = {},
 ): OrchestratorClient & { calls: OrchestratorCall[] } {
   const calls: OrchestratorCall[] = [];
-  const client = createOrchestratorClient({
+  const client = new HttpOrchestratorClient({
     url: orchestrator.url,
     apiKey: 'secret-key',
     timeoutMs: 3000,

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createOrchestratorClient } from './client.js';
+import { HttpOrchestratorClient } from './client.js';
 import { OrchestratorTimeoutError } from './errors.js';
+import { FakeClock } from '../../../test/doubles/fake-clock.js';
 import {
   clientOf,
   emptyReport,
@@ -94,16 +95,16 @@ describe('the calls', () => {
   });
 
   it('refuses a URL that is none at once', () => {
-    expect(() => createOrchestratorClient({ url: 'orchestrator', timeoutMs: 1, engineCacheTtlMs: 1 })).toThrow(TypeError);
+    expect(() => new HttpOrchestratorClient({ url: 'orchestrator', timeoutMs: 1, engineCacheTtlMs: 1 })).toThrow(TypeError);
   });
 
   it('tells how long a call took', async () => {
-    let clock = 1000;
+    const clock = new FakeClock();
     const orchestrator = await ScriptedOrchestrator.listening((response) => {
-      clock += 42;
+      clock.advance(42);
       reply(response, 200, granted);
     });
-    const client = clientOf(orchestrator, { now: () => clock });
+    const client = clientOf(orchestrator, { clock });
     await client.lease(leaseRequest);
     expect(client.calls).toEqual([{ endpoint: 'lease', outcome: 'ok', durationMs: 42 }]);
   });

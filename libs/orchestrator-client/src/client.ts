@@ -9,110 +9,91 @@ import type {
   StreamEndedEvent,
   StreamStartedEvent,
 } from '@acexy/contracts';
+import { type Clock, SystemClock, withDeadline } from '@acexy/service-kit/primitives';
+import { setMaxListeners } from 'node:events';
 import { CachedEngineList, type EngineList } from './engine-list.js';
-import { OrchestratorError, OrchestratorReplyError, OrchestratorTimeoutError, OrchestratorUnreachableError } from './errors.js';
-import { toOrchestratorError, type Endpoint } from './failures.js';
+import {
+  type Endpoint,
+  OrchestratorError,
+  OrchestratorReplyError,
+  OrchestratorTimeoutError,
+  OrchestratorUnreachableError,
+} from './errors.js';
+import { toOrchestratorError } from './failures.js';
 import { parseLeaseGranted, parseLeaseWaiting, parseProvisioned, parseReportAnswer } from './replies.js';
 import { RetryBudget } from './retry-budget.js';
 import { createTransport, type Transport } from './transport.js';
 
 export type { EngineList } from './engine-list.js';
-export type { Endpoint } from './failures.js';
 
-/** One call as it ended, for metrics. */
+/** A finished call, for metrics. */
 export interface OrchestratorCall {
   endpoint: Endpoint;
-  /**
-   * `ok`; `waiting` for a lease; `not_modified`, `cached` or `stale` for the engine list; `aborted` by the caller; else the error's code.
-   */
+  /** `ok`; `waiting` (lease); `not_modified`, `cached` or `stale` (engine list); `aborted` by the caller; or the code of the error. */
   outcome: string;
   durationMs: number;
 }
 
 export interface OrchestratorClientOptions {
-  /** Where the orchestrator is, such as `http://localhost:8000`; a path is kept in front of every call. */
+  /** Base URL of the orchestrator, such as `http://localhost:8000`. It may contain a path. */
   url: string;
   apiKey?: string;
-  /** Milliseconds for one exchange, retries included. */
+  /** Milliseconds for one call, retries included. */
   timeoutMs: number;
-  /** Milliseconds during which the engine list is not asked for again; 0 asks every time. */
+  /** Milliseconds for which the engine list is cached; 0 disables the cache. */
   engineCacheTtlMs: number;
   /** For jitter: 0 up to 1. */
   random?: () => number;
-  /** Milliseconds, for durations. */
-  now?: () => number;
-  /** Told of every call when it ends; callers that share one exchange are one call. Must not throw. */
+  clock?: Clock;
+  /** Called when a call ends. Callers that share one request are one call. Must not throw. */
   onCall?: (call: OrchestratorCall) => void;
 }
 
 export type LeaseAnswer = { kind: 'granted'; lease: LeaseGranted } | { kind: 'waiting'; waiting: LeaseWaiting };
 
-/**
- * The orchestrator as a proxy sees it. Every call ends within `timeoutMs`: with what it promises, with an {@link OrchestratorError}, or with
- * the reason of the caller's signal. Calls that may be repeated are, within a budget that all of them share.
- */
-export interface OrchestratorClient {
-  /**
-   * Reserves an engine. `wait_ms` must leave room below `timeoutMs`; asking again with the same `request_id` is the same lease. One that
-   * was granted to a caller who had given up lapses by itself.
-   * @throws ProvisioningBlockedError when none can be had; CallNotSupportedError when leases are unknown there
-   */
-  lease(request: LeaseRequest, signal?: AbortSignal): Promise<LeaseAnswer>;
-  /** Gives a lease back; one that is unknown has been given back. */
-  releaseLease(leaseId: string, signal?: AbortSignal): Promise<void>;
-  /** @throws CallNotSupportedError when reports are unknown there */
-  report(proxyId: string, report: ProxyReport, signal?: AbortSignal): Promise<ReportAnswer>;
-  /** The engines, from memory where that is fresh enough or all there is. One exchange serves all who ask meanwhile. */
-  engines(signal?: AbortSignal): Promise<EngineList>;
-  /**
-   * Starts an engine; never repeated, since every repetition could start another.
-   * @throws ProvisioningBlockedError when it is refused
-   */
-  provisionAcestream(request?: ProvisionAcestreamRequest, signal?: AbortSignal): Promise<ProvisionAcestreamResponse>;
-  /** The same event twice is one stream, so it may be repeated. */
-  streamStarted(event: StreamStartedEvent, signal?: AbortSignal): Promise<void>;
-  streamEnded(event: StreamEndedEvent, signal?: AbortSignal): Promise<void>;
-  /** Ends what is under way and lets go of the connections; later calls fail as unreachable. */
-  close(): void;
-}
+/** The client as its users see it, for test doubles. */
+export type OrchestratorClient = Pick<HttpOrchestratorClient, keyof HttpOrchestratorClient>;
 
-/** @throws TypeError when `url` is none */
-export function createOrchestratorClient(options: OrchestratorClientOptions): OrchestratorClient {
-  return new HttpOrchestratorClient(options);
-}
-
-/** What an exchange came to, and the word for it in metrics. */
+/** Result of a call, and its outcome in metrics. */
 interface Answer<T> {
   value: T;
   outcome: string;
 }
 
-class HttpOrchestratorClient implements OrchestratorClient {
+/**
+ * Client of the orchestrator's API. Every call has a time limit of `timeoutMs`. It rejects with an {@link OrchestratorError}, or with the reason
+ * of the caller's signal when that aborts. Calls that may be repeated are retried, within a budget that all of them share.
+ */
+export class HttpOrchestratorClient {
   private readonly transport: Transport;
   private readonly engineList: CachedEngineList;
   private readonly budget = new RetryBudget();
   private readonly timeoutMs: number;
-  private readonly now: () => number;
+  private readonly clock: Clock;
   private readonly onCall: (call: OrchestratorCall) => void;
-  private readonly underWay = new Set<AbortController>();
-  private engineFlight: Promise<EngineList> | null = null;
-  private closed = false;
+  private readonly closed = new AbortController();
+  private engineRequest: Promise<EngineList> | null = null;
 
+  /** @throws TypeError when `url` is invalid */
   constructor(options: OrchestratorClientOptions) {
     const { url, apiKey, timeoutMs, engineCacheTtlMs, random = Math.random } = options;
     this.timeoutMs = timeoutMs;
-    this.now = options.now ?? (() => performance.now());
+    this.clock = options.clock ?? new SystemClock();
     this.onCall = options.onCall ?? (() => undefined);
     this.transport = createTransport({ url: new URL(url).href, apiKey, timeoutMs, budget: this.budget, random });
     this.engineList = new CachedEngineList(this.transport.http, engineCacheTtlMs);
+    setMaxListeners(0, this.closed.signal); // one per call in progress
   }
 
+  /**
+   * Reserves an engine. `wait_ms` must be well below `timeoutMs`. A repeated request with the same `request_id` gets the same lease. A lease that
+   * is granted after its caller has given up expires by itself.
+   * @throws ProvisioningBlockedError when no engine is available; CallNotSupportedError when the orchestrator has no lease API
+   */
   lease(request: LeaseRequest, signal?: AbortSignal): Promise<LeaseAnswer> {
-    return this.exchange<LeaseAnswer>('lease', signal, async (limit) => {
-      const { status, data } = await this.transport.http.post<unknown>('/engines/lease', request, {
-        ...this.transport.waits,
-        signal: limit,
-      });
+    return this.call<LeaseAnswer>('lease', signal, async (limit) => {
+      const config = { ...this.transport.waits, signal: limit };
+      const { status, data } = await this.transport.http.post<unknown>('/engines/lease', request, config);
       switch (status) {
         case 200:
           return { value: { kind: 'granted', lease: parseLeaseGranted(data) }, outcome: 'ok' };
@@ -124,39 +105,47 @@ class HttpOrchestratorClient implements OrchestratorClient {
     });
   }
 
+  /** Releases a lease. An unknown lease counts as released. */
   releaseLease(leaseId: string, signal?: AbortSignal): Promise<void> {
-    return this.exchange('release', signal, async (limit) => {
+    return this.call('release', signal, async (limit) => {
       const validateStatus = (status: number): boolean => (status >= 200 && status < 300) || status === 404;
       await this.transport.http.delete(`/engines/lease/${encodeURIComponent(leaseId)}`, { signal: limit, validateStatus });
       return { value: undefined, outcome: 'ok' };
     });
   }
 
+  /** @throws CallNotSupportedError when the orchestrator does not take reports */
   report(proxyId: string, report: ProxyReport, signal?: AbortSignal): Promise<ReportAnswer> {
-    return this.exchange('report', signal, async (limit) => {
+    return this.call('report', signal, async (limit) => {
       const path = `/proxies/${encodeURIComponent(proxyId)}/report`;
       const { data } = await this.transport.http.put<unknown>(path, report, { signal: limit });
       return { value: parseReportAnswer(data), outcome: 'ok' };
     });
   }
 
+  /** Lists the engines, from the cache when it is fresh or the orchestrator is unreachable. Simultaneous callers share one request. */
   async engines(signal?: AbortSignal): Promise<EngineList> {
     signal?.throwIfAborted();
-    // Shared, so no single caller's signal may end it.
-    this.engineFlight ??= this.exchange('engines', undefined, async (limit) => {
+    // No caller's signal may abort the shared request.
+    this.engineRequest ??= this.call('engines', undefined, async (limit) => {
       const { engines, stale, outcome } = await this.engineList.get(limit);
       return { value: { engines, stale }, outcome };
-    }).finally(() => (this.engineFlight = null));
-    return orAborted(this.engineFlight, signal);
+    }).finally(() => (this.engineRequest = null));
+    return orAborted(this.engineRequest, signal);
   }
 
+  /**
+   * Starts an engine. Never retried, because every attempt could start another engine.
+   * @throws ProvisioningBlockedError when the orchestrator refuses
+   */
   provisionAcestream(request: ProvisionAcestreamRequest = {}, signal?: AbortSignal): Promise<ProvisionAcestreamResponse> {
-    return this.exchange('provision', signal, async (limit) => {
+    return this.call('provision', signal, async (limit) => {
       const { data } = await this.transport.http.post<unknown>('/provision/acestream', request, { ...this.transport.once, signal: limit });
       return { value: parseProvisioned(data), outcome: 'ok' };
     });
   }
 
+  /** May be repeated: the orchestrator counts equal events as one stream. */
   streamStarted(event: StreamStartedEvent, signal?: AbortSignal): Promise<void> {
     return this.send('stream_started', event, signal);
   }
@@ -165,9 +154,9 @@ class HttpOrchestratorClient implements OrchestratorClient {
     return this.send('stream_ended', event, signal);
   }
 
+  /** Aborts the calls in progress and closes the connections. Later calls reject with OrchestratorUnreachableError. */
   close(): void {
-    this.closed = true;
-    for (const limit of this.underWay) limit.abort(new OrchestratorUnreachableError('the client is closed'));
+    this.closed.abort(new OrchestratorUnreachableError('the client is closed'));
     this.transport.destroy();
   }
 
@@ -176,46 +165,38 @@ class HttpOrchestratorClient implements OrchestratorClient {
     event: StreamStartedEvent | StreamEndedEvent,
     signal?: AbortSignal,
   ): Promise<void> {
-    return this.exchange(endpoint, signal, async (limit) => {
+    return this.call(endpoint, signal, async (limit) => {
       await this.transport.http.post(`/events/${endpoint}`, event, { signal: limit });
       return { value: undefined, outcome: 'ok' };
     });
   }
 
-  /** One exchange under one clock, which retries, waits between them and trickling replies all share. */
-  private async exchange<T>(
-    endpoint: Endpoint,
-    signal: AbortSignal | undefined,
-    run: (limit: AbortSignal) => Promise<Answer<T>>,
-  ): Promise<T> {
-    signal?.throwIfAborted();
-    if (this.closed) throw new OrchestratorUnreachableError(`${endpoint}: the client is closed`);
-    const started = this.now();
-    const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(new OrchestratorTimeoutError(endpoint, this.timeoutMs)), this.timeoutMs);
-    const onAbort = (): void => limit.abort(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.underWay.add(limit);
+  /** One call with one time limit, which includes retries, the delays between them and slow replies. */
+  private async call<T>(endpoint: Endpoint, signal: AbortSignal | undefined, run: (limit: AbortSignal) => Promise<Answer<T>>): Promise<T> {
+    const signals = [signal, this.closed.signal];
+    for (const each of signals) each?.throwIfAborted();
+    const started = this.clock.now();
+    const onLimit = (): Error => new OrchestratorTimeoutError(endpoint, this.timeoutMs);
     this.budget.earn();
     let outcome = 'aborted';
     try {
-      const answer = await run(limit.signal);
+      const answer = await withDeadline(this.clock, this.timeoutMs, onLimit, signals, (limit) =>
+        run(limit).catch((error: unknown) => {
+          throw toOrchestratorError(endpoint, error, this.timeoutMs);
+        }),
+      );
       outcome = answer.outcome;
       return answer.value;
     } catch (error) {
-      const reason: unknown = limit.signal.aborted ? limit.signal.reason : toOrchestratorError(endpoint, error, this.timeoutMs);
-      if (reason instanceof OrchestratorError) outcome = reason.code;
-      throw reason;
+      if (error instanceof OrchestratorError) outcome = error.code;
+      throw error;
     } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      this.underWay.delete(limit);
-      this.onCall({ endpoint, outcome, durationMs: this.now() - started });
+      this.onCall({ endpoint, outcome, durationMs: this.clock.now() - started });
     }
   }
 }
 
-/** The promise, or the abort of one caller who no longer waits for it. */
+/** Settles like `promise`, or rejects when the signal of this caller aborts. */
 function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise<T>((resolve, reject) => {

@@ -13,19 +13,19 @@ import { parseEngines } from './replies.js';
 
 export interface EngineList {
   engines: EngineState[];
-  /** The orchestrator did not answer; this is what it said last. */
+  /** The orchestrator did not answer: this is its last list. */
   stale: boolean;
 }
 
-/** Where an answer came from: the network, the network with a 304, memory within its time, or memory for want of anything newer. */
+/** Source of a list: a 200, a 304, the cache within its time to live, or the cache because the orchestrator did not answer. */
 export type EngineListOutcome = 'ok' | 'not_modified' | 'cached' | 'stale';
 
 /**
- * `GET /engines` with a memory: within the time to live nothing is sent, afterwards the list is asked for with its ETag, and while the
- * orchestrator is away the last list serves.
+ * `GET /engines` with a cache. Within the time to live it sends nothing. After that it revalidates the list with its ETag, and returns the old
+ * list when the orchestrator does not answer.
  *
- * The cache is an instance of its own whose adapter is the instance that retries. On one instance the two interceptors would meet: the
- * retry answers a failed revalidation in place of the cache, whose waiting callers are then never told.
+ * The cache is an axios instance of its own, whose adapter is the instance that retries. Both interceptors on one instance do not work: a retry
+ * would answer a failed revalidation instead of the cache, and callers that wait for the cache would never get an answer.
  */
 export class CachedEngineList {
   private readonly cache: AxiosCacheInstance;
@@ -33,19 +33,19 @@ export class CachedEngineList {
   constructor(http: AxiosInstance, ttlMs: number) {
     this.cache = setupCache(axios.create({ adapter: (config) => fetchList(http, config) }), {
       ttl: ttlMs,
-      // The setting says how long, not the server's header.
+      // The setting decides, not the headers of the server.
       interpretHeader: false,
       etag: true,
       vary: false,
-      // Would ask for `no-cache`, which makes servers answer 200 with the whole list for ever.
+      // Would send `no-cache`, which makes servers answer 200 with the whole list every time.
       cacheTakeover: false,
-      staleIfError: (response) => !isDefinite(response?.status),
-      // One entry, looked after by its own reads: no cleaning timer.
+      staleIfError: (response) => !isClientError(response?.status),
+      // There is only one entry, so it needs no cleanup timer.
       storage: buildMemoryStorage(false, false),
     });
   }
 
-  /** One caller at a time; who shares the answer is the client's business. */
+  /** For one caller at a time: the client shares the answer. */
   async get(signal: AbortSignal): Promise<EngineList & { outcome: EngineListOutcome }> {
     const response = await this.cache.get<unknown>('/engines', { signal });
     const stale = response.stale === true;
@@ -59,7 +59,7 @@ function toOutcome({ request, cached }: CacheAxiosResponse): EngineListOutcome {
   return cached ? 'not_modified' : 'ok';
 }
 
-/** The cache's adapter: one exchange by the retrying instance, its answer and its failure told as the cache's own. */
+/** Adapter of the cache: one request of the retrying instance. */
 async function fetchList(http: AxiosInstance, config: InternalAxiosRequestConfig): Promise<AxiosResponse> {
   try {
     const { url, headers, signal, validateStatus } = config;
@@ -67,9 +67,9 @@ async function fetchList(http: AxiosInstance, config: InternalAxiosRequestConfig
     if (response.status !== 304 && !Array.isArray(response.data)) {
       throw new AxiosError('not a list of engines', WRONG_BODY, config, response.request, response);
     }
-    return { ...response, config, headers: keepable(response.headers) };
+    return { ...response, config, headers: cacheable(response.headers) };
   } catch (error) {
-    // The cache finds its waiting callers by its own config; a failure that bears the inner one would leave them waiting.
+    // The cache finds its waiting callers by its own config, not by that of the retrying instance.
     const failure = isAxiosError(error) ? error : AxiosError.from(error);
     failure.config = config;
     throw failure;
@@ -77,17 +77,17 @@ async function fetchList(http: AxiosInstance, config: InternalAxiosRequestConfig
 }
 
 /**
- * The headers as the cache should see them. It drops an expired answer that has neither ETag nor Last-Modified, and never shows one again
- * whose Cache-Control says `must-revalidate`; but an old list is worth having whoever answered and whatever stands in between.
+ * Headers that let the cache keep every list. It would drop an expired answer without ETag and Last-Modified, and would not return a stale one
+ * with `must-revalidate`.
  */
-function keepable(headers: AxiosResponse['headers']): AxiosHeaders {
+function cacheable(headers: AxiosResponse['headers']): AxiosHeaders {
   const kept = new AxiosHeaders(headers as AxiosHeaders);
   kept.delete('cache-control');
   if (!kept.has('etag') && !kept.has('last-modified')) kept.set('last-modified', new Date(0).toUTCString());
   return kept;
 }
 
-/** A client's mistake stays one however often the old list is shown; anything else is the orchestrator being away. */
-function isDefinite(status: number | undefined): boolean {
+/** The request itself is wrong, so an old list must not hide the error. */
+function isClientError(status: number | undefined): boolean {
   return status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429;
 }

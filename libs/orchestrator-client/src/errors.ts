@@ -1,9 +1,11 @@
 import type { BlockedCode } from '@acexy/contracts';
 
+/** Names of the calls in metrics and messages. */
+export type Endpoint = 'lease' | 'release' | 'report' | 'engines' | 'provision' | 'stream_started' | 'stream_ended';
+
 /**
- * What can go wrong between a proxy and the orchestrator. `code` is stable: for logs, metrics and decisions. An abort by the caller is
- * no such error: it rejects with the reason of the caller's signal. The `cause` is the system's error at most, never the request, which
- * bears the key.
+ * A failed call to the orchestrator. `code` is stable, for logs, metrics and decisions. A call that its caller aborts rejects with the reason
+ * of the caller's signal instead. The `cause` is never the request, because that contains the API key.
  */
 export abstract class OrchestratorError extends Error {
   abstract readonly code: string;
@@ -14,17 +16,17 @@ export abstract class OrchestratorError extends Error {
   }
 }
 
-/** No conversation took place: refused, reset, no route, name not resolved, cut off; or the client is closed. */
+/** The connection failed (refused, reset, no route, cut off), the name does not resolve, or the client is closed. */
 export class OrchestratorUnreachableError extends OrchestratorError {
   readonly code = 'orchestrator_unreachable';
 }
 
-/** No answer within the limit of one exchange, retries included. */
+/** No answer within the time limit of a call, retries included. */
 export class OrchestratorTimeoutError extends OrchestratorError {
   readonly code = 'orchestrator_timeout';
 
   constructor(
-    endpoint: string,
+    endpoint: Endpoint,
     /** milliseconds */
     readonly limitMs: number,
   ) {
@@ -32,32 +34,32 @@ export class OrchestratorTimeoutError extends OrchestratorError {
   }
 }
 
-/** The key is missing or wrong: 401 from ours, 403 from others. */
+/** The API key is missing or wrong. Our orchestrator answers 401, others answer 403. */
 export class UnauthorizedError extends OrchestratorError {
   readonly code = 'unauthorized';
 
   constructor(
-    endpoint: string,
+    endpoint: Endpoint,
     readonly status: number,
   ) {
-    super(`${endpoint}: the orchestrator refuses the key (HTTP ${status})`);
+    super(`${endpoint}: the orchestrator rejects the API key (HTTP ${status}): set ACEXY_ORCH_APIKEY to the API_KEY of the orchestrator`);
   }
 }
 
-/** Why no engine can be had, as the orchestrator put it. */
+/** Why no engine is available, as the orchestrator reported it. */
 export interface Refusal {
   status: number;
   code: BlockedCode;
   message: string;
-  /** Whole seconds until it may be over; 0 when nobody knows. */
+  /** Whole seconds until a new attempt makes sense; 0 when unknown. */
   recoveryEtaSeconds: number;
   canRetry: boolean;
   shouldWait: boolean;
-  /** From `Retry-After`; null where it was not sent. */
+  /** From `Retry-After`; null when it was not sent. */
   retryAfterSeconds: number | null;
 }
 
-/** No engine can be had now. `code` is the orchestrator's, such as `max_capacity`. */
+/** No engine is available. `code` is the orchestrator's, such as `max_capacity`. */
 export class ProvisioningBlockedError extends OrchestratorError implements Refusal {
   readonly status: number;
   readonly code: BlockedCode;
@@ -77,27 +79,27 @@ export class ProvisioningBlockedError extends OrchestratorError implements Refus
   }
 }
 
-/** An orchestrator that knows neither leases nor reports; it has the engine list, provisioning and events. */
+/** The orchestrator has neither leases nor reports. It has the engine list, provisioning and events. */
 export class CallNotSupportedError extends OrchestratorError {
   readonly code = 'call_not_supported';
 
   constructor(
-    endpoint: string,
+    endpoint: Endpoint,
     readonly status: number,
   ) {
-    super(`${endpoint}: this orchestrator does not have the call (HTTP ${status})`);
+    super(`${endpoint}: this orchestrator does not support the call (HTTP ${status})`);
   }
 }
 
-/** Any other answer that does not answer: a status nobody planned for, or a body that is not what was asked for. */
+/** An unexpected status or an invalid body. */
 export class OrchestratorReplyError extends OrchestratorError {
   readonly code = 'orchestrator_bad_reply';
 
   constructor(
-    endpoint: string,
-    /** null when the reply was given up before its end */
+    endpoint: Endpoint,
+    /** null when the reply was too long to be read */
     readonly status: number | null,
-    /** The reply's own words. */
+    /** Error text of the reply. */
     readonly detail: string,
   ) {
     super(`${endpoint}: ${status === null ? '' : `HTTP ${status}, `}${detail}`);

@@ -1,6 +1,6 @@
 /**
- * A token bucket over all calls of a client: a call earns a fraction of a retry, a retry costs one. However many callers there are, an
- * orchestrator that is down sees at most that fraction on top of the calls, after a first burst.
+ * Token bucket shared by all calls of a client: a call adds a fraction of a token, a retry takes one. So after a first burst, an unreachable
+ * orchestrator gets at most that fraction of additional requests.
  */
 export class RetryBudget {
   private tokens: number;
@@ -16,7 +16,7 @@ export class RetryBudget {
     this.tokens = Math.min(this.burst, this.tokens + this.perCall);
   }
 
-  /** Takes one retry out, or says that there is none. */
+  /** Takes a token for one retry. Returns false when there is none. */
   take(): boolean {
     if (this.tokens < 1) return false;
     this.tokens -= 1;

@@ -1,39 +1,38 @@
-/** When a failed attempt is worth another, and after how long. The budget (retry-budget.ts) has the last word. */
+/** Whether and when a failed attempt is repeated. The retry budget (retry-budget.ts) limits retries further. */
+import { backoffMs } from '@acexy/service-kit/primitives';
 
 /** Attempts after the first. */
 export const MAX_RETRIES = 2;
 
-const BASE_DELAY_MS = 100;
-const MAX_DELAY_MS = 1000;
+const BACKOFF = { firstMs: 100, longestMs: 1000 };
 
-/** The connection failed; another attempt makes a new one. A name that does not exist will not exist in 100 ms either. */
+/** Connection failures that a new connection may cure. ENOTFOUND is not one of them: the name will not exist in 100 ms either. */
 const TRANSIENT_FAILURES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 export interface FailedAttempt {
-  /** The HTTP status; null when none came. */
+  /** HTTP status; null without a reply. */
   status: number | null;
-  /** The system's or the client's error code, such as `ECONNRESET`. */
+  /** Error code of the system or the client, such as `ECONNRESET`. */
   failure: string | null;
-  /** The orchestrator thought about it and said no, with its reasons. */
+  /** The orchestrator refused and explained why. */
   refused: boolean;
 }
 
-/** Only asked for calls that may be repeated. */
+/** For calls that may be repeated. */
 export function isWorthRetrying({ status, failure, refused }: FailedAttempt): boolean {
   if (refused) return false;
   if (status === null) return failure !== null && TRANSIENT_FAILURES.has(failure);
-  // A good status and still a failure: the reply was cut off.
+  // A failure with a good status means that the reply was cut off.
   if (status < 300) return true;
   return status >= 500 || status === 429;
 }
 
 /**
- * Full jitter: anything between nothing and a limit that doubles, so that clients which failed together do not return together.
+ * Full jitter: between 0 and the backoff, so that clients that failed together do not retry together.
  * @param attempt 1 for the first retry
- * @param retryAfterSeconds what the reply asked for; never undercut
+ * @param retryAfterSeconds minimum that the reply asked for
  * @returns milliseconds
  */
 export function retryDelayMs(attempt: number, retryAfterSeconds: number | null, random: () => number): number {
-  const limit = Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (attempt - 1));
-  return Math.max(random() * limit, (retryAfterSeconds ?? 0) * 1000);
+  return Math.max(random() * backoffMs(attempt, BACKOFF), (retryAfterSeconds ?? 0) * 1000);
 }

@@ -2,23 +2,28 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import axios, { type AxiosError, type AxiosInstance } from 'axios';
 import axiosRetry from 'axios-retry';
-import { isConsideredRefusal, parseRetryAfter } from './failures.js';
+import { isExplainedRefusal, parseRetryAfter } from './failures.js';
 import type { RetryBudget } from './retry-budget.js';
 import { MAX_RETRIES, isWorthRetrying, retryDelayMs } from './retry.policy.js';
 
-/** The longest list of engines is far below; this is where we stop believing that a reply ends. */
+/** Far above the longest engine list. */
 const MAX_REPLY_BYTES = 8 * 1024 * 1024;
 const MAX_CONNECTIONS = 128;
-/** Leases wait on their connections, one each: as many as the orchestrator lets wait. They are apart, or reports would wait behind them. */
+/** Every waiting lease request occupies a connection. They have their own pool, so that reports do not wait for them. */
 const MAX_WAITING = 1000;
 
+interface Agents {
+  httpAgent: HttpAgent;
+  httpsAgent: HttpsAgent;
+}
+
 export interface Transport {
-  /** Retries what fails, within the budget and the request's `timeout`. Pass `NEVER_AGAIN` for what must not be repeated. */
+  /** Retries failed requests, within the budget and the request's `timeout`. */
   http: AxiosInstance;
-  /** Request settings of a call that must not be repeated. */
-  once: { 'axios-retry': { retries: 0 }; httpAgent: HttpAgent; httpsAgent: HttpsAgent };
-  /** Request settings of a call whose answer may take long. */
-  waits: { httpAgent: HttpAgent; httpsAgent: HttpsAgent };
+  /** Request config for calls that must not be repeated. */
+  once: Agents & { 'axios-retry': { retries: 0 } };
+  /** Request config for calls that wait for their answer. */
+  waits: Agents;
   destroy(): void;
 }
 
@@ -30,15 +35,13 @@ export interface TransportOptions {
   random: () => number;
 }
 
-/** Connections and the instance that retries. The cache (engine-list.ts) is another instance on top of this one. */
+/** Connection pools and the axios instance that retries. The cache (engine-list.ts) is another instance on top of it. */
 export function createTransport({ url, apiKey, timeoutMs, budget, random }: TransportOptions): Transport {
-  const kept = { keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: 8, timeout: 30_000 };
-  // An idle connection may be closed by the other side just when it is used; what is not repeated must not meet that.
-  const fresh = { keepAlive: false, maxSockets: MAX_CONNECTIONS };
-  const agents = { httpAgent: new HttpAgent(kept), httpsAgent: new HttpsAgent(kept) };
-  const waiting = { ...kept, maxSockets: MAX_WAITING };
-  const waits = { httpAgent: new HttpAgent(waiting), httpsAgent: new HttpsAgent(waiting) };
-  const once = { httpAgent: new HttpAgent(fresh), httpsAgent: new HttpsAgent(fresh) };
+  const keepAlive = { keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: 8, timeout: 30_000 };
+  const agents = createAgents(keepAlive);
+  const waits = createAgents({ ...keepAlive, maxSockets: MAX_WAITING });
+  // The server may close an idle connection at the moment of its reuse. A call that is not repeated must not meet that.
+  const once = createAgents({ keepAlive: false, maxSockets: MAX_CONNECTIONS });
   const http = axios.create({
     ...agents,
     baseURL: url,
@@ -51,13 +54,13 @@ export function createTransport({ url, apiKey, timeoutMs, budget, random }: Tran
   });
   axiosRetry(http, {
     retries: MAX_RETRIES,
-    // The time for all attempts is one; a wait that would not fit into what is left ends the call at once.
+    // All attempts share one timeout. A delay longer than the rest of it ends the call at once.
     shouldResetTimeout: false,
     retryCondition: (error: AxiosError) =>
       isWorthRetrying({
         status: error.response?.status ?? null,
         failure: error.code ?? null,
-        refused: isConsideredRefusal(error.response),
+        refused: isExplainedRefusal(error.response),
       }) && budget.take(),
     retryDelay: (attempt, error) => retryDelayMs(attempt, parseRetryAfter(error.response), random),
   });
@@ -67,4 +70,8 @@ export function createTransport({ url, apiKey, timeoutMs, budget, random }: Tran
     waits,
     destroy: () => [agents, once, waits].flatMap((pair) => Object.values(pair)).forEach((agent) => agent.destroy()),
   };
+}
+
+function createAgents(options: ConstructorParameters<typeof HttpAgent>[0]): Agents {
+  return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) };
 }

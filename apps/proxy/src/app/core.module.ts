@@ -1,6 +1,6 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { EngineClient } from '@acexy/engine-client';
-import { createOrchestratorClient } from '@acexy/orchestrator-client';
+import { HttpOrchestratorClient } from '@acexy/orchestrator-client';
 import { type LoadedSettings, Log } from '@acexy/service-kit';
 import { Clock, SystemClock } from '@acexy/service-kit/primitives';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
@@ -33,7 +33,7 @@ export class CoreModule {
           useFactory: (selection: SelectionSettings, metrics: ProxyMetrics) =>
             selection.orchestratorUrl === undefined
               ? null
-              : createOrchestratorClient({
+              : new HttpOrchestratorClient({
                   url: selection.orchestratorUrl,
                   apiKey: selection.orchestratorApiKey,
                   timeoutMs: selection.orchestratorTimeoutMs,
