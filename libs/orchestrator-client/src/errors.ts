@@ -26,7 +26,7 @@ export class OrchestratorTimeoutError extends OrchestratorError {
   readonly code = 'orchestrator_timeout';
 
   constructor(
-    endpoint: Endpoint,
+    endpoint: string,
     /** milliseconds */
     readonly limitMs: number,
   ) {
@@ -39,7 +39,7 @@ export class UnauthorizedError extends OrchestratorError {
   readonly code = 'unauthorized';
 
   constructor(
-    endpoint: Endpoint,
+    endpoint: string,
     readonly status: number,
   ) {
     super(`${endpoint}: the orchestrator rejects the API key (HTTP ${status}): set ACEXY_ORCH_APIKEY to the API_KEY of the orchestrator`);
@@ -84,7 +84,7 @@ export class CallNotSupportedError extends OrchestratorError {
   readonly code = 'call_not_supported';
 
   constructor(
-    endpoint: Endpoint,
+    endpoint: string,
     readonly status: number,
   ) {
     super(`${endpoint}: this orchestrator does not support the call (HTTP ${status})`);
@@ -96,7 +96,7 @@ export class OrchestratorReplyError extends OrchestratorError {
   readonly code = 'orchestrator_bad_reply';
 
   constructor(
-    endpoint: Endpoint,
+    endpoint: string,
     /** null when the reply was too long to be read */
     readonly status: number | null,
     /** Error text of the reply. */
