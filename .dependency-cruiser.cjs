@@ -11,6 +11,13 @@ module.exports = {
     { name: 'libs-know-no-apps', severity: 'error', from: { path: '^libs/' }, to: { path: '^apps/' } },
     { name: 'apps-are-strangers', severity: 'error', from: { path: '^apps/([^/]+)/' }, to: { path: '^apps/', pathNot: '^apps/$1/' } },
     {
+      name: 'src-imports-no-tests',
+      severity: 'error',
+      comment: 'Test doubles, fixtures and benchmarks are not shipped. Specs are excluded below and may import them.',
+      from: { path: '^(apps|libs)/' },
+      to: { path: '^(test|bench)/' },
+    },
+    {
       name: 'nothing-imports-autoscaling',
       severity: 'error',
       from: { path: '^apps/orchestrator/src/', pathNot: '^apps/orchestrator/src/(autoscaling/|app/)' },
