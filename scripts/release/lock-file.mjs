@@ -16,7 +16,7 @@ const SHIPPED = new Set([
   'Zlib',
 ]);
 /** What only builds and tests is not shipped, so that it may ask more. */
-const TOOLS = new Set([...SHIPPED, 'CC-BY-4.0', 'MPL-2.0']);
+const TOOLS = new Set([...SHIPPED, 'CC-BY-3.0', 'CC-BY-4.0', 'MPL-2.0']);
 
 /**
  * Whether one of the ways to take a licence expression of SPDX is among those.
