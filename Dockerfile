@@ -1,12 +1,12 @@
-# The two services, from one build:
+# Both services from one build:
 #
 #   docker build --target orchestrator -t acestream-orchestrator .
 #   docker build --target acexy -t acestream-acexy .
 #
-# Nothing in here depends on the processor: `docker buildx build --platform linux/amd64,linux/arm64` makes both. NODE_IMAGE may name a mirror.
+# Nothing depends on the processor: `docker buildx build --platform linux/amd64,linux/arm64` builds both. NODE_IMAGE can name a mirror.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
-# Every package of the lock file. better-sqlite3 fetches a compiled file, or compiles one against the headers that come with Node.
+# All packages of the lock file. better-sqlite3 downloads a compiled file, or compiles one with the headers of this Node.
 FROM ${NODE_IMAGE} AS packages
 RUN apt-get update \
   && apt-get install -y --no-install-recommends python3 make g++ \
@@ -30,7 +30,7 @@ COPY libs libs
 COPY apps apps
 RUN npm run build && find apps libs \( -name '*.d.ts' -o -name '*.d.ts.map' -o -name '*.tsbuildinfo' \) -path '*/dist/*' -delete
 
-# What each service needs to run, and no more. Without legacy-peer-deps npm adds the optional peers of every package, which the service does not use.
+# Only the packages that each service needs. Without legacy-peer-deps, npm adds optional peers that the services do not use.
 FROM packages AS orchestrator-packages
 RUN mv node_modules/better-sqlite3/build/Release/better_sqlite3.node /tmp/ \
   && npm ci --ignore-scripts --no-audit --no-fund --omit=dev --legacy-peer-deps --workspace=@acexy/orchestrator \
@@ -43,14 +43,14 @@ RUN npm ci --ignore-scripts --no-audit --no-fund --omit=dev --legacy-peer-deps -
 
 FROM ${NODE_IMAGE} AS service
 ENV NODE_ENV=production
-# Of the user node: where volumes are mounted, so that new ones belong to it. /config holds the .env file, /keys the key that both services share.
+# The user node owns the mount points, so new volumes belong to it. /config has the .env file, /keys the key that both services share.
 RUN install -d -o node -g node -m 750 /data /keys && install -d /config
 WORKDIR /app
 COPY docker/container-settings.mjs docker/start.mjs docker/health-check.mjs docker/
 COPY --from=build /app/libs libs
 USER node
 VOLUME ["/data", "/keys"]
-# `npm run release:check` holds it to package.json; --build-arg REVISION=$(git rev-parse HEAD) tells the commit.
+# `npm run release:check` compares the version with package.json. Set the commit with --build-arg REVISION=$(git rev-parse HEAD).
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.version="${VERSION}" \
@@ -66,11 +66,11 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "/app/docker/health-check.mjs", "proxy"]
 ENTRYPOINT ["node", "--enable-source-maps", "/app/docker/start.mjs", "proxy"]
 LABEL org.opencontainers.image.title="acestream-acexy" \
-  org.opencontainers.image.description="One address for live streams: shares, splices and heals them"
+  org.opencontainers.image.description="Stream proxy for AceStream: one address, shared engine sessions, failover"
 
 FROM service AS orchestrator
 USER root
-# As operators look after a database: docker compose exec orchestrator sqlite3 /data/orchestrator.db "PRAGMA integrity_check"
+# For operators: docker compose exec orchestrator sqlite3 /data/orchestrator.db "PRAGMA integrity_check"
 RUN apt-get update \
   && apt-get install -y --no-install-recommends sqlite3 \
   && rm -rf /var/lib/apt/lists/*
@@ -80,11 +80,11 @@ USER node
 COPY --from=build /app/apps/orchestrator apps/orchestrator
 COPY --from=orchestrator-packages /app/node_modules node_modules
 COPY docker/doctor.mjs docker/
-# Engines as containers: this image has no engine of its own.
+# Engines run as containers: this image contains no engine.
 ENV DATA_DIR=/data ENGINE_RUNTIME=docker
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "/app/docker/health-check.mjs", "orchestrator"]
 ENTRYPOINT ["node", "--enable-source-maps", "/app/docker/start.mjs", "orchestrator"]
 LABEL org.opencontainers.image.title="acestream-orchestrator" \
-  org.opencontainers.image.description="Starts, watches, hands out and removes AceStream engines"
+  org.opencontainers.image.description="Starts, checks, leases and removes AceStream engines"

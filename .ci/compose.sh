@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Sees to it that `docker compose` (version 2) is there: takes the one that is, else builds it from its Go module, once for all checkouts.
-# Ends with 69 where that cannot be, and says why.
+# Makes sure that `docker compose` (version 2) exists: uses the installed one, else builds it from its Go module, once for all checkouts.
+# If that is not possible, prints why and exits with 69.
 set -euo pipefail
 readonly VERSION=v2.40.3
 readonly UNAVAILABLE=69
 
 if docker compose version >/dev/null 2>&1; then exit 0; fi
 if ! command -v go >/dev/null; then
-  echo 'no docker compose: it is not installed, and there is no Go to build it with' >&2
+  echo 'no docker compose: it is not installed, and Go is missing to build it' >&2
   exit $UNAVAILABLE
 fi
 

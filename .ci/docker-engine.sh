@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to it that a Docker Engine answers: takes the one that does, else brings up Debian's. Ends with 69 where none is to be had, and says why.
+# Makes sure that a Docker Engine answers: uses a running one, else starts Debian's. If that is not possible, prints why and exits with 69.
 set -euo pipefail
 readonly UNAVAILABLE=69
 readonly START_LIMIT_S=30
@@ -21,13 +21,13 @@ fi
 
 cache=${ACESTREAM_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/acestream-orchestrator-ci}
 mkdir -p "$cache"
-# One that was killed leaves pid files. Where nobody reaps the dead they look alive for ever, and the next daemon would wait for them.
+# A killed daemon leaves pid files. If nobody reaps dead processes, they look alive and the next daemon would wait forever.
 alive() { ps -o stat= -C "$1" 2>/dev/null | grep -qv '^Z'; }
 alive dockerd || rm -f /var/run/docker.pid
 alive containerd || rm -f /var/run/docker/containerd/containerd.pid
 
-# Some packages start it themselves. Otherwise in a session of its own: it serves whatever is run next, too.
-# Not `answers || … &`: that shell would outlive this one with its output open, and whoever reads it through a pipe would wait for ever.
+# Some packages start it themselves. Otherwise it starts in its own session, so that it also serves later commands.
+# Not `answers || … &`: that shell would keep the output open, and a reader of the pipe would wait forever.
 if ! answers; then setsid dockerd </dev/null >"$cache/dockerd.log" 2>&1 & fi
 for ((second = 0; second < START_LIMIT_S; second++)); do
   if answers; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# docker-compose.gluetun.yml as users have it, once and for real: a real Gluetun with a real tunnel, the filtering proxy, and a stream that is played through it all.
-# Wants the images that .ci/stack.sh and .ci/gluetun.sh have built; engines are the simulator. Skips, and says so, where they are not to be had.
+# Tests docker-compose.gluetun.yml as users have it: a real Gluetun with a real tunnel, the filter in front of Docker, and a stream through all of it.
+# Needs the images that .ci/stack.sh and .ci/gluetun.sh build; the simulator replaces engines. Without them it prints SKIPPED.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly CONTENT=dd1e67078381739d14beca697356ab76d49d1a2d
@@ -13,7 +13,7 @@ main() {
   .ci/compose.sh >/dev/null && .ci/gluetun.sh || skip 'see the line above'
   local image
   for image in acestream-test/orchestrator acestream-test/acexy acestream-engine-simulator; do
-    docker image inspect "$image" >/dev/null 2>&1 || skip "there is no image $image (.ci/stack.sh builds it)"
+    docker image inspect "$image" >/dev/null 2>&1 || skip "image $image is missing (.ci/stack.sh builds it)"
   done
   step 'stand-in of the filtering proxy' haproxy_image
   step 'engines that depend on the tunnel' engine_image
@@ -22,7 +22,7 @@ main() {
   cd "$work/checkout"
   settings
 
-  # Again where a slow machine has let a service seem ill for a moment.
+  # Try again, because a service on a slow machine may be unhealthy for a moment.
   step 'up' eventually 180 docker compose --progress plain up -d --no-build --wait --wait-timeout 120
   docker compose ps --format 'table {{.Service}}\t{{.Status}}'
   check 'the VPN is connected, by the key' eventually 60 vpn_says '.connected and .forwarded_port != null and (.reason | test("GLUETUN_API_KEY") | not)'
@@ -37,18 +37,18 @@ main() {
   check 'its engines are back in its network' eventually 60 engines_in_its_network
   check 'a stream plays again' plays
 
-  [ "$failures" = 0 ] || { echo "Gluetun stack: $failures of the promises above are broken" >&2 && docker compose logs --tail 40 && exit 1; }
-  echo "Gluetun stack: all promises kept ($SECONDS s)"
+  [ "$failures" = 0 ] || { echo "Gluetun stack: $failures of the checks above failed" >&2 && docker compose logs --tail 40 && exit 1; }
+  echo "Gluetun stack: all checks passed ($SECONDS s)"
 }
 
 skip() {
-  echo "SKIPPED: docker-compose.gluetun.yml was not tried: $*"
+  echo "SKIPPED: docker-compose.gluetun.yml was not tested: $*"
   exit 0
 }
 
 . .ci/promises.sh
 
-# HAProxy is Debian's; the public image has the same configuration file in the same place.
+# HAProxy comes from Debian; the public image reads the same configuration file.
 haproxy_image() {
   docker image inspect acestream-test/haproxy && return
   docker build -q -t acestream-test/haproxy - <<'DOCKERFILE'
@@ -62,7 +62,7 @@ engine_image() {
   printf 'FROM acestream-engine-simulator\nENV SIM_BOOT_MS=300 SIM_PREBUF_MS=200 SIM_TUNNEL_PROBE=10.2.0.1:80\n' | docker build -q -t acestream-engine-simulator-vpn:test -
 }
 
-# What a user does, with our own far end as the provider.
+# The steps of a user, with our own tunnel target as the provider.
 settings() {
   local server_key client_key subnet
   server_key=$(wg genkey)
@@ -107,7 +107,7 @@ vpn_says() { call "http://localhost:$APP_PORT/vpn/status" | tee /dev/stderr | jq
 engines() { call "http://localhost:$APP_PORT/engines"; }
 engines_at() { engines | tee /dev/stderr | jq -e --arg host "$1" 'length > 0 and all(.[]; .host == $host)' >/dev/null; }
 
-# From the orchestrator's own place in the networks: the status of METHOD URL.
+# Status of METHOD URL, called from the networks of the orchestrator.
 status_from_inside() {
   local method=$1 url=$2 key=${3-}
   docker compose exec -T orchestrator node -e '
@@ -122,7 +122,7 @@ role_is_narrow() {
   [ "$(control GET /v1/portforward "$KEY")" = 200 ] && [ "$(control PUT /v1/vpn/status "$KEY")" = 401 ] && [ "$(control GET /v1/vpn/settings "$KEY")" = 401 ]
 }
 
-# The same namespace as Gluetun's, seen from outside: there is no other way for their packets.
+# Engines must have the network namespace of Gluetun, so that their packets have no other way.
 engines_in_its_network() {
   local wanted id ids
   wanted=$(namespace_of "$GLUETUN_CONTAINER_NAME")
@@ -147,13 +147,13 @@ filtered() {
   local call
   for call in 'GET /containers/json' 'GET /v1.41/containers/json' "GET /containers/$GLUETUN_CONTAINER_NAME/json" 'GET /images/acestream-engine-simulator-vpn:test/json'; do
     # shellcheck disable=SC2086
-    [ "$(docker_call $call)" = 200 ] || { echo "not let through: $call" && return 1; }
+    [ "$(docker_call $call)" = 200 ] || { echo "rejected: $call" && return 1; }
   done
   for call in 'GET /info' 'GET /version' 'GET /_ping' 'GET /networks' 'GET /volumes' 'GET /secrets' 'GET /images/json' 'POST /build' 'POST /volumes/create' \
     "GET /containers/$GLUETUN_CONTAINER_NAME/logs" "POST /containers/$GLUETUN_CONTAINER_NAME/exec" "POST /containers/$GLUETUN_CONTAINER_NAME/kill" \
     "GET /containers/$GLUETUN_CONTAINER_NAME/archive" "PUT /containers/$GLUETUN_CONTAINER_NAME/archive" "POST /containers/prune" "GET /containers/x/../../info/json"; do
     # shellcheck disable=SC2086
-    [ "$(docker_call $call)" = 403 ] || { echo "let through: $call" && return 1; }
+    [ "$(docker_call $call)" = 403 ] || { echo "allowed: $call" && return 1; }
   done
 }
 
@@ -166,7 +166,7 @@ clean_up() {
   trap - EXIT
   if [ -f "$work/checkout/.env" ]; then
     cd "$work/checkout"
-    docker compose kill >/dev/null 2>&1 || true # before its engines, or it would start others; there may be none
+    docker compose kill >/dev/null 2>&1 || true # before its engines, or it would start new ones; it may not exist
     mapfile -t ids < <(docker ps -aq --filter "label=acestream-test.stack=$NAME")
     [ "${#ids[@]}" = 0 ] || docker rm -f "${ids[@]}" >/dev/null
     docker compose --progress quiet down -v --remove-orphans || true # report the first failure

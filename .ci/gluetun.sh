@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A real Gluetun for the tests, from the recipe beside the checkout (REAL_GLUETUN). Ends with 69 where it cannot be had, and says why.
+# Builds a real Gluetun for the tests from the recipe in REAL_GLUETUN. If that is not possible, prints why and exits with 69.
 set -euo pipefail
 readonly UNAVAILABLE=69
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,7 +16,7 @@ if ! command -v wg >/dev/null; then
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wireguard-tools; } >/dev/null 2>&1 \
     || unavailable 'apt-get could not install wireguard-tools'
 fi
-# Watches in the tests for packets beside the tunnel; without it they say that nobody does.
+# Detects packets that bypass the tunnel; without it, the tests say that nothing watches.
 command -v tcpdump >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tcpdump; } >/dev/null 2>&1 || true
 if docker image inspect qmcgaw/gluetun:v3.41.1 vpn-server >/dev/null 2>&1; then exit 0; fi
 "$here/test/images/build-stand-ins.sh" >/dev/null || unavailable 'the stand-in of its base image could not be made'

@@ -1,7 +1,7 @@
-# What the checks of whole stacks share; to be sourced. Wants $work, a folder, and counts what is broken in $failures.
+# Shared functions of the stack tests; source this file. Needs the folder $work, and counts failed checks in $failures.
 
-# step NAME command…: what has to work for anything else to make sense; its output only where it fails. As in `check`, bash does not end a function at its
-# first failing command there, so those of several commands say `|| return 1` themselves.
+# step NAME command…: must succeed, or the test ends; prints the output only on failure. As in `check`, bash does not stop a function at its first
+# failing command here, so functions with several commands need `|| return 1`.
 step() {
   local name=$1 log=$work/step.log began=$SECONDS
   shift
@@ -10,25 +10,25 @@ step() {
   else
     echo "FAILED: $name" >&2
     tail -60 "$log" >&2
-    docker compose logs --tail 60 >&2 2>/dev/null || true # there may be no stack yet
+    docker compose logs --tail 60 >&2 2>/dev/null || true # the stack may not exist yet
     exit 1
   fi
 }
 
-# check NAME command…: a promise, kept where the command ends well.
+# check NAME command…: passes if the command succeeds.
 check() {
   local name=$1 log=$work/check.log
   shift
   if "$@" >"$log" 2>&1; then
-    echo "  kept: $name"
+    echo "  passed: $name"
   else
-    echo "  BROKEN: $name" >&2
+    echo "  FAILED: $name" >&2
     sed 's/^/    /' "$log" | tail -20 >&2
     failures=$((failures + 1))
   fi
 }
 
-# eventually SECONDS command…: until it ends well, or the time is over.
+# eventually SECONDS command…: repeats the command until it succeeds or the time is over.
 eventually() {
   local limit=$((SECONDS + $1))
   shift

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What users do with Docker, once and for real: the Dockerfile is built, the whole stack is started by compose, a stream is played through it, settings
-# are changed, two proxies take the place of the one, and everything is put away; then the same beside the engines on this machine's own Docker
-# Engine, behind a filter. Public images are replaced by the stand-ins of test/images, engines by the simulator. Skips, and says so, where Docker or compose is not to be had.
+# Tests the Docker installation as users have it. Builds the Dockerfile, starts the stack with compose, plays a stream, changes settings, switches to two
+# proxies, and removes everything. Then the same with engines on this machine's Docker Engine, behind the filter. The stand-ins of test/images replace
+# public images, and the simulator replaces engines. Without Docker or compose it prints SKIPPED.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly UNAVAILABLE=69
@@ -14,7 +14,7 @@ failures=0
 main() {
   need .ci/docker-engine.sh
   need .ci/compose.sh
-  [ "$(id -u)" = 0 ] || skip 'only root may make the stand-ins of the public images'
+  [ "$(id -u)" = 0 ] || skip 'only root can build the stand-ins of the public images'
   have_tools
   step 'stand-ins of the public images' test/images/build-stand-ins.sh
   step 'image of the simulator' docker/engine-simulator/build.sh
@@ -79,19 +79,19 @@ main() {
   check 'a stream plays through the proxy from an engine beside it' plays
   check 'engines are reached by their names' engines_are_at 'acestream-.*'
 
-  [ "$failures" = 0 ] || { echo "stack: $failures of the promises above are broken" >&2 && docker compose logs --tail 40; exit 1; }
-  echo 'stack: all promises kept'
+  [ "$failures" = 0 ] || { echo "stack: $failures of the checks above failed" >&2 && docker compose logs --tail 40; exit 1; }
+  echo 'stack: all checks passed'
 }
 
-# What this script itself calls; and Compose 1, which is still what many people have under the name docker-compose.
+# The tools of this script, and Compose 1, which many people still have as docker-compose.
 have_tools() {
   local missing=() tool
   for tool in ffmpeg jq curl docker-compose; do command -v "$tool" >/dev/null || missing+=("$tool"); done
   [ "${#missing[@]}" = 0 ] && return
-  # Judged by what is there afterwards.
+  # The loop below checks the result.
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null 2>&1 || true
   for tool in ffmpeg jq curl; do command -v "$tool" >/dev/null || skip "$tool is missing, and apt-get could not install it"; done
-  command -v docker-compose >/dev/null || echo 'SKIPPED: Compose 1 is not to be had; its commands are tried with Compose 2'
+  command -v docker-compose >/dev/null || echo 'SKIPPED: Compose 1 is not available; its commands are tested with Compose 2'
 }
 
 need() {
@@ -102,13 +102,13 @@ need() {
 }
 
 skip() {
-  echo "SKIPPED: the Dockerfile and the compose files were not tried: $*"
+  echo "SKIPPED: the Dockerfile and the compose files were not tested: $*"
   exit 0
 }
 
 . .ci/promises.sh
 
-# As a user has it: the files of the repository in a folder of their own, without packages, builds or an .env.
+# As a user has it: the files of the repository in a new folder, without packages, builds or .env.
 copy_checkout() {
   mkdir "$work/checkout"
   git ls-files -z --cached --others --exclude-standard | while IFS= read -rd '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done \
@@ -131,8 +131,8 @@ load_simulator() {
   docker save acestream-engine-simulator | docker compose exec -T docker docker load
 }
 
-# The commands of the documentation are written with `docker-compose`: Compose 1 where it is, else 2. Compose 1 does not read the file of the
-# stand-ins, and need not: it finds the containers of a project by their labels.
+# The troubleshooting commands use `docker-compose`: Compose 1 if it exists, else 2. Compose 1 does not read the file of the stand-ins, which is fine: it
+# finds the containers of a project by their labels.
 compose_name() { command -v docker-compose >/dev/null && echo "docker-compose $(docker-compose version --short)" || echo 'docker compose'; }
 standalone() { if command -v docker-compose >/dev/null; then docker-compose "$@"; else docker compose "$@"; fi; }
 standalone_compose() { COMPOSE_FILE=${COMPOSE_FILE%%:*} standalone "$@"; }
@@ -146,7 +146,7 @@ compose_files_are_valid() {
 
 all_healthy() {
   local healthy
-  healthy=$(docker compose ps --format '{{.Service}} {{.Health}}' | grep -c ' healthy$') || true # grep counts none: that is a number too
+  healthy=$(docker compose ps --format '{{.Service}} {{.Health}}' | grep -c ' healthy$') || true # grep exits with 1 if it counts 0
   docker compose ps
   [ "$healthy" = "$1" ]
 }
@@ -154,7 +154,7 @@ all_healthy() {
 unprivileged() {
   local service
   for service in orchestrator acexy; do
-    # Process 1 is node: the user, and what is left of root's capabilities.
+    # Process 1 is node: check its user and its capabilities.
     docker compose exec -T "$service" node -e '
       const status = require("node:fs").readFileSync("/proc/1/status", "utf8");
       console.log(status.match(/^(Uid|CapEff|CapPrm).*$/gm).join("\n"));
@@ -172,7 +172,7 @@ limits_hold() {
 call() { curl -sS --max-time 20 "$@"; }
 status_of() { call -o /dev/null -w '%{http_code}' "$@"; }
 
-# The right key, and one that is not: a protected call that changes nothing, since there is no such container.
+# A protected call with the right and with a wrong key. It changes nothing, because no such container exists.
 key_counts() {
   local url=http://localhost:$api_port/containers/no-such-container
   [ "$(status_of -X DELETE -H "Authorization: Bearer $1" "$url")" = 404 ] && [ "$(status_of -X DELETE -H "Authorization: Bearer $2" "$url")" = 401 ]
@@ -181,24 +181,24 @@ key_counts() {
 plays() {
   local url="http://localhost:$proxy_port/ace/getstream?id=$CONTENT"
   ffmpeg -nostdin -hide_banner -v warning -rw_timeout 90000000 -i "$url" -t 12 -map 0 -f null - 2>"$work/ffmpeg.log" || { cat "$work/ffmpeg.log"; return 1; }
-  # Decoded to the end, and nothing to complain about.
+  # ffmpeg must decode everything without an error.
   cat "$work/ffmpeg.log"
   [ ! -s "$work/ffmpeg.log" ]
 }
 
-# A viewer for so many seconds; fails where its stream ends before or brings next to nothing.
+# A viewer for that many seconds. Fails if the stream ends early or has almost no bytes.
 watch_for() {
   local bytes code=0
   bytes=$(curl -sS --max-time "$1" -o /dev/null -w '%{size_download}' "http://localhost:$proxy_port/ace/getstream?id=$2" 2>/dev/null) || code=$?
   echo "content $2: curl $code, $bytes bytes"
-  # 28: the time was up, and the stream was still there.
+  # 28: the time is over and the stream still plays.
   [ "$code" = 28 ] && [ "$bytes" -gt 500000 ]
 }
 
 ace_status() { docker compose exec -T "$1" node -e 'fetch("http://127.0.0.1:8080/ace/status").then((r) => r.text()).then(console.log)'; }
 contents_on() { ace_status "$1" | jq -r '.sessions[] | "\(.stream.key) \(.clients)"' | sort; }
 
-# Two viewers of each of six contents, one of which writes the id in upper case.
+# Two viewers for each of six contents; one of them writes the id in upper case.
 contents_are_spread() {
   local content viewers=()
   for n in 1 2 3 4 5 6; do
@@ -244,12 +244,12 @@ told_without() {
   mkdir -p "$work/told" && tar -xzf "$work/told.tar.gz" -C "$work/told" && grep -q 'acestream-engine-simulator' "$work"/told/*/report.txt || return 1
   ! grep -r -e "$1" "$work/told"
 }
-# All that were ever reported, ended ones too.
+# Number of streams ever reported, ended ones too.
 streams_reported() { call "http://localhost:$api_port/streams" | tee /dev/stderr | jq -e --argjson n "$1" 'length == $n' >/dev/null; }
 no_stream_left() { call "http://localhost:$api_port/streams?status=started" | tee /dev/stderr | jq -e 'length == 0' >/dev/null; }
 no_containers() { [ -z "$(docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")" ]; }
 
-# Only what this run started, and our own images that it replaced; the newest stay, as the cache of the next run.
+# Removes what this run started, and our own images that it replaced. The newest images stay as cache.
 clean_up() {
   local code=$?
   trap - EXIT
@@ -258,7 +258,7 @@ clean_up() {
     local engines
     mapfile -t engines < <(docker ps -aq --filter "network=$PROJECT-engines")
     COMPOSE_PROJECT_NAME=$PROJECT COMPOSE_FILE=docker-compose.yml:test/images/compose.stand-ins.yml docker compose --progress quiet down -v --remove-orphans || true # report the first failure
-    COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml docker compose kill >/dev/null 2>&1 || true # before its engines, or it would start others; there may be none
+    COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml docker compose kill >/dev/null 2>&1 || true # before its engines, or it would start new ones; it may not exist
     [ "${#engines[@]}" = 0 ] || docker rm -f "${engines[@]}" >/dev/null
     COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml DOCKER_NETWORK=$PROJECT-engines docker compose --progress quiet down -v --remove-orphans || true
     local title

@@ -1,11 +1,11 @@
 /**
- * How long a viewer waits when no engine runs: through the pair (lease, container, boot, lease granted, session, first bytes), against the same by
- * hand: `docker run` of the same image, its boot, a session on it and the first bytes. In turns, in one run.
+ * Measures how long a viewer waits when no engine runs: through proxy and orchestrator (lease, container, boot, session, first bytes), and by hand
+ * (`docker run` of the same image, boot, session, first bytes). The two take turns in one run.
  *
  *   npm run image:simulator && npm run bench:cold-start -- [--rounds 8] [--boot 2000] [--save]
  *
- * The image is the engine simulator's with a boot of --boot milliseconds; both sides wait for it alike. Ours is the pair as its users run it:
- * MIN_REPLICAS=0, the pool empty before each round, one request to the proxy. The other side asks the engine every 20 ms whether it answers.
+ * The image is the engine simulator with a boot time of --boot milliseconds, for both sides. Ours starts with an empty pool (MIN_REPLICAS=0) and one
+ * request to the proxy. By hand, the engine is asked every 20 ms whether it answers.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -31,7 +31,7 @@ const bootMs = Number(options.boot);
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const IMAGE = 'acestream-engine-simulator-cold-start:bench';
 const KEY = 'key-of-the-benchmark';
-/** The first bytes that a player could begin with. */
+/** The first bytes with which a player can start. */
 const ENOUGH_BYTES = 100_000;
 const GOAL_MS = 300;
 
@@ -48,14 +48,14 @@ async function freePorts(count) {
 async function until(what, condition, everyMs, limitMs = 60_000) {
   const end = performance.now() + limitMs;
   for (;;) {
-    const value = await condition().catch(() => null); // not there yet; the limit below tells of one that never comes
+    const value = await condition().catch(() => null); // not yet; the limit below reports a condition that never becomes true
     if (value) return value;
     if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
     await pause(everyMs);
   }
 }
 
-/** Reads a stream until a player could begin. */
+/** Reads a stream until a player can start. */
 async function firstBytes(url) {
   const abort = new AbortController();
   const response = await fetch(url, { signal: abort.signal });
@@ -71,7 +71,7 @@ async function firstBytes(url) {
 
 const contentId = (index) => index.toString(16).padStart(40, 'c');
 
-/** By hand: what no orchestrator can do without. */
+/** By hand: the steps that every orchestrator needs. */
 async function byHand(index) {
   const [port] = await freePorts(1);
   const startedAt = performance.now();
@@ -166,7 +166,7 @@ try {
   for (let index = 0; index < rounds; index += 1) {
     const run = { byHandMs: round(await byHand(2 * index)), pairMs: round(await pair.throughThePair(2 * index + 1)) };
     runs.push(run);
-    console.log(`round ${index + 1}: by hand ${run.byHandMs} ms, through the pair ${run.pairMs} ms`);
+    console.log(`round ${index + 1}: by hand ${run.byHandMs} ms, through the proxy ${run.pairMs} ms`);
   }
 } finally {
   await pair.stop();

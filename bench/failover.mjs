@@ -1,12 +1,12 @@
 /**
- * How long viewers of the pair get nothing when their engine is lost, and how much of the stream they miss; against what a player has to do without
- * the pair: ask another engine, which is ready, for the stream anew.
+ * Measures how long viewers get nothing when their engine is lost, and how much of the stream they miss. Compared with what a player does without us:
+ * it requests the stream again from another ready engine.
  *
  *   npm run build && node bench/failover.mjs [--rounds 20] [--save]
  *
- * Two ways to lose an engine, in turns: killed (its connections break), and the media ended in order. The gap is the longest pause between two pieces that
- * reach a viewer in the 6 s after it; without any loss that is about one step (250 ms), which is told, too. What is missed and repeated is counted by
- * the simulator's marker packets, one each tenth of a second.
+ * Two kinds of loss take turns: the engine is killed (its connections break), and the media end in order. The gap is the longest pause between two
+ * pieces that reach a viewer in the next 6 s. Without a loss it is about one chunk (250 ms), which is printed too. The simulator's marker packets, ten
+ * a second, show what is lost and repeated.
  */
 import { parseMarker } from '../apps/engine-simulator/dist/media/marker.js';
 import { finish, p50p95p99, pause, percentile, readOptions, round } from './support/bench.mjs';
@@ -36,7 +36,7 @@ async function lose(content, how) {
   const [playing] = (await pair.engines()).filter(({ streams }) => streams.length > 0);
   const lostAt = performance.now();
   const control = `http://127.0.0.1:${playing.port + CONTROL_OFFSET}/__sim`;
-  // Killed, it can no more say that it was.
+  // A killed engine sends no reply.
   if (how === 'killed') await fetch(`${control}/kill`, { method: 'POST' }).catch(() => null);
   else await fetch(`${control}/end`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"how":"superseded"}' });
   await pause(AFTER_MS);
@@ -53,7 +53,7 @@ async function lose(content, how) {
   };
 }
 
-/** From `from` on, in milliseconds. */
+/** Starting at `from`, in milliseconds. */
 function longestPause(arrivals, from) {
   let longest = 0;
   for (let index = 1; index < arrivals.length; index += 1)
@@ -61,7 +61,7 @@ function longestPause(arrivals, from) {
   return longest;
 }
 
-/** Tenths of a second that are not there, and that are there twice, in seconds. */
+/** Lost and repeated tenths of a second, in seconds. */
 function missed(body) {
   const markers = [];
   for (let at = 0; at + PACKET_SIZE <= body.length; at += PACKET_SIZE) {
@@ -81,7 +81,7 @@ try {
     runs.push(run);
     anew.push((await engine.timeOfStart(contentId(2000 + index), 100_000)).firstMs);
     console.log(
-      `round ${index + 1}: ${run.how}, gap ${Math.round(run.gapMs)} ms, missing ${run.missingSeconds} s, repeated ${run.repeatedSeconds} s; anew ${Math.round(anew.at(-1))} ms`,
+      `round ${index + 1}: ${run.how}, gap ${Math.round(run.gapMs)} ms, missing ${run.missingSeconds} s, repeated ${run.repeatedSeconds} s; new start ${Math.round(anew.at(-1))} ms`,
     );
   }
 } finally {
@@ -99,7 +99,7 @@ const rows = ['killed', 'ended'].flatMap((how) =>
     return {
       what: `Failover, engine ${how}: gap, p${share * 100}`,
       ours: `${Math.round(ours)} ms`,
-      other: `starting anew ${Math.round(other)} ms`,
+      other: `a new start ${Math.round(other)} ms`,
       ratio: round(ours / other, 2),
     };
   }),

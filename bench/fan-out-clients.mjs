@@ -1,4 +1,4 @@
-/** The viewers of fan-out.mjs: read and throw away. */
+/** Viewers of fan-out.mjs: they read and discard. */
 import net from 'node:net';
 
 const received = [];

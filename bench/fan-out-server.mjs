@@ -1,4 +1,4 @@
-/** The server of fan-out.mjs, a process of its own for each measurement: its memory is that of one contender alone. */
+/** Server of fan-out.mjs. One process for each measurement, so that its memory is that of one contender. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -15,13 +15,13 @@ const clock = {
 
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: video/MP2T\r\nTransfer-Encoding: chunked\r\n\r\n';
 
-/** Ways to serve. Each asks the engine at `port` for a stream and gives back how a viewer is added. */
+/** The contenders. Each requests a stream from the engine at `port` and returns a function that adds a viewer. */
 const contenders = {
-  /** What a first version of such a proxy does. */
+  /** The obvious implementation. */
   async pipe(port) {
     const exchange = http.get({ port, host: '127.0.0.1', agent: false });
     const [source] = await once(exchange, 'response');
-    source.on('error', () => undefined); // its process is ended when enough has been measured
+    source.on('error', () => undefined); // its process is stopped after the measurement
     source.setMaxListeners(0);
     return (_request, response) => {
       response.writeHead(200, { 'Content-Type': 'video/MP2T' });
@@ -64,7 +64,7 @@ process.on('message', (message) => {
     return;
   }
   const { user, system } = process.cpuUsage(before);
-  // The most that was in use at any time; of this process alone, unlike getrusage's figure.
+  // Peak memory of this process alone, unlike the figure of getrusage.
   const [, kilobytes] = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'));
   process.send({ type: 'cost', user, system, peakBytes: Number(kilobytes) * 1024, delayP99Ms: delay.percentile(99) / 1e6 });
 });

@@ -1,4 +1,4 @@
-/** The engine's part in fan-out.mjs: plays a made-up stream in real time to whoever asks. A process of its own, so that nothing delays it. */
+/** Engine of fan-out.mjs: sends a generated stream in real time. A process of its own, so that nothing delays it. */
 import http from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { PACKET_SIZE, buildPat, buildPmt, packetizeSection } from '@acexy/mpegts';
@@ -8,7 +8,7 @@ const VIDEO_PID = 0x100;
 const FRAMES_PER_SECOND = 25;
 const TICK_MS = 2;
 
-/** One second of stream with a keyframe at its beginning, tables before each frame and a clock. */
+/** One second of stream: a keyframe at the start, tables before each frame, a clock. */
 function second(bytesPerSecond) {
   const perFrame = Math.floor(bytesPerSecond / FRAMES_PER_SECOND / PACKET_SIZE) - 2;
   const program = { programNumber: 1, version: 0, pcrPid: VIDEO_PID, descriptors: new Uint8Array() };
@@ -27,10 +27,10 @@ function second(bytesPerSecond) {
   return Buffer.concat(frames);
 }
 
-/** Writes pieces of `arrivalBytes` as they fall due, as an engine hands on what it has got: each is a chunk of the reply. */
+/** Writes pieces of `arrivalBytes` in real time. Each piece is one HTTP chunk, as from an engine. */
 function play(response, bytesPerSecond, arrivalBytes) {
   const once = second(bytesPerSecond);
-  /** With its beginning once more behind it, so that every piece lies together. */
+  /** The beginning is repeated at the end, so that every piece is contiguous. */
   const stream = Buffer.concat([once, once.subarray(0, arrivalBytes)]);
   const start = performance.now();
   let sent = 0;

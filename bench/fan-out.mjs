@@ -1,15 +1,13 @@
 /**
- * What one stream to many viewers costs: our Broadcast against a plain pipe() fan-out, in one run, on loopback sockets.
+ * Measures the cost of one stream to many viewers: our Broadcast and a plain pipe() fan-out, in one run, on loopback sockets.
  *
  *   npm run build && node bench/fan-out.mjs [--streams 1] [--viewers 400] [--megabits 8] [--seconds 8] [--rounds 2] [--arrival 8192] [--save]
  *
- * The server reads paced streams from sockets, as it would from engines, and serves each to its viewers over HTTP/1.1 with
- * chunked replies. Server, source and viewers are processes of their own; the viewers count what each of them gets. Measured is the CPU time (user and
- * system) of the server alone, from the moment all viewers are being served, per gigabyte that has reached them. Rounds alternate, so that a
- * busy machine hits both.
+ * The server reads paced streams from sockets, as from engines, and serves each to its viewers over HTTP/1.1 with chunked replies. Server, source and
+ * viewers are separate processes; the viewers count what they receive. The figure is the CPU time (user and system) of the server per gigabyte that
+ * reached the viewers, from the moment all viewers are served. Rounds alternate, so that a busy machine affects both.
  *
- * A pipe writes to every viewer whatever has arrived, so its cost hangs on the size of the pieces in which the source hands on the stream
- * (--arrival, bytes); ours does not.
+ * A pipe writes each piece to every viewer, so its cost depends on the size of the pieces (--arrival, bytes). Ours does not.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +15,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { machine, tell } from './support/bench.mjs';
 
-/** Of a plain pipe's cost; and megabytes of memory. */
+/** Goals: share of the cost of a plain pipe, and megabytes of memory. */
 const GOAL = 0.25;
 const MEMORY_GOAL_MB = 150;
 
@@ -33,7 +31,7 @@ const options = parseArgs({
   },
 }).values;
 const streams = Number(options.streams);
-/** Of each stream. */
+/** For each stream. */
 const viewers = Number(options.viewers);
 const bytesPerSecond = (Number(options.megabits) * 1e6) / 8;
 const seconds = Number(options.seconds);
@@ -122,7 +120,7 @@ const result = {
 const { broadcast: ours, pipe } = result.cpuSecondsPerGigabyte;
 const inTime = (name) => Math.round(100 * Math.min(...runs.filter((run) => run.name === name).map(({ ofRealTime }) => ofRealTime)));
 const cell = (value) => value.toFixed(3);
-// A pipe that falls behind is handed its pieces run together and looks cheap: its figure says nothing then.
+// A pipe that falls behind gets larger pieces and looks cheap: its figure is not valid then.
 const kept = inTime('pipe') >= 95;
 result.rows = [
   {

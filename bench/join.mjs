@@ -1,10 +1,10 @@
 /**
- * How soon a viewer has a picture to show who joins a stream that others watch: first byte, and the first keyframe with its tables.
+ * Measures how soon a viewer that joins a playing stream can show a picture: first byte, and first keyframe with its tables.
  *
  *   npm run build && node bench/join.mjs [--joins 200] [--megabits 8] [--save]
  *
- * The pair as its users run it, one viewer playing, joins one after another at any moment. The other figure is the floor: a small answer of the same
- * proxy (`/ace/status`), asked in turns with the joins, which is what any HTTP exchange with it takes just then.
+ * One viewer plays through proxy and orchestrator, and joins happen one after another at any moment. The comparison is a small response of the same
+ * proxy (`/ace/status`), requested in turns with the joins: the minimum for any HTTP request at that time.
  */
 import { PACKET_SIZE, pidOf, randomAccessIndicator } from '@acexy/mpegts';
 import { finish, p50p95p99, pause, percentile, readOptions, round } from './support/bench.mjs';
@@ -66,7 +66,7 @@ const rows = [
   {
     what: 'Join: first byte, p95',
     ours: `${round(p95, 1)} ms`,
-    other: `any answer ${round(percentile(floors, 0.95), 1)} ms`,
+    other: `any response ${round(percentile(floors, 0.95), 1)} ms`,
     ratio: round(p95 / percentile(floors, 0.95), 2),
     goal: `${GOAL_MS} ms`,
     met: p95 <= GOAL_MS,
@@ -74,7 +74,7 @@ const rows = [
   {
     what: 'Join: first keyframe with tables, p95',
     ours: `${round(percentile(keyframe, 0.95), 1)} ms`,
-    other: `any answer ${round(percentile(floors, 0.95), 1)} ms`,
+    other: `any response ${round(percentile(floors, 0.95), 1)} ms`,
     ratio: round(percentile(keyframe, 0.95) / percentile(floors, 0.95), 2),
     goal: `${GOAL_MS} ms`,
     met: percentile(keyframe, 0.95) <= GOAL_MS,

@@ -1,4 +1,4 @@
-/** The viewers of neighbours.mjs: some stop reading for good once they watch, the others note how long they wait for bytes. */
+/** Viewers of neighbours.mjs: some stop reading after their first bytes, the others record how long they wait for bytes. */
 import net from 'node:net';
 
 const WATCHES_BYTES = 100_000;
@@ -7,9 +7,9 @@ process.on('message', ({ port, viewers, stalled }) => {
   const scratch = Buffer.allocUnsafe(256 * 1024);
   let watching = 0;
   let measuring = false;
-  /** Milliseconds that each of those who read has waited longest. */
+  /** Longest wait of each reading viewer, in milliseconds. */
   const longest = [];
-  /** When each of them last had bytes. */
+  /** Time of the last bytes of each reading viewer. */
   const last = [];
   for (let viewer = 0; viewer < viewers; viewer += 1) {
     let received = 0;
@@ -44,7 +44,7 @@ process.on('message', ({ port, viewers, stalled }) => {
       for (let viewer = stalled; viewer < viewers; viewer += 1) last[viewer] = now;
     }
     if (message === 'end') {
-      // Whoever has had nothing until now has waited until now.
+      // A viewer without bytes until now has waited until now.
       const waits = Array.from({ length: viewers - stalled }, (_, index) =>
         Math.max(longest[stalled + index] ?? 0, now - last[stalled + index]),
       );

@@ -1,6 +1,6 @@
 /**
- * What viewers notice of neighbours that read no more: the longest wait for bytes of each of the others, with a fifth of all viewers stalled and with
- * none, in turns in one run, beside a plain pipe(), where one of them stops everybody.
+ * Measures how stalled viewers affect the others: the longest wait for bytes of each reading viewer, with one in five viewers stalled and with none, in
+ * turns in one run. A plain pipe() is the comparison: one stalled viewer stops all.
  *
  *   npm run build && node bench/neighbours.mjs [--viewers 200] [--seconds 6] [--rounds 5] [--save]
  */
@@ -16,7 +16,7 @@ const EXTRA_GOAL_MS = 50;
 const { save, ...parameters } = readOptions({ viewers: 200, seconds: 6, rounds: 5 });
 const { viewers, seconds, rounds } = parameters;
 
-/** The longest wait (ms) of each viewer who goes on reading. */
+/** The longest wait (ms) of each reading viewer. */
 async function waits(contender, share) {
   const engine = child('./fan-out-source.mjs');
   const server = child('./fan-out-server.mjs');
@@ -47,7 +47,7 @@ async function message(from, type) {
   }
 }
 
-/** Of each round the wait that 95 of 100 viewers did not exceed. All share their steps, so one late step is a round's whole figure: the rounds' median counts. */
+/** The p95 of each round. All viewers share their chunks, so one late chunk decides a whole round: the median of the rounds counts. */
 const measured = { none: [], fifth: [] };
 for (let index = 0; index < rounds; index += 1) {
   measured.none.push(percentile(await waits('broadcast', 0), 0.95));
@@ -64,7 +64,7 @@ await finish(
     {
       what: 'Longest wait of a viewer (p95 of viewers), a fifth of the others stalled',
       ours: told(measured.fifth),
-      other: `none stalled ${told(measured.none)}`,
+      other: `nobody stalled ${told(measured.none)}`,
       ratio: round(median(measured.fifth) / median(measured.none), 2),
     },
     { what: '– extra', ours: `${extra} ms`, goal: `${EXTRA_GOAL_MS} ms`, met: extra < EXTRA_GOAL_MS },

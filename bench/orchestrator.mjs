@@ -1,11 +1,11 @@
 /**
- * What the orchestrator's API costs: the list of 200 engines (whole, and unchanged), events with persistence one by one and in batches, and a round of
- * the reconcile loop over 1,000 engines.
+ * Measures the cost of the orchestrator's API: the list of 200 engines (complete, and unchanged), stored events one by one and in batches, and a round
+ * of the reconcile loop over 1,000 engines.
  *
  *   npm run build && node bench/orchestrator.mjs [--engines 200] [--reads 3000] [--events 2000] [--pool 1000] [--save]
  *
- * The whole service in a process of its own on engines of paper: a runtime that keeps them in a map, all answering at one listener. The reads'
- * counterpart is a bare server of Node's that sends the same bytes; that of events, better-sqlite3 itself with a commit for each.
+ * The whole service runs in its own process on a fake runtime that keeps engines in a map; one listener answers for all. Reads are compared with a bare
+ * Node server that sends the same bytes, events with better-sqlite3 and one commit for each.
  */
 import Database from 'better-sqlite3';
 import { fork } from 'node:child_process';
@@ -70,7 +70,7 @@ function call(url, { method = 'GET', headers = {}, body } = {}) {
   });
 }
 
-/** Milliseconds of each of `count` calls, one after another. */
+/** Milliseconds of each of `count` sequential calls. */
 async function times(count, url, options, status) {
   const all = [];
   for (let index = 0; index < count; index += 1) {
@@ -95,7 +95,7 @@ function event(index, engine) {
   };
 }
 
-/** A second, of `count` calls of `run`, AT_ONCE of them at a time. */
+/** Calls per second, for `count` calls of `run` with AT_ONCE in parallel. */
 async function rate(count, run) {
   const startedAt = performance.now();
   let next = 0;

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: every benchmark that needs no Docker, one after another, and at the end one table of all; arguments such as --save are handed on.
- * Ends with 1 where a goal is missed.
+ * `npm run bench`: runs every benchmark that needs no Docker, one after another, and prints one table at the end. Arguments such as --save are passed to
+ * each. Exits with 1 if a goal is missed.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

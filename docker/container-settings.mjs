@@ -1,18 +1,18 @@
-/** What the container of a service adds to its settings; for the service itself and for `doctor` beside it. */
+/** Settings that a container adds, for the service and for `doctor` in the same container. */
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { readEnvironment, SettingsError } from '@acexy/service-kit';
 
 export const DATA_FOLDER = '/data';
-/** One key for both services, where no other is set. */
+/** The key that both services share, if no other key is set. */
 export const KEY_FILE = '/keys/api-key';
 const CONFIG_FOLDER = '/config';
 const LOCAL_SOCKET = '/var/run/docker.sock';
-/** The user node of the image. */
+/** User id of the user node in the image. */
 const NODE_USER = 1000;
-/** EX_CONFIG of sysexits.h, as the services themselves end where a setting is wrong. */
+/** EX_CONFIG of sysexits.h; the services exit with it when a setting is wrong. */
 const EXIT_CONFIG = 78;
 
-/** Started as root only to find out which group may use the host's Docker socket: keeps that group, and nothing else of root. */
+/** Started as root only to find the group of the host's Docker socket. Keeps that group and drops everything else of root. */
 export function becomeNode() {
   const socket = (process.env.DOCKER_HOST || `unix://${LOCAL_SOCKET}`).replace(/^unix:\/\//, '');
   process.setgroups(existsSync(socket) ? [statSync(socket).gid] : []);
@@ -20,10 +20,10 @@ export function becomeNode() {
   process.setuid(NODE_USER);
 }
 
-/** The .env file of /config under the environment; the process ends where it cannot be read. */
+/** Reads .env of /config with a lower priority than the environment. The process exits if the file cannot be read. */
 export function readConfiguration() {
   try {
-    // A folder that may not be entered would look like one without an .env file, and every setting in it would be lost without a word.
+    // A folder without read permission looks like a folder without .env: all settings in it would be ignored silently.
     accessSync(CONFIG_FOLDER, constants.X_OK);
     return readEnvironment(CONFIG_FOLDER);
   } catch (error) {
@@ -36,7 +36,7 @@ export function readConfiguration() {
   }
 }
 
-/** The key of the orchestrator for the proxy. */
+/** Gives the proxy the key of the orchestrator. */
 export function useKey(env) {
   if (env.ACEXY_ORCH_APIKEY || env.ACEXY_ORCH_APIKEY_FILE) return;
   if (env.API_KEY) env.ACEXY_ORCH_APIKEY = env.API_KEY;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `doctor`, in the container of the orchestrator: looks at what is wrong, with the settings as the service read them. */
+/** `doctor` in the container of the orchestrator: checks with the settings that the service reads. */
 import { existsSync } from 'node:fs';
 import { becomeNode, DATA_FOLDER, KEY_FILE, readConfiguration } from './container-settings.mjs';
 

@@ -1,4 +1,4 @@
-/** Exit code 0 while the service of this container answers: `health-check.mjs orchestrator|proxy`. */
+/** Exits with 0 if the service of this container answers: `health-check.mjs orchestrator|proxy`. */
 import { get } from 'node:http';
 
 const port =

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What somebody who is to help needs to know: of the machine, Docker, the services, engines, streams, metrics and logs. Run it in the folder of the
-# compose file (or of `npm start`); whatever is down is said to be down, and the rest is told all the same.
+# Collects what a helper needs: machine, Docker, services, engines, streams, metrics and logs. Run it in the folder of the compose file, or of
+# `npm start`. It reports what is down and collects the rest.
 #
 #   scripts/collect_diagnostics.sh > diagnostics_$(date +%Y%m%d_%H%M%S).txt
-#   scripts/collect_diagnostics.sh --bundle [FILE.tar.gz]      the same, longer logs, settings and containers, as one file
+#   scripts/collect_diagnostics.sh --bundle [FILE.tar.gz]      one file with longer logs, settings and containers
 #
-# Keys, passwords, tokens and the secrets of the VPN are taken out. Another compose file: COMPOSE_FILE=docker-compose.socket.yml. Other addresses than
-# those of .env: ORCHESTRATOR_URL, ACEXY_URL. COMMAND_LIMIT_S (20) is what each command may take.
+# Keys, passwords, tokens and VPN secrets are removed. COMPOSE_FILE names another compose file, ORCHESTRATOR_URL and ACEXY_URL other addresses than
+# those in .env. COMMAND_LIMIT_S (20) limits each command.
 set -uo pipefail
 export LC_ALL=C
 readonly LIMIT=${COMMAND_LIMIT_S:-20}
@@ -20,7 +20,7 @@ main() {
     *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 64 ;;
   esac
   case ${bundle-} in '' | /*) ;; *) bundle=$PWD/$bundle ;; esac
-  # Called by its path from elsewhere: the folder of the compose file is above it.
+  # If called from another folder, use the folder of the compose file.
   [ -e docker-compose.yml ] || [ -e .env ] || [ -n "${COMPOSE_FILE-}" ] || [ ! -e "$here/../docker-compose.yml" ] || cd "$here/.."
   find_compose
   find_services
@@ -28,7 +28,7 @@ main() {
   if [ "$mode" = report ]; then report | redact; else make_bundle; fi
 }
 
-# ---- where things are ----------------------------------------------------------------------------------------------------------------------------------
+# ---- addresses and compose project ----------------------------------------------------------------------------------------------------------------------------------
 
 limited() { if command -v timeout >/dev/null; then timeout "$LIMIT" "$@"; else "$@"; fi; }
 
@@ -38,7 +38,7 @@ find_compose() {
   elif command -v docker-compose >/dev/null; then compose=(docker-compose); fi
 }
 
-# The value of a setting: the environment, then .env.
+# Value of a setting: from the environment, else from .env.
 setting() {
   local value=${!1-}
   [ -n "$value" ] || value=$(sed -n "s/^[[:space:]]*\(export \)\{0,1\}$1=//p" .env 2>/dev/null | tail -1 | sed "s/[[:space:]]#.*//; s/[[:space:]]*$//; s/^[\"']//; s/[\"']$//")
@@ -58,18 +58,18 @@ find_services() {
   [ -n "$key" ] || [ "${#compose[@]}" = 0 ] || key=$(limited "${compose[@]}" exec -T orchestrator cat /keys/api-key 2>/dev/null </dev/null)
 }
 
-# ---- what is told ------------------------------------------------------------------------------------------------------------------------------------------
+# ---- the report ------------------------------------------------------------------------------------------------------------------------------------------
 
 heading() { printf '\n=== %s ===\n' "$1"; }
 
-# A command within the limit, with what it has to complain of; one that fails does not end the report.
+# Runs a command within the limit and prints its errors. A failing command does not end the report.
 try() {
   printf '$ %s\n' "$*"
   limited "$@" 2>&1 </dev/null
   local code=$?
   case $code in
     0) ;;
-    124) echo "($1 did not end within $LIMIT s)" ;;
+    124) echo "($1 did not finish within $LIMIT s)" ;;
     127) echo "($1 is not installed)" ;;
     *) echo "($1 ended with $code)" ;;
   esac
@@ -80,12 +80,12 @@ try_compose() {
   if [ "${#compose[@]}" = 0 ]; then echo '(neither docker compose nor docker-compose is installed)'; else try "${compose[@]}" "$@"; fi
 }
 
-# The key by standard input, so that no list of processes shows it.
+# Pass the key on standard input, so that no process list shows it.
 call() {
   printf 'header = "Authorization: Bearer %s"\n' "$key" | limited curl -sS --max-time 5 -K - "$1" 2>&1 || echo "($2 not responding at ${1%%\?*})"
 }
 pretty() { if command -v jq >/dev/null; then jq . 2>/dev/null || true; else cat; fi; }
-# JSON is shown readable, anything else as it came.
+# JSON is formatted, anything else is printed unchanged.
 call_json() {
   local answer
   answer=$(call "$1" "$2")
@@ -107,7 +107,7 @@ report() {
   try docker system df
   try docker stats --no-stream
   try docker ps -a --filter label=acestream-orchestrator
-  # The Docker Engine of the stack, in which the engines run, where there is one.
+  # The Docker Engine of the service `docker`, if the project has one.
   if [ "${#compose[@]}" != 0 ] && limited "${compose[@]}" exec -T docker docker version >/dev/null 2>&1 </dev/null; then
     try_compose exec -T docker docker system df
     try_compose exec -T docker docker stats --no-stream
@@ -173,12 +173,12 @@ make_bundle() {
   echo "$bundle"
 }
 
-# ---- what is not told --------------------------------------------------------------------------------------------------------------------------------------
+# ---- removing secrets --------------------------------------------------------------------------------------------------------------------------------------
 
 readonly SECRET_NAME='[A-Z0-9_]*(KEY|PASS|TOKEN|SECRET|CREDENTIAL|USER|PRIVATE)[A-Z0-9_]*'
 
-# Every value of a setting whose name says that it is one, and the keys themselves, a line each: they may turn up anywhere. Of the environment only our
-# own names, or the name of a user would be one; and no short words, which would be found in others.
+# All secret values, one per line, because they may appear anywhere: values of settings with a secret name, and the keys. From the environment only
+# our own names are used, otherwise a user name would be a secret. Short values are ignored, because they appear inside other words.
 find_secrets() {
   {
     printf '%s\n' "$key"
@@ -192,8 +192,7 @@ find_secrets() {
   } | awk 'length($0) >= 6' | sort -u
 }
 
-# A line at a time: known values by their letters, then whatever looks like one: NAME=…, "name": "…", Bearer …, user:password@, WireGuard's keys,
-# PEM blocks.
+# Line by line: known secret values, then everything that looks like one: NAME=…, "name": "…", Bearer …, user:password@, WireGuard keys, PEM blocks.
 redact() {
   SECRETS=$secrets awk '
     BEGIN { count = split(ENVIRON["SECRETS"], secret, "\n") }

@@ -1,4 +1,4 @@
-/** `npm run docs:configuration`: writes the tables of docs/configuration.md from the declarations of the settings. */
+/** `npm run docs:configuration`: generates the tables in docs/configuration.md from the declarations of the settings. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';

@@ -1,4 +1,4 @@
-/** `npm run doctor`: what is wrong with this installation, in order, and what to do. Options go behind two dashes: `npm run doctor -- --json`. */
+/** `npm run doctor`: checks this installation and says what is wrong and what to do. Put options after two dashes: `npm run doctor -- --json`. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ROOT, prepare } from './prepare.mjs';
@@ -25,7 +25,7 @@ function environment() {
   }
 }
 
-/** What `npm start` adds: the key that it made, and the two services told of each other. */
+/** The settings that `npm start` adds: the generated key, and the address of the orchestrator for the proxy. */
 function asStarted(env) {
   const keyFile = resolve(folder, env.DATA_DIR ?? 'data', 'api-key');
   const result = { ...env };

@@ -1,6 +1,6 @@
 /**
- * The long tests: `node scripts/long-test.mjs soak|matrix|chaos|load [--name value …]`. An option reaches the test as an environment variable:
- * `soak --minutes 60` as SOAK_MINUTES=60.
+ * Runs a long test: `node scripts/long-test.mjs soak|matrix|chaos|load [--name value …]`. Each option becomes an environment variable of the test:
+ * `soak --minutes 60` sets SOAK_MINUTES=60.
  */
 import { spawnSync } from 'node:child_process';
 import { ROOT, prepare } from './prepare.mjs';
@@ -15,13 +15,13 @@ for (let at = 0; at < options.length; at += 2) {
   const name = /^--([a-z-]+)$/.exec(options[at])?.[1];
   const value = options[at + 1];
   if (name === undefined || value === undefined) {
-    console.error(`options are given as --name value, not as ${options[at]}`);
+    console.error(`cannot read option ${options[at]}: write options as --name value`);
     process.exit(2);
   }
   env[`${test}_${name.replaceAll('-', '_')}`.toUpperCase()] = value;
 }
 prepare();
-// The file comes first: what follows an option that takes no value could be taken for its value.
+// The file comes first; after an option without a value, vitest would take it for that value.
 const vitest = [
   'node_modules/vitest/vitest.mjs',
   'run',

@@ -1,7 +1,7 @@
 /**
- * `npm run release:check`: whether this checkout can be released. Versions and CHANGELOG.md agree, every licence may be shipped, the lock file is
- * pinned and has no known holes, nothing keeps it from arm64, and both images start as they are meant to. What cannot be told here is said to be
- * skipped, and is no failure.
+ * `npm run release:check`: checks whether this checkout can be released. Versions and CHANGELOG.md agree, every license may be shipped, the lock file is
+ * pinned and has no known vulnerabilities, nothing prevents arm64, and both images start as they should. A check that is not possible here is reported as
+ * skipped and is not a failure.
  *
  *   npm run release:check -- [--orchestrator IMAGE] [--acexy IMAGE] [--root FOLDER] [--only versions,licences,lock,audit,arm64,images]
  */
@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { dockerMissing, imageProblems } from './release/images.mjs';
 import { integrityProblems, licenceCounts, licenceProblems, packagesOf, processorProblems } from './release/lock-file.mjs';
 
-/** Of each check. */
+/** Problems printed for each check. */
 const SHOWN = 5;
 const AUDIT_LIMIT_MS = 120_000;
 const CHECKS = { versions, licences, lock, audit, arm64, images };
@@ -48,7 +48,7 @@ for (const name of options.only.split(',')) {
 }
 process.exitCode = failed ? 1 : 0;
 
-/** One version everywhere, and a chapter about it in CHANGELOG.md. */
+/** One version everywhere, and a section about it in CHANGELOG.md. */
 function versions() {
   const workspaces = ['apps', 'libs'].flatMap((folder) =>
     readdirSync(join(options.root, folder)).map((name) => `${folder}/${name}/package.json`),
@@ -72,7 +72,7 @@ function licences() {
   return { problems: licenceProblems(packages, licenceIn), says: `shipped: ${licenceCounts(packages, licenceIn).join(', ')}` };
 }
 
-/** What the package itself says; older ones list several, each with a type. */
+/** The license in the package itself; older packages have a list with types. */
 function licenceIn(path) {
   const file = join(options.root, path, 'package.json');
   if (!existsSync(file)) return undefined;
@@ -82,20 +82,20 @@ function licenceIn(path) {
 }
 
 function lock() {
-  return { problems: integrityProblems(packages), says: `${packages.length} packages, each with its integrity` };
+  return { problems: integrityProblems(packages), says: `${packages.length} packages, each with an integrity hash` };
 }
 
-/** Known holes in what is shipped. Not every registry answers that question. */
+/** Known vulnerabilities of shipped packages. Not every registry supports this. */
 function audit() {
   const { stdout } = spawnSync('npm', ['audit', '--omit=dev', '--json'], { cwd: options.root, encoding: 'utf8', timeout: AUDIT_LIMIT_MS });
   let answer;
   try {
     answer = JSON.parse(stdout);
   } catch {
-    return { skipped: 'npm audit gave no answer' };
+    return { skipped: 'npm audit returned nothing' };
   }
   if (answer.metadata === undefined)
-    return { skipped: `the registry does not answer it (${firstLine(answer.message ?? answer.error?.summary ?? 'no reason')})` };
+    return { skipped: `the registry does not support it (${firstLine(answer.message ?? answer.error?.summary ?? 'no reason')})` };
   const { critical, high, moderate, low } = answer.metadata.vulnerabilities;
   const problems = Object.values(answer.vulnerabilities)
     .filter(({ severity }) => severity === 'critical' || severity === 'high')
@@ -104,17 +104,17 @@ function audit() {
 }
 
 function firstLine(text) {
-  // Without the address: it says nothing to who reads this.
+  // Without the address, which does not help the reader.
   return text.split('\n')[0].replace(/\s*-?\s*[A-Z]+ https?:\S+/, '');
 }
 
 function arm64() {
   const fixed = [...read('Dockerfile').matchAll(/^FROM .*--platform=(?!\$)\S+.*$/gm)].map(
-    ([line]) => `the Dockerfile is bound to one processor: ${line}`,
+    ([line]) => `the Dockerfile is limited to one processor: ${line}`,
   );
   return {
     problems: [...processorProblems(packages, 'arm64'), ...fixed],
-    says: 'nothing that is shipped is bound to another processor (not tried on one)',
+    says: 'no shipped package needs another processor (not tested on arm64)',
   };
 }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Begins anew. In the folder of the compose file (COMPOSE_FILE names another one than docker-compose.yml):
+# Removes state and starts again. Run it in the folder of docker-compose.yml; COMPOSE_FILE names another compose file.
 #
 #   scripts/reset.sh --keep-database     removes all engines; database, key and proxies stay. Viewers wait until engines are back
-#   scripts/reset.sh --everything        removes services, engines and volumes: DATABASE AND KEY ARE LOST; then starts again. Asks first; --yes does not ask
+#   scripts/reset.sh --everything        removes services, engines and volumes: DATABASE AND KEY ARE LOST; then starts again. Asks first, unless --yes
 #
-# Both may be run when there is nothing to remove, and again where they broke off. --images adds the removal of images without a name (docker image prune).
+# Both work when nothing is left to remove, and again after an interruption. --images also removes images without a name (docker image prune).
 set -euo pipefail
 # shellcheck source=scripts/compose-project.sh
 . "$(dirname "${BASH_SOURCE[0]}")/compose-project.sh"
@@ -29,19 +29,19 @@ keep_database() {
   remove_engines
   say_and_run "${compose[@]}" up -d --no-deps orchestrator
   wait_healthy orchestrator
-  echo 'engines are started as MIN_REPLICAS and the viewers want them: curl http://localhost:8000/engines'
+  echo 'new engines start as MIN_REPLICAS and the viewers need them: curl http://localhost:8000/engines'
 }
 
 everything() {
   if [ "$yes" = no ]; then
-    [ -t 0 ] || fail 'this loses the database and the key; --yes says that it may'
+    [ -t 0 ] || fail 'this deletes the database and the key: add --yes to confirm'
     read -rp 'This loses the database and the key of this installation. Go on? [y/N] ' answer
-    case $answer in y | Y | yes) ;; *) fail 'nothing was done' ;; esac
+    case $answer in y | Y | yes) ;; *) fail 'nothing was changed' ;; esac
   fi
-  # First who would start others. Engines in the service `docker` go with its volume.
+  # Stop the orchestrator first, because it would start new engines. Engines in the service `docker` are in its volume.
   say_and_run "${compose[@]}" stop orchestrator
   has_service docker || remove_engines
-  # Only what belongs to this project: other people's volumes on this host stay.
+  # Only volumes of this project; other volumes on this host stay.
   say_and_run "${compose[@]}" down --volumes --remove-orphans
   [ "$images" = no ] || say_and_run docker image prune -f
   say_and_run "${compose[@]}" up -d

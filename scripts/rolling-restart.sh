@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Restarts the proxies one after the other and the orchestrator last, so that there is always one to play from and settings are read anew. In the folder
-# of the compose file (COMPOSE_FILE names another one than docker-compose.yml):
+# Restarts the proxies one after the other and the orchestrator last, so that one proxy always works and settings are read again. Run it in the folder
+# of docker-compose.yml; COMPOSE_FILE names another compose file.
 #
-#   scripts/rolling-restart.sh [PROXY…]      by default every service whose name begins with acexy
+#   scripts/rolling-restart.sh [PROXY…]      default: every service whose name begins with acexy
 #
-# A proxy that is told to end takes no new viewers; those it has watch on for ACEXY_DRAIN_TIMEOUT, and find another proxy behind the same address when
-# they come again. The next one is restarted when this one is healthy; where one does not become so, the others stay as they are.
+# A stopping proxy rejects new viewers. Its viewers can watch for ACEXY_DRAIN_TIMEOUT, then reconnect through another proxy behind the same address.
+# The next proxy is restarted when this one is healthy. If it does not become healthy, the script stops and the others keep running.
 set -euo pipefail
 # shellcheck source=scripts/compose-project.sh
 . "$(dirname "${BASH_SOURCE[0]}")/compose-project.sh"
@@ -17,18 +17,18 @@ case ${1-} in
     ;;
 esac
 find_compose
-all=$(grep '^acexy' <<<"$services" || true) # none: told of below
+all=$(grep '^acexy' <<<"$services" || true) # empty: reported below
 proxies=("$@")
 [ "${#proxies[@]}" != 0 ] || mapfile -t proxies < <(grep . <<<"$all" || true)
-[ "${#proxies[@]}" != 0 ] || fail 'the compose file has no service whose name begins with acexy: name the proxies'
-for proxy in "${proxies[@]}"; do has_service "$proxy" || fail "the compose file has no service $proxy, but $(tr '\n' ' ' <<<"$services")"; done
+[ "${#proxies[@]}" != 0 ] || fail 'the compose file has no service whose name begins with acexy: name the proxies as arguments'
+for proxy in "${proxies[@]}"; do has_service "$proxy" || fail "the compose file has no service $proxy; it has $(tr '\n' ' ' <<<"$services")"; done
 
 for proxy in "${proxies[@]}"; do
   others=0
   for other in $all "${proxies[@]}"; do [ "$other" = "$proxy" ] || ! is_healthy "$other" || others=$((others + 1)); done
-  [ "$others" != 0 ] || echo "no other proxy is healthy: until $proxy is back, nobody can play"
+  [ "$others" != 0 ] || echo "no other proxy is healthy: nobody can play until $proxy is back"
   say_and_run "${compose[@]}" stop "$proxy"
-  # Alone: what it depends on is restarted last.
+  # Without its dependencies: the orchestrator is restarted last.
   say_and_run "${compose[@]}" up -d --no-deps "$proxy"
   wait_healthy "$proxy"
 done

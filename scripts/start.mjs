@@ -1,6 +1,6 @@
 /**
- * `npm start`: installs and builds what is missing, then runs orchestrator and proxy on the embedded default.
- * `npm start orchestrator` (or proxy) runs that one alone. `npm start -- --env-file deploy/profiles/light.env` begins with the settings of a file.
+ * `npm start`: installs and builds what is missing, then runs orchestrator and proxy with simulated engines.
+ * `npm start orchestrator` (or proxy) runs one service. `npm start -- --env-file deploy/profiles/light.env` reads the settings of a file.
  */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const { values: options, positionals: wanted } = parseArguments();
 if (options['env-file'] !== undefined) process.env.ENV_FILE = options['env-file'];
 const unknown = wanted.filter((name) => !NAMES.includes(name));
 if (unknown.length > 0) {
-  console.error(`unknown service ${unknown.join(', ')}: choose from ${NAMES.join(', ')}, or none for orchestrator and proxy`);
+  console.error(`unknown service ${unknown.join(', ')}: choose ${NAMES.join(' or ')}, or name none to start both`);
   process.exit(64);
 }
 
@@ -43,7 +43,7 @@ process.on('SIGHUP', () => void stop(0));
 for (const supervisor of supervisors) {
   if (stopping) break;
   supervisor.start();
-  // The proxy would do without, but it finds its orchestrator there where that had a moment.
+  // The proxy can start without the orchestrator, but this way its first call succeeds.
   await supervisor.untilListening(LISTEN_LIMIT_MS);
 }
 const ready = await Promise.all(supervisors.map((supervisor) => supervisor.untilReady(READY_LIMIT_MS)));
@@ -62,13 +62,12 @@ function environmentOf(folder) {
   try {
     return readEnvironment(folder);
   } catch (error) {
-    // Made for the operator: what is wrong and what would be right.
     console.error(error.message);
     return process.exit(EXIT_CONFIG);
   }
 }
 
-/** What the embedded default adds to the settings: a key of its own, kept for the next start, and the two services told of each other. */
+/** The settings that `npm start` adds: a generated key, kept for the next start, and the address of the orchestrator for the proxy. */
 function withDefaults(given) {
   const result = { ...given, LOG_FORMAT: given.LOG_FORMAT ?? 'text' };
   const dataFolder = resolve(folder, given.DATA_DIR ?? 'data');
@@ -82,9 +81,9 @@ function withDefaults(given) {
   }
   if (pair) {
     result.ACEXY_ORCH_URL ??= `http://127.0.0.1:${given.APP_PORT ?? 8000}`;
-    // Ctrl-C ends everything that was started here, engines too; a service that is run on its own leaves them for its next start.
+    // Ctrl-C stops everything that was started here, engines too. A service that runs alone leaves the engines for its next start.
     result.STOP_ENGINES_ON_EXIT ??= 'true';
-    // There is no other proxy that viewers could turn to meanwhile.
+    // There is no other proxy to which viewers could reconnect.
     result.ACEXY_DRAIN_TIMEOUT ??= '0';
   }
   if (names.includes('proxy') && !(given.ACEXY_ORCH_APIKEY ?? given.ACEXY_ORCH_APIKEY_FILE)) {
@@ -94,7 +93,7 @@ function withDefaults(given) {
   return result;
 }
 
-/** The settings by the name of the service; where some are wrong, those of both services are told of before either is started. */
+/** The settings by the name of the service. Errors of both services are reported before any service starts. */
 async function readSettings() {
   const load = {
     orchestrator: async () => loadSettings((await import(join(ROOT, 'apps/orchestrator/dist/settings.js'))).OrchestratorSettings, env),
@@ -107,7 +106,7 @@ async function readSettings() {
       result[name] = await load[name]();
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
-      // Both services read some of them.
+      // Both services read some settings: report each error once.
       for (const fault of error.faults) faults.set(`${fault.name} ${fault.problem}`, fault);
     }
   }
@@ -139,7 +138,7 @@ function service(name) {
   };
 }
 
-/** Where the service is to be called from this machine. */
+/** URL of the service on this machine. */
 function urlOf(name) {
   const { host, port } = name === 'proxy' ? settings.proxy.listen : settings.orchestrator;
   if (!host || /^[0:.]+$/.test(host)) return `http://localhost:${port}`;
@@ -169,7 +168,7 @@ function announce(allReady) {
   console.log(lines.join('\n'));
 }
 
-/** Ends all services, the proxy first so that its viewers and engines are given up in order. A second call only waits for the first. */
+/** Stops all services, the proxy first so that it can end its sessions. A second call only waits for the first. */
 function stop(exitCode) {
   if (stopping) {
     console.error('> still stopping …');

@@ -1,13 +1,13 @@
-/** Keeps one service running: restarts it when it dies, backs off when it keeps dying, ends it within a limit. */
+/** Keeps one service running: restarts it when it exits, waits longer after each exit, and stops it within a limit. */
 import { spawn } from 'node:child_process';
 
-/** EX_CONFIG of sysexits.h: the service says that its settings are wrong, so another try is no use. */
+/** EX_CONFIG of sysexits.h: the settings of the service are wrong, so a restart does not help. */
 const EXIT_CONFIG = 78;
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
-/** A service that ran this long starts with the shortest delay again. */
+/** After running this long, a service restarts with the shortest delay again. */
 const STEADY_MS = 30_000;
-/** Deaths in a row before the service has ever been ready: it never will be. */
+/** Exits in a row after which a service that was never ready is given up. */
 const GIVE_UP_AFTER = 3;
 
 export class Supervisor {
@@ -30,7 +30,7 @@ export class Supervisor {
   start() {
     const { name, entry, cwd, env, onGiveUp } = this.service;
     const startedAt = performance.now();
-    // Its own process group: a terminal's Ctrl-C reaches only us, so that each service is told once. The channel lets it notice if we die.
+    // A process group of its own: Ctrl-C in a terminal reaches only this process, so each service gets one signal. The channel lets it notice our death.
     const child = spawn(process.execPath, ['--enable-source-maps', entry], {
       cwd,
       env,
@@ -56,14 +56,14 @@ export class Supervisor {
         if (!this.#wasReady && this.#deaths >= GIVE_UP_AFTER)
           return onGiveUp(`${name} ended ${GIVE_UP_AFTER} times before it was ready (${how})`, 1);
         const delay = Math.min(FIRST_DELAY_MS * 2 ** (this.#deaths - 1), LONGEST_DELAY_MS);
-        console.error(`> ${name} ended (${how}); starting it again in ${delay / 1000} s`);
+        console.error(`> ${name} exited (${how}); restarting in ${delay / 1000} s`);
         this.#timer = setTimeout(() => this.start(), delay);
       });
     });
-    child.once('error', (error) => console.error(`> ${name} could not be started: ${error.message}`));
+    child.once('error', (error) => console.error(`> ${name} could not start: ${error.message}`));
   }
 
-  /** Resolves once the service listens, or after `limitMs`. */
+  /** Resolves when the service listens, or after `limitMs`. */
   async untilListening(limitMs) {
     if (this.#listening) return;
     await new Promise((resolve) => {
@@ -75,7 +75,7 @@ export class Supervisor {
     });
   }
 
-  /** Resolves once the service listens and answers that it is ready; false after `limitMs`. */
+  /** True when the service listens and reports that it is ready; false after `limitMs`. */
   async untilReady(limitMs) {
     const end = performance.now() + limitMs;
     while (!this.#stopping && performance.now() < end) {
@@ -85,7 +85,7 @@ export class Supervisor {
     return false;
   }
 
-  /** Tells the service to end, and kills it where it has not within `limitMs`. */
+  /** Stops the service, and kills it after `limitMs`. */
   async stop(limitMs) {
     this.#stopping = true;
     clearTimeout(this.#timer);
@@ -93,7 +93,7 @@ export class Supervisor {
     if (!child) return;
     child.kill('SIGTERM');
     const limit = setTimeout(() => {
-      console.error(`> ${this.service.name} did not end within ${limitMs / 1000} s and was killed`);
+      console.error(`> ${this.service.name} did not exit within ${limitMs / 1000} s and was killed`);
       child.kill('SIGKILL');
     }, limitMs);
     await this.#ended;

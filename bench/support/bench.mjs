@@ -1,4 +1,4 @@
-/** What the benchmarks share: figures, the machine they were taken on, and where results are kept. */
+/** Shared by the benchmarks: statistics, the machine, and storing results. */
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 export const round = (value, digits = 3) => Number(value.toFixed(digits));
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The smallest value that `share` (0 to 1) of all are not above. */
+/** The percentile `share` (0 to 1). */
 export function percentile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
@@ -18,7 +18,7 @@ export function p50p95p99(values, digits = 1) {
   return Object.fromEntries([0.5, 0.95, 0.99].map((share) => [`p${share * 100}`, round(percentile(values, share), digits)]));
 }
 
-/** The options of a benchmark with their defaults, all numbers, besides `--save`. */
+/** Options of a benchmark with their defaults: numbers, and `--save`. */
 export function readOptions(defaults) {
   const options = Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, { type: 'string', default: String(value) }]));
   const { save, ...values } = parseArgs({ options: { ...options, save: { type: 'boolean', default: false } } }).values;
@@ -36,14 +36,14 @@ export async function freePorts(count) {
 export async function until(what, condition, everyMs = 20, limitMs = 60_000) {
   const end = performance.now() + limitMs;
   for (;;) {
-    const value = await condition().catch(() => null); // not there yet; the limit below tells of one that never comes
+    const value = await condition().catch(() => null); // not yet; the limit below reports a condition that never becomes true
     if (value) return value;
     if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
     await pause(everyMs);
   }
 }
 
-/** What the figures were taken on, and how busy it was. */
+/** The machine, and how busy it was. */
 export function machine() {
   return {
     cpu: os.cpus()[0].model,
@@ -55,7 +55,7 @@ export function machine() {
   };
 }
 
-/** The rows of a result, a line each. */
+/** Prints one line for each row of a result. */
 export function tell(rows) {
   for (const { what, ours, other, ratio, goal, met } of rows) {
     const judged = goal === undefined ? '' : ` (goal: ${goal}${met ? '' : ', MISSED'})`;
@@ -64,8 +64,8 @@ export function tell(rows) {
 }
 
 /**
- * Tells the rows of the result, keeps it with --save, and ends with 1 where a goal is missed. A row: `what`, `ours`, `other` (texts), and where
- * there are any `ratio`, `goal`, `met`.
+ * Prints the rows of the result, stores it with --save, and exits with 1 if a goal is missed. A row has `what`, `ours`, `other` (texts), and optionally
+ * `ratio`, `goal`, `met`.
  */
 export async function finish(name, parameters, rows, details, save) {
   const result = {

@@ -1,4 +1,4 @@
-/** A simulated engine that nobody orchestrates, and a stream asked of it directly. */
+/** A simulated engine without an orchestrator, and a stream requested from it directly. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -26,7 +26,7 @@ export class Engine {
     return engine;
   }
 
-  /** Milliseconds from asking for a stream to its first byte, and to `bytes`; the session is stopped. */
+  /** Milliseconds from the request to the first byte, and to `bytes`. Stops the session. */
   async timeOfStart(id, bytes) {
     const startedAt = performance.now();
     const reply = await (await fetch(`${this.url}/ace/getstream?format=json&id=${id}&pid=bench-${players++}`)).json();

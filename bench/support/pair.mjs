@@ -1,4 +1,4 @@
-/** Orchestrator and proxy as their users run them, on simulated engines, in a folder of their own. */
+/** Orchestrator and proxy as users run them, on simulated engines, in their own folder. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { freePorts, until } from './bench.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const KEY = 'key-of-the-benchmark';
-/** Apart from those of the tests and of a running installation. */
+/** Ports that neither the tests nor a running installation use. */
 const FIRST_PORT = 16_000;
 const PORTS = 60;
 export const CONTROL_OFFSET = 4 * PORTS;
@@ -64,7 +64,7 @@ export class Pair {
     return (await fetch(`${this.api}/engines`)).json();
   }
 
-  /** Resolves when so many engines are free to play. */
+  /** Resolves when that many engines are free. */
   async untilFree(count) {
     return until(`${count} free engines`, async () => {
       const free = (await this.engines()).filter(({ streams, health_status: health }) => streams.length === 0 && health !== 'unhealthy');
@@ -85,11 +85,11 @@ export class Pair {
   }
 }
 
-/** One GET that is read on until `leave`; `onData` hears of every piece. */
+/** One GET that reads until `leave`; `onData` gets every piece. */
 export function watch(url, onData, startedAt = performance.now()) {
   return new Promise((resolve, reject) => {
     const request = http.get(url, { agent: false }, (response) => {
-      // An engine sends its reader on to another address.
+      // An engine redirects its reader to another address.
       if (response.statusCode === 302) {
         response.resume();
         resolve(watch(new URL(response.headers.location, url), onData, startedAt));
@@ -101,7 +101,7 @@ export function watch(url, onData, startedAt = performance.now()) {
         return;
       }
       const closed = new Promise((done) => response.once('close', done));
-      response.on('error', () => undefined); // `closed` tells of every end
+      response.on('error', () => undefined); // `closed` reports every end
       response.on('data', (chunk) => onData(chunk, performance.now() - startedAt));
       resolve({
         closed,
@@ -115,7 +115,7 @@ export function watch(url, onData, startedAt = performance.now()) {
   });
 }
 
-/** Milliseconds from the request to the first byte, and to `bytes` in all. */
+/** Milliseconds from the request to the first byte, and to `bytes`. */
 export async function timeOf(url, bytes) {
   let first = null;
   let sum = 0;

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Builds the image of the engine simulator without any registry: this machine's node, a shell and a few commands with the libraries
-# they need, and the built simulator. Linux only, since the files are this machine's. DOCKER_HOST chooses another Docker Engine.
+# Builds the image of the engine simulator without a registry: node of this machine, a shell and a few commands with their libraries, and the built
+# simulator. Linux only, because it copies files of this machine. DOCKER_HOST selects another Docker Engine.
 #
 #   docker/engine-simulator/build.sh [IMAGE]      default: acestream-engine-simulator:latest
 set -eu
 image=${1:-acestream-engine-simulator:latest}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-# cat, du and rm: operators look after an engine's cache by `docker exec`; grep: the health check.
+# cat, du and rm: for operators who check an engine's cache with `docker exec`; grep: for the health check.
 commands='cat curl du grep rm'
 
 fail() {
@@ -27,12 +27,12 @@ trap 'exit 1' INT TERM HUP
 system=$context/system
 owned=$context/owned
 
-# A program under `to`, and every library that ldd names, where the loader looks for it.
+# Copies a program to `to`, and every library that ldd names to the place where the loader looks for it.
 add_program() {
   program=$1 to=$2
   mkdir -p "$system$(dirname "$to")"
   cp -L "$program" "$system$to"
-  # A static program has none: ldd then fails, and that is fine.
+  # ldd fails for a static program, which has no libraries.
   for library in $(ldd "$program" 2>/dev/null | grep -o '/[^ )]*'); do
     [ -f "$system$library" ] && continue
     mkdir -p "$system$(dirname "$library")"
@@ -59,13 +59,13 @@ simulator=$system/opt/engine-simulator
 mkdir -p "$simulator/node_modules/@acexy/mpegts"
 cp -R "$root/apps/engine-simulator/package.json" "$root/apps/engine-simulator/dist" "$root/apps/engine-simulator/media" "$simulator/"
 cp -R "$root/libs/mpegts/package.json" "$root/libs/mpegts/dist" "$simulator/node_modules/@acexy/mpegts/"
-# The simulated VPN beside it, for tests of engines in its network; another entry point starts it.
+# The simulated VPN, for tests of engines in its network; another entry point starts it.
 mkdir -p "$system/opt/gluetun-simulator"
 cp -R "$root/apps/gluetun-simulator/package.json" "$root/apps/gluetun-simulator/dist" "$system/opt/gluetun-simulator/"
 find "$simulator" "$system/opt/gluetun-simulator" \( -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' \) -delete
 
 cp "$here/entrypoint.sh" "$system/usr/local/bin/entrypoint"
-# The names of the engine: of the image without one, of `python main.py`, of /app/start-engine, of /acestream/acestreamengine.
+# Names of the engine in the real images: none, `python main.py`, /app/start-engine, /acestream/acestreamengine.
 mkdir -p "$system/app" "$owned/acestream" "$owned/home/appuser/.ACEStream" "$owned/tmp"
 for name in "$system/usr/local/bin/acestreamengine" "$system/usr/local/bin/python" "$system/app/start-engine" "$owned/acestream/acestreamengine"; do
   cp "$here/engine.sh" "$name"
@@ -75,12 +75,12 @@ chmod 755 "$system/usr/local/bin/entrypoint"
 chmod 1777 "$owned/tmp"
 cp "$here/Dockerfile" "$context/Dockerfile"
 
-# As a stream, so that it works with a Docker Engine on another machine; owner 0, whoever runs this.
+# Sent as a stream, so that it works with a Docker Engine on another machine. Owner 0 for every user.
 previous=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null || true)
 tar -C "$context" --owner=0 --group=0 -c . | docker build -q -t "$image" - >"$context/build.log" 2>&1 || {
   cat "$context/build.log" >&2
   fail "docker build of $image failed"
 }
-# Nobody would find an image without a name again; one that a container still uses stays.
+# Removes the previous image, which has no name now. An image that a container uses stays.
 if [ -n "$previous" ] && [ "$previous" != "$(docker image inspect -f '{{.Id}}' "$image")" ]; then docker rmi "$previous" >/dev/null 2>&1 || true; fi
 echo "built $image ($(docker image inspect -f '{{.Size}}' "$image" | awk '{printf "%.0f MB", $1 / 1e6}'), node $(node -p process.versions.node))"

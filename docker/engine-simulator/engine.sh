@@ -1,3 +1,3 @@
 #!/bin/sh
-# One engine under every name the real images give theirs; words before the first option (`main.py`) mean nothing to it.
+# The engine under every name that real images use. It ignores words before the first option (`main.py`).
 exec node /opt/engine-simulator/dist/main.js "$@"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Nothing, or options only: the engine. Anything else is a command, as the real images are started: `python main.py --http-port …`.
+# Without arguments, or with options only: starts the engine. Anything else is a command, as in the real images: `python main.py --http-port …`.
 case "${1-}" in
   '' | -* | @*) set -- acestreamengine "$@" ;;
 esac

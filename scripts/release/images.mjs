@@ -1,4 +1,4 @@
-/** Starts an image as the compose files do, and sees whether it lives so: another user than root, a read-only system, no capabilities. */
+/** Starts an image as the compose files do and checks that it works: not as root, on a read-only file system, without capabilities. */
 import { execFileSync } from 'node:child_process';
 
 const HEALTHY_WITHIN_MS = 60_000;
@@ -8,7 +8,7 @@ const docker = (...args) =>
   execFileSync('docker', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: CALL_LIMIT_MS }).trim();
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Why no image can be tried here; null where one can. */
+/** Why images cannot be tested here; null if they can. */
 export function dockerMissing() {
   try {
     docker('version', '--format', '{{.Server.Version}}');
@@ -21,14 +21,14 @@ export function dockerMissing() {
 /**
  * @param {string} image
  * @param {{title: string, version: string, env: string[]}} expected
- * @returns {Promise<string[]>} what is wrong with it, a sentence each
+ * @returns {Promise<string[]>} one sentence for each problem
  */
 export async function imageProblems(image, { title, version, env }) {
   let inspected;
   try {
     [inspected] = JSON.parse(docker('image', 'inspect', image));
   } catch {
-    return [`there is no image ${image}: build it first (docker compose build)`];
+    return [`image ${image} is missing: build it with docker compose build`];
   }
   const { Labels: labels = {}, User: user = '' } = inspected.Config;
   const label = (name) => labels?.[`org.opencontainers.image.${name}`];
@@ -59,7 +59,7 @@ async function livesRestricted(image, env) {
   }
 }
 
-/** Of process 1 as it runs, and of its file system. */
+/** Reads user and capabilities of process 1, and whether its file system is writable. */
 function restrictionProblems(image, name) {
   const look = `
     const fs = require('node:fs');

@@ -1,6 +1,6 @@
-/** What the lock file tells about a release: licences, where packages come from, processors. Pure. */
+/** Checks the lock file for a release: licenses, integrity of packages, processors. Pure functions. */
 
-/** Licences that let us ship a package with ours (MIT), by their SPDX names. */
+/** SPDX names of licenses that allow us to ship a package under MIT. */
 const SHIPPED = new Set([
   '0BSD',
   'Apache-2.0',
@@ -15,22 +15,22 @@ const SHIPPED = new Set([
   'WTFPL',
   'Zlib',
 ]);
-/** What only builds and tests is not shipped, so that it may ask more. */
+/** Additional licenses for packages that only build and test, because they are not shipped. */
 const TOOLS = new Set([...SHIPPED, 'CC-BY-3.0', 'CC-BY-4.0', 'MPL-2.0']);
 
 /**
- * Whether one of the ways to take a licence expression of SPDX is among those.
+ * Whether one choice of an SPDX license expression is allowed.
  * @param {string} expression such as `MIT` or `(BSD-2-Clause OR MIT)`
  * @param {ReadonlySet<string>} allowed
  */
 export function isAllowed(expression, allowed) {
   const text = expression.trim().replace(/^\((.*)\)$/, '$1');
-  if (/[()]/.test(text)) return false; // nested: a person should look at it
+  if (/[()]/.test(text)) return false; // nested: a person must decide
   return text.split(/\s+OR\s+/).some((choice) => choice.split(/\s+AND\s+/).every((licence) => allowed.has(licence)));
 }
 
 /**
- * Every package of the lock file, ours left out.
+ * All packages of the lock file except our own.
  * @param {{packages: Record<string, {version: string, license?: string, dev?: boolean, optional?: boolean, link?: boolean, resolved?: string, integrity?: string, cpu?: string[]}>}} lock
  */
 export function packagesOf(lock) {
@@ -40,9 +40,9 @@ export function packagesOf(lock) {
 }
 
 /**
- * Packages whose licence does not fit, a sentence each.
+ * One sentence for each package whose license is not allowed.
  * @param {ReturnType<typeof packagesOf>} packages
- * @param {(path: string) => string | undefined} licenceIn what the package itself says, where the lock file does not
+ * @param {(path: string) => string | undefined} licenceIn license in the package itself, used if the lock file has none
  */
 export function licenceProblems(packages, licenceIn) {
   return packages.flatMap(({ path, name, version, license, dev }) => {
@@ -52,7 +52,7 @@ export function licenceProblems(packages, licenceIn) {
   });
 }
 
-/** Packages that are not pinned to what was once seen. */
+/** Packages without an integrity hash, or from an unencrypted source. */
 export function integrityProblems(packages) {
   return packages.flatMap(({ name, version, integrity, resolved }) => {
     if (!integrity) return [`${name} ${version} has no integrity`];
@@ -60,14 +60,14 @@ export function integrityProblems(packages) {
   });
 }
 
-/** Packages without which it does not run, and which do not run on that processor. */
+/** Required packages that do not run on that processor. */
 export function processorProblems(packages, processor) {
   return packages.flatMap(({ name, version, cpu, dev, optional }) =>
     dev || optional || cpu === undefined || cpu.includes(processor) ? [] : [`${name} ${version} is for ${cpu.join(', ')} only`],
   );
 }
 
-/** How many of the shipped packages have each licence, the most frequent first. */
+/** Number of shipped packages for each license, most frequent first. */
 export function licenceCounts(packages, licenceIn) {
   const counts = new Map();
   for (const { path, license, dev } of packages) {

@@ -135,7 +135,7 @@ describe('when half of it is down', () => {
     standIns.add('docker', '*) exec sleep 100 ;;');
     const startedAt = performance.now();
     const { code, stdout } = await run('', { COMMAND_LIMIT_S: '0.2' });
-    expect([code, stdout]).toEqual([0, expect.stringContaining('(docker did not end within 0.2 s)')]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('(docker did not finish within 0.2 s)')]);
     expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 

@@ -115,7 +115,7 @@ describe('whoever is in doubt', () => {
     given('docker compose', { services: ['orchestrator', 'acexy-1', 'acexy-2'], health: 'unhealthy' });
     const { code, stderr, stdout } = await run('rolling-restart.sh');
     expect([code, stderr]).toEqual([1, expect.stringContaining('docker compose logs --tail=50 acexy-1')]);
-    expect(stdout).toContain('until acexy-1 is back, nobody can play');
+    expect(stdout).toContain('nobody can play until acexy-1 is back');
     expect(standIns.calls).toEqual(['docker compose stop acexy-1', 'docker compose up -d --no-deps acexy-1']);
   });
 
@@ -123,7 +123,7 @@ describe('whoever is in doubt', () => {
     ['reset.sh', 64, 'scripts/reset.sh --keep-database'],
     ['reset.sh --keep-data', 64, 'scripts/reset.sh --keep-database'],
     ['rolling-restart.sh --help', 64, 'scripts/rolling-restart.sh [PROXY…]'],
-    ['rolling-restart.sh acexy-9', 1, 'no service acexy-9, but orchestrator'],
+    ['rolling-restart.sh acexy-9', 1, 'no service acexy-9; it has orchestrator'],
   ])('%s is told what would be right', async (line, expected, words) => {
     given('docker compose', { services: ['orchestrator', 'acexy'] });
     const { code, stderr } = await run(line);
@@ -135,6 +135,6 @@ describe('whoever is in doubt', () => {
     standIns.add('docker', '"compose "*) exit 1 ;;');
     expect((await run('reset.sh --keep-database')).stderr).toContain('neither docker compose nor docker-compose answers');
     rmSync(join(folder, 'docker-compose.yml'));
-    expect((await run('reset.sh --keep-database')).stderr).toContain('there is no docker-compose.yml');
+    expect((await run('reset.sh --keep-database')).stderr).toContain('no docker-compose.yml in');
   });
 });

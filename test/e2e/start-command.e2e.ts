@@ -83,7 +83,7 @@ describe('npm start', () => {
     process.kill(Number(line.trim().split(/\s+/)[0]), 'SIGKILL');
     await until(
       'the proxy again',
-      async () => launcher.log.includes('starting it again') && (await fetch(`http://127.0.0.1:${proxyPort}/health/ready`)).ok,
+      async () => launcher.log.includes('restarting in') && (await fetch(`http://127.0.0.1:${proxyPort}/health/ready`)).ok,
     );
   });
 

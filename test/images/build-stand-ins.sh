@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# For tests on a machine that reaches no image registry: stand-ins for the public images that our Dockerfile and compose files start from,
-# made of Debian's and npm's packages. They have names of their own, so that they are never mistaken for the real ones.
+# Builds stand-ins for the public images of our Dockerfile and compose files from Debian and npm packages, for test machines without an image registry.
+# They have names of their own, so that nobody mistakes them for the real images.
 #
-#   test/images/build-stand-ins.sh      makes acestream-test/node, …/dind and …/haproxy, unless they are there already
+#   test/images/build-stand-ins.sh      builds acestream-test/node, …/dind and …/haproxy, unless they exist
 #
-# Needs root (debootstrap). ACESTREAM_CI_CACHE keeps what was fetched; NODE_MAJOR chooses the Node inside.
+# Needs root (debootstrap). ACESTREAM_CI_CACHE keeps the downloads; NODE_MAJOR selects the Node version inside.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${ACESTREAM_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/acestream-orchestrator-ci}
@@ -14,7 +14,7 @@ case $(uname -m) in
   aarch64) arch=arm64 ;;
   *) echo "build-stand-ins.sh: no Node package for $(uname -m)" >&2 && exit 1 ;;
 esac
-# Another script, another Node, other packages: another tag.
+# The tag changes with the script, the Node version and the packages.
 version=$(cat "$0" "$here"/dind/* "$here"/haproxy/* | cat - <(echo "$node_major $arch") | sha256sum | cut -c1-12)
 node_image=acestream-test/node:$version
 dind_image=acestream-test/dind:$version
@@ -22,8 +22,8 @@ haproxy_image=acestream-test/haproxy:$version
 
 have_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# The root file system of node:NN-bookworm-slim as far as our Dockerfile can tell: Debian, node and its headers under /usr/local, npm, the user
-# node (1000), and this machine's way to its package registries.
+# The parts of node:NN-bookworm-slim that our Dockerfile uses: Debian, node and its headers under /usr/local, npm, the user node (1000), and the
+# package registry settings of this machine.
 make_node_root() {
   local root=$1
   command -v debootstrap >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }
@@ -46,15 +46,15 @@ make_node_root() {
   mkdir -p "$root/usr/local/etc"
   local registry
   registry=$(npm config get registry)
-  # Only addresses and certificates: never a token.
+  # Only addresses and certificates, never a token.
   printf '%s\n' "registry=$registry" 'cafile=/etc/ssl/certs/ca-certificates.crt' >"$root/usr/local/etc/npmrc"
 }
 
 mkdir -p "$cache"
 if have_image "$node_image"; then
-  echo "$node_image is there"
+  echo "$node_image exists"
 else
-  echo "making $node_image (Debian bookworm, Node $node_major)"
+  echo "building $node_image (Debian bookworm, Node $node_major)"
   archive=$cache/node-root-$version.tar
   if [ ! -f "$archive" ]; then
     work=$(mktemp -d "$cache/node-root.XXXXXX")
@@ -68,15 +68,15 @@ else
     --change 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' --change 'CMD ["node"]' "$archive" "$node_image" >/dev/null
 fi
 if have_image "$dind_image"; then
-  echo "$dind_image is there"
+  echo "$dind_image exists"
 else
-  echo "making $dind_image (Docker Engine of Debian)"
+  echo "building $dind_image (Docker Engine of Debian)"
   docker build -q --build-arg "NODE_IMAGE=$node_image" -t "$dind_image" "$here/dind" >/dev/null
 fi
 if have_image "$haproxy_image"; then
-  echo "$haproxy_image is there"
+  echo "$haproxy_image exists"
 else
-  echo "making $haproxy_image (HAProxy of Debian)"
+  echo "building $haproxy_image (HAProxy of Debian)"
   docker build -q --build-arg "NODE_IMAGE=$node_image" -t "$haproxy_image" "$here/haproxy" >/dev/null
 fi
 docker tag "$node_image" acestream-test/node:latest

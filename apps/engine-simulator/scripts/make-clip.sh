@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
 # Makes the two shipped clips, media/picture.mpegts and media/picture-low.mpegts: one loop of the test picture each.
 #
-# 19.2 s is 480 frames at 25 fps, 10 closed groups of 48 frames and 900 AAC frames of 1024 samples at 48 kHz, so the loop has no seam in
-# picture or sound. The simulator takes the frames out of these files and multiplexes them anew on a clock of its own; the files
-# themselves play in any player (they are not named .ts, since that is TypeScript to every tool here). Needs ffmpeg with libx264 and
-# drawtext, and a TrueType font (FONT=…): only when the clips are made anew.
+# 19.2 s is 480 frames at 25 fps, 10 closed groups of 48 frames and 900 AAC frames of 1024 samples at 48 kHz, so picture and audio loop without a gap.
+# The simulator takes the frames from these files and multiplexes them with its own clock. The files play in any player; they are not named .ts, because
+# every tool here takes .ts for TypeScript. Needs ffmpeg with libx264 and drawtext, and a TrueType font (FONT=…), only to make the clips again.
 set -euo pipefail
 cd "$(dirname "$0")/../media"
 
 FONT="${FONT:-$(fc-match --format '%{file}' 'DejaVu Sans Mono:bold' 2>/dev/null || true)}"
-[ -f "$FONT" ] || { echo "make-clip: no font found; name a TrueType file in FONT" >&2; exit 1; }
+[ -f "$FONT" ] || { echo "make-clip: no font at $FONT: set FONT to a TrueType file" >&2; exit 1; }
 
 # size, video kb/s, audio kb/s, file
 make_clip() {
@@ -19,7 +18,7 @@ make_clip() {
   local title="drawtext=fontfile=$FONT:text='SIMULATED ACESTREAM ENGINE':fontcolor=white:fontsize=$((unit * 3 / 2)):x=(w-tw)/2:y=h*0.37"
   local clock="drawtext=fontfile=$FONT:text='%{pts\\:hms}':fontcolor=yellow:fontsize=$((unit * 2)):x=(w-tw)/2:y=h*0.47"
   local note="drawtext=fontfile=$FONT:text='test picture - not a broadcast - frame %{n}':fontcolor=white:fontsize=$((unit * 5 / 6)):x=(w-tw)/2:y=h*0.61"
-  # A white flash on every beep, so that lip sync can be judged by eye and ear; 1.2 s goes 16 times into the loop.
+  # A white flash on every beep shows lip sync; 1.2 s fits 16 times into the loop.
   local flash="drawbox=x=iw*0.9:y=ih*0.38:w=iw*0.06:h=iw*0.06:color=white:t=fill:enable='between(mod(t,1.2),0.6,0.7)'"
   ffmpeg -hide_banner -loglevel warning -nostdin -y \
     -f lavfi -i "testsrc2=size=${width}x${height}:rate=25:duration=19.2" \
