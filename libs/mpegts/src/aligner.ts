@@ -27,28 +27,16 @@ export class PacketAligner {
   #carried = 0;
   /** Bytes between two packets (strides above 188) that are still to be skipped. */
   #gap = 0;
-  #losses = 0;
-  #bytesSkipped = 0;
-  #bytesWithoutLock = 0;
+  /** How often a sync byte was missing where one was expected. */
+  losses = 0;
+  /** Bytes outside packets, not counting time codes and parity of the longer strides. */
+  bytesSkipped = 0;
+  /** Bytes dropped since the lock was lost; 0 while locked. Above 64 kB a source counts as corrupt. */
+  bytesWithoutLock = 0;
 
   /** Packets are found where they are expected. */
   get locked(): boolean {
     return this.#stride !== HUNTING;
-  }
-
-  /** How often a sync byte was missing where one was expected. */
-  get losses(): number {
-    return this.#losses;
-  }
-
-  /** Bytes outside packets, not counting time codes and parity of the longer strides. */
-  get bytesSkipped(): number {
-    return this.#bytesSkipped;
-  }
-
-  /** Bytes dropped since the lock was lost; 0 while locked. Above 64 kB a source counts as corrupt. */
-  get bytesWithoutLock(): number {
-    return this.#bytesWithoutLock;
   }
 
   push(chunk: Buffer, onRun: PacketRunListener): void {
@@ -81,7 +69,7 @@ export class PacketAligner {
       if (this.#stride === HUNTING) this.#skip(rest.length - at);
       else this.#take(rest, at, onRun);
     }
-    this.#bytesSkipped += this.#carried;
+    this.bytesSkipped += this.#carried;
     this.#carried = 0;
     this.#gap = 0;
     this.#stride = HUNTING;
@@ -99,7 +87,7 @@ export class PacketAligner {
         }
         if (verdict === 'found') {
           this.#skip(at - from);
-          this.#bytesWithoutLock = 0;
+          this.bytesWithoutLock = 0;
           this.#stride = stride;
           return at;
         }
@@ -131,7 +119,7 @@ export class PacketAligner {
         if (at > runFrom && this.#stride === PACKET_SIZE) onRun(bytes, runFrom, at);
         this.#stride = HUNTING;
         this.#gap = 0;
-        this.#losses += 1;
+        this.losses += 1;
         return at;
       }
       if (at + PACKET_SIZE > bytes.length) break;
@@ -149,8 +137,8 @@ export class PacketAligner {
   }
 
   #skip(count: number): void {
-    this.#bytesSkipped += count;
-    this.#bytesWithoutLock += count;
+    this.bytesSkipped += count;
+    this.bytesWithoutLock += count;
   }
 }
 

@@ -41,7 +41,8 @@ export class ContinuityState {
   readonly #pids: number[] = [];
   readonly #clocks = new Map<number, MutableClock>();
   #pcr = NONE;
-  #breaks = 0;
+  /** Counter errors so far: packets are missing. A duplicate packet is no error. */
+  breaks = 0;
 
   static from(snapshot: ContinuitySnapshot): ContinuityState {
     const state = new ContinuityState();
@@ -51,17 +52,12 @@ export class ContinuityState {
     return state;
   }
 
-  /** Counter errors so far: packets are missing. A duplicate packet is no error. */
-  get breaks(): number {
-    return this.#breaks;
-  }
-
   observe(buffer: Uint8Array, at: number): void {
     const pid = pidOf(buffer, at);
     if (pid === NULL_PID) return;
     const counter = continuityCounter(buffer, at);
     const last = this.#counters[pid];
-    if (last !== counter && last !== NONE && !(hasPayload(buffer, at) && counter === ((last + 1) & 0x0f))) this.#breaks += 1;
+    if (last !== counter && last !== NONE && !(hasPayload(buffer, at) && counter === ((last + 1) & 0x0f))) this.breaks += 1;
     this.#setCounter(pid, counter);
     const pcr = readPcr(buffer, at);
     if (pcr !== NONE) this.#pcr = pcr;

@@ -6,26 +6,18 @@ import { WRAP_27M, distance } from './timestamps.js';
 const MAX_STEP = 10 * CLOCK_27M;
 
 export class MediaClock {
-  #lastPcr = NONE;
+  /** Ticks of 27 MHz, or NONE. */
+  lastPcr = NONE;
   #elapsed = 0;
   #startedAt: number | null = null;
-  #progressAt: number | null = null;
+  /** When the PCR last changed (milliseconds of the clock); null before the first PCR. */
+  progressAt: number | null = null;
 
   constructor(private readonly now: () => number) {}
 
-  /** Ticks of 27 MHz, or NONE. */
-  get lastPcr(): number {
-    return this.#lastPcr;
-  }
-
-  /** When the PCR last changed (milliseconds of the clock); null before the first PCR. */
-  get progressAt(): number | null {
-    return this.#progressAt;
-  }
-
   /** Milliseconds of media since the first packet. Never decreases. */
   get elapsedMs(): number {
-    if (this.#lastPcr !== NONE) return this.#elapsed;
+    if (this.lastPcr !== NONE) return this.#elapsed;
     return this.#startedAt === null ? 0 : this.now() - this.#startedAt;
   }
 
@@ -36,13 +28,13 @@ export class MediaClock {
 
   /** Takes the next PCR. True if it is the first one or differs from the last. */
   tick(pcr: number): boolean {
-    const last = this.#lastPcr;
+    const last = this.lastPcr;
     const step = last === NONE ? 0 : distance(last, pcr, WRAP_27M);
     if (last === NONE) this.#elapsed = this.elapsedMs;
     else if (step > 0 && step <= MAX_STEP) this.#elapsed += (step * 1000) / CLOCK_27M;
-    this.#lastPcr = pcr;
+    this.lastPcr = pcr;
     if (last !== NONE && step === 0) return false;
-    this.#progressAt = this.now();
+    this.progressAt = this.now();
     return true;
   }
 }

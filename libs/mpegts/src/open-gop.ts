@@ -42,21 +42,17 @@ export class OpenGopEntry {
 /** HEVC: renames the CRA picture to BLA (one byte a slice). Decoders then drop the leading pictures and restart the picture order count. */
 export class BrokenLinkMarker {
   #started = false;
-  #done = false;
+  /** The entry picture has ended. */
+  done = false;
   #zeros = 0;
   #afterStartCode = false;
 
-  /** The entry picture has ended. */
-  get done(): boolean {
-    return this.#done;
-  }
-
   /** Rewrites, in place, the packet of the video PID at `at`. */
   mark(buffer: Uint8Array, at: number): void {
-    if (this.#started && startsUnit(buffer, at) && readPts(buffer, at) !== NONE) this.#done = true;
+    if (this.#started && startsUnit(buffer, at) && readPts(buffer, at) !== NONE) this.done = true;
     this.#started = true;
     let from = payloadOffset(buffer, at);
-    if (this.#done || from < 0) return;
+    if (this.done || from < 0) return;
     const pes = pesOffset(buffer, at);
     if (pes !== NONE) from = pes + 9 + buffer[pes + 8];
     for (let byte = from; byte < at + PACKET_SIZE; byte += 1) {
@@ -71,22 +67,18 @@ export class BrokenLinkMarker {
 export class LeadingPictureFilter {
   #entryPts = NONE;
   #dropping = false;
-  #done = false;
-
   /** No further picture is dropped. */
-  get done(): boolean {
-    return this.#done;
-  }
+  done = false;
 
   /** Whether the packet of the video PID at `at` is kept. */
   passes(buffer: Uint8Array, at: number): boolean {
-    if (this.#done) return true;
+    if (this.done) return true;
     const pts = startsUnit(buffer, at) ? readPts(buffer, at) : NONE;
     if (pts !== NONE) {
       if (this.#entryPts === NONE) this.#entryPts = pts;
       else {
         this.#dropping = distance(this.#entryPts, pts, WRAP_90K) < 0;
-        this.#done = !this.#dropping;
+        this.done = !this.#dropping;
       }
     }
     return !this.#dropping;

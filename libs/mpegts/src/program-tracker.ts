@@ -19,18 +19,14 @@ export interface Program {
 }
 
 export class ProgramTracker {
-  #program: Program | null = null;
+  /** Null until a PAT and its PMT have been seen. */
+  program: Program | null = null;
   #pat: ProgramAssociation | null = null;
   #patSection: Uint8Array = new Uint8Array();
   #patSections = new SectionAssembler();
   #pmtSections = new SectionAssembler();
   readonly #onPat = (section: Uint8Array): void => this.#takePat(section);
   readonly #onPmt = (section: Uint8Array): void => this.#takePmt(section);
-
-  /** Null until a PAT and its PMT have been seen. */
-  get program(): Program | null {
-    return this.#program;
-  }
 
   /** The PID of the PMT, or NULL_PID while unknown. */
   get pmtPid(): number {
@@ -56,17 +52,17 @@ export class ProgramTracker {
     if (pat.pmtPid !== this.#pat?.pmtPid) this.#pmtSections = new SectionAssembler();
     this.#pat = pat;
     this.#patSection = section;
-    if (this.#program !== null && this.#program.pat.programNumber === pat.programNumber) {
-      this.#program = { ...this.#program, pat, patSection: section };
+    if (this.program !== null && this.program.pat.programNumber === pat.programNumber) {
+      this.program = { ...this.program, pat, patSection: section };
     }
   }
 
   #takePmt(section: Uint8Array): void {
-    if (this.#pat === null || (this.#program !== null && Buffer.compare(section, this.#program.pmtSection) === 0)) return;
+    if (this.#pat === null || (this.program !== null && Buffer.compare(section, this.program.pmtSection) === 0)) return;
     const pmt = parsePmt(section);
     if (pmt === null || pmt.programNumber !== this.#pat.programNumber) return; // several programs may share a PID
     const video = pmt.streams.find((stream) => videoCodecOf(stream.streamType) !== null);
-    this.#program = {
+    this.program = {
       pat: this.#pat,
       pmt,
       patSection: this.#patSection,

@@ -1,6 +1,5 @@
 /** The state of a broadcast as plain data. */
 import type { Program } from '@acexy/mpegts';
-import type { SourceReading } from './splice/source-faults.policy.js';
 import type { SpliceKind } from './splice/source-switch.js';
 
 export interface ViewerSnapshot {
@@ -67,9 +66,4 @@ const CODECS: ReadonlyMap<number, string> = new Map([
 export function codecsOf(program: Program | null): string[] {
   if (program === null) return [];
   return program.pmt.streams.map(({ streamType }) => CODECS.get(streamType) ?? `0x${streamType.toString(16).padStart(2, '0')}`);
-}
-
-/** The input of SourceFaultDetector at the time `now`. */
-export function readingOf(snapshot: BroadcastSnapshot, now: number): SourceReading {
-  return { ...snapshot, now, losses: snapshot.losses + snapshot.counterBreaks };
 }

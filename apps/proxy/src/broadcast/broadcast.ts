@@ -16,7 +16,7 @@ import { Viewer, type ViewerContext } from './viewers/viewer.js';
 import type { ViewerHooks, ViewerSink } from './viewers/viewer-sink.js';
 
 export { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast-settings.js';
-export { readingOf, type BroadcastSnapshot } from './broadcast-snapshot.js';
+export type { BroadcastSnapshot } from './broadcast-snapshot.js';
 export type { Chunk } from './buffer/ring.js';
 export type { RandomAccessPoint } from './buffer/stream-index.js';
 export { SourceFaultDetector, type SourceFault } from './splice/source-faults.policy.js';

@@ -1,5 +1,6 @@
 /** The newest part of the stream as immutable chunks. Evicted chunks are left to the garbage collector, because a socket may still be sending one. */
 import type { ContinuitySnapshot, PacketStore } from '@acexy/mpegts';
+import type { BroadcastSettings } from '../broadcast-settings.js';
 import type { FramedBytes } from './framed-bytes.js';
 import type { RandomAccessPoint } from './stream-index.js';
 
@@ -14,11 +15,6 @@ export interface Chunk extends FramedBytes {
   readonly endState: ContinuitySnapshot;
 }
 
-export interface RingBounds {
-  readonly maxBytes: number;
-  readonly maxSeconds: number;
-}
-
 /** To keep the newest random-access point the ring may exceed `maxBytes` by this factor, but no further: memory is limited. */
 const MAX_OVERRUN = 2;
 
@@ -26,13 +22,9 @@ export class Ring implements PacketStore {
   readonly #chunks: Chunk[] = [];
   #points: RandomAccessPoint[] = [];
   #discontinuities: number[] = [];
-  #bytes = 0;
+  bytes = 0;
 
-  constructor(private readonly bounds: RingBounds) {}
-
-  get bytes(): number {
-    return this.#bytes;
-  }
+  constructor(private readonly bounds: Pick<BroadcastSettings, 'maxBytes' | 'maxSeconds'>) {}
 
   /** Milliseconds of media from the end of the first chunk to the end of the last one. */
   get spanMs(): number {
@@ -41,7 +33,7 @@ export class Ring implements PacketStore {
 
   /** Bits per second of media over the whole ring; null with fewer than two chunks. */
   get bitrate(): number | null {
-    return this.spanMs > 0 ? Math.round(((this.#bytes - this.#chunks[0].data.length) * 8000) / this.spanMs) : null;
+    return this.spanMs > 0 ? Math.round(((this.bytes - this.#chunks[0].data.length) * 8000) / this.spanMs) : null;
   }
 
   get startPosition(): number {
@@ -92,7 +84,7 @@ export class Ring implements PacketStore {
 
   append(bytes: FramedBytes, mediaMs: number, endState: ContinuitySnapshot): void {
     this.#chunks.push({ index: this.nextIndex, position: this.endPosition, framed: bytes.framed, data: bytes.data, mediaMs, endState });
-    this.#bytes += bytes.data.length;
+    this.bytes += bytes.data.length;
     this.#evict();
   }
 
@@ -124,13 +116,13 @@ export class Ring implements PacketStore {
     const newest = this.#points.findLast((point) => point.position < this.endPosition)?.position ?? Infinity;
     while (this.#chunks.length > 1) {
       const oldest = this.#chunks[0];
-      const overBytes = this.#bytes > this.bounds.maxBytes;
+      const overBytes = this.bytes > this.bounds.maxBytes;
       const overTime = this.spanMs > this.bounds.maxSeconds * 1000;
       if (!overBytes && !overTime) break;
       const holdsNewest = newest < oldest.position + oldest.data.length;
-      if (holdsNewest && this.#bytes <= this.bounds.maxBytes * MAX_OVERRUN) break;
+      if (holdsNewest && this.bytes <= this.bounds.maxBytes * MAX_OVERRUN) break;
       this.#chunks.shift();
-      this.#bytes -= oldest.data.length;
+      this.bytes -= oldest.data.length;
     }
     const start = this.startPosition;
     if (this.#points.length > 0 && this.#points[0].position < start) this.#points = this.#points.filter((point) => point.position >= start);

@@ -27,9 +27,11 @@ export class StreamBuffer implements PacketStore {
   readonly #pending: ChunkBuilder;
   /** At the end of the ring. */
   readonly #state = new ContinuityState();
-  #packets = 0;
-  #firstPacketAt = 0;
-  #lastPacketAt: number | null = null;
+  packets = 0;
+  /** Milliseconds of the clock; 0 before the first packet. */
+  firstPacketAt = 0;
+  /** When the last packets were added (milliseconds of the clock); null before the first packet. */
+  lastPacketAt: number | null = null;
   #pendingSince = 0;
 
   constructor(
@@ -45,23 +47,9 @@ export class StreamBuffer implements PacketStore {
     );
   }
 
-  get packets(): number {
-    return this.#packets;
-  }
-
   /** Continuity errors in the chunks so far. */
   get counterBreaks(): number {
     return this.#state.breaks;
-  }
-
-  /** Milliseconds of the clock; 0 before the first packet. */
-  get firstPacketAt(): number {
-    return this.#firstPacketAt;
-  }
-
-  /** When the last packets were added (milliseconds of the clock); null before the first packet. */
-  get lastPacketAt(): number | null {
-    return this.#lastPacketAt;
   }
 
   get pendingLength(): number {
@@ -136,9 +124,9 @@ export class StreamBuffer implements PacketStore {
 
   /** Adds the whole packets in `buffer[from, to)`. */
   take(buffer: Buffer, from: number, to: number): void {
-    this.#lastPacketAt = this.clock.now();
-    if (this.#packets === 0) this.#firstPacketAt = this.#lastPacketAt;
-    this.#packets += (to - from) / PACKET_SIZE;
+    this.lastPacketAt = this.clock.now();
+    if (this.packets === 0) this.firstPacketAt = this.lastPacketAt;
+    this.packets += (to - from) / PACKET_SIZE;
     let at = from;
     while (at < to) {
       if (this.#pending.length === 0) this.restartPendingTime();

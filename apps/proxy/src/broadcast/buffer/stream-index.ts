@@ -38,16 +38,19 @@ const RECENT_UNITS = 16;
 export class StreamIndex {
   readonly clock: MediaClock;
   readonly anchors = new AnchorMap();
+  program: Program | null = null;
+  /** Position of the newest unit (PES packet) on the PID with the random-access points, or NONE. */
+  unitPosition = NONE;
+  /** Units since the last random-access point, or since the start of the stream. */
+  unitsSincePoint = 0;
+  /** Position at which the PCR last changed. */
+  pcrPosition = 0;
   readonly #tables = new ProgramTracker();
-  #program: Program | null = null;
   #detector: RandomAccessDetector | null = null;
   #patCounter = NONE;
   #pmtCounter = NONE;
-  #unitPosition = NONE;
   readonly #recentUnits = new Array<number>(RECENT_UNITS).fill(NONE);
   #unitCount = 0;
-  #unitsSincePoint = 0;
-  #pcrPosition = 0;
   /** The unit that is being read. It becomes a random-access point if its first slice confirms it. */
   #pending: Omit<RandomAccessPoint, 'kind'> | null = null;
 
@@ -58,34 +61,15 @@ export class StreamIndex {
     this.clock = new MediaClock(now);
   }
 
-  get program(): Program | null {
-    return this.#program;
-  }
-
-  /** Position of the newest unit (PES packet) on the PID with the random-access points, or NONE. */
-  get unitPosition(): number {
-    return this.#unitPosition;
-  }
-
-  /** Position at which the PCR last changed. */
-  get pcrPosition(): number {
-    return this.#pcrPosition;
-  }
-
-  /** Units since the last random-access point, or since the start of the stream. */
-  get unitsSincePoint(): number {
-    return this.#unitsSincePoint;
-  }
-
   /**
    * Reads the packets in `buffer[from, to)`, which `store` already holds at `position`. When the program becomes known it reads the whole store
    * again, because a keyframe before the tables was not recognised.
    */
   observe(buffer: Buffer, from: number, to: number, position: number, store: PacketStore): void {
     for (let at = from; at < to; at += PACKET_SIZE) {
-      const isKnown = this.#program !== null;
+      const isKnown = this.program !== null;
       this.#observePacket(buffer, at, position + at - from);
-      if (isKnown || this.#program === null) continue;
+      if (isKnown || this.program === null) continue;
       forEachBlock(store, store.startPosition, (bytes, start) => {
         for (let offset = 0; offset < bytes.length; offset += PACKET_SIZE) this.#observePacket(bytes, offset, start + offset);
       });
@@ -96,7 +80,7 @@ export class StreamIndex {
   /** The stream is cut at `position`; `counters` are those before it. Anchors stay: the part that is cut off has none. */
   cutAt(position: number, counters: ReadonlyMap<number, number>): void {
     this.#pending = null;
-    this.#unitPosition = this.#recentUnits.reduce((latest, unit) => (unit <= position ? Math.max(latest, unit) : latest), NONE);
+    this.unitPosition = this.#recentUnits.reduce((latest, unit) => (unit <= position ? Math.max(latest, unit) : latest), NONE);
     this.#patCounter = counters.get(PAT_PID) ?? NONE;
     this.#pmtCounter = counters.get(this.#tables.pmtPid) ?? NONE;
     this.#tables.resync();
@@ -107,12 +91,12 @@ export class StreamIndex {
     const pid = pidOf(buffer, at);
     if (pid === NULL_PID) return;
     if (pid === PAT_PID || pid === this.#tables.pmtPid) this.#observeTables(buffer, at, pid);
-    const program = this.#program;
+    const program = this.program;
     if (program === null) return;
     if (pid === program.pmt.pcrPid) {
       const pcr = readPcr(buffer, at);
       if (pcr !== NONE) {
-        if (this.clock.tick(pcr)) this.#pcrPosition = position;
+        if (this.clock.tick(pcr)) this.pcrPosition = position;
         this.anchors.add(buffer, at, pcr, position);
       }
     }
@@ -124,19 +108,19 @@ export class StreamIndex {
     else this.#pmtCounter = continuityCounter(buffer, at);
     this.#tables.push(buffer, at, pid);
     const program = this.#tables.program;
-    if (program === this.#program) return;
-    if (program?.accessPid !== this.#program?.accessPid || program?.videoCodec !== this.#program?.videoCodec) {
+    if (program === this.program) return;
+    if (program?.accessPid !== this.program?.accessPid || program?.videoCodec !== this.program?.videoCodec) {
       this.#detector = program === null || program.videoCodec === null ? null : new RandomAccessDetector(program.videoCodec);
       this.#pending = null;
     }
-    this.#program = program;
+    this.program = program;
   }
 
   #observeUnit(buffer: Buffer, at: number, position: number, program: Program): void {
     if (pesOffset(buffer, at) !== NONE) {
-      this.#unitPosition = position;
+      this.unitPosition = position;
       this.#recentUnits[this.#unitCount++ % RECENT_UNITS] = position;
-      this.#unitsSincePoint += 1;
+      this.unitsSincePoint += 1;
       const mediaMs = this.clock.elapsedMs;
       this.#pending = { position, mediaMs, program, patCounter: this.#patCounter, pmtCounter: this.#pmtCounter };
     }
@@ -146,7 +130,7 @@ export class StreamIndex {
     if (verdict === 'pending') return;
     this.#pending = null;
     if (verdict === 'none') return;
-    this.#unitsSincePoint = 0;
+    this.unitsSincePoint = 0;
     this.onRandomAccessPoint({ ...pending, kind: verdict });
   }
 }

@@ -32,7 +32,8 @@ export class ContinuationSearch {
   #pcrPid = NULL_PID;
   #firstPcr = NONE;
   #misses = 0;
-  #repeats = 0;
+  /** How many of the last PCRs in a row are also in the stream. */
+  repeats = 0;
   #speedSince = 0;
   #speedPcr = NONE;
   /** Position of the stream's packet to compare with the next one of the source, or NONE until an anchor is found. */
@@ -50,11 +51,6 @@ export class ContinuationSearch {
     this.#tablePids = current?.tablePids ?? null;
   }
 
-  /** How many of the last PCRs in a row are also in the stream. */
-  get repeats(): number {
-    return this.#repeats;
-  }
-
   /** The PID of the source's PCR, when its program is known. */
   setPcrPid(pid: number): void {
     this.#pcrPid = pid;
@@ -68,15 +64,17 @@ export class ContinuationSearch {
     const from = packet === buffer ? at : 0;
     const outgoingPcr = pcr === NONE ? NONE : readPcr(packet, from);
     if (this.#cursor !== NONE && this.#compare(packet, from)) {
-      if (outgoingPcr !== NONE) this.#repeats += 1;
+      if (outgoingPcr !== NONE) this.repeats += 1;
     } else {
       this.#cursor = NONE;
       if (outgoingPcr === NONE) return 'undecided';
       const position = this.stream.index.anchors.positionOf(packet, from, outgoingPcr);
-      this.#repeats = position === NONE ? 0 : this.#repeats + 1;
+      this.repeats = position === NONE ? 0 : this.repeats + 1;
       if (position === NONE || position < this.stream.startPosition) return this.#judge(outgoingPcr, position !== NONE);
       this.#misses = 0;
-      this.#begin(position);
+      this.#cursor = position;
+      this.#equalPackets = 0;
+      this.#same = true;
       if (!this.#compare(packet, from)) this.#cursor = NONE;
     }
     if (this.#cursor === NONE || !this.#atEnd()) return this.#unlessTooLate();
@@ -98,12 +96,6 @@ export class ContinuationSearch {
     buffer.copy(this.#scratch, 0, at, at + PACKET_SIZE);
     this.current.rewriter.translate(this.#scratch, 0);
     return this.#scratch;
-  }
-
-  #begin(position: number): void {
-    this.#cursor = position;
-    this.#equalPackets = 0;
-    this.#same = true;
   }
 
   /** Compares the packet with the stream's packet at the cursor and advances the cursor. False if they differ. */
@@ -168,7 +160,7 @@ export class ContinuationSearch {
   /** When the time is up, a source that repeats what is in the stream has the same clock. */
   #unlessTooLate(): SearchVerdict {
     if (!this.#tooLate()) return 'undecided';
-    return this.#repeats > 0 ? 'differs' : 'other-clock';
+    return this.repeats > 0 ? 'differs' : 'other-clock';
   }
 
   #tooLate(): boolean {

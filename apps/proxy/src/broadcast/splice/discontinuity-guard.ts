@@ -12,20 +12,12 @@ export class DiscontinuityGuard {
   #rejoin: SourceSwitch | null = null;
   /** The source had a discontinuity and a switch to another source is running: its bytes are dropped. */
   #muted = false;
-  #heldBytes = 0;
-  #discontinuities = 0;
+  /** Bytes since the discontinuity that were not sent. */
+  heldBytes = 0;
+  /** Discontinuities of all sources so far. */
+  discontinuities = 0;
 
   constructor(private readonly host: SwitchHost) {}
-
-  /** Bytes since the discontinuity that were not sent. */
-  get heldBytes(): number {
-    return this.#heldBytes;
-  }
-
-  /** Discontinuities of all sources so far. */
-  get discontinuities(): number {
-    return this.#discontinuities;
-  }
 
   /** How many of the last PCRs in a row the stream already has. */
   get repeats(): number {
@@ -46,7 +38,7 @@ export class DiscontinuityGuard {
     this.#rejoin = null;
     this.#detector = new PcrDiscontinuityDetector();
     this.#muted = false;
-    this.#heldBytes = 0;
+    this.heldBytes = 0;
   }
 
   /** Takes the whole packets in `buffer[from, to)` of the current source, which are only valid during the call. */
@@ -68,7 +60,7 @@ export class DiscontinuityGuard {
   }
 
   #onDiscontinuity(): void {
-    this.#discontinuities += 1;
+    this.discontinuities += 1;
     const { buffer } = this.host;
     // The discontinuity may be anywhere between the last PCR and this one.
     if (this.#rejoin === null && !this.#muted) buffer.trimTo(buffer.index.pcrPosition + PACKET_SIZE);
@@ -86,11 +78,11 @@ export class DiscontinuityGuard {
       this.host.addPackets(buffer, from, to);
       return;
     }
-    this.#heldBytes += to - from;
+    this.heldBytes += to - from;
     this.#rejoin?.take(buffer, from, to);
     if (this.#rejoin?.state === 'spliced') {
       this.#rejoin = null;
-      this.#heldBytes = 0;
+      this.heldBytes = 0;
     }
   }
 }

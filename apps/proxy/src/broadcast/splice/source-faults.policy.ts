@@ -3,42 +3,28 @@
  * or black pictures are no fault; content is never judged. The sessions decide how long a source may be silent.
  */
 
+import type { BroadcastSnapshot } from '../broadcast-snapshot.js';
+
 /**
  * 'frozen': bytes arrive, but the PCR does not advance. 'starving': slower than real time. 'looping': repeats what it has sent. 'corrupt': packets are
- * missing or damaged. 'pcr-discontinuity': the PCR jumped.
+ * missing or damaged. 'pcr-discontinuity': the PCR jumped, which is no reason to switch.
  */
 export type SourceFault = 'frozen' | 'starving' | 'looping' | 'corrupt' | 'pcr-discontinuity';
 
-/** 'switch': another source should continue the stream. */
-export type SourceAdvice = 'none' | 'switch';
-
-export interface SourceJudgement {
-  readonly advice: SourceAdvice;
-  /** Null if there is none. */
-  readonly fault: SourceFault | null;
-}
-
 /** The part of the broadcast's snapshot that is judged, about every half second. */
-export interface SourceReading {
-  /** Milliseconds of the clock of `lastByteAt` and `pcrAdvancedAt`. */
-  readonly now: number;
-  readonly lastByteAt: number | null;
-  /** Bits per second; null while unknown. */
-  readonly bitrate: number | null;
-  /** Milliseconds of media so far. */
-  readonly mediaMs: number;
-  /** When the PCR last advanced, and the bytes since then; null before the first PCR. */
-  readonly pcrAdvancedAt: number | null;
-  readonly bytesSincePcrAdvance: number;
-  /** How many of the last PCRs in a row had been sent before. */
-  readonly repeats: number;
-  /** Discontinuities of the PCR so far. */
-  readonly pcrDiscontinuities: number;
-  /** Losses so far: of packet alignment and of continuity. */
-  readonly losses: number;
-  /** Bytes since the alignment was lost. */
-  readonly bytesWithoutLock: number;
-}
+export type SourceReading = { readonly now: number } & Pick<
+  BroadcastSnapshot,
+  | 'lastByteAt'
+  | 'bitrate'
+  | 'mediaMs'
+  | 'pcrAdvancedAt'
+  | 'bytesSincePcrAdvance'
+  | 'repeats'
+  | 'pcrDiscontinuities'
+  | 'losses'
+  | 'counterBreaks'
+  | 'bytesWithoutLock'
+>;
 
 const FROZEN_MS = 2_000;
 /** Bytes of a second at 1 Mb/s, used while the bitrate is unknown. */
@@ -77,21 +63,19 @@ export class SourceFaultDetector {
   constructor(first: SourceReading) {
     this.#startedAt = first.now;
     this.#startMediaMs = first.mediaMs;
-    this.#losses = first.losses;
+    this.#losses = lossesIn(first);
     this.#pcrDiscontinuities = first.pcrDiscontinuities;
   }
 
-  /** The most severe fault at present. Readings must come in order. */
-  judge(reading: SourceReading): SourceJudgement {
+  /** The most severe fault at present, or null. Readings must come in order. */
+  judge(reading: SourceReading): SourceFault | null {
     const hasJumped = reading.pcrDiscontinuities > this.#pcrDiscontinuities;
     this.#remember(reading);
-    const switchFor = (fault: SourceFault): SourceJudgement => ({ advice: 'switch', fault });
-    if (reading.repeats >= MAX_REPEATS) return switchFor('looping');
-    if (this.#isCorrupt(reading)) return switchFor('corrupt');
-    if (isFrozen(reading)) return switchFor('frozen');
-    if (this.#isStarving(reading)) return switchFor('starving');
-    if (hasJumped) return { advice: 'none', fault: 'pcr-discontinuity' };
-    return { advice: 'none', fault: null };
+    if (reading.repeats >= MAX_REPEATS) return 'looping';
+    if (this.#isCorrupt(reading)) return 'corrupt';
+    if (isFrozen(reading)) return 'frozen';
+    if (this.#isStarving(reading)) return 'starving';
+    return hasJumped ? 'pcr-discontinuity' : null;
   }
 
   #isCorrupt({ bytesWithoutLock }: SourceReading): boolean {
@@ -112,7 +96,8 @@ export class SourceFaultDetector {
   }
 
   #remember(reading: SourceReading): void {
-    const { now, losses, pcrDiscontinuities, mediaMs } = reading;
+    const { now, pcrDiscontinuities, mediaMs } = reading;
+    const losses = lossesIn(reading);
     const lead = this.#leadOf(reading);
     const newest = this.#samples.at(-1);
     if (newest === undefined || now - newest.at >= SAMPLE_MS) {
@@ -133,4 +118,8 @@ function isFrozen({ now, pcrAdvancedAt, bytesSincePcrAdvance, bitrate }: SourceR
   if (pcrAdvancedAt === null) return false;
   const second = bitrate === null ? DEFAULT_SECOND : bitrate / 8;
   return now - pcrAdvancedAt >= FROZEN_MS && bytesSincePcrAdvance >= second;
+}
+
+function lossesIn({ losses, counterBreaks }: SourceReading): number {
+  return losses + counterBreaks;
 }

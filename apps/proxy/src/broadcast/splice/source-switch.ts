@@ -123,23 +123,10 @@ export class SourceSwitch {
 
   /** Bytes of the new source, in any chunking. After the splice they are written to the stream. */
   write(bytes: Buffer): void {
-    switch (this.#state) {
-      case 'searching':
-        this.#bytesIn += bytes.length;
-        this.host.whileTaking(() => this.aligner.push(bytes, this.#onPackets));
-        return;
-      case 'spliced':
-        this.#bytesIn += bytes.length;
-        this.host.write(bytes);
-        return;
-      case 'refused':
-      case 'aborted':
-        return;
-      default: {
-        const unknown: never = this.#state;
-        throw new TypeError(`unknown switch state: ${String(unknown)}`);
-      }
-    }
+    if (this.#state !== 'searching' && this.#state !== 'spliced') return;
+    this.#bytesIn += bytes.length;
+    if (this.#state === 'spliced') this.host.write(bytes);
+    else this.host.whileTaking(() => this.aligner.push(bytes, this.#onPackets));
   }
 
   /** Gives up the source, unless it feeds the stream already. */

@@ -31,7 +31,7 @@ export type PacketSink = (buffer: Buffer, from: number, to: number) => void;
 const DISCONTINUITY_INDICATOR = 0x80;
 
 export class SplicedSource {
-  #rewriter: PacketRewriter;
+  rewriter: PacketRewriter;
   readonly #tracker = new ProgramTracker();
   /** PIDs of the source's own tables. */
   readonly #replaced = new Set<number>();
@@ -42,20 +42,20 @@ export class SplicedSource {
   #output = Buffer.alloc(0);
   #length = 0;
 
-  /** Private: use `renumbered` or `entered`. */
+  /** `program`: the source's own; null while it is not known. `tables` null: the source's own are passed on. */
   private constructor(
     rule: RewriteRule,
-    private sourceProgram: Program | null,
+    public program: Program | null,
     private tables: OutgoingTables | null,
     private readonly stream: StreamBuffer,
   ) {
-    this.#rewriter = this.#fitTo(rule);
-    if (tables !== null && sourceProgram !== null) this.#replaced.add(PAT_PID).add(sourceProgram.pat.pmtPid);
+    this.rewriter = this.#fitTo(rule);
+    if (tables !== null && program !== null) this.#replaced.add(PAT_PID).add(program.pat.pmtPid);
   }
 
   /** The same packets as those in the stream, with other counters. `before`: how the stream's packets were rewritten. */
   static renumbered(before: SplicedSource | null, rule: RewriteRule, stream: StreamBuffer): SplicedSource {
-    return new SplicedSource(rule, before?.sourceProgram ?? null, before?.tables ?? null, stream);
+    return new SplicedSource(rule, before?.program ?? null, before?.tables ?? null, stream);
   }
 
   /**
@@ -71,25 +71,16 @@ export class SplicedSource {
     stream: StreamBuffer,
   ): SplicedSource {
     const source = new SplicedSource(rule, program, tables, stream);
-    source.#filter = new SpliceInFilter(program, last, source.#rewriter);
+    source.#filter = new SpliceInFilter(program, last, source.rewriter);
     source.#markDiscontinuity = hasDiscontinuity;
     source.#addTable(PAT_PID);
     source.#addTable(program.pat.pmtPid);
     return source;
   }
 
-  get rewriter(): PacketRewriter {
-    return this.#rewriter;
-  }
-
   /** PIDs, in the source and in the stream, of tables that are not the source's own. */
   get tablePids(): ReadonlySet<number> {
     return this.tables === null ? this.#replaced : new Set([...this.#replaced, this.tables.pmtPid]);
-  }
-
-  /** The source's own; null while it is not known. */
-  get program(): Program | null {
-    return this.sourceProgram;
   }
 
   /** Every packet of the source passes, so the stream can be compared with the source. */
@@ -110,16 +101,16 @@ export class SplicedSource {
 
   #takePacket(buffer: Buffer, at: number, pid: number): void {
     if (pid !== NULL_PID) {
-      if (this.#rewriter.outgoingPid(pid) === NULL_PID) return;
+      if (this.rewriter.outgoingPid(pid) === NULL_PID) return;
       if (this.#filter !== null && !this.#filter.passes(buffer, at, pid)) {
-        this.#rewriter.drop(buffer, at);
+        this.rewriter.drop(buffer, at);
         return;
       }
     }
     const out = this.#length;
     this.#append(buffer, at, at + PACKET_SIZE);
     this.#filter?.repair(this.#output, out, pid);
-    this.#rewriter.rewrite(this.#output, out);
+    this.rewriter.rewrite(this.#output, out);
     if (this.#markDiscontinuity && readPcr(this.#output, out) !== NONE) {
       this.#output[out + 5] |= DISCONTINUITY_INDICATOR;
       this.#markDiscontinuity = false;
@@ -130,7 +121,7 @@ export class SplicedSource {
   #takeTable(buffer: Buffer, at: number, pid: number, sink: PacketSink): void {
     this.#tracker.push(buffer, at, pid);
     const program = this.#tracker.program;
-    if (program !== null && this.sourceProgram !== null && !haveSameTables(program, this.sourceProgram)) {
+    if (program !== null && this.program !== null && !haveSameTables(program, this.program)) {
       this.#flush(sink);
       this.#changeProgram(program);
     }
@@ -139,14 +130,14 @@ export class SplicedSource {
 
   /** The source has changed its program: maps it again. If a codec changes, only the streams mapped before continue. */
   #changeProgram(program: Program): void {
-    this.sourceProgram = program;
+    this.program = program;
     this.#replaced.add(program.pat.pmtPid);
     const outgoing = this.stream.index.program;
     if (outgoing === null || this.tables === null) return;
     const mapping = mapProgram(outgoing, program);
     if (mapping.kind !== 'mapped') return;
     this.tables = { ...this.tables, pmtSection: mapping.pmtSection };
-    this.#rewriter = this.#fitTo({ offset: this.#rewriter.rule.offset, pids: mapping.pids });
+    this.rewriter = this.#fitTo({ offset: this.rewriter.rule.offset, pids: mapping.pids });
   }
 
   /** The counters continue those at the end of the stream. */

@@ -8,11 +8,14 @@ import { type PacketSource, SourceSwitch, type SpliceKind, type SwitchHost } fro
 export class StreamInput implements SwitchHost {
   readonly guard = new DiscontinuityGuard(this);
   readonly splices: Record<SpliceKind, number> = { exact: 0, renumbered: 0, keyframe: 0 };
-  #source: PacketSource = { aligner: new PacketAligner(), splice: null };
+  source: PacketSource = { aligner: new PacketAligner(), splice: null };
+  /** Bytes of the current sources so far. */
+  bytesIn = 0;
+  /** Milliseconds of the clock; null before the first byte. */
+  lastByteAt: number | null = null;
+  /** Packets are being added. */
+  taking = false;
   #switch: SourceSwitch | null = null;
-  #bytesIn = 0;
-  #lastByteAt: number | null = null;
-  #taking = false;
   #ended = false;
   readonly #onPackets = (buffer: Buffer, from: number, to: number): void => this.guard.take(buffer, from, to);
 
@@ -23,34 +26,15 @@ export class StreamInput implements SwitchHost {
     private readonly afterTaking: () => void,
   ) {}
 
-  get source(): PacketSource {
-    return this.#source;
-  }
-
   get switching(): boolean {
     return this.#switch?.state === 'searching';
   }
 
-  /** Bytes of the current sources so far. */
-  get bytesIn(): number {
-    return this.#bytesIn;
-  }
-
-  /** Milliseconds of the clock; null before the first byte. */
-  get lastByteAt(): number | null {
-    return this.#lastByteAt;
-  }
-
-  /** Packets are being added. */
-  get taking(): boolean {
-    return this.#taking;
-  }
-
   write(bytes: Buffer): void {
     if (this.#ended || bytes.length === 0) return;
-    this.#bytesIn += bytes.length;
-    this.#lastByteAt = this.clock.now();
-    const { aligner } = this.#source;
+    this.bytesIn += bytes.length;
+    this.lastByteAt = this.clock.now();
+    const { aligner } = this.source;
     this.whileTaking(() => aligner.push(bytes, this.#onPackets));
   }
 
@@ -66,13 +50,13 @@ export class StreamInput implements SwitchHost {
   /** Adds the packets that are still held. Nothing is taken afterwards. */
   end(): void {
     this.#switch?.abort();
-    this.#source.aligner.flush(this.#onPackets);
+    this.source.aligner.flush(this.#onPackets);
     this.guard.stopRejoining();
     this.#ended = true;
   }
 
   addPackets(buffer: Buffer, from: number, to: number): void {
-    const { splice } = this.#source;
+    const { splice } = this.source;
     if (splice === null) {
       this.buffer.take(buffer, from, to);
       return;
@@ -84,11 +68,11 @@ export class StreamInput implements SwitchHost {
   }
 
   whileTaking(work: () => void): void {
-    this.#taking = true;
+    this.taking = true;
     try {
       work();
     } finally {
-      this.#taking = false;
+      this.taking = false;
     }
     this.afterTaking();
   }
@@ -96,8 +80,8 @@ export class StreamInput implements SwitchHost {
   adopt(kind: SpliceKind, next: PacketSource, by: SourceSwitch): void {
     this.splices[kind] += 1;
     if (kind === 'keyframe') this.buffer.ring.addDiscontinuity(this.buffer.endPosition);
-    this.#source = next;
-    this.#lastByteAt = this.clock.now();
+    this.source = next;
+    this.lastByteAt = this.clock.now();
     if (by === this.#switch) this.guard.reset();
   }
 }

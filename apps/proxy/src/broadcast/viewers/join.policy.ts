@@ -30,14 +30,10 @@ export function chooseRandomAccessPoint(
   }
 }
 
-export interface ColdJoin {
-  /** Milliseconds that the viewer has waited since the stream had bytes. */
-  readonly waitedMs: number;
-  /** Bytes of stream available. */
-  readonly bytes: number;
-}
-
-/** Whether a viewer stops waiting for a random-access point and joins where the stream is. */
-export function joinsAnywhere(cold: ColdJoin, settings: Pick<BroadcastSettings, 'coldJoinMs' | 'coldJoinBytes'>): boolean {
-  return cold.bytes > 0 && (cold.waitedMs >= settings.coldJoinMs || cold.bytes >= settings.coldJoinBytes);
+/** Whether a viewer that has waited `waitedMs` for a random-access point joins anywhere in the `bytes` of stream available. */
+export function joinsAnywhere(
+  { waitedMs, bytes }: { waitedMs: number; bytes: number },
+  settings: Pick<BroadcastSettings, 'coldJoinMs' | 'coldJoinBytes'>,
+): boolean {
+  return bytes > 0 && (waitedMs >= settings.coldJoinMs || bytes >= settings.coldJoinBytes);
 }

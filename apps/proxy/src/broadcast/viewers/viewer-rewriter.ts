@@ -14,12 +14,12 @@ import {
   hasPayload,
   packetizeSection,
   pidOf,
-  setContinuityCounter,
   startsUnit,
 } from '@acexy/mpegts';
 import { type FramedBytes, FramedRoom } from '../buffer/framed-bytes.js';
 import type { RandomAccessPoint } from '../buffer/stream-index.js';
 
+const NO_DATA = Buffer.alloc(0);
 /** Bytes after which a joining viewer gets every stream as it is. An audio PES packet starts every 20 to 300 ms. */
 const MAX_WAIT_BYTES = 1024 * 1024;
 
@@ -73,18 +73,12 @@ export class ViewerRewriter {
    * come in order.
    */
   copy(data: Buffer, from: number, position: number): FramedBytes | null {
-    const tables = this.#tables === null ? null : tablePackets(this.#tables);
+    const tables = this.#tables === null ? null : tablePackets(this.#tables, data, from);
     this.#tables = null;
-    const before = tables?.length ?? 0;
-    const copy = new FramedRoom(before + data.length - from);
+    const copy = new FramedRoom((tables?.length ?? 0) + data.length - from);
     if (tables !== null) this.#addTables(copy.room, tables);
-    const length = this.#copyWanted(data, from, position, copy.room, before);
-    if (length === 0) return null;
-    if (this.#rewriter === null && this.#program !== null) {
-      fitCounters(copy.room, before, length, PAT_PID);
-      fitCounters(copy.room, before, length, this.#program.pat.pmtPid);
-    }
-    return copy.close(length);
+    const length = this.#copyWanted(data, from, position, copy.room, tables?.length ?? 0);
+    return length === 0 ? null : copy.close(length);
   }
 
   #addTables(room: Buffer, tables: Buffer): void {
@@ -149,40 +143,28 @@ function pidsToWaitFor(program: Program | null): number[] {
   return pids.filter((pid) => pid !== program.accessPid);
 }
 
-/** PAT and PMT with the counters of the last ones before the position: a viewer that has read those gets duplicates, which are no error. */
-export function tablePackets({ program, patCounter, pmtCounter }: JoinTables): Buffer {
+/**
+ * PAT and PMT with the counters of the last ones before the position: a viewer that has read those gets duplicates, which are no error. If the tables
+ * come again in `data[from, …)`, the counters lead up to those, so that no viewer sees an error.
+ */
+export function tablePackets({ program, patCounter, pmtCounter }: JoinTables, data: Buffer = NO_DATA, from = 0): Buffer {
+  const { pmtPid } = program.pat;
   return Buffer.concat([
-    sectionUpTo(program.patSection, PAT_PID, patCounter),
-    sectionUpTo(program.pmtSection, program.pat.pmtPid, pmtCounter),
+    sectionUpTo(program.patSection, PAT_PID, counterBefore(PAT_PID, data, from) ?? patCounter),
+    sectionUpTo(program.pmtSection, pmtPid, counterBefore(pmtPid, data, from) ?? pmtCounter),
   ]);
 }
 
 /** The section in packets of which the last one has the counter `counter`. */
 function sectionUpTo(section: Uint8Array, pid: number, counter: number): Buffer {
-  const packets = packetizeSection(section, pid, 0);
-  renumber(packets, packets.length, pid, counter);
-  return packets;
+  const count = packetizeSection(section, pid).length / PACKET_SIZE;
+  return packetizeSection(section, pid, counter + 1 - count);
 }
 
-/**
- * Gives the injected packets of `pid` in `buffer[0, before)` the counters that lead up to the first one that follows. If none follows they keep
- * the counters of the join position.
- */
-function fitCounters(buffer: Buffer, before: number, length: number, pid: number): void {
-  if (before === 0) return;
-  for (let at = before; at < length; at += PACKET_SIZE) {
-    if (pidOf(buffer, at) !== pid) continue;
-    renumber(buffer, before, pid, continuityCounter(buffer, at) - 1);
-    return;
+/** The counter before the first section of `pid`; null if none starts. */
+function counterBefore(pid: number, data: Buffer, from: number): number | null {
+  for (let at = from; at < data.length; at += PACKET_SIZE) {
+    if (pidOf(data, at) === pid && startsUnit(data, at)) return continuityCounter(data, at) - 1;
   }
-}
-
-/** Numbers the packets of `pid` in `buffer[0, to)` so that the last of them has the counter `last`. */
-function renumber(buffer: Buffer, to: number, pid: number, last: number): void {
-  let counter = last;
-  for (let at = to - PACKET_SIZE; at >= 0; at -= PACKET_SIZE) {
-    if (pidOf(buffer, at) !== pid) continue;
-    setContinuityCounter(buffer, at, counter & 0x0f);
-    counter -= 1;
-  }
+  return null;
 }

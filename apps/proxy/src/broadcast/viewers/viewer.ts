@@ -49,8 +49,9 @@ export class Viewer {
   #writingSince = 0;
   #writingBytes = 0;
   #pumping = false;
-  #bytesSent = 0;
-  #skips = 0;
+  /** Stream bytes that were written, without chunk framing. */
+  bytesSent = 0;
+  skips = 0;
   /** One function for all writes, so that a write allocates nothing. */
   readonly #onWritten = (error?: Error | null): void => this.#written(error);
 
@@ -61,15 +62,6 @@ export class Viewer {
     private readonly context: ViewerContext,
   ) {
     this.joinedAt = context.clock.now();
-  }
-
-  /** Stream bytes that were written, without chunk framing. */
-  get bytesSent(): number {
-    return this.#bytesSent;
-  }
-
-  get skips(): number {
-    return this.#skips;
   }
 
   /** Bytes of the ring that were not written completely; 0 while waiting. */
@@ -126,7 +118,7 @@ export class Viewer {
 
   /** Sends a null packet to prevent read time-outs, if there is nothing else to send. */
   writeFiller(): void {
-    if (this.#state !== 'streaming' || this.#writing || this.#bytesSent === 0 || !this.#caughtUp()) return;
+    if (this.#state !== 'streaming' || this.#writing || this.bytesSent === 0 || !this.#caughtUp()) return;
     try {
       this.#write(FILLER);
     } catch (error) {
@@ -212,12 +204,12 @@ export class Viewer {
   #skip(): boolean {
     const { settings, buffer } = this.context;
     const { ring, index } = buffer;
-    if (settings.slowClient === 'drop' || this.#skips >= settings.maxSkips) {
+    if (settings.slowClient === 'drop' || this.skips >= settings.maxSkips) {
       this.leave('too-slow');
       return false;
     }
-    this.#skips += 1;
-    this.hooks.onSkip?.(this.#skips);
+    this.skips += 1;
+    this.hooks.onSkip?.(this.skips);
     const points = ring.points.filter((point) => point.position < ring.endPosition);
     this.#continueAt(chooseRandomAccessPoint(points, index.clock.elapsedMs, { joinMode: 'keyframe', joinSeconds: settings.joinSeconds }));
     return true;
@@ -265,7 +257,7 @@ export class Viewer {
       this.leave('write-failed', error);
       return;
     }
-    this.#bytesSent += this.#writingBytes;
+    this.bytesSent += this.#writingBytes;
     this.pump();
   }
 }

@@ -1,5 +1,5 @@
 /** Looks at what a source makes of the stream, every half second, and tells when another one would serve viewers better. */
-import { type Broadcast, type SourceFault, SourceFaultDetector, readingOf } from '../../broadcast/broadcast.js';
+import { type Broadcast, type SourceFault, SourceFaultDetector } from '../../broadcast/broadcast.js';
 import type { Clock } from '@acexy/service-kit/primitives';
 
 /** What is wrong with a source that still delivers. A leap of its clock is no fault. */
@@ -36,13 +36,11 @@ export class SourceMonitor {
 
   private look(): void {
     this.arm();
-    const judgement = this.watch?.judge(this.read());
-    if (judgement?.advice !== 'switch') return;
-    const { fault } = judgement;
+    const fault = this.watch?.judge(this.read()) ?? null;
     if (fault !== null && fault !== 'pcr-discontinuity') this.onFault(fault);
   }
 
   private read() {
-    return readingOf(this.broadcast.snapshot(), this.clock.now());
+    return { ...this.broadcast.snapshot(), now: this.clock.now() };
   }
 }
