@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OrderedOrchestrator } from '../support/ordered-orchestrator.js';
+import { OrchestratorServer } from '../doubles/orchestrator-server.js';
 import { type PortStretch, claimStretch, freePorts } from '../support/ports.js';
 import { ROOT, ServiceProcess, startEngine } from '../support/service-process.js';
 import { SimulatorControl } from '../support/simulator-control.js';
@@ -66,7 +66,7 @@ export class EngineFleet {
     private readonly folder: string,
     private readonly stretch: PortStretch,
     readonly engines: readonly FleetEngine[],
-    private readonly orchestrator: OrderedOrchestrator,
+    private readonly orchestrator: OrchestratorServer,
     private readonly proxy: ServiceProcess,
     readonly proxyUrl: string,
   ) {}
@@ -79,7 +79,7 @@ export class EngineFleet {
       const [http, https, api, p2p, control] = [0, 1, 2, 3, 4].map((port) => stretch.first + 5 * index + port);
       return new FleetEngine(String(index + 1), { http, https, api, p2p, control }, join(folder, String(index + 1)));
     });
-    const orchestrator = new OrderedOrchestrator(engines.map(({ id, ports }) => ({ id, port: ports.http })));
+    const orchestrator = new OrchestratorServer({ engines: engines.map(({ id, ports }) => ({ id, port: ports.http })) });
     await orchestrator.listen(orchestratorPort);
     const proxy = new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
       cwd: folder,
@@ -170,7 +170,7 @@ export class EngineFleet {
     // CHAOS_PROXY_LOG names a file that keeps what the proxy said, at its most talkative.
     if (process.env.CHAOS_PROXY_LOG) writeFileSync(process.env.CHAOS_PROXY_LOG, this.proxy.log);
     await Promise.all(this.engines.map((engine) => engine.stop()));
-    this.orchestrator.close();
+    await this.orchestrator.close();
     await this.stretch.release();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }

@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { engineState } from '../doubles/engine-state.js';
+import { OrchestratorServer } from '../doubles/orchestrator-server.js';
 import { contentId } from '../support/pair.js';
 import { freePorts } from '../support/ports.js';
 import { ROOT, ServiceProcess, startEngine } from '../support/service-process.js';
@@ -10,55 +11,9 @@ import { SimulatorControl } from '../support/simulator-control.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-/** An orchestrator as it was before ours: a list, provisioning and two events, no leases and no reports (wire-api §1). */
-class OldOrchestrator {
-  readonly calls: { method: string; path: string; body: unknown; authorization?: string }[] = [];
-  readonly engines: Record<string, unknown>[] = [];
-  provision: () => { status: number; body: unknown } = () => ({ status: 503, body: { detail: 'no' } });
-  private server?: Server;
-
-  /** @param leases what it answers to a lease: an unknown path, or the wrong method of a known one */
-  constructor(private readonly leases: 404 | 405) {}
-
-  async listen(port: number): Promise<void> {
-    this.server = createServer((request, response) => {
-      void readBody(request).then((body) => {
-        const path = new URL(request.url ?? '/', 'http://x').pathname;
-        this.calls.push({ method: request.method ?? '', path, body, authorization: request.headers.authorization });
-        const reply = this.answer(request.method ?? '', path);
-        response.writeHead(reply.status, { 'Content-Type': 'application/json' }).end(JSON.stringify(reply.body));
-      });
-    });
-    await new Promise<void>((resolve) => this.server?.listen(port, '127.0.0.1', resolve));
-  }
-
-  private answer(method: string, path: string): { status: number; body: unknown } {
-    if (method === 'GET' && path === '/engines') return { status: 200, body: this.engines };
-    if (method === 'GET' && path === '/streams') return { status: 200, body: [] };
-    if (method === 'POST' && path.startsWith('/events/')) return { status: 200, body: { updated: true, stream: null } };
-    if (method === 'POST' && path === '/provision/acestream') return this.provision();
-    return { status: path.startsWith('/engines/') ? this.leases : 404, body: { detail: 'Not Found' } };
-  }
-
-  of(path: string): unknown[] {
-    return this.calls.filter((call) => call.path === path).map(({ body }) => body);
-  }
-
-  close(): void {
-    this.server?.closeAllConnections();
-    this.server?.close();
-  }
-}
-
-async function readBody(request: IncomingMessage): Promise<unknown> {
-  let text = '';
-  for await (const chunk of request) text += String(chunk);
-  return text === '' ? null : JSON.parse(text);
-}
-
 describe.each([404, 405] as const)("in front of somebody else's orchestrator, which answers a lease with %i", (leases) => {
   const folder = mkdtempSync(join(tmpdir(), 'foreign-'));
-  const orchestrator = new OldOrchestrator(leases);
+  const orchestrator = new OrchestratorServer({ leases });
   let orchestratorPort: number;
   let engine: ServiceProcess;
   let proxy: ServiceProcess;
@@ -69,20 +24,7 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
     const [proxyPort, http, https, api, p2p, controlPort, orchestrationPort] = await freePorts(7);
     orchestratorPort = orchestrationPort;
     await orchestrator.listen(orchestratorPort);
-    orchestrator.engines.push({
-      container_id: 'old-1',
-      container_name: 'old-1',
-      host: '127.0.0.1',
-      port: http,
-      labels: {},
-      forwarded: false,
-      streams: [],
-      first_seen: '2026-01-01T00:00:00Z',
-      last_seen: '2026-01-01T00:00:00Z',
-      health_status: 'healthy',
-      last_health_check: null,
-      last_stream_usage: null,
-    });
+    orchestrator.engines.push(engineState('old-1', { host: '127.0.0.1', port: http }));
     engine = startEngine({ http, https, api, p2p, control: controlPort }, folder);
     control = new SimulatorControl(controlPort);
     proxyUrl = `http://127.0.0.1:${proxyPort}`;
@@ -101,7 +43,7 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
   afterAll(async () => {
     await proxy.stop();
     await engine.stop();
-    orchestrator.close();
+    await orchestrator.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -111,7 +53,7 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
     await viewer.untilBytes(300_000);
     const [started] = await until(
       'stream_started',
-      async () => orchestrator.of('/events/stream_started').length > 0 && orchestrator.of('/events/stream_started'),
+      async () => orchestrator.bodiesOf('/events/stream_started').length > 0 && orchestrator.bodiesOf('/events/stream_started'),
     );
     expect(started).toMatchObject({
       engine: { host: '127.0.0.1', port: orchestrator.engines[0].port },
@@ -126,10 +68,10 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
     await viewer.leave();
     const [ended] = await until(
       'stream_ended',
-      async () => orchestrator.of('/events/stream_ended').length > 0 && orchestrator.of('/events/stream_ended'),
+      async () => orchestrator.bodiesOf('/events/stream_ended').length > 0 && orchestrator.bodiesOf('/events/stream_ended'),
     );
     expect((ended as { stream_id: string }).stream_id).toBe((started as { labels: { stream_id: string } }).labels.stream_id);
-    expect(orchestrator.calls.every(({ authorization }) => authorization === 'Bearer old-key')).toBe(true);
+    expect(orchestrator.requests.every(({ headers }) => headers.authorization === 'Bearer old-key')).toBe(true);
     expect(await control.metrics()).toMatchObject({ sessions: { opened: 1, stopped: 1, active: 0 } });
   });
 
@@ -153,7 +95,7 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
     expect(refused.status).toBe(503);
     expect(refused.headers.get('retry-after')).toBe('60');
     expect(await refused.text()).toContain('VPN is down');
-    expect(orchestrator.of('/provision/acestream').length).toBeGreaterThan(0);
+    expect(orchestrator.bodiesOf('/provision/acestream').length).toBeGreaterThan(0);
 
     // Some answer 403 where they mean 401.
     orchestrator.provision = () => ({ status: 403, body: { detail: 'Not authenticated' } });
@@ -168,7 +110,7 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
     const viewer = await Viewer.open(`${proxyUrl}/ace/getstream?id=${contentId(4)}`, { keep: false });
     await viewer.untilBytes(300_000);
     await until('the start is told', () => Promise.resolve(keysOf('stream_started').includes(contentId(4))));
-    orchestrator.close();
+    await orchestrator.close();
     await viewer.untilBytes(viewer.bytes + 300_000);
     await viewer.leave();
     await until('the end', async () => ((await (await fetch(`${proxyUrl}/ace/status`)).json()) as { streams: number }).streams === 0);
@@ -179,15 +121,15 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
     expect(keysOf('stream_started')).not.toContain(contentId(5));
     await orchestrator.listen(orchestratorPort);
     await until('the start is told', () => Promise.resolve(keysOf('stream_started').includes(contentId(5))), 45_000);
-    const started = orchestrator.of('/events/stream_started') as { stream: { key: string }; labels: { stream_id: string } }[];
-    const ends = orchestrator.of('/events/stream_ended') as { stream_id: string }[];
+    const started = orchestrator.bodiesOf('/events/stream_started') as { stream: { key: string }; labels: { stream_id: string } }[];
+    const ends = orchestrator.bodiesOf('/events/stream_ended') as { stream_id: string }[];
     const before = started.find(({ stream }) => stream.key === contentId(4))!;
     expect(ends.map(({ stream_id: id }) => id)).toContain(before.labels.stream_id);
     await next.leave();
   });
 
   function keysOf(event: string): string[] {
-    return (orchestrator.of(`/events/${event}`) as { stream: { key: string } }[]).map(({ stream }) => stream.key);
+    return (orchestrator.bodiesOf(`/events/${event}`) as { stream: { key: string } }[]).map(({ stream }) => stream.key);
   }
 });
 

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OrderedOrchestrator } from './ordered-orchestrator.js';
+import { OrchestratorServer } from '../doubles/orchestrator-server.js';
 import { type PortStretch, claimStretch, freePorts } from './ports.js';
 import { ROOT, ServiceProcess, startEngine } from './service-process.js';
 import { SimulatorControl } from './simulator-control.js';
@@ -39,7 +39,7 @@ export class EngineTrio {
   private constructor(
     private readonly folder: string,
     private readonly stretch: PortStretch,
-    readonly orchestrator: OrderedOrchestrator,
+    readonly orchestrator: OrchestratorServer,
     private readonly staged: ReadonlyMap<EngineName, TrioEngine>,
     readonly proxy: ServiceProcess,
     readonly proxyUrl: string,
@@ -57,7 +57,7 @@ export class EngineTrio {
         return [name, { ports, control: new SimulatorControl(control), process: run(ports, folder, name) }];
       }),
     );
-    const orchestrator = new OrderedOrchestrator([...staged].map(([id, { ports }]) => ({ id, port: ports.http })));
+    const orchestrator = new OrchestratorServer({ engines: [...staged].map(([id, { ports }]) => ({ id, port: ports.http })) });
     await orchestrator.listen(orchestratorPort);
     const proxy = new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
       cwd: folder,
@@ -138,7 +138,7 @@ export class EngineTrio {
   async close(): Promise<void> {
     await this.proxy.stop();
     await Promise.all([...this.staged.values()].map(({ process: engine }) => engine.stop()));
-    this.orchestrator.close();
+    await this.orchestrator.close();
     await this.stretch.release();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }

@@ -1,10 +1,9 @@
 import { once } from 'node:events';
-import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { EngineClient } from './client.js';
 import { EngineBadReplyError, EngineTimeoutError, EngineUnreachableError } from './errors.js';
-import { deadAddress, failure, json, rawEngine, scriptedEngine } from '../../../test/doubles/scripted-engine.js';
+import { type EngineAnswer, deadAddress, failure, json, rawEngine, scriptedEngine } from '../../../test/doubles/engine-server.js';
 
 describe('asking how an engine is', () => {
   it('reads the version, of old and new engines', async () => {
@@ -39,7 +38,7 @@ describe('asking how an engine is', () => {
     expect(await new EngineClient(address).getNetworkConnectionStatus()).toBe(connected);
   });
 
-  it.each<[string, RequestListener]>([
+  it.each<[string, EngineAnswer]>([
     ['a page instead of JSON', (_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>busy</html>')],
     ['JSON cut short', (_request, response) => json(response, '{"result": {"playlist_lo')],
     ['a list', (_request, response) => json(response, '[]')],
@@ -51,7 +50,7 @@ describe('asking how an engine is', () => {
     ['a redirect', (_request, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()],
     [
       'fewer bytes than promised',
-      (request, response) => (response.writeHead(200, { 'content-length': 99 }).write('{'), request.socket.destroySoon()),
+      (_request, response) => (response.writeHead(200, { 'content-length': 99 }).write('{'), response.socket?.destroySoon()),
     ],
   ])('calls an engine unwell that answers with %s', async (_name, answer) => {
     const { address } = await scriptedEngine(answer);

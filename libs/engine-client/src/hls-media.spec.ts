@@ -1,20 +1,19 @@
 import { createCipheriv } from 'node:crypto';
 import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { EngineClient } from './client.js';
 import { EngineBadReplyError, EngineRefusedError } from './errors.js';
 import { parseEnginePlaylist } from './hls-playlist.js';
-import { failure, scriptedEngine } from '../../../test/doubles/scripted-engine.js';
+import { failure, scriptedEngine } from '../../../test/doubles/engine-server.js';
 
 const PLAYLIST = 'http://elsewhere:1/ace/m/x/y.m3u8';
 const media = (lines: string): string => `#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n${lines}`;
 
 /** An engine that answers each path with what the table says; what is not there is 404. */
 function engineOf(answers: Record<string, string | Buffer | (() => string | Buffer | number)>) {
-  return scriptedEngine((request: IncomingMessage, response: ServerResponse) => {
-    const answer = answers[request.url ?? ''];
+  return scriptedEngine((request, response) => {
+    const answer = answers[request.path];
     const value = typeof answer === 'function' ? answer() : answer;
     if (typeof value === 'number') response.writeHead(value).end('failed to get manifest');
     else if (value === undefined) response.writeHead(404).end('Not Found');

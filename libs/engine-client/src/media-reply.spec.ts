@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EngineClient } from './client.js';
 import { type MediaReply, READ_PAUSE_MS } from './media-reply.js';
-import { rawEngine } from '../../../test/doubles/scripted-engine.js';
+import { rawEngine } from '../../../test/doubles/engine-server.js';
 
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n';
 const UNBOUNDED = `${HEAD}\r\n`;

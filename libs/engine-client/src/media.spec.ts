@@ -1,10 +1,9 @@
 import { once } from 'node:events';
-import type { RequestListener } from 'node:http';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EngineClient } from './client.js';
 import { EngineBadReplyError, EngineRefusedError, EngineStillPreparingError, EngineUnreachableError } from './errors.js';
 import type { MediaReply } from './media-reply.js';
-import { deadAddress, failure, rawEngine, scriptedEngine } from '../../../test/doubles/scripted-engine.js';
+import { type EngineAnswer, deadAddress, failure, rawEngine, scriptedEngine } from '../../../test/doubles/engine-server.js';
 
 const PATH = '/ace/r/ab/cd';
 const PACKET = Buffer.alloc(188, 0x47);
@@ -19,8 +18,8 @@ function open(
 describe('opening the media', () => {
   it('follows redirects on the engine we know, whatever host they name, and delivers the bytes untouched', async () => {
     const { address, requests, headers } = await scriptedEngine((request, response) => {
-      if (request.url === PATH) response.writeHead(302, { location: 'http://10.1.2.3:6878/content/ab/0.42' }).end('moved');
-      else if (request.url === '/content/ab/0.42') response.writeHead(302, { location: '../cd/final?x=1' }).end();
+      if (request.path === PATH) response.writeHead(302, { location: 'http://10.1.2.3:6878/content/ab/0.42' }).end('moved');
+      else if (request.path === '/content/ab/0.42') response.writeHead(302, { location: '../cd/final?x=1' }).end();
       else response.writeHead(200, { 'content-type': 'video/mp2t' }).end(PACKET);
     });
     const media = await open(address);
@@ -50,7 +49,7 @@ describe('opening the media', () => {
     expect(error).toMatchObject({ code: 'engine_still_preparing', reason: words, status: 500 });
   });
 
-  it.each<[string, RequestListener, string]>([
+  it.each<[string, EngineAnswer, string]>([
     ['a 403 after being superseded', (_request, response) => response.writeHead(403).end('forbidden'), 'forbidden'],
     ['a 500 with other words', (_request, response) => response.writeHead(500).end("couldn't find resource"), "couldn't find resource"],
     ['a 404 without words', (_request, response) => response.writeHead(404).end(), 'HTTP 404'],
@@ -80,7 +79,7 @@ describe('opening the media', () => {
 
   it('waits for the headers no longer than told, over all redirects', async () => {
     const { address } = await scriptedEngine((request, response) => {
-      if (request.url === PATH) response.writeHead(302, { location: '/content/held' }).end();
+      if (request.path === PATH) response.writeHead(302, { location: '/content/held' }).end();
     });
     expect(await failure(open(address, { headersTimeoutMs: 50 }))).toMatchObject({ code: 'engine_timeout', phase: 'headers', limitMs: 50 });
   });
@@ -116,7 +115,7 @@ describe('opening the media', () => {
     const media = await open(engine.address, { signal: caller.signal });
     media.resume();
     const failed = once(media, 'error') as Promise<[Error]>;
-    const closed = once(engine.connections[0], 'close');
+    const closed = once([...engine.connections][0], 'close');
     caller.abort();
     expect((await failed)[0].name).toBe('AbortError');
     await closed;

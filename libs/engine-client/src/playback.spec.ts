@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EngineClient, type StartPlayback } from './client.js';
 import { EngineBadReplyError, EngineRefusedError, UnknownSessionError } from './errors.js';
-import { failure, json, rawEngine, scriptedEngine } from '../../../test/doubles/scripted-engine.js';
+import { failure, json, rawEngine, scriptedEngine } from '../../../test/doubles/engine-server.js';
 
 const INFOHASH = 'dd1e67078381739d14beca697356ab76d49d1a2d';
 const KEY = 'f528764d624db129b32c21fbca0cb8d6';

@@ -10,15 +10,14 @@ import {
   granted,
   leaseRequest,
   provisioned,
-  reply,
   reset,
-  ScriptedOrchestrator,
   startedEvent,
-} from '../../../test/doubles/scripted-orchestrator.js';
+} from '../../../test/doubles/orchestrator-client.fixture.js';
+import { replyJson, ScriptedServer } from '../../../test/doubles/scripted-server.js';
 
 describe('the calls', () => {
   it('leases an engine', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reply(response, 200, granted));
+    const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, granted));
     expect(await clientOf(orchestrator).lease(leaseRequest)).toEqual({ kind: 'granted', lease: granted });
     expect(orchestrator.requests[0]).toMatchObject({ method: 'POST', path: '/engines/lease', body: leaseRequest });
     expect(orchestrator.requests[0].headers.authorization).toBe('Bearer secret-key');
@@ -26,14 +25,14 @@ describe('the calls', () => {
 
   it('hears that it must wait for one', async () => {
     const waiting = { state: 'waiting', retry_after_ms: 700, position: 2, provisioning: 1 };
-    const client = clientOf(await ScriptedOrchestrator.listening((response) => reply(response, 202, waiting)));
+    const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, 202, waiting)));
     expect(await client.lease(leaseRequest)).toEqual({ kind: 'waiting', waiting });
     expect(client.calls).toMatchObject([{ endpoint: 'lease', outcome: 'waiting' }]);
   });
 
   it('is heard on everything else however many wait for an engine', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening((response, { path }) => {
-      if (path !== '/engines/lease') reply(response, 200, { boot_id: emptyReport.boot_id, ack_seq: 7, leave: [] });
+    const orchestrator = await ScriptedServer.forTest((response, { path }) => {
+      if (path !== '/engines/lease') replyJson(response, 200, { boot_id: emptyReport.boot_id, ack_seq: 7, leave: [] });
     });
     const client = clientOf(orchestrator);
     const waiting = Array.from({ length: 200 }, () => client.lease(leaseRequest).catch(() => 'ended with the test'));
@@ -44,7 +43,7 @@ describe('the calls', () => {
   });
 
   it.each([200, 204, 404])('is content with any end of a lease: %d', async (status) => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => response.writeHead(status).end());
+    const orchestrator = await ScriptedServer.forTest((response) => response.writeHead(status).end());
     await clientOf(orchestrator).releaseLease('a/b');
     expect(orchestrator.requests).toMatchObject([{ method: 'DELETE', path: '/engines/lease/a%2Fb' }]);
   });
@@ -55,13 +54,13 @@ describe('the calls', () => {
       ack_seq: 7,
       leave: [{ container_id: 'a', reason: 'draining', deadline: '2026-01-01T12:00:20.000Z' }],
     };
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reply(response, 200, answer));
+    const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, answer));
     expect(await clientOf(orchestrator).report('p-1', emptyReport)).toEqual(answer);
     expect(orchestrator.requests).toMatchObject([{ method: 'PUT', path: '/proxies/p-1/report', body: emptyReport }]);
   });
 
   it('provisions an engine, with and without wishes', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reply(response, 200, provisioned));
+    const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, provisioned));
     const client = clientOf(orchestrator);
     expect(await client.provisionAcestream()).toEqual(provisioned);
     await client.provisionAcestream({ host_port: 19001 });
@@ -69,7 +68,7 @@ describe('the calls', () => {
   });
 
   it.each([200, 202, 204])('takes any 2xx for an event: %d', async (status) => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => response.writeHead(status).end());
+    const orchestrator = await ScriptedServer.forTest((response) => response.writeHead(status).end());
     const client = clientOf(orchestrator);
     await client.streamStarted(startedEvent);
     await client.streamEnded({ stream_id: 's', reason: 'no viewers' });
@@ -80,7 +79,7 @@ describe('the calls', () => {
   });
 
   it('keeps a path in front of every call and needs no key', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reply(response, 200, []));
+    const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, []));
     await clientOf({ url: `${orchestrator.url}/orch/` }, { apiKey: undefined }).engines();
     expect(orchestrator.requests[0].path).toBe('/orch/engines');
     expect(orchestrator.requests[0].headers).not.toHaveProperty('authorization');
@@ -90,7 +89,7 @@ describe('the calls', () => {
     vi.stubEnv('http_proxy', 'http://127.0.0.1:1');
     vi.stubEnv('no_proxy', '');
     onTestFinished(() => void vi.unstubAllEnvs());
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reply(response, 200, [engine('a')]));
+    const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, [engine('a')]));
     expect((await clientOf(orchestrator).engines()).engines).toHaveLength(1);
   });
 
@@ -100,9 +99,9 @@ describe('the calls', () => {
 
   it('tells how long a call took', async () => {
     const clock = new FakeClock();
-    const orchestrator = await ScriptedOrchestrator.listening((response) => {
+    const orchestrator = await ScriptedServer.forTest((response) => {
       clock.advance(42);
-      reply(response, 200, granted);
+      replyJson(response, 200, granted);
     });
     const client = clientOf(orchestrator, { clock });
     await client.lease(leaseRequest);
@@ -112,7 +111,7 @@ describe('the calls', () => {
 
 describe('the limit of one exchange', () => {
   it('bounds a server that says nothing', async () => {
-    const client = clientOf(await ScriptedOrchestrator.listening(() => undefined), { timeoutMs: 40 });
+    const client = clientOf(await ScriptedServer.forTest(() => undefined), { timeoutMs: 40 });
     const error = await failure(client.lease(leaseRequest));
     expect(error).toBeInstanceOf(OrchestratorTimeoutError);
     expect(error).toMatchObject({ code: 'orchestrator_timeout', limitMs: 40 });
@@ -120,7 +119,7 @@ describe('the limit of one exchange', () => {
   });
 
   it('bounds the attempts together: a reset late in the time leaves the next only the rest', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening((response, _request, number) => {
+    const orchestrator = await ScriptedServer.forTest((response, _request, number) => {
       if (number === 0) setTimeout(() => reset(response), 300);
     });
     const client = clientOf(orchestrator, { timeoutMs: 400 });
@@ -131,7 +130,7 @@ describe('the limit of one exchange', () => {
   });
 
   it('bounds a reply that trickles', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => {
+    const orchestrator = await ScriptedServer.forTest((response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       const trickle = setInterval(() => response.write(' '), 5);
       response.once('close', () => clearInterval(trickle));
@@ -142,7 +141,7 @@ describe('the limit of one exchange', () => {
   it('gives way to the caller, whose reason it is then, also between two attempts', async () => {
     const caller = new AbortController();
     const reason = new Error('the viewer left');
-    const orchestrator = await ScriptedOrchestrator.listening((response) => {
+    const orchestrator = await ScriptedServer.forTest((response) => {
       reset(response);
       setImmediate(() => caller.abort(reason));
     });
@@ -153,7 +152,7 @@ describe('the limit of one exchange', () => {
   });
 
   it('is not even begun for a caller who has given up', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reply(response, 200, []));
+    const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, []));
     const client = clientOf(orchestrator);
     const reason = new Error('gone');
     expect(await failure(client.engines(AbortSignal.abort(reason)))).toBe(reason);

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { UnauthorizedError } from './errors.js';
-import { clientOf, engine, reply, reset, ScriptedOrchestrator, type Answer } from '../../../test/doubles/scripted-orchestrator.js';
+import { clientOf, engine, reset } from '../../../test/doubles/orchestrator-client.fixture.js';
+import { replyJson, ScriptedServer, type Answer } from '../../../test/doubles/scripted-server.js';
 
 const TTL = 5000;
 const LIST = [engine('a'), engine('b')];
@@ -10,7 +11,7 @@ const LIST = [engine('a'), engine('b')];
 function listWithEtag(etag: string, list: unknown = LIST): Answer {
   return (response, request) => {
     if (request.headers['if-none-match'] === etag) response.writeHead(304, { etag }).end();
-    else reply(response, 200, list, { etag, 'cache-control': 'max-age=5' });
+    else replyJson(response, 200, list, { etag, 'cache-control': 'max-age=5' });
   };
 }
 
@@ -26,7 +27,7 @@ beforeEach(() => {
 
 describe('the engine list while the orchestrator is there', () => {
   it('makes no request for a second call inside the time to live', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     const client = clientOf(orchestrator);
     expect(await client.engines()).toEqual({ engines: LIST, stale: false });
     letTimePass(TTL - 1);
@@ -36,7 +37,7 @@ describe('the engine list while the orchestrator is there', () => {
   });
 
   it('makes one conditional request after it, and a 304 is the same list for another while', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     const client = clientOf(orchestrator);
     await client.engines();
     letTimePass(TTL);
@@ -48,7 +49,7 @@ describe('the engine list while the orchestrator is there', () => {
   });
 
   it('takes a list over that has changed', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     const client = clientOf(orchestrator);
     await client.engines();
     orchestrator.answer = listWithEtag('W/"2"', [engine('c')]);
@@ -60,14 +61,14 @@ describe('the engine list while the orchestrator is there', () => {
   });
 
   it('never asks in a way that would forbid a 304', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     await clientOf(orchestrator).engines();
     expect(orchestrator.requests[0].headers).not.toHaveProperty('cache-control');
     expect(orchestrator.requests[0].headers).not.toHaveProperty('pragma');
   });
 
   it('serves all who ask at once with one request, first and later', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     const client = clientOf(orchestrator);
     for (const requests of [1, 2]) {
       const answers = await Promise.all(Array.from({ length: 50 }, () => client.engines()));
@@ -83,7 +84,7 @@ describe('the engine list while the orchestrator is there', () => {
       deliver = resolve;
     });
     let answer!: () => void;
-    const orchestrator = await ScriptedOrchestrator.listening((response, request, number) => {
+    const orchestrator = await ScriptedServer.forTest((response, request, number) => {
       answer = () => listWithEtag('W/"1"')(response, request, number);
       deliver();
     });
@@ -105,7 +106,7 @@ describe('the engine list while the orchestrator is there', () => {
     ['longer, the old way', { expires: 'Fri, 31 Dec 2060 23:59:59 GMT' }],
     ['shorter', { 'cache-control': 'no-store, max-age=0', vary: '*' }],
   ])('goes by the setting where the server would have it %s', async (_name, headers) => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reply(response, 200, LIST, headers));
+    const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, LIST, headers));
     const client = clientOf(orchestrator);
     await client.engines();
     letTimePass(TTL - 1);
@@ -117,7 +118,7 @@ describe('the engine list while the orchestrator is there', () => {
   });
 
   it('asks every time when the time to live is 0', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
+    const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     const client = clientOf(orchestrator, { engineCacheTtlMs: 0 });
     await client.engines();
     expect(await client.engines()).toEqual({ engines: LIST, stale: false });
@@ -125,7 +126,7 @@ describe('the engine list while the orchestrator is there', () => {
   });
 
   it('hands out a list of its own to every call', async () => {
-    const client = clientOf(await ScriptedOrchestrator.listening(listWithEtag('W/"1"')));
+    const client = clientOf(await ScriptedServer.forTest(listWithEtag('W/"1"')));
     (await client.engines()).engines.length = 0;
     expect((await client.engines()).engines).toEqual(LIST);
   });
@@ -136,7 +137,7 @@ describe('the engine list while the orchestrator is there', () => {
       { container_id: 'y', host: '' },
       null,
     ];
-    const client = clientOf(await ScriptedOrchestrator.listening((response) => reply(response, 200, list)));
+    const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, 200, list)));
     const { engines } = await client.engines();
     expect(engines).toHaveLength(1);
     expect(engines[0]).toMatchObject({
@@ -154,7 +155,7 @@ describe('the engine list while the orchestrator is there', () => {
 describe('the engine list while the orchestrator is away', () => {
   /** A client that has a list whose time is over. */
   async function withOldList(first: Answer = listWithEtag('W/"1"'), timeoutMs = 3000) {
-    const orchestrator = await ScriptedOrchestrator.listening(first);
+    const orchestrator = await ScriptedServer.forTest(first);
     const client = clientOf(orchestrator, { timeoutMs });
     await client.engines();
     letTimePass(TTL);
@@ -165,7 +166,7 @@ describe('the engine list while the orchestrator is away', () => {
 
   it('settles for everybody with the old list, flagged, when the server dies in the middle of a revalidation', async () => {
     const { orchestrator, client } = await withOldList();
-    orchestrator.answer = () => void orchestrator.die();
+    orchestrator.answer = () => void orchestrator.kill();
     const answers = await Promise.all([client.engines(), client.engines(), client.engines()]);
     expect(answers).toEqual([old, old, old]);
     expect(orchestrator.requests[1].headers['if-none-match']).toBe('W/"1"');
@@ -176,24 +177,24 @@ describe('the engine list while the orchestrator is away', () => {
     const { orchestrator, client } = await withOldList();
     orchestrator.answer = (response) => {
       response.writeHead(200, { 'content-type': 'application/json' }).write('[{"container_id": "half');
-      setImmediate(() => void orchestrator.die());
+      setImmediate(() => void orchestrator.kill());
     };
     expect(await client.engines()).toEqual(old);
   });
 
   it('has the new list as soon as the server is back', async () => {
     const { orchestrator, client } = await withOldList();
-    await orchestrator.die();
+    await orchestrator.kill();
     expect(await client.engines()).toEqual(old);
     orchestrator.answer = listWithEtag('W/"2"', [engine('new')]);
-    await orchestrator.rise();
+    await orchestrator.listen();
     expect(await client.engines()).toEqual({ engines: [engine('new')], stale: false });
     expect(client.calls.map((call) => call.outcome)).toEqual(['ok', 'stale', 'ok']);
   });
 
   it('keeps the old list for as long as the outage lasts', async () => {
     const { orchestrator, client } = await withOldList();
-    await orchestrator.die();
+    await orchestrator.kill();
     for (let hour = 0; hour < 30; hour++) {
       expect(await client.engines()).toEqual(old);
       letTimePass(3_600_000);
@@ -201,10 +202,10 @@ describe('the engine list while the orchestrator is away', () => {
   });
 
   it.each<[string, Answer]>([
-    ['503', (response) => reply(response, 503, { detail: 'starting' })],
-    ['429', (response) => reply(response, 429, { detail: 'slow down' }, { 'retry-after': '60' })],
+    ['503', (response) => replyJson(response, 503, { detail: 'starting' })],
+    ['429', (response) => replyJson(response, 429, { detail: 'slow down' }, { 'retry-after': '60' })],
     ['a page instead of the list', (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Bad Gateway</h1>')],
-    ['an object instead of the list', (response) => reply(response, 200, { engines: [] })],
+    ['an object instead of the list', (response) => replyJson(response, 200, { engines: [] })],
     ['a reset', (response) => reset(response)],
   ])('answers %s with the old list, and forgets nothing of it', async (_name, answer) => {
     const { orchestrator, client } = await withOldList();
@@ -224,33 +225,33 @@ describe('the engine list while the orchestrator is away', () => {
 
   it('keeps a list that came without an ETag, or with an order to forget it', async () => {
     const { orchestrator, client } = await withOldList((response) =>
-      reply(response, 200, LIST, { 'cache-control': 'no-store, must-revalidate' }),
+      replyJson(response, 200, LIST, { 'cache-control': 'no-store, must-revalidate' }),
     );
-    await orchestrator.die();
+    await orchestrator.kill();
     expect(await client.engines()).toEqual(old);
   });
 
   it('does not hide that the key is refused', async () => {
     const { orchestrator, client } = await withOldList();
-    orchestrator.answer = (response) => reply(response, 401, { detail: 'Unauthorized' });
+    orchestrator.answer = (response) => replyJson(response, 401, { detail: 'Unauthorized' });
     await expect(client.engines()).rejects.toBeInstanceOf(UnauthorizedError);
   });
 
   it('fails for everybody who asks when there never was a list, and works as soon as there is one', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening(listWithEtag('W/"1"'));
-    await orchestrator.die();
+    const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
+    await orchestrator.kill();
     const client = clientOf(orchestrator);
     const answers = await Promise.allSettled([client.engines(), client.engines()]);
     expect(answers).toMatchObject([
       { status: 'rejected', reason: { code: 'orchestrator_unreachable' } },
       { status: 'rejected', reason: { code: 'orchestrator_unreachable' } },
     ]);
-    await orchestrator.rise();
+    await orchestrator.listen();
     expect(await client.engines()).toEqual({ engines: LIST, stale: false });
   });
 
   it('fails a first list that is none, and does not keep it', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reply(response, 200, { not: 'a list' }));
+    const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, { not: 'a list' }));
     const client = clientOf(orchestrator);
     await expect(client.engines()).rejects.toMatchObject({ code: 'orchestrator_bad_reply', status: 200 });
     orchestrator.answer = listWithEtag('W/"1"');
@@ -260,7 +261,7 @@ describe('the engine list while the orchestrator is away', () => {
 
 describe('closing the client', () => {
   it('ends a list under way and closes every connection', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening(() => undefined);
+    const orchestrator = await ScriptedServer.forTest(() => undefined);
     const client = clientOf(orchestrator);
     const call = client.engines().catch((error: unknown) => error);
     await vi.waitUntil(() => orchestrator.requests.length === 1);

@@ -8,16 +8,14 @@ import {
   granted,
   failure,
   leaseRequest,
-  reply,
   reset,
-  ScriptedOrchestrator,
   startedEvent,
-  type Answer,
-} from '../../../test/doubles/scripted-orchestrator.js';
+} from '../../../test/doubles/orchestrator-client.fixture.js';
+import { replyJson, ScriptedServer, type Answer } from '../../../test/doubles/scripted-server.js';
 
 describe('the errors', () => {
   it.each([401, 403])('a key refused with %d', async (status) => {
-    const client = clientOf(await ScriptedOrchestrator.listening((response) => reply(response, status, { detail: 'no' })));
+    const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, status, { detail: 'no' })));
     for (const call of [
       client.lease(leaseRequest),
       client.report('p', emptyReport),
@@ -31,7 +29,7 @@ describe('the errors', () => {
   });
 
   it.each([404, 405])('an orchestrator without leases and reports: %d', async (status) => {
-    const client = clientOf(await ScriptedOrchestrator.listening((response) => reply(response, status, { detail: 'Method Not Allowed' })));
+    const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, status, { detail: 'Method Not Allowed' })));
     for (const call of [client.lease(leaseRequest), client.report('p', emptyReport)]) {
       const error = await failure(call);
       expect(error).toBeInstanceOf(CallNotSupportedError);
@@ -41,7 +39,7 @@ describe('the errors', () => {
   });
 
   it('provisioning blocked, with everything the orchestrator says about it', async () => {
-    const client = clientOf(await ScriptedOrchestrator.listening((response) => reply(response, 503, blocked, { 'retry-after': '30' })));
+    const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, 503, blocked, { 'retry-after': '30' })));
     for (const call of [client.lease(leaseRequest), client.provisionAcestream()]) {
       const error = await failure(call);
       expect(error).toBeInstanceOf(ProvisioningBlockedError);
@@ -86,7 +84,7 @@ describe('the errors', () => {
     ],
     [503, { detail: { code: 'circuit_breaker', recovery_eta_seconds: null } }, { code: 'circuit_breaker', recoveryEtaSeconds: 0 }],
   ])('a refusal told otherwise: %d %j', async (status, body, expected) => {
-    const client = clientOf(await ScriptedOrchestrator.listening((response) => reply(response, status, body)));
+    const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, status, body)));
     const error = await failure(client.provisionAcestream());
     expect(error).toBeInstanceOf(ProvisioningBlockedError);
     expect(error).toMatchObject(expected);
@@ -98,7 +96,7 @@ describe('the errors', () => {
       (response) => response.writeHead(503, { 'content-type': 'text/html' }).end('<h1>down</h1>'),
       { status: 503, detail: '<h1>down</h1>' },
     ],
-    ['a bad request', (response) => reply(response, 400, { detail: 'key is too long' }), { status: 400, detail: 'key is too long' }],
+    ['a bad request', (response) => replyJson(response, 400, { detail: 'key is too long' }), { status: 400, detail: 'key is too long' }],
     ['a redirect', (response) => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(), { status: 307 }],
     ['a success that is none of ours', (response) => response.writeHead(204).end(), { status: 204 }],
     [
@@ -106,17 +104,17 @@ describe('the errors', () => {
       (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>hello</h1>'),
       { status: 200 },
     ],
-    ['a lease without an engine', (response) => reply(response, 200, { ...granted, engine: null }), { status: 200 }],
-    ['a lease without an id', (response) => reply(response, 200, { ...granted, lease_id: undefined }), { status: 200 }],
+    ['a lease without an engine', (response) => replyJson(response, 200, { ...granted, engine: null }), { status: 200 }],
+    ['a lease without an id', (response) => replyJson(response, 200, { ...granted, lease_id: undefined }), { status: 200 }],
     ['a reply without end', (response) => response.writeHead(200).end(Buffer.alloc(9 * 1024 * 1024, 'a')), { status: null }],
   ])('%s is a bad reply', async (_name, answer, expected) => {
-    const error = await failure(clientOf(await ScriptedOrchestrator.listening(answer)).lease(leaseRequest));
+    const error = await failure(clientOf(await ScriptedServer.forTest(answer)).lease(leaseRequest));
     expect(error).toBeInstanceOf(OrchestratorReplyError);
     expect(error).toMatchObject({ code: 'orchestrator_bad_reply', ...expected });
   });
 
   it('never bear the key', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reset(response));
+    const orchestrator = await ScriptedServer.forTest((response) => reset(response));
     const error = await failure(clientOf(orchestrator).lease(leaseRequest));
     expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('secret-key');
   });

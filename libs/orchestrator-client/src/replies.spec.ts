@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OrchestratorError } from './errors.js';
 import { parseEngines, parseLeaseGranted, parseLeaseWaiting, parseProvisioned, parseReportAnswer } from './replies.js';
-import { engine, granted } from '../../../test/doubles/scripted-orchestrator.js';
+import { engine, granted } from '../../../test/doubles/orchestrator-client.fixture.js';
 
 const names = fc.constantFrom(
   'lease_id',

@@ -7,12 +7,10 @@ import {
   granted,
   leaseRequest,
   provisioned,
-  reply,
   reset,
-  ScriptedOrchestrator,
   startedEvent,
-  type Answer,
-} from '../../../test/doubles/scripted-orchestrator.js';
+} from '../../../test/doubles/orchestrator-client.fixture.js';
+import { replyJson, ScriptedServer, type Answer } from '../../../test/doubles/scripted-server.js';
 
 describe('retries', () => {
   const repeatable = [
@@ -25,7 +23,7 @@ describe('retries', () => {
   ] as const;
 
   it.each(repeatable)('%s is repeated, twice at most, with the same body', async (_name, call) => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reset(response));
+    const orchestrator = await ScriptedServer.forTest((response) => reset(response));
     expect(await failure(call(clientOf(orchestrator)))).toMatchObject({ code: 'orchestrator_unreachable' });
     expect(orchestrator.requests).toHaveLength(3);
     expect(orchestrator.requests[2]).toMatchObject({ body: orchestrator.requests[0].body });
@@ -34,11 +32,11 @@ describe('retries', () => {
 
   it.each<[string, Answer]>([
     ['a reset', (response) => reset(response)],
-    ['502', (response) => reply(response, 502, {})],
+    ['502', (response) => replyJson(response, 502, {})],
     ['a reply cut off', (response) => (response.writeHead(200, { 'content-length': 500 }).write('{'), response.socket?.destroySoon())],
   ])('bring a lease through after %s', async (_name, fail) => {
-    const orchestrator = await ScriptedOrchestrator.listening((response, request, number) =>
-      number < 2 ? fail(response, request, number) : reply(response, 200, granted),
+    const orchestrator = await ScriptedServer.forTest((response, request, number) =>
+      number < 2 ? fail(response, request, number) : replyJson(response, 200, granted),
     );
     expect(await clientOf(orchestrator).lease(leaseRequest)).toMatchObject({ kind: 'granted' });
     expect(orchestrator.requests).toHaveLength(3);
@@ -46,9 +44,9 @@ describe('retries', () => {
 
   it.each<[string, Answer]>([
     ['a reset', (response) => reset(response)],
-    ['502', (response) => reply(response, 502, {})],
+    ['502', (response) => replyJson(response, 502, {})],
   ])('never happen to provisioning, not even after %s', async (_name, answer) => {
-    const orchestrator = await ScriptedOrchestrator.listening(answer);
+    const orchestrator = await ScriptedServer.forTest(answer);
     await failure(clientOf(orchestrator).provisionAcestream());
     expect(orchestrator.requests).toHaveLength(1);
   });
@@ -59,16 +57,16 @@ describe('retries', () => {
     [401, { detail: 'Unauthorized' }],
     [404, { detail: 'Not Found' }],
   ])('do not happen after a considered no: %d', async (status, body) => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reply(response, status, body));
+    const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, status, body));
     await failure(clientOf(orchestrator).lease(leaseRequest));
     expect(orchestrator.requests).toHaveLength(1);
   });
 
   it('never share a connection that may be dying with provisioning', async () => {
     const ports = new Set<number | undefined>();
-    const orchestrator = await ScriptedOrchestrator.listening((response) => {
+    const orchestrator = await ScriptedServer.forTest((response) => {
       ports.add(response.socket?.remotePort);
-      reply(response, 200, provisioned);
+      replyJson(response, 200, provisioned);
     });
     const client = clientOf(orchestrator);
     await client.provisionAcestream();
@@ -77,7 +75,7 @@ describe('retries', () => {
   });
 
   it('end when the budget of the client is spent, so that a dead orchestrator is not hammered', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) => reset(response));
+    const orchestrator = await ScriptedServer.forTest((response) => reset(response));
     const client = clientOf(orchestrator);
     for (let call = 0; call < 50; call++) await failure(client.releaseLease('l'));
     // 50 calls, a burst of 5, and a fifth of the 50.
@@ -89,9 +87,7 @@ describe('retries', () => {
   });
 
   it('do not happen when the reply asks for a longer wait than is left', async () => {
-    const orchestrator = await ScriptedOrchestrator.listening((response) =>
-      reply(response, 503, { detail: 'later' }, { 'retry-after': '60' }),
-    );
+    const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 503, { detail: 'later' }, { 'retry-after': '60' }));
     const error = await failure(clientOf(orchestrator).lease(leaseRequest));
     expect(error).toMatchObject({ code: 'general_error', message: 'later', retryAfterSeconds: 60 });
     expect(orchestrator.requests).toHaveLength(1);

@@ -81,24 +81,6 @@ export class FakeOrchestrator implements OrchestratorClient {
   }
 }
 
-export function engineState(id: string, changes: Partial<EngineState> = {}): EngineState {
-  return {
-    container_id: id,
-    container_name: id,
-    host: id,
-    port: 6878,
-    labels: {},
-    forwarded: false,
-    first_seen: '2026-01-01T00:00:00Z',
-    last_seen: '2026-01-01T00:00:00Z',
-    streams: [],
-    health_status: 'healthy',
-    last_health_check: null,
-    last_stream_usage: null,
-    ...changes,
-  };
-}
-
 export function granted(leaseId: string, engine: EngineState): LeaseAnswer {
   const lease = { lease_id: leaseId, engine, expires_at: '2026-01-01T00:00:20Z', reason: 'test', considered: [] };
   return { kind: 'granted', lease };

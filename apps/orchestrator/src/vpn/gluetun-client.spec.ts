@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GluetunClient, type GluetunCredentials } from './gluetun-client.js';
-import { ControlServer } from '../../../../test/doubles/orchestrator/gluetun-control-server.js';
+import { GluetunControlServer } from '../../../../test/doubles/gluetun-control-server.js';
 
 describe("Gluetun's control server", () => {
-  let control: ControlServer;
+  let control: GluetunControlServer;
   const never = new AbortController().signal;
 
   beforeEach(async () => {
-    control = await ControlServer.start();
+    control = await GluetunControlServer.start();
   });
   afterEach(() => control.close());
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
-import { ControlServer } from '../../../../test/doubles/orchestrator/gluetun-control-server.js';
+import { GluetunControlServer } from '../../../../test/doubles/gluetun-control-server.js';
 
 interface Status {
   connected: boolean;
@@ -10,10 +10,10 @@ interface Status {
 
 describe('GET /vpn/status', () => {
   let orchestrator: TestOrchestrator;
-  let control: ControlServer;
+  let control: GluetunControlServer;
 
   beforeEach(async () => {
-    control = await ControlServer.start();
+    control = await GluetunControlServer.start();
   });
   afterEach(async () => {
     await orchestrator.close();

@@ -1,14 +1,14 @@
 import 'reflect-metadata';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type Server, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SILENT_LOG, createLog, loadAllSettings } from '@acexy/service-kit';
 import { register } from 'prom-client';
 import request from 'supertest';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { OrchestratorServer } from '../../../../test/doubles/orchestrator-server.js';
+import { ScriptedServer } from '../../../../test/doubles/scripted-server.js';
 import { createApp } from './create-app.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { PROXY_SETTINGS } from './settings.js';
@@ -16,16 +16,12 @@ import { PROXY_SETTINGS } from './settings.js';
 describe('the proxy', () => {
   let folder: string;
   let app: NestExpressApplication | null = null;
-  let orchestrator: Server | null = null;
 
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'acexy-'))));
 
   afterEach(async () => {
     await app?.close();
     app = null;
-    orchestrator?.closeAllConnections();
-    orchestrator?.close();
-    orchestrator = null;
     rmSync(folder, { recursive: true });
     register.clear();
   });
@@ -76,9 +72,8 @@ describe('the proxy', () => {
     const lines: string[] = [];
     // Unlike the log of the service, this one does not know the secrets.
     const log = createLog({ service: 'proxy', level: 'DEBUG', destination: { write: (line: string) => void lines.push(line) } });
-    orchestrator = createServer((_incoming, reply) => reply.end(`#EXTM3U\n#EXTINF:-1,One\nacestream://${id}\n`));
-    await new Promise<void>((resolve) => orchestrator!.listen(0, '127.0.0.1', resolve));
-    const list = `http://127.0.0.1:${(orchestrator.address() as AddressInfo).port}/a.m3u`;
+    const source = await ScriptedServer.forTest((reply) => reply.end(`#EXTM3U\n#EXTINF:-1,One\nacestream://${id}\n`));
+    const list = `${source.url}/a.m3u`;
     const http = await start({ ACEXY_TOKENS: `another-token-000001,${token}`, ACEXY_PLAYLIST_SOURCES: list }, log);
     for (const path of ['/', '/health', '/health/ready', '/metrics']) await http.get(path).expect(200);
     const playlist = `/playlist.m3u?url=${encodeURIComponent(list)}`;
@@ -113,26 +108,20 @@ describe('the proxy', () => {
   });
 
   it('reports to its orchestrator from start to end under one id', async () => {
-    const heard: { url: string; key: string | undefined }[] = [];
-    orchestrator = createServer((incoming, reply) => {
-      heard.push({ url: `${incoming.method} ${incoming.url}`, key: incoming.headers.authorization });
-      incoming.resume();
-      reply.setHeader('Content-Type', 'application/json');
-      reply.end(incoming.method === 'PUT' ? JSON.stringify({ boot_id: 'x', ack_seq: 0, leave: [] }) : '[]');
-    });
-    await new Promise<void>((resolve) => orchestrator!.listen(0, '127.0.0.1', resolve));
-    const { port } = orchestrator.address() as AddressInfo;
-    const http = await start({ ACEXY_ORCH_URL: `http://127.0.0.1:${port}`, ACEXY_ORCH_APIKEY: 'secret' });
-    while (!heard.some(({ url }) => url.startsWith('PUT')) || !heard.some(({ url }) => url === 'GET /engines')) {
+    const orchestrator = new OrchestratorServer();
+    onTestFinished(() => orchestrator.close());
+    await orchestrator.listen();
+    const calls = (): string[] => orchestrator.requests.map(({ method, path }) => `${method} ${path}`);
+    const http = await start({ ACEXY_ORCH_URL: orchestrator.url, ACEXY_ORCH_APIKEY: 'secret' });
+    while (!calls().some((call) => call.startsWith('PUT')) || !calls().includes('GET /engines')) {
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect((await http.get('/health/ready')).body).toMatchObject({ info: { orchestrator: { state: 'reachable' } } });
-    const before = heard.length;
+    const before = calls().length;
     await app!.close();
     app = null;
-    const last = heard.slice(before).map(({ url }) => url);
-    expect(last.at(-1)).toMatch(/^PUT \/proxies\/[0-9a-f-]{36}\/report$/);
-    expect(new Set(heard.filter(({ url }) => url.startsWith('PUT')).map(({ url }) => url)).size).toBe(1);
-    expect(heard.every(({ key }) => key === 'Bearer secret')).toBe(true);
+    expect(calls().slice(before).at(-1)).toMatch(/^PUT \/proxies\/[0-9a-f-]{36}\/report$/);
+    expect(new Set(calls().filter((call) => call.startsWith('PUT'))).size).toBe(1);
+    expect(orchestrator.requests.every(({ headers }) => headers.authorization === 'Bearer secret')).toBe(true);
   });
 });

@@ -10,7 +10,8 @@ import { LeaseSelector } from './lease-selector.js';
 import { ListRefresh } from './list-refresh.js';
 import { ListSelector } from './list-selector.js';
 import { OrchestratedSelector } from './orchestrated-selector.js';
-import { FakeOrchestrator, engineState, granted, selectRequest, waiting } from '../../../../test/doubles/proxy/fake-orchestrator.js';
+import { engineState } from '../../../../test/doubles/engine-state.js';
+import { FakeOrchestrator, granted, selectRequest, waiting } from '../../../../test/doubles/proxy/fake-orchestrator.js';
 import { OrchestratorLink } from './orchestrator-link.js';
 import { Reservations } from './reservations.js';
 

@@ -1,7 +1,7 @@
 import type { EngineState } from '@acexy/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { engineState as engine } from '../../../../test/doubles/proxy/fake-orchestrator.js';
+import { engineState as engine } from '../../../../test/doubles/engine-state.js';
 import { type SelectionContext, selectEngine } from './selection.policy.js';
 
 const CONTEXT: SelectionContext = {
