@@ -1,16 +1,34 @@
-import { ApiProperty, PickType } from '@nestjs/swagger';
-import { EngineState } from './engine.js';
+import { ApiProperty } from '@nestjs/swagger';
 import { BlockedReason } from './provisioning.js';
-import { CIRCUIT_STATES, type CircuitState, ORCHESTRATOR_STATUSES } from './vocabulary.js';
-import { VpnStatus } from './vpn.js';
+import {
+  CIRCUIT_STATES,
+  type CircuitState,
+  HEALTH_STATUSES,
+  type HealthStatus,
+  ORCHESTRATOR_STATUSES,
+  VPN_HEALTHS,
+  type VpnHealth,
+} from './vocabulary.js';
 
 /** `GET /engines/health-score`: how suitable an engine is for the next stream. */
-export class EngineHealthScore extends PickType(EngineState, ['container_id', 'host', 'port', 'health_status']) {
+export class EngineHealthScore {
+  @ApiProperty({ example: '3f1c9a7be2d4' })
+  container_id!: string;
+
+  @ApiProperty({ example: '127.0.0.1' })
+  host!: string;
+
+  @ApiProperty({ type: 'integer', example: 19000 })
+  port!: number;
+
   @ApiProperty({ type: 'integer', minimum: 0, maximum: 100, example: 90 })
   health_score!: number;
 
   @ApiProperty({ type: 'integer', example: 0 })
   stream_count!: number;
+
+  @ApiProperty({ enum: HEALTH_STATUSES })
+  health_status!: HealthStatus;
 
   @ApiProperty({ type: [String], description: 'Parts of the score', example: ['healthy: 100', '1 missed check: -10'] })
   reasons!: string[];
@@ -111,7 +129,22 @@ export class CapacityFigures {
   min_replicas!: number;
 }
 
-export class VpnFigures extends PickType(VpnStatus, ['enabled', 'connected', 'health', 'container', 'forwarded_port']) {}
+export class VpnFigures {
+  @ApiProperty()
+  enabled!: boolean;
+
+  @ApiProperty()
+  connected!: boolean;
+
+  @ApiProperty({ enum: VPN_HEALTHS })
+  health!: VpnHealth;
+
+  @ApiProperty({ type: String, nullable: true, example: 'gluetun' })
+  container!: string | null;
+
+  @ApiProperty({ type: 'integer', nullable: true, example: 51234 })
+  forwarded_port!: number | null;
+}
 
 export class ProvisioningAbility {
   @ApiProperty()

@@ -14,8 +14,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { NextFunction, Request, Response } from 'express';
 import type { IncomingMessage } from 'node:http';
-import { provisioningHeaders } from '../provisioning/provisioning-headers.js';
-import { ProvisioningService } from '../provisioning/provisioning.service.js';
+import { ProvisioningHeaders } from '../provisioning/provisioning-headers.js';
 import type { OrchestratorSettings } from '../settings.js';
 import { completeDocument } from './documented-constraints.js';
 import { mapError } from './error-mapping.js';
@@ -43,10 +42,11 @@ export function configureApp(app: NestExpressApplication, settings: Orchestrator
   secureHeaders(app, settings.corsOrigins);
   app.use(honourConditions);
   // Before the body is read: an answer to one that cannot be parsed bears the headers too.
-  app.use('/provision', provisioningHeaders(app.get(ProvisioningService)));
+  const provisioningHeaders = app.get(ProvisioningHeaders);
+  app.use('/provision', provisioningHeaders.use.bind(provisioningHeaders));
   // A body is read of those alone who bear the key: every call that takes one is protected, and strangers need no memory of ours.
   const access = new Access(app.get<AccessPolicy>(ACCESS_POLICY));
-  const isRead = (request: IncomingMessage): boolean => isJson(request) && access.opensWith(request.headers.authorization);
+  const isRead = (request: IncomingMessage): boolean => isJson(request) && access.allows(request.headers.authorization);
   app.useBodyParser('json', { limit: REPORT_LIMIT_BYTES, type: (request: IncomingMessage) => isReport(request) && isRead(request) });
   app.useBodyParser('json', { limit: BODY_LIMIT_BYTES, type: (request: IncomingMessage) => !isReport(request) && isRead(request) });
   app.useGlobalFilters(new DetailExceptionFilter(log.child('api'), mapError));

@@ -1,6 +1,6 @@
 import { ProvisionAcestreamRequest, ProvisionAcestreamResponse, ProvisionRequest, ProvisionResponse } from '@acexy/contracts';
 import { BearerGuard } from '@acexy/service-kit';
-import { Body, Controller, HttpCode, HttpStatus, Inject, NotImplementedException, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, HttpCode, HttpStatus, Inject, NotImplementedException, Post, UseGuards, UseInterceptors } from '@nestjs/common';
 import {
   ApiBadRequestResponse,
   ApiBearerAuth,
@@ -16,6 +16,7 @@ import {
 import { ProvisioningRefusal } from '../http/provisioning-refusal.js';
 import { LENIENT } from '../http/validation.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
+import { ProvisioningHeaders } from './provisioning-headers.js';
 import { ProvisioningService } from './provisioning.service.js';
 
 /** On every answer to a provisioning call. */
@@ -38,6 +39,7 @@ const REFUSAL_HEADERS = {
 const DEFAULT_NAME_PREFIX = 'svc';
 
 @ApiTags('provisioning')
+@UseInterceptors(ProvisioningHeaders)
 @Controller('provision')
 export class ProvisioningController {
   constructor(

@@ -6,13 +6,14 @@ import { VpnModule } from '../vpn/vpn.module.js';
 import { CircuitBreakerController } from './circuit-breaker.controller.js';
 import { EngineLauncher } from './engine-launcher.js';
 import { ProvisioningController } from './provisioning.controller.js';
+import { ProvisioningHeaders } from './provisioning-headers.js';
 import { ProvisioningService } from './provisioning.service.js';
 
 /** How new engines are started, and the REST API for it. */
 @Module({
   imports: [EnginesModule, RuntimeModule, DatabaseModule, VpnModule],
   controllers: [ProvisioningController, CircuitBreakerController],
-  providers: [ProvisioningService, EngineLauncher],
-  exports: [ProvisioningService],
+  providers: [ProvisioningService, ProvisioningHeaders, EngineLauncher],
+  exports: [ProvisioningService, ProvisioningHeaders],
 })
 export class ProvisioningModule {}

@@ -1,12 +1,12 @@
 import type { Request } from 'express';
 
-/** The part of Express 5's router that says which routes there are; it has no public type. */
+/** The part of Express 5's router that lists the routes; it has no public type. */
 interface RouterLayer {
   route?: { methods: Record<string, boolean> };
   match(path: string): boolean;
 }
 
-/** The methods that routes of the service take at the path of `request`, in upper case; HEAD goes with GET. Empty for an unknown path. */
+/** The HTTP methods that the service supports at the path of `request`, in upper case. Empty for an unknown path. */
 export function allowedMethods(request: Request): string[] {
   const { stack } = (request.app as unknown as { router: { stack: RouterLayer[] } }).router;
   const methods = new Set<string>();

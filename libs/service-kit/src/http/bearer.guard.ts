@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, HttpStatus, Inject, Injectable
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Request, Response } from 'express';
 
-/** Which key opens the protected calls. Without a key they are refused, unless `open` says that nobody needs one. */
+/** Who may make protected calls: clients with `apiKey`, or everybody when `open`. Without both, nobody. */
 export interface AccessPolicy {
   apiKey?: string;
   open: boolean;
@@ -10,7 +10,7 @@ export interface AccessPolicy {
 
 export const ACCESS_POLICY = Symbol('ACCESS_POLICY');
 
-/** Tells who bears the key, in constant time. */
+/** Checks API keys in constant time. */
 export class Access {
   private readonly digest: Buffer | null;
 
@@ -18,22 +18,22 @@ export class Access {
     this.digest = policy.apiKey ? sha256(policy.apiKey) : null;
   }
 
-  /** @param authorization the header as it came */
-  opensWith(authorization: string | undefined): boolean {
+  /** @param authorization value of the Authorization header */
+  allows(authorization: string | undefined): boolean {
     if (this.policy.open) return true;
     const given = keyIn(authorization);
-    // Digests have one length, so the comparison tells nothing about the key's.
+    // Digests have equal lengths, so the comparison reveals nothing about the length of the key.
     return given !== undefined && this.digest !== null && timingSafeEqual(sha256(given), this.digest);
   }
 
-  /** What to say to one whom it does not open. */
+  /** Error text for a request that is not allowed. */
   refusal(authorization: string | undefined): string {
-    if (!this.digest) return 'this service has no API_KEY, so its protected calls are closed: set API_KEY (or AUTH=open)';
+    if (!this.digest) return 'protected calls are disabled because this service has no API_KEY: set API_KEY (or AUTH=open)';
     return keyIn(authorization) === undefined ? 'missing header "Authorization: Bearer <API_KEY>"' : 'wrong API key';
   }
 }
 
-/** `Authorization: Bearer <API_KEY>`. A wrong or missing key is 401. */
+/** Requires `Authorization: Bearer <API_KEY>`. A wrong or missing key gets 401. */
 @Injectable()
 export class BearerGuard implements CanActivate {
   private readonly access: Access;
@@ -45,7 +45,7 @@ export class BearerGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const http = context.switchToHttp();
     const { authorization } = http.getRequest<Request>().headers;
-    if (this.access.opensWith(authorization)) return true;
+    if (this.access.allows(authorization)) return true;
     http.getResponse<Response>().setHeader('WWW-Authenticate', 'Bearer');
     throw new UnauthorizedException({ statusCode: HttpStatus.UNAUTHORIZED, message: this.access.refusal(authorization) });
   }

@@ -4,21 +4,21 @@ import { STATUS_CODES } from 'node:http';
 import type { Log } from '../logging/log.js';
 import { allowedMethods } from './allowed-methods.js';
 
-/** What a domain error becomes on the wire. `detail` is what existing clients read. */
+/** HTTP answer to an error. Existing clients read `detail`. */
 export interface ErrorReply {
   status: number;
   detail: unknown;
   headers?: Record<string, string>;
-  /** Further keys of the body, beside Nest's usual ones. */
+  /** Additional keys of the body. */
   body?: Record<string, unknown>;
 }
 
-/** Says what an error of the service's own becomes, or null where it does not know it. */
+/** The answer to a domain error of the service; null for errors that it does not know. */
 export type ErrorMapping = (error: unknown) => ErrorReply | null;
 
 /**
- * The one place where errors become statuses: `{statusCode, error, message, detail}`; an unknown error is a 500 that tells the
- * client nothing and the log everything. A known path with another method is 405 with `Allow`.
+ * Turns every error into an answer `{statusCode, error, message, detail}`. An unknown error becomes a 500 whose cause is only in the log. A known
+ * path with an unsupported method becomes 405 with `Allow`.
  */
 @Catch()
 export class DetailExceptionFilter implements ExceptionFilter {
@@ -54,7 +54,7 @@ export class DetailExceptionFilter implements ExceptionFilter {
       path: request.path,
       error: error instanceof Error ? error : new Error(String(error)),
     });
-    return { status: HttpStatus.INTERNAL_SERVER_ERROR, detail: 'internal error; the log of the service has the cause' };
+    return { status: HttpStatus.INTERNAL_SERVER_ERROR, detail: 'internal error: see the log of the service for the cause' };
   }
 }
 
@@ -67,7 +67,7 @@ function fromHttp(error: unknown, request: Request): ErrorReply | null {
     const { statusCode: _statusCode, error: _error, message, detail, ...rest } = body as Record<string, unknown>;
     return { status, detail: detail ?? (Array.isArray(message) ? message.join('; ') : (message ?? error.message)), body: rest };
   }
-  // The body parser's errors (malformed JSON, too large) bear a status and say that they may be shown.
+  // Errors of the body parser (malformed JSON, too large) have a status, and `expose` when the client may see them.
   const { status, expose, message } = error as { status?: unknown; expose?: unknown; message?: string };
   return typeof status === 'number' && expose === true ? { status, detail: message ?? STATUS_CODES[status] } : null;
 }
@@ -77,7 +77,7 @@ function noRoute(request: Request): ErrorReply {
   if (allowed.length === 0) return { status: 404, detail: `no such path: ${request.path}` };
   return {
     status: 405,
-    detail: `${request.path} takes ${allowed.join(', ')}, not ${request.method}`,
+    detail: `${request.method} is not supported at ${request.path}: use ${allowed.join(', ')}`,
     headers: { Allow: allowed.join(', ') },
   };
 }

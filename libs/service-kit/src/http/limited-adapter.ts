@@ -1,31 +1,32 @@
 import type { NestApplicationOptions } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { Log } from '../logging/log.js';
 
-/** What strangers may take of a service, whatever they send. */
+/** Limits on what clients can consume. */
 export interface ServerLimits {
-  /** Connections at the same time; more are closed at once. */
+  /** Simultaneous connections. Further ones are closed at once. */
   connections: number;
   /** Milliseconds until the headers of a request must be complete … */
   headersMs: number;
-  /** … and all of it. */
+  /** … and the whole request. */
   requestMs: number;
 }
 
-/** Bytes of request line and headers together; more is 431. */
+/** Bytes of request line and headers together. Larger ones get 431. */
 export const MAX_HEADER_BYTES = 16 * 1024;
-/** Further ones of a request are left out. */
+/** Further headers of a request are ignored. */
 const MAX_HEADERS = 100;
-/** How often requests that take too long are looked for: Node's default of 30 s would triple the limits. */
-const CHECK_EVERY_MS = 1000;
-/** A flood of connections is one line a minute. */
-const TELL_EVERY_MS = 60_000;
+/** How often Node looks for requests that exceed their time limits. Its default of 30 s would triple the limits. */
+const CHECK_INTERVAL_MS = 1000;
+/** At most one log line in this time, however many connections are refused. */
+const LOG_INTERVAL_MS = 60_000;
 
-/** Express on a server of Node's with limits, which Nest has no option for. */
+/** Express on an HTTP server with limits, for which Nest has no options. */
 export class LimitedExpressAdapter extends ExpressAdapter {
+  private forceClose = false;
   private refused = 0;
-  private toldAt = -Infinity;
+  private loggedAt = -Infinity;
 
   constructor(
     private readonly limits: ServerLimits,
@@ -36,28 +37,33 @@ export class LimitedExpressAdapter extends ExpressAdapter {
 
   override initHttpServer(options: NestApplicationOptions): void {
     super.initHttpServer(options);
+    this.forceClose = options?.forceCloseConnections === true;
     const { connections, headersMs, requestMs } = this.limits;
     const server = createServer(
       {
         maxHeaderSize: MAX_HEADER_BYTES,
         headersTimeout: Math.min(headersMs, requestMs),
         requestTimeout: requestMs,
-        connectionsCheckingInterval: CHECK_EVERY_MS,
+        connectionsCheckingInterval: CHECK_INTERVAL_MS,
       },
       this.getInstance<(request: unknown, response: unknown) => void>(),
     );
     server.maxConnections = connections;
     server.maxHeadersCount = MAX_HEADERS;
-    server.on('drop', () => this.connectionRefused());
+    server.on('drop', () => this.onRefusedConnection());
     this.httpServer = server;
-    // Nest has listened to the server that is not used.
-    if (options?.forceCloseConnections) this['trackOpenConnections']();
   }
 
-  private connectionRefused(): void {
+  /** Nest tracks the connections of the server that it made itself, so `forceCloseConnections` has to be honored here. */
+  override close(): ReturnType<ExpressAdapter['close']> {
+    if (this.forceClose) (this.httpServer as Server).closeAllConnections();
+    return super.close();
+  }
+
+  private onRefusedConnection(): void {
     this.refused += 1;
-    if (performance.now() - this.toldAt < TELL_EVERY_MS) return;
-    this.toldAt = performance.now();
+    if (performance.now() - this.loggedAt < LOG_INTERVAL_MS) return;
+    this.loggedAt = performance.now();
     this.log.warn('connections refused, too many are open', { limit: this.limits.connections, refused: this.refused });
     this.refused = 0;
   }

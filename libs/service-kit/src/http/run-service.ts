@@ -12,19 +12,19 @@ import {
 
 export interface RunOptions {
   listen: { host?: string; port: number };
-  /** How the setting of the port is called, for the message when it is taken. */
+  /** Name of the port's setting, for the log when the port is in use. */
   portSetting: string;
   log: Log;
-  /** Milliseconds that the shutdown hooks may take; then the process ends all the same. */
+  /** Milliseconds for the shutdown hooks. After that the process exits with 1. */
   shutdownLimitMs?: number;
 }
 
 const DEFAULT_SHUTDOWN_LIMIT_MS = 10_000;
 const EXIT_INTERRUPTED = 130;
-/** EX_CONFIG of sysexits.h: a supervisor need not try again. */
+/** EX_CONFIG of sysexits.h: tells a supervisor that a restart does not help. */
 export const EXIT_CONFIG = 78;
 
-/** Loads the settings of a service from its environment and `.env` file. If some are wrong, prints all faults and ends the process with 78. */
+/** Loads the settings of a service from its environment and `.env` file. If some are invalid, prints all faults and exits with 78. */
 export function settingsOrExit(definition: SettingsDefinition): LoadedSettings;
 export function settingsOrExit<T extends object>(group: SettingsClass<T>): T;
 export function settingsOrExit(definition: SettingsDefinition | SettingsClass): object {
@@ -38,52 +38,57 @@ export function settingsOrExit(definition: SettingsDefinition | SettingsClass): 
 }
 
 /**
- * Listens, and owns the end of the process: the first SIGTERM or SIGINT closes the application within a limit, a second one ends it at once.
- * An error nobody caught is logged and ends the process with 1 (its supervisor starts it anew), because its state is no longer known.
+ * Listens, and controls the end of the process. The first SIGTERM or SIGINT closes the application within a limit and exits with 0, the second
+ * one exits at once. An unhandled rejection closes the application, too, and exits with 1; so does an uncaught exception, but at once, because
+ * the state of the process is unknown. The supervisor then starts the service again.
  */
 export async function runService(app: NestExpressApplication, options: RunOptions): Promise<void> {
-  const { log, listen } = options;
+  const { log, listen, portSetting, shutdownLimitMs = DEFAULT_SHUTDOWN_LIMIT_MS } = options;
   let closing = false;
-  const close = (signal: string): void => {
+  const close = async (exitCode: number): Promise<void> => {
+    closing = true;
+    const limit = setTimeout(() => {
+      log.error('shutdown timed out', { limit_ms: shutdownLimitMs });
+      process.exit(1);
+    }, shutdownLimitMs);
+    limit.unref();
+    try {
+      await app.close();
+    } catch (error) {
+      log.error('shutdown failed', { error });
+      return process.exit(1);
+    }
+    log.info('stopped');
+    process.exit(exitCode);
+  };
+  const onSignal = (signal: string): void => {
     if (closing) {
-      log.warn('interrupted again, ending at once', { signal });
+      log.warn('second signal, exiting at once', { signal });
       process.exit(EXIT_INTERRUPTED);
     }
-    closing = true;
     log.info('shutting down', { signal });
-    const limit = setTimeout(() => {
-      log.error('shutdown took too long, ending at once', { limit_ms: options.shutdownLimitMs ?? DEFAULT_SHUTDOWN_LIMIT_MS });
-      process.exit(1);
-    }, options.shutdownLimitMs ?? DEFAULT_SHUTDOWN_LIMIT_MS);
-    limit.unref();
-    app.close().then(
-      () => {
-        log.info('ended');
-        process.exit(0);
-      },
-      (error: unknown) => {
-        log.error('shutdown failed', { error });
-        process.exit(1);
-      },
-    );
+    void close(0);
   };
-  process.on('SIGTERM', close);
-  process.on('SIGINT', close);
-  // Started by a supervisor with a channel: without it nobody would ever stop this process.
-  if (process.connected) process.once('disconnect', () => close('supervisor gone'));
-  process.on('unhandledRejection', (error) => log.error('a promise was rejected and nobody caught it', { error }));
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  // Without its supervisor, nothing would ever stop this process.
+  if (process.connected) process.once('disconnect', () => onSignal('supervisor gone'));
+  process.on('unhandledRejection', (error) => {
+    log.error('unhandled rejection, shutting down', { error });
+    if (!closing) void close(1);
+  });
   process.on('uncaughtException', (error) => {
-    log.error('uncaught exception, ending', { error });
+    log.error('uncaught exception, exiting', { error });
     process.exit(1);
   });
   try {
     await (listen.host ? app.listen(listen.port, listen.host) : app.listen(listen.port));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    log.error(`port ${listen.port} is taken by another program: stop it, or choose another port with ${options.portSetting}`);
+    log.error('port in use by another program: stop it or change the setting', { port: listen.port, setting: portSetting });
     process.exit(1);
   }
-  // A supervisor must know that it is this process that answers on the port, and not another program.
+  // Tells the supervisor that this process listens on the port, and not another program.
   if (process.connected) process.send?.('listening');
   log.info('listening', { port: listen.port });
 }

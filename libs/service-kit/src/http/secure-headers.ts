@@ -1,18 +1,18 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import helmet from 'helmet';
 
-/** What scripts of other sites may read of an answer, where they are let in. */
+/** Response headers that scripts of other sites may read, when CORS is enabled. */
 const EXPOSED = ['ETag', 'Retry-After', 'X-RateLimit-Provisioning-Limit', 'X-RateLimit-Provisioning-Remaining', 'X-Circuit-State'];
 
 /**
- * Headers that tell browsers what not to do with our answers; and no word of CORS, so that scripts of other sites read nothing, unless
- * `origins` (a list with commas, `*` for all) lets them in.
+ * Sets security headers. CORS is disabled, so that scripts of other sites cannot read answers, unless `origins` (a comma-separated list, or `*`
+ * for all) allows them.
  */
 export function secureHeaders(app: NestExpressApplication, origins: string | undefined): void {
   app.disable('x-powered-by');
   app.use(
     helmet({
-      // Both services speak plain HTTP; whoever puts TLS in front of them decides on these two.
+      // Both services speak plain HTTP. A reverse proxy with TLS sets these two.
       strictTransportSecurity: false,
       contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
       ...(origins !== undefined && { crossOriginResourcePolicy: { policy: 'cross-origin' as const } }),
@@ -23,7 +23,7 @@ export function secureHeaders(app: NestExpressApplication, origins: string | und
   app.enableCors({ origin: list.includes('*') ? '*' : list, exposedHeaders: EXPOSED, maxAge: 600 });
 }
 
-/** @throws RangeError that says what would be right */
+/** @throws RangeError that says what is valid */
 export function parseOrigins(text: string): string[] {
   const origins = text
     .split(',')
@@ -31,7 +31,7 @@ export function parseOrigins(text: string): string[] {
     .filter((origin) => origin !== '');
   for (const origin of origins) {
     if (origin !== '*' && (!URL.canParse(origin) || new URL(origin).origin !== origin))
-      throw new RangeError('must be origins such as https://tv.example, with commas between them, or *');
+      throw new RangeError('must be origins such as https://tv.example, separated by commas, or *');
   }
   return origins;
 }

@@ -1,6 +1,4 @@
-/**
- * Structured logs: one line an event, the level as an upper-case word (operators grep for ERROR), ids as fields.
- */
+/** Structured logs: one line per event, the level as an upper-case word (operators grep for ERROR), ids as fields. */
 import type { LoggerService } from '@nestjs/common';
 import { type DestinationStream, type Logger, pino } from 'pino';
 
@@ -11,26 +9,13 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 
 export type LogFields = Record<string, unknown>;
 
-/** Fields that never reach a log. */
 const SECRET_FIELDS = ['authorization', 'Authorization', 'api_key', 'apiKey', 'headers.authorization', 'headers.Authorization'];
 const HIDDEN = '(hidden)';
-const LEAST_SECRET = 6;
+/** Shorter secrets are not searched for, because they occur in ordinary text. */
+const MIN_SECRET_LENGTH = 6;
 
-/** What a class needs to log; an abstract class so that Nest can inject it by its type. */
-export abstract class Log {
-  abstract debug(event: string, fields?: LogFields): void;
-  abstract info(event: string, fields?: LogFields): void;
-  abstract warn(event: string, fields?: LogFields): void;
-  /** `fields.error` may be an Error: its stack is kept. */
-  abstract error(event: string, fields?: LogFields): void;
-  /** A log whose lines bear the name of a part of the service, and further fields. */
-  abstract child(part: string, fields?: LogFields): Log;
-}
-
-class PinoLog extends Log {
-  constructor(private readonly logger: Logger) {
-    super();
-  }
+export class Log {
+  constructor(private readonly logger: Logger) {}
 
   debug(event: string, fields: LogFields = {}): void {
     this.logger.debug(fields, event);
@@ -44,12 +29,14 @@ class PinoLog extends Log {
     this.logger.warn(fields, event);
   }
 
+  /** `fields.error` may be an Error: its stack is logged. */
   error(event: string, fields: LogFields = {}): void {
     this.logger.error(fields, event);
   }
 
+  /** A log whose lines have the name of a part of the service, and further fields. */
   child(part: string, fields: LogFields = {}): Log {
-    return new PinoLog(this.logger.child({ part, ...fields }));
+    return new Log(this.logger.child({ part, ...fields }));
   }
 }
 
@@ -57,16 +44,16 @@ export interface LogOptions {
   service: string;
   level: LogLevel;
   format?: LogFormat;
-  /** Words that are in no line, whoever writes them: keys. */
+  /** Texts that are hidden in every line, such as API keys. */
   secrets?: readonly (string | undefined)[];
-  /** Standard output by default. */
+  /** Default: standard output. */
   destination?: DestinationStream;
 }
 
 export function createLog({ service, level, format = 'json', secrets = [], destination = process.stdout }: LogOptions): Log {
-  const hide = hiding(secrets);
+  const hide = secretFilter(secrets);
   const sink = { write: (line: string) => destination.write(format === 'json' ? hide(line) : textLine(hide(line))) };
-  return new PinoLog(
+  return new Log(
     pino(
       {
         level: level.toLowerCase(),
@@ -81,10 +68,10 @@ export function createLog({ service, level, format = 'json', secrets = [], desti
   );
 }
 
-/** A log that keeps nothing, for tests and for parts that are used without a service. */
-export const SILENT_LOG: Log = new PinoLog(pino({ level: 'silent' }));
+/** Discards everything. */
+export const SILENT_LOG = new Log(pino({ level: 'silent' }));
 
-/** What an error says of itself and its causes. Errors of HTTP clients bear the whole request, with its keys: that stays away. */
+/** Only some fields of an error: errors of HTTP clients contain the whole request with its keys. */
 function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { message: String(error) };
   const { type, message, stack } = pino.stdSerializers.err(error);
@@ -92,15 +79,15 @@ function describeError(error: unknown): object {
   return { type, message, ...((typeof code === 'string' || typeof code === 'number') && { code }), stack };
 }
 
-/** Takes the secrets out of a line, as they stand in JSON and as they are. A very short one would take the line to pieces. */
-function hiding(secrets: readonly (string | undefined)[]): (line: string) => string {
-  const words = secrets
-    .filter((secret): secret is string => secret !== undefined && secret.length >= LEAST_SECRET)
+/** Hides the secrets in a line, in plain and JSON-escaped form. */
+function secretFilter(secrets: readonly (string | undefined)[]): (line: string) => string {
+  const texts = secrets
+    .filter((secret): secret is string => secret !== undefined && secret.length >= MIN_SECRET_LENGTH)
     .flatMap((secret) => [...new Set([JSON.stringify(secret).slice(1, -1), secret])]);
-  return (line) => words.reduce((rest, word) => rest.replaceAll(word, HIDDEN), line);
+  return (line) => texts.reduce((rest, text) => rest.replaceAll(text, HIDDEN), line);
 }
 
-/** The same line for a person's terminal. */
+/** A JSON line in a form for terminals. */
 function textLine(json: string): string {
   const { time, level, service, part, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const error = fields.error as { message?: string; stack?: string } | undefined;
@@ -110,31 +97,24 @@ function textLine(json: string): string {
   return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${[service, part].filter(Boolean).join('/')}: ${String(msg)}${rest.join('')}${stack}\n`;
 }
 
-/** Nest's own messages in the same log; its routine chatter at start is debug. */
+/** Writes Nest's own messages to the log. Its routine messages are logged as debug. */
 export class NestLog implements LoggerService {
-  constructor(private readonly log_: Log) {}
+  readonly log = this.debug.bind(this);
+  readonly verbose = this.debug.bind(this);
 
-  log(message: unknown, ...rest: unknown[]): void {
-    this.log_.debug(String(message), context(rest));
-  }
+  constructor(private readonly target: Log) {}
 
-  error(message: unknown, ...rest: unknown[]): void {
-    this.log_.error(message instanceof Error ? message.message : String(message), {
-      ...context(rest),
-      ...(message instanceof Error && { error: message }),
-    });
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.target.debug(String(message), context(rest));
   }
 
   warn(message: unknown, ...rest: unknown[]): void {
-    this.log_.warn(String(message), context(rest));
+    this.target.warn(String(message), context(rest));
   }
 
-  debug(message: unknown, ...rest: unknown[]): void {
-    this.log_.debug(String(message), context(rest));
-  }
-
-  verbose(message: unknown, ...rest: unknown[]): void {
-    this.log_.debug(String(message), context(rest));
+  error(message: unknown, ...rest: unknown[]): void {
+    const text = message instanceof Error ? message.message : String(message);
+    this.target.error(text, { ...context(rest), ...(message instanceof Error && { error: message }) });
   }
 }
 

@@ -6,7 +6,7 @@ export function versionOf(packageFile: URL): string {
   return (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
 }
 
-/** `<prefix>_build_info{version}`, always 1: which version runs where. */
+/** `<prefix>_build_info{version}`, always 1. */
 export function buildInfo(prefix: string, version: string): void {
-  readGauge(`${prefix}_build_info`, 'The version that runs', ['version'], (set) => set(1, { version }));
+  readGauge(`${prefix}_build_info`, 'Version of the service', ['version'], (set) => set(1, { version }));
 }

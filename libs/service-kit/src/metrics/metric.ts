@@ -1,15 +1,15 @@
 /**
- * Metrics by name in the process's one register. Several applications may live in one process (tests do that): what is counted goes on
- * counting, what is read at the scrape is read from the application that was made last.
+ * Metrics in the global registry. A process may contain several applications (in tests): they share counters, and a metric that is read at the
+ * scrape is read from the application that was created last.
  */
 import { Counter, Gauge, register } from 'prom-client';
 
-/** The metric of that name, made on first use. */
+/** The metric of that name, created on first use. */
 export function metric<T>(name: string, make: (name: string) => T): T {
   return (register.getSingleMetric(name) as T | undefined) ?? make(name);
 }
 
-/** A counter that shows 0 for each of `initial`, so that a first error is a rise and not a new series that `rate` does not see. */
+/** A counter that starts with 0 for each of `initial`: `rate` sees no increase when a new series starts with 1. */
 export function counterOf<L extends string>(
   name: string,
   help: string,
@@ -25,7 +25,7 @@ export function counterOf<L extends string>(
 
 export type SetValue<L extends string> = (value: number, labels?: Partial<Record<L, string>>) => void;
 
-/** A gauge that is read when it is scraped; labels that are not set in that scrape are not shown. */
+/** A gauge whose values are read at the scrape. A scrape shows only the labels that `read` sets. */
 export function readGauge<L extends string>(name: string, help: string, labelNames: readonly L[], read: (set: SetValue<L>) => void): void {
   register.removeSingleMetric(name);
   new Gauge({
@@ -39,7 +39,7 @@ export function readGauge<L extends string>(name: string, help: string, labelNam
   });
 }
 
-/** A counter whose value is added up when it is scraped. */
+/** A counter whose value is read at the scrape. */
 export function readTotal(name: string, help: string, read: () => number): void {
   register.removeSingleMetric(name);
   new Counter({
