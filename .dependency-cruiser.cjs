@@ -20,7 +20,7 @@ module.exports = {
     {
       name: 'nothing-imports-autoscaling',
       severity: 'error',
-      from: { path: '^apps/orchestrator/src/', pathNot: '^apps/orchestrator/src/(autoscaling/|app/)' },
+      from: { path: '^apps/orchestrator/src/', pathNot: '^apps/orchestrator/src/(autoscaling/|app/|retention/)' },
       to: { path: '^apps/orchestrator/src/autoscaling/' },
     },
     {
@@ -40,9 +40,16 @@ module.exports = {
     {
       name: 'engines-are-read-by-everybody',
       severity: 'error',
-      comment: 'Everybody may read engines; so engines reads nobody but the contracts and its own memory.',
-      from: { path: '^apps/orchestrator/src/(engines|leases)/' },
-      to: { path: '^apps/orchestrator/src/(autoscaling|provisioning|health|vpn|streams|retention)/' },
+      comment: 'Every module may read which engines exist, so engines reads only the runtime.',
+      from: { path: '^apps/orchestrator/src/engines/' },
+      to: { path: '^apps/orchestrator/src/(autoscaling|database|health|leases|provisioning|retention|streams|vpn)/' },
+    },
+    {
+      name: 'leases-read-engines',
+      severity: 'error',
+      comment: 'Who may use an engine depends only on which engines exist; nothing else is asked.',
+      from: { path: '^apps/orchestrator/src/leases/' },
+      to: { path: '^apps/orchestrator/src/(autoscaling|database|health|provisioning|retention|streams|vpn)/' },
     },
     {
       name: 'broadcast-knows-bytes',

@@ -135,10 +135,9 @@ class History {
   }
 
   get healthyFree(): number {
-    const { registry, leases } = this.orchestrator;
-    return registry
-      .all()
-      .filter(({ id, lifecycle, health }) => lifecycle === 'ready' && health === 'healthy' && leases.claimCount(id) === 0).length;
+    const { registry, claims } = this.orchestrator;
+    return registry.all().filter(({ id, lifecycle, health }) => lifecycle === 'ready' && health === 'healthy' && claims.on(id).count === 0)
+      .length;
   }
 
   /** What world, registry, ports, queue and leases say. */

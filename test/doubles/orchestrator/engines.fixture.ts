@@ -3,7 +3,7 @@ import type { EngineInstance } from '../../../apps/orchestrator/src/runtime/engi
 import { EngineRegistry } from '../../../apps/orchestrator/src/engines/engine-registry.js';
 import type { Candidate } from '../../../apps/orchestrator/src/leases/selection.policy.js';
 
-/** An engine as a runtime would name it. */
+/** An engine as a runtime lists it. */
 export function anInstance(id: string, overrides: Partial<EngineInstance> = {}): EngineInstance {
   return {
     id,
@@ -23,7 +23,7 @@ export function anInstance(id: string, overrides: Partial<EngineInstance> = {}):
   };
 }
 
-/** A registry with engines that are ready. */
+/** A registry with ready engines. */
 export function aRegistry(clock: Clock, ...readyIds: string[]): EngineRegistry {
   const registry = new EngineRegistry(clock);
   for (const id of readyIds) {
@@ -42,7 +42,7 @@ export function aCandidate(id: string, overrides: Partial<Candidate> = {}): Cand
     forwarded: false,
     claims: 0,
     contents: new Set(),
-    held: null,
+    cordoned: null,
     lastStreamUsage: null,
     ...overrides,
   };

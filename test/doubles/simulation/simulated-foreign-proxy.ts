@@ -22,11 +22,11 @@ export class SimulatedForeignProxy {
   ) {}
 
   /** Plays on an engine that is free as far as the list says, and tells of it. */
-  start({ registry, leases, events }: SimulatedOrchestrator): void {
+  start({ registry, claims, events }: SimulatedOrchestrator): void {
     const free = registry
       .all()
       .find(
-        ({ id, lifecycle, health }) => lifecycle === 'ready' && health === 'healthy' && leases.claimCount(id) === 0 && !leases.holdOn(id),
+        ({ id, lifecycle, health }) => lifecycle === 'ready' && health === 'healthy' && claims.on(id).count === 0 && !claims.on(id).cordon,
       );
     // One that does not answer is not played on.
     if (!free || !this.world.answers(free.id)) return;

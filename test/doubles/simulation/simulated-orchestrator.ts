@@ -11,10 +11,12 @@ import type { PoolOrders } from '../../../apps/orchestrator/src/database/pool-or
 import type { StreamHistory } from '../../../apps/orchestrator/src/database/stream-history.js';
 import type { StreamRow } from '../../../apps/orchestrator/src/database/stream-row.entity.js';
 import { EngineRegistry } from '../../../apps/orchestrator/src/engines/engine-registry.js';
+import { ContentKeys } from '../../../apps/orchestrator/src/leases/content-keys.js';
+import { EngineClaimBook } from '../../../apps/orchestrator/src/leases/engine-claims.js';
 import { EngineRemover } from '../../../apps/orchestrator/src/engines/engine-remover.service.js';
 import { EngineSync } from '../../../apps/orchestrator/src/engines/engine-sync.service.js';
 import { LeaseService } from '../../../apps/orchestrator/src/leases/lease.service.js';
-import { ManualMinimum } from '../../../apps/orchestrator/src/engines/manual-minimum.js';
+import { ManualMinimum } from '../../../apps/orchestrator/src/autoscaling/manual-minimum.js';
 import { ProvisioningOutlook } from '../../../apps/orchestrator/src/leases/provisioning-outlook.js';
 import type { EngineProber } from '../../../apps/orchestrator/src/health/engine-prober.js';
 import { HealthMonitor } from '../../../apps/orchestrator/src/health/health-monitor.service.js';
@@ -26,6 +28,7 @@ import { ProvisioningService } from '../../../apps/orchestrator/src/provisioning
 import { OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
 import { Quarantine } from '../../../apps/orchestrator/src/streams/quarantine.service.js';
 import type { SessionStat } from '../../../apps/orchestrator/src/streams/session-stat.js';
+import { ProxyReports } from '../../../apps/orchestrator/src/streams/proxy-reports.service.js';
 import { StreamEvents } from '../../../apps/orchestrator/src/streams/stream-events.service.js';
 import { StreamService } from '../../../apps/orchestrator/src/streams/stream.service.js';
 import { VpnSlots } from '../../../apps/orchestrator/src/vpn/vpn-slots.service.js';
@@ -85,9 +88,11 @@ export class SimulatedOrchestrator {
   readonly runtime: SimulatedRuntime;
   readonly registry = new EngineRegistry(this.clock);
   readonly floor: ManualMinimum;
+  readonly claims = new EngineClaimBook();
   readonly leases: LeaseService;
   readonly provisioning: ProvisioningService;
   readonly streams: StreamService;
+  readonly reports: ProxyReports;
   readonly events: StreamEvents;
   readonly reconcile: ReconcileService;
   readonly sync: EngineSync;
@@ -104,11 +109,12 @@ export class SimulatedOrchestrator {
     /** What must never happen and did. */
     readonly violations: string[],
   ) {
-    const { clock, registry } = this;
-    const supply = new ProvisioningOutlook();
+    const { clock, registry, claims } = this;
+    const contents = new ContentKeys();
+    const outlook = new ProvisioningOutlook();
     this.runtime = new SimulatedRuntime(world, (id) => this.removing(id));
     this.floor = new ManualMinimum(poolOrders(disk), clock, SILENT_LOG);
-    this.leases = new LeaseService(registry, supply, clock, SETTINGS, SILENT_LOG);
+    this.leases = new LeaseService(registry, claims, contents, outlook, clock, SETTINGS, SILENT_LOG);
     const remover = new EngineRemover(this.runtime, registry, clock, SILENT_LOG);
     this.sync = new EngineSync(this.runtime, registry, remover, SETTINGS, clock, SILENT_LOG);
     const vpn = new VpnService(SETTINGS, registry);
@@ -116,20 +122,21 @@ export class SimulatedOrchestrator {
     const launcher = new EngineLauncher(this.runtime, SETTINGS, new InstallationId('simulated'), slots, clock, SILENT_LOG);
     this.provisioning = new ProvisioningService(this.runtime, launcher, registry, this.sync, slots, SETTINGS, clock, SILENT_LOG);
     watchTrials(this.provisioning.breakers, violations);
-    this.quarantine = new Quarantine(registry, this.leases, new SimulatedSessionStat(world) as unknown as SessionStat, SILENT_LOG);
-    this.streams = new StreamService(registry, this.leases, streamHistory(disk), this.quarantine, this.sync, clock, SILENT_LOG);
+    this.quarantine = new Quarantine(registry, claims, new SimulatedSessionStat(world) as unknown as SessionStat, SILENT_LOG);
+    this.streams = new StreamService(registry, claims, contents, streamHistory(disk), this.sync, clock, SILENT_LOG);
+    this.reports = new ProxyReports(registry, claims, this.leases, this.streams, this.quarantine, clock, SILENT_LOG);
     this.events = new StreamEvents(this.streams, registry, this.sync, clock);
     const prober = new SimulatedProber(world, SETTINGS.healthCheckTimeoutMs) as unknown as EngineProber;
-    this.watch = new StartupProbe(registry, remover, this.leases, prober, SETTINGS, clock, SILENT_LOG);
+    this.watch = new StartupProbe(registry, remover, claims, prober, SETTINGS, clock, SILENT_LOG);
     this.health = new HealthMonitor(registry, prober, SETTINGS, clock, SILENT_LOG);
-    this.picture = new PoolSnapshotService(registry, this.leases, this.floor, this.provisioning, SETTINGS, clock);
+    this.picture = new PoolSnapshotService(registry, this.leases, claims, this.floor, this.provisioning, SETTINGS, clock);
     const adapterHost = { httpAdapter: { getHttpServer: () => this.server } } as unknown as HttpAdapterHost;
     this.reconcile = new ReconcileService(
       this.runtime,
       registry,
       this.leases,
       this.floor,
-      supply,
+      outlook,
       this.sync,
       remover,
       this.provisioning,
@@ -152,6 +159,7 @@ export class SimulatedOrchestrator {
     its.picture.onModuleInit();
     await its.sync.onModuleInit();
     await its.streams.onModuleInit();
+    await its.reports.onModuleInit();
     its.quarantine.onApplicationBootstrap();
     its.health.onApplicationBootstrap();
     its.reconcile.onApplicationBootstrap();
@@ -170,6 +178,7 @@ export class SimulatedOrchestrator {
       this.quarantine,
       this.watch,
       this.streams,
+      this.reports,
       this.leases,
       this.picture,
       this.sync,
@@ -185,6 +194,7 @@ export class SimulatedOrchestrator {
     await this.health.onModuleDestroy();
     await this.quarantine.onModuleDestroy();
     await this.watch.onModuleDestroy();
+    this.reports.onModuleDestroy();
     this.streams.onModuleDestroy();
     this.leases.onModuleDestroy();
     this.picture.onModuleDestroy();

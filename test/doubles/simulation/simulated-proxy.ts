@@ -106,8 +106,8 @@ export class SimulatedProxy {
     }
   }
 
-  private report({ streams }: SimulatedOrchestrator): void {
-    const { leave } = streams.report(this.id, {
+  private report({ reports }: SimulatedOrchestrator): void {
+    const { leave } = reports.take(this.id, {
       boot_id: this.id,
       seq: ++this.seq,
       sessions: this.sessions.flatMap(toReported),

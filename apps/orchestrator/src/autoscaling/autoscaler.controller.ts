@@ -12,7 +12,7 @@ import {
   ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
 import { LongOperation } from '../http/request-limit.interceptor.js';
-import { ManualMinimum } from '../engines/manual-minimum.js';
+import { ManualMinimum } from './manual-minimum.js';
 import { ReconcileService } from './reconcile.service.js';
 
 const MOST_SHOWN = 300;

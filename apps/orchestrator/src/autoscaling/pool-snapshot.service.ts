@@ -1,8 +1,10 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '@acexy/service-kit/primitives';
-import { type Engine, EngineRegistry, type EngineChange } from '../engines/engine-registry.js';
+import type { Engine, EngineChange } from '../engines/engine.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
+import { EngineClaimBook } from '../leases/engine-claims.js';
 import { LeaseService } from '../leases/lease.service.js';
-import { ManualMinimum } from '../engines/manual-minimum.js';
+import { ManualMinimum } from './manual-minimum.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { OrchestratorSettings } from '../settings.js';
 import { LeadTime, RecentTargets, TakenEngines } from './demand.js';
@@ -25,6 +27,7 @@ export class PoolSnapshotService implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly registry: EngineRegistry,
     private readonly leases: LeaseService,
+    private readonly claims: EngineClaimBook,
     private readonly floor: ManualMinimum,
     private readonly provisioning: ProvisioningService,
     private readonly settings: OrchestratorSettings,
@@ -88,14 +91,15 @@ export class PoolSnapshotService implements OnModuleInit, OnModuleDestroy {
 
   private describe(engine: Engine, now: number): PoolEngine {
     const { id, lifecycle, health, adopted, idleSince, healthSince, drain, cutOff } = engine;
+    const { count, cordon } = this.claims.on(id);
     return {
       id,
       lifecycle,
       health,
       adopted,
-      claims: this.leases.claimCount(id),
+      claims: count,
       // Of no use to anybody until its VPN is back, and worth keeping until then; one that leaves is not kept.
-      held: cutOff !== null && lifecycle !== 'draining' ? 'open' : (this.leases.holdOn(id)?.kind ?? null),
+      held: cutOff !== null && lifecycle !== 'draining' ? 'open' : (cordon?.kind ?? null),
       idleMs: idleSince === null ? 0 : now - idleSince,
       healthMs: now - healthSince,
       drain: drain && { reason: drain.reason, deadlineMs: drain.deadline - this.clock.wallTime() },

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
+import { EngineClaimBook } from '../leases/engine-claims.js';
 import type { LeaseService } from '../leases/lease.service.js';
-import type { ManualMinimum } from '../engines/manual-minimum.js';
+import type { ManualMinimum } from './manual-minimum.js';
 import type { ProvisioningService } from '../provisioning/provisioning.service.js';
 import type { OrchestratorSettings } from '../settings.js';
 import { PoolSnapshotService } from './pool-snapshot.service.js';
@@ -13,6 +14,7 @@ function pictureOfNothing(clock: FakeClock): PoolSnapshotService {
   return new PoolSnapshotService(
     new EngineRegistry(clock),
     { waitingCount: 0 } as LeaseService,
+    new EngineClaimBook(),
     { value: null } as ManualMinimum,
     { engineCount: () => 0, pending: 0, revocable: 0 } as ProvisioningService,
     { minReplicas: 0, engineLimit: 9, autoDelete: true, engineGracePeriodMs: GRACE_MS } as OrchestratorSettings,

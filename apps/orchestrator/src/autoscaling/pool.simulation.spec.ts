@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { anInstance } from '../../../../test/doubles/orchestrator/engines.fixture.js';
+import { EngineClaimBook } from '../leases/engine-claims.js';
 import { LeaseBook } from '../leases/lease-book.js';
 import { RecentTargets, TakenEngines } from './demand.js';
 import { planReplacement } from './replacement.policy.js';
@@ -30,16 +31,18 @@ class Pool {
   private readonly targets = new RecentTargets();
   private readonly taken = new TakenEngines();
   private lastReplacementAt = -Infinity;
+  private readonly claims = new EngineClaimBook();
   private readonly book = new LeaseBook({
     clock: this.clock,
+    claims: this.claims,
     engines: () => this.registry.all(),
     maxStreamsPerEngine: 1,
     newId: () => `lease-${this.names++}`,
     onRevoke: () => undefined,
     onGrant: ({ id, engineId }) => {
       this.playing.push(id);
-      this.registry.used(engineId, true);
-      this.book.reported('p', new Set(this.playing));
+      this.registry.setUsage(engineId, [], true);
+      this.book.renew('p', new Set(this.playing));
     },
   });
   private names = 0;
@@ -66,7 +69,7 @@ class Pool {
   get free(): number {
     return this.registry
       .all()
-      .filter(({ id, lifecycle, health }) => lifecycle === 'ready' && health === 'healthy' && this.book.claimCount(id) === 0).length;
+      .filter(({ id, lifecycle, health }) => lifecycle === 'ready' && health === 'healthy' && this.claims.on(id).count === 0).length;
   }
 
   get waiting(): number {
@@ -93,7 +96,7 @@ class Pool {
     }
     for (const { id, reason } of remove) {
       const engine = this.registry.get(id);
-      if (engine?.lifecycle === 'ready') expect(this.book.claimCount(id)).toBe(0);
+      if (engine?.lifecycle === 'ready') expect(this.claims.on(id).count).toBe(0);
       this.registry.gone(id, reason);
     }
     expect(this.registry.all().length).toBeLessThanOrEqual(this.limits.max);
@@ -106,7 +109,7 @@ class Pool {
       lifecycle,
       health,
       adopted,
-      claims: this.book.claimCount(id),
+      claims: this.claims.on(id).count,
       held: null,
       idleMs: idleSince === null ? 0 : now - idleSince,
       healthMs: now - healthSince,
@@ -140,13 +143,13 @@ class Pool {
   private ask(requestId: string): void {
     this.book.ask({ requestId, proxyId: 'p', keys: [requestId], exclude: new Set(), purpose: 'start' });
     // Its call stays open until it is served.
-    this.book.attend(requestId);
+    this.book.callOpened(requestId);
   }
 
   private leave(): void {
     const leaseId = this.playing.shift();
     const lease = leaseId === undefined ? null : this.book.release(leaseId);
-    if (lease && this.registry.get(lease.engineId)) this.registry.used(lease.engineId, false);
+    if (lease && this.registry.get(lease.engineId)) this.registry.setUsage(lease.engineId, [], false);
   }
 }
 

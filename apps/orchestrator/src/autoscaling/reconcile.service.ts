@@ -4,12 +4,12 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
 import { Clock, WakeableLoop } from '@acexy/service-kit/primitives';
-import { type EngineChange, EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
+import { type EngineChange, wasNeverReady } from '../engines/engine.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { LeaseService } from '../leases/lease.service.js';
-import type { PoolCollector } from '../engines/pool-collector.js';
-import { ManualMinimum } from '../engines/manual-minimum.js';
+import { ManualMinimum } from './manual-minimum.js';
 import { ProvisioningOutlook } from '../leases/provisioning-outlook.js';
 import { Readiness } from '../health/readiness.js';
 import type { OperationReport } from '../provisioning/provisioning-breakers.js';
@@ -46,7 +46,7 @@ interface Round {
 
 /** The one loop that makes the pool what it should be: gathers, decides by the policies, acts, and says what it did. */
 @Injectable()
-export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy, PoolCollector {
+export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly loop: WakeableLoop;
   private readonly backoff = new StartBackoff();
   private readonly decisions = new DecisionLog();
@@ -127,6 +127,10 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     return this.decisions.latest(limit);
   }
 
+  /**
+   * Removes the manual minimum and all idle engines beyond the minimum, without a grace period; never an engine that plays, is leased or is
+   * cordoned. @returns the ids of the removed engines
+   */
   async collect(): Promise<string[]> {
     await this.floor.lift();
     const beyondMinimum = { ...this.gather(), taken: 0, recentPeak: 0 };

@@ -1,6 +1,6 @@
 import type { HealthStatus } from '@acexy/contracts';
-import type { HoldKind } from '../leases/engine-claims.js';
-import type { Lifecycle } from '../engines/engine-registry.js';
+import type { CordonKind } from '../leases/engine-claims.js';
+import type { Lifecycle } from '../engines/engine.js';
 
 export interface PoolEngine {
   id: string;
@@ -11,7 +11,7 @@ export interface PoolEngine {
   /** Streams and leases on it. */
   claims: number;
   /** Kept back, and not to be removed, or null. */
-  held: HoldKind | null;
+  held: CordonKind | null;
   /** Milliseconds without a claim; 0 while it has one. */
   idleMs: number;
   /** Milliseconds in its present health. */

@@ -1,13 +1,15 @@
 import { ContainerInfo, PortBinding } from '@acexy/contracts';
 import { BearerGuard } from '@acexy/service-kit';
-import { Controller, Delete, Get, NotFoundException, Param, UseGuards } from '@nestjs/common';
+import { BadRequestException, Controller, Delete, Get, NotFoundException, Param, Query, UseGuards } from '@nestjs/common';
 import {
+  ApiBadRequestResponse,
   ApiBearerAuth,
   ApiExtraModels,
   ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
   ApiProperty,
+  ApiQuery,
   ApiTags,
   ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
@@ -16,32 +18,33 @@ import { EngineRemover } from './engine-remover.service.js';
 import { EngineViews } from './engine-views.service.js';
 
 export class DeletedContainer {
-  @ApiProperty({ description: 'The id of the container that is gone', example: '3f1c9a7be2d4' })
+  @ApiProperty({ description: 'Id of the removed container', example: '3f1c9a7be2d4' })
   deleted!: string;
 }
 
+/** All containers of this installation, engines and others. */
 @ApiTags('containers')
 @ApiExtraModels(PortBinding)
-@Controller('containers')
+@Controller()
 export class ContainersController {
   constructor(
     private readonly views: EngineViews,
     private readonly remover: EngineRemover,
   ) {}
 
-  @Get(':id')
-  @ApiOperation({ summary: 'What the runtime says of one container of ours' })
+  @Get('containers/:id')
+  @ApiOperation({ summary: 'Describes one container of this installation' })
   @ApiOkResponse({ type: ContainerInfo })
   @ApiNotFoundResponse()
   one(@Param('id') id: string): ContainerInfo {
     return this.find(id);
   }
 
-  @Delete(':id')
+  @Delete('containers/:id')
   @UseGuards(BearerGuard)
   @LongOperation()
   @ApiBearerAuth()
-  @ApiOperation({ summary: 'Stops and removes a container of ours, whatever plays on it' })
+  @ApiOperation({ summary: 'Stops and removes a container of this installation, even if a stream plays on it' })
   @ApiOkResponse({ type: DeletedContainer })
   @ApiNotFoundResponse()
   @ApiUnauthorizedResponse()
@@ -51,9 +54,24 @@ export class ContainersController {
     return { deleted: container.id };
   }
 
+  @Get('by-label')
+  @UseGuards(BearerGuard)
+  @ApiBearerAuth()
+  @ApiOperation({ summary: 'Lists the containers of this installation that have a label' })
+  @ApiQuery({ name: 'key', description: 'Name of the label' })
+  @ApiQuery({ name: 'value', required: false, description: 'Value of the label; without it any value matches' })
+  @ApiOkResponse({ type: [ContainerInfo] })
+  @ApiBadRequestResponse()
+  @ApiUnauthorizedResponse()
+  byLabel(@Query('key') key: unknown, @Query('value') value: unknown): ContainerInfo[] {
+    if (typeof key !== 'string' || key === '') throw new BadRequestException('key must be the name of a label');
+    if (value !== undefined && typeof value !== 'string') throw new BadRequestException('value must be given once at most');
+    return this.views.containersWith(key, value);
+  }
+
   private find(id: string): ContainerInfo {
     const container = this.views.container(id);
-    if (!container) throw new NotFoundException(`no container ${id} of ours`);
+    if (!container) throw new NotFoundException(`no container ${id} of this installation`);
     return container;
   }
 }

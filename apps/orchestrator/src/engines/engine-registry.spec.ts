@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
-import { type EngineChange, EngineRegistry, wasNeverReady } from './engine-registry.js';
+import { type EngineChange, wasNeverReady } from './engine.js';
+import { EngineRegistry } from './engine-registry.js';
 import { anInstance } from '../../../../test/doubles/orchestrator/engines.fixture.js';
 
 function setUp() {
@@ -51,7 +52,7 @@ describe('the engine registry', () => {
   it('says of one that was restarted since when it may run again: what began after that is not lost', () => {
     const { registry, clock } = setUp();
     const again: (number | undefined)[] = [];
-    registry.onChange(({ type, againSince }) => type === 'gone' && again.push(againSince));
+    registry.onChange(({ type, restartedSince }) => type === 'gone' && again.push(restartedSince));
     registry.observe([anInstance('a', { maxUptimeMs: 1000 })], registry.mark());
     registry.ready('a');
     clock.advance(60_000);
@@ -80,10 +81,10 @@ describe('the engine registry', () => {
     clock.advance(6000);
     registry.ready('a');
     expect(registry.get('a')?.idleSince).toBe(6000);
-    registry.used('a', true);
+    registry.setUsage('a', ['s'], true);
     expect(registry.get('a')?.idleSince).toBeNull();
     clock.advance(1000);
-    registry.used('a', false);
+    registry.setUsage('a', [], false);
     expect(registry.get('a')?.idleSince).toBe(7000);
   });
 

@@ -1,76 +1,19 @@
 import type { HealthStatus } from '@acexy/contracts';
+import { type Clock, ListenerSet } from '@acexy/service-kit/primitives';
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '@acexy/service-kit/primitives';
 import type { EngineInstance } from '../runtime/engine-runtime.js';
+import type { Drain, Engine, EngineChange, Lifecycle } from './engine.js';
 
-/**
- * `starting`: runs, its API has not answered yet. `ready`: it has. `draining`: gets no new streams and is removed when empty or at its
- * deadline. `gone`: the runtime has it no more; only seen by listeners.
- */
-export const LIFECYCLES = ['starting', 'ready', 'draining'] as const;
-export type Lifecycle = (typeof LIFECYCLES)[number] | 'gone';
+type KnownEngine = { -readonly [K in keyof Engine]: Engine[K] } & {
+  addedAt: number;
+  /** Monotonic milliseconds of its first answer. */
+  answeredAt: number | null;
+};
 
-export interface Engine {
-  readonly id: string;
-  readonly instance: EngineInstance;
-  readonly lifecycle: Lifecycle;
-  readonly health: HealthStatus;
-  /** True for the one engine that has the forwarded port of a VPN. */
-  readonly forwarded: boolean;
-  /** Why it reaches nobody although it runs (its VPN is down), or null. */
-  readonly cutOff: string | null;
-  /** Found by the first look at the runtime: an earlier run of ours started it. */
-  readonly adopted: boolean;
-  /** Its API has answered at least once. */
-  readonly answered: boolean;
-  readonly drain: Drain | null;
-  /** Milliseconds since the epoch. */
-  readonly firstSeen: number;
-  readonly lastSeen: number;
-  readonly lastHealthCheck: number | null;
-  readonly lastStreamUsage: number | null;
-  /** Monotonic milliseconds. */
-  readonly lifecycleSince: number;
-  readonly healthSince: number;
-  /** Monotonic milliseconds since which nothing plays on it; null while something does. */
-  readonly idleSince: number | null;
-}
-
-export interface Drain {
-  reason: string;
-  /** Milliseconds since the epoch; then it is removed, playing or not. */
-  deadline: number;
-}
-
-export interface EngineChange {
-  /**
-   * `cleared`: what was left of one that died is removed; until then it may be brought up again and keeps its name and ports. `remains`: found so
-   * by the first look, an engine of an earlier run.
-   */
-  type: 'added' | 'ready' | 'draining' | 'health' | 'gone' | 'remains' | 'cleared';
-  engine: Engine;
-  reason?: string;
-  /** Of `gone`: its container is still there, dead; `cleared` follows unless it is brought up again. */
-  remains?: boolean;
-  /** Of `gone`: it runs again already, since this moment at the earliest (milliseconds since the epoch); `added` follows. */
-  againSince?: number;
-}
-
-/** An engine that went by itself, or was given up, before it ever answered. */
-export function wasNeverReady({ answered, drain, instance }: Engine): boolean {
-  return instance.kind === 'acestream' && !answered && (drain === null || drain.reason === NEVER_ANSWERED);
-}
-
-/** Why an engine is removed that did not answer in time. */
-export const NEVER_ANSWERED = 'never answered after its start';
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type KnownEngine = Mutable<Engine> & { addedAt: number; /** Monotonic milliseconds of its first answer. */ answeredAt: number | null };
-
-/** How much a runtime's clock may be set back without its engines looking restarted. */
+/** How far the clock of a runtime may be set back without its engines looking restarted. */
 const CLOCK_STEP_MS = 200;
 
-/** The moment before a list was asked for, which may be long ago when a slow runtime answers. */
+/** The moment before a list was requested; a slow runtime may answer much later. */
 export interface ListMark {
   sequence: number;
   /** Monotonic milliseconds. */
@@ -78,19 +21,19 @@ export interface ListMark {
 }
 
 /**
- * Which engines there are, in memory: what every read of the API is answered from. A picture of the runtime: `observe` brings it up to
- * date with a list, `add` and `gone` are the short cuts.
+ * Which engines exist, in memory; the API reads from here. It mirrors the runtime: `observe` takes over a complete list, `add` and `gone` take
+ * over single changes before the next list.
  */
 export class EngineRegistry {
   private readonly engines = new Map<string, KnownEngine>();
-  private readonly listeners = new Set<(change: EngineChange) => void>();
-  /** When each engine went, as long as a list begun earlier could still name it. */
+  private readonly changes = new ListenerSet<EngineChange>();
+  /** When each engine left, kept while a list that was requested earlier could still name it. */
   private readonly departed = new Map<string, number>();
-  /** Engines that died and whose containers are still there. */
+  /** Engines that died and whose containers still exist. */
   private readonly dead = new Map<string, KnownEngine>();
   /** Grows with every engine that comes or goes. */
   private sequence = 0;
-  private firstLook = true;
+  private isFirstList = true;
   private generation = 0;
 
   constructor(private readonly clock: Clock) {}
@@ -99,32 +42,33 @@ export class EngineRegistry {
     return this.engines.get(id);
   }
 
-  /** Grows with every change of an engine, except for its mere sightings (`lastSeen`, `lastHealthCheck`). */
+  /** Grows with every change of an engine except `lastSeen` and `lastHealthCheck`. */
   get version(): number {
     return this.generation;
   }
 
-  /** The engines that can be leased or will be, oldest first. */
+  /** The AceStream engines, oldest first. */
   all(): readonly Engine[] {
     return [...this.engines.values()].filter((engine) => engine.instance.kind === 'acestream');
   }
 
-  /** Everything the runtime runs for us, the containers of `POST /provision` included. */
+  /** Everything that the runtime runs for us, including the containers of `POST /provision`. */
   everything(): readonly Engine[] {
     return [...this.engines.values()];
   }
 
-  /** Calls back on every change until the returned function is called. */
+  /** @returns unsubscribes */
   onChange(listener: (change: EngineChange) => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    return this.changes.subscribe(listener);
   }
 
-  /** An engine that runs; one that is known already is only seen again. */
+  /** Adds a running engine; a known one is only updated. */
   add(instance: EngineInstance, { adopted = false } = {}): Engine {
     const known = this.engines.get(instance.id);
     if (known) {
-      this.see(known, instance);
+      known.lastSeen = this.clock.wallTime();
+      if (!isDeepStrictEqual(known.instance, instance)) this.generation++;
+      known.instance = instance;
       return known;
     }
     const engine = this.newEngine(instance, adopted);
@@ -134,14 +78,14 @@ export class EngineRegistry {
     return engine;
   }
 
-  /** Taken before a list is asked for, and given to `observe` with its answer. */
+  /** Call it before a list is requested, and pass it to `observe` with that list. */
   mark(): ListMark {
     return { sequence: this.sequence, at: this.clock.now() };
   }
 
   /**
-   * Takes over a list of the runtime. What came or went while the list was under way is left as it is: the next list tells.
-   * @returns the instances that are no running engines, for the caller to clear away
+   * Takes over a list of the runtime. Engines that came or went after `mark` stay as they are until the next list.
+   * @returns the instances that are not running engines, for the caller to remove
    */
   observe(instances: readonly EngineInstance[], mark: ListMark): EngineInstance[] {
     const listed = new Set(instances.map((instance) => instance.id));
@@ -152,33 +96,30 @@ export class EngineRegistry {
     for (const id of [...this.dead.keys()]) if (!listed.has(id)) this.cleared(id, 'no longer there');
     const leftovers: EngineInstance[] = [];
     for (const instance of instances) {
-      if (instance.kind === 'generic') {
-        // Its owner's to start, stop and remove: it stays known, whatever its state.
-        if (!this.departed.has(instance.id)) this.add(instance, { adopted: this.firstLook });
-        continue;
-      }
-      switch (instance.state) {
+      // A generic container is its owner's to start, stop and remove: it stays known in any state.
+      const state = instance.kind === 'generic' ? 'running' : instance.state;
+      switch (state) {
         case 'running':
           if (this.hasRestarted(instance, mark)) {
-            // All it played is lost, and its API has yet to answer: another engine in all but its name.
-            this.leave(instance.id, { reason: 'restarted', againSince: this.startedAfter(instance, mark) });
+            // Everything that it played is lost and its API has not answered again: a new engine under the same id.
+            this.leave(instance.id, { reason: 'restarted', restartedSince: this.startedAfter(instance, mark) });
             this.add(instance);
-          } else if (!this.departed.has(instance.id)) this.add(instance, { adopted: this.firstLook });
+          } else if (!this.departed.has(instance.id)) this.add(instance, { adopted: this.isFirstList });
           break;
         case 'exited':
-          if (this.firstLook) this.remains(instance);
+          if (this.isFirstList) this.addRemains(instance);
           this.died(instance);
           leftovers.push(instance);
           break;
         case 'created':
-          if (this.firstLook) this.remains(instance);
+          if (this.isFirstList) this.addRemains(instance);
           leftovers.push(instance);
           break;
         default:
-          throw new TypeError(`unknown state ${String(instance.state satisfies never)}`);
+          throw new TypeError(`unknown state ${String(state satisfies never)}`);
       }
     }
-    this.firstLook = false;
+    this.isFirstList = false;
     return leftovers;
   }
 
@@ -186,19 +127,20 @@ export class EngineRegistry {
   ready(id: string): void {
     const engine = this.engines.get(id);
     if (!engine) return;
+    const now = this.clock.now();
     engine.lastHealthCheck = this.clock.wallTime();
     engine.answered = true;
-    engine.answeredAt ??= this.clock.now();
+    engine.answeredAt ??= now;
     if (engine.lifecycle !== 'starting') return;
     engine.health = 'healthy';
-    engine.healthSince = this.clock.now();
-    // It could not be used before: its boot is no idleness.
-    if (engine.idleSince !== null) engine.idleSince = this.clock.now();
-    this.move(engine, 'ready');
+    engine.healthSince = now;
+    // The time it took to start does not count as idle.
+    if (engine.idleSince !== null) engine.idleSince = now;
+    this.setLifecycle(engine, 'ready');
     this.emit({ type: 'ready', engine });
   }
 
-  /** What the last probe means for the engine's health. */
+  /** The health that follows from the last probe. */
   probed(id: string, health: HealthStatus, reason?: string): void {
     const engine = this.engines.get(id);
     if (!engine) return;
@@ -209,7 +151,7 @@ export class EngineRegistry {
     this.emit({ type: 'health', engine, reason });
   }
 
-  /** What is known of its network: whether it is cut off and why, and whether it has the forwarded port of its VPN. */
+  /** Whether and why the engine has no network, and whether it has the forwarded port of its VPN. */
   networkSeen(id: string, { cutOff, forwarded }: Pick<Engine, 'cutOff' | 'forwarded'>): void {
     const engine = this.engines.get(id);
     if (!engine) return;
@@ -220,26 +162,31 @@ export class EngineRegistry {
     this.emit({ type: 'health', engine, reason: cutOff === null ? 'its network is back' : `cut off: ${cutOff}` });
   }
 
-  /** No new streams from here on; false where it was draining already or is not known. */
+  /** The engine gets no new streams. @returns false if it is unknown or already draining */
   startDraining(id: string, drain: Drain): boolean {
     const engine = this.engines.get(id);
     if (!engine || engine.lifecycle === 'draining') return false;
     engine.drain = drain;
-    this.move(engine, 'draining');
+    this.setLifecycle(engine, 'draining');
     this.emit({ type: 'draining', engine, reason: drain.reason });
     return true;
   }
 
-  /** Tells when something plays on the engine (`busy`) and when it stopped. */
-  used(id: string, busy: boolean): void {
+  /** @param inUse whether the engine has a lease or a stream */
+  setUsage(id: string, streams: readonly string[], inUse: boolean): void {
     const engine = this.engines.get(id);
     if (!engine) return;
+    if (!isDeepStrictEqual(engine.streams, streams)) {
+      engine.streams = streams;
+      this.generation++;
+    }
+    if (inUse === (engine.idleSince === null)) return;
     this.generation++;
     engine.lastStreamUsage = this.clock.wallTime();
-    engine.idleSince = busy ? null : this.clock.now();
+    engine.idleSince = inUse ? null : this.clock.now();
   }
 
-  /** The runtime has it no more. */
+  /** The runtime no longer has the engine. */
   gone(id: string, reason: string): void {
     this.leave(id, { reason });
     this.cleared(id, reason);
@@ -252,8 +199,8 @@ export class EngineRegistry {
     this.leave(id, { reason: `died${exitCode === null ? '' : ` with exit code ${exitCode}`}`, remains: true });
   }
 
-  /** What an earlier run has left may come up yet: by its restart policy, or by a start that the runtime still carries out. */
-  private remains(instance: EngineInstance): void {
+  /** A stopped container of an earlier run may still start: by its restart policy, or because the runtime has not finished a start. */
+  private addRemains(instance: EngineInstance): void {
     if (this.engines.has(instance.id)) return;
     const engine = this.newEngine(instance, true);
     this.dead.set(instance.id, engine);
@@ -273,6 +220,7 @@ export class EngineRegistry {
       answered: false,
       answeredAt: null,
       drain: null,
+      streams: [],
       firstSeen: adopted ? instance.createdAt : this.clock.wallTime(),
       lastSeen: this.clock.wallTime(),
       lastHealthCheck: null,
@@ -284,11 +232,11 @@ export class EngineRegistry {
     };
   }
 
-  private leave(id: string, how: Pick<EngineChange, 'reason' | 'remains' | 'againSince'>): void {
+  private leave(id: string, how: Pick<EngineChange, 'reason' | 'remains' | 'restartedSince'>): void {
     const engine = this.engines.get(id);
     if (!engine) return;
     this.engines.delete(id);
-    this.move(engine, 'gone');
+    this.setLifecycle(engine, 'gone');
     this.departed.set(id, ++this.sequence);
     this.emit({ type: 'gone', engine, ...how });
   }
@@ -300,7 +248,7 @@ export class EngineRegistry {
     this.emit({ type: 'cleared', engine, reason });
   }
 
-  /** It has answered before the earliest moment at which what runs now can have started. */
+  /** Whether the engine answered before the earliest moment at which the listed instance can have started. */
   private hasRestarted({ id, maxUptimeMs }: EngineInstance, mark: ListMark): boolean {
     const engine = this.engines.get(id);
     if (!engine || engine.answeredAt === null || maxUptimeMs === null) return false;
@@ -311,19 +259,13 @@ export class EngineRegistry {
     return this.clock.wallTime() - (this.clock.now() - mark.at) - (maxUptimeMs ?? 0);
   }
 
-  private see(engine: KnownEngine, instance: EngineInstance): void {
-    engine.lastSeen = this.clock.wallTime();
-    if (!isDeepStrictEqual(engine.instance, instance)) this.generation++;
-    engine.instance = instance;
-  }
-
-  private move(engine: KnownEngine, lifecycle: Lifecycle): void {
+  private setLifecycle(engine: KnownEngine, lifecycle: Lifecycle): void {
     engine.lifecycle = lifecycle;
     engine.lifecycleSince = this.clock.now();
   }
 
   private emit(change: EngineChange): void {
     this.generation++;
-    for (const listener of this.listeners) listener(change);
+    this.changes.emit(change);
   }
 }

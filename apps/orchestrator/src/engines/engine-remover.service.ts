@@ -1,13 +1,13 @@
 import { Log } from '@acexy/service-kit';
-import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '@acexy/service-kit/primitives';
+import { Inject, Injectable } from '@nestjs/common';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
 import { EngineRegistry } from './engine-registry.js';
 
-/** How long an engine may take to end before it is killed. */
+/** Time for an engine to end before it is killed. */
 const STOP_GRACE_MS = 5000;
 
-/** The one way engines are removed: out of the choice first, then out of the runtime, then out of the registry. */
+/** The only way to remove an engine: it drains first, then leaves the runtime, then the registry. */
 @Injectable()
 export class EngineRemover {
   private readonly underWay = new Map<string, Promise<void>>();
@@ -23,13 +23,13 @@ export class EngineRemover {
   }
 
   /**
-   * Removes an engine, whatever plays on it; an unknown one is no error.
-   * @throws RuntimeFailedError; the engine then stays, draining, and the reconcile loop tries again
+   * Removes an engine even if a stream plays on it; an unknown id is no error.
+   * @throws RuntimeFailedError; the engine then keeps draining and the reconcile loop tries again
    */
   remove(id: string, reason: string): Promise<void> {
     let removal = this.underWay.get(id);
     if (!removal) {
-      removal = this.carryOut(id, reason).finally(() => this.underWay.delete(id));
+      removal = this.removeNow(id, reason).finally(() => this.underWay.delete(id));
       this.underWay.set(id, removal);
     }
     return removal;
@@ -40,7 +40,7 @@ export class EngineRemover {
     await Promise.allSettled(this.underWay.values());
   }
 
-  private async carryOut(id: string, reason: string): Promise<void> {
+  private async removeNow(id: string, reason: string): Promise<void> {
     this.registry.startDraining(id, { reason, deadline: this.clock.wallTime() });
     await this.runtime.remove(id, STOP_GRACE_MS);
     this.log.info('engine removed', { engine_id: id, reason });

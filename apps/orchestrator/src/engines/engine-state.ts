@@ -1,8 +1,8 @@
 import type { EngineState } from '@acexy/contracts';
-import type { Engine } from './engine-registry.js';
+import type { Engine } from './engine.js';
 
-/** An engine as clients see it. One that drains or is cut off is shown as unhealthy, so that clients who choose for themselves leave it alone. */
-export function toEngineState(engine: Engine, streams: string[]): EngineState {
+/** An engine as clients see it. A draining or cut-off engine is shown as unhealthy, so that clients that select engines themselves avoid it. */
+export function toEngineState(engine: Engine): EngineState {
   const { instance } = engine;
   return {
     container_id: engine.id,
@@ -13,14 +13,14 @@ export function toEngineState(engine: Engine, streams: string[]): EngineState {
     forwarded: engine.forwarded,
     first_seen: isoTime(engine.firstSeen),
     last_seen: isoTime(engine.lastSeen),
-    streams,
+    streams: [...engine.streams],
     health_status: engine.lifecycle === 'draining' || engine.cutOff !== null ? 'unhealthy' : engine.health,
     last_health_check: isoTimeOrNull(engine.lastHealthCheck),
     last_stream_usage: isoTimeOrNull(engine.lastStreamUsage),
   };
 }
 
-/** Milliseconds since the epoch as ISO 8601 in UTC. */
+/** @param ms wall time @returns ISO 8601 in UTC */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }

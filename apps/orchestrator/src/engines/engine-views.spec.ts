@@ -1,25 +1,16 @@
-import { SILENT_LOG, loadSettings } from '@acexy/service-kit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
-import { OrchestratorSettings } from '../settings.js';
 import { EngineRegistry } from './engine-registry.js';
 import { EngineViews } from './engine-views.service.js';
 import { anInstance } from '../../../../test/doubles/orchestrator/engines.fixture.js';
-import { LeaseService } from '../leases/lease.service.js';
-import { ProvisioningOutlook } from '../leases/provisioning-outlook.js';
 
-const SETTINGS = loadSettings(OrchestratorSettings, { API_KEY: 'key' });
 const ENGINES = ['a', 'b', 'c'];
 
 function setUp() {
   const clock = new FakeClock();
   const registry = new EngineRegistry(clock);
-  const leases = new LeaseService(registry, new ProvisioningOutlook(), clock, SETTINGS, SILENT_LOG);
-  registry.onChange(({ type, engine }) => {
-    if (type === 'gone') leases.vacate(`stream on ${engine.id}`);
-  });
-  return { clock, registry, leases, views: new EngineViews(registry, leases) };
+  return { clock, registry, views: new EngineViews(registry) };
 }
 
 type World = ReturnType<typeof setUp>;
@@ -44,19 +35,11 @@ const HAPPENINGS: Record<string, (world: World, id: string) => void> = {
   'is cut off': ({ registry }, id) => registry.networkSeen(id, { cutOff: 'its VPN is down', forwarded: false }),
   'has the port': ({ registry }, id) => registry.networkSeen(id, { cutOff: null, forwarded: true }),
   drains: ({ registry, clock }, id) => registry.startDraining(id, { reason: 'test', deadline: clock.wallTime() }),
-  plays: ({ leases, registry }, id) => {
-    if (registry.get(id))
-      leases.occupy({
-        streamId: `stream on ${id}`,
-        engineId: id,
-        content: { keyType: 'content_id', key: id, infohash: null },
-        leaseId: null,
-      });
-  },
-  'plays no more': ({ leases }, id) => leases.vacate(`stream on ${id}`),
-  'is used': ({ registry, clock }, id) => {
+  plays: ({ registry }, id) => registry.setUsage(id, [`stream on ${id}`], true),
+  'plays no more': ({ registry }, id) => registry.setUsage(id, [], false),
+  'is leased': ({ registry, clock }, id) => {
     clock.advance(1000);
-    registry.used(id, true);
+    registry.setUsage(id, registry.get(id)?.streams ?? [], true);
   },
   goes: ({ registry }, id) => registry.gone(id, 'test'),
 };
@@ -69,7 +52,7 @@ describe('the ETag of the list of engines', () => {
         const world = setUp();
         for (const [what, id] of steps) {
           HAPPENINGS[what](world, id);
-          const anew = new EngineViews(world.registry, world.leases);
+          const anew = new EngineViews(world.registry);
           for (const all of [false, true]) expect([what, world.views.etag(all)]).toEqual([what, anew.etag(all)]);
         }
       }),

@@ -1,33 +1,23 @@
-import { EngineState, StreamState } from '@acexy/contracts';
-import { Controller, Get, Header, Inject, NotFoundException, Param, Query, Req, Res } from '@nestjs/common';
-import { ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiProperty, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { EngineState } from '@acexy/contracts';
+import { Controller, Get, Header, Query, Req, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { EngineViews } from './engine-views.service.js';
-import { STREAM_VIEWS, type StreamViews } from './stream-views.js';
-
-export class EngineWithStreams {
-  @ApiProperty({ type: () => EngineState })
-  engine!: EngineState;
-
-  @ApiProperty({ type: () => [StreamState] })
-  streams!: StreamState[];
-}
 
 @ApiTags('engines')
 @Controller('engines')
 export class EnginesController {
-  constructor(
-    private readonly views: EngineViews,
-    @Inject(STREAM_VIEWS) private readonly streams: StreamViews,
-  ) {}
+  constructor(private readonly views: EngineViews) {}
 
   @Get()
   @Header('Cache-Control', 'max-age=5')
-  @ApiOperation({ summary: 'Engines whose API has answered; with state=all also those that are starting' })
+  @ApiOperation({ summary: 'Lists the engines whose API has answered; with state=all also the starting ones' })
   @ApiQuery({ name: 'state', required: false, enum: ['all'] })
   @ApiOkResponse({
     type: [EngineState],
-    headers: { ETag: { description: 'Changes when the answer does, except for mere sightings', schema: { type: 'string' } } },
+    headers: {
+      ETag: { description: 'Changes when the list changes in more than last_seen and last_health_check', schema: { type: 'string' } },
+    },
   })
   @ApiResponse({ status: 304, description: 'Nothing changed since the ETag in If-None-Match' })
   list(
@@ -37,17 +27,7 @@ export class EnginesController {
   ): EngineState[] | undefined {
     const all = state === 'all';
     response.setHeader('ETag', this.views.etag(all));
-    // Express answers 304 by itself where the caller has this one; the list need not be made then.
+    // Express answers 304 for a fresh request; then the list is not needed.
     return request.fresh ? undefined : this.views.list(all);
-  }
-
-  @Get(':id')
-  @ApiOperation({ summary: 'One engine and what plays on it' })
-  @ApiOkResponse({ type: EngineWithStreams })
-  @ApiNotFoundResponse()
-  one(@Param('id') id: string): EngineWithStreams {
-    const engine = this.views.one(id);
-    if (!engine) throw new NotFoundException(`no engine ${id}`);
-    return { engine, streams: this.streams.playingOn(engine.container_id) };
   }
 }

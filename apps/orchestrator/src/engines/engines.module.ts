@@ -1,29 +1,25 @@
-import { Module } from '@nestjs/common';
 import { Clock } from '@acexy/service-kit/primitives';
-import { DatabaseModule } from '../database/database.module.js';
+import { Module } from '@nestjs/common';
 import { RuntimeModule } from '../runtime/runtime.module.js';
-import { EngineRegistry } from './engine-registry.js';
+import { ContainersController } from './containers.controller.js';
 import { EngineMetrics } from './engine-metrics.js';
+import { EngineRegistry } from './engine-registry.js';
 import { EngineRemover } from './engine-remover.service.js';
 import { EngineSync } from './engine-sync.service.js';
 import { EngineViews } from './engine-views.service.js';
-import { LeaseService } from '../leases/lease.service.js';
-import { ManualMinimum } from './manual-minimum.js';
-import { ProvisioningOutlook } from '../leases/provisioning-outlook.js';
+import { EnginesController } from './engines.controller.js';
 
-/** Which engines there are and who may use them. Its REST side is `EnginesApiModule`, which also shows streams. */
+/** Which engines exist: the registry, its synchronization with the container runtime, and removal. */
 @Module({
-  imports: [RuntimeModule, DatabaseModule],
+  imports: [RuntimeModule],
+  controllers: [EnginesController, ContainersController],
   providers: [
     { provide: EngineRegistry, useFactory: (clock: Clock) => new EngineRegistry(clock), inject: [Clock] },
-    ProvisioningOutlook,
-    ManualMinimum,
     EngineMetrics,
     EngineRemover,
     EngineSync,
-    LeaseService,
     EngineViews,
   ],
-  exports: [EngineRegistry, ProvisioningOutlook, ManualMinimum, EngineRemover, EngineSync, LeaseService, EngineViews],
+  exports: [EngineRegistry, EngineRemover, EngineSync, EngineViews],
 })
 export class EnginesModule {}

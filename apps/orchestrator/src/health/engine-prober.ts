@@ -1,6 +1,6 @@
 import { EngineClient, EngineError } from '@acexy/engine-client';
 import { Injectable } from '@nestjs/common';
-import type { Engine } from '../engines/engine-registry.js';
+import type { Engine } from '../engines/engine.js';
 import { communicationErrors } from '../runtime/communication-errors.js';
 import { OrchestratorSettings } from '../settings.js';
 

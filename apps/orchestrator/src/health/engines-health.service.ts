@@ -1,8 +1,9 @@
 import type { CircuitBreakerStatus, EngineHealthScore, EnginesHealthStatus } from '@acexy/contracts';
 import { Injectable } from '@nestjs/common';
-import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
+import type { Engine } from '../engines/engine.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
 import { isoTimeOrNull, toEngineState } from '../engines/engine-state.js';
-import { LeaseService } from '../leases/lease.service.js';
+import { EngineClaimBook } from '../leases/engine-claims.js';
 import type { OperationReport } from '../provisioning/provisioning-breakers.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { OrchestratorSettings } from '../settings.js';
@@ -14,7 +15,7 @@ import { healthScore } from './health-score.policy.js';
 export class EnginesHealth {
   constructor(
     private readonly registry: EngineRegistry,
-    private readonly leases: LeaseService,
+    private readonly claims: EngineClaimBook,
     private readonly monitor: HealthMonitor,
     private readonly provisioning: ProvisioningService,
     private readonly settings: OrchestratorSettings,
@@ -28,7 +29,7 @@ export class EnginesHealth {
   }
 
   status(): EnginesHealthStatus {
-    const engines = this.inService().map((engine) => toEngineState(engine, []));
+    const engines = this.inService().map(toEngineState);
     const count = (health: string): number => engines.filter(({ health_status: status }) => status === health).length;
     const { general, replacement } = this.provisioning.breakers.reports();
     return {
@@ -47,17 +48,17 @@ export class EnginesHealth {
   }
 
   private scoreOf(engine: Engine): EngineHealthScore {
-    const { container_id, host, port, health_status } = toEngineState(engine, []);
+    const { container_id, host, port, health_status } = toEngineState(engine);
+    const { count, cordon } = this.claims.on(engine.id);
     const { score, reasons } = healthScore({
       lifecycle: engine.lifecycle,
       health: engine.health,
       missedChecks: this.monitor.missedChecks(engine.id),
-      claims: this.leases.claimCount(engine.id),
+      claims: count,
       maxStreams: this.settings.maxStreamsPerEngine,
-      cordoned: engine.cutOff ?? this.leases.holdOn(engine.id)?.reason ?? null,
+      cordoned: engine.cutOff ?? cordon?.reason ?? null,
     });
-    const streams = this.leases.streamsOn(engine.id).length;
-    return { container_id, host, port, health_score: score, stream_count: streams, health_status, reasons };
+    return { container_id, host, port, health_score: score, stream_count: engine.streams.length, health_status, reasons };
   }
 }
 

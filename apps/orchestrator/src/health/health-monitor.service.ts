@@ -1,7 +1,8 @@
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Clock, forEachConcurrently, retryDelayMs, WakeableLoop } from '@acexy/service-kit/primitives';
-import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
+import type { Engine } from '../engines/engine.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
 import { OrchestratorSettings } from '../settings.js';
 import { EngineProber } from './engine-prober.js';
 import { healthVerdict } from './health-verdict.policy.js';

@@ -1,5 +1,5 @@
 import type { HealthStatus } from '@acexy/contracts';
-import type { Lifecycle } from '../engines/engine-registry.js';
+import type { Lifecycle } from '../engines/engine.js';
 
 export interface ScoredEngine {
   lifecycle: Lifecycle;

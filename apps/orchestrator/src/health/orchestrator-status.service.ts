@@ -4,7 +4,7 @@ import { Clock } from '@acexy/service-kit/primitives';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { isoTime, isoTimeOrNull } from '../engines/engine-state.js';
-import { LeaseService } from '../leases/lease.service.js';
+import { EngineClaimBook } from '../leases/engine-claims.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { capacityRefusal, circuitRefusal, type ProvisioningRefusedError, unreachableRefusal } from '../provisioning/refusals.policy.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
@@ -21,7 +21,7 @@ export class OrchestratorStatusReport {
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly registry: EngineRegistry,
     private readonly sync: EngineSync,
-    private readonly leases: LeaseService,
+    private readonly claims: EngineClaimBook,
     private readonly streams: StreamService,
     private readonly provisioning: ProvisioningService,
     private readonly health: EnginesHealth,
@@ -58,11 +58,11 @@ export class OrchestratorStatusReport {
     const usable = this.registry
       .all()
       .filter(({ lifecycle, health, cutOff }) => lifecycle === 'ready' && health !== 'unhealthy' && cutOff === null);
-    const claims = usable.map(({ id }) => this.leases.claimCount(id));
-    const free = usable.map(({ id }, index) => (this.leases.holdOn(id) === null ? Math.max(0, maxStreamsPerEngine - claims[index]) : 0));
+    const claims = usable.map(({ id }) => this.claims.on(id));
+    const free = claims.map(({ count, cordon }) => (cordon === null ? Math.max(0, maxStreamsPerEngine - count) : 0));
     return {
       total: usable.length * maxStreamsPerEngine,
-      used: sum(claims),
+      used: sum(claims.map(({ count }) => count)),
       available: sum(free),
       max_replicas: engineLimit,
       min_replicas: minReplicas,

@@ -2,9 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { Log } from '@acexy/service-kit';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock, pause } from '@acexy/service-kit/primitives';
-import { type Engine, EngineRegistry, NEVER_ANSWERED } from '../engines/engine-registry.js';
+import { type Engine, NEVER_ANSWERED } from '../engines/engine.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
-import { LeaseService } from '../leases/lease.service.js';
+import { EngineClaimBook } from '../leases/engine-claims.js';
 import { OrchestratorSettings } from '../settings.js';
 import { EngineProber } from './engine-prober.js';
 
@@ -25,7 +26,7 @@ export class StartupProbe implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly registry: EngineRegistry,
     private readonly remover: EngineRemover,
-    private readonly leases: LeaseService,
+    private readonly claims: EngineClaimBook,
     private readonly prober: EngineProber,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
@@ -70,7 +71,7 @@ export class StartupProbe implements OnModuleInit, OnModuleDestroy {
   private async giveUp(engine: Engine, reason: string): Promise<void> {
     this.log.error('engine never answered', { engine_id: engine.id, within_s: this.settings.startupGraceMs / 1000, reason });
     // An adopted engine with a viewer may still send media. It stays, as unhealthy, and is drained later.
-    if (this.leases.claimCount(engine.id) > 0) {
+    if (this.claims.on(engine.id).count > 0) {
       this.registry.ready(engine.id);
       this.registry.probed(engine.id, 'unhealthy', reason);
       return;

@@ -1,27 +1,27 @@
 import type { KeyType } from '@acexy/contracts';
 
-export interface Content {
+export interface ContentIdentity {
   keyType: KeyType;
   key: string;
-  /** Where the client knows it. */
+  /** If the client knows it. */
   infohash?: string | null;
 }
 
-/** How many infohashes of contents are remembered; the least recently learned go first. */
+/** Number of content ids whose infohash is remembered; the oldest go first. */
 const REMEMBERED = 10_000;
 
 /**
- * What names a content: its key and, where anybody ever told us, its infohash. Two requests are about the same content when they share
- * a name. An engine stops all sessions of a content at once, so this decides what may share an engine.
+ * The names of a content: its key and, if any client ever sent it, its infohash. Two requests are for the same content when they share a name.
+ * An engine stops all sessions of a content at once, so the names decide which streams may share an engine.
  */
 export class ContentKeys {
   private readonly infohashes = new Map<string, string>();
 
-  /** The names of a content, and remembers what they tell about each other. */
-  of({ keyType, key, infohash }: Content): string[] {
-    const own = name(keyType, key);
+  /** The keys of a content. Remembers its infohash for later requests without one. */
+  of({ keyType, key, infohash }: ContentIdentity): string[] {
+    const own = nameOf(keyType, key);
     if (keyType === 'infohash') return [own];
-    if (infohash) this.remember(own, name('infohash', infohash));
+    if (infohash) this.remember(own, nameOf('infohash', infohash));
     const known = this.infohashes.get(own);
     return known === undefined ? [own] : [own, known];
   }
@@ -33,7 +33,7 @@ export class ContentKeys {
   }
 }
 
-function name(keyType: KeyType, key: string): string {
-  // Ids are hexadecimal and players write them in either case; URLs are taken as they are.
+function nameOf(keyType: KeyType, key: string): string {
+  // Ids are hexadecimal, and players send them in upper or lower case; URLs are case-sensitive.
   return `${keyType}:${keyType === 'url' || keyType === 'magnet' ? key : key.toLowerCase()}`;
 }

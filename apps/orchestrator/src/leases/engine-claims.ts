@@ -1,7 +1,10 @@
-/** A stream on an engine; with the lease it came from, if any. */
-export interface Occupant {
+import { ListenerSet } from '@acexy/service-kit/primitives';
+
+/** A stream on an engine, with the lease it came from, if any. */
+export interface AssignedStream {
   streamId: string;
   engineId: string;
+  /** Content keys. */
   keys: readonly string[];
   leaseId: string | null;
 }
@@ -12,55 +15,56 @@ export interface LeaseClaim {
   keys: readonly string[];
 }
 
-/** `brief`: over within seconds, the engine counts as coming. `open`: nobody knows how long. */
-export type HoldKind = 'brief' | 'open';
+/** `brief`: ends within seconds, so the engine counts as available soon. `open`: nobody knows when it ends. */
+export type CordonKind = 'brief' | 'open';
 
-export interface Hold {
-  kind: HoldKind;
+/** Keeps an engine out of selection and removal. */
+export interface Cordon {
+  kind: CordonKind;
   reason: string;
 }
 
 export interface Claims {
-  /** A stream and the lease it came from count once. */
+  /** Leases and streams; a stream and the lease it came from count once. */
   count: number;
+  /** Content keys of all leases and streams. */
   contents: ReadonlySet<string>;
-  held: Hold | null;
+  cordon: Cordon | null;
 }
 
 interface EngineClaims {
   leases: Map<string, LeaseClaim>;
-  occupants: Map<string, Occupant>;
-  holds: Map<string, Hold>;
+  streams: Map<string, AssignedStream>;
+  /** By owner. */
+  cordons: Map<string, Cordon>;
 }
 
-const NONE: Claims = { count: 0, contents: new Set(), held: null };
+const NONE: Claims = { count: 0, contents: new Set(), cordon: null };
 
-/** What plays on each engine or has the right to: leases, streams, and holds that keep an engine back for another reason. */
+/** Why each engine is in use: its leases, its streams and its cordons. */
 export class EngineClaimBook {
   private readonly engines = new Map<string, EngineClaims>();
-  private readonly occupants = new Map<string, Occupant>();
-  private generation = 0;
-
-  /** Grows with every change of what `streamsOn` answers. */
-  get occupancy(): number {
-    return this.generation;
-  }
+  private readonly streams = new Map<string, AssignedStream>();
+  private readonly changes = new ListenerSet<readonly string[]>();
 
   on(engineId: string): Claims {
     const engine = this.engines.get(engineId);
     if (!engine) return NONE;
-    const contents = new Set<string>();
-    for (const { keys } of engine.leases.values()) keys.forEach((key) => contents.add(key));
-    let count = engine.leases.size;
-    for (const { keys, leaseId } of engine.occupants.values()) {
-      keys.forEach((key) => contents.add(key));
-      if (leaseId === null || !engine.leases.has(leaseId)) count++;
-    }
-    return { count, contents, held: longest(engine.holds) };
+    const streams = [...engine.streams.values()];
+    return {
+      count: engine.leases.size + streams.filter(({ leaseId }) => leaseId === null || !engine.leases.has(leaseId)).length,
+      contents: new Set([...engine.leases.values(), ...streams].flatMap(({ keys }) => keys)),
+      cordon: longest(engine.cordons),
+    };
   }
 
   streamsOn(engineId: string): string[] {
-    return [...(this.engines.get(engineId)?.occupants.keys() ?? [])];
+    return [...(this.engines.get(engineId)?.streams.keys() ?? [])];
+  }
+
+  /** Calls back with the ids of the engines whose streams or cordons changed, after the change. @returns unsubscribes */
+  onChange(listener: (engineIds: readonly string[]) => void): () => void {
+    return this.changes.subscribe(listener);
   }
 
   addLease(lease: LeaseClaim): void {
@@ -72,68 +76,64 @@ export class EngineClaimBook {
     this.tidy(lease.engineId);
   }
 
-  /** Puts a stream on an engine, and takes it off the one it was on. @returns whether anything changed */
-  occupy(occupant: Occupant): boolean {
-    const before = this.occupants.get(occupant.streamId);
-    if (before && sameOccupant(before, occupant)) return false;
-    this.vacate(occupant.streamId);
-    this.generation++;
-    this.occupants.set(occupant.streamId, occupant);
-    this.open(occupant.engineId).occupants.set(occupant.streamId, occupant);
-    return true;
+  /** Assigns a stream to an engine, and removes it from the engine it was on. */
+  assign(stream: AssignedStream): void {
+    const before = this.streams.get(stream.streamId);
+    if (before && sameAssignment(before, stream)) return;
+    if (before) this.remove(before);
+    this.streams.set(stream.streamId, stream);
+    this.open(stream.engineId).streams.set(stream.streamId, stream);
+    this.changes.emit(before && before.engineId !== stream.engineId ? [before.engineId, stream.engineId] : [stream.engineId]);
   }
 
-  engineOf(streamId: string): string | null {
-    return this.occupants.get(streamId)?.engineId ?? null;
+  unassign(streamId: string): void {
+    const stream = this.streams.get(streamId);
+    if (!stream) return;
+    this.remove(stream);
+    this.changes.emit([stream.engineId]);
   }
 
-  /** @returns the engine it was on, or null */
-  vacate(streamId: string): string | null {
-    const occupant = this.occupants.get(streamId);
-    if (!occupant) return null;
-    this.occupants.delete(streamId);
-    this.generation++;
-    this.engines.get(occupant.engineId)?.occupants.delete(streamId);
-    this.tidy(occupant.engineId);
-    return occupant.engineId;
+  /** The cordon lasts until `uncordon` with the same owner. */
+  cordon(engineId: string, owner: string, cordon: Cordon): void {
+    this.open(engineId).cordons.set(owner, cordon);
   }
 
-  /** Keeps an engine back until the owner of the hold lifts it. */
-  hold(engineId: string, owner: string, hold: Hold): void {
-    this.open(engineId).holds.set(owner, hold);
-  }
-
-  lift(engineId: string, owner: string): boolean {
-    const lifted = this.engines.get(engineId)?.holds.delete(owner) ?? false;
+  uncordon(engineId: string, owner: string): void {
+    if (!this.engines.get(engineId)?.cordons.delete(owner)) return;
     this.tidy(engineId);
-    return lifted;
+    this.changes.emit([engineId]);
   }
 
-  /** The engine is gone, and whatever was on it. */
+  /** The engine is gone, with everything on it. */
   forget(engineId: string): void {
-    for (const streamId of this.engines.get(engineId)?.occupants.keys() ?? []) this.occupants.delete(streamId);
+    for (const streamId of this.streamsOn(engineId)) this.streams.delete(streamId);
     this.engines.delete(engineId);
-    this.generation++;
+  }
+
+  private remove({ streamId, engineId }: AssignedStream): void {
+    this.streams.delete(streamId);
+    this.engines.get(engineId)?.streams.delete(streamId);
+    this.tidy(engineId);
   }
 
   private open(engineId: string): EngineClaims {
     let engine = this.engines.get(engineId);
-    if (!engine) this.engines.set(engineId, (engine = { leases: new Map(), occupants: new Map(), holds: new Map() }));
+    if (!engine) this.engines.set(engineId, (engine = { leases: new Map(), streams: new Map(), cordons: new Map() }));
     return engine;
   }
 
   private tidy(engineId: string): void {
     const engine = this.engines.get(engineId);
-    if (engine && engine.leases.size + engine.occupants.size + engine.holds.size === 0) this.engines.delete(engineId);
+    if (engine && engine.leases.size + engine.streams.size + engine.cordons.size === 0) this.engines.delete(engineId);
   }
 }
 
-function longest(holds: ReadonlyMap<string, Hold>): Hold | null {
-  const all = [...holds.values()];
-  return all.find((hold) => hold.kind === 'open') ?? all[0] ?? null;
+function longest(cordons: ReadonlyMap<string, Cordon>): Cordon | null {
+  const all = [...cordons.values()];
+  return all.find(({ kind }) => kind === 'open') ?? all[0] ?? null;
 }
 
-function sameOccupant(a: Occupant, b: Occupant): boolean {
+function sameAssignment(a: AssignedStream, b: AssignedStream): boolean {
   return (
     a.engineId === b.engineId && a.leaseId === b.leaseId && a.keys.length === b.keys.length && a.keys.every((key, i) => key === b.keys[i])
   );

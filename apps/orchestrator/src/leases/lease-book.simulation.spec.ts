@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { ContentKeys } from './content-keys.js';
+import { EngineClaimBook } from './engine-claims.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { anInstance } from '../../../../test/doubles/orchestrator/engines.fixture.js';
 import { KEEP_PLACE_MS, LEASE_MS, type Lease, LeaseBook } from './lease-book.js';
@@ -57,6 +58,7 @@ class World {
   readonly clock = new FakeClock();
   readonly registry = new EngineRegistry(this.clock);
   readonly contents = new ContentKeys();
+  readonly claims = new EngineClaimBook();
   readonly live = new Map<string, Lease>();
   readonly book: LeaseBook;
   private generation = 0;
@@ -66,6 +68,7 @@ class World {
   constructor(readonly max: number) {
     this.book = new LeaseBook({
       clock: this.clock,
+      claims: this.claims,
       engines: () => this.registry.all(),
       maxStreamsPerEngine: max,
       newId: () => `lease-${++this.leases}`,
@@ -90,8 +93,8 @@ class World {
         if (!lease) return;
         const proxyId = proxyOf(step.request);
         const named = [...this.live.values()].filter((each) => each.proxyId === proxyId).map((each) => each.id);
-        this.ended(this.book.reported(proxyId, new Set(named)));
-        this.book.occupy({ streamId: `s-${lease.id}`, engineId: lease.engineId, keys: lease.keys, leaseId: lease.id });
+        this.ended(this.book.renew(proxyId, new Set(named)));
+        this.claims.assign({ streamId: `s-${lease.id}`, engineId: lease.engineId, keys: lease.keys, leaseId: lease.id });
         break;
       }
       case 'silence':
@@ -104,7 +107,7 @@ class World {
       }
       case 'pass':
         this.clock.advance(step.ms);
-        this.ended(this.book.expire().lapsed);
+        this.ended(this.book.expire().expired);
         break;
       default:
         this.changeEngine(step.do, step.engine);
@@ -115,7 +118,7 @@ class World {
   check(): void {
     for (const engine of this.registry.all()) {
       const here = [...this.live.values()].filter((lease) => lease.engineId === engine.id);
-      expect(this.book.claimCount(engine.id)).toBe(here.length);
+      expect(this.claims.on(engine.id).count).toBe(here.length);
       expect(here.length).toBeLessThanOrEqual(this.max);
       const keys = here.flatMap((lease) => lease.keys);
       expect(new Set(keys).size).toBe(keys.length);
@@ -168,7 +171,7 @@ class World {
   private ended(leases: readonly Lease[]): void {
     for (const lease of leases) {
       this.live.delete(lease.id);
-      this.book.vacate(`s-${lease.id}`);
+      this.claims.unassign(`s-${lease.id}`);
     }
   }
 }

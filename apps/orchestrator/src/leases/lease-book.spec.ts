@@ -1,26 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { anInstance, aRegistry } from '../../../../test/doubles/orchestrator/engines.fixture.js';
-import { KEEP_PLACE_MS, LEASE_MS, MOST_WAITING, type Lease, LeaseBook, type LeaseDemand } from './lease-book.js';
+import { EngineClaimBook } from './engine-claims.js';
+import { type AllocationRequest, KEEP_PLACE_MS, type Lease, LEASE_MS, LeaseBook, MAX_WAITING } from './lease-book.js';
 
 function setUp({ engines = ['e1'], max = 1 } = {}) {
   const clock = new FakeClock();
   const registry = aRegistry(clock, ...engines);
+  const claims = new EngineClaimBook();
   const grants: Lease[] = [];
   const revoked: string[] = [];
   let ids = 0;
   const book = new LeaseBook({
     clock,
+    claims,
     engines: () => registry.all(),
     maxStreamsPerEngine: max,
     newId: () => `lease-${++ids}`,
     onGrant: (lease) => grants.push(lease),
     onRevoke: (lease) => revoked.push(lease.requestId),
   });
-  return { clock, registry, book, grants, revoked };
+  return { clock, registry, claims, book, grants, revoked };
 }
 
-function demand(requestId: string, overrides: Partial<LeaseDemand> = {}): LeaseDemand {
+function demand(requestId: string, overrides: Partial<AllocationRequest> = {}): AllocationRequest {
   return { requestId, proxyId: 'p1', keys: [`content_id:${requestId}`], exclude: new Set(), purpose: 'start', ...overrides };
 }
 
@@ -48,44 +51,44 @@ describe('the lease book', () => {
     book.ask(demand('a'));
     clock.advance(LEASE_MS - 1000);
     book.ask(demand('b'));
-    expect(book.expire().lapsed).toEqual([]);
+    expect(book.expire().expired).toEqual([]);
     clock.advance(1000);
-    expect(book.expire().lapsed.map((lease) => lease.requestId)).toEqual(['a']);
+    expect(book.expire().expired.map((lease) => lease.requestId)).toEqual(['a']);
     book.settle();
     expect(granted(book, 'b')).toBe('e1');
   });
 
   it('a lease that reports name stays for as long as they do', () => {
-    const { book, clock } = setUp();
+    const { book, clock, claims } = setUp();
     book.ask(demand('a'));
-    book.reported('p1', new Set(['lease-1']));
+    book.renew('p1', new Set(['lease-1']));
     clock.advance(10 * LEASE_MS);
-    expect(book.expire().lapsed).toEqual([]);
-    expect(book.reported('p1', new Set()).map((lease) => lease.id)).toEqual(['lease-1']);
-    expect(book.claimCount('e1')).toBe(0);
+    expect(book.expire().expired).toEqual([]);
+    expect(book.renew('p1', new Set()).map((lease) => lease.id)).toEqual(['lease-1']);
+    expect(claims.on('e1').count).toBe(0);
   });
 
   it('a report that crossed with the lease on its way does not end it', () => {
     const { book } = setUp();
     book.ask(demand('a'));
-    expect(book.reported('p1', new Set())).toEqual([]);
+    expect(book.renew('p1', new Set())).toEqual([]);
     expect(granted(book, 'a')).toBe('e1');
   });
 
   it('a lease and the stream it became count once', () => {
-    const { book } = setUp({ max: 2 });
+    const { book, claims } = setUp({ max: 2 });
     book.ask(demand('a'));
-    book.occupy({ streamId: 's', engineId: 'e1', keys: ['content_id:a'], leaseId: 'lease-1' });
-    expect(book.claimCount('e1')).toBe(1);
-    book.occupy({ streamId: 'foreign', engineId: 'e1', keys: ['content_id:f'], leaseId: null });
-    expect(book.claimCount('e1')).toBe(2);
+    claims.assign({ streamId: 's', engineId: 'e1', keys: ['content_id:a'], leaseId: 'lease-1' });
+    expect(claims.on('e1').count).toBe(1);
+    claims.assign({ streamId: 'foreign', engineId: 'e1', keys: ['content_id:f'], leaseId: null });
+    expect(claims.on('e1').count).toBe(2);
   });
 
   it('a stream that moves to another engine frees the first', () => {
-    const { book } = setUp({ engines: ['e1', 'e2'] });
-    book.occupy({ streamId: 's', engineId: 'e1', keys: ['k'], leaseId: null });
-    book.occupy({ streamId: 's', engineId: 'e2', keys: ['k'], leaseId: null });
-    expect([book.claimCount('e1'), book.claimCount('e2'), book.engineOf('s')]).toEqual([0, 1, 'e2']);
+    const { claims } = setUp({ engines: ['e1', 'e2'] });
+    claims.assign({ streamId: 's', engineId: 'e1', keys: ['k'], leaseId: null });
+    claims.assign({ streamId: 's', engineId: 'e2', keys: ['k'], leaseId: null });
+    expect([claims.on('e1').count, claims.on('e2').count, claims.streamsOn('e2')]).toEqual([0, 1, ['s']]);
   });
 
   it('one content never gets two places on one engine, be it known by id or by infohash', () => {
@@ -125,10 +128,10 @@ describe('the lease book', () => {
     const { book, clock } = setUp({ engines: [] });
     book.ask(demand('gone'));
     book.ask(demand('open'));
-    book.attend('open');
+    book.callOpened('open');
     clock.advance(KEEP_PLACE_MS);
     expect(book.expire().abandoned).toEqual(['gone']);
-    book.leave('open');
+    book.callClosed('open');
     clock.advance(KEEP_PLACE_MS);
     expect(book.expire().abandoned).toEqual(['open']);
     expect(book.waitingCount).toBe(0);
@@ -141,7 +144,7 @@ describe('the lease book', () => {
     registry.ready('e1');
     book.settle();
     clock.advance(KEEP_PLACE_MS);
-    expect(book.expire().lapsed).toHaveLength(1);
+    expect(book.expire().expired).toHaveLength(1);
   });
 
   it('what is granted to a caller who asks again in time runs its full time from then', () => {
@@ -153,17 +156,17 @@ describe('the lease book', () => {
     clock.advance(KEEP_PLACE_MS - 1);
     expect(book.ask(demand('a')).kind).toBe('granted');
     clock.advance(LEASE_MS - 1);
-    expect(book.expire().lapsed).toEqual([]);
+    expect(book.expire().expired).toEqual([]);
   });
 
   it('an engine that is kept back is not given, and is again once that is lifted', () => {
-    const { book } = setUp();
-    book.hold('e1', 'me', { kind: 'open', reason: 'in quarantine' });
+    const { book, claims } = setUp();
+    claims.cordon('e1', 'me', { kind: 'open', reason: 'in quarantine' });
     expect(book.ask(demand('a')).kind).toBe('waiting');
-    book.lift('e1', 'other');
+    claims.uncordon('e1', 'other');
     book.settle();
     expect(granted(book, 'a')).toBeUndefined();
-    book.lift('e1', 'me');
+    claims.uncordon('e1', 'me');
     book.settle();
     expect(granted(book, 'a')).toBe('e1');
   });
@@ -180,26 +183,26 @@ describe('the lease book', () => {
 
   it('only so many may wait, and those who do keep their places', () => {
     const { book } = setUp({ engines: [] });
-    for (let i = 0; i < MOST_WAITING; i++) book.ask(demand(`r${i}`));
+    for (let i = 0; i < MAX_WAITING; i++) book.ask(demand(`r${i}`));
     expect(book.ask(demand('late'))).toEqual({ kind: 'full' });
     expect(book.ask(demand('r7'))).toEqual({ kind: 'waiting', position: 8 });
   });
 
   it('a preview reserves nothing', () => {
-    const { book } = setUp();
+    const { book, claims } = setUp();
     expect(book.preview({ keys: ['k'], exclude: new Set() }).chosen?.id).toBe('e1');
-    expect([book.leaseCount, book.claimCount('e1'), book.waitingCount]).toEqual([0, 0, 0]);
+    expect([book.leaseCount, claims.on('e1').count, book.waitingCount]).toEqual([0, 0, 0]);
   });
 });
 
 describe('an engine held in reserve', () => {
   it.each(['start', 'failover'] as const)('is taken back when nothing else is free for a %s', (purpose) => {
-    const { book, revoked } = setUp({ engines: ['e1', 'e2'] });
+    const { book, revoked, claims } = setUp({ engines: ['e1', 'e2'] });
     book.ask(demand('a'));
     book.ask(demand('r', { purpose: 'reserve' }));
     expect(book.ask(demand('b', { purpose })).kind).toBe('granted');
     expect([granted(book, 'b'), granted(book, 'r'), revoked]).toEqual(['e2', undefined, ['r']]);
-    expect(book.claimCount('e2')).toBe(1);
+    expect(claims.on('e2').count).toBe(1);
   });
 
   it('is not taken for another reserve, nor where it is of no use, nor while another one is free', () => {

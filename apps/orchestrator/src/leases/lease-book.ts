@@ -1,22 +1,19 @@
 import type { LeasePurpose } from '@acexy/contracts';
 import type { Clock } from '@acexy/service-kit/primitives';
-import { EngineClaimBook, type Hold, type Occupant } from './engine-claims.js';
-import type { Engine } from '../engines/engine-registry.js';
-import { type Candidate, type Considered, obstacleOf, type Selection, selectEngine, type Wish } from './selection.policy.js';
+import type { Engine } from '../engines/engine.js';
+import type { EngineClaimBook } from './engine-claims.js';
+import { type Candidate, type Considered, type LeaseCriteria, obstacleOf, selectEngine, type Selection } from './selection.policy.js';
 
-/** A lease nobody names in a report lapses after this (wire API, section 5). */
+/** A lease that no report names expires after this (wire API, section 5). */
 export const LEASE_MS = 20_000;
-/** How long a caller who waits but does not ask keeps its place, and what was granted to it meanwhile. */
+/** How long a waiting caller that does not ask again keeps its place in the queue, and a lease granted to it meanwhile. */
 export const KEEP_PLACE_MS = 5000;
-/** How many may wait; beyond that nobody's turn would come in time. */
-export const MOST_WAITING = 1000;
+/** Longest queue; further callers would not get an engine in time. */
+export const MAX_WAITING = 1000;
 
-export interface LeaseDemand {
+export interface AllocationRequest extends LeaseCriteria {
   requestId: string;
   proxyId: string;
-  /** The names of the content. */
-  keys: readonly string[];
-  exclude: ReadonlySet<string>;
   purpose: LeasePurpose;
 }
 
@@ -25,137 +22,133 @@ export interface Lease {
   readonly requestId: string;
   readonly proxyId: string;
   readonly engineId: string;
+  /** Content keys. */
   readonly keys: readonly string[];
   readonly purpose: LeasePurpose;
   readonly reason: string;
   readonly considered: readonly Considered[];
-  /** Milliseconds from the first question until it was granted. */
+  /** Milliseconds from the first request until the grant. */
   readonly waitedMs: number;
-  /** Monotonic milliseconds; infinite while a report names it. */
+  /** Monotonic milliseconds; infinite while a report names the lease. */
   readonly expiresAt: number;
-  /** Whether its caller can have heard of it. */
+  /** Its caller has received it, or had a call open when it was granted. */
   readonly delivered: boolean;
   /** A report has named it. */
   readonly reported: boolean;
 }
 
-/** `full`: nothing is free and too many wait already. */
-export type Asked = { kind: 'granted'; lease: Lease } | { kind: 'waiting'; position: number } | { kind: 'full' };
+/** `full`: no engine is free and the queue is full. */
+export type LeaseOutcome = { kind: 'granted'; lease: Lease } | { kind: 'waiting'; position: number } | { kind: 'full' };
 
-interface Waiting {
-  demand: LeaseDemand;
+interface QueuedRequest {
+  request: AllocationRequest;
   arrival: number;
+  /** Monotonic milliseconds, like `lastAsked`. */
   since: number;
-  /** Calls that are open and wait for it. */
-  attended: number;
+  openCalls: number;
   lastAsked: number;
 }
 
-type KnownLease = { -readonly [K in keyof Lease]: Lease[K] };
-
 export interface LeaseBookOptions {
   clock: Clock;
+  claims: EngineClaimBook;
   engines: () => readonly Engine[];
   maxStreamsPerEngine: number;
   newId: () => string;
-  /** Called for every lease that is granted, at once. */
+  /** Called at once for every lease that is granted. */
   onGrant: (lease: Lease) => void;
-  /** Called for every lease in reserve that is taken back for somebody who needs the engine now, at once. */
+  /** Called at once for every standby lease that is revoked because another request needs its engine. */
   onRevoke: (lease: Lease) => void;
 }
 
-/** What every engine with room can fulfil. */
-const ANYTHING: Wish = { keys: [], exclude: new Set() };
+/** Criteria that every engine with a free place meets. */
+const ANYTHING: LeaseCriteria = { keys: [], exclude: new Set() };
 
-/** Viewers who had a picture come first, then those who wait for one; what is only taken in advance comes last. */
+/** Viewers whose picture froze come first, then viewers who wait for their first picture, then standby engines. */
 const RANK: Record<LeasePurpose, number> = { failover: 0, start: 1, reserve: 2 };
 
 /**
- * Who may use which engine: grants, the queue of those who wait, and what plays where. Everything happens within one call and without
- * waiting, so that no two callers can ever get the same place.
+ * Which engine is leased to whom, and the queue of requests that wait. Every operation is synchronous, so two callers can never get the same
+ * place.
  */
 export class LeaseBook {
-  private readonly claims = new EngineClaimBook();
-  private readonly leases = new Map<string, KnownLease>();
+  private readonly leases = new Map<string, Lease>();
   private readonly byRequest = new Map<string, string>();
-  private readonly waiting = new Map<string, Waiting>();
+  private readonly waiting = new Map<string, QueuedRequest>();
   private arrivals = 0;
 
   constructor(private readonly options: LeaseBookOptions) {}
 
-  /** A lease or a place in the queue. Asking again with the same request id gives the same one. */
-  ask(demand: LeaseDemand): Asked {
-    const now = this.options.clock.now();
-    const mine = this.known(demand.requestId);
-    if (mine) {
-      // What was held in reserve is needed now.
-      if (mine.purpose === 'reserve') mine.purpose = demand.purpose;
-      return { kind: 'granted', lease: this.deliver(mine) };
+  /** Grants a lease or queues the request. Asking again with the same request id gives the same lease or place. */
+  ask(request: AllocationRequest): LeaseOutcome {
+    const { requestId, purpose } = request;
+    const known = this.leaseOfRequest(requestId);
+    if (known) {
+      // A standby engine that is asked for again is needed now.
+      if (known.purpose === 'reserve') Object.assign(known, { purpose });
+      return { kind: 'granted', lease: this.deliver(known) };
     }
-    const place = this.waiting.get(demand.requestId);
-    if (place) Object.assign(place, { demand, lastAsked: now });
-    else if (this.waiting.size >= MOST_WAITING) return { kind: 'full' };
-    else this.waiting.set(demand.requestId, { demand, arrival: this.arrivals++, since: now, attended: 0, lastAsked: now });
+    const now = this.options.clock.now();
+    const queued = this.waiting.get(requestId);
+    if (queued) Object.assign(queued, { request, lastAsked: now });
+    else if (this.waiting.size >= MAX_WAITING) return { kind: 'full' };
+    else this.waiting.set(requestId, { request, arrival: this.arrivals++, since: now, openCalls: 0, lastAsked: now });
     this.settle();
-    const granted = this.leaseOfRequest(demand.requestId);
-    return granted ? { kind: 'granted', lease: this.deliver(granted) } : { kind: 'waiting', position: this.position(demand.requestId) };
+    const granted = this.leaseOfRequest(requestId);
+    return granted ? { kind: 'granted', lease: this.deliver(granted) } : { kind: 'waiting', position: this.position(requestId) };
   }
 
-  /** Gives what is free to those who wait, in order; and where nothing is, what others hold in reserve only. */
+  /** Gives free engines to the queue in order; when none is free, it revokes standby leases. */
   settle(): void {
     if (this.waiting.size === 0) return;
     let candidates = this.candidates();
-    for (const place of this.queue()) {
-      // The usual case with many waiting is that nothing is free at all.
+    for (const queued of this.queue()) {
+      // With a long queue usually nothing is free at all.
       const free = candidates.some((candidate) => obstacleOf(candidate, ANYTHING, this.options.maxStreamsPerEngine) === null);
-      if (!free && this.reserves().length === 0) return;
-      const selected = this.select(place.demand, candidates);
-      const selection = selected.chosen ? selected : this.takeFromReserve(place.demand);
+      if (!free && this.standbyLeases().length === 0) return;
+      const selected = this.select(queued.request, candidates);
+      const selection = selected.chosen ? selected : this.revokeStandbyFor(queued.request);
       if (!selection?.chosen) continue;
-      this.grant(place, selection.chosen.id, selection);
+      this.grant(queued, selection.chosen.id, selection);
       candidates = this.candidates();
     }
   }
 
-  /** What a request would get, without asking. */
-  preview(wish: Wish): Selection {
-    return this.select(wish, this.candidates());
+  /** The engine that a request would get now; nothing is reserved. */
+  preview(criteria: LeaseCriteria): Selection {
+    return this.select(criteria, this.candidates());
   }
 
-  /** The caller's open call waits on; `leave` ends that. */
-  attend(requestId: string): void {
-    const place = this.waiting.get(requestId);
-    if (place) place.attended++;
+  callOpened(requestId: string): void {
+    const queued = this.waiting.get(requestId);
+    if (queued) queued.openCalls++;
   }
 
-  leave(requestId: string): void {
-    const place = this.waiting.get(requestId);
-    if (!place) return;
-    place.attended--;
-    place.lastAsked = this.options.clock.now();
+  callClosed(requestId: string): void {
+    const queued = this.waiting.get(requestId);
+    if (!queued) return;
+    queued.openCalls--;
+    queued.lastAsked = this.options.clock.now();
   }
 
-  /** The caller was told that there is nothing to wait for, or wants no engine any more. @returns false for one that does not wait */
+  /** Removes a request from the queue. @returns false if it does not wait */
   withdraw(requestId: string): boolean {
     return this.waiting.delete(requestId);
   }
 
-  /** The lease of a request, as told to its caller: from here on it runs its full time. */
+  /** The caller receives the lease: its full time starts now. */
   deliver(lease: Lease): Lease {
-    const known = this.leases.get(lease.id);
-    if (!known || known.delivered) return lease;
-    known.delivered = true;
-    known.expiresAt = this.options.clock.now() + LEASE_MS;
-    return known;
+    if (!lease.delivered) Object.assign(lease, { delivered: true, expiresAt: this.options.clock.now() + LEASE_MS });
+    return lease;
   }
 
   leaseOfRequest(requestId: string): Lease | undefined {
-    return this.known(requestId);
+    return this.leases.get(this.byRequest.get(requestId) ?? '');
   }
 
   /** 1 is next; 0 for a request that does not wait. */
   position(requestId: string): number {
-    return this.queue().findIndex((place) => place.demand.requestId === requestId) + 1;
+    return this.queue().findIndex(({ request }) => request.requestId === requestId) + 1;
   }
 
   get waitingCount(): number {
@@ -166,99 +159,53 @@ export class LeaseBook {
     return this.leases.size;
   }
 
-  /** A report names these leases of a proxy: they stay; those named before and not any more are given back. @returns the latter */
-  reported(proxyId: string, leaseIds: ReadonlySet<string>): Lease[] {
-    const dropped: Lease[] = [];
-    for (const lease of [...this.leases.values()]) {
-      if (lease.proxyId !== proxyId) continue;
-      if (leaseIds.has(lease.id)) Object.assign(lease, { expiresAt: Infinity, delivered: true, reported: true });
-      else if (lease.reported) dropped.push(this.drop(lease));
-    }
+  /** A report of a proxy renews the leases it names and ends those that an earlier report named. @returns the ended ones */
+  renew(proxyId: string, leaseIds: ReadonlySet<string>): Lease[] {
+    const dropped = this.dropAll((lease) => lease.proxyId === proxyId && lease.reported && !leaseIds.has(lease.id));
+    for (const lease of this.leases.values())
+      if (lease.proxyId === proxyId && leaseIds.has(lease.id))
+        Object.assign(lease, { expiresAt: Infinity, delivered: true, reported: true });
     return dropped;
   }
 
-  /** Gives back all leases of a proxy that is silent or was started anew. */
+  /** Ends all leases of a proxy that is silent or restarted. */
   releaseOf(proxyId: string): Lease[] {
-    return [...this.leases.values()].filter((lease) => lease.proxyId === proxyId).map((lease) => this.drop(lease));
+    return this.dropAll((lease) => lease.proxyId === proxyId);
   }
 
-  /** @param id of the lease or of the request it was granted to, whose caller may not know the lease */
+  /** @param id of the lease, or of the request, whose caller may not know the lease yet */
   release(id: string): Lease | null {
     const lease = this.leases.get(id) ?? this.leaseOfRequest(id);
     return lease ? this.drop(lease) : null;
   }
 
-  /** Ends what has run out by now. */
-  expire(): { lapsed: Lease[]; abandoned: string[] } {
+  /** Ends what has expired by now. @returns the expired leases and the ids of the abandoned requests */
+  expire(): { expired: Lease[]; abandoned: string[] } {
     const now = this.options.clock.now();
-    const lapsed = [...this.leases.values()].filter((lease) => lease.expiresAt <= now).map((lease) => this.drop(lease));
     const abandoned = [...this.waiting.values()]
-      .filter((place) => place.attended === 0 && place.lastAsked + KEEP_PLACE_MS <= now)
-      .map((place) => place.demand.requestId);
+      .filter(({ openCalls, lastAsked }) => openCalls === 0 && lastAsked + KEEP_PLACE_MS <= now)
+      .map(({ request }) => request.requestId);
     for (const requestId of abandoned) this.waiting.delete(requestId);
-    return { lapsed, abandoned };
+    return { expired: this.dropAll(({ expiresAt }) => expiresAt <= now), abandoned };
   }
 
-  occupy(occupant: Occupant): boolean {
-    return this.claims.occupy(occupant);
-  }
-
-  engineOf(streamId: string): string | null {
-    return this.claims.engineOf(streamId);
-  }
-
-  vacate(streamId: string): string | null {
-    return this.claims.vacate(streamId);
-  }
-
-  hold(engineId: string, owner: string, hold: Hold): void {
-    this.claims.hold(engineId, owner, hold);
-  }
-
-  lift(engineId: string, owner: string): boolean {
-    return this.claims.lift(engineId, owner);
-  }
-
-  /** The engine is gone: its leases end, its streams play nowhere. */
+  /** The engine is gone: its leases and claims end. */
   engineGone(engineId: string): Lease[] {
-    const ended = [...this.leases.values()].filter((lease) => lease.engineId === engineId).map((lease) => this.drop(lease));
-    this.claims.forget(engineId);
+    const ended = this.dropAll((lease) => lease.engineId === engineId);
+    this.options.claims.forget(engineId);
     return ended;
   }
 
-  claimCount(engineId: string): number {
-    return this.claims.on(engineId).count;
-  }
-
-  holdOn(engineId: string): Hold | null {
-    return this.claims.on(engineId).held;
-  }
-
-  /** Grows with every change of what `streamsOn` answers. */
-  get occupancy(): number {
-    return this.claims.occupancy;
-  }
-
-  streamsOn(engineId: string): string[] {
-    return this.claims.streamsOn(engineId);
-  }
-
-  private known(requestId: string): KnownLease | undefined {
-    const id = this.byRequest.get(requestId);
-    return id === undefined ? undefined : this.leases.get(id);
-  }
-
-  /** Leases that are held as a precaution; nothing plays on them. */
-  private reserves(): Lease[] {
+  private standbyLeases(): Lease[] {
     return [...this.leases.values()].filter(({ purpose, reported }) => purpose === 'reserve' && !reported);
   }
 
-  /** An engine for a stream that needs it now, from one that may never; null where there is none for it. */
-  private takeFromReserve({ purpose, ...wish }: LeaseDemand): Selection | null {
-    if (purpose === 'reserve') return null;
-    for (const lease of this.reserves()) {
+  /** An engine for a request that needs it now, taken from a standby lease; null if none suits. */
+  private revokeStandbyFor(request: AllocationRequest): Selection | null {
+    if (request.purpose === 'reserve') return null;
+    for (const lease of this.standbyLeases()) {
       this.drop(lease);
-      const selection = this.select(wish, this.candidates());
+      const selection = this.preview(request);
       if (selection.chosen) {
         this.options.onRevoke(lease);
         return selection;
@@ -268,27 +215,26 @@ export class LeaseBook {
     return null;
   }
 
-  private select(wish: Wish, candidates: readonly Candidate[]): Selection {
-    return selectEngine(candidates, wish, this.options.maxStreamsPerEngine);
+  private select(criteria: LeaseCriteria, candidates: readonly Candidate[]): Selection {
+    return selectEngine(candidates, criteria, this.options.maxStreamsPerEngine);
   }
 
   private candidates(): Candidate[] {
-    return this.options.engines().map((engine) => this.candidate(engine));
+    return this.options.engines().map(({ id, lifecycle, health, forwarded, cutOff, lastStreamUsage }) => {
+      const { count, contents, cordon } = this.options.claims.on(id);
+      return { id, lifecycle, health, forwarded, claims: count, contents, cordoned: cutOff ?? cordon?.reason ?? null, lastStreamUsage };
+    });
   }
 
-  private candidate({ id, lifecycle, health, forwarded, cutOff, lastStreamUsage }: Engine): Candidate {
-    const { count, contents, held } = this.claims.on(id);
-    return { id, lifecycle, health, forwarded, claims: count, contents, held: cutOff ?? held?.reason ?? null, lastStreamUsage };
+  private queue(): QueuedRequest[] {
+    return [...this.waiting.values()].sort((a, b) => RANK[a.request.purpose] - RANK[b.request.purpose] || a.arrival - b.arrival);
   }
 
-  private queue(): Waiting[] {
-    return [...this.waiting.values()].sort((a, b) => RANK[a.demand.purpose] - RANK[b.demand.purpose] || a.arrival - b.arrival);
-  }
-
-  private grant(place: Waiting, engineId: string, { reason, considered }: Selection): void {
-    const { requestId, proxyId, keys, purpose } = place.demand;
-    const lease: KnownLease = {
-      id: this.options.newId(),
+  private grant({ request, since, lastAsked, openCalls }: QueuedRequest, engineId: string, { reason, considered }: Selection): void {
+    const { clock, newId, onGrant } = this.options;
+    const { requestId, proxyId, keys, purpose } = request;
+    const lease: Lease = {
+      id: newId(),
       requestId,
       proxyId,
       engineId,
@@ -296,27 +242,31 @@ export class LeaseBook {
       purpose,
       reason,
       considered,
-      waitedMs: this.options.clock.now() - place.since,
-      expiresAt: place.lastAsked + KEEP_PLACE_MS,
+      waitedMs: clock.now() - since,
+      expiresAt: lastAsked + KEEP_PLACE_MS,
       delivered: false,
       reported: false,
     };
     this.waiting.delete(requestId);
     this.keep(lease);
-    if (place.attended > 0) this.deliver(lease);
-    this.options.onGrant(lease);
+    if (openCalls > 0) this.deliver(lease);
+    onGrant(lease);
   }
 
   private keep(lease: Lease): void {
     this.leases.set(lease.id, lease);
     this.byRequest.set(lease.requestId, lease.id);
-    this.claims.addLease(lease);
+    this.options.claims.addLease(lease);
+  }
+
+  private dropAll(ends: (lease: Lease) => boolean): Lease[] {
+    return [...this.leases.values()].filter(ends).map((lease) => this.drop(lease));
   }
 
   private drop(lease: Lease): Lease {
     this.leases.delete(lease.id);
     this.byRequest.delete(lease.requestId);
-    this.claims.removeLease(lease);
+    this.options.claims.removeLease(lease);
     return lease;
   }
 }

@@ -1,42 +1,56 @@
 import { BLOCKED_CODES, type BlockedCode, LEASE_PURPOSES } from '@acexy/contracts';
-import { counterOf, metric } from '@acexy/service-kit';
+import { counterOf, metric, readGauge } from '@acexy/service-kit';
 import { Histogram } from 'prom-client';
+import type { Engine } from '../engines/engine.js';
+import type { EngineRegistry } from '../engines/engine-registry.js';
+import type { EngineClaimBook } from './engine-claims.js';
 import type { Lease } from './lease-book.js';
 
-/** Seconds; at once from a pool with a free engine, the start of a container otherwise. */
+/** Seconds: almost 0 with a free engine, the start of a container otherwise. */
 const WAIT_BUCKETS = [0.005, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60];
-export const LEASE_ENDS = ['given_back', 'report_dropped', 'lapsed', 'engine_gone', 'proxy_gone'] as const;
+const LEASE_ENDS = ['released', 'report_dropped', 'expired', 'engine_gone', 'proxy_gone'] as const;
 export type LeaseEnd = (typeof LEASE_ENDS)[number];
+
+/** What a ready engine is doing; `free` can be leased. */
+const USES = ['free', 'busy', 'cordoned', 'unhealthy'] as const;
 
 export class LeaseMetrics {
   private readonly grants = counterOf(
     'orch_leases_granted_total',
-    'Leases granted',
+    'Granted leases',
     ['purpose'],
     LEASE_PURPOSES.map((purpose) => ({ purpose })),
   );
   private readonly ends = counterOf(
     'orch_leases_ended_total',
-    'Leases ended, by what ended them',
+    'Ended leases by cause',
     ['cause'],
     LEASE_ENDS.map((cause) => ({ cause })),
   );
   private readonly refusals = counterOf(
     'orch_leases_refused_total',
-    'Callers told that waiting for an engine is no use',
+    'Lease requests answered with 503',
     ['code'],
     BLOCKED_CODES.map((code) => ({ code })),
   );
   private readonly waits = metric(
     'orch_lease_wait_seconds',
     (name) =>
-      new Histogram({
-        name,
-        help: 'From the first question for a lease until it is granted',
-        labelNames: ['purpose'],
-        buckets: WAIT_BUCKETS,
-      }),
+      new Histogram({ name, help: 'Seconds from the first lease request until the grant', labelNames: ['purpose'], buckets: WAIT_BUCKETS }),
   );
+
+  constructor(
+    registry: EngineRegistry,
+    private readonly claims: EngineClaimBook,
+    leases: { leaseCount: number; waitingCount: number },
+  ) {
+    readGauge('orch_engines_use', 'Ready engines by use', ['use'], (set) => {
+      const uses = registry.all().flatMap((engine) => (engine.lifecycle === 'ready' ? [this.useOf(engine)] : []));
+      for (const use of USES) set(uses.filter((each) => each === use).length, { use });
+    });
+    readGauge('orch_leases_active', 'Current leases', [], (set) => set(leases.leaseCount));
+    readGauge('orch_leases_waiting', 'Lease requests that wait for an engine', [], (set) => set(leases.waitingCount));
+  }
 
   granted({ purpose, waitedMs }: Lease): void {
     this.grants.inc({ purpose });
@@ -49,5 +63,12 @@ export class LeaseMetrics {
 
   refused(code: BlockedCode): void {
     this.refusals.inc({ code });
+  }
+
+  private useOf({ id, health }: Engine): (typeof USES)[number] {
+    const { count, cordon } = this.claims.on(id);
+    if (count > 0) return 'busy';
+    if (health === 'unhealthy') return 'unhealthy';
+    return cordon === null ? 'free' : 'cordoned';
   }
 }

@@ -2,7 +2,7 @@ import { ConsideredEngine, EngineState, INFOHASH_PATTERN, KEY_TYPES, type KeyTyp
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
 
-/** `GET /engines/lease/preview`: the content a lease would be for. */
+/** Query of `GET /engines/lease/preview`. */
 export class LeasePreviewQuery {
   @ApiProperty({ enum: KEY_TYPES })
   @IsIn(KEY_TYPES)
@@ -18,22 +18,21 @@ export class LeasePreviewQuery {
   @Matches(INFOHASH_PATTERN, { message: 'infohash must be 40 hexadecimal digits' })
   infohash?: string;
 
-  @ApiPropertyOptional({ description: 'Container ids not to take, separated by commas' })
+  @ApiPropertyOptional({ description: 'Ids of containers that must not be selected, separated by commas' })
   @IsOptional()
   @IsString()
   @MaxLength(65_536)
   exclude?: string;
 }
 
-/** What a lease would get now; nothing is reserved. */
 export class LeasePreview {
-  @ApiProperty({ type: () => EngineState, nullable: true, description: 'Null where none is free' })
+  @ApiProperty({ type: () => EngineState, nullable: true, description: 'Null if no engine is free' })
   engine!: EngineState | null;
 
   @ApiProperty({ example: 'healthy, 0 streams, never used, best of 3 free' })
   reason!: string;
 
-  @ApiProperty({ type: 'integer', description: 'Callers who wait already', example: 0 })
+  @ApiProperty({ type: 'integer', description: 'Lease requests that are waiting', example: 0 })
   waiting!: number;
 
   @ApiProperty({ type: () => [ConsideredEngine] })

@@ -53,9 +53,9 @@ export class LeasesController {
 
   @Post()
   @HttpCode(HttpStatus.OK)
-  @ApiOperation({ summary: 'Reserves an engine for one stream; waits up to wait_ms for one' })
+  @ApiOperation({ summary: 'Leases an engine for one stream; waits up to wait_ms for a free one' })
   @ApiOkResponse({ type: LeaseGranted })
-  @ApiAcceptedResponse({ type: LeaseWaiting, description: 'None free yet: ask again with the same request_id' })
+  @ApiAcceptedResponse({ type: LeaseWaiting, description: 'No engine is free yet: ask again with the same request_id' })
   @ApiServiceUnavailableResponse({ type: ProvisioningRefusal })
   @ApiBadRequestResponse()
   async ask(
@@ -76,7 +76,7 @@ export class LeasesController {
   }
 
   @Get('preview')
-  @ApiOperation({ summary: 'Which engine a lease would get and why, without reserving it' })
+  @ApiOperation({ summary: 'Shows which engine a lease would get and why, without reserving it' })
   @ApiOkResponse({ type: LeasePreview })
   @ApiBadRequestResponse()
   preview(@Query(STRICT) query: LeasePreviewQuery): LeasePreview {
@@ -89,9 +89,9 @@ export class LeasesController {
   }
 
   @Delete(':lease_id')
-  @ApiOperation({ summary: 'Gives a lease back at once; by its request_id also one not heard of yet, or a place in the queue' })
+  @ApiOperation({ summary: 'Ends a lease; with a request_id also a lease that the caller has not received, or its place in the queue' })
   @ApiOkResponse({ type: ReleasedLease })
-  @ApiNotFoundResponse({ description: 'Unknown, given back or lapsed already' })
+  @ApiNotFoundResponse({ description: 'Unknown, already released or expired' })
   release(@Param('lease_id', ParseUUIDPipe) leaseId: string): ReleasedLease {
     if (!this.leases.release(leaseId)) throw new NotFoundException(`no lease ${leaseId}`);
     return { released: leaseId };

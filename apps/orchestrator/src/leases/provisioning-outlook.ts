@@ -1,14 +1,14 @@
 import type { ProvisioningBlocked } from '@acexy/contracts';
 
-/** What the reconcile loop last found out about new engines; what those who wait for one are told. */
+/** What the reconcile loop last found out about new engines; callers that wait for an engine are told this. */
 export class ProvisioningOutlook {
   /** Engines that were ordered and do not run yet. */
   pending = 0;
-  /** Why no further engine can be had, or null. */
+  /** Why no further engine can be started, or null. */
   refusal: ProvisioningBlocked | null = null;
 }
 
-/** There is no engine for this request and there will be none soon: 503 with the reason. */
+/** No engine is available for this request, and none will be soon: 503 with the reason. */
 export class NoEngineError extends Error {
   readonly code = 'no_engine';
 

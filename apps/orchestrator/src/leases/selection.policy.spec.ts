@@ -22,13 +22,13 @@ describe('the choice of an engine', () => {
     [aCandidate('a', { lifecycle: 'starting' }), 'starting'],
     [aCandidate('a', { lifecycle: 'draining' }), 'draining'],
     [aCandidate('a', { health: 'unhealthy' }), 'unhealthy'],
-    [aCandidate('a', { held: 'in quarantine' }), 'kept back: in quarantine'],
+    [aCandidate('a', { cordoned: 'in quarantine' }), 'cordoned: in quarantine'],
     [aCandidate('excluded'), 'excluded by the request'],
-    [aCandidate('a', { claims: 1, contents: new Set(['infohash:1']) }), 'has this content already, and a stop there would end both'],
+    [aCandidate('a', { claims: 1, contents: new Set(['infohash:1']) }), 'already has this content: stopping one stream would end both'],
     [aCandidate('a', { claims: 2 }), 'full: 2 of 2 streams'],
   ])('never takes one that is not free, and says why (%#)', (candidate, verdict) => {
-    const wish = { keys: ['content_id:x', 'infohash:1'], exclude: new Set(['excluded']) };
-    expect(selectEngine([candidate], wish, 2)).toMatchObject({ chosen: null, considered: [{ container_id: candidate.id, verdict }] });
+    const criteria = { keys: ['content_id:x', 'infohash:1'], exclude: new Set(['excluded']) };
+    expect(selectEngine([candidate], criteria, 2)).toMatchObject({ chosen: null, considered: [{ container_id: candidate.id, verdict }] });
   });
 
   it('gives a verdict on every engine, the chosen one first', () => {
@@ -50,7 +50,7 @@ describe('the choice of an engine', () => {
         forwarded: fc.boolean(),
         claims: fc.nat(3),
         contents: fc.subarray(['content_id:x', 'infohash:y']).map((keys) => new Set(keys)),
-        held: fc.option(fc.constant('held')),
+        cordoned: fc.option(fc.constant('cordoned')),
         lastStreamUsage: fc.option(fc.nat(5)),
       }),
       { selector: (candidate) => candidate.id, maxLength: 8 },

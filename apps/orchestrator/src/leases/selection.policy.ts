@@ -1,7 +1,7 @@
 import type { HealthStatus } from '@acexy/contracts';
-import type { Lifecycle } from '../engines/engine-registry.js';
+import type { Lifecycle } from '../engines/engine.js';
 
-/** What the choice needs to know of an engine. */
+/** What selection needs to know of an engine. */
 export interface Candidate {
   id: string;
   lifecycle: Lifecycle;
@@ -9,18 +9,18 @@ export interface Candidate {
   forwarded: boolean;
   /** Streams and leases on it. */
   claims: number;
-  /** The names of the contents that play on it or are about to. */
+  /** Content keys of its leases and streams. */
   contents: ReadonlySet<string>;
-  /** Why it is kept back although it looks free, or null. */
-  held: string | null;
-  /** Milliseconds since the epoch; null for never. */
+  /** Why it is cordoned, or null. */
+  cordoned: string | null;
+  /** Wall time in milliseconds; null if never used. */
   lastStreamUsage: number | null;
 }
 
-export interface Wish {
-  /** The names of the content. */
+export interface LeaseCriteria {
+  /** Content keys: names of the one content. */
   keys: readonly string[];
-  /** Engines not to take. */
+  /** Ids of engines that must not be selected. */
   exclude: ReadonlySet<string>;
 }
 
@@ -30,7 +30,7 @@ export interface Considered {
 }
 
 export interface Selection {
-  /** The engine to take, or null where none is free for this wish. */
+  /** Null if no engine meets the criteria. */
   chosen: Candidate | null;
   reason: string;
   considered: Considered[];
@@ -39,14 +39,14 @@ export interface Selection {
 const HEALTH_ORDER: Record<HealthStatus, number> = { healthy: 0, unknown: 1, unhealthy: 2 };
 
 /**
- * Which engine a stream gets: of those that are free for it the healthy ones first, then the one with the fewest streams, then one that
- * has the VPN's forwarded port, then the one unused for longest. The verdicts say of every engine why it was not taken.
+ * Selects the engine for a stream from those that are free for it: healthy first, then fewest streams, then the VPN's forwarded port, then longest
+ * unused. There is a verdict for every engine.
  */
-export function selectEngine(candidates: readonly Candidate[], wish: Wish, maxStreams: number): Selection {
+export function selectEngine(candidates: readonly Candidate[], criteria: LeaseCriteria, maxStreams: number): Selection {
   const considered: Considered[] = [];
   const free: Candidate[] = [];
   for (const candidate of candidates) {
-    const obstacle = obstacleOf(candidate, wish, maxStreams);
+    const obstacle = obstacleOf(candidate, criteria, maxStreams);
     if (obstacle === null) free.push(candidate);
     else considered.push({ container_id: candidate.id, verdict: obstacle });
   }
@@ -60,13 +60,13 @@ export function selectEngine(candidates: readonly Candidate[], wish: Wish, maxSt
   return { chosen, reason: `${describe(chosen)}, best of ${free.length} free`, considered };
 }
 
-/** Why the engine cannot be taken for this wish, or null. */
-export function obstacleOf(candidate: Candidate, wish: Wish, maxStreams: number): string | null {
+/** Why the engine does not meet the criteria, or null. */
+export function obstacleOf(candidate: Candidate, criteria: LeaseCriteria, maxStreams: number): string | null {
   if (candidate.lifecycle !== 'ready') return candidate.lifecycle;
   if (candidate.health === 'unhealthy') return 'unhealthy';
-  if (candidate.held !== null) return `kept back: ${candidate.held}`;
-  if (wish.exclude.has(candidate.id)) return 'excluded by the request';
-  if (wish.keys.some((key) => candidate.contents.has(key))) return 'has this content already, and a stop there would end both';
+  if (candidate.cordoned !== null) return `cordoned: ${candidate.cordoned}`;
+  if (criteria.exclude.has(candidate.id)) return 'excluded by the request';
+  if (criteria.keys.some((key) => candidate.contents.has(key))) return 'already has this content: stopping one stream would end both';
   if (candidate.claims >= maxStreams) return `full: ${candidate.claims} of ${maxStreams} streams`;
   return null;
 }

@@ -2,7 +2,8 @@ import type { CircuitState, OperationType, ProvisioningStatus } from '@acexy/con
 import { Log } from '@acexy/service-kit';
 import { Clock, ListenerSet } from '@acexy/service-kit/primitives';
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { type EngineChange, EngineRegistry, wasNeverReady } from '../engines/engine-registry.js';
+import { type EngineChange, wasNeverReady } from '../engines/engine.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';

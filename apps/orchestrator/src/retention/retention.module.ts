@@ -1,13 +1,17 @@
 import { Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
+import { AutoscalingModule } from '../autoscaling/autoscaling.module.js';
 import { DatabaseModule } from '../database/database.module.js';
+import { EnginesModule } from '../engines/engines.module.js';
 import { StreamsModule } from '../streams/streams.module.js';
+import { GarbageCollection } from './garbage-collection.service.js';
+import { GcController } from './gc.controller.js';
 import { Retention } from './retention.service.js';
 
-/** What grows is kept small. The collection by hand stands in the application: it asks the loop of the pool, too. */
+/** Keeps what grows small: database rows every ten minutes, and engines and containers too with `POST /gc`. */
 @Module({
-  imports: [ScheduleModule.forRoot(), DatabaseModule, StreamsModule],
-  providers: [Retention],
-  exports: [Retention],
+  imports: [ScheduleModule.forRoot(), AutoscalingModule, DatabaseModule, EnginesModule, StreamsModule],
+  controllers: [GcController],
+  providers: [GarbageCollection, Retention],
 })
 export class RetentionModule {}

@@ -1,7 +1,7 @@
 import { Log } from '@acexy/service-kit';
+import { Clock } from '@acexy/service-kit/primitives';
 import { Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import { Clock } from '@acexy/service-kit/primitives';
 import { DatabaseCompaction } from '../database/compaction.js';
 import { StreamHistory } from '../database/stream-history.js';
 import { WriteQueueClosedError } from '../database/write-queue.js';
@@ -17,7 +17,7 @@ export interface SweptRows {
   stats: number;
 }
 
-/** Keeps the database small and true, in bites that nobody notices: every ten minutes, and with every collection by hand. */
+/** Deletes old rows and compacts the database, in small batches that delay nobody. */
 @Injectable()
 export class Retention {
   private underWay: Promise<SweptRows> | null = null;
@@ -32,30 +32,29 @@ export class Retention {
     private readonly clock: Clock,
     log: Log,
   ) {
-    this.log = log.child('maintenance');
+    this.log = log.child('retention');
   }
 
-  @Interval('database upkeep', EVERY_MS)
+  @Interval('database retention', EVERY_MS)
   async scheduled(): Promise<void> {
     try {
       await this.sweep();
     } catch (error) {
-      if (error instanceof WriteQueueClosedError) return;
-      this.log.error('the upkeep of the database failed, the next one tries again', { error });
+      if (!(error instanceof WriteQueueClosedError)) this.log.error('database sweep failed', { error });
     }
   }
 
   /**
-   * Forgets what is older than the settings say, brings rows right that a failed write left behind, and gives back the space.
-   * @returns the rows that are gone
-   * @throws what the database says
+   * Deletes what is older than the settings allow, corrects rows that a failed write left wrong, and gives free space back.
+   * @returns the number of deleted rows
+   * @throws what the database throws
    */
   sweep(): Promise<SweptRows> {
-    this.underWay ??= this.carryOut().finally(() => (this.underWay = null));
+    this.underWay ??= this.sweepNow().finally(() => (this.underWay = null));
     return this.underWay;
   }
 
-  private async carryOut(): Promise<SweptRows> {
+  private async sweepNow(): Promise<SweptRows> {
     const before = this.clock.wallTime() - this.settings.streamHistoryDays * DAY_MS;
     this.streams.endUnverifiable(this.clock.wallTime() - DAY_MS);
     this.streams.forgetEnded(before);

@@ -1,5 +1,5 @@
 import type { EngineAddress } from '@acexy/engine-client';
-import type { Engine } from '../engines/engine-registry.js';
+import type { Engine } from '../engines/engine.js';
 
 export interface EngineHint {
   containerId?: string | null;
@@ -10,8 +10,8 @@ export interface EngineHint {
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1|\[::1\])$/i;
 
 /**
- * The engine that a client means (wire API 1.3): by container id, else by host and port. Where the host says nothing, because it is a
- * loopback name or none of ours, by the published port if only one engine has it. Foreign proxies send their own container id, or none.
+ * The engine that a client means (wire API 1.3): by container id, else by host and port. If the host is a loopback name or unknown, by the published
+ * port, if only one engine has it. Other proxies send the id of their own container, or none.
  */
 export function findEngine(engines: readonly Engine[], { containerId, host, port }: EngineHint): Engine | null {
   const byId = engines.find((engine) => engine.id === containerId);
@@ -24,7 +24,7 @@ export function findEngine(engines: readonly Engine[], { containerId, host, port
   return byPort.length === 1 ? byPort[0] : null;
 }
 
-/** The id of the engine that a client means, or null, and the address that counts: ours where we know the engine. */
+/** The id of the engine that a client means, or null, and its address: the registered one if the engine is known. */
 export function locateEngine(
   engines: readonly Engine[],
   containerId: string | null | undefined,

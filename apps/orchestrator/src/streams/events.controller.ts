@@ -14,12 +14,12 @@ import {
 import { LENIENT } from '../http/validation.js';
 import { StreamEvents } from './stream-events.service.js';
 
-/** What proxies without reports tell. */
+/** Events of proxies that send no reports. */
 @ApiTags('streams')
 @ApiBearerAuth()
 @ApiUnauthorizedResponse()
 @ApiBadRequestResponse()
-@ApiServiceUnavailableResponse({ description: 'The database takes nothing just now: send it again' })
+@ApiServiceUnavailableResponse({ description: 'The database is not available: send the event again' })
 @UseGuards(BearerGuard)
 @Controller('events')
 export class EventsController {
@@ -27,7 +27,7 @@ export class EventsController {
 
   @Post('stream_started')
   @HttpCode(HttpStatus.ACCEPTED)
-  @ApiOperation({ summary: 'A stream plays on an engine; answered when it is saved' })
+  @ApiOperation({ summary: 'Reports that a stream plays on an engine; answered when it is saved' })
   @ApiAcceptedResponse({ type: StreamState })
   started(@Body(LENIENT) event: StreamStartedEvent): Promise<StreamState> {
     return this.events.started(event);
@@ -35,7 +35,7 @@ export class EventsController {
 
   @Post('stream_ended')
   @HttpCode(HttpStatus.ACCEPTED)
-  @ApiOperation({ summary: 'A stream has ended; answered when that is saved' })
+  @ApiOperation({ summary: 'Reports that a stream has ended; answered when it is saved' })
   @ApiAcceptedResponse({ type: StreamEndedAnswer })
   ended(@Body(LENIENT) event: StreamEndedEvent): Promise<StreamEndedAnswer> {
     return this.events.ended(event);
@@ -43,7 +43,7 @@ export class EventsController {
 
   @Post('batch')
   @HttpCode(HttpStatus.OK)
-  @ApiOperation({ summary: 'Many starts and ends; one bad event does not spoil the others' })
+  @ApiOperation({ summary: 'Reports several starts and ends; an invalid event does not affect the others' })
   @ApiOkResponse({ type: EventBatchAnswer })
   batch(@Body(LENIENT) batch: EventBatch): Promise<EventBatchAnswer> {
     return this.events.batch(batch);

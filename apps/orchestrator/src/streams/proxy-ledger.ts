@@ -1,14 +1,14 @@
 import type { ProxyReport } from '@acexy/contracts';
 
-/** A proxy that says nothing for this long is taken for gone (wire API, section 5). */
+/** A proxy that sends no report for this long is treated as gone (wire API, section 5). */
 export const SILENCE_MS = 15_000;
-/** A proxy without streams that says nothing for this long is forgotten. */
+/** A proxy that sends no report for this long is forgotten. */
 const FORGET_MS = 3_600_000;
-/** Boots of a proxy that are over: a report of theirs that arrives late must not bring them back. */
-const RETIRED_BOOTS_KEPT = 8;
+/** Number of earlier boot ids remembered for each proxy: a late report of an earlier boot is ignored. */
+const RETIRED_BOOTS = 8;
 
 interface Proxy {
-  /** Null for one known from before our own start, until it reports. */
+  /** Null for a proxy known from before the start, until it reports. */
   bootId: string | null;
   seq: number;
   /** Monotonic milliseconds. */
@@ -19,16 +19,16 @@ interface Proxy {
 }
 
 export type Heard =
-  /** A late report: nothing is to be done with it. */
+  /** A late report, to be ignored. */
   | { kind: 'stale'; seq: number }
-  /** `dropped` are streams it listed before and lists no more; `rebooted` says that another boot of the proxy had them. */
+  /** `dropped`: streams that it listed before and no longer lists. `rebooted`: the earlier report was from another boot of the proxy. */
   | { kind: 'taken'; seq: number; dropped: string[]; rebooted: boolean };
 
-/** Which proxy reported what last, and when: the order of reports, restarts of proxies, and their silence. */
+/** The last report of each proxy: detects late reports, restarts and silence. */
 export class ProxyLedger {
   private readonly proxies = new Map<string, Proxy>();
 
-  /** A proxy that had these streams when we last ran. */
+  /** Adds a stream that a proxy had in the last run of the orchestrator. */
   expect(proxyId: string, streamId: string, now: number): void {
     const proxy = this.proxies.get(proxyId) ?? newProxy(now);
     proxy.sessions.add(streamId);
@@ -42,14 +42,14 @@ export class ProxyLedger {
     if (proxy.retired.includes(bootId)) return { kind: 'stale', seq };
     if (sameBoot && seq < proxy.seq) return { kind: 'stale', seq: proxy.seq };
     const rebooted = proxy.bootId !== null && !sameBoot;
-    if (rebooted) proxy.retired = [...proxy.retired, proxy.bootId as string].slice(-RETIRED_BOOTS_KEPT);
+    if (rebooted) proxy.retired = [...proxy.retired, proxy.bootId as string].slice(-RETIRED_BOOTS);
     const listed = new Set(sessions.map((session) => session.stream_id));
     const dropped = [...proxy.sessions].filter((streamId) => !listed.has(streamId));
     Object.assign(proxy, { bootId, seq, lastHeard: now, silent: false, sessions: listed });
     return { kind: 'taken', seq, dropped, rebooted };
   }
 
-  /** Proxies that have just become silent, and the streams they had. */
+  /** Proxies that have become silent since the last call, and their streams. */
   fallenSilent(now: number): { proxyId: string; sessions: string[] }[] {
     const fallen: { proxyId: string; sessions: string[] }[] = [];
     for (const [proxyId, proxy] of this.proxies) {
@@ -62,7 +62,7 @@ export class ProxyLedger {
     return fallen;
   }
 
-  /** Whether a proxy that is known from before our start has not reported yet. */
+  /** Whether a proxy that is known from before the start has not reported yet. */
   get awaitsAny(): boolean {
     return [...this.proxies.values()].some((proxy) => proxy.bootId === null && !proxy.silent);
   }

@@ -78,7 +78,7 @@ function askNow(): void {
 }
 
 const ended = async (): Promise<StreamState[]> => (await orchestrator.http.get('/streams?status=ended')).body as StreamState[];
-const QUARANTINE = 'kept back: in quarantine, its proxy fell silent';
+const QUARANTINE = 'cordoned: in quarantine, its proxy fell silent';
 
 describe('the engine of a proxy that fell silent', () => {
   it('is kept, and neither leased nor removed, until it says itself that the session is gone', async () => {

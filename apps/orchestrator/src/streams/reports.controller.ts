@@ -3,7 +3,7 @@ import { BearerGuard } from '@acexy/service-kit';
 import { Body, Controller, Param, ParseUUIDPipe, Put, UseGuards } from '@nestjs/common';
 import { ApiBadRequestResponse, ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags, ApiUnauthorizedResponse } from '@nestjs/swagger';
 import { STRICT } from '../http/validation.js';
-import { StreamService } from './stream.service.js';
+import { ProxyReports } from './proxy-reports.service.js';
 
 @ApiTags('streams')
 @ApiBearerAuth()
@@ -11,13 +11,13 @@ import { StreamService } from './stream.service.js';
 @UseGuards(BearerGuard)
 @Controller('proxies')
 export class ReportsController {
-  constructor(private readonly streams: StreamService) {}
+  constructor(private readonly reports: ProxyReports) {}
 
   @Put(':proxy_id/report')
-  @ApiOperation({ summary: 'All that a proxy of ours plays, and what ended since the last report acknowledged' })
+  @ApiOperation({ summary: 'Reports all sessions of a proxy, and those that ended since the last acknowledged report' })
   @ApiOkResponse({ type: ReportAnswer })
   @ApiBadRequestResponse()
   report(@Param('proxy_id', ParseUUIDPipe) proxyId: string, @Body(STRICT) report: ProxyReport): ReportAnswer {
-    return this.streams.report(proxyId, report);
+    return this.reports.take(proxyId, report);
   }
 }

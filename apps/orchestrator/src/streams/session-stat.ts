@@ -1,31 +1,30 @@
 import { EngineBadReplyError, EngineClient, type EngineError, type PlaybackStat, UnknownSessionError } from '@acexy/engine-client';
 import { Injectable } from '@nestjs/common';
-import type { Engine } from '../engines/engine-registry.js';
-import type { Stream } from './stream-book.js';
+import type { Engine } from '../engines/engine.js';
+import type { TrackedStream } from './stream-book.js';
 
-/** Where engines answer for a session. Anything else that an event calls a stat URL might be an order to the engine. */
+/** Path of an engine's session statistics. A stat URL from an event with any other path could be a command to the engine. */
 const STAT_PATH = /^\/ace\/stat\/./;
-const LIMIT_MS = 3000;
+const TIMEOUT_MS = 3000;
 
-/** Whether its engine can be asked about the session. */
-export function hasStat({ statUrl }: Stream): boolean {
+/** Whether the engine can be asked for the statistics of the session. */
+export function hasStat({ statUrl }: TrackedStream): boolean {
   return URL.canParse(statUrl) && STAT_PATH.test(new URL(statUrl).pathname);
 }
 
-/** One question to an engine: how does this session do? */
 @Injectable()
 export class SessionStat {
   /**
-   * Asked at the address that we know of the engine: of what an event named only the path is used.
-   * @throws EngineError, or the reason of `signal`
+   * Asks at the registered address of the engine; only the path of the stat URL comes from the client.
+   * @throws EngineError, or the signal's reason
    */
-  ask(engine: Engine, stream: Stream, signal: AbortSignal): Promise<PlaybackStat> {
+  ask(engine: Engine, stream: TrackedStream, signal: AbortSignal): Promise<PlaybackStat> {
     const { host, port } = engine.instance;
-    return new EngineClient({ host, port }, { timeoutMs: LIMIT_MS }).stat(stream, signal);
+    return new EngineClient({ host, port }, { timeoutMs: TIMEOUT_MS }).stat(stream, signal);
   }
 }
 
-/** "unknown playback session id", or 404 as some engines say it. */
+/** The engine does not know the session: "unknown playback session id", or 404 from some engines. */
 export function saysGone(error: EngineError): boolean {
   return error instanceof UnknownSessionError || (error instanceof EngineBadReplyError && error.status === 404);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseMoment } from './since.js';
+import { parseIsoTime } from './since.js';
 
 const NOON = Date.UTC(2026, 0, 31, 12);
 
@@ -18,13 +18,13 @@ describe('a moment in a query', () => {
     ['2026-01-31T07:00:00-05:00', NOON],
     ['2026-01-31', NOON - 12 * 3_600_000],
   ])('%s', (text, ms) => {
-    expect(parseMoment(text)).toBe(ms);
+    expect(parseIsoTime(text)).toBe(ms);
   });
 
   it.each(['', 'yesterday', '2026-13-01T00:00:00Z', '2026-01-31T25:00:00Z', '2026-W10-1', '1769860800', '2026-01-31T12:00:00 evil'])(
     '%s is none',
     (text) => {
-      expect(parseMoment(text)).toBeNull();
+      expect(parseIsoTime(text)).toBeNull();
     },
   );
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type Snapshot, StatBook } from './stat-book.js';
+import { type StatSample, StatBook } from './stat-book.js';
 
-function at(ts: number): Snapshot {
+function at(ts: number): StatSample {
   return { ts, peers: 1, speedDown: 2, speedUp: 3, downloaded: 4, uploaded: 5, status: 'dl' };
 }
 

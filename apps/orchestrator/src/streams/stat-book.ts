@@ -1,6 +1,6 @@
-/** What an engine said of a stream at one moment; null is what it did not say. Whole numbers: speeds in kB/s, totals in bytes. */
-export interface Snapshot {
-  /** Milliseconds since the epoch. */
+/** What an engine reported about a stream at one moment; null for values it did not report. Integers: speeds in kB/s, totals in bytes. */
+export interface StatSample {
+  /** Wall time in milliseconds. */
   ts: number;
   peers: number | null;
   speedDown: number | null;
@@ -10,33 +10,33 @@ export interface Snapshot {
   status: string | null;
 }
 
-/** The latest snapshots of each stream, in memory: what reads are answered from. */
+/** The latest statistics of each stream, in memory; the API reads from here. */
 export class StatBook {
-  private readonly streams = new Map<string, Snapshot[]>();
+  private readonly streams = new Map<string, StatSample[]>();
 
-  /** @param perStream how many are kept of each */
+  /** @param perStream number of samples kept for each stream */
   constructor(private readonly perStream: number) {}
 
-  /** Adds one that is newer than all of its stream. */
-  add(streamId: string, snapshot: Snapshot): void {
-    const snapshots = this.streams.get(streamId) ?? [];
-    this.streams.set(streamId, snapshots);
-    snapshots.push(snapshot);
-    // Cut in large pieces: to shift a long list by one each time would be felt with many streams.
-    if (snapshots.length >= 2 * this.perStream) snapshots.splice(0, snapshots.length - this.perStream);
+  /** @param sample must be newer than all others of the stream */
+  add(streamId: string, sample: StatSample): void {
+    const samples = this.streams.get(streamId) ?? [];
+    this.streams.set(streamId, samples);
+    samples.push(sample);
+    // Cut in large pieces: shifting a long list for every sample is slow with many streams.
+    if (samples.length >= 2 * this.perStream) samples.splice(0, samples.length - this.perStream);
   }
 
-  /** Takes over what is remembered from an earlier run, oldest first. */
-  restore(streamId: string, snapshots: readonly Snapshot[]): void {
-    if (snapshots.length > 0) this.streams.set(streamId, [...snapshots, ...this.since(streamId)]);
+  /** @param samples of an earlier run, oldest first */
+  restore(streamId: string, samples: readonly StatSample[]): void {
+    if (samples.length > 0) this.streams.set(streamId, [...samples, ...this.since(streamId)]);
   }
 
-  /** Those of a stream that are not older than `from` (milliseconds since the epoch), oldest first. */
-  since(streamId: string, from = -Infinity): Snapshot[] {
+  /** @param from wall time in milliseconds @returns samples that are not older, oldest first */
+  since(streamId: string, from = -Infinity): StatSample[] {
     return (this.streams.get(streamId) ?? []).slice(-this.perStream).filter(({ ts }) => ts >= from);
   }
 
-  /** When the oldest of a stream was taken; null where it has none. */
+  /** Wall time of the oldest sample; null if the stream has none. */
   oldest(streamId: string): number | null {
     return this.since(streamId)[0]?.ts ?? null;
   }

@@ -1,39 +1,35 @@
 import { EngineError, type PlaybackStat } from '@acexy/engine-client';
-import { Log, metric } from '@acexy/service-kit';
+import { counterOf, Log } from '@acexy/service-kit';
+import { Clock, forEachConcurrently, WakeableLoop } from '@acexy/service-kit/primitives';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { Counter } from 'prom-client';
-import { Clock, WakeableLoop } from '@acexy/service-kit/primitives';
 import { StatHistory } from '../database/stat-history.js';
 import type { StreamStatRow } from '../database/stream-stat-row.entity.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { OrchestratorSettings } from '../settings.js';
 import { hasStat, saysGone, SessionStat } from './session-stat.js';
-import { type Snapshot, StatBook } from './stat-book.js';
-import type { Stream } from './stream-book.js';
+import { StatBook, type StatSample } from './stat-book.js';
+import type { TrackedStream } from './stream-book.js';
 import { StreamService } from './stream.service.js';
 
-/** Engines asked at the same time; one that hangs costs its limit, not the others'. */
-const AT_ONCE = 16;
-/** A session may be unknown for a moment while it changes hands; twice in a row it is gone. */
+/** An engine that hangs delays only the others in its turn. */
+const CONCURRENT_POLLS = 16;
+/** A session may be unknown for a moment during a failover; after two polls in a row it is gone. */
 const GONE_AFTER = 2;
-/** How long the statistics of a stream outlive it. */
-const OUTLIVE_MS = 3_600_000;
+/** How long the statistics of a stream are kept after its end. */
+const KEPT_AFTER_END_MS = 3_600_000;
 
-/** Asks the engines every COLLECT_INTERVAL_S how their streams do, and keeps the answers. */
+/** Polls the statistics of every playing stream from its engine every COLLECT_INTERVAL_S. */
 @Injectable()
 export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly book: StatBook;
   private readonly loop: WakeableLoop;
   private readonly log: Log;
-  /** How often in a row the engine knew nothing of the session. */
+  /** Polls in a row in which the engine did not know the session, by stream id. */
   private readonly unknown = new Map<string, number>();
-  /** In which round each stream was asked last: where one round has no time for all, the next begins with the others. */
-  private readonly asked = new Map<string, number>();
+  /** Round of the last poll, by stream id: if one round has no time for all streams, the next one starts with the others. */
+  private readonly polled = new Map<string, number>();
   private rounds = 0;
-  private readonly errors = metric(
-    'orch_collect_errors_total',
-    (name) => new Counter({ name, help: 'Questions about a stream that an engine did not answer' }),
-  );
+  private readonly errors = counterOf('orch_collect_errors_total', 'Failed polls of stream statistics', []);
 
   constructor(
     private readonly streams: StreamService,
@@ -57,7 +53,7 @@ export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
 
   async onApplicationBootstrap(): Promise<void> {
     for (const id of await this.history.streamIds()) {
-      if (!this.isWanted(id)) continue;
+      if (!this.isKept(id)) continue;
       this.book.restore(id, (await this.history.load(id, this.settings.statsHistoryMax)).map(fromRow));
     }
     this.loop.start();
@@ -67,25 +63,25 @@ export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
     await this.loop.stop();
   }
 
-  /** What is known of a stream from `from` on (milliseconds since the epoch), oldest first. */
-  since(streamId: string, from?: number): Snapshot[] {
+  /** @param from wall time in milliseconds @returns samples that are not older, oldest first */
+  since(streamId: string, from?: number): StatSample[] {
     return this.book.since(streamId, from);
   }
 
-  /** Forgets, in the database too, what is over the number to keep and what belongs to streams that ended long ago. @returns rows removed */
+  /** Deletes statistics beyond STATS_HISTORY_MAX and of streams that ended long ago, in the database too. @returns number of deleted rows */
   async prune(): Promise<number> {
-    for (const id of this.book.streamIds()) if (!this.isWanted(id)) this.book.forget(id);
+    for (const id of this.book.streamIds()) if (!this.isKept(id)) this.book.forget(id);
     let rows = 0;
     for (const id of await this.history.streamIds()) {
-      if (!this.book.has(id) && this.isWanted(id)) continue;
+      if (!this.book.has(id) && this.isKept(id)) continue;
       rows += await this.history.forget(id, this.book.oldest(id) ?? undefined);
     }
     return rows;
   }
 
-  private isWanted(streamId: string): boolean {
+  private isKept(streamId: string): boolean {
     const stream = this.streams.get(streamId);
-    return stream !== undefined && (stream.endedAt === null || this.clock.wallTime() - stream.endedAt < OUTLIVE_MS);
+    return stream !== undefined && (stream.endedAt === null || this.clock.wallTime() - stream.endedAt < KEPT_AFTER_END_MS);
   }
 
   private async round(signal: AbortSignal): Promise<void> {
@@ -93,65 +89,61 @@ export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
     const due = this.due();
     this.forgetOthers(due);
     const endAt = this.clock.now() + this.settings.collectIntervalMs;
-    const queue = due[Symbol.iterator]();
     const rows: StreamStatRow[] = [];
-    const worker = async (): Promise<void> => {
-      for (const stream of queue) {
-        const snapshot = await this.ask(stream, signal);
-        if (snapshot) rows.push({ streamId: stream.id, ...snapshot });
-        if (signal.aborted || this.clock.now() >= endAt) return;
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    await forEachConcurrently(due, CONCURRENT_POLLS, async (stream) => {
+      if (signal.aborted || this.clock.now() >= endAt) return;
+      const sample = await this.poll(stream, signal);
+      if (sample) rows.push({ streamId: stream.id, ...sample });
+    });
     await this.history.append(rows);
   }
 
-  /** Streams whose engine we know and can ask; those asked least lately first. */
-  private due(): Stream[] {
-    const lastAsked = ({ id }: Stream): number => this.asked.get(id) ?? 0;
+  /** Streams whose engine can be polled, longest not polled first. */
+  private due(): TrackedStream[] {
+    const lastPolled = ({ id }: TrackedStream): number => this.polled.get(id) ?? 0;
     return this.streams
       .active()
       .filter((stream) => hasStat(stream) && this.registry.get(stream.containerId) !== undefined)
-      .sort((a, b) => lastAsked(a) - lastAsked(b));
+      .sort((a, b) => lastPolled(a) - lastPolled(b));
   }
 
-  private forgetOthers(due: readonly Stream[]): void {
+  private forgetOthers(due: readonly TrackedStream[]): void {
     const ids = new Set(due.map(({ id }) => id));
-    for (const id of this.asked.keys()) if (!ids.has(id)) this.asked.delete(id);
-    for (const id of this.unknown.keys()) if (!ids.has(id)) this.unknown.delete(id);
+    for (const known of [this.polled, this.unknown]) for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
   }
 
-  private async ask(stream: Stream, signal: AbortSignal): Promise<Snapshot | null> {
-    this.asked.set(stream.id, this.rounds);
+  private async poll(stream: TrackedStream, signal: AbortSignal): Promise<StatSample | null> {
+    this.polled.set(stream.id, this.rounds);
     const engine = this.registry.get(stream.containerId);
     if (!engine) return null;
     try {
-      const snapshot = toSnapshot(await this.stat.ask(engine, stream, signal), this.clock.wallTime());
+      const sample = toSample(await this.stat.ask(engine, stream, signal), this.clock.wallTime());
       this.unknown.delete(stream.id);
-      this.book.add(stream.id, snapshot);
-      return snapshot;
+      this.book.add(stream.id, sample);
+      return sample;
     } catch (error) {
       if (signal.aborted) return null;
       if (!(error instanceof EngineError)) throw error;
       this.errors.inc();
-      this.log.debug('no statistics of a stream', { stream_id: stream.id, engine_id: engine.id, error: error.message });
+      this.log.debug('statistics poll failed', { stream_id: stream.id, engine_id: engine.id, error: error.message });
       if (saysGone(error)) this.sessionUnknown(stream);
       return null;
     }
   }
 
-  /** Of what no proxy reports, nobody else would ever say that it is over when its `stream_ended` was lost. */
-  private sessionUnknown(stream: Stream): void {
+  /** Ends a stream reported by events whose `stream_ended` was lost; a proxy that sends reports ends its streams itself. */
+  private sessionUnknown(stream: TrackedStream): void {
     const times = (this.unknown.get(stream.id) ?? 0) + 1;
     this.unknown.set(stream.id, times);
     if (times < GONE_AFTER || stream.proxyId !== null) return;
-    // Told anew meanwhile, the stream may have another session.
-    if (this.streams.get(stream.id) === stream) this.streams.end(stream.id, 'its engine knows the session no more');
+    // If an event replaced the stream meanwhile, it may have another session.
+    if (this.streams.get(stream.id) === stream) this.streams.end(stream.id, 'its engine no longer knows the session');
   }
 }
 
-function toSnapshot(stat: PlaybackStat, ts: number): Snapshot {
-  const { status, peers, speedDown, speedUp, downloaded, uploaded } = stat;
+/** Rounded, because one fraction makes Go clients drop the whole response. */
+function toSample({ status, peers, speedDown, speedUp, downloaded, uploaded }: PlaybackStat, ts: number): StatSample {
+  const whole = (value: number | null): number | null => (value === null ? null : Math.round(value));
   return {
     ts,
     peers: whole(peers),
@@ -163,11 +155,6 @@ function toSnapshot(stat: PlaybackStat, ts: number): Snapshot {
   };
 }
 
-/** One fraction makes Go clients drop a whole answer. */
-function whole(value: number | null): number | null {
-  return value === null ? null : Math.round(value);
-}
-
-function fromRow({ streamId: _streamId, ...snapshot }: StreamStatRow): Snapshot {
-  return snapshot;
+function fromRow({ streamId: _streamId, ...sample }: StreamStatRow): StatSample {
+  return sample;
 }

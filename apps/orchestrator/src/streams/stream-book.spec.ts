@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type Stream, StreamBook } from './stream-book.js';
+import { type TrackedStream, StreamBook } from './stream-book.js';
 
-function aStream(id: string, overrides: Partial<Stream> = {}): Stream {
+function aStream(id: string, overrides: Partial<TrackedStream> = {}): TrackedStream {
   return {
     id,
     keyType: 'content_id',

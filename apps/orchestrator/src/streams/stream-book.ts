@@ -1,14 +1,14 @@
 import type { KeyType, StreamStartedEvent } from '@acexy/contracts';
 
-/** One stream as we know it, playing or ended. Times are milliseconds since the epoch. */
-export interface Stream {
+/** A stream, playing or ended. Times are wall time in milliseconds. */
+export interface TrackedStream {
   id: string;
   keyType: KeyType;
   key: string;
   infohash: string | null;
-  /** The engine it plays on; what the reporter said where that is none of ours. */
+  /** Id of its engine; if that engine is unknown, the id that the client sent. */
   containerId: string;
-  /** Null where it came by an event. */
+  /** Null for a stream reported by events. */
   proxyId: string | null;
   leaseId: string | null;
   playbackSessionId: string;
@@ -20,31 +20,30 @@ export interface Stream {
   endReason: string | null;
 }
 
-/** What happened to a stream, for those who keep count: the database, the lease book, the metrics. */
 export interface StreamChange {
   type: 'started' | 'moved' | 'updated' | 'ended';
-  stream: Stream;
+  stream: TrackedStream;
 }
 
-/** How many ended streams are kept in memory. */
+/** Number of ended streams kept in memory. */
 const ENDED_KEPT = 1000;
 
-/** All streams in memory: what reads are answered from. Says of each step what changed. */
+/** All streams, in memory; the API reads from here. Every operation returns what it changed. */
 export class StreamBook {
-  private readonly streams = new Map<string, Stream>();
-  /** Ids of the ended ones, the one that ended first first. */
+  private readonly streams = new Map<string, TrackedStream>();
+  /** Ids of the ended streams, in the order of their ends. */
   private readonly ended = new Set<string>();
 
-  get(id: string): Stream | undefined {
+  get(id: string): TrackedStream | undefined {
     return this.streams.get(id);
   }
 
   /** Newest first. */
-  all(): Stream[] {
+  all(): TrackedStream[] {
     return [...this.streams.values()].sort((a, b) => b.startedAt - a.startedAt);
   }
 
-  active(): Stream[] {
+  active(): TrackedStream[] {
     return [...this.streams.values()].filter((stream) => stream.endedAt === null);
   }
 
@@ -56,16 +55,16 @@ export class StreamBook {
     return this.streams.size - this.ended.size;
   }
 
-  /** What the database remembers, without telling anybody. */
-  restore(streams: readonly Stream[]): void {
+  /** Loads streams from the database. */
+  restore(streams: readonly TrackedStream[]): void {
     for (const stream of streams) {
       this.streams.set(stream.id, stream);
       if (stream.endedAt !== null) this.noteEnded(stream);
     }
   }
 
-  /** Adds a stream or brings a known one up to date; one that had ended plays again. @returns null where nothing changed */
-  put(stream: Stream): StreamChange | null {
+  /** Adds a stream or updates a known one; an ended one plays again. @returns null if nothing changed */
+  put(stream: TrackedStream): StreamChange | null {
     const known = this.streams.get(stream.id);
     if (!known || known.endedAt !== null) {
       this.ended.delete(stream.id);
@@ -88,7 +87,7 @@ export class StreamBook {
     return { type: 'ended', stream };
   }
 
-  /** Forgets those that ended before `before`. */
+  /** @param before wall time in milliseconds */
   forgetEnded(before: number): void {
     for (const id of this.ended) {
       if ((this.streams.get(id)?.endedAt ?? before) >= before) continue;
@@ -97,7 +96,7 @@ export class StreamBook {
     }
   }
 
-  private noteEnded({ id }: Stream): void {
+  private noteEnded({ id }: TrackedStream): void {
     this.ended.delete(id);
     this.ended.add(id);
     if (this.ended.size <= ENDED_KEPT) return;
@@ -107,11 +106,11 @@ export class StreamBook {
   }
 }
 
-/** The id of a stream that came by an event (wire API 1.3). */
+/** The id of a stream reported by an event (wire API 1.3). */
 export function eventStreamId({ labels, stream, session }: StreamStartedEvent): string {
   return labels?.stream_id || `${stream.key}|${session.playback_session_id}`;
 }
 
-function same(a: Stream, b: Stream): boolean {
-  return (Object.keys(b) as (keyof Stream)[]).every((name) => a[name] === b[name]);
+function same(a: TrackedStream, b: TrackedStream): boolean {
+  return (Object.keys(b) as (keyof TrackedStream)[]).every((name) => a[name] === b[name]);
 }

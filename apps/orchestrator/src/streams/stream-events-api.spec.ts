@@ -118,7 +118,7 @@ describe('POST /events/batch', () => {
     expect(answer.ended).toEqual([
       { success: true, stream_id: `${KEY}|p1`, updated: true },
       { success: true, stream_id: 'unknown', updated: false },
-      { success: false, error: 'stream_id or container_id must say which' },
+      { success: false, error: 'set stream_id or container_id' },
       { success: false, error: 'nothing plays on nobody' },
       { success: false, error: 'an event must be an object' },
     ]);

@@ -13,13 +13,13 @@ import { Clock } from '@acexy/service-kit/primitives';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { locateEngine } from './engine-finder.js';
-import type { Stream } from './stream-book.js';
+import type { TrackedStream } from './stream-book.js';
 import { fromEvent, toStreamState } from './stream-shapes.js';
 import { StreamService } from './stream.service.js';
 
 /**
- * The events of foreign proxies. Each is known to all reads at once, and answered when it would survive a kill: events that come together
- * share a commit. The same one twice changes nothing. A start waits for the first look at the engines: before that, nobody knows which it means.
+ * Takes the events of proxies that send no reports. An event is visible to reads at once and is answered after its commit; simultaneous events share
+ * a commit. Repeating an event changes nothing. A start waits for the first list of engines, to find the engine it names.
  */
 @Injectable()
 export class StreamEvents {
@@ -30,7 +30,7 @@ export class StreamEvents {
     private readonly clock: Clock,
   ) {}
 
-  /** @throws what the database says; the stream is then known, and the same event again gets another try */
+  /** @throws what the database throws; the stream is then known, and repeating the event retries the save */
   async started(event: StreamStartedEvent): Promise<StreamState> {
     await this.sync.knowsWhatRuns();
     const stream = this.take(event);
@@ -38,14 +38,14 @@ export class StreamEvents {
     return toStreamState(stream);
   }
 
-  /** @throws what the database says */
+  /** @throws what the database throws */
   async ended(event: StreamEndedEvent): Promise<StreamEndedAnswer> {
     const { updated, stream } = this.finish(event);
     if (stream) await this.streams.durable(stream);
     return { updated, stream: stream && toStreamState(stream) };
   }
 
-  /** All of it within one commit or two; each event has an answer of its own. */
+  /** Each event has its own result; all share one or two commits. */
   async batch({ started, ended }: EventBatch): Promise<EventBatchAnswer> {
     const starts = await Promise.all((started ?? []).map((item) => parsed(StreamStartedEvent, item)));
     const ends = await Promise.all((ended ?? []).map((item) => parsed(StreamEndedEvent, item)));
@@ -63,11 +63,11 @@ export class StreamEvents {
   private async batchedEnd(event: StreamEndedEvent): Promise<BatchedEventAnswer> {
     const { updated, stream } = this.finish(event);
     const id = stream?.id ?? event.stream_id;
-    if (!id) return failure(event.container_id ? `nothing plays on ${event.container_id}` : 'stream_id or container_id must say which');
+    if (!id) return failure(event.container_id ? `nothing plays on ${event.container_id}` : 'set stream_id or container_id');
     return this.whenDurable(stream, { success: true, stream_id: id, updated });
   }
 
-  private async whenDurable(stream: Stream | null, answer: BatchedEventAnswer): Promise<BatchedEventAnswer> {
+  private async whenDurable(stream: TrackedStream | null, answer: BatchedEventAnswer): Promise<BatchedEventAnswer> {
     try {
       if (stream) await this.streams.durable(stream);
       return answer;
@@ -76,33 +76,33 @@ export class StreamEvents {
     }
   }
 
-  private take(event: StreamStartedEvent): Stream {
+  private take(event: StreamStartedEvent): TrackedStream {
     const { engine, address } = locateEngine(this.registry.all(), event.container_id, event.engine);
     const stream = fromEvent(event, engine ?? event.container_id ?? '', address, this.clock.wallTime());
     const known = this.streams.get(stream.id);
-    // A start that comes late, after its end: nobody would ever end it again. A new session of the stream has an id of its own.
+    // A start that arrives after its end: nothing would ever end the stream again. A new session has another id.
     if (known?.endedAt != null && known.playbackSessionId === stream.playbackSessionId) return known;
-    // Of a stream that a proxy of ours reports, the proxy knows more.
+    // For a stream in a proxy's reports, the reports count.
     if (known?.endedAt === null && known.proxyId !== null) return known;
-    // Told again, of an engine that is not known (any more): what was known of it is better.
+    // A repeated event that names an unknown engine: the known engine is more reliable.
     if (engine === null && known?.endedAt === null && known.playbackSessionId === stream.playbackSessionId) return known;
     return this.streams.put(stream);
   }
 
-  /** Which stream an end means: its id, else the newest that plays on the container. */
+  /** The stream is named by its id, else it is the newest one that plays on the container. */
   private finish({ stream_id: streamId, container_id: containerId, reason }: StreamEndedEvent): {
     updated: boolean;
-    stream: Stream | null;
+    stream: TrackedStream | null;
   } {
-    // A client may write an empty text for what it does not know.
-    const id = streamId || (containerId ? this.streams.playingOn(containerId)[0]?.id : undefined);
+    // Some clients send an empty text for an unknown value.
+    const id = streamId || (containerId ? this.streams.list({ status: 'started', containerId })[0]?.id : undefined);
     if (!id) return { updated: false, stream: null };
     const updated = this.streams.end(id, reason || 'ended by event');
     return { updated, stream: this.streams.get(id) ?? null };
   }
 }
 
-/** The event, or what is wrong with it. */
+/** The event, or the validation error. */
 async function parsed<T>(type: new () => T, item: unknown): Promise<T | string> {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return 'an event must be an object';
   try {

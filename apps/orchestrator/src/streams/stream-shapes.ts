@@ -2,11 +2,10 @@ import { type EngineAddress, rehostEngineUrl } from '@acexy/engine-client';
 import type { ReportedSession, StreamStartedEvent, StreamState, StreamStatSnapshot } from '@acexy/contracts';
 import { StreamRow } from '../database/stream-row.entity.js';
 import { isoTime, isoTimeOrNull } from '../engines/engine-state.js';
-import type { Snapshot } from './stat-book.js';
-import { eventStreamId, type Stream } from './stream-book.js';
+import type { StatSample } from './stat-book.js';
+import { eventStreamId, type TrackedStream } from './stream-book.js';
 
-/** What clients see. */
-export function toStreamState(stream: Stream): StreamState {
+export function toStreamState(stream: TrackedStream): StreamState {
   return {
     id: stream.id,
     key_type: stream.keyType,
@@ -22,11 +21,11 @@ export function toStreamState(stream: Stream): StreamState {
   };
 }
 
-export function toStatSnapshot({ ts, speedDown, speedUp, ...rest }: Snapshot): StreamStatSnapshot {
+export function toStatSnapshot({ ts, speedDown, speedUp, ...rest }: StatSample): StreamStatSnapshot {
   return { ts: isoTime(ts), speed_down: speedDown, speed_up: speedUp, ...rest };
 }
 
-export function fromEvent(event: StreamStartedEvent, containerId: string, address: EngineAddress, now: number): Stream {
+export function fromEvent(event: StreamStartedEvent, containerId: string, address: EngineAddress, now: number): TrackedStream {
   const { stream, session } = event;
   return {
     id: eventStreamId(event),
@@ -46,7 +45,13 @@ export function fromEvent(event: StreamStartedEvent, containerId: string, addres
   };
 }
 
-export function fromReport(session: ReportedSession, proxyId: string, containerId: string, address: EngineAddress, now: number): Stream {
+export function fromReport(
+  session: ReportedSession,
+  proxyId: string,
+  containerId: string,
+  address: EngineAddress,
+  now: number,
+): TrackedStream {
   return {
     id: session.stream_id,
     keyType: session.key_type,
@@ -59,14 +64,14 @@ export function fromReport(session: ReportedSession, proxyId: string, containerI
     statUrl: onEngine(session.stat_url, address),
     commandUrl: onEngine(session.command_url, address),
     isLive: session.is_live,
-    // A proxy's clock may run ahead of ours.
+    // The clock of the proxy may be ahead.
     startedAt: Math.min(now, Date.parse(session.started_at)),
     endedAt: null,
     endReason: null,
   };
 }
 
-export function toRow(stream: Stream): StreamRow {
+export function toRow(stream: TrackedStream): StreamRow {
   return Object.assign(new StreamRow(), {
     id: stream.id,
     keyType: stream.keyType,
@@ -85,12 +90,12 @@ export function toRow(stream: Stream): StreamRow {
   });
 }
 
-export function fromRow(row: StreamRow): Stream {
+export function fromRow(row: StreamRow): TrackedStream {
   const { status: _status, startedAt, endedAt, ...rest } = row;
   return { ...rest, leaseId: null, startedAt: Date.parse(startedAt), endedAt: endedAt === null ? null : Date.parse(endedAt) };
 }
 
-/** Only the path of a URL that a client names is kept: host and port are those of the engine we know. Empty where it is no URL. */
+/** Keeps only the path of a URL from a client: host and port are the engine's. Empty if it is not a URL. */
 function onEngine(url: string, address: EngineAddress): string {
   if (url === '') return '';
   try {

@@ -13,7 +13,7 @@ import {
 } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 import type { LeasePreview } from '../leases/lease-preview.js';
 import { SILENCE_MS } from './proxy-ledger.js';
-import { StreamService } from './stream.service.js';
+import { ProxyReports } from './proxy-reports.service.js';
 
 const PROXY = randomUUID();
 const BOOT = randomUUID();
@@ -272,7 +272,7 @@ describe('what becomes of streams when somebody is gone', () => {
       (list) => list.length === 1,
     );
     const preview = await orchestrator.http.get('/engines/lease/preview').query({ key_type: 'content_id', key: 'x' }).set(AUTH);
-    expect(preview.body).toMatchObject({ engine: null, considered: [{ verdict: 'kept back: in quarantine, its proxy fell silent' }] });
+    expect(preview.body).toMatchObject({ engine: null, considered: [{ verdict: 'cordoned: in quarantine, its proxy fell silent' }] });
     await report({ seq: 2, sessions: [] });
     expect((await lease({ wait_ms: 1000 })).engine.container_id).toBe(engine.container_id);
   });
@@ -284,10 +284,10 @@ describe('what becomes of streams when somebody is gone', () => {
     await report({ sessions: [playing] });
     jumpAhead(SILENCE_MS + 1000);
     // The timer that runs before anything is read.
-    orchestrator.app.get(StreamService)['checkSilence']();
+    orchestrator.app.get(ProxyReports)['checkSilence']();
     expect(await streams('?status=ended')).toEqual([]);
     await report({ seq: 2, sessions: [playing] });
-    orchestrator.app.get(StreamService)['checkSilence']();
+    orchestrator.app.get(ProxyReports)['checkSilence']();
     expect((await streams()).map(({ id, status }) => [id, status])).toEqual([[playing.stream_id, 'started']]);
   });
 

@@ -12,7 +12,7 @@ import {
 } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
 import { LENIENT } from '../http/validation.js';
-import { parseMoment } from './since.js';
+import { parseIsoTime } from './since.js';
 import { StatsCollector } from './stats-collector.service.js';
 import { toStatSnapshot } from './stream-shapes.js';
 import { StreamService } from './stream.service.js';
@@ -39,7 +39,7 @@ export class StreamsController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'Streams that play or have ended, newest first' })
+  @ApiOperation({ summary: 'Lists streams, newest first; with status=started only the playing ones' })
   @ApiOkResponse({ type: [StreamState], headers: { ETag: { description: 'Of the answer', schema: { type: 'string' } } } })
   @ApiResponse({ status: 304, description: 'Nothing changed since the ETag in If-None-Match' })
   @ApiBadRequestResponse()
@@ -48,14 +48,14 @@ export class StreamsController {
   }
 
   @Get(':id/stats')
-  @ApiOperation({ summary: 'What the engine said of a stream, oldest first; kept for an hour after its end' })
-  @ApiQuery({ name: 'since', required: false, example: '2026-01-31T12:00:00Z', description: 'ISO 8601; UTC where no zone is named' })
+  @ApiOperation({ summary: 'Lists the statistics of a stream, oldest first; kept for an hour after its end' })
+  @ApiQuery({ name: 'since', required: false, example: '2026-01-31T12:00:00Z', description: 'ISO 8601; UTC if it has no zone' })
   @ApiOkResponse({ type: [StreamStatSnapshot] })
   @ApiNotFoundResponse()
   @ApiBadRequestResponse()
   statsOf(@Param('id') id: string, @Query('since') since: unknown): StreamStatSnapshot[] {
-    const from = since === undefined || since === '' ? undefined : typeof since === 'string' ? parseMoment(since) : null;
-    if (from === null) throw new BadRequestException('since must be a moment in ISO 8601, such as 2026-01-31T12:00:00Z');
+    const from = since === undefined || since === '' ? undefined : typeof since === 'string' ? parseIsoTime(since) : null;
+    if (from === null) throw new BadRequestException('since must be a time in ISO 8601, such as 2026-01-31T12:00:00Z');
     if (!this.streams.get(id)) throw new NotFoundException(`no stream ${id}`);
     return this.stats.since(id, from).map(toStatSnapshot);
   }

@@ -1,8 +1,10 @@
 import { Module } from '@nestjs/common';
 import { DatabaseModule } from '../database/database.module.js';
 import { EnginesModule } from '../engines/engines.module.js';
-import { STREAM_VIEWS } from '../engines/stream-views.js';
+import { LeasesModule } from '../leases/leases.module.js';
+import { EngineStreamsController } from './engine-streams.controller.js';
 import { EventsController } from './events.controller.js';
+import { ProxyReports } from './proxy-reports.service.js';
 import { Quarantine } from './quarantine.service.js';
 import { ReportsController } from './reports.controller.js';
 import { SessionStat } from './session-stat.js';
@@ -11,11 +13,11 @@ import { StreamEvents } from './stream-events.service.js';
 import { StreamService } from './stream.service.js';
 import { StreamsController } from './streams.controller.js';
 
-/** Who is watching what. */
+/** Which streams play: events and reports of proxies, and the statistics of engines. */
 @Module({
-  imports: [EnginesModule, DatabaseModule],
-  controllers: [EventsController, ReportsController, StreamsController],
-  providers: [SessionStat, Quarantine, StreamService, StreamEvents, StatsCollector, { provide: STREAM_VIEWS, useExisting: StreamService }],
-  exports: [StreamService, StatsCollector, STREAM_VIEWS],
+  imports: [DatabaseModule, EnginesModule, LeasesModule],
+  controllers: [EngineStreamsController, EventsController, ReportsController, StreamsController],
+  providers: [ProxyReports, Quarantine, SessionStat, StatsCollector, StreamEvents, StreamService],
+  exports: [StatsCollector, StreamService],
 })
 export class StreamsModule {}

@@ -1,5 +1,5 @@
 import { EngineClient, EngineError } from '@acexy/engine-client';
-import type { Engine } from '../engines/engine-registry.js';
+import type { Engine } from '../engines/engine.js';
 import type { NetworkOwner } from '../runtime/engine-runtime.js';
 import type { ReachabilityProbes } from './tunnel.policy.js';
 

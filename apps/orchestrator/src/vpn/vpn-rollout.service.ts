@@ -1,8 +1,9 @@
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '@acexy/service-kit/primitives';
-import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
-import { LeaseService } from '../leases/lease.service.js';
+import type { Engine } from '../engines/engine.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
+import { EngineClaimBook } from '../leases/engine-claims.js';
 import { VPN_PORT_LABEL } from '../runtime/engine-labels.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
@@ -29,7 +30,7 @@ export class VpnRollout implements OnModuleInit, OnModuleDestroy {
     private readonly watcher: VpnWatcher,
     private readonly vpn: VpnService,
     private readonly registry: EngineRegistry,
-    private readonly leases: LeaseService,
+    private readonly claims: EngineClaimBook,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
     private readonly metrics: VpnMetrics,
@@ -100,7 +101,7 @@ export class VpnRollout implements OnModuleInit, OnModuleDestroy {
       id,
       // One that is being restarted comes back as a new one.
       lifecycle: this.rejoining.has(id) ? 'starting' : lifecycle,
-      claims: this.leases.claimCount(id),
+      claims: this.claims.on(id).count,
       tunnel: tunnel?.index ?? null,
       network: this.rejoining.has(id) ? 'unknown' : tunnel ? networkOf(engine, tunnel.owner) : 'unknown',
       cutOff: cutOff !== null,

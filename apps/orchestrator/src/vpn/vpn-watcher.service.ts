@@ -1,7 +1,7 @@
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock, WakeableLoop } from '@acexy/service-kit/primitives';
-import type { Engine } from '../engines/engine-registry.js';
+import type { Engine } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { ENGINE_RUNTIME, type EngineRuntime, type NetworkOwner } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { EnginesModule } from '../engines/engines.module.js';
+import { LeasesModule } from '../leases/leases.module.js';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { VpnRollout } from './vpn-rollout.service.js';
 import { VpnSlots } from './vpn-slots.service.js';
@@ -10,7 +11,7 @@ import { VpnWatcher } from './vpn-watcher.service.js';
 
 /** The VPN containers in front of the engines: are they up, what do they forward, and what becomes of the engines behind them. */
 @Module({
-  imports: [EnginesModule, RuntimeModule],
+  imports: [EnginesModule, LeasesModule, RuntimeModule],
   controllers: [VpnController],
   providers: [VpnService, VpnMetrics, VpnWatcher, VpnSlots, VpnRollout],
   exports: [VpnService, VpnWatcher, VpnSlots],

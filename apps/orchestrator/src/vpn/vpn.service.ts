@@ -1,6 +1,7 @@
 import type { VpnStatus } from '@acexy/contracts';
 import { Injectable } from '@nestjs/common';
-import { type Engine, EngineRegistry } from '../engines/engine-registry.js';
+import type { Engine } from '../engines/engine.js';
+import { EngineRegistry } from '../engines/engine-registry.js';
 import { VPN_LABEL } from '../runtime/engine-labels.js';
 import { OrchestratorSettings } from '../settings.js';
 import { Tunnel } from './tunnel.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AUTH, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 import { StreamService } from '../streams/stream.service.js';
-import { Retention } from '../retention/retention.service.js';
+import { Retention } from './retention.service.js';
 
 const DAY_MS = 86_400_000;
 

@@ -7,7 +7,7 @@ import {
   startOrchestrator,
   type TestOrchestrator,
 } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
-import type { CollectedGarbage } from '../retention/gc.controller.js';
+import type { CollectedGarbage } from './collected-garbage.js';
 
 let orchestrator: TestOrchestrator;
 afterEach(() => orchestrator.close());
