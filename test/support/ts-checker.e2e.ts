@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LoopLibrary } from '../../apps/engine-simulator/src/media/broadcasts.js';
 import { Timeline } from '../../apps/engine-simulator/src/media/timeline.js';
-import { Watched, undisturbed } from '../doubles/proxy/splice.fixture.js';
+import { WatchedBroadcast, outputWithoutSwitch } from '../doubles/proxy/splice.fixture.js';
 import { type TsRule, TsChecker, checkTs, sectionCrc } from './ts-checker.js';
 
 const library = new LoopLibrary();
@@ -138,18 +138,18 @@ describe('the simulated broadcast, taken from one engine after another', () => {
   const at = (seconds: number): number => Math.floor(seconds * perSecond);
 
   it('is the same byte for byte as from one engine, over the seam of its loop too', () => {
-    const watched = new Watched();
+    const watched = new WatchedBroadcast();
     watched.feed(clean.subarray(0, at(6)), { size: 50_000 });
     const cuts = [8.3, 12.1, 12.4, 19.9, 24];
     cuts.forEach((until, index) => {
       const next = watched.switchTo(clean.subarray(at((cuts[index - 1] ?? 6) - 4.2), at(until)), { size: 50_000, ms: 1 });
       expect(next.kind).toBe('exact');
     });
-    expect(watched.finish().equals(undisturbed(clean))).toBe(true);
+    expect(watched.finish().equals(outputWithoutSwitch(clean))).toBe(true);
   });
 
   it('with a hole is one stream to the checker', () => {
-    const watched = new Watched();
+    const watched = new WatchedBroadcast();
     watched.feed(clean.subarray(0, at(6.7)), { size: 50_000 });
     expect(watched.switchTo(clean.subarray(at(9.9)), { size: 50_000 }).kind).toBe('keyframe');
     const { faults } = checkTs(watched.finish());
@@ -158,7 +158,7 @@ describe('the simulated broadcast, taken from one engine after another', () => {
   });
 
   it('a hundred times from a hole to the next is still one stream', () => {
-    const watched = new Watched();
+    const watched = new WatchedBroadcast();
     const long = broadcast(270, 500_000);
     const second = long.length / 270;
     watched.feed(long.subarray(0, Math.floor(second * 2.4)), { size: 20_000 });

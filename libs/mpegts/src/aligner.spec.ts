@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PacketAligner } from './aligner.js';
 import { PACKET_SIZE, SYNC_BYTE } from './packet.js';
 
-/** Packets that can be told apart; their payload is full of sync bytes unless a filler is given. */
+/** Numbered packets; their payload is full of sync bytes unless a filler is given. */
 function packets(count: number, first = 0, filler: number | null = null): Buffer {
   const bytes = Buffer.alloc(count * PACKET_SIZE);
   for (let index = 0; index < count; index += 1) {
@@ -47,7 +47,7 @@ function cut(bytes: Buffer, cuts: readonly number[]): Buffer[] {
 const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 60 });
 
 describe('the aligner', () => {
-  it.each([188, 192, 204] as const)('gives the same packets from a stride of %i however it is cut up', (stride) => {
+  it.each([188, 192, 204] as const)('returns the same packets from a stride of %i for any chunking', (stride) => {
     const whole = packets(40);
     const source = stride === 188 ? whole : restrided(whole, stride);
     fc.assert(
@@ -60,12 +60,12 @@ describe('the aligner', () => {
     );
   });
 
-  it('gives the same packets byte by byte', () => {
+  it('returns the same packets byte by byte', () => {
     const whole = packets(12);
     expect(align([...whole].map((byte) => Buffer.of(byte))).bytes.equals(whole)).toBe(true);
   });
 
-  it('keeps every whole packet before and after garbage, and counts one loss and the bytes between', () => {
+  it('keeps every whole packet around garbage, and counts one loss and the garbage bytes', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 10_000 }), cuts, (length, where) => {
         const [before, after] = [packets(20), packets(20, 20)];
@@ -77,28 +77,28 @@ describe('the aligner', () => {
     );
   });
 
-  it('follows a source that changes from one stride to another, at the price of one packet a change at most', () => {
+  it('follows a change of the stride and loses at most one packet', () => {
     const parts = [packets(20, 0, 1), restrided(packets(20, 20, 1), 192), restrided(packets(20, 40, 1), 204), packets(20, 60, 1)];
     const { bytes } = align([Buffer.concat(parts)]);
     const ids = Array.from({ length: bytes.length / PACKET_SIZE }, (_, index) => bytes.readUInt32BE(index * PACKET_SIZE + 4));
     const lost = Array.from({ length: 80 }, (_, index) => index).filter((id) => !ids.includes(id));
     expect(ids).toHaveLength(80 - lost.length);
-    expect(lost).toEqual([40, 61]); // what follows a packet of a longer stride is first taken for its time code or parity
+    expect(lost).toEqual([40, 61]); // the bytes after a packet of a longer stride are first taken for its time code or parity
   });
 
-  it('begins in the middle of a packet with the next whole one', () => {
+  it('starts with the next whole packet after an incomplete one', () => {
     const { bytes, aligner } = align([packets(10).subarray(100)]);
     expect(bytes.equals(packets(10).subarray(PACKET_SIZE))).toBe(true);
     expect(aligner.bytesSkipped).toBe(88);
   });
 
-  it('drops an unfinished packet at the end and keeps a short run that was not yet sure', () => {
+  it('drops an incomplete packet at the end and keeps a short run without a lock', () => {
     const { bytes } = align([Buffer.alloc(500, 1), packets(3)]);
     expect(bytes.equals(packets(3))).toBe(true);
     expect(align([packets(9).subarray(0, -50)]).bytes.length).toBe(8 * PACKET_SIZE);
   });
 
-  it('passes an aligned chunk on where it lies', () => {
+  it('passes on an aligned chunk without a copy', () => {
     const chunk = packets(30);
     const seen: (readonly [Buffer, number, number])[] = [];
     new PacketAligner().push(chunk, (buffer, from, to) => seen.push([buffer, from, to]));
@@ -107,7 +107,7 @@ describe('the aligner', () => {
     expect(seen[0].slice(1)).toEqual([0, chunk.length]);
   });
 
-  it('takes any bytes at all: no error, no packet that is none, nothing uncounted', () => {
+  it('accepts any bytes: no error, no false packet, every byte counted', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 3000 }), { maxLength: 8 }), (chunks) => {
         const source = Buffer.concat(chunks);
@@ -119,7 +119,7 @@ describe('the aligner', () => {
     );
   });
 
-  it('tells a corrupt source by the bytes since its last packet', () => {
+  it('counts the bytes of a corrupt source since its last packet', () => {
     const aligner = new PacketAligner();
     const ignore = (): void => undefined;
     aligner.push(packets(10), ignore);

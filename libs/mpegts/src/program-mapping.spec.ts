@@ -39,13 +39,13 @@ function mapped(source: Program, outgoing = known) {
   return { pids: [...mapping.pids], pmt: parsePmt(mapping.pmtSection), section: mapping.pmtSection };
 }
 
-describe('a foreign program', () => {
-  it('of the same layout keeps its numbers and the very same table', () => {
+describe('the program of another source', () => {
+  it('with the same PIDs keeps them and the table', () => {
     const { pids, section } = mapped(program({ version: 9, streams: known.pmt.streams.map(({ pid, streamType }) => [pid, streamType]) }));
     expect([pids, section]).toEqual([[[0x1000, NULL_PID]], known.pmtSection]);
   });
 
-  it('of another layout gets the known numbers, and an unchanged table is no new version', () => {
+  it('with other PIDs gets the known ones, and an unchanged table gets no new version', () => {
     const source = program({
       number: 7,
       pmtPid: 0x20,
@@ -61,7 +61,7 @@ describe('a foreign program', () => {
     expect(section).toEqual(known.pmtSection);
   });
 
-  it('whose PIDs are the known ones crosswise is put straight', () => {
+  it('with swapped PIDs is mapped to the right ones', () => {
     const source = program({
       streams: [
         [0x101, 0x1b],
@@ -77,7 +77,7 @@ describe('a foreign program', () => {
     );
   });
 
-  it('with other descriptors or fewer streams is announced with the next version', () => {
+  it('with other descriptors or fewer streams gets the next version', () => {
     const three = program({
       version: 31,
       streams: [
@@ -102,7 +102,7 @@ describe('a foreign program', () => {
     ]);
   });
 
-  it('leaves out what nobody was promised, and whatever stands on a promised number', () => {
+  it('loses streams that viewers do not have, and streams on a PID that they know', () => {
     const { pids } = mapped(
       program({
         streams: [
@@ -116,7 +116,7 @@ describe('a foreign program', () => {
     expect(new Map(pids).get(0x100)).toBe(NULL_PID);
   });
 
-  it('keeps clock references that have a PID of their own', () => {
+  it('keeps a PCR on a PID of its own', () => {
     const source = (pcrPid: number) =>
       program({
         pcrPid,
@@ -126,14 +126,14 @@ describe('a foreign program', () => {
         ],
       });
     expect(mapped(source(0x1ff)).pmt?.pcrPid).toBe(0x1ff);
-    const taken = mapped(source(0x101)); // the number of the known sound
+    const taken = mapped(source(0x101)); // the PID of the known audio
     expect(taken.pmt?.pcrPid).toBe(new Map(taken.pids).get(0x101));
     expect(taken.pmt?.pcrPid).toBe(0x102);
   });
 
   it.each([
-    ['picture', 0x24, 0x0f, 0x1b],
-    ['sound', 0x1b, 0x03, 0x0f],
+    ['video', 0x24, 0x0f, 0x1b],
+    ['audio', 0x1b, 0x03, 0x0f],
   ])('with another codec for the %s is refused', (_, video, audio, promised) => {
     const source = program({
       streams: [
@@ -144,7 +144,7 @@ describe('a foreign program', () => {
     expect(mapProgram(known, source)).toEqual({ kind: 'codec-changed', promised, offered: [video, audio] });
   });
 
-  it('is paired by what private data are, and by language before order', () => {
+  it('is paired by the format of private data, and by language before order', () => {
     const eng = [0x0a, 4, 101, 110, 103, 0];
     const spa = [0x0a, 4, 115, 112, 97, 0];
     const outgoing = program({

@@ -21,18 +21,18 @@ describe('PAT and PMT', () => {
     expect(crc32(Buffer.from('123456789'))).toBe(0x0376e6e7); // CRC-32/MPEG-2 check value, reveng catalogue
   });
 
-  it('reads back what it builds', () => {
+  it('parses what it builds', () => {
     expect(parsePat(buildPat(pat))).toEqual(pat);
     expect(parsePmt(buildPmt(pmt))).toEqual(pmt);
   });
 
-  it('refuses a section with one bit changed', () => {
+  it('rejects a section with one changed bit', () => {
     const bytes = buildPmt(pmt);
     bytes[13] ^= 1;
     expect(parsePmt(bytes)).toBeNull();
   });
 
-  it('any bytes at all are a table or none, also where their CRC is right: no error, no endless loop', () => {
+  it('accepts any bytes, also with a valid CRC: no error, no endless loop', () => {
     const signed = (bytes: Uint8Array): Buffer => {
       const section = Buffer.concat([bytes, Buffer.alloc(4)]);
       section.writeUInt32BE(crc32(bytes), bytes.length);
@@ -53,7 +53,7 @@ describe('PAT and PMT', () => {
     );
   });
 
-  it('any packets at all make a program or none: no error', () => {
+  it('accepts any packets without an error', () => {
     const pid = fc.constantFrom(PAT_PID, 0x1000, 0x100);
     const packets = fc.array(fc.record({ pid, start: fc.boolean(), bytes: fc.uint8Array({ minLength: 185, maxLength: 185 }) }), {
       maxLength: 40,
@@ -72,7 +72,7 @@ describe('PAT and PMT', () => {
     );
   });
 
-  it('packetizes a long section with running counters', () => {
+  it('splits a long section into packets with continuous counters', () => {
     const long = buildPmt({ ...pmt, streams: Array.from({ length: 60 }, (_, index) => ({ ...pmt.streams[1], pid: 0x200 + index })) });
     const packets = packetizeSection(long, 0x1000, 15);
     expect(packets.length).toBe(Math.ceil((long.length + 1) / 184) * PACKET_SIZE);

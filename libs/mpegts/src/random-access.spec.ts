@@ -8,7 +8,7 @@ import { RandomAccessDetector, type UnitVerdict, type VideoCodec } from './rando
 const PID = 0x100;
 const START = [0, 0, 1];
 
-/** A unit as packets: a PES header, then `bytes` with `perPacket` of them in each packet (the rest is stuffing before them). */
+/** A unit as packets: a PES header, then `bytes`, `perPacket` of them in each packet after stuffing. */
 function unit(bytes: readonly number[], { pts = true, perPacket = 170 } = {}): Buffer {
   const header = [0, 0, 1, 0xe0, 0, 0, 0x84, pts ? 0x80 : 0, pts ? 5 : 0, ...(pts ? [0x21, 0, 1, 0, 1] : [])];
   const all = [...header, ...bytes];
@@ -42,7 +42,7 @@ const h264 = {
   recovery: (first: number) => [...START, 0x06, 5, 3, 0, 0, 3, 1, 6, 1, first, 0x80], // user data with an emulation prevention byte before it
 };
 
-describe('a place to begin at', () => {
+describe('a random-access point', () => {
   it.each<[VideoCodec, string, number[], UnitVerdict]>([
     ['h264', 'an IDR slice', [...h264.delimiter, ...h264.sps, ...h264.pps, ...h264.idr], 'clean'],
     ['h264', 'a plain slice', [...h264.delimiter, ...h264.slice], 'none'],
@@ -60,13 +60,13 @@ describe('a place to begin at', () => {
     expect(verdict(codec, bytes)).toBe(expected);
   });
 
-  it('is found however its start codes straddle packets', () => {
+  it('is found if its start codes straddle packets', () => {
     const unitBytes = [...h264.delimiter, ...h264.sps, ...h264.recovery(0xc0), ...h264.slice];
     for (let perPacket = 1; perPacket <= 60; perPacket += 1)
       expect([perPacket, verdict('h264', unitBytes, { perPacket })]).toEqual([perPacket, 'clean']);
   });
 
-  it('is pending until its first slice, then settled for the rest of the unit', () => {
+  it('is pending until its first slice, then final for the rest of the unit', () => {
     const long = [
       ...h264.delimiter,
       ...h264.sps,
@@ -85,18 +85,18 @@ describe('a place to begin at', () => {
     expect(seen).toEqual(['pending', 'pending', 'clean']);
   });
 
-  it('is not a PES without a time, nor one without a delimiter in a stream that has them', () => {
+  it('is no PES packet without a time, or without a delimiter in a stream that has them', () => {
     expect(verdict('h264', h264.idr, { pts: false })).toBe('none');
     const detector = new RandomAccessDetector('h264');
     expect(verdicts(detector, unit([...h264.delimiter, ...h264.idr]))).toEqual(['clean']);
     expect(verdicts(detector, unit(h264.idr))).toEqual(['none']);
   });
 
-  it('is not looked for beyond 64 kB', () => {
+  it('is not searched beyond 64 kB', () => {
     expect(verdict('h264', [...h264.delimiter, ...Array<number>(70_000).fill(0x33), ...h264.idr])).toBe('none');
   });
 
-  it('any bytes at all get a verdict and no error', () => {
+  it('accepts any bytes without an error', () => {
     fc.assert(
       fc.property(
         fc.constantFrom<VideoCodec>('h264', 'hevc', 'mpeg2'),
@@ -114,7 +114,7 @@ describe('a place to begin at', () => {
 
 const made = (encoder: string, options: readonly string[]): Buffer => ffmpegClip([...TEST_PICTURE, '-t', '6', '-c:v', encoder, ...options]);
 
-/** Packets at which a unit begins, by what we read and by what the muxer marked. */
+/** Packets at which a random-access point starts: found by us, and marked by the multiplexer. */
 function entryPoints(stream: Buffer): { found: number[]; marked: number[] } {
   const tables = new ProgramTracker();
   let detector: RandomAccessDetector | null = null;
@@ -137,7 +137,7 @@ function entryPoints(stream: Buffer): { found: number[]; marked: number[] } {
   return { found, marked };
 }
 
-describe('agreement with the muxer', () => {
+describe('agreement with the multiplexer', () => {
   const streams: [string, string[]][] = [
     ['libx264', ['-g', '25', '-bf', '0', '-preset', 'ultrafast']],
     ['libx264', ['-g', '30', '-bf', '2', '-preset', 'veryfast', '-x264-params', 'open-gop=1']],
@@ -146,7 +146,7 @@ describe('agreement with the muxer', () => {
   ];
   for (const [encoder, options] of streams) {
     it.skipIf(!ENCODERS.includes(encoder))(
-      `${encoder} ${options.join(' ')}: the places found are those that ffmpeg marks (needs ffmpeg)`,
+      `${encoder} ${options.join(' ')}: the points found are those that ffmpeg marks (needs ffmpeg)`,
       () => {
         const { found, marked } = entryPoints(made(encoder, options));
         expect(found.length).toBeGreaterThanOrEqual(5);

@@ -24,7 +24,7 @@ function assemble(packets: Uint8Array): Uint8Array[] {
 }
 
 describe('sections', () => {
-  it('of any length are put together again', () => {
+  it('of any length are assembled', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 120 }), fc.integer({ min: 0, max: 15 }), (streams, counter) => {
         const sections = assemble(packetizeSection(buildPmt(pmt(streams)), 0x1000, counter));
@@ -33,14 +33,14 @@ describe('sections', () => {
     );
   });
 
-  it('that follow each other in one packet are both found', () => {
+  it('in the same packet are both found', () => {
     const [one, two] = [buildPmt(pmt(1)), buildPmt(pmt(2))];
     expect(assemble(packetizeSection(Buffer.concat([one, two]), 0x1000)).map((section) => parsePmt(section)?.streams.length)).toEqual([
       1, 2,
     ]);
   });
 
-  it('end where the pointer field says and the next one begins', () => {
+  it('end at the pointer field, where the next one starts', () => {
     const [one, two] = [buildPmt(pmt(30)), buildPmt(pmt(1))];
     const first = packetizeSection(one, 0x1000, 0).subarray(0, PACKET_SIZE);
     const rest = one.subarray(PACKET_SIZE - 5);
@@ -49,7 +49,7 @@ describe('sections', () => {
     expect(assemble(Buffer.concat([first, second])).map((section) => parsePmt(section)?.streams.length)).toEqual([30, 1]);
   });
 
-  it('with a packet missing are not made up', () => {
+  it('with a lost packet are dropped', () => {
     const packets = packetizeSection(buildPmt(pmt(80)), 0x1000, 3);
     const without = Buffer.concat([packets.subarray(0, PACKET_SIZE), packets.subarray(2 * PACKET_SIZE)]);
     expect(assemble(Buffer.concat([without, packetizeSection(buildPmt(pmt(1)), 0x1000, 9)])).map((section) => parsePmt(section))).toEqual([
@@ -57,13 +57,13 @@ describe('sections', () => {
     ]);
   });
 
-  it('with a packet sent twice are read once', () => {
+  it('with a duplicate packet are read once', () => {
     const packets = packetizeSection(buildPmt(pmt(80)), 0x1000, 3);
     const twice = Buffer.concat([packets.subarray(0, PACKET_SIZE), packets]);
     expect(assemble(twice).map((section) => parsePmt(section))).toEqual([pmt(80)]);
   });
 
-  it('are never longer than what came, whatever came', () => {
+  it('are never longer than the input', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: PACKET_SIZE * 8, maxLength: PACKET_SIZE * 8 }), (bytes) => {
         for (let at = 0; at < bytes.length; at += PACKET_SIZE) bytes[at] = 0x47;

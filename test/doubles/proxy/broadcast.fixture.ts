@@ -1,4 +1,4 @@
-/** What the tests of this folder share: a made-up stream, a clock and connections under control, and a reader of what came out that knows nothing of ours. */
+/** Shared by the broadcast tests: a synthetic stream, controllable connections, and an independent reader of the output. */
 import { expect } from 'vitest';
 import { PACKET_SIZE, buildPat, buildPmt, packetizeSection } from '@acexy/mpegts';
 import type { ViewerEndReason, ViewerHooks, ViewerSink } from '../../../apps/proxy/src/broadcast/broadcast.js';
@@ -11,25 +11,25 @@ const FRAME = 3600;
 /** Start code of an H.264 keyframe. */
 const KEYFRAME = Buffer.from([0, 0, 1, 0x65]);
 
-/** A connection that takes everything at once, or nothing further while it is stuck. */
+/** A connection that takes every write at once, or no further one while it is blocked. */
 export class FakeSink implements ViewerSink {
   readonly writes: Buffer[] = [];
   ended = false;
   unfinished = 0;
   mostUnfinished = 0;
-  #stuck = false;
+  #blocked = false;
   #done: ((error?: Error | null) => void) | null = null;
   #final: Buffer | null = null;
 
   constructor(readonly framing: 'chunked' | 'raw' = 'raw') {}
 
   write(bytes: Buffer, done: (error?: Error | null) => void): void {
-    if (this.ended) throw new Error('written to after its end');
+    if (this.ended) throw new Error('the sink was written to after its end');
     this.writes.push(bytes);
     this.unfinished += 1;
     this.mostUnfinished = Math.max(this.mostUnfinished, this.unfinished);
     this.#done = done;
-    if (!this.#stuck) this.finish();
+    if (!this.#blocked) this.finish();
   }
 
   end(finalBytes?: Buffer): void {
@@ -37,13 +37,13 @@ export class FakeSink implements ViewerSink {
     this.#final = finalBytes ?? null;
   }
 
-  stick(): void {
-    this.#stuck = true;
+  block(): void {
+    this.#blocked = true;
   }
 
-  /** Takes writes again, and the unfinished one first. */
-  recover(): void {
-    this.#stuck = false;
+  /** Takes the unfinished write, then all others. */
+  unblock(): void {
+    this.#blocked = false;
     this.finish();
   }
 
@@ -60,8 +60,8 @@ export class FakeSink implements ViewerSink {
   }
 }
 
-/** Notes what the broadcast says about a viewer. */
-export class NotingHooks implements ViewerHooks {
+/** Records the hooks of a viewer. */
+export class RecordingHooks implements ViewerHooks {
   firstBytes = 0;
   readonly ends: ViewerEndReason[] = [];
 
@@ -74,24 +74,24 @@ export class NotingHooks implements ViewerHooks {
   }
 }
 
-export interface MadeStreamOptions {
-  /** Frames from one keyframe to the next. */
+export interface SyntheticStreamOptions {
+  /** Frames per GOP. */
   gop?: number;
-  /** Packets of one picture. */
+  /** Packets per picture. */
   videoPackets?: number;
   /** Added to all clocks (90 kHz). */
   clockStart?: number;
 }
 
-/** A stream at 25 frames a second: H.264 in shape, sound in PES of three packets, tables every four frames. Its pictures are noise. */
-export class MadeStream {
+/** A stream at 25 frames a second with the structure of H.264, audio PES packets of three packets, and tables every four frames. */
+export class SyntheticStream {
   readonly #counters = new Map<number, number>();
   #frame = 0;
   readonly #gop: number;
   readonly #videoPackets: number;
   readonly #clockStart: number;
 
-  constructor({ gop = 25, videoPackets = 20, clockStart = 900_000 }: MadeStreamOptions = {}) {
+  constructor({ gop = 25, videoPackets = 20, clockStart = 900_000 }: SyntheticStreamOptions = {}) {
     this.#gop = gop;
     this.#videoPackets = videoPackets;
     this.#clockStart = clockStart;
@@ -125,15 +125,15 @@ export class MadeStream {
       ? [0, 0, 1, 9, 0xf0, 0, 0, 1, 0x67, 0x42, 0, 0, 1, 0x68, 0xce, 0, 0, 1, 0x65, 0x88]
       : [0, 0, 1, 9, 0xf0, 0, 0, 1, 0x41, 0x9a];
     const video = this.#pes(VIDEO_PID, 0xe0, time, head, this.#videoPackets, true);
-    const sound = this.#pes(AUDIO_PID, 0xc0, time, [0xff, 0xf1], 3, false);
-    // The sound of a frame is sent in the middle of the next picture, so that no picture begins or ends together with it.
+    const audio = this.#pes(AUDIO_PID, 0xc0, time, [0xff, 0xf1], 3, false);
+    // The audio of a frame is sent in the middle of the next picture, so that no picture starts or ends together with it.
     const half = Math.floor(this.#videoPackets / 2) * PACKET_SIZE;
-    parts.push(video.subarray(0, half), this.#heldSound, sound.subarray(0, PACKET_SIZE), video.subarray(half));
-    this.#heldSound = sound.subarray(PACKET_SIZE);
+    parts.push(video.subarray(0, half), this.#heldAudio, audio.subarray(0, PACKET_SIZE), video.subarray(half));
+    this.#heldAudio = audio.subarray(PACKET_SIZE);
     return Buffer.concat(parts);
   }
 
-  #heldSound: Buffer = Buffer.alloc(0);
+  #heldAudio: Buffer = Buffer.alloc(0);
 
   #count(pid: number): number {
     const counter = ((this.#counters.get(pid) ?? 6) + 1) & 0x0f;
@@ -191,14 +191,14 @@ export interface SeenPacket {
   readonly start: boolean;
   readonly counter: number;
   readonly payload: boolean;
-  /** 90 kHz; null where the packet has none. */
+  /** 90 kHz; null if the packet has none. */
   readonly pcr: number | null;
   readonly pts: number | null;
   readonly key: boolean;
   readonly bytes: Buffer;
 }
 
-/** Reads packets on its own terms. Throws where they are not packets. */
+/** Parses packets independently of @acexy/mpegts. Fails if the bytes are not whole packets. */
 export function packetsOf(bytes: Buffer): SeenPacket[] {
   expect(bytes.length % 188).toBe(0);
   const packets: SeenPacket[] = [];
@@ -230,8 +230,8 @@ export function packetsOf(bytes: Buffer): SeenPacket[] {
   return packets;
 }
 
-/** What must hold for every viewer's bytes, whatever has happened on the way. */
-export function expectOneStream(bytes: Buffer): SeenPacket[] {
+/** Checks what must hold for every viewer's bytes: continuous counters, and clocks that never go back or jump. */
+export function expectContinuousStream(bytes: Buffer): SeenPacket[] {
   const packets = packetsOf(bytes);
   const counters = new Map<number, number>();
   const times = new Map<number, number>();
@@ -254,7 +254,7 @@ export function expectOneStream(bytes: Buffer): SeenPacket[] {
   return packets;
 }
 
-/** Later, and by no more than half a second (90 kHz), over the wrap as well. */
+/** Later by at most half a second (90 kHz), also over the wrap. */
 function expectForward(before: number, after: number): void {
   const step = (after - before + 2 ** 33) % 2 ** 33;
   if (step > 0 && step <= 45_000) return;
@@ -262,7 +262,7 @@ function expectForward(before: number, after: number): void {
   expect(step).toBeLessThanOrEqual(45_000);
 }
 
-/** First PAT, then PMT, then a keyframe's first packet; every other stream from the beginning of a unit. */
+/** Checks for PAT, PMT and the first packet of a keyframe at the start; every other stream starts with a unit. */
 export function expectCleanStart(packets: readonly SeenPacket[]): void {
   expect(packets.slice(0, 3).map(({ pid }) => pid)).toEqual([0, PMT_PID, VIDEO_PID]);
   expect(packets[2].key).toBe(true);
@@ -274,7 +274,7 @@ export function expectCleanStart(packets: readonly SeenPacket[]): void {
   }
 }
 
-/** The stream inside a chunked body, and whether it was ended properly. */
+/** The stream in a chunked body, and whether the body ends with the last chunk. */
 export function dechunk(body: Buffer): { bytes: Buffer; ended: boolean } {
   const parts: Buffer[] = [];
   let at = 0;

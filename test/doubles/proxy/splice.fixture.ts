@@ -1,4 +1,4 @@
-/** What the tests of a change of source share: a viewer who watches through it, and other copies of a stream as other engines might deliver them. */
+/** Shared by the splice tests: a viewer that watches during a switch, and variants of a stream as other engines may deliver them. */
 import {
   PACKET_SIZE,
   continuityCounter,
@@ -19,67 +19,67 @@ import {
   type SourceSwitch,
 } from '../../../apps/proxy/src/broadcast/broadcast.js';
 import { FakeClock } from '../fake-clock.js';
-import { FakeSink, NotingHooks } from './broadcast.fixture.js';
+import { FakeSink, RecordingHooks } from './broadcast.fixture.js';
 
 const NULL_PID = 0x1fff;
 
-/** Pieces of `bytes` in the order that they came, each with its time in the stream. */
-export function pieces(bytes: Buffer, size: number): Buffer[] {
+/** `bytes` in parts of `size`. */
+export function split(bytes: Buffer, size: number): Buffer[] {
   return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size));
 }
 
-/** Bytes are good only during the call: their memory is used for others afterwards. */
-function lend(bytes: Buffer, to: { write(bytes: Buffer): void }): void {
+/** Overwrites the bytes after the call, because they are only valid during it. */
+function writeLent(bytes: Buffer, to: { write(bytes: Buffer): void }): void {
   const lent = Buffer.from(bytes);
   to.write(lent);
   lent.fill(0xee);
 }
 
-/** A broadcast with one viewer from its beginning to its end. */
-export class Watched {
+/** A broadcast with one viewer from its start to its end. */
+export class WatchedBroadcast {
   readonly clock = new FakeClock();
   readonly broadcast: Broadcast;
   readonly sink = new FakeSink();
-  readonly hooks = new NotingHooks();
+  readonly hooks = new RecordingHooks();
 
   constructor(settings: Partial<BroadcastSettings> = {}) {
     this.broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, joinMode: 'oldest', ...settings }, this.clock);
     this.broadcast.addViewer(this.sink, this.hooks);
   }
 
-  /** Bytes in pieces, `ms` apart. */
+  /** Writes bytes in parts of `size`, `ms` apart. */
   feed(bytes: Buffer, { size = 10_000, ms = 40 } = {}): void {
-    for (const piece of pieces(bytes, size)) {
-      lend(piece, this.broadcast);
+    for (const part of split(bytes, size)) {
+      writeLent(part, this.broadcast);
       this.clock.advance(ms);
     }
   }
 
-  /** A second source with these bytes, faster than real time, then as the stream itself. */
+  /** Writes these bytes as a second source, faster than real time, and after the splice as the current one. */
   switchTo(bytes: Buffer, { size = 10_000, ms = 10 } = {}): SourceSwitch {
     const next = this.broadcast.beginSwitch();
-    for (const piece of pieces(bytes, size)) {
-      lend(piece, next.state === 'spliced' ? this.broadcast : next);
+    for (const part of split(bytes, size)) {
+      writeLent(part, next.state === 'spliced' ? this.broadcast : next);
       this.clock.advance(ms);
     }
     return next;
   }
 
-  /** Ends the stream; all that the viewer got. */
+  /** Ends the stream and returns everything that the viewer got. */
   finish(): Buffer {
     this.broadcast.end();
     return this.sink.bytes;
   }
 }
 
-/** What a viewer sees of a stream that nothing happens to. */
-export function undisturbed(bytes: Buffer, settings: Partial<BroadcastSettings> = {}): Buffer {
-  const watched = new Watched(settings);
+/** What a viewer gets of a stream without a switch. */
+export function outputWithoutSwitch(bytes: Buffer, settings: Partial<BroadcastSettings> = {}): Buffer {
+  const watched = new WatchedBroadcast(settings);
   watched.feed(bytes);
   return watched.finish();
 }
 
-/** Another multiplexer's numbering: every PID's counter is moved by an amount of its own. */
+/** Another multiplexer's counters: each PID is shifted by another amount. */
 export function withOtherCounters(bytes: Buffer, seed: number): Buffer {
   const copy = Buffer.from(bytes);
   for (let at = 0; at < copy.length; at += PACKET_SIZE) {
@@ -89,34 +89,34 @@ export function withOtherCounters(bytes: Buffer, seed: number): Buffer {
   return copy;
 }
 
-/** Without the null packets for which `leaves` says so. */
-export function withoutNulls(bytes: Buffer, leaves: (index: number) => boolean = () => true): Buffer {
+/** Without the null packets for which `removes` returns true. */
+export function withoutNulls(bytes: Buffer, removes: (index: number) => boolean = () => true): Buffer {
   const kept: Buffer[] = [];
   for (let at = 0, index = 0; at < bytes.length; at += PACKET_SIZE) {
-    if (pidOf(bytes, at) === NULL_PID && leaves(index++)) continue;
+    if (pidOf(bytes, at) === NULL_PID && removes(index++)) continue;
     kept.push(bytes.subarray(at, at + PACKET_SIZE));
   }
   return Buffer.concat(kept);
 }
 
-/** All clocks moved by `ticks` of 90 kHz. */
+/** All clocks shifted by `ticks` of 90 kHz. */
 export function withOtherClock(bytes: Buffer, ticks: number): Buffer {
   const copy = Buffer.from(bytes);
   const wrap = 2 ** 33;
-  const moved = (time: number): number => (((time + ticks) % wrap) + wrap) % wrap;
+  const shifted = (time: number): number => (((time + ticks) % wrap) + wrap) % wrap;
   for (let at = 0; at < copy.length; at += PACKET_SIZE) {
     const pcr = readPcr(copy, at);
-    if (pcr >= 0) writePcr(copy, at, moved(Math.floor(pcr / 300)) * 300 + (pcr % 300));
+    if (pcr >= 0) writePcr(copy, at, shifted(Math.floor(pcr / 300)) * 300 + (pcr % 300));
     const pes = pesOffset(copy, at);
     if (pes < 0) continue;
     for (const offset of [ptsOffset(copy, pes, at + PACKET_SIZE), dtsOffset(copy, pes, at + PACKET_SIZE)]) {
-      if (offset >= 0) writeTimestamp(copy, offset, moved(readTimestamp(copy, offset)));
+      if (offset >= 0) writeTimestamp(copy, offset, shifted(readTimestamp(copy, offset)));
     }
   }
   return copy;
 }
 
-/** Nulls spread over the stream: `count` after every packet for which that is above 0. */
+/** With `countAfter` null packets after each packet. */
 export function withNulls(bytes: Buffer, countAfter: (packet: number) => number): Buffer {
   const filler = Buffer.alloc(PACKET_SIZE, 0xff);
   filler.set([0x47, 0x1f, 0xff, 0x10]);

@@ -4,30 +4,30 @@ import { Broadcast, type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from '.
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import {
   FakeSink,
-  MadeStream,
-  NotingHooks,
+  SyntheticStream,
+  RecordingHooks,
   PMT_PID,
   VIDEO_PID,
   dechunk,
   expectCleanStart,
-  expectOneStream,
+  expectContinuousStream,
   packetsOf,
 } from '../../../../test/doubles/proxy/broadcast.fixture.js';
 
 const FRAME_MS = 40;
 
-class Scene {
+class LiveBroadcast {
   readonly clock = new FakeClock();
-  readonly stream: MadeStream;
+  readonly stream: SyntheticStream;
   readonly broadcast: Broadcast;
   readonly source: Buffer[] = [];
 
-  constructor(settings: Partial<BroadcastSettings> = {}, stream = new MadeStream()) {
+  constructor(settings: Partial<BroadcastSettings> = {}, stream = new SyntheticStream()) {
     this.stream = stream;
     this.broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, ...settings }, this.clock);
   }
 
-  /** Frames in real time. */
+  /** Writes frames in real time. */
   play(frames: number): void {
     for (let index = 0; index < frames; index += 1) {
       this.feed(this.stream.frames(1));
@@ -35,7 +35,7 @@ class Scene {
     }
   }
 
-  /** The bytes are only lent: whatever becomes of their memory afterwards, the viewers' stream is not touched. */
+  /** Overwrites the bytes after the call: the viewers' stream must not depend on them. */
   feed(bytes: Buffer): void {
     this.source.push(bytes);
     const lent = Buffer.from(bytes);
@@ -44,94 +44,94 @@ class Scene {
   }
 
   join(sink = new FakeSink()) {
-    const hooks = new NotingHooks();
+    const hooks = new RecordingHooks();
     const viewer = this.broadcast.addViewer(sink, hooks);
     return { sink, hooks, viewer };
   }
 }
 
 describe('joining', () => {
-  it('begins with PAT, PMT and a keyframe, and no counter ever breaks', () => {
-    const scene = new Scene();
-    scene.play(110);
-    const { sink } = scene.join();
-    scene.play(60);
-    scene.broadcast.end();
-    expectCleanStart(expectOneStream(sink.bytes));
+  it('starts with PAT, PMT and a keyframe, and the counters stay continuous', () => {
+    const live = new LiveBroadcast();
+    live.play(110);
+    const { sink } = live.join();
+    live.play(60);
+    live.broadcast.end();
+    expectCleanStart(expectContinuousStream(sink.bytes));
   });
 
-  it('gives a viewer all of the stream behind its keyframe at once, up to the last whole picture, without waiting for a step', () => {
-    const scene = new Scene();
-    scene.play(108); // 8 frames after the keyframe at 100: too young, so the join is at 75
-    const { sink, hooks } = scene.join();
+  it('sends everything after the keyframe at once, up to the last complete picture, without waiting for a chunk', () => {
+    const live = new LiveBroadcast();
+    live.play(108); // 8 frames after the keyframe at 100: too young, so the join is at 75
+    const { sink, hooks } = live.join();
     const pictures = packetsOf(sink.bytes).filter(({ pid, start }) => pid === VIDEO_PID && start);
     expect(pictures).toHaveLength(108 - 75 - 1);
     expect(hooks.firstBytes).toBe(1);
   });
 
-  it('has at least joinSeconds of stream behind the keyframe it takes', () => {
+  it('starts at a keyframe with at least joinSeconds of stream after it', () => {
     fc.assert(
       fc.property(fc.integer({ min: 60, max: 160 }), fc.constantFrom(0.5, 1, 2), (frames, joinSeconds) => {
-        const scene = new Scene({ joinSeconds });
-        scene.play(frames);
-        const first = packetsOf(scene.join().sink.bytes).find(({ pcr }) => pcr !== null)?.pcr ?? Number.NaN;
-        const behind = (900_000 - 9000 + (frames - 1) * 3600 - first) / 90_000;
-        expect(behind).toBeGreaterThanOrEqual(Math.min(joinSeconds, (frames - 1) / 25) - 1e-9);
-        expect(behind).toBeLessThan(joinSeconds + 1.01);
+        const live = new LiveBroadcast({ joinSeconds });
+        live.play(frames);
+        const first = packetsOf(live.join().sink.bytes).find(({ pcr }) => pcr !== null)?.pcr ?? Number.NaN;
+        const after = (900_000 - 9000 + (frames - 1) * 3600 - first) / 90_000;
+        expect(after).toBeGreaterThanOrEqual(Math.min(joinSeconds, (frames - 1) / 25) - 1e-9);
+        expect(after).toBeLessThan(joinSeconds + 1.01);
       }),
       { numRuns: 40 },
     );
   });
 
-  it.each(['keyframe', 'live', 'oldest'] as const)('in mode %s takes the keyframe of that mode', (joinMode) => {
-    const scene = new Scene({ joinMode });
-    scene.play(108);
-    const pictures = packetsOf(scene.join().sink.bytes).filter(({ pid, start }) => pid === VIDEO_PID && start);
+  it.each(['keyframe', 'live', 'oldest'] as const)('in mode %s starts at the keyframe of that mode', (joinMode) => {
+    const live = new LiveBroadcast({ joinMode });
+    live.play(108);
+    const pictures = packetsOf(live.join().sink.bytes).filter(({ pid, start }) => pid === VIDEO_PID && start);
     expect(pictures).toHaveLength(107 - { keyframe: 75, live: 100, oldest: 0 }[joinMode]);
   });
 
-  it('gives two viewers that join at the same instant the same bytes, chunked and raw', () => {
-    const scene = new Scene();
-    scene.play(90);
-    const [one, two, three] = [scene.join(), scene.join(), scene.join(new FakeSink('chunked'))];
-    scene.play(40);
-    scene.broadcast.end();
+  it('sends the same bytes to viewers that join at the same moment, chunked and raw', () => {
+    const live = new LiveBroadcast();
+    live.play(90);
+    const [one, two, three] = [live.join(), live.join(), live.join(new FakeSink('chunked'))];
+    live.play(40);
+    live.broadcast.end();
     expect(two.sink.bytes.equals(one.sink.bytes)).toBe(true);
     const chunked = dechunk(three.sink.bytes);
     expect(chunked.bytes.equals(one.sink.bytes)).toBe(true);
     expect(chunked.ended).toBe(true);
   });
 
-  it('copies once for all who join at the same moment: they are given the very same buffers, tables, live edge and all', () => {
-    const scene = new Scene();
-    scene.play(108);
-    const sinks = Array.from({ length: 50 }, () => scene.join().sink);
-    scene.play(20);
+  it('copies once for all viewers that join at the same moment: they share the buffers, also those of tables and live edge', () => {
+    const live = new LiveBroadcast();
+    live.play(108);
+    const sinks = Array.from({ length: 50 }, () => live.join().sink);
+    live.play(20);
     const buffers = new Set(sinks.flatMap(({ writes }) => writes.map(({ buffer }) => buffer)));
     expect(sinks[0].writes.length).toBeGreaterThan(3);
     expect(buffers.size).toBe(sinks[0].writes.length);
-    expectCleanStart(expectOneStream(sinks[49].bytes));
+    expectCleanStart(expectContinuousStream(sinks[49].bytes));
   });
 
-  it('shares the bytes of the live edge: all viewers are given the very same buffer', () => {
-    const scene = new Scene();
-    scene.play(90);
-    const [one, two] = [scene.join(new FakeSink('chunked')), scene.join(new FakeSink('chunked'))];
-    scene.play(40);
+  it('shares the live edge: all viewers get the same buffer', () => {
+    const live = new LiveBroadcast();
+    live.play(90);
+    const [one, two] = [live.join(new FakeSink('chunked')), live.join(new FakeSink('chunked'))];
+    live.play(40);
     expect(one.sink.writes.at(-1)).toBe(two.sink.writes.at(-1));
   });
 
-  it('gives the same bytes however the source is cut up', () => {
-    const bytes = new MadeStream().frames(70);
+  it('sends the same bytes for any chunking of the source', () => {
+    const bytes = new SyntheticStream().frames(70);
     const play = (cuts: readonly number[]): Buffer => {
-      const scene = new Scene({ chunkBytes: 20_000, joinMode: 'oldest' });
-      const { sink } = scene.join();
+      const live = new LiveBroadcast({ chunkBytes: 20_000, joinMode: 'oldest' });
+      const { sink } = live.join();
       let from = 0;
       for (const to of [...cuts, bytes.length]) {
-        scene.feed(bytes.subarray(from, to));
+        live.feed(bytes.subarray(from, to));
         from = to;
       }
-      scene.broadcast.end();
+      live.broadcast.end();
       return sink.bytes;
     };
     const whole = play([]);
@@ -145,132 +145,135 @@ describe('joining', () => {
 });
 
 describe('a cold start', () => {
-  it('begins with the first keyframe as soon as its picture is whole', () => {
-    const scene = new Scene();
-    const { sink, hooks } = scene.join();
-    const stream = scene.stream.frames(2);
-    scene.feed(stream.subarray(0, 188 * 23));
+  it('starts at the first keyframe as soon as its picture is complete', () => {
+    const live = new LiveBroadcast();
+    const { sink, hooks } = live.join();
+    const stream = live.stream.frames(2);
+    live.feed(stream.subarray(0, 188 * 23));
     expect(hooks.firstBytes).toBe(0);
-    scene.feed(stream.subarray(188 * 23));
+    live.feed(stream.subarray(188 * 23));
     expect(hooks.firstBytes).toBe(1);
-    expectCleanStart(expectOneStream(sink.bytes));
+    expectCleanStart(expectContinuousStream(sink.bytes));
   });
 
-  it('finds the keyframe that came before the tables', () => {
-    const scene = new Scene();
-    const [tables, keyframe] = [scene.stream.frames(4), scene.stream.frames(1)];
+  it('finds a keyframe before the tables', () => {
+    const live = new LiveBroadcast();
+    const [tables, keyframe] = [live.stream.frames(4), live.stream.frames(1)];
     const pictures = (bytes: Buffer): Buffer => bytes.subarray(2 * 188); // without the PAT and PMT before them
     expect(packetsOf(pictures(tables))[0].key).toBe(true);
-    scene.feed(pictures(tables));
-    scene.feed(keyframe);
-    const { sink } = scene.join();
+    live.feed(pictures(tables));
+    live.feed(keyframe);
+    const { sink } = live.join();
     expectCleanStart(packetsOf(sink.bytes));
   });
 
-  it('that does not find a keyframe in time begins with the sound, and the picture follows at the first keyframe', () => {
-    const scene = new Scene({}, new MadeStream({ gop: 40 }));
-    scene.stream.frames(1);
-    const { sink } = scene.join();
-    scene.play(80);
-    scene.broadcast.end();
-    const packets = expectOneStream(sink.bytes);
+  it('without a keyframe in time starts with audio, and video follows at the first keyframe', () => {
+    const live = new LiveBroadcast({}, new SyntheticStream({ gop: 40 }));
+    live.stream.frames(1);
+    const { sink } = live.join();
+    live.play(80);
+    live.broadcast.end();
+    const packets = expectContinuousStream(sink.bytes);
     expect(packets.slice(0, 2).map(({ pid }) => pid)).toEqual([0, PMT_PID]);
     expect(packets.find(({ pid }) => pid === VIDEO_PID)?.key).toBe(true);
     expect(packets.findIndex(({ pid }) => pid === VIDEO_PID)).toBeGreaterThan(30 * 3);
     expect(packets.filter(({ pid, start }) => pid === VIDEO_PID && start)).toHaveLength(41);
   });
 
-  it('of a stream without any keyframe brings the picture as it is in the end', () => {
-    const scene = new Scene({}, new MadeStream({ gop: 10_000 }));
-    scene.stream.frames(1);
-    const { sink } = scene.join();
-    scene.play(240);
+  it('of a stream without keyframes finally sends the video as it is', () => {
+    const live = new LiveBroadcast({}, new SyntheticStream({ gop: 10_000 }));
+    live.stream.frames(1);
+    const { sink } = live.join();
+    live.play(240);
     expect(packetsOf(sink.bytes).some(({ pid }) => pid === VIDEO_PID)).toBe(false);
-    scene.play(20);
+    live.play(20);
     expect(packetsOf(sink.bytes).some(({ pid }) => pid === VIDEO_PID)).toBe(true);
-    const later = scene.join();
+    const later = live.join();
     expect(packetsOf(later.sink.bytes).some(({ pid }) => pid === VIDEO_PID)).toBe(true);
-    for (const { bytes } of [sink, later.sink]) expectOneStream(bytes);
+    for (const { bytes } of [sink, later.sink]) expectContinuousStream(bytes);
   });
 
-  it('takes what there is at a packet boundary after coldJoinMs without a keyframe', () => {
-    const scene = new Scene({}, new MadeStream({ gop: 1000 }));
-    scene.stream.frames(1); // the keyframe is never seen
-    const { sink, hooks } = scene.join();
-    scene.play(12);
+  it('joins anywhere after coldJoinMs without a keyframe', () => {
+    const live = new LiveBroadcast({}, new SyntheticStream({ gop: 1000 }));
+    live.stream.frames(1); // the keyframe is never seen
+    const { sink, hooks } = live.join();
+    live.play(12);
     expect(hooks.firstBytes).toBe(0);
-    scene.play(1);
+    live.play(1);
     expect(hooks.firstBytes).toBe(1);
-    expectOneStream(sink.bytes);
+    expectContinuousStream(sink.bytes);
   });
 
-  it('takes what there is after coldJoinBytes without a keyframe', () => {
-    const scene = new Scene({ coldJoinBytes: 40_000 }, new MadeStream({ gop: 1000 }));
-    scene.stream.frames(1);
-    const { sink } = scene.join();
-    scene.feed(scene.stream.frames(8));
+  it('joins anywhere after coldJoinBytes without a keyframe', () => {
+    const live = new LiveBroadcast({ coldJoinBytes: 40_000 }, new SyntheticStream({ gop: 1000 }));
+    live.stream.frames(1);
+    const { sink } = live.join();
+    live.feed(live.stream.frames(8));
     expect(sink.writes).toHaveLength(0);
-    scene.feed(scene.stream.frames(3));
-    expectOneStream(sink.bytes);
+    live.feed(live.stream.frames(3));
+    expectContinuousStream(sink.bytes);
     expect(sink.bytes.length).toBeGreaterThan(11 * 3 * 188);
   });
 
-  it('is ready with the first whole packets and says so once', () => {
-    const scene = new Scene();
+  it('is ready with the first whole packets and calls its listeners once', () => {
+    const live = new LiveBroadcast();
     let ready = 0;
-    scene.broadcast.onReady(() => (ready += 1));
-    scene.feed(Buffer.from('not a stream'));
-    expect([scene.broadcast.ready, ready]).toEqual([false, 0]);
-    scene.feed(scene.stream.frames(3));
-    scene.feed(scene.stream.frames(3));
-    expect([scene.broadcast.ready, ready]).toEqual([true, 1]);
-    scene.broadcast.onReady(() => (ready += 1));
+    live.broadcast.onReady(() => (ready += 1));
+    live.feed(Buffer.from('not a stream'));
+    expect([live.broadcast.ready, ready]).toEqual([false, 0]);
+    live.feed(live.stream.frames(3));
+    live.feed(live.stream.frames(3));
+    expect([live.broadcast.ready, ready]).toEqual([true, 1]);
+    live.broadcast.onReady(() => (ready += 1));
     expect(ready).toBe(2);
   });
 });
 
 describe('many viewers', () => {
-  it('are not disturbed by one who joins: their steps stay as large and as few', () => {
+  it('are not affected by others that join: their chunks stay as large and as few', () => {
     const writesWhile = (joiners: number): number => {
-      const scene = new Scene();
-      scene.play(60);
-      const { sink } = scene.join();
+      const live = new LiveBroadcast();
+      live.play(60);
+      const { sink } = live.join();
       const before = sink.writes.length;
       for (let round = 0; round < joiners; round += 1) {
-        scene.play(50 / joiners);
-        scene.join();
+        live.play(50 / joiners);
+        live.join();
       }
       return sink.writes.length - before;
     };
     expect(writesWhile(50)).toBe(writesWhile(1));
   });
 
-  it('get one stream each, whenever they come and however slowly they take it', () => {
+  it('get one continuous stream each, whenever they join and however slow they are', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.constantFrom('play', 'join', 'stick', 'recover', 'leave'), fc.nat({ max: 40 })), { maxLength: 40 }),
+        fc.array(fc.tuple(fc.constantFrom('play', 'join', 'block', 'unblock', 'leave'), fc.nat({ max: 40 })), { maxLength: 40 }),
         (script) => {
-          const scene = new Scene({ maxSeconds: 2, maxSkips: 1000, chunkBytes: 30_000 }, new MadeStream({ gop: 13, videoPackets: 8 }));
-          const guests: ReturnType<Scene['join']>[] = [];
-          scene.play(30);
+          const live = new LiveBroadcast(
+            { maxSeconds: 2, maxSkips: 1000, chunkBytes: 30_000 },
+            new SyntheticStream({ gop: 13, videoPackets: 8 }),
+          );
+          const viewers: ReturnType<LiveBroadcast['join']>[] = [];
+          live.play(30);
           for (const [what, which] of script) {
-            const guest = guests[which % Math.max(1, guests.length)];
-            if (what === 'play') scene.play(which * 2);
-            else if (what === 'join') guests.push(scene.join(new FakeSink(which % 2 === 0 ? 'raw' : 'chunked')));
-            else if (what === 'stick') guest?.sink.stick();
-            else if (what === 'recover') guest?.sink.recover();
-            else if (guest) scene.broadcast.removeViewer(guest.viewer);
+            const viewer = viewers[which % Math.max(1, viewers.length)];
+            if (what === 'play') live.play(which * 2);
+            else if (what === 'join') viewers.push(live.join(new FakeSink(which % 2 === 0 ? 'raw' : 'chunked')));
+            else if (what === 'block') viewer?.sink.block();
+            else if (what === 'unblock') viewer?.sink.unblock();
+            else if (viewer) live.broadcast.removeViewer(viewer.viewer);
           }
-          scene.play(20);
-          for (const { sink } of guests) sink.recover();
-          scene.broadcast.end();
-          for (const { sink, hooks } of guests) {
+          live.play(20);
+          for (const { sink } of viewers) sink.unblock();
+          live.broadcast.end();
+          for (const { sink, hooks } of viewers) {
             expect(hooks.ends).toHaveLength(1);
             expect(sink.mostUnfinished).toBeLessThanOrEqual(1);
-            const packets = expectOneStream(sink.framing === 'raw' ? sink.bytes : dechunk(sink.bytes).bytes);
+            const packets = expectContinuousStream(sink.framing === 'raw' ? sink.bytes : dechunk(sink.bytes).bytes);
             if (packets.length > 0) expectCleanStart(packets);
           }
-          expect([scene.broadcast.viewerCount, scene.clock.pending]).toEqual([0, 0]);
+          expect([live.broadcast.viewerCount, live.clock.pending]).toEqual([0, 0]);
         },
       ),
       { numRuns: 60 },
@@ -281,244 +284,254 @@ describe('many viewers', () => {
 describe('a slow viewer', () => {
   const small = { maxSeconds: 3, maxBytes: 2_000_000 };
 
-  it('is moved to a newer keyframe and nobody else waits', () => {
-    const scene = new Scene(small);
-    scene.play(60);
-    const [slow, quick] = [scene.join(), scene.join()];
-    slow.sink.stick();
-    scene.play(250);
+  it('skips to a newer keyframe and no other viewer waits', () => {
+    const live = new LiveBroadcast(small);
+    live.play(60);
+    const [slow, quick] = [live.join(), live.join()];
+    slow.sink.block();
+    live.play(250);
     expect(quick.viewer.lagBytes).toBe(0);
     expect(slow.viewer.lagBytes).toBeGreaterThan(0);
     const before = slow.sink.bytes.length;
-    slow.sink.recover();
+    slow.sink.unblock();
     expect(slow.viewer.skips).toBe(1);
-    scene.play(30);
-    scene.broadcast.end();
-    expectOneStream(quick.sink.bytes);
-    const packets = expectOneStream(slow.sink.bytes);
+    live.play(30);
+    live.broadcast.end();
+    expectContinuousStream(quick.sink.bytes);
+    const packets = expectContinuousStream(slow.sink.bytes);
     expect(packets[before / 188 + 2].key).toBe(true);
     expect([slow.hooks.ends, quick.hooks.ends]).toEqual([['source-ended'], ['source-ended']]);
   });
 
-  it('stays on one timeline however often it jumps, over the wrap of the clocks too', () => {
-    const scene = new Scene({ ...small, maxSkips: 10 }, new MadeStream({ clockStart: 2 ** 33 - 90_000 * 8 }));
-    scene.play(60);
-    const { sink, viewer } = scene.join();
-    for (let jump = 1; jump <= 4; jump += 1) {
-      sink.stick();
-      scene.play(150);
-      sink.recover();
-      expect(viewer.skips).toBe(jump);
-      scene.play(40);
+  it('stays on one timeline after any number of skips, also over the wrap of the clocks', () => {
+    const live = new LiveBroadcast({ ...small, maxSkips: 10 }, new SyntheticStream({ clockStart: 2 ** 33 - 90_000 * 8 }));
+    live.play(60);
+    const { sink, viewer } = live.join();
+    for (let skip = 1; skip <= 4; skip += 1) {
+      sink.block();
+      live.play(150);
+      sink.unblock();
+      expect(viewer.skips).toBe(skip);
+      live.play(40);
     }
-    scene.broadcast.end();
-    expectOneStream(sink.bytes);
+    live.broadcast.end();
+    expectContinuousStream(sink.bytes);
   });
 
-  it('goes on unbroken even if it got stuck on the beginning of a step that was still being filled', () => {
-    const scene = new Scene(small);
-    scene.play(66);
-    const writes = scene.join().sink.writes.length; // the last of them is that beginning
+  it('continues without an error if it was blocked on a part of the pending chunk', () => {
+    const live = new LiveBroadcast(small);
+    live.play(66);
+    const writes = live.join().sink.writes.length; // the last of them is that part
     const sink = new FakeSink();
-    sink.stick();
-    const { viewer } = scene.join(sink);
+    sink.block();
+    const { viewer } = live.join(sink);
     while (sink.writes.length < writes) sink.finish();
-    scene.play(200);
-    sink.recover();
+    live.play(200);
+    sink.unblock();
     expect(viewer.skips).toBe(1);
-    scene.play(30);
-    scene.broadcast.end();
-    expectOneStream(sink.bytes);
+    live.play(30);
+    live.broadcast.end();
+    expectContinuousStream(sink.bytes);
   });
 
-  it('has never more than one unfinished write', () => {
-    const scene = new Scene(small);
-    scene.play(60);
-    const { sink } = scene.join();
-    sink.stick();
-    scene.play(100);
+  it('never has more than one unfinished write', () => {
+    const live = new LiveBroadcast(small);
+    live.play(60);
+    const { sink } = live.join();
+    sink.block();
+    live.play(100);
     expect(sink.mostUnfinished).toBe(1);
   });
 
-  it('is let go where the setting says so', () => {
-    const scene = new Scene({ ...small, slowClient: 'drop' });
-    scene.play(60);
-    const { sink, hooks } = scene.join();
-    sink.stick();
-    scene.play(150);
+  it('is removed with slowClient drop', () => {
+    const live = new LiveBroadcast({ ...small, slowClient: 'drop' });
+    live.play(60);
+    const { sink, hooks } = live.join();
+    sink.block();
+    live.play(150);
     const writes = sink.writes.length;
-    sink.recover();
-    expect([hooks.ends, sink.writes.length, sink.ended, scene.broadcast.viewerCount]).toEqual([['too-slow'], writes, false, 0]);
+    sink.unblock();
+    expect([hooks.ends, sink.writes.length, sink.ended, live.broadcast.viewerCount]).toEqual([['too-slow'], writes, false, 0]);
   });
 
-  it('is let go after maxSkips jumps', () => {
-    const scene = new Scene({ ...small, maxSkips: 1 });
-    scene.play(60);
-    const { sink, hooks } = scene.join();
+  it('is removed after maxSkips skips', () => {
+    const live = new LiveBroadcast({ ...small, maxSkips: 1 });
+    live.play(60);
+    const { sink, hooks } = live.join();
     for (const ends of [[], ['too-slow']]) {
-      sink.stick();
-      scene.play(150);
-      sink.recover();
+      sink.block();
+      live.play(150);
+      sink.unblock();
       expect(hooks.ends).toEqual(ends);
     }
   });
 
-  it('is let go when it takes nothing at all for maxWriteMs', () => {
-    const scene = new Scene({ ...small, maxWriteMs: 10_000 });
-    scene.play(60);
-    const { sink, hooks } = scene.join();
-    sink.stick();
-    scene.play(200);
+  it('is removed when it takes nothing for maxWriteMs', () => {
+    const live = new LiveBroadcast({ ...small, maxWriteMs: 10_000 });
+    live.play(60);
+    const { sink, hooks } = live.join();
+    sink.block();
+    live.play(200);
     expect(hooks.ends).toEqual([]);
-    scene.play(75);
+    live.play(75);
     expect(hooks.ends).toEqual(['too-slow']);
   });
 });
 
 describe('bounds', () => {
-  it('hold in bytes and in seconds, and the newest keyframe stays', () => {
-    const scene = new Scene({ maxBytes: 500_000, maxSeconds: 2 });
+  it('are kept in bytes and in seconds, and the newest keyframe stays', () => {
+    const live = new LiveBroadcast({ maxBytes: 500_000, maxSeconds: 2 });
     for (let round = 0; round < 20; round += 1) {
-      scene.play(13);
-      const { ring } = scene.broadcast.snapshot();
+      live.play(13);
+      const { ring } = live.broadcast.snapshot();
       expect(ring.bytes).toBeLessThanOrEqual(500_000);
       expect(ring.seconds).toBeLessThanOrEqual(2.1);
     }
-    expectCleanStart(packetsOf(scene.join().sink.bytes));
+    expectCleanStart(packetsOf(live.join().sink.bytes));
   });
 
-  it('are overrun for the newest keyframe, but never twofold', () => {
+  it('apply to keyframes too: in mode oldest a viewer starts at the oldest keyframe that is kept', () => {
+    const live = new LiveBroadcast({ maxSeconds: 3, joinMode: 'oldest' });
+    live.play(300);
+    const packets = packetsOf(live.join().sink.bytes);
+    expectCleanStart(packets);
+    const pictures = packets.filter(({ pid, start }) => pid === VIDEO_PID && start).length;
+    expect(pictures).toBeGreaterThan(50);
+    expect(pictures).toBeLessThanOrEqual(3 * 25 + 10);
+  });
+
+  it('are exceeded to keep the newest keyframe, but at most twofold', () => {
     const frame = 24 * 188;
-    const scene = new Scene({ maxBytes: 60 * frame, maxSeconds: 1 }, new MadeStream({ gop: 100 }));
-    scene.play(190);
-    expect(scene.broadcast.snapshot().ring.bytes).toBeGreaterThan(60 * frame);
-    expectCleanStart(packetsOf(scene.join().sink.bytes));
-    const endless = new Scene({ maxBytes: 60 * frame, maxSeconds: 1 }, new MadeStream({ gop: 10_000 }));
+    const live = new LiveBroadcast({ maxBytes: 60 * frame, maxSeconds: 1 }, new SyntheticStream({ gop: 100 }));
+    live.play(190);
+    expect(live.broadcast.snapshot().ring.bytes).toBeGreaterThan(60 * frame);
+    expectCleanStart(packetsOf(live.join().sink.bytes));
+    const endless = new LiveBroadcast({ maxBytes: 60 * frame, maxSeconds: 1 }, new SyntheticStream({ gop: 10_000 }));
     endless.play(400);
     expect(endless.broadcast.snapshot().ring.bytes).toBeLessThanOrEqual(120 * frame);
   });
 });
 
 describe('silence', () => {
-  it('is filled with one null packet in 250 to 500 ms after the first second, and the stream goes on unbroken', () => {
-    const scene = new Scene();
-    scene.play(60);
-    const { sink } = scene.join();
+  it('is filled with a null packet every 250 to 500 ms after the first second, and the stream continues without an error', () => {
+    const live = new LiveBroadcast();
+    live.play(60);
+    const { sink } = live.join();
     const nulls = () => packetsOf(sink.bytes).filter(({ pid }) => pid === 0x1fff).length;
-    scene.clock.advance(960);
+    live.clock.advance(960);
     expect(nulls()).toBe(0);
-    scene.clock.advance(3540);
+    live.clock.advance(3540);
     expect(nulls()).toBeGreaterThanOrEqual(6);
     expect(nulls()).toBeLessThanOrEqual(14);
-    scene.play(30);
-    expectOneStream(sink.bytes);
+    live.play(30);
+    expectContinuousStream(sink.bytes);
   });
 
-  it('before the first PAT stays silence', () => {
-    const scene = new Scene();
-    const { sink } = scene.join();
-    scene.clock.advance(10_000);
+  it('before the first PAT is not filled', () => {
+    const live = new LiveBroadcast();
+    const { sink } = live.join();
+    live.clock.advance(10_000);
     expect(sink.writes).toEqual([]);
   });
 });
 
 describe('the end', () => {
-  it('brings what was held back and a clean last chunk to everybody, once', () => {
-    const scene = new Scene({ joinMode: 'oldest' });
-    const { sink, hooks } = scene.join(new FakeSink('chunked'));
-    scene.play(50);
-    scene.broadcast.end();
-    scene.broadcast.end();
+  it('sends what was held back and one clean last chunk to every viewer', () => {
+    const live = new LiveBroadcast({ joinMode: 'oldest' });
+    const { sink, hooks } = live.join(new FakeSink('chunked'));
+    live.play(50);
+    live.broadcast.end();
+    live.broadcast.end();
     const { bytes, ended } = dechunk(sink.bytes);
-    const last = Buffer.concat(scene.source).subarray(-188 * 30);
+    const last = Buffer.concat(live.source).subarray(-188 * 30);
     expect([bytes.subarray(-last.length).equals(last), ended, hooks.ends]).toEqual([true, true, ['source-ended']]);
-    expect([scene.broadcast.viewerCount, scene.clock.pending]).toEqual([0, 0]);
+    expect([live.broadcast.viewerCount, live.clock.pending]).toEqual([0, 0]);
   });
 
-  it('waits for a slow viewer to take what is left', () => {
-    const scene = new Scene();
-    scene.play(60);
-    const { sink, hooks } = scene.join();
-    sink.stick();
-    scene.play(30);
-    scene.broadcast.end();
+  it('waits until a slow viewer has taken what is left', () => {
+    const live = new LiveBroadcast();
+    live.play(60);
+    const { sink, hooks } = live.join();
+    sink.block();
+    live.play(30);
+    live.broadcast.end();
     expect([hooks.ends, sink.ended]).toEqual([[], false]);
-    sink.recover();
+    sink.unblock();
     expect([hooks.ends, sink.ended]).toEqual([['source-ended'], true]);
-    expectOneStream(sink.bytes);
+    expectContinuousStream(sink.bytes);
   });
 
-  it('gives a viewer that still waits for a keyframe what there is', () => {
-    const scene = new Scene({}, new MadeStream({ gop: 1000 }));
-    scene.stream.frames(1);
-    const { sink, hooks } = scene.join();
-    scene.play(3);
-    scene.broadcast.end();
+  it('sends what is available to a viewer that still waits for a keyframe', () => {
+    const live = new LiveBroadcast({}, new SyntheticStream({ gop: 1000 }));
+    live.stream.frames(1);
+    const { sink, hooks } = live.join();
+    live.play(3);
+    live.broadcast.end();
     expect([sink.bytes.length > 0, hooks.ends]).toEqual([true, ['source-ended']]);
   });
 
-  it('of one viewer leaves the others alone and nothing behind', () => {
-    const scene = new Scene();
-    scene.play(60);
-    const [leaving, staying] = [scene.join(), scene.join()];
-    scene.play(10);
+  it('of one viewer does not affect the others and leaves no timer', () => {
+    const live = new LiveBroadcast();
+    live.play(60);
+    const [leaving, staying] = [live.join(), live.join()];
+    live.play(10);
     const writes = leaving.sink.writes.length;
-    scene.broadcast.removeViewer(leaving.viewer);
-    scene.broadcast.removeViewer(leaving.viewer);
-    scene.play(30);
-    expect([leaving.sink.writes.length, leaving.hooks.ends, scene.broadcast.viewerCount]).toEqual([writes, ['removed'], 1]);
-    expectOneStream(staying.sink.bytes);
-    scene.broadcast.end();
-    expect(scene.clock.pending).toBe(0);
+    live.broadcast.removeViewer(leaving.viewer);
+    live.broadcast.removeViewer(leaving.viewer);
+    live.play(30);
+    expect([leaving.sink.writes.length, leaving.hooks.ends, live.broadcast.viewerCount]).toEqual([writes, ['removed'], 1]);
+    expectContinuousStream(staying.sink.bytes);
+    live.broadcast.end();
+    expect(live.clock.pending).toBe(0);
   });
 
-  it('may be called by whoever is told that a viewer has left, in the middle of a write: what came with it still goes out', () => {
-    const scene = new Scene({ slowClient: 'drop', maxSeconds: 1, joinMode: 'oldest' });
-    scene.play(60);
-    const staying = scene.join();
+  it("may be called by a viewer's hook during a write: the packets of that write are still sent", () => {
+    const live = new LiveBroadcast({ slowClient: 'drop', maxSeconds: 1, joinMode: 'oldest' });
+    live.play(60);
+    const staying = live.join();
     const sink = new FakeSink();
-    scene.broadcast.addViewer(sink, { onEnd: () => scene.broadcast.end() });
+    live.broadcast.addViewer(sink, { onEnd: () => live.broadcast.end() });
     sink.write = () => {
       throw new Error('gone');
     };
-    const last = scene.stream.frames(200); // several steps in one write
-    scene.feed(last);
+    const last = live.stream.frames(200); // several chunks in one write
+    live.feed(last);
     expect(staying.sink.bytes.subarray(-last.length).equals(last)).toBe(true);
-    expect([staying.hooks.ends, scene.broadcast.viewerCount, scene.clock.pending]).toEqual([['source-ended'], 0, 0]);
+    expect([staying.hooks.ends, live.broadcast.viewerCount, live.clock.pending]).toEqual([['source-ended'], 0, 0]);
   });
 
-  it('comes to a viewer who joins when it is over already', () => {
-    const scene = new Scene();
-    scene.play(60);
-    scene.broadcast.end();
-    const { sink, hooks } = scene.join();
+  it('is sent to a viewer that joins after it', () => {
+    const live = new LiveBroadcast();
+    live.play(60);
+    live.broadcast.end();
+    const { sink, hooks } = live.join();
     expect([hooks.ends, sink.ended]).toEqual([['source-ended'], true]);
-    expectCleanStart(expectOneStream(sink.bytes));
-    const empty = new Scene();
+    expectCleanStart(expectContinuousStream(sink.bytes));
+    const empty = new LiveBroadcast();
     empty.broadcast.end();
-    const nobody = empty.join();
-    expect([nobody.hooks.ends, nobody.sink.writes, empty.clock.pending]).toEqual([['source-ended'], [], 0]);
+    const late = empty.join();
+    expect([late.hooks.ends, late.sink.writes, empty.clock.pending]).toEqual([['source-ended'], [], 0]);
   });
 
-  it('comes to a viewer whose connection fails, and to nobody else', () => {
-    const scene = new Scene();
-    scene.play(60);
-    const [failing, staying] = [scene.join(), scene.join()];
-    failing.sink.stick();
-    scene.play(10);
+  it('is sent to a viewer whose connection fails, and to no other viewer', () => {
+    const live = new LiveBroadcast();
+    live.play(60);
+    const [failing, staying] = [live.join(), live.join()];
+    failing.sink.block();
+    live.play(10);
     failing.sink.finish(new Error('reset'));
     expect([failing.hooks.ends, staying.hooks.ends]).toEqual([['write-failed'], []]);
   });
 });
 
-it('tells what it carries', () => {
-  const scene = new Scene();
-  scene.play(100);
-  const { viewer } = scene.join();
-  const snapshot = scene.broadcast.snapshot();
+it('reports what it carries', () => {
+  const live = new LiveBroadcast();
+  live.play(100);
+  const { viewer } = live.join();
+  const snapshot = live.broadcast.snapshot();
   expect(snapshot).toMatchObject({ losses: 0, bytesSkipped: 0, locked: true, codecs: ['h264', 'aac'], packetsIn: snapshot.bytesIn / 188 });
   expect(snapshot.bitrate).toBeGreaterThan(23 * 188 * 8 * 25 * 0.9);
   expect(snapshot.bitrate).toBeLessThan(24 * 188 * 8 * 25 * 1.1);
   expect(snapshot.viewers).toEqual([{ id: viewer.id, bytesSent: viewer.bytesSent, lagBytes: 0, lagMs: 0, skips: 0 }]);
-  expect(packetsOf(Buffer.concat(scene.source)).some(({ pid }) => pid === PMT_PID)).toBe(true);
+  expect(packetsOf(Buffer.concat(live.source)).some(({ pid }) => pid === PMT_PID)).toBe(true);
 });

@@ -7,7 +7,7 @@ import { Test } from '@nestjs/testing';
 import { DetailExceptionFilter, Log, SILENT_LOG } from '@acexy/service-kit';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MadeStream } from '../../../../test/doubles/proxy/broadcast.fixture.js';
+import { SyntheticStream } from '../../../../test/doubles/proxy/broadcast.fixture.js';
 import { Clock } from '@acexy/service-kit/primitives';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { playbackErrorReply } from '../app/error-reply.js';
@@ -27,7 +27,7 @@ describe('HLS', () => {
   let app: NestExpressApplication;
   let sessions: ReturnType<typeof makeSessions<FakeClock>>;
   let clock: FakeClock;
-  const made = new MadeStream({ videoPackets: 8 });
+  const made = new SyntheticStream({ videoPackets: 8 });
   const settings = { hlsSegmentMs: 0, m3u8StreamTimeoutMs: 0, hlsBufferMaxBytes: 0 };
 
   beforeEach(async () => {
@@ -142,7 +142,7 @@ describe('HLS', () => {
           ),
         ) && sessions.registry.sessions().length === 1,
     );
-    for (const engine of sessions.engines) engine.mediaStreams.at(-1)?.write(new MadeStream({ videoPackets: 8 }).frames(500));
+    for (const engine of sessions.engines) engine.mediaStreams.at(-1)?.write(new SyntheticStream({ videoPackets: 8 }).frames(500));
     const after = (await reply).text;
     expect(number(after, 'MEDIA-SEQUENCE')).toBeGreaterThan(number(before, 'MEDIA-SEQUENCE') + 6);
     expect(number(after, 'DISCONTINUITY-SEQUENCE')).toBeGreaterThan(number(before, 'DISCONTINUITY-SEQUENCE'));
@@ -178,7 +178,7 @@ describe('HLS', () => {
       .get(MANIFEST)
       .then((value) => value);
     await until(() => sessions.engines[0].mediaStreams.length > 0);
-    sessions.engines[0].mediaStreams[0].write(new MadeStream({ gop: 1e9 }).frames(50).subarray(188 * 40));
+    sessions.engines[0].mediaStreams[0].write(new SyntheticStream({ gop: 1e9 }).frames(50).subarray(188 * 40));
     await until(() => sessions.registry.sessions()[0].broadcast !== null);
     await clock.advanceAndSettle(31_000);
     expect((await asked).status).toBe(504);

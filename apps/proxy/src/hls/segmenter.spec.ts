@@ -1,7 +1,7 @@
 import { NULL_PACKET, PACKET_SIZE, pidOf, startsUnit } from '@acexy/mpegts';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
-import { AUDIO_PID, MadeStream, PMT_PID, VIDEO_PID } from '../../../../test/doubles/proxy/broadcast.fixture.js';
+import { AUDIO_PID, SyntheticStream, PMT_PID, VIDEO_PID } from '../../../../test/doubles/proxy/broadcast.fixture.js';
 import { Broadcast, DEFAULT_BROADCAST_SETTINGS } from '../broadcast/broadcast.js';
 import { type Segment, Segmenter } from './segmenter.js';
 
@@ -49,7 +49,7 @@ describe('Segmenter', () => {
   it('starts each segment with PAT, PMT and a keyframe, gives its duration to the frame, and loses or repeats nothing', () => {
     const cut = cutting();
     follow(cut);
-    const made = new MadeStream().frames(25 * 30);
+    const made = new SyntheticStream().frames(25 * 30);
     for (let at = 0; at < made.length; at += 5000) cut.broadcast.write(made.subarray(at, at + 5000));
     expect(cut.segments.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5, 6]);
     for (const segment of cut.segments) {
@@ -70,7 +70,7 @@ describe('Segmenter', () => {
   it('moves audio that starts before a cut to the previous segment: no segment starts or ends in the middle of a unit', () => {
     const cut = cutting();
     follow(cut);
-    cut.broadcast.write(new MadeStream().frames(25 * 20));
+    cut.broadcast.write(new SyntheticStream().frames(25 * 20));
     expect(cut.segments.length).toBeGreaterThan(3);
     for (const segment of cut.segments.slice(1)) {
       const sound = packetsOf(bytesOf(segment), AUDIO_PID);
@@ -83,7 +83,7 @@ describe('Segmenter', () => {
   it('shares the memory of the ring buffer, except for the first packets of each segment', () => {
     const cut = cutting();
     follow(cut);
-    cut.broadcast.write(new MadeStream().frames(25 * 20));
+    cut.broadcast.write(new SyntheticStream().frames(25 * 20));
     for (const { parts, bytes } of cut.segments.slice(1)) {
       const shared = parts.filter((part) => cut.steps.has(part.buffer)).reduce((sum, { length }) => sum + length, 0);
       expect(shared / bytes).toBeGreaterThan(0.95);
@@ -92,7 +92,7 @@ describe('Segmenter', () => {
 
   it('cuts what is already in the ring buffer at once', () => {
     const cut = cutting();
-    cut.broadcast.write(new MadeStream().frames(25 * 30));
+    cut.broadcast.write(new SyntheticStream().frames(25 * 30));
     follow(cut, 24);
     expect(cut.segments.length).toBeGreaterThanOrEqual(5);
     expect(cut.segments.length).toBeLessThanOrEqual(6);
@@ -101,7 +101,7 @@ describe('Segmenter', () => {
   it('lets the target duration grow with the distance of keyframes until it is fixed, then cuts at other pictures', () => {
     const cut = cutting();
     follow(cut);
-    const stream = new MadeStream({ gop: 25 * 7, videoPackets: 8 });
+    const stream = new SyntheticStream({ gop: 25 * 7, videoPackets: 8 });
     cut.broadcast.write(stream.frames(25 * 15));
     expect(cut.segments.map(({ seconds }) => Math.round(seconds))).toEqual([7, 7]);
     expect(cut.segmenter.target).toBe(7);
@@ -109,7 +109,7 @@ describe('Segmenter', () => {
     const late = cutting();
     follow(late);
     late.segmenter.fixTarget();
-    late.broadcast.write(new MadeStream({ gop: 25 * 10, videoPackets: 8 }).frames(25 * 31));
+    late.broadcast.write(new SyntheticStream({ gop: 25 * 10, videoPackets: 8 }).frames(25 * 31));
     expect(late.segmenter.target).toBe(4);
     expect(late.segments.length).toBeGreaterThanOrEqual(6);
     for (const { seconds } of late.segments) expect(Math.round(seconds)).toBeLessThanOrEqual(4);
@@ -121,9 +121,9 @@ describe('Segmenter', () => {
   it('marks the segment after a discontinuity, and measures the one before it to its last picture', () => {
     const cut = cutting();
     follow(cut);
-    cut.broadcast.write(new MadeStream().frames(25 * 9 + 10));
+    cut.broadcast.write(new SyntheticStream().frames(25 * 9 + 10));
     const change = cut.broadcast.beginSwitch();
-    change.write(new MadeStream({ clockStart: 5_000_000_000 }).frames(25 * 12));
+    change.write(new SyntheticStream({ clockStart: 5_000_000_000 }).frames(25 * 12));
     expect(change.state).toBe('spliced');
     const marked = cut.segments.filter(({ discontinuity }) => discontinuity);
     expect(marked).toHaveLength(1);
@@ -135,7 +135,7 @@ describe('Segmenter', () => {
   it('limits the memory of a stream whose PCR stands still, and starts again when possible', () => {
     const cut = cutting(4, 1_000_000);
     follow(cut);
-    const made = new MadeStream();
+    const made = new SyntheticStream();
     cut.broadcast.write(made.frames(25 * 6));
     const before = cut.segments.length;
     let most = 0;
@@ -155,7 +155,7 @@ describe('Segmenter', () => {
   it('marks nothing when another source continues with the next packet', () => {
     const cut = cutting();
     follow(cut);
-    const made = new MadeStream().frames(25 * 40);
+    const made = new SyntheticStream().frames(25 * 40);
     const half = Math.floor(made.length / PACKET_SIZE / 2) * PACKET_SIZE;
     cut.broadcast.write(made.subarray(0, half));
     const change = cut.broadcast.beginSwitch();

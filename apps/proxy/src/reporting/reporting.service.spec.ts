@@ -2,7 +2,7 @@ import { SILENT_LOG } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
 import { settle } from '../../../../test/doubles/fake-clock.js';
 import { FakeOrchestrator } from '../../../../test/doubles/proxy/fake-orchestrator.js';
-import { MadeStream } from '../../../../test/doubles/proxy/broadcast.fixture.js';
+import { SyntheticStream } from '../../../../test/doubles/proxy/broadcast.fixture.js';
 import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { LINGER_MS, byId, makeSessions, packets } from '../../../../test/doubles/proxy/sessions.fixture.js';
 import { EventOutbox } from './event-outbox.js';
@@ -62,7 +62,7 @@ describe('what the orchestrator is told', () => {
     const { registry, clock, client, reporting, engines } = make('foreign');
     reporting.start();
     await clock.advanceAndSettle(10);
-    const stream = new MadeStream().frames(300);
+    const stream = new SyntheticStream().frames(300);
     const frame = stream.length / 300;
     for (const engine of engines) engine.media = 'silent';
     const viewer = registry.subscribe(byId());

@@ -4,7 +4,7 @@ import { dechunk } from '../../../../../test/doubles/proxy/broadcast.fixture.js'
 import { FramedRoom, LAST_CHUNK, frame } from './framed-bytes.js';
 
 describe('framed bytes', () => {
-  it('are one chunk of HTTP/1.1, and the data alone is a view into it', () => {
+  it('are one HTTP/1.1 chunk, and the data is a view into it', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 5000 }), (bytes) => {
         const { framed, data } = frame(bytes);
@@ -14,7 +14,7 @@ describe('framed bytes', () => {
     );
   });
 
-  it('are never empty, which would end the reply, and never more than there is room for', () => {
+  it('are never empty, which would end the reply, and never longer than their room', () => {
     expect(() => new FramedRoom(10).close(0)).toThrow(RangeError);
     expect(() => new FramedRoom(10).close(11)).toThrow(RangeError);
   });

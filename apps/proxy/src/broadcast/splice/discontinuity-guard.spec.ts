@@ -2,29 +2,29 @@ import { pidOf } from '@acexy/mpegts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkTs } from '../../../../../test/support/ts-checker.js';
-import { MadeStream } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
-import { Watched, undisturbed, withOtherClock, withoutNulls } from '../../../../../test/doubles/proxy/splice.fixture.js';
+import { SyntheticStream } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
+import { WatchedBroadcast, outputWithoutSwitch, withOtherClock, withoutNulls } from '../../../../../test/doubles/proxy/splice.fixture.js';
 
-const STREAM = new MadeStream().frames(500);
+const STREAM = new SyntheticStream().frames(500);
 const FRAME = 24 * 188;
-const plain = undisturbed(STREAM);
+const plain = outputWithoutSwitch(STREAM);
 
 const clockFaults = (output: Buffer) => checkTs(output).faults.filter(({ rule }) => rule !== 'pes-length');
 const wholePackets = (at: number): number => at - (at % 188);
 
 describe('a source', () => {
-  it('that goes back over what it has sent and then on loses and repeats nothing', () => {
+  it('that repeats a part and then continues loses and repeats nothing', () => {
     fc.assert(
       fc.property(fc.integer({ min: 150, max: 300 }), fc.nat({ max: FRAME }), fc.integer({ min: 20, max: 140 }), (frames, more, back) => {
         const cut = wholePackets(frames * FRAME + more);
-        const watched = new Watched();
+        const watched = new WatchedBroadcast();
         watched.feed(STREAM.subarray(0, cut));
         watched.feed(STREAM.subarray(cut - back * FRAME), { ms: 5 });
         const output = watched.finish();
         expect(clockFaults(output)).toEqual([]);
         const { splices, pcrDiscontinuities } = watched.broadcast.snapshot();
         expect(pcrDiscontinuities).toBe(1);
-        // Where the packets behind the last clock reference are handed out already it cannot be exact.
+        // It cannot be exact if the packets after the last PCR have already been sent.
         if (splices.exact === 1) expect(output.equals(plain)).toBe(true);
         else expect(splices.keyframe).toBe(1);
       }),
@@ -32,9 +32,9 @@ describe('a source', () => {
     );
   });
 
-  it('that repeats itself for ever is not sent again, shows as looping, and the next one carries on exactly', () => {
+  it('that repeats itself forever is not sent again, counts as looping, and the next one continues exactly', () => {
     const cut = wholePackets(200 * FRAME + 3000);
-    const watched = new Watched();
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, cut));
     const before = watched.sink.bytes.length;
     for (let round = 0; round < 5; round += 1) watched.feed(STREAM.subarray(cut - 100 * FRAME, cut), { ms: 100 });
@@ -43,7 +43,7 @@ describe('a source', () => {
     expect(repeats).toBeGreaterThanOrEqual(30);
     expect(bytesSincePcrAdvance).toBeGreaterThan(90 * FRAME);
     expect(watched.sink.bytes.length - before).toBeLessThan(20 * FRAME);
-    // Bytes come, but none for the viewers: null packets keep their connections from going quiet.
+    // Bytes arrive, but none for the viewers: null packets prevent read time-outs.
     const quiet = watched.sink.bytes.subarray(before);
     const nulls = Array.from({ length: quiet.length / 188 }, (_, packet) => pidOf(quiet, packet * 188)).filter((pid) => pid === 0x1fff);
     expect(nulls.length).toBeGreaterThanOrEqual(30);
@@ -57,25 +57,25 @@ describe('a source', () => {
     ).toBe(true);
   });
 
-  it.each([3600, -30, 20, -2])('whose clock leaps by %d s to other content goes on upon the old clock', (seconds) => {
-    const watched = new Watched();
+  it.each([3600, -30, 20, -2])('whose PCR jumps by %d s to other content continues on the old clock', (seconds) => {
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, wholePackets(300 * FRAME + 1000)));
-    const other = withOtherClock(new MadeStream({ videoPackets: 19, clockStart: 900_000 + 312 * 3600 }).frames(700), seconds * 90_000);
+    const other = withOtherClock(new SyntheticStream({ videoPackets: 19, clockStart: 900_000 + 312 * 3600 }).frames(700), seconds * 90_000);
     watched.feed(other, { ms: 10 });
     const { splices, pcrDiscontinuities } = watched.broadcast.snapshot();
     expect([splices.keyframe, pcrDiscontinuities]).toEqual([1, 1]);
     expect(clockFaults(watched.finish())).toEqual([]);
   });
 
-  it('that loses some seconds goes on at the next keyframe, and nobody is shown the hole', () => {
-    const watched = new Watched();
+  it('that loses some seconds continues at the next keyframe, and viewers see no gap in the clock', () => {
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, 200 * FRAME));
     watched.feed(STREAM.subarray(275 * FRAME));
     expect(watched.broadcast.snapshot().splices.keyframe).toBe(1);
     expect(clockFaults(watched.finish())).toEqual([]);
   });
 
-  it('whose clock comes seldom is left alone', () => {
+  it('with rare PCRs is not changed', () => {
     const seldom = Buffer.from(STREAM);
     let count = 0;
     for (let at = 0; at < seldom.length; at += 188) {
@@ -83,15 +83,15 @@ describe('a source', () => {
       if (hasClock && count++ % 60 !== 0) seldom[at + 5] &= ~0x10;
     }
     expect(
-      undisturbed(seldom)
+      outputWithoutSwitch(seldom)
         .subarray(-400 * FRAME)
         .equals(seldom.subarray(-400 * FRAME)),
     ).toBe(true);
   });
 
-  it('that has leapt gives way to another one, and has another try when that is given up', () => {
+  it('with a discontinuity waits during a switch to another source, and rejoins when that is aborted', () => {
     const cut = wholePackets(200 * FRAME);
-    const watched = new Watched();
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, cut));
     watched.feed(STREAM.subarray(cut - 100 * FRAME, cut - 80 * FRAME));
     const other = watched.broadcast.beginSwitch();

@@ -3,15 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { checkTs } from '../../../../../test/support/ts-checker.js';
 import {
   FakeSink,
-  MadeStream,
-  NotingHooks,
+  SyntheticStream,
+  RecordingHooks,
   expectCleanStart,
-  expectOneStream,
+  expectContinuousStream,
   packetsOf,
 } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
 import {
-  Watched,
-  undisturbed,
+  WatchedBroadcast,
+  outputWithoutSwitch,
   withNulls,
   withOtherClock,
   withOtherCounters,
@@ -19,11 +19,11 @@ import {
 } from '../../../../../test/doubles/proxy/splice.fixture.js';
 
 /** 20 s: 500 frames of 24 packets. */
-const STREAM = new MadeStream().frames(500);
+const STREAM = new SyntheticStream().frames(500);
 const FRAME = 24 * 188;
-const plain = undisturbed(STREAM);
+const plain = outputWithoutSwitch(STREAM);
 
-/** Cut anywhere, also in the middle of a packet; the other source begins anywhere before that. */
+/** Cuts anywhere, also in the middle of a packet; the other source starts anywhere before the cut. */
 const cuts = fc.record({
   cut: fc.integer({ min: 60 * FRAME, max: STREAM.length }),
   overlap: fc.integer({ min: 8 * FRAME, max: 150 * FRAME }),
@@ -31,10 +31,10 @@ const cuts = fc.record({
 });
 
 describe('a source with the same bytes', () => {
-  it('continues the stream byte for byte, wherever the old one broke and the new one begins', () => {
+  it('continues the stream byte for byte, wherever the old one ends and the new one starts', () => {
     fc.assert(
       fc.property(cuts, ({ cut, overlap, size }) => {
-        const watched = new Watched();
+        const watched = new WatchedBroadcast();
         watched.feed(STREAM.subarray(0, cut));
         const next = watched.switchTo(STREAM.subarray(Math.max(0, cut - overlap)), { size, ms: 0 });
         expect([next.state, next.kind]).toEqual(['spliced', 'exact']);
@@ -45,7 +45,7 @@ describe('a source with the same bytes', () => {
   });
 
   it('does so a hundred times in a row', () => {
-    const watched = new Watched();
+    const watched = new WatchedBroadcast();
     let at = 30 * FRAME;
     watched.feed(STREAM.subarray(0, at));
     for (let round = 0; round < 100; round += 1) {
@@ -58,8 +58,8 @@ describe('a source with the same bytes', () => {
     expect(watched.finish().equals(plain)).toBe(true);
   });
 
-  it('may run beside the old one, which is taken in until the new one has caught up', () => {
-    const watched = new Watched();
+  it('may run beside the old one, which feeds the stream until the new one has caught up', () => {
+    const watched = new WatchedBroadcast();
     const cut = 200 * FRAME;
     watched.feed(STREAM.subarray(0, cut));
     const next = watched.broadcast.beginSwitch();
@@ -76,23 +76,23 @@ describe('a source with the same bytes', () => {
     expect(watched.finish().equals(plain)).toBe(true);
   });
 
-  it('that comes before the first packet of the stream is the stream', () => {
-    const watched = new Watched();
+  it('that arrives before the first packet of the stream becomes the stream', () => {
+    const watched = new WatchedBroadcast();
     expect(watched.switchTo(STREAM).kind).toBe('exact');
     expect(watched.finish().equals(plain)).toBe(true);
   });
 });
 
-describe('a source with the same pictures under other counters, some of its nulls left out', () => {
-  it('continues the stream without a break, nothing lost and nothing repeated', () => {
+describe('a source with other counters and fewer null packets', () => {
+  it('continues the stream without an error; nothing is lost or repeated', () => {
     const stuffed = withNulls(STREAM, (packet) => (packet * 7) % 3);
-    const whole = withoutNulls(undisturbed(stuffed));
+    const whole = withoutNulls(outputWithoutSwitch(stuffed));
     fc.assert(
       fc.property(cuts, fc.nat({ max: 1000 }), ({ cut, overlap, size }, seed) => {
         const first = stuffed.subarray(0, cut - (cut % 188));
         const from = Math.max(0, cut - overlap - ((cut - overlap) % 188));
         const other = withoutNulls(withOtherCounters(stuffed.subarray(from), seed), (index) => (index * 31 + seed) % 2 === 0);
-        const watched = new Watched();
+        const watched = new WatchedBroadcast();
         watched.feed(first);
         const next = watched.switchTo(other, { size, ms: 0 });
         expect([next.state, next.kind]).toEqual(['spliced', 'renumbered']);
@@ -105,7 +105,7 @@ describe('a source with the same pictures under other counters, some of its null
   });
 
   it('does so many times in a row', () => {
-    const watched = new Watched();
+    const watched = new WatchedBroadcast();
     let at = 30 * FRAME;
     watched.feed(STREAM.subarray(0, at));
     for (let round = 0; round < 40; round += 1) {
@@ -114,46 +114,46 @@ describe('a source with the same pictures under other counters, some of its null
       expect([round, next.kind]).toEqual([round, 'renumbered']);
       at = until;
     }
-    expect(watched.finish().equals(undisturbed(STREAM.subarray(0, at)))).toBe(true);
+    expect(watched.finish().equals(outputWithoutSwitch(STREAM.subarray(0, at)))).toBe(true);
   });
 });
 
-describe('a source that does not have the place', () => {
-  it('behind a hole is entered at its first keyframe, on the stream’s own clock', () => {
+describe('a source that lacks the end of the stream', () => {
+  it('is entered at its first keyframe after a gap, on the clock of the stream', () => {
     fc.assert(
       fc.property(fc.integer({ min: 60, max: 200 }), fc.integer({ min: 1, max: 200 }), fc.nat({ max: 23 }), (frames, hole, packet) => {
-        const watched = new Watched();
+        const watched = new WatchedBroadcast();
         watched.feed(STREAM.subarray(0, frames * FRAME + packet * 188));
         const next = watched.switchTo(STREAM.subarray((frames + hole) * FRAME + packet * 188));
         expect([next.state, next.verdict, next.kind]).toEqual(['spliced', 'gap', 'keyframe']);
-        expectWhole(watched.finish(), 1);
+        expectNoFaults(watched.finish(), 1);
       }),
       { numRuns: 25 },
     );
   });
 
-  it.each([3600, -20, 0.4, 26 * 3600])('on a clock %d s away is entered at its first keyframe', (seconds) => {
-    const watched = new Watched();
+  it.each([3600, -20, 0.4, 26 * 3600])('with a clock %d s away is entered at its first keyframe', (seconds) => {
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, 300 * FRAME + 1000));
-    const next = watched.switchTo(withOtherClock(new MadeStream({ videoPackets: 19 }).frames(700), seconds * 90_000));
+    const next = watched.switchTo(withOtherClock(new SyntheticStream({ videoPackets: 19 }).frames(700), seconds * 90_000));
     expect([next.state, next.kind]).toEqual(['spliced', 'keyframe']);
-    expectWhole(watched.finish(), 1);
+    expectNoFaults(watched.finish(), 1);
   });
 });
 
-describe('viewers across a change of source', () => {
-  const other = withOtherClock(new MadeStream({ videoPackets: 19 }).frames(500), 77_777);
+describe('viewers during a switch', () => {
+  const other = withOtherClock(new SyntheticStream({ videoPackets: 19 }).frames(500), 77_777);
 
-  it('may join at any time after it and see one stream', () => {
+  it('may join at any time after it and get one stream', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 100 }), fc.constantFrom('keyframe', 'live', 'oldest'), (frames, joinMode) => {
-        const watched = new Watched({ joinMode });
+        const watched = new WatchedBroadcast({ joinMode });
         watched.feed(STREAM.subarray(0, 100 * FRAME + 500));
         watched.switchTo(other.subarray(0, 30 * FRAME + frames * FRAME));
         const sink = new FakeSink();
-        watched.broadcast.addViewer(sink, new NotingHooks());
+        watched.broadcast.addViewer(sink, new RecordingHooks());
         watched.feed(other.subarray(30 * FRAME + frames * FRAME));
-        expectWhole(watched.finish(), 1);
+        expectNoFaults(watched.finish(), 1);
         expect(checkTs(sink.bytes).faults.filter(({ rule }) => rule !== 'pes-length')).toEqual([]);
         expectCleanStart(packetsOf(sink.bytes));
       }),
@@ -161,59 +161,59 @@ describe('viewers across a change of source', () => {
     );
   });
 
-  it('may be stuck through it and jump over it', () => {
-    const watched = new Watched({ maxSeconds: 3 });
+  it('may be blocked during it and skip it', () => {
+    const watched = new WatchedBroadcast({ maxSeconds: 3 });
     watched.feed(STREAM.subarray(0, 100 * FRAME + 500));
     const sink = new FakeSink();
-    const viewer = watched.broadcast.addViewer(sink, new NotingHooks());
-    sink.stick();
+    const viewer = watched.broadcast.addViewer(sink, new RecordingHooks());
+    sink.block();
     watched.feed(STREAM.subarray(100 * FRAME + 500, 110 * FRAME));
     watched.switchTo(other.subarray(0, 250 * FRAME));
-    sink.recover();
+    sink.unblock();
     watched.feed(other.subarray(250 * FRAME));
     expect(viewer.skips).toBe(1);
-    expectWhole(watched.finish(), 1);
-    expectOneStream(sink.bytes);
+    expectNoFaults(watched.finish(), 1);
+    expectContinuousStream(sink.bytes);
   });
 
-  it('who are behind still get what was kept of the old source, then the new one', () => {
-    const watched = new Watched();
+  it('that lag still get the rest of the old source, then the new one', () => {
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, 100 * FRAME));
     const sink = new FakeSink();
-    const viewer = watched.broadcast.addViewer(sink, new NotingHooks());
-    sink.stick();
+    const viewer = watched.broadcast.addViewer(sink, new RecordingHooks());
+    sink.block();
     watched.feed(STREAM.subarray(100 * FRAME, 200 * FRAME + 700));
     watched.switchTo(other.subarray(0, 100 * FRAME));
-    sink.recover();
+    sink.unblock();
     expect(viewer.skips).toBe(0);
     const all = watched.finish();
-    expectWhole(all, 1);
+    expectNoFaults(all, 1);
     expect(sink.bytes.subarray(-1000 * 188).equals(all.subarray(-1000 * 188))).toBe(true);
   });
 });
 
 describe('over the wrap of the clocks', () => {
-  const wrapping = new MadeStream({ clockStart: 2 ** 33 - 90_000 * 8 }).frames(500);
+  const wrapping = new SyntheticStream({ clockStart: 2 ** 33 - 90_000 * 8 }).frames(500);
 
-  it.each([150, 190, 200, 204, 210, 260])('a source is continued exactly, cut at frame %d of which 200 come before', (frame) => {
-    const watched = new Watched();
+  it.each([150, 190, 200, 204, 210, 260])('a source is continued exactly, cut at frame %d (the clock wraps at 200)', (frame) => {
+    const watched = new WatchedBroadcast();
     watched.feed(wrapping.subarray(0, frame * FRAME + 99));
     expect(watched.switchTo(wrapping.subarray((frame - 60) * FRAME)).kind).toBe('exact');
-    expect(watched.finish().equals(undisturbed(wrapping))).toBe(true);
+    expect(watched.finish().equals(outputWithoutSwitch(wrapping))).toBe(true);
   });
 
-  it.each([150, 190, 200, 204, 210, 260])('a source with a hole is entered behind it, cut at frame %d', (frame) => {
-    const watched = new Watched();
+  it.each([150, 190, 200, 204, 210, 260])('a source with a gap is entered after it, cut at frame %d', (frame) => {
+    const watched = new WatchedBroadcast();
     watched.feed(wrapping.subarray(0, frame * FRAME + 99));
     const next = watched.switchTo(wrapping.subarray((frame + 30) * FRAME));
     expect([next.verdict, next.kind]).toEqual(['gap', 'keyframe']);
-    expectWhole(watched.finish(), 1);
+    expectNoFaults(watched.finish(), 1);
   });
 });
 
-describe('a ring that holds less than the sources have in common', () => {
-  it('is enough: what is no longer there is read past', () => {
-    const watched = new Watched({ maxSeconds: 1, maxBytes: 30 * FRAME });
+describe('a ring that is shorter than the overlap of the sources', () => {
+  it('is enough: evicted packets are not compared', () => {
+    const watched = new WatchedBroadcast({ maxSeconds: 1, maxBytes: 30 * FRAME });
     watched.feed(STREAM.subarray(0, 400 * FRAME + 77));
     const next = watched.switchTo(STREAM.subarray(20 * FRAME), { size: 40_000 });
     expect(next.kind).toBe('exact');
@@ -227,9 +227,9 @@ describe('a ring that holds less than the sources have in common', () => {
 });
 
 describe('a source cut in the middle of a keyframe', () => {
-  it('is followed by that very keyframe where the next one begins with it', () => {
+  it('is followed by that keyframe of the next source', () => {
     const keyframe = find(STREAM, 300 * FRAME);
-    const watched = new Watched();
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, keyframe + 8 * 188));
     const next = watched.switchTo(withOtherPackets(STREAM.subarray(keyframe - 40 * FRAME)));
     expect([next.verdict, next.kind]).toEqual(['differs', 'keyframe']);
@@ -239,8 +239,8 @@ describe('a source cut in the middle of a keyframe', () => {
   });
 });
 
-describe('whatever comes in', () => {
-  it('nothing is thrown, only whole packets go out, and the stream goes on', () => {
+describe('any input', () => {
+  it('throws no error, sends only whole packets, and the stream continues', () => {
     const damage = fc.array(fc.record({ at: fc.nat({ max: 150 * FRAME }), length: fc.nat({ max: 600 }), value: fc.nat({ max: 255 }) }), {
       maxLength: 12,
     });
@@ -255,16 +255,16 @@ describe('whatever comes in', () => {
     );
     fc.assert(
       fc.property(script, (steps) => {
-        const watched = new Watched({ maxSeconds: 4 });
+        const watched = new WatchedBroadcast({ maxSeconds: 4 });
         watched.feed(STREAM.subarray(0, 30 * FRAME));
         let next = watched.broadcast.beginSwitch();
-        for (const { what, from, length, damage: holes } of steps) {
+        for (const { what, from, length, damage: ranges } of steps) {
           const bytes = Buffer.from(STREAM.subarray(from, from + length));
-          for (const hole of holes)
+          for (const range of ranges)
             bytes
-              .subarray(hole.at % (length + 1))
-              .subarray(0, hole.length)
-              .fill(hole.value);
+              .subarray(range.at % (length + 1))
+              .subarray(0, range.length)
+              .fill(range.value);
           if (what === 'old') watched.feed(bytes);
           else if (what === 'new') next.write(bytes);
           else if (what === 'begin') next = watched.broadcast.beginSwitch();
@@ -273,7 +273,7 @@ describe('whatever comes in', () => {
         }
         next.abort();
         const last = watched.switchTo(withOtherClock(STREAM, 7_777_777));
-        // Damaged packets are passed on as they are, so only their frame is read here.
+        // Damaged packets are passed on as they are, so only their sync bytes are checked.
         const sent = watched.finish();
         for (let at = 0; at < sent.length; at += 188) expect(sent[at]).toBe(0x47);
         expect([last.state, sent.length % 188, watched.hooks.ends]).toEqual(['spliced', 0, ['source-ended']]);
@@ -284,12 +284,12 @@ describe('whatever comes in', () => {
   });
 });
 
-describe('a source that never tells the time', () => {
+describe('a source without a PCR', () => {
   it('is entered at a keyframe after 15 s', () => {
     const timeless = Buffer.from(STREAM);
     for (let at = 0; at < timeless.length; at += 188)
       if ((timeless[at + 3] & 0x20) > 0 && timeless[at + 4] === 7) timeless[at + 5] &= ~0x10;
-    const watched = new Watched();
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, 100 * FRAME));
     const next = watched.switchTo(timeless, { size: 4 * FRAME, ms: 160 });
     expect([next.verdict, next.kind]).toEqual(['other-clock', 'keyframe']);
@@ -298,10 +298,10 @@ describe('a source that never tells the time', () => {
   });
 });
 
-describe('a source that lags behind one that is still written', () => {
-  it('is entered after 15 s, once the old one has ended, at a keyframe that viewers have not had', () => {
-    const watched = new Watched();
-    const long = new MadeStream().frames(1000);
+describe('a source that lags behind a source that is still written', () => {
+  it('is entered after 15 s, when the old one has ended, at a keyframe that viewers do not have yet', () => {
+    const watched = new WatchedBroadcast();
+    const long = new SyntheticStream().frames(1000);
     let at = 200 * FRAME;
     watched.feed(long.subarray(0, at));
     const next = watched.broadcast.beginSwitch();
@@ -313,13 +313,13 @@ describe('a source that lags behind one that is still written', () => {
     expect([next.state, next.verdict]).toEqual(['searching', 'differs']);
     next.write(long.subarray(at - 100 * FRAME));
     expect(next.kind).toBe('keyframe');
-    expectWhole(watched.finish(), 1);
+    expectNoFaults(watched.finish(), 1);
   });
 });
 
-describe('while a source is looked at', () => {
-  it('nothing is sent but a null packet now and then, and the unfinished picture waits', () => {
-    const watched = new Watched();
+describe('during the search', () => {
+  it('only null packets are sent, and the incomplete picture is held back', () => {
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, 100 * FRAME + 10 * 188));
     watched.clock.advance(300);
     const before = watched.sink.bytes.length;
@@ -337,8 +337,8 @@ describe('while a source is looked at', () => {
     expect(withoutNulls(watched.finish()).equals(withoutNulls(plain))).toBe(true);
   });
 
-  it('nor is a piece of a picture sent because one carried on for a moment only', () => {
-    const watched = new Watched();
+  it('an incomplete picture is also held back if a source continues for a moment only', () => {
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, 100 * FRAME + 10 * 188));
     watched.clock.advance(3000);
     const before = watched.sink.bytes.length;
@@ -350,8 +350,8 @@ describe('while a source is looked at', () => {
     expect(withoutNulls(watched.finish()).equals(withoutNulls(plain))).toBe(true);
   });
 
-  it('it can be given up, or another taken in its place', () => {
-    const watched = new Watched();
+  it('the switch can be aborted or replaced', () => {
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, 100 * FRAME));
     const first = watched.broadcast.beginSwitch();
     first.write(STREAM.subarray(0, 20 * FRAME));
@@ -367,8 +367,8 @@ describe('while a source is looked at', () => {
     expect(late.state).toBe('aborted');
   });
 
-  it('the end of the stream gives it up', () => {
-    const watched = new Watched();
+  it('the end of the stream aborts the switch', () => {
+    const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, 100 * FRAME));
     const next = watched.broadcast.beginSwitch();
     next.write(STREAM.subarray(0, 20 * FRAME));
@@ -377,8 +377,8 @@ describe('while a source is looked at', () => {
     expect([next.state, watched.hooks.ends, watched.clock.pending]).toEqual(['aborted', ['source-ended'], 0]);
   });
 
-  it('losses of the old source do not keep the new one from being recognised', () => {
-    const watched = new Watched();
+  it('losses of the old source do not prevent an exact switch', () => {
+    const watched = new WatchedBroadcast();
     const holes = [180 * FRAME, 190 * FRAME + 188 * 5, 195 * FRAME];
     let at = 0;
     for (const hole of holes) {
@@ -403,7 +403,7 @@ function find(bytes: Buffer, from: number): number {
   return start + packetsOf(bytes.subarray(start, start + 60 * FRAME)).findIndex(({ key }) => key) * 188;
 }
 
-/** The same pictures and times in other packets: sound comes in other packets, and clock references elsewhere by a millisecond. */
+/** The same pictures and times with every PCR shifted by a millisecond, as another multiplexer sends them. */
 function withOtherPackets(bytes: Buffer): Buffer {
   const copy = Buffer.from(bytes.subarray(0, bytes.length - (bytes.length % 188)));
   for (let at = 0; at < copy.length; at += 188) {
@@ -412,11 +412,11 @@ function withOtherPackets(bytes: Buffer): Buffer {
   return copy;
 }
 
-/** No breach but one unfinished PES of sound for each splice at a keyframe. */
-function expectWhole(output: Buffer, splices: number): void {
+/** No fault but one incomplete audio PES packet per splice at a keyframe. */
+function expectNoFaults(output: Buffer, splices: number): void {
   const faults = checkTs(output).faults;
-  const cutSound = faults.filter(({ rule }) => rule === 'pes-length');
-  expect(faults.filter((fault) => !cutSound.includes(fault))).toEqual([]);
-  expect(cutSound.length).toBeLessThanOrEqual(splices);
+  const cutAudio = faults.filter(({ rule }) => rule === 'pes-length');
+  expect(faults.filter((fault) => !cutAudio.includes(fault))).toEqual([]);
+  expect(cutAudio.length).toBeLessThanOrEqual(splices);
   expect(packetsOf(output).length).toBeGreaterThan(0);
 }

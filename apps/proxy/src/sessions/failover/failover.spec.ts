@@ -2,7 +2,7 @@ import { EngineRefusedError, EngineUnreachableError } from '@acexy/engine-client
 import { buildPmt, continuityCounter, packetizeSection, parsePmt, pidOf } from '@acexy/mpegts';
 import { describe, expect, it, vi } from 'vitest';
 import { checkTs } from '../../../../../test/support/ts-checker.js';
-import { MadeStream, PMT_PID } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
+import { SyntheticStream, PMT_PID } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
 import { withoutNulls } from '../../../../../test/doubles/proxy/splice.fixture.js';
 import { type FakeClock, settle } from '../../../../../test/doubles/fake-clock.js';
 import {
@@ -17,7 +17,7 @@ import {
 import type { Failover } from './failover-target.js';
 
 /** 80 s of a stream, 40 ms a frame; every engine delivers the same. */
-const STREAM = new MadeStream().frames(2000);
+const STREAM = new SyntheticStream().frames(2000);
 const FRAME = STREAM.length / 2000;
 const frames = (from: number, to: number): Buffer => STREAM.subarray(Math.round(from * FRAME), Math.round(to * FRAME));
 
@@ -276,7 +276,7 @@ describe('an engine is lost in mid-play', () => {
     const { engines, viewer, failovers } = scene;
     engines[0].mediaStreams[0].end();
     await settle();
-    engines[1].mediaStreams[0].write(withCodec(new MadeStream({ clockStart: 90_000_000 }).frames(300), 0x24));
+    engines[1].mediaStreams[0].write(withCodec(new SyntheticStream({ clockStart: 90_000_000 }).frames(300), 0x24));
     await scene.clock.advanceAndSettle(1000);
     expect(viewer.sink.cleanEnd).toBe(true);
     expect(failovers).toMatchObject([{ outcome: 'refused' }]);

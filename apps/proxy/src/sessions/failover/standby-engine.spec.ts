@@ -1,6 +1,6 @@
 import { SILENT_LOG } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { MadeStream } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
+import { SyntheticStream } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
 import { FakeClock, settle } from '../../../../../test/doubles/fake-clock.js';
 import { StandbyEngine, type StandbyOutcome } from './standby-engine.js';
 import {
@@ -15,7 +15,7 @@ import {
 } from '../../../../../test/doubles/proxy/sessions.fixture.js';
 
 /** At 25 frames a second and below 1.5 Mb/s: a silence of 10 s is a loss, one of 5 s is quiet. */
-const STREAM = new MadeStream().frames(600);
+const STREAM = new SyntheticStream().frames(600);
 const FRAME = STREAM.length / 600;
 const frames = (from: number, to: number): Buffer => STREAM.subarray(Math.round(from * FRAME), Math.round(to * FRAME));
 
