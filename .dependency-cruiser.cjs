@@ -61,6 +61,13 @@ module.exports = {
       },
     },
     {
+      name: 'broadcast-has-one-face',
+      severity: 'error',
+      comment: 'broadcast.ts exports what other folders may use; the sub-folders are internal.',
+      from: { path: '^apps/', pathNot: '^apps/proxy/src/broadcast/' },
+      to: { path: '^apps/proxy/src/broadcast/', pathNot: 'broadcast/broadcast\\.ts$' },
+    },
+    {
       name: 'pure-parts-are-pure',
       severity: 'error',
       comment: 'Decide in pure functions: a policy or a plan imports no framework, no client, no Docker.',
