@@ -72,10 +72,10 @@ describe('npm run doctor', () => {
 
   it('sees that the proxy has the wrong key, and that the port of the API is held by another program', async () => {
     const refused = await doctor(folder, { ...env, ACEXY_ORCH_APIKEY: 'the-key-of-another-house' }, '--json');
-    expect(wrong(refused.output)).toEqual([expect.stringMatching(/^link: .*refuses the key of the proxy/)]);
+    expect(wrong(refused.output)).toEqual([expect.stringMatching(/^link: .*rejects the key of the proxy/)]);
     const taken = await doctor(folder, { ...env, APP_PORT: String(pair.proxyPort) }, '--json');
     expect(wrong(taken.output)).toEqual([
-      expect.stringMatching(/^ports: port \d+ \(APP_PORT\) is taken/),
+      expect.stringMatching(/^ports: port \d+ \(APP_PORT\) is in use/),
       expect.stringMatching(/^orchestrator: .*another program answers there/),
     ]);
   });
@@ -86,7 +86,7 @@ describe('npm run doctor', () => {
     const { code, output } = await doctor(folder, env, '--json');
     expect(wrong(output)).toEqual([
       expect.stringMatching(/^orchestrator: .*does not answer at .*ECONNREFUSED/),
-      expect.stringMatching(/^link: the proxy does not reach its orchestrator/),
+      expect.stringMatching(/^link: the proxy cannot reach its orchestrator/),
     ]);
     expect(code).toBe(1);
   });

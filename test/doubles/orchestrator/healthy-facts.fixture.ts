@@ -1,4 +1,4 @@
-/** An installation in which all is well, for tests that make one thing of it wrong. */
+/** Facts of a healthy installation, for tests that break one thing. */
 import { loadSettings } from '@acexy/service-kit';
 import { OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
 import type { DockerFacts, Facts, OrchestratorFacts, ProxyFacts } from '../../../apps/orchestrator/src/doctor/facts.js';
@@ -8,7 +8,7 @@ export type Reached<T extends { reached: boolean }> = Extract<T, { reached: true
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 
-/** A scrape of those figures. */
+/** Metrics with these values. */
 export function scrapeOf(figures: Readonly<Record<string, number>>): Scrape {
   return Scrape.parse(
     Object.entries(figures)
@@ -21,7 +21,6 @@ export const ORCHESTRATOR_FIGURES = {
   'orch_build_info{version="1.0.0"}': 1,
   process_open_fds: 40,
   process_max_fds: 65536,
-  nodejs_eventloop_lag_p99_seconds: 0.012,
   'orch_engines_use{use="free"}': 3,
   'orch_engines_use{use="busy"}': 2,
   'orch_engines_lifecycle{lifecycle="ready"}': 5,
@@ -39,7 +38,6 @@ export const ORCHESTRATOR_FIGURES = {
   'orch_runtime_call_seconds_count{call="start",success="true"}': 5,
   'orch_circuit_breaker_opened_total{operation_type="general"}': 0,
   'orch_circuit_breaker_opened_total{operation_type="replacement"}': 0,
-  orch_database_write_errors_total: 0,
   'orch_database_size_bytes{file="main"}': 2e6,
 };
 
@@ -48,13 +46,10 @@ export const PROXY_FIGURES = {
   process_open_fds: 60,
   process_max_fds: 65536,
   acexy_viewers: 4,
-  acexy_viewer_lag_seconds_max: 0.4,
   'acexy_starts_total{outcome="playing"}': 20,
   'acexy_starts_total{outcome="no_engine"}': 0,
   'acexy_starts_total{outcome="engines_refused"}': 0,
   'acexy_starts_total{outcome="engines_silent"}': 0,
-  'acexy_failovers_total{cause="eof",outcome="given-up"}': 0,
-  'acexy_viewers_ended_total{reason="too-slow"}': 0,
   'acexy_orchestrator_call_seconds_count{endpoint="report",outcome="ok"}': 100,
   'acexy_orchestrator_call_seconds_bucket{le="0.01",endpoint="report",outcome="ok"}': 100,
   'acexy_orchestrator_call_seconds_bucket{le="+Inf",endpoint="report",outcome="ok"}': 100,
@@ -70,7 +65,7 @@ const CLOSED = {
   last_failure_reason: null,
 };
 
-export const WELL_DOCKER: Reached<DockerFacts> = {
+export const HEALTHY_DOCKER: Reached<DockerFacts> = {
   reached: true,
   endpoint: 'unix:///var/run/docker.sock',
   version: '28.0.0',
@@ -81,7 +76,7 @@ export const WELL_DOCKER: Reached<DockerFacts> = {
   containers: { running: 5 },
 };
 
-export const WELL_ORCHESTRATOR: Reached<OrchestratorFacts> = {
+export const HEALTHY_ORCHESTRATOR: Reached<OrchestratorFacts> = {
   reached: true,
   url: 'http://localhost:8000',
   clockOffsetMs: 0,
@@ -102,11 +97,11 @@ export const WELL_ORCHESTRATOR: Reached<OrchestratorFacts> = {
   vpn: null,
   image: null,
   provisioning: { inProgress: 0, queued: 0, remaining: 5 },
-  keyTaken: true,
-  proxyKeyTaken: true,
+  keyAccepted: true,
+  proxyKeyAccepted: true,
 };
 
-export const WELL_PROXY: Reached<ProxyFacts> = {
+export const HEALTHY_PROXY: Reached<ProxyFacts> = {
   reached: true,
   url: 'http://localhost:8080',
   clockOffsetMs: 0,
@@ -117,7 +112,7 @@ export const WELL_PROXY: Reached<ProxyFacts> = {
   orchestrator: 'reachable',
 };
 
-export const WELL: Facts = {
+export const HEALTHY: Facts = {
   now: NOW,
   place: 'host',
   version: '1.0.0',
@@ -142,7 +137,7 @@ export const WELL: Facts = {
     load: 2,
     memory: { total: 64e9, available: 40e9 },
     openFiles: 65536,
-    openFilesOfAll: { used: 9_000, most: 1_000_000 },
+    openFilesOfAll: { used: 9_000, max: 1_000_000 },
     builtAt: NOW - 86_400_000,
     disks: [{ what: 'DATA_DIR', path: '/data', free: 50e9, total: 100e9, writable: true }],
     ports: [
@@ -151,10 +146,10 @@ export const WELL: Facts = {
     ],
     enginePortsTaken: [19000, 19001, 19002, 19003, 19004],
   },
-  docker: WELL_DOCKER,
+  docker: HEALTHY_DOCKER,
   vpns: [],
-  orchestrator: WELL_ORCHESTRATOR,
-  proxy: WELL_PROXY,
+  orchestrator: HEALTHY_ORCHESTRATOR,
+  proxy: HEALTHY_PROXY,
 };
 
 /** Settings with a key, Docker, and what is given. */

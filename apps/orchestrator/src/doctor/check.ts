@@ -1,12 +1,12 @@
 import type { Facts } from './facts.js';
 import type { Verdict } from './verdict.js';
 
-/** One thing that may be wrong. Pure: it judges facts and gathers none. */
+/** One thing that may be wrong. A check only judges facts; it collects none. */
 export interface Check {
-  /** Short, for people who look for it and for `--json`. */
+  /** Short name, for the report and `--json`. */
   id: string;
-  /** The question it answers, as an operator would ask it. */
-  asks: string;
-  /** At least one verdict; several where several things are wrong. */
+  /** The question of the operator that it answers. */
+  question: string;
+  /** At least one verdict; several if several things are wrong. */
   look(facts: Facts): Verdict[];
 }

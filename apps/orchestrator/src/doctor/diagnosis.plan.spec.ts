@@ -9,33 +9,33 @@ import {
   type Reached,
   scrapeOf,
   settingsWith,
-  WELL,
-  WELL_DOCKER,
-  WELL_ORCHESTRATOR,
-  WELL_PROXY,
+  HEALTHY,
+  HEALTHY_DOCKER,
+  HEALTHY_ORCHESTRATOR,
+  HEALTHY_PROXY,
 } from '../../../../test/doubles/orchestrator/healthy-facts.fixture.js';
 
-const machine = (change: Partial<Facts['machine']>): Partial<Facts> => ({ machine: { ...WELL.machine, ...change } });
-const docker = (change: Partial<typeof WELL_DOCKER>): Partial<Facts> => ({ docker: { ...WELL_DOCKER, ...change } });
+const machine = (change: Partial<Facts['machine']>): Partial<Facts> => ({ machine: { ...HEALTHY.machine, ...change } });
+const docker = (change: Partial<typeof HEALTHY_DOCKER>): Partial<Facts> => ({ docker: { ...HEALTHY_DOCKER, ...change } });
 const orchestrator = (change: Partial<Reached<OrchestratorFacts>>): Partial<Facts> => ({
-  orchestrator: { ...WELL_ORCHESTRATOR, ...change },
+  orchestrator: { ...HEALTHY_ORCHESTRATOR, ...change },
 });
-const proxy = (change: Partial<Reached<ProxyFacts>>): Partial<Facts> => ({ proxy: { ...WELL_PROXY, ...change } });
+const proxy = (change: Partial<Reached<ProxyFacts>>): Partial<Facts> => ({ proxy: { ...HEALTHY_PROXY, ...change } });
 const orchestratorShows = (figures: Record<string, number>): Partial<Facts> =>
   orchestrator({ scrape: scrapeOf({ ...ORCHESTRATOR_FIGURES, ...figures }) });
 const proxyShows = (figures: Record<string, number>): Partial<Facts> => proxy({ scrape: scrapeOf({ ...PROXY_FIGURES, ...figures }) });
 const settings = (environment: Record<string, string>): Partial<Facts> => ({ settings: settingsWith(environment) });
 const proxySettings = (change: Partial<NonNullable<Facts['proxySettings']>>): Partial<Facts> => ({
-  proxySettings: { ...WELL.proxySettings!, ...change },
+  proxySettings: { ...HEALTHY.proxySettings!, ...change },
 });
 const breaker = (change: object): Partial<Facts> => {
-  const { health } = WELL_ORCHESTRATOR;
+  const { health } = HEALTHY_ORCHESTRATOR;
   const { general, replacement } = health!.circuit_breakers;
   return orchestrator({ health: { ...health!, circuit_breakers: { general: { ...general, ...change }, replacement } } });
 };
 const gluetun = { name: 'gluetun', container: { status: 'running', health: 'healthy' }, control: null };
 const behindVpn = (
-  vpn: Partial<(typeof WELL.vpns)[number]>,
+  vpn: Partial<(typeof HEALTHY.vpns)[number]>,
   told: object | null = { connected: true, forwarded_port: 5000 },
 ): Partial<Facts> => ({
   ...settings({ GLUETUN_CONTAINER_NAME: 'gluetun' }),
@@ -45,8 +45,8 @@ const behindVpn = (
   }),
 });
 
-it('where all is well, nothing is found, and every check has an answer', () => {
-  const diagnoses = diagnose(WELL);
+it('a healthy installation has only good results, one for every check', () => {
+  const diagnoses = diagnose(HEALTHY);
   expect(diagnoses.filter(({ state }) => state !== 'good')).toEqual([]);
   expect(new Set(diagnoses.map(({ id }) => id))).toEqual(new Set(CHECKS.map(({ id }) => id)));
   expect(exitCode(diagnoses)).toBe(0);
@@ -54,30 +54,36 @@ it('where all is well, nothing is found, and every check has an answer', () => {
 
 const CASES: [what: string, change: Partial<Facts>, id: string, state: State, says: RegExp, cure?: RegExp][] = [
   [
-    'a setting that cannot be used',
+    'an invalid setting',
     { faults: [{ name: 'MIN_REPLICAS', value: 'x', problem: 'must be a whole number' }] },
     'settings',
     'wrong',
     /MIN_REPLICAS=x: must be/,
     /MIN_REPLICAS/,
   ],
-  ['an API without a key', { ...settings({ API_KEY: '' }), ...orchestrator({ keyTaken: false }) }, 'key', 'wrong', /401/, /API_KEY/],
-  ['an API open to everybody', settings({ AUTH: 'open' }), 'key', 'warning', /AUTH=open/],
+  ['an API without a key', { ...settings({ API_KEY: '' }), ...orchestrator({ keyAccepted: false }) }, 'key', 'wrong', /401/, /API_KEY/],
+  ['an API without authentication', settings({ AUTH: 'open' }), 'key', 'warning', /AUTH=open/],
   ['a key that can be guessed', settings({ API_KEY: 'short' }), 'key', 'warning', /5 characters/],
-  ['another key than the running one', orchestrator({ keyTaken: false }), 'key', 'wrong', /refuses the API_KEY/],
+  ['another key than the running orchestrator', orchestrator({ keyAccepted: false }), 'key', 'wrong', /rejects the API_KEY/],
   ['an old Node', machine({ node: 'v18.4.0' }), 'node', 'wrong', /too old/, /20\.19/],
-  ['a clock in the past', { now: WELL.machine.builtAt - 3_600_000 }, 'clock', 'wrong', /before this build/],
+  ['a clock in the past', { now: HEALTHY.machine.builtAt - 3_600_000 }, 'clock', 'wrong', /before this build/],
   [
     'another clock on the machine of Docker',
-    docker({ host: { ...WELL_DOCKER.host!, clock: WELL.now + 90_000 } }),
+    docker({ host: { ...HEALTHY_DOCKER.host!, clock: HEALTHY.now + 90_000 } }),
     'clock',
     'wrong',
     /Docker is 90 s ahead/,
   ],
   ['a proxy some seconds behind', proxy({ clockOffsetMs: -5_000 }), 'clock', 'warning', /proxy is 5\.0 s behind/],
-  ['a full disk', machine({ disks: [{ ...WELL.machine.disks[0], free: 90e6 }] }), 'disk', 'wrong', /90 MB/, /docker system df/],
-  ['a disk that fills up', machine({ disks: [{ ...WELL.machine.disks[0], free: 700e6 }] }), 'disk', 'warning', /700 MB/],
-  ['a folder that is read-only', machine({ disks: [{ ...WELL.machine.disks[0], writable: false }] }), 'disk', 'wrong', /cannot be written/],
+  ['a full disk', machine({ disks: [{ ...HEALTHY.machine.disks[0], free: 90e6 }] }), 'disk', 'wrong', /90 MB/, /docker system df/],
+  ['a disk that fills up', machine({ disks: [{ ...HEALTHY.machine.disks[0], free: 700e6 }] }), 'disk', 'warning', /700 MB/],
+  [
+    'a folder that is read-only',
+    machine({ disks: [{ ...HEALTHY.machine.disks[0], writable: false }] }),
+    'disk',
+    'wrong',
+    /cannot be written/,
+  ],
   ['exhausted memory', machine({ memory: { total: 4e9, available: 90e6 } }), 'memory', 'wrong', /90 MB of 4\.0 GB/],
   ['little memory', machine({ memory: { total: 4e9, available: 400e6 } }), 'memory', 'warning', /400 MB/],
   [
@@ -89,30 +95,28 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
   ],
   ["more engines than Docker's machine carries", settings({ MAX_REPLICAS: '900' }), 'memory', 'warning', /270 GB.*64 GB/, /MAX_REPLICAS/],
   ['a busy processor', machine({ load: 40 }), 'cpu', 'warning', /load 40\.0 on 8/],
-  ['an event loop that waits', orchestratorShows({ nodejs_eventloop_lag_p99_seconds: 0.8 }), 'cpu', 'warning', /orchestrator answers late/],
   ['few file descriptors', { ...machine({ openFiles: 1024 }), ...proxy({ scrape: null }) }, 'files', 'warning', /1024 files/, /ulimit -n/],
   ['more viewers allowed than files', proxyShows({ process_max_fds: 5_000 }), 'files', 'warning', /ACEXY_MAX_CONNECTIONS=10000/],
-  ['nearly all files open', proxyShows({ process_open_fds: 60_000 }), 'files', 'wrong', /60000 of 65536/, /nofile/],
   ['nearly all connections taken', proxyShows({ acexy_viewers: 9_500 }), 'files', 'wrong', /9500 viewers of at most 10000/],
-  ['a machine out of files', machine({ openFilesOfAll: { used: 95, most: 100 } }), 'files', 'wrong', /95 of 100/],
+  ['a machine out of files', machine({ openFilesOfAll: { used: 95, max: 100 } }), 'files', 'wrong', /95 of 100/],
   [
     'a port of another program',
     { orchestrator: { reached: false, url: 'http://localhost:8000', problem: 'another program answers there' } },
     'ports',
     'wrong',
-    /port 8000 \(APP_PORT\) is taken/,
+    /port 8000 \(APP_PORT\) is in use/,
     /ss -ltnp/,
   ],
   ['too few ports for the engines', settings({ PORT_RANGE_HOST: '19000-19004' }), 'engine-ports', 'wrong', /5 ports for up to 20/],
   [
-    'ports that others have',
+    'ports used by other programs',
     {
       ...settings({ PORT_RANGE_HOST: '19000-19019' }),
       ...machine({ enginePortsTaken: Array.from({ length: 25 }, (_, at) => 19000 + at) }),
     },
     'engine-ports',
     'wrong',
-    /other programs have all 20/,
+    /other programs use all 20/,
   ],
   [
     'no Docker',
@@ -151,7 +155,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     { ...settings({ DOCKER_NETWORK: 'tv' }), ...docker({ network: 'missing' }) },
     'network',
     'wrong',
-    /no network tv/,
+    /network tv .* does not exist/,
     /docker network create tv/,
   ],
   [
@@ -178,7 +182,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /40 %/,
   ],
   ['stuck containers', docker({ containers: { running: 2, exited: 3 } }), 'containers', 'warning', /exited \(3\)/, /POST \/gc/],
-  ['no VPN container', behindVpn({ container: null }, null), 'vpn', 'wrong', /no container gluetun/],
+  ['no VPN container', behindVpn({ container: null }, null), 'vpn', 'wrong', /the container gluetun does not exist/],
   [
     'a VPN container that has ended',
     behindVpn({ container: { status: 'exited', health: null } }),
@@ -220,32 +224,29 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     'wrong',
     /out of reach/,
   ],
-  ['writes that fail', orchestratorShows({ orch_database_write_errors_total: 4 }), 'database', 'wrong', /4 writes/, /integrity_check/],
   ['a large database', orchestratorShows({ 'orch_database_size_bytes{file="main"}': 3e9 }), 'database', 'warning', /3\.0 GB/, /VACUUM/],
-  [
-    'slow commits',
-    orchestratorShows({ orch_database_commit_seconds_sum: 50, orch_database_commit_seconds_count: 100 }),
-    'database',
-    'warning',
-    /500 ms/,
-  ],
-  ['writes that wait', orchestratorShows({ orch_database_queue_waiting: 5_000 }), 'database', 'warning', /5000 writes wait/],
   ['no proxy', { proxy: { reached: false, url: 'http://p:1', problem: 'nothing listens' } }, 'proxy', 'wrong', /http:\/\/p:1/],
-  ['a proxy that ends', proxy({ ready: { status: 503, problems: ['viewers: shutting down'] } }), 'proxy', 'wrong', /shutting down/],
+  [
+    'a proxy that is shutting down',
+    proxy({ ready: { status: 503, problems: ['viewers: shutting down'] } }),
+    'proxy',
+    'wrong',
+    /shutting down/,
+  ],
   ['a proxy without an orchestrator', proxy({ orchestrator: 'not set' }), 'link', 'wrong', /no orchestrator/, /ACEXY_ORCH_URL/],
-  ['a proxy that does not reach it', proxy({ orchestrator: 'away' }), 'link', 'wrong', /does not reach/, /ACEXY_ORCH_TIMEOUT/],
+  ['a proxy that cannot reach the orchestrator', proxy({ orchestrator: 'away' }), 'link', 'wrong', /cannot reach/, /ACEXY_ORCH_TIMEOUT/],
   [
     'a proxy with the wrong key',
-    orchestrator({ proxyKeyTaken: false }),
+    orchestrator({ proxyKeyAccepted: false }),
     'link',
     'wrong',
-    /refuses the key of the proxy/,
+    /rejects the key of the proxy/,
     /ACEXY_ORCH_APIKEY/,
   ],
   [
-    'a proxy whose key is seen to be refused',
+    'a proxy whose reports were rejected',
     {
-      ...orchestrator({ proxyKeyTaken: null }),
+      ...orchestrator({ proxyKeyAccepted: null }),
       ...proxyShows({
         'acexy_orchestrator_call_seconds_count{endpoint="report",outcome="unauthorized"}': 9,
         'acexy_orchestrator_call_seconds_count{endpoint="report",outcome="ok"}': 0,
@@ -253,17 +254,17 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     },
     'link',
     'wrong',
-    /refuses the key/,
+    /rejects the key/,
   ],
   [
-    'calls that nearly take too long',
+    'calls near the timeout',
     proxyShows({
       'acexy_orchestrator_call_seconds_bucket{le="0.01",endpoint="report",outcome="ok"}': 50,
       'acexy_orchestrator_call_seconds_bucket{le="2.5",endpoint="report",outcome="ok"}': 100,
     }),
     'link',
     'warning',
-    /2\.5 s, of 3\.0 s \(ACEXY_ORCH_TIMEOUT\)/,
+    /2\.5 s; the timeout is 3\.0 s \(ACEXY_ORCH_TIMEOUT\)/,
   ],
   ['two versions', proxy({ version: '0.9.0' }), 'versions', 'warning', /orchestrator 1\.0\.0, proxy 0\.9\.0/],
   ['a doctor of another version', { version: '2.0.0' }, 'versions', 'warning', /the doctor is 2\.0\.0/],
@@ -291,7 +292,13 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /none can be started: the VPN is down/,
   ],
   ['no free engine just now', orchestratorShows({ 'orch_engines_use{use="free"}': 0 }), 'no-engines', 'warning', /0 of 5/, /scale\/10/],
-  ['fewer free ones than wanted', orchestratorShows({ 'orch_engines_use{use="free"}': 1 }), 'no-engines', 'warning', /fewer than wanted/],
+  [
+    'fewer free ones than wanted',
+    orchestratorShows({ 'orch_engines_use{use="free"}': 1 }),
+    'no-engines',
+    'warning',
+    /fewer than MIN_REPLICAS/,
+  ],
   [
     'an open breaker',
     breaker({ state: 'open', recovery_eta_seconds: 200, last_failure_reason: 'no space left on device' }),
@@ -308,7 +315,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /opened 4 times/,
     /CIRCUIT_BREAKER_THRESHOLD=10/,
   ],
-  ['a breaker about to open', breaker({ failure_count: 3 }), 'circuit-breaker', 'warning', /3 of 5/],
+  ['a breaker about to open', breaker({ failure_count: 3 }), 'circuit-breaker', 'warning', /3 failures in a row; 5 open/],
   [
     'starts that fail',
     orchestratorShows({ 'orch_provision_duration_seconds_count{success="false"}': 5 }),
@@ -364,17 +371,6 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
   ['a very slow API', orchestrator({ latencyMs: { engines: 4, streams: 4_000 } }), 'latency', 'wrong', /GET \/streams took 4\.0 s/],
   ['a proxy without a cache', proxySettings({ engineCacheTtlMs: 0 }), 'latency', 'warning', /ACEXY_ENGINE_CACHE_TTL_S=0/],
   [
-    'an API that was slow',
-    orchestratorShows({
-      'orch_api_duration_seconds_count{endpoint="/engines"}': 100,
-      'orch_api_duration_seconds_bucket{endpoint="/engines",le="1"}': 90,
-      'orch_api_duration_seconds_bucket{endpoint="/engines",le="2.5"}': 100,
-    }),
-    'latency',
-    'warning',
-    /2\.5 s since/,
-  ],
-  [
     'starts without an engine',
     proxyShows({ 'acexy_starts_total{outcome="no_engine"}': 10 }),
     'streams-start',
@@ -386,7 +382,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     proxyShows({ 'acexy_starts_total{outcome="engines_silent"}': 10 }),
     'streams-start',
     'warning',
-    /no byte/,
+    /received no byte/,
     /curl -I/,
   ],
   [
@@ -396,30 +392,22 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     'warning',
     /refused/,
   ],
-  [
-    'streams that were lost',
-    proxyShows({ 'acexy_failovers_total{cause="eof",outcome="given-up"}': 2 }),
-    'streams-start',
-    'warning',
-    /2 streams ended/,
-  ],
-  ['viewers that are too slow', proxyShows({ 'acexy_viewers_ended_total{reason="too-slow"}': 3 }), 'viewers', 'warning', /3 viewers/],
 ];
 
-describe('of one thing that is wrong the doctor says so, and what to do:', () => {
+describe('the doctor reports the problem and what to do:', () => {
   it.each(CASES)('%s', (_what, change, id, state, says, cure) => {
-    const found = diagnose({ ...WELL, ...change }).filter((diagnosis) => diagnosis.id === id && diagnosis.state === state);
+    const found = diagnose({ ...HEALTHY, ...change }).filter((diagnosis) => diagnosis.id === id && diagnosis.state === state);
     expect(found.map((diagnosis) => diagnosis.says)).toEqual([expect.stringMatching(says)]);
     expect(found[0].cure).toMatch(cure ?? /\w/);
     expect(exitCode(found)).toBe(state === 'wrong' ? 1 : 0);
   });
 
-  it('there is a case for every check', () => {
+  it('has a case for every check', () => {
     expect(new Set(CASES.map(([, , id]) => id))).toEqual(new Set(CHECKS.map(({ id }) => id)));
   });
 });
 
-describe('what cannot be seen is said to be unknown, and is no fault', () => {
+describe('what cannot be checked is unknown and counts as no fault:', () => {
   it.each<[string, Partial<Facts>, string[]]>([
     ['wrong settings', { settings: null, proxySettings: null, docker: null }, ['key', 'timeouts', 'engine-ports', 'docker', 'vpn']],
     ['engines that are processes', { docker: null }, ['docker', 'docker-load', 'network', 'image', 'containers']],
@@ -431,23 +419,21 @@ describe('what cannot be seen is said to be unknown, and is no fault', () => {
       ['no-engines', 'versions', 'streams-start'],
     ],
   ])('%s', (_what, change, ids) => {
-    const diagnoses = diagnose({ ...WELL, ...change });
+    const diagnoses = diagnose({ ...HEALTHY, ...change });
     for (const id of ids) expect(diagnoses.filter((diagnosis) => diagnosis.id === id).map(({ state }) => state)).toEqual(['unknown']);
     expect(exitCode(diagnoses)).toBe(0);
   });
 });
 
-it('the report begins with what is wrong, causes before effects, each with its cure', () => {
+it('the report starts with what is wrong, causes before effects, each with its cure', () => {
   const text = report(
     diagnose({
-      ...WELL,
+      ...HEALTHY,
       docker: { reached: false, endpoint: 'unix:///x', problem: 'no Docker Engine answers at unix:///x' },
       ...orchestrator({ ready: { status: 503, problems: ['runtime: out of reach'] } }),
       ...proxySettings({ engineCacheTtlMs: 0 }),
     }),
   );
-  expect(text).toMatch(
-    /^WRONG[^]*1\. \[docker\][^]*-> Start it[^]*2\. \[orchestrator\][^]*WORTH A LOOK[^]*\[latency\][^]*Good:[^]*Could not be told:/,
-  );
-  expect(text).toMatch(/2 wrong, 1 worth a look\. Mend the first one first/);
+  expect(text).toMatch(/^WRONG[^]*1\. \[docker\][^]*-> Start it[^]*2\. \[orchestrator\][^]*WARNINGS[^]*\[latency\][^]*Good:[^]*Unknown:/);
+  expect(text).toMatch(/2 wrong, 1 warnings\. Fix the first problem first/);
 });

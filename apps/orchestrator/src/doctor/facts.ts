@@ -1,31 +1,31 @@
-/** What the doctor decides on: gathered once, at the edge, each part within its own limit. Times are milliseconds, sizes bytes. */
+/** Everything that the checks judge, collected once. Times are in milliseconds, sizes in bytes. */
 import type { EnginesHealthStatus, OrchestratorStatus, VpnStatus } from '@acexy/contracts';
 import type { SettingFault } from '@acexy/service-kit';
 import type { OrchestratorSettings } from '../settings.js';
 import type { Scrape } from './scrape.js';
 
 export interface Facts {
-  /** Clock of this machine, epoch. */
+  /** Wall clock of this machine. */
   now: number;
-  /** Where the doctor runs: ports and processes of another container cannot be seen from within one. */
+  /** Where the doctor runs. In a container it cannot see ports and processes of other containers. */
   place: 'host' | 'container';
   version: string;
   faults: readonly SettingFault[];
-  /** null where a setting is wrong. */
+  /** Null if a setting is invalid. */
   settings: OrchestratorSettings | null;
-  /** null where they cannot be read from here, or one is wrong. */
+  /** Null if they cannot be read from here, or one is invalid. */
   proxySettings: ProxySettingsSeen | null;
   /** ENGINES_MEMORY of the compose files. */
   enginesMemoryBytes: number | null;
   machine: MachineFacts;
-  /** null: engines are processes. */
+  /** Null if engines are processes. */
   docker: DockerFacts | null;
   vpns: readonly VpnContainerFacts[];
   orchestrator: OrchestratorFacts;
   proxy: ProxyFacts;
 }
 
-/** Those of the proxy's settings that a check needs. */
+/** The settings of the proxy that checks need. */
 export interface ProxySettingsSeen {
   listen: { host: string; port: number };
   orchestratorUrl?: string;
@@ -42,19 +42,19 @@ export interface ProxySettingsSeen {
 export interface MachineFacts {
   node: string;
   processors: number;
-  /** Average of one minute; processes that want a processor. */
+  /** Load average of one minute. */
   load: number;
   memory: { total: number; available: number };
-  /** Most files one process may have open; null where the system does not tell. */
+  /** Maximum open files of one process; null if unknown. */
   openFiles: number | null;
-  /** Of the whole machine. */
-  openFilesOfAll: { used: number; most: number } | null;
-  /** When this build was made: no true clock shows an earlier time. */
+  /** Open files of the whole machine; null if unknown. */
+  openFilesOfAll: { used: number; max: number } | null;
+  /** Time of this build: a clock that shows an earlier time is wrong. */
   builtAt: number;
   disks: readonly DiskFacts[];
   /** Ports that the services listen on. */
   ports: readonly { setting: string; port: number; taken: boolean }[];
-  /** Ports in PORT_RANGE_HOST on which something listens, engines too; null where engines publish theirs elsewhere. */
+  /** Ports in PORT_RANGE_HOST on which a program listens, engines included; null if engines publish their ports on another host. */
   enginePortsTaken: readonly number[] | null;
 }
 
@@ -72,22 +72,22 @@ export type DockerFacts =
       reached: true;
       endpoint: string;
       version: string;
-      /** Of the slowest of the doctor's calls. */
+      /** Duration of the slowest call of the doctor. */
       latencyMs: number;
-      /** Of its machine; null where a filter in front of Docker does not let the question through. */
+      /** The machine of the Docker Engine; null if a filter in front of Docker rejects the call. */
       host: { processors: number; memory: number; clock: number | null } | null;
       image: 'present' | 'missing' | 'unknown';
-      /** Where DOCKER_NETWORK is set. */
+      /** Null without DOCKER_NETWORK. */
       network: 'present' | 'missing' | 'unknown' | null;
-      /** Of this and other installations, by Docker's word for their state. */
+      /** Number of engine containers of all installations, by Docker state. */
       containers: Readonly<Record<string, number>>;
     };
 
 export interface VpnContainerFacts {
   name: string;
-  /** As Docker sees it; null where Docker was not asked or does not know it. */
+  /** State in Docker; null if Docker was not asked or does not know it. */
   container: { status: string; health: string | null } | null;
-  /** What its control server said; null where it was not asked. */
+  /** Reply of its control server; null if it was not asked. */
   control: { ok: true; status: string } | { ok: false; code: string; problem: string } | null;
 }
 
@@ -100,7 +100,7 @@ interface Unreached {
 interface Reached {
   reached: true;
   url: string;
-  /** Its clock minus ours, as its `Date` header has it (whole seconds). */
+  /** Its clock minus ours, from its `Date` header (whole seconds). */
   clockOffsetMs: number | null;
   version: string | null;
   scrape: Scrape | null;
@@ -111,16 +111,16 @@ interface Reached {
 export type OrchestratorFacts =
   | Unreached
   | (Reached & {
-      /** The slower ones of some calls each of `/engines` and `/streams`. */
+      /** Median of some calls of `/engines` and `/streams`. */
       latencyMs: { engines: number; streams: number };
       status: OrchestratorStatus | null;
       health: EnginesHealthStatus | null;
       vpn: VpnStatus | null;
       image: { name: string; state: string; percent: number | null; reason: string | null } | null;
       provisioning: { inProgress: number; queued: number; remaining: number } | null;
-      /** Whether it takes our key, and the proxy's; null where there is none or it was not tried. */
-      keyTaken: boolean | null;
-      proxyKeyTaken: boolean | null;
+      /** Whether it accepts our key, and the key of the proxy; null without a key. */
+      keyAccepted: boolean | null;
+      proxyKeyAccepted: boolean | null;
     });
 
 export type ProxyFacts =

@@ -1,4 +1,4 @@
-/** `npm run doctor`, and `doctor` in the image: what is wrong, in order, and what to do about it. */
+/** `npm run doctor`, and `doctor` in the image: reports what is wrong, in the order to fix it, and what to do. */
 import { parseArgs } from 'node:util';
 import { type DoctorOptions, gatherFacts } from './collect/facts.js';
 import { diagnose, exitCode } from './diagnosis.plan.js';
@@ -6,8 +6,8 @@ import { report } from './report.js';
 
 const EXIT_USAGE = 64;
 const USAGE = `usage: doctor [--json] [--orchestrator URL] [--proxy URL]
-  Looks at settings, machine, Docker, VPN and both services, and says in order what is wrong and what to do.
-  Ends with 0 where nothing is wrong, with 1 where something is, with ${EXIT_USAGE} where it is called wrongly.`;
+  Checks settings, machine, Docker, VPN and both services, and reports what is wrong and what to do.
+  Exit code: 0 if nothing is wrong, 1 if something is wrong, ${EXIT_USAGE} for wrong options.`;
 
 /** @returns the exit code */
 export async function runDoctor(args: readonly string[], options: DoctorOptions): Promise<number> {

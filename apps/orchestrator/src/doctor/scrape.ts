@@ -6,11 +6,11 @@ interface Sample {
 
 type Labels = Readonly<Record<string, string>>;
 
-/** What a service shows at `/metrics`, with the few questions the doctor has. Pure. */
+/** The metrics of a service at one moment, read from `/metrics`. */
 export class Scrape {
   private constructor(private readonly samples: readonly Sample[]) {}
 
-  /** Prometheus' text format; lines that are none of it are left out, as they say nothing. */
+  /** Parses the Prometheus text format. Other lines are ignored. */
   static parse(text: string): Scrape {
     const samples: Sample[] = [];
     for (const line of text.split('\n')) {
@@ -25,27 +25,24 @@ export class Scrape {
     return new Scrape(samples);
   }
 
-  /** The sum of all series of that name with those labels; null where there is none. */
+  /** Sum of all series with this name and these labels; null if there are none. */
   sum(name: string, labels: Labels = {}): number | null {
     const found = this.find(name, labels);
     return found.length === 0 ? null : found.reduce((sum, { value }) => sum + value, 0);
   }
 
-  /** The value of a label of the first series of that name. */
+  /** Value of a label in the first series with this name. */
   label(name: string, label: string): string | null {
     return this.find(name, {})[0]?.labels[label] ?? null;
   }
 
-  /** Mean of a histogram since the service started; null where it has seen nothing. */
+  /** Mean of a histogram since the service started; null without observations. */
   mean(name: string, labels: Labels = {}): number | null {
     const count = this.sum(`${name}_count`, labels);
     return count ? (this.sum(`${name}_sum`, labels) ?? 0) / count : null;
   }
 
-  /**
-   * An upper bound of the quantile of a histogram since the service started: the bucket it lies in. Infinite beyond the last one; null where it
-   * has seen nothing.
-   */
+  /** Upper bound of a quantile of a histogram since the service started: its bucket. Infinity above the last bucket; null without observations. */
   quantile(name: string, quantile: number, labels: Labels = {}): number | null {
     const count = this.sum(`${name}_count`, labels);
     if (!count) return null;

@@ -1,11 +1,11 @@
-/** What one look at the facts came to. */
+/** Result of a check. */
 export type State = 'wrong' | 'warning' | 'good' | 'unknown';
 
 export interface Verdict {
   state: State;
-  /** What was seen, with its figures. */
+  /** What was found, with figures. */
   says: string;
-  /** What to do about it; of `wrong` and `warning` only. */
+  /** What to do; only with `wrong` and `warning`. */
   cure?: string;
 }
 
@@ -14,7 +14,7 @@ export const unknown = (says: string): Verdict => ({ state: 'unknown', says });
 export const warning = (says: string, cure: string): Verdict => ({ state: 'warning', says, cure });
 export const wrong = (says: string, cure: string): Verdict => ({ state: 'wrong', says, cure });
 
-/** The problems; where there are none, the word that all is well. */
+/** The problems, or one `good` verdict if there are none. */
 export function orGood(problems: readonly Verdict[], says: string): Verdict[] {
   return problems.length > 0 ? [...problems] : [good(says)];
 }

@@ -6,11 +6,11 @@ import { GluetunClient, GluetunError } from '../../vpn/gluetun-client.js';
 import type { DockerFacts, VpnContainerFacts } from '../facts.js';
 
 const LIMIT_MS = 5_000;
-/** What every engine bears, of whatever installation. */
+/** Label of every engine, of all installations. */
 const ENGINE_LABEL = 'acestream-orchestrator';
 
-/** What the doctor asks of Docker; each question within its limit. */
-export class DockerLook {
+/** Collects facts from Docker, each call with a timeout. */
+export class DockerCollector {
   private readonly docker: Docker;
   private readonly endpoint: string;
   private slowestMs = 0;
@@ -41,7 +41,7 @@ export class DockerLook {
     return {
       reached: true,
       endpoint: this.endpoint,
-      version: version?.Version ?? '(version not told)',
+      version: version?.Version ?? '(unknown version)',
       latencyMs: this.slowestMs,
       host: info && { processors: info.NCPU, memory: info.MemTotal, clock: Number.isNaN(clock) ? null : clock },
       image: await this.presence(() => this.docker.getImage(targetImage).inspect()),
@@ -50,22 +50,22 @@ export class DockerLook {
     };
   }
 
-  /** Null where Docker does not know it, or does not tell. */
+  /** Null if Docker does not know the container or does not answer. */
   async container(name: string): Promise<VpnContainerFacts['container']> {
     try {
       const { State } = await this.docker.getContainer(name).inspect();
       return { status: State.Status, health: State.Health?.Status ?? null };
     } catch {
-      return null; // whether Docker answers at all is a question of its own
+      return null; // another check reports whether Docker answers
     }
   }
 
-  /** Null where a filter in front of Docker, or its haste, gives no answer. */
+  /** Null if a filter in front of Docker rejects the call, or it times out. */
   private async allowed<T>(ask: () => Promise<T>): Promise<T | null> {
     try {
       return await this.timed(ask);
     } catch {
-      return null; // not told: the checks say so
+      return null; // the checks report it as unknown
     }
   }
 
@@ -88,7 +88,7 @@ export class DockerLook {
   }
 }
 
-/** What Gluetun's own control server says. */
+/** Asks Gluetun's control server. */
 export async function askGluetun(name: string, settings: OrchestratorSettings): Promise<VpnContainerFacts['control']> {
   const { gluetunApiPort: port, gluetunApiKey: apiKey, gluetunApiUsername: username, gluetunApiPassword: password } = settings;
   const client = new GluetunClient({ host: name, port, credentials: { apiKey, username, password }, timeoutMs: LIMIT_MS });

@@ -1,4 +1,4 @@
-/** Gathers the facts: everything at once, each part within its own limit. */
+/** Collects all facts at the same time, each part with its own timeout. */
 import {
   type Environment,
   type SettingFault,
@@ -15,16 +15,16 @@ import { fileURLToPath } from 'node:url';
 import { databaseFile } from '../../database/database-url.js';
 import { OrchestratorSettings } from '../../settings.js';
 import type { Facts, ProxySettingsSeen, VpnContainerFacts } from '../facts.js';
-import { askGluetun, DockerLook } from './docker.js';
+import { askGluetun, DockerCollector } from './docker.js';
 import { lookAtMachine } from './machine.js';
 import { askOrchestrator, askProxy } from './services.js';
 
 export interface DoctorOptions {
   env: Environment;
-  /** The folder the services start in. */
+  /** The folder in which the services start. */
   folder: string;
   place: Facts['place'];
-  /** Where the settings of the proxy can be read, too. */
+  /** Given if the settings of the proxy can be read too. */
   proxySettings?: SettingsDefinition;
   orchestratorUrl?: string;
   proxyUrl?: string;
@@ -32,7 +32,7 @@ export interface DoctorOptions {
 
 /** Names of the services in the compose files. */
 const PROXY_IN_COMPOSE = 'http://acexy:8080';
-/** In docker-compose.yml and its kin the file says 4G where nothing else is set; elsewhere there is no such limit. */
+/** Memory limit of the compose files (4G by default). */
 const COMPOSE_MEMORY = 'ENGINES_MEMORY';
 
 export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
@@ -43,7 +43,7 @@ export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
   const proxySettings = proxyDefinition
     ? read(() => loadAllSettings(proxyDefinition, env).values as unknown as ProxySettingsSeen, faults)
     : null;
-  const docker = settings?.engineRuntime === 'docker' ? new DockerLook(settings) : null;
+  const docker = settings?.engineRuntime === 'docker' ? new DockerCollector(settings) : null;
   const orchestratorUrl = options.orchestratorUrl ?? local(settings?.host, settings?.port ?? 8000);
   const proxyUrl =
     options.proxyUrl ??
@@ -59,7 +59,7 @@ export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
       folders: folders(settings, folder, place),
       ports: place === 'container' ? [] : ports(options, settings, proxySettings),
       enginePorts: settings !== null && publishesHere(settings, place) ? settings.portRangeHost : null,
-      // In a container the service is its first process.
+      // In a container the service is the first process.
       pid: place === 'container' ? 1 : 'self',
       builtAt: statSync(fileURLToPath(import.meta.url)).mtimeMs,
     }),
@@ -85,7 +85,7 @@ function read<T>(load: () => T, faults: Map<string, SettingFault>): T | null {
     return load();
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    // Both services read some of them.
+    // Some settings are read by both services.
     for (const fault of error.faults) faults.set(`${fault.name} ${fault.problem}`, fault);
     return null;
   }
@@ -114,12 +114,12 @@ function ports(
   ];
 }
 
-/** Engines of a Docker Engine over the network, or within another container, have their ports there. */
+/** Engines of a remote Docker Engine, or of one in another container, publish their ports there. */
 function publishesHere(settings: OrchestratorSettings, place: Facts['place']): boolean {
   return place === 'host' && (settings.engineRuntime === 'process' || !/^(tcp|https?):/.test(settings.dockerHost ?? ''));
 }
 
-/** As compose writes it: 4G, 512m. */
+/** Parses a size in the notation of compose: 4G, 512m. */
 function memoryOf(text: string | undefined): number | null {
   const match = /^(\d+(?:\.\d+)?)([bkmg])?b?$/i.exec(text ?? '');
   if (!match) return null;
@@ -127,12 +127,12 @@ function memoryOf(text: string | undefined): number | null {
   return parseSize(`${match[1]}${unit === 'b' ? 'b' : `${unit}ib`}`);
 }
 
-function vpnFacts(settings: OrchestratorSettings, docker: DockerLook | null, place: Facts['place']): Promise<VpnContainerFacts[]> {
+function vpnFacts(settings: OrchestratorSettings, docker: DockerCollector | null, place: Facts['place']): Promise<VpnContainerFacts[]> {
   return Promise.all(
     settings.vpnContainers.map(async (name) => ({
       name,
       container: docker === null ? null : await docker.container(name),
-      // Its port is for those in its network only.
+      // The control port is reachable only in Gluetun's network.
       control: place === 'container' || docker === null ? await askGluetun(name, settings) : null,
     })),
   );

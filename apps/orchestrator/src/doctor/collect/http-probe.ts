@@ -1,16 +1,16 @@
-/** One GET with a limit. */
+/** HTTP GET with a timeout. */
 export interface Answer {
   status: number;
   text: string;
-  /** Milliseconds until the whole answer was there. */
+  /** Milliseconds until the complete reply. */
   ms: number;
-  /** Of its `Date` header, epoch milliseconds. */
+  /** `Date` header, in milliseconds since the epoch. */
   date: number | null;
 }
 
 const LIMIT_MS = 5_000;
 
-/** @throws Error whose message is the reason in a few words */
+/** @throws Error whose message is a short reason */
 export async function probe(url: string, key?: string): Promise<Answer> {
   const startedAt = performance.now();
   try {
@@ -29,31 +29,31 @@ export async function probe(url: string, key?: string): Promise<Answer> {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return `no answer within ${LIMIT_MS / 1000} s`;
+  if (error.name === 'TimeoutError') return `no reply within ${LIMIT_MS / 1000} s`;
   const { code } = (error.cause ?? {}) as { code?: string };
   switch (code) {
     case 'ECONNREFUSED':
       return 'nothing listens there (ECONNREFUSED)';
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return `its host has no address (${code})`;
+      return `the host name cannot be resolved (${code})`;
     default:
       return code ?? error.message;
   }
 }
 
-/** The body as an object, where the status is one of those; null else. */
+/** The JSON object in the body; null if the status is not one of `statuses` or the body is something else. */
 export function objectOf(answer: Answer, ...statuses: number[]): Record<string, unknown> | null {
   if (!statuses.includes(answer.status)) return null;
   try {
     const value: unknown = JSON.parse(answer.text);
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
   } catch {
-    return null; // not ours: whoever asks says so
+    return null; // another program answers on this port: the caller reports it
   }
 }
 
-/** The median of some calls one after another. */
+/** Median duration of some sequential calls. */
 export async function typicalMs(url: string, calls = 5): Promise<number> {
   const all: number[] = [];
   for (let call = 0; call < calls; call += 1) all.push((await probe(url)).ms);

@@ -4,21 +4,21 @@ import { availableParallelism, loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import type { DiskFacts, MachineFacts } from '../facts.js';
 
-/** Of TCP sockets in /proc/net/tcp. */
+/** State of a listening socket in /proc/net/tcp. */
 const LISTENING = '0A';
 
 export interface MachineQuestions {
-  /** Folders that are written to. */
+  /** Folders that the services write to. */
   folders: readonly { what: string; path: string }[];
   ports: readonly { setting: string; port: number }[];
-  /** null: engines publish theirs elsewhere. */
+  /** Null if engines publish their ports on another host. */
   enginePorts: { first: number; last: number } | null;
-  /** The process whose limits count. */
+  /** The process whose limits apply. */
   pid: number | 'self';
   builtAt: number;
 }
 
-/** What the system tells; what it does not (another one than Linux) is null. */
+/** Collects facts of the machine. What only Linux tells is null on other systems. */
 export async function lookAtMachine({ folders, ports, enginePorts, pid, builtAt }: MachineQuestions): Promise<MachineFacts> {
   return {
     node: process.version,
@@ -34,18 +34,18 @@ export async function lookAtMachine({ folders, ports, enginePorts, pid, builtAt 
   };
 }
 
-/** What is left of the machine's, or of what the container may have; files that are only cached count as free. */
+/** Memory of the machine or the container's limit. Cached files count as free. */
 function memory(): MachineFacts['memory'] {
   const kilobytes = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(read('/proc/meminfo') ?? '')?.[1] ?? NaN) * 1024;
   const total = kilobytes('MemTotal');
   const available = kilobytes('MemAvailable');
   if (Number.isNaN(total)) return { total: process.constrainedMemory(), available: process.availableMemory() };
-  const most = Number(read('/sys/fs/cgroup/memory.max') ?? NaN);
-  if (!(most < total)) return { total, available };
+  const limit = Number(read('/sys/fs/cgroup/memory.max') ?? NaN);
+  if (!(limit < total)) return { total, available };
   const used = Number(read('/sys/fs/cgroup/memory.current') ?? 0);
   const cached = Number(/^inactive_file (\d+)/m.exec(read('/sys/fs/cgroup/memory.stat') ?? '')?.[1] ?? 0);
-  return { total: most, available: Math.min(available, most - used + cached) };
+  return { total: limit, available: Math.min(available, limit - used + cached) };
 }
 
 function openFiles(pid: number | 'self'): number | null {
@@ -54,11 +54,11 @@ function openFiles(pid: number | 'self'): number | null {
 }
 
 function openFilesOfAll(): MachineFacts['openFilesOfAll'] {
-  const [used, , most] = (read('/proc/sys/fs/file-nr') ?? '').split(/\s+/).map(Number);
-  return Number.isFinite(used) && Number.isFinite(most) ? { used, most } : null;
+  const [used, , max] = (read('/proc/sys/fs/file-nr') ?? '').split(/\s+/).map(Number);
+  return Number.isFinite(used) && Number.isFinite(max) ? { used, max } : null;
 }
 
-/** The folder itself, or the nearest one above it that exists: it is made at the first start. */
+/** Checks the folder, or its nearest existing parent: the folder is created at the first start. */
 function disk({ what, path }: { what: string; path: string }): DiskFacts {
   let folder = path;
   while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
@@ -91,7 +91,7 @@ function listeningWithin({ first, last }: { first: number; last: number }): numb
   return [...new Set(listening)].filter((port) => port >= first && port <= last);
 }
 
-/** null where there is no such file, or it is not for us. */
+/** Null if the file does not exist or cannot be read. */
 function read(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');

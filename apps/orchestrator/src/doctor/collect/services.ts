@@ -1,4 +1,4 @@
-/** What the running services say of themselves. */
+/** Collects what the running services report. */
 import type { EnginesHealthStatus, OrchestratorStatus, VpnStatus } from '@acexy/contracts';
 import type { OrchestratorFacts, ProxyFacts } from '../facts.js';
 import { Scrape } from '../scrape.js';
@@ -16,26 +16,26 @@ export async function askOrchestrator(url: string, key: string | undefined, prox
     const ready = await probe(`${url}/health/ready`);
     const body = objectOf(ready, 200, 503) as ReadyBody | null;
     if (body?.provisioning === undefined) return { reached: false, url, problem: 'another program answers there' };
-    const [scrape, status, health, vpn, keyTaken, proxyKeyTaken] = await Promise.all([
+    const [scrape, status, health, vpn, keyAccepted, proxyKeyAccepted] = await Promise.all([
       scrapeOf(url),
       bodyOf<OrchestratorStatus>(`${url}/orchestrator/status`),
       bodyOf<EnginesHealthStatus>(`${url}/health/status`),
       bodyOf<VpnStatus>(`${url}/vpn/status`),
-      takes(url, key),
-      takes(url, proxyKey),
+      acceptsKey(url, key),
+      acceptsKey(url, proxyKey),
     ]);
     const latencyMs = { engines: await typicalMs(`${url}/engines`), streams: await typicalMs(`${url}/streams?status=started`) };
     const { in_progress: inProgress, queued, remaining } = body.provisioning;
     return {
-      ...said(url, ready, scrape, 'orch_build_info'),
+      ...commonFacts(url, ready, scrape, 'orch_build_info'),
       latencyMs,
       status,
       health,
       vpn,
       image: body.image ?? null,
       provisioning: { inProgress, queued, remaining },
-      keyTaken,
-      proxyKeyTaken,
+      keyAccepted,
+      proxyKeyAccepted,
     };
   } catch (error) {
     return { reached: false, url, problem: (error as Error).message };
@@ -50,13 +50,13 @@ export async function askProxy(url: string): Promise<ProxyFacts> {
     const scrape = await scrapeOf(url);
     const { state } = body.info.orchestrator ?? {};
     const orchestrator = state === 'reachable' || state === 'away' || state === 'not set' ? state : 'unknown';
-    return { ...said(url, ready, scrape, 'acexy_build_info'), latencyMs: await typicalMs(`${url}/ace/status`), orchestrator };
+    return { ...commonFacts(url, ready, scrape, 'acexy_build_info'), latencyMs: await typicalMs(`${url}/ace/status`), orchestrator };
   } catch (error) {
     return { reached: false, url, problem: (error as Error).message };
   }
 }
 
-function said(url: string, ready: Answer, scrape: Scrape | null, buildInfo: string) {
+function commonFacts(url: string, ready: Answer, scrape: Scrape | null, buildInfo: string) {
   const { error } = (objectOf(ready, 503) ?? {}) as ReadyBody;
   return {
     reached: true as const,
@@ -77,8 +77,8 @@ async function bodyOf<T>(url: string): Promise<T | null> {
   return objectOf(await probe(url), 200) as T | null;
 }
 
-/** Whether a protected call that changes nothing is let through with this key. */
-async function takes(url: string, key: string | undefined): Promise<boolean | null> {
+/** Tries a protected call that changes nothing. */
+async function acceptsKey(url: string, key: string | undefined): Promise<boolean | null> {
   if (key === undefined) return null;
   const { status } = await probe(`${url}/autoscaler/decisions`, key);
   return status !== 401;
