@@ -1,8 +1,10 @@
 /**
  * `npm start`: installs and builds what is missing, then runs orchestrator and proxy with simulated engines.
  * `npm start orchestrator` (or proxy) runs one service. `npm start -- --env-file deploy/profiles/light.env` reads the settings of a file.
+ * `npm run dev` is `npm start -- --watch`: it compiles after each change of a source and restarts the services that use it.
  */
 import { randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,6 +17,9 @@ const READY_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 25_000;
 /** Any 40 hexadecimal digits play on a simulated engine. */
 const SAMPLE_ID = 'dd1e67078381739d14beca697356ab76d49d1a2d';
+
+/** Debugger ports with --watch, as in .vscode/launch.json. */
+const INSPECT_PORTS = { orchestrator: 9229, proxy: 9230 };
 
 const { values: options, positionals: wanted } = parseArguments();
 if (options['env-file'] !== undefined) process.env.ENV_FILE = options['env-file'];
@@ -34,6 +39,7 @@ const folder = process.env.INIT_CWD ?? process.cwd();
 const env = withDefaults(environmentOf(folder));
 const settings = await readSettings();
 const supervisors = names.map((name) => new Supervisor(service(name)));
+const compiler = options.watch ? watchSources() : null;
 
 let stopping = null;
 process.on('SIGINT', () => void stop(0));
@@ -51,9 +57,9 @@ if (!stopping) announce(ready.every(Boolean));
 
 function parseArguments() {
   try {
-    return parseArgs({ options: { 'env-file': { type: 'string' } }, allowPositionals: true });
+    return parseArgs({ options: { 'env-file': { type: 'string' }, watch: { type: 'boolean', default: false } }, allowPositionals: true });
   } catch (error) {
-    console.error(`${error.message}. Usage: npm start [orchestrator|proxy] [-- --env-file FILE]`);
+    console.error(`${error.message}. Usage: npm start [orchestrator|proxy] [-- --env-file FILE] [--watch]`);
     return process.exit(64);
   }
 }
@@ -122,6 +128,7 @@ function service(name) {
   return {
     name,
     entry: join(ROOT, 'apps', name, 'dist/main.js'),
+    nodeOptions: options.watch ? ['--watch', '--watch-preserve-output', `--inspect=127.0.0.1:${INSPECT_PORTS[name]}`] : [],
     cwd: folder,
     env,
     ready: async () => {
@@ -136,6 +143,12 @@ function service(name) {
       void stop(exitCode);
     },
   };
+}
+
+/** Compiles after each change of a source. The services watch the compiled files. */
+function watchSources() {
+  const args = [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b', '--watch', '--preserveWatchOutput'];
+  return spawn(process.execPath, args, { cwd: ROOT, detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
 /** URL of the service on this machine. */
@@ -176,6 +189,7 @@ function stop(exitCode) {
   }
   stopping = (async () => {
     console.error('> stopping …');
+    compiler?.kill();
     for (const supervisor of [...supervisors].reverse()) await supervisor.stop(STOP_LIMIT_MS);
     process.exit(exitCode);
   })();

@@ -21,17 +21,17 @@ export class Supervisor {
   #ended;
 
   /**
-   * @param {{name: string, entry: string, cwd: string, env: Record<string, string>, ready: () => Promise<boolean>, onGiveUp: (why: string, exitCode: number) => void}} service
+   * @param {{name: string, entry: string, nodeOptions?: string[], cwd: string, env: Record<string, string>, ready: () => Promise<boolean>, onGiveUp: (why: string, exitCode: number) => void}} service
    */
   constructor(service) {
     this.service = service;
   }
 
   start() {
-    const { name, entry, cwd, env, onGiveUp } = this.service;
+    const { name, entry, nodeOptions = [], cwd, env, onGiveUp } = this.service;
     const startedAt = performance.now();
     // A process group of its own: Ctrl-C in a terminal reaches only this process, so each service gets one signal. The channel lets it notice our death.
-    const child = spawn(process.execPath, ['--enable-source-maps', entry], {
+    const child = spawn(process.execPath, [...nodeOptions, '--enable-source-maps', entry], {
       cwd,
       env,
       detached: true,

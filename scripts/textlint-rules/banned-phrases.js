@@ -22,6 +22,7 @@ const BANNED = [
   [/\bbegins? with the next\b/i, '"from the next"'],
   [/\bhands? (?:it|them|engines|bytes) (?:out|on)\b|\bhanded (?:out|on)\b/i, '"leases", "forwards"'],
   [/\bput away\b/i, '"removed"'],
+  [/\bring\b(?! buffers?)/i, '"ring buffer"'],
   [/\bas it stands\b|\bas they stand\b/i, '"unchanged", "as it is"'],
 ];
 
