@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
-import { ROOT } from './support/service.js';
+import { ROOT } from './support/service-process.js';
 
 type Row = [name: string, idea: string, mayImport: string[]];
 const table = createRequire(import.meta.url)('../scripts/import-table.cjs') as {
