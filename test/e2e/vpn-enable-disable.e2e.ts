@@ -2,45 +2,32 @@
 import type { VpnStatus } from '@acexy/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FaultImpact } from '../support/fault-impact.js';
-import { docker, removeContainersWith, simulatorImageWith } from '../support/docker.js';
-import { GLUETUN_MISSING, RealGluetun } from '../support/real-gluetun.js';
-import { contentId, Pair } from '../support/pair.js';
+import { docker } from '../support/docker.js';
+import { GluetunStack } from '../support/gluetun-stack.js';
+import { contentId, type Pair } from '../support/pair.js';
+import { GLUETUN_MISSING } from '../support/real-gluetun.js';
 import { until } from '../support/until.js';
 
-const LABEL = `acestream-test.vpn-set=${process.pid}`;
 const LIMIT_MS = 240_000;
 const skip = GLUETUN_MISSING !== null || !process.env.VPN_FAULTS;
 
-const gluetun = new RealGluetun(`gluetun-set-${process.pid}`, `gluetun-set-${process.pid}`);
+const stack = new GluetunStack('enable');
+const [gluetun] = stack.gluetuns;
 let pair: Pair;
 
 beforeAll(async () => {
   if (skip) return;
-  gluetun.start();
-  pair = await Pair.start({
-    orchestrator: {
-      ENGINE_RUNTIME: 'docker',
-      // Engines that play with and without a tunnel.
-      TARGET_IMAGE: simulatorImageWith('acestream-engine-simulator-fast:test', { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' }),
-      IMAGE_PULL: 'never',
-      CONTAINER_LABEL: LABEL,
-      MIN_REPLICAS: '2',
-      MAX_REPLICAS: '5',
-      MAX_ACTIVE_REPLICAS: '5',
-      MIN_PROVISION_INTERVAL_S: '0.1',
-      STOP_ENGINES_ON_EXIT: 'false',
-    },
-  });
+  // Engines that play with and without a tunnel.
+  await stack.start({ orchestrator: { STOP_ENGINES_ON_EXIT: 'false' }, needTunnel: false });
+  pair = stack.pair;
 }, 120_000);
 afterAll(async () => {
-  await pair?.stop();
-  await removeContainersWith(LABEL);
-  if (!skip) await gluetun.removeAll();
+  if (!skip) await stack.stop();
 });
 
 /** Of every engine: whether it is in Gluetun's network. */
 async function behind(): Promise<boolean[]> {
-  const found = await docker.listContainers({ filters: { label: [LABEL] } });
+  const found = await docker.listContainers({ filters: { label: [stack.label] } });
   return found.map(({ HostConfig }) => HostConfig.NetworkMode.startsWith('container:'));
 }
 
@@ -50,12 +37,12 @@ async function restartWith(settings: Record<string, string>): Promise<void> {
   await pair.untilReady();
 }
 
-const usable = async (): Promise<number> => (await pair.engines()).filter(({ health_status }) => health_status === 'healthy').length;
+const usable = async (): Promise<number> => (await stack.healthyEngines()).length;
 
 it.skipIf(skip)(
   'engines from before the VPN was set are replaced one by one, those behind it play on when it is unset, and whoever watches stays',
   async () => {
-    const day = await FaultImpact.begin('VPN set, and unset again', LABEL);
+    const day = await FaultImpact.begin('VPN set, and unset again', stack.label);
     const viewer = await day.watch(pair.streamUrl(contentId(1)));
     await until('three engines', async () => (await usable()) >= 3, 60_000);
     expect(await behind()).not.toContain(true);

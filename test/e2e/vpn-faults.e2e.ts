@@ -2,49 +2,27 @@
 import type { EngineState, VpnStatus } from '@acexy/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FaultImpact } from '../support/fault-impact.js';
-import { removeContainersWith, simulatorImageWith } from '../support/docker.js';
-import { BEHIND_THE_TUNNEL, GLUETUN_MISSING, RealGluetun } from '../support/real-gluetun.js';
-import { contentId, Pair } from '../support/pair.js';
-import { LEAK_DETECTOR_MISSING, VpnLeakDetector } from '../support/vpn-leak-detector.js';
+import { GluetunStack } from '../support/gluetun-stack.js';
+import { contentId, type Pair } from '../support/pair.js';
+import { GLUETUN_MISSING } from '../support/real-gluetun.js';
+import { LEAK_DETECTOR_MISSING } from '../support/vpn-leak-detector.js';
 import { until } from '../support/until.js';
 
-const IMAGE = 'acestream-engine-simulator-vpn:test';
-const LABEL = `acestream-test.vpn-bad-days=${process.pid}`;
 const LIMIT_MS = 240_000;
 
-describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('the bad days of a real Gluetun', () => {
-  const gluetun = new RealGluetun(`gluetun-bad-${process.pid}`, `gluetun-bad-${process.pid}`);
+describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a real Gluetun fails', () => {
+  const stack = new GluetunStack('faults');
+  const [gluetun] = stack.gluetuns;
   let pair: Pair;
-  let guard: VpnLeakDetector | undefined;
 
   beforeAll(async () => {
-    simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_TUNNEL_PROBE: BEHIND_THE_TUNNEL });
-    gluetun.start();
-    if (LEAK_DETECTOR_MISSING === null) guard = await VpnLeakDetector.on(gluetun.network);
-    pair = await Pair.start({
-      orchestrator: {
-        ENGINE_RUNTIME: 'docker',
-        TARGET_IMAGE: IMAGE,
-        IMAGE_PULL: 'never',
-        CONTAINER_LABEL: LABEL,
-        MIN_REPLICAS: '2',
-        MAX_REPLICAS: '5',
-        MAX_ACTIVE_REPLICAS: '5',
-        MIN_PROVISION_INTERVAL_S: '0.1',
-        GLUETUN_CONTAINER_NAME: gluetun.name,
-        GLUETUN_PORT_CACHE_TTL_S: '5',
-      },
-    });
+    await stack.start({ orchestrator: { GLUETUN_CONTAINER_NAME: gluetun.name, GLUETUN_PORT_CACHE_TTL_S: '5' }, watchForLeaks: true });
+    pair = stack.pair;
   }, 120_000);
-  afterAll(async () => {
-    await pair?.stop();
-    await removeContainersWith(LABEL);
-    await guard?.stop();
-    await gluetun.removeAll();
-  });
+  afterAll(() => stack.stop());
 
-  const status = (): Promise<VpnStatus> => pair.api('/vpn/status');
-  const usable = async (): Promise<EngineState[]> => (await pair.engines()).filter(({ health_status }) => health_status === 'healthy');
+  const status = (): Promise<VpnStatus> => stack.status();
+  const usable = (): Promise<EngineState[]> => stack.healthyEngines();
   const forwarded = (port: number): Promise<EngineState> =>
     until(
       `an engine with port ${port}`,
@@ -61,7 +39,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('the bad da
     'a changed forwarded port has its engine replaced, and whoever watches on it stays',
     async () => {
       const its = await forwarded(51_413);
-      const day = await FaultImpact.begin('forwarded port changed', LABEL);
+      const day = await FaultImpact.begin('forwarded port changed', stack.label);
       const viewer = await day.watch(pair.streamUrl(contentId(7)));
       // The forwarded engine is preferred, so this one is on it.
       await until('it is on that engine', async () => (await pair.startedStreams())[0]?.container_id === its.container_id);
@@ -90,7 +68,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('the bad da
       const before = (await until('two free engines', async () => (await usable()).length >= 2 && usable(), 60_000)).map(
         (engine) => engine.container_id,
       );
-      const day = await FaultImpact.begin('tunnel dead for 40 s', LABEL);
+      const day = await FaultImpact.begin('tunnel dead for 40 s', stack.label);
       const viewer = await day.watch(pair.streamUrl(contentId(8)));
       const cutAt = performance.now();
       await gluetun.cut();
@@ -140,7 +118,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('the bad da
     'a Gluetun that is made anew has new engines within 30 s of being healthy, and the viewer of before plays on',
     async () => {
       await until('two engines', async () => (await usable()).length >= 2, 60_000);
-      const day = await FaultImpact.begin('Gluetun removed and made anew', LABEL);
+      const day = await FaultImpact.begin('Gluetun removed and made anew', stack.label);
       const viewer = await day.watch(pair.streamUrl(contentId(9)));
       await gluetun.remove();
       await until('not found', async () => (await status()).status === 'not_found', 10_000);
@@ -160,6 +138,6 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('the bad da
   );
 
   it.skipIf(LEAK_DETECTOR_MISSING !== null)('on none of these days a packet left beside the tunnel', () => {
-    expect(guard?.seen).toEqual([]);
+    expect(stack.leaks?.seen).toEqual([]);
   });
 });

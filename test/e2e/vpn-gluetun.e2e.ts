@@ -1,49 +1,38 @@
 import type { EngineState, VpnStatus } from '@acexy/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { docker, removeContainersWith, simulatorImageWith } from '../support/docker.js';
-import { BEHIND_THE_TUNNEL, GLUETUN_MISSING, networkNamespace, RealGluetun } from '../support/real-gluetun.js';
-import { contentId, Pair } from '../support/pair.js';
+import { docker } from '../support/docker.js';
+import { GluetunStack } from '../support/gluetun-stack.js';
+import { contentId, type Pair } from '../support/pair.js';
+import { GLUETUN_MISSING, networkNamespace } from '../support/real-gluetun.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-const IMAGE = 'acestream-engine-simulator-vpn:test';
-const LABEL = `acestream-test.vpn=${process.pid}`;
-
 describe.skipIf(GLUETUN_MISSING !== null)('behind a real Gluetun', () => {
-  const gluetun = new RealGluetun(`gluetun-test-${process.pid}`, `gluetun-test-${process.pid}`);
+  const stack = new GluetunStack('gluetun');
+  const [gluetun] = stack.gluetuns;
   let pair: Pair;
 
+  // The pair starts before the VPN is connected: the orchestrator has to wait for it.
   beforeAll(async () => {
-    simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_TUNNEL_PROBE: BEHIND_THE_TUNNEL });
-    gluetun.start('-e', 'HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE={"auth":"apikey","apikey":"key-of-gluetun"}');
-    // Does not wait for the VPN: that is the orchestrator's to do.
-    pair = await Pair.start({
+    await stack.start({
       orchestrator: {
-        ENGINE_RUNTIME: 'docker',
-        TARGET_IMAGE: IMAGE,
-        IMAGE_PULL: 'never',
-        CONTAINER_LABEL: LABEL,
-        MIN_REPLICAS: '2',
         MAX_REPLICAS: '4',
         MAX_ACTIVE_REPLICAS: '4',
-        MIN_PROVISION_INTERVAL_S: '0.1',
         GLUETUN_CONTAINER_NAME: gluetun.name,
         GLUETUN_API_KEY: 'key-of-gluetun',
       },
+      gluetun: ['-e', 'HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE={"auth":"apikey","apikey":"key-of-gluetun"}'],
     });
+    pair = stack.pair;
   }, 120_000);
-  afterAll(async () => {
-    await pair?.stop();
-    await removeContainersWith(LABEL);
-    await gluetun.removeAll();
-  });
+  afterAll(() => stack.stop());
 
-  const status = (): Promise<VpnStatus> => pair.api('/vpn/status');
-  const usable = (engines: EngineState[]): EngineState[] => engines.filter(({ health_status }) => health_status === 'healthy');
+  const status = (): Promise<VpnStatus> => stack.status();
+  const usable = (): Promise<EngineState[]> => stack.healthyEngines();
 
   it('the start waits for the VPN, and the first engines are behind it: no network and no published port of their own', async () => {
     const engines = await until('two engines', async () => {
-      const found = usable(await pair.engines());
+      const found = await usable();
       return found.length >= 2 && found;
     });
     expect(await status()).toMatchObject({
@@ -83,16 +72,16 @@ describe.skipIf(GLUETUN_MISSING !== null)('behind a real Gluetun', () => {
   });
 
   it('a restart of Gluetun: engines are found at once, have their network back within 30 s, and the viewer stays', async () => {
-    await until('two engines that are well', async () => usable(await pair.engines()).length >= 2, 30_000);
+    await until('two engines that are well', async () => (await usable()).length >= 2, 30_000);
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
     await viewer.untilBytes(1_000_000);
     const [stream] = await pair.startedStreams();
     const startedBefore = (await docker.getContainer(stream.container_id).inspect()).State.StartedAt;
     const restartedAt = performance.now();
     await gluetun.restart();
-    await until('no engine is believed well', async () => usable(await pair.engines()).length === 0, 10_000);
+    await until('no engine is believed well', async () => (await usable()).length === 0, 10_000);
     const found = performance.now() - restartedAt;
-    await until('two engines are well again', async () => usable(await pair.engines()).length >= 2, 30_000);
+    await until('two engines are well again', async () => (await usable()).length >= 2, 30_000);
     const back = performance.now() - restartedAt;
     const bytes = viewer.bytes;
     await viewer.untilBytes(bytes + 1_000_000, 30_000);

@@ -2,56 +2,42 @@
 import type { EngineState, VpnStatus } from '@acexy/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FaultImpact } from '../support/fault-impact.js';
-import { removeContainersWith, simulatorImageWith } from '../support/docker.js';
-import { BEHIND_THE_TUNNEL, GLUETUN_MISSING, RealGluetun } from '../support/real-gluetun.js';
-import { contentId, Pair } from '../support/pair.js';
-import { LEAK_DETECTOR_MISSING, VpnLeakDetector } from '../support/vpn-leak-detector.js';
+import { GluetunStack } from '../support/gluetun-stack.js';
+import { contentId, type Pair } from '../support/pair.js';
+import { GLUETUN_MISSING } from '../support/real-gluetun.js';
+import { LEAK_DETECTOR_MISSING } from '../support/vpn-leak-detector.js';
 import { until } from '../support/until.js';
 
-const IMAGE = 'acestream-engine-simulator-vpn:test';
-const LABEL = `acestream-test.vpn-two=${process.pid}`;
 const LIMIT_MS = 240_000;
 
 describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs', () => {
-  const network = `gluetun-two-${process.pid}`;
-  const [first, second] = [new RealGluetun(`${network}-a`, network), new RealGluetun(`${network}-b`, network)];
+  const stack = new GluetunStack('two', 2);
+  const [first, second] = stack.gluetuns;
   let pair: Pair;
-  let guard: VpnLeakDetector | undefined;
 
   beforeAll(async () => {
-    simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_TUNNEL_PROBE: BEHIND_THE_TUNNEL });
-    first.start();
-    second.start();
-    second.forward(40_404);
-    if (LEAK_DETECTOR_MISSING === null) guard = await VpnLeakDetector.on(network);
-    await Promise.all([first.untilHealthy(), second.untilHealthy()]);
-    pair = await Pair.start({
+    await stack.start({
       orchestrator: {
-        ENGINE_RUNTIME: 'docker',
-        TARGET_IMAGE: IMAGE,
-        IMAGE_PULL: 'never',
-        CONTAINER_LABEL: LABEL,
         MIN_REPLICAS: '4',
         MAX_REPLICAS: '8',
         MAX_ACTIVE_REPLICAS: '8',
-        MIN_PROVISION_INTERVAL_S: '0.1',
         GLUETUN_CONTAINER_NAMES: `${first.name},${second.name}`,
         GLUETUN_PORT_CACHE_TTL_S: '5',
       },
+      watchForLeaks: true,
+      beforePair: async () => {
+        second.forward(40_404);
+        await Promise.all([first.untilHealthy(), second.untilHealthy()]);
+      },
     });
+    pair = stack.pair;
   }, 120_000);
-  afterAll(async () => {
-    await pair?.stop();
-    await removeContainersWith(LABEL);
-    await guard?.stop();
-    await first.remove();
-    await second.removeAll();
-  });
+  afterAll(() => stack.stop());
 
   const vpns = async (): Promise<NonNullable<VpnStatus['vpns']>> => (await pair.api<VpnStatus>('/vpn/status')).vpns ?? [];
   const engines = (): Promise<EngineState[]> => pair.api('/engines?state=all');
   const vpnOf = ({ labels }: EngineState): string => labels['acestream-orchestrator.vpn'];
-  const usable = async (): Promise<EngineState[]> => (await pair.engines()).filter(({ health_status }) => health_status === 'healthy');
+  const usable = (): Promise<EngineState[]> => stack.healthyEngines();
   const inBalance = (): Promise<number[]> =>
     until(
       'both carry as many engines',
@@ -87,7 +73,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
   it(
     'are one when the other fails: its engines are drained into it, nobody is lost, and it comes back to balance',
     async () => {
-      const day = await FaultImpact.begin('one of two VPNs dead', LABEL);
+      const day = await FaultImpact.begin('one of two VPNs dead', stack.label);
       for (const index of [1, 2, 3]) await day.watch(pair.streamUrl(contentId(index)));
       const behindFirst = async (): Promise<number> => (await engines()).filter((engine) => vpnOf(engine) === first.name).length;
       await first.cut();
@@ -114,6 +100,6 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
   );
 
   it.skipIf(LEAK_DETECTOR_MISSING !== null)('no packet left beside the tunnels', () => {
-    expect(guard?.seen).toEqual([]);
+    expect(stack.leaks?.seen).toEqual([]);
   });
 });

@@ -62,8 +62,7 @@ export class RealGluetun {
     }
   }
 
-  async removeAll(): Promise<void> {
-    await this.remove();
+  async removeNetwork(): Promise<void> {
     try {
       await docker.getNetwork(this.network).remove();
     } catch (error) {

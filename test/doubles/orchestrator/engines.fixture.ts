@@ -1,6 +1,7 @@
 import type { Clock } from '@acexy/service-kit/primitives';
 import type { EngineInstance } from '../../../apps/orchestrator/src/runtime/engine-runtime.js';
 import { EngineRegistry } from '../../../apps/orchestrator/src/engines/engine-registry.js';
+import type { PoolEngine } from '../../../apps/orchestrator/src/autoscaling/scaling.policy.js';
 import type { Candidate } from '../../../apps/orchestrator/src/leases/selection.policy.js';
 
 /** An engine as a runtime lists it. */
@@ -44,6 +45,22 @@ export function aCandidate(id: string, overrides: Partial<Candidate> = {}): Cand
     contents: new Set(),
     cordoned: null,
     lastStreamUsage: null,
+    ...overrides,
+  };
+}
+
+/** The same for the scaling policy. */
+export function aPoolEngine(id: string, overrides: Partial<PoolEngine> = {}): PoolEngine {
+  return {
+    id,
+    lifecycle: 'ready',
+    health: 'healthy',
+    adopted: false,
+    claims: 0,
+    held: null,
+    idleMs: 0,
+    healthMs: 0,
+    drain: null,
     ...overrides,
   };
 }

@@ -2,10 +2,7 @@ import { loadSettings, SILENT_LOG } from '@acexy/service-kit';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collectDefaultMetrics, register } from 'prom-client';
@@ -13,6 +10,7 @@ import request from 'supertest';
 import { apiServer, configureApp } from '../../../apps/orchestrator/src/app/configure-app.js';
 import { AppModule } from '../../../apps/orchestrator/src/app/app.module.js';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineSpec } from '../../../apps/orchestrator/src/runtime/engine-runtime.js';
+import { ScriptedServer, replyJson } from '../scripted-server.js';
 import { FakeEngineHost, FakeEngineRuntime } from './fake-engine-runtime.js';
 import { OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
 
@@ -28,9 +26,9 @@ export class ListeningEngines extends FakeEngineRuntime {
   statReply: object = { response: null, error: 'unknown playback session id' };
   /** Paths that the engines were asked for. */
   readonly requests: string[] = [];
-  protected readonly servers: Map<string, Server>;
+  protected readonly servers: Map<string, ScriptedServer>;
 
-  constructor(world: FakeEngineHost = new FakeEngineHost(), servers = new Map<string, Server>()) {
+  constructor(world: FakeEngineHost = new FakeEngineHost(), servers = new Map<string, ScriptedServer>()) {
     super(world);
     this.servers = servers;
   }
@@ -43,7 +41,7 @@ export class ListeningEngines extends FakeEngineRuntime {
   override async start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
     // A port that the system assigns is free, whatever else runs on the machine.
     const server = await this.listen(spec.name);
-    const { port } = server.address() as AddressInfo;
+    const { port } = server;
     try {
       return await super.start({ ...spec, ports: { ...spec.ports, http: port } }, signal);
     } catch (error) {
@@ -62,28 +60,21 @@ export class ListeningEngines extends FakeEngineRuntime {
     await Promise.all([...this.servers.keys()].map((id) => this.unlisten(id)));
   }
 
-  private async listen(name: string): Promise<Server> {
-    const server = createServer((incoming, response) => {
-      this.requests.push(incoming.url ?? '');
+  private async listen(name: string): Promise<ScriptedServer> {
+    const server = new ScriptedServer((response, { path }) => {
+      this.requests.push(path);
       if (this.silent.has('all') || this.silent.has(name)) return;
-      response.setHeader('Content-Type', 'application/json');
-      response.end(
-        JSON.stringify(incoming.url?.startsWith('/ace/stat') ? this.statReply : { result: { playlist_loaded: true, connected: true } }),
-      );
+      replyJson(response, 200, path.startsWith('/ace/stat') ? this.statReply : { result: { playlist_loaded: true, connected: true } });
     });
     this.servers.set(name, server);
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
+    await server.listen();
     return server;
   }
 
   private async unlisten(name: string): Promise<void> {
     const server = this.servers.get(name);
-    if (!server) return;
     this.servers.delete(name);
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
+    await server?.kill();
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { engine } from '../../../../test/doubles/orchestrator/pool-engine.fixture.js';
+import { aPoolEngine as engine } from '../../../../test/doubles/orchestrator/engines.fixture.js';
 import { planReplacement, replacementsAmong, type ReplacementLimits, type ReplacementState } from './replacement.policy.js';
 import type { PoolEngine } from './scaling.policy.js';
 

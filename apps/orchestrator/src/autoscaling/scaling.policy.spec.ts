@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { engine } from '../../../../test/doubles/orchestrator/pool-engine.fixture.js';
+import { aPoolEngine as engine } from '../../../../test/doubles/orchestrator/engines.fixture.js';
 import { decideScaling, type PoolEngine, type PoolLimits, type PoolState } from './scaling.policy.js';
 
 const LIMITS: PoolLimits = { minFree: 2, max: 5, idleGraceMs: 30_000 };
