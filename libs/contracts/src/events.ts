@@ -27,7 +27,7 @@ export class EventEngine {
   @Length(1, 255)
   host!: string;
 
-  @ApiProperty({ type: 'integer', example: 19000 })
+  @ApiProperty({ example: 19000 })
   @IsInt()
   @Min(1)
   @Max(65535)

@@ -6,18 +6,15 @@ import { LEASE_PURPOSES, type LeasePurpose } from './vocabulary.js';
 
 /** `POST /engines/lease`: reserve one engine for one stream. */
 export class LeaseRequest extends ContentKeyWithInfohash {
-  @ApiProperty({
-    format: 'uuid',
-    description: 'Id of the request. A repeated request with the same id gets the same lease and keeps its place in the queue',
-  })
+  @ApiProperty({ description: 'A repeated request with the same id gets the same lease and keeps its place in the queue' })
   @IsUUID()
   request_id!: string;
 
-  @ApiProperty({ format: 'uuid' })
+  @ApiProperty()
   @IsUUID()
   proxy_id!: string;
 
-  @ApiProperty({ format: 'uuid', description: 'New at every start of the proxy' })
+  @ApiProperty({ description: 'New at every start of the proxy' })
   @IsUUID()
   boot_id!: string;
 
@@ -32,12 +29,7 @@ export class LeaseRequest extends ContentKeyWithInfohash {
   @IsIn(LEASE_PURPOSES)
   purpose!: LeasePurpose;
 
-  @ApiProperty({
-    description: 'Milliseconds that the call may wait for a free engine before it answers 202',
-    minimum: 0,
-    maximum: 60000,
-    example: 2500,
-  })
+  @ApiProperty({ description: 'Milliseconds that the call may wait for a free engine before it answers 202', example: 2500 })
   @IsInt()
   @Min(0)
   @Max(60_000)

@@ -32,14 +32,7 @@ export class ProvisionAcestreamRequest {
   @IsLabelMap()
   env?: Record<string, string> | null;
 
-  @ApiPropertyOptional({
-    type: 'integer',
-    nullable: true,
-    minimum: 1,
-    maximum: 65535,
-    description: 'Preferred HTTP port on the host',
-    example: 19000,
-  })
+  @ApiPropertyOptional({ type: Number, nullable: true, description: 'Preferred HTTP port on the host', example: 19000 })
   @IsOptional()
   @IsInt()
   @Min(1)

@@ -23,11 +23,11 @@ const EMPTY_AT_FIRST = 'Empty until the engine has answered';
 
 /** One engine session, reported by the proxy that owns it. */
 export class ReportedSession extends ContentKeyWithInfohash {
-  @ApiProperty({ format: 'uuid', description: 'Stays the same after a failover' })
+  @ApiProperty({ description: 'Stays the same after a failover' })
   @IsUUID()
   stream_id!: string;
 
-  @ApiPropertyOptional({ type: String, nullable: true, format: 'uuid' })
+  @ApiPropertyOptional({ type: String, nullable: true })
   @IsOptional()
   @IsUUID()
   lease_id?: string | null;
@@ -78,23 +78,23 @@ export class ReportedSession extends ContentKeyWithInfohash {
   @IsBoolean()
   is_live!: boolean;
 
-  @ApiProperty({ type: 'integer', example: 2 })
+  @ApiProperty({ example: 2 })
   @IsInt()
   @Min(0)
   viewers!: number;
 
-  @ApiProperty({ type: 'integer', example: 0 })
+  @ApiProperty({ example: 0 })
   @IsInt()
   @Min(0)
   failovers!: number;
 
-  @ApiProperty({ format: 'date-time' })
+  @ApiProperty()
   @IsMoment()
   started_at!: string;
 }
 
 export class EndedSession {
-  @ApiProperty({ format: 'uuid' })
+  @ApiProperty()
   @IsUUID()
   stream_id!: string;
 
@@ -103,20 +103,19 @@ export class EndedSession {
   @MaxLength(1024)
   reason!: string;
 
-  @ApiProperty({ format: 'date-time' })
+  @ApiProperty()
   @IsMoment()
   ended_at!: string;
 }
 
 /** `PUT /proxies/{proxy_id}/report`: all sessions of the proxy, and the sessions that ended since the last acknowledged report. */
 export class ProxyReport {
-  @ApiProperty({ format: 'uuid', description: 'New at every start of the proxy' })
+  @ApiProperty({ description: 'New at every start of the proxy' })
   @IsUUID()
   boot_id!: string;
 
   @ApiProperty({
-    type: 'integer',
-    description: 'Number of the report, rising within one boot. A report with a lower number than the last one is ignored',
+    description: 'Rises with every report of one boot. A report with a lower number than the last one is ignored',
     example: 7,
   })
   @IsInt()
