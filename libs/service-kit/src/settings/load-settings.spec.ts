@@ -33,7 +33,7 @@ class Sample {
 }
 
 describe('settings', () => {
-  it('come with their defaults', () => {
+  it('have their defaults', () => {
     expect({ ...loadSettings(Sample, {}) }).toEqual({
       port: 8000,
       intervalMs: 500,
@@ -45,12 +45,12 @@ describe('settings', () => {
     });
   });
 
-  it('an empty value counts as unset, and an alias is taken where the name itself is not set', () => {
+  it('an empty value counts as unset, and an alias applies when the name itself is not set', () => {
     expect(loadSettings(Sample, { PORT: ' ', OLD_INTERVAL_S: '2' })).toMatchObject({ port: 8000, intervalMs: 2000 });
     expect(loadSettings(Sample, { INTERVAL_S: '1', OLD_INTERVAL_S: '2' }).intervalMs).toBe(1000);
   });
 
-  it('reports all faults at once, with the name that was used, the value and what would be right', () => {
+  it('reports all faults at once, with the name that was used, the value and what is valid', () => {
     const faults = faultsOf({
       PORT: '70000',
       OLD_INTERVAL_S: 'fast',
@@ -71,7 +71,7 @@ describe('settings', () => {
     ]);
   });
 
-  it('tells what is wrong between settings together with what is wrong in each, except where one of them has a fault of its own', () => {
+  it('reports faults between settings together with invalid values, except when one of these settings is invalid itself', () => {
     class Related {
       @Setting({ name: 'LEAST', type: 'integer', default: '1', help: '' })
       least!: number;
@@ -104,24 +104,24 @@ describe('settings', () => {
     expect(namesOf({ LEAST: '9' })).toEqual(['LEAST']);
   });
 
-  it('takes either case of a choice', () => {
+  it('accepts either case of a choice', () => {
     expect(loadSettings(Sample, { LEVEL: 'debug' }).level).toBe('DEBUG');
   });
 
-  it('reads a secret from the file that NAME_FILE names, and says so when it cannot', () => {
+  it('reads a secret from the file that NAME_FILE names, and reports a file that it cannot read', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'settings-')), 'key');
     expect(faultsOf({ KEY_FILE: file })).toMatchObject([{ name: 'KEY_FILE', problem: 'must name a readable file (ENOENT)' }]);
     writeFileSync(file, 's3cret\n');
     expect(loadSettings(Sample, { KEY_FILE: file }).key).toBe('s3cret');
   });
 
-  it('the environment wins over the .env file', () => {
+  it('the environment has priority over the .env file', () => {
     const folder = mkdtempSync(join(tmpdir(), 'settings-'));
     writeFileSync(join(folder, '.env'), 'PORT=1234 # comment\nLEVEL=DEBUG\n');
     expect(readEnvironment(folder, { LEVEL: 'INFO', PORT: '' })).toEqual({ PORT: '1234', LEVEL: 'INFO' });
   });
 
-  it('an empty value counts as unset in the file, too, also for whoever adds defaults of its own', () => {
+  it('an empty value counts as unset in the .env file, too, so that callers can add their own defaults', () => {
     const folder = mkdtempSync(join(tmpdir(), 'settings-'));
     writeFileSync(join(folder, '.env'), 'PORT=\nKEY=" "\nLEVEL=DEBUG\n');
     expect(readEnvironment(folder, { HOST: ' ' })).toEqual({ LEVEL: 'DEBUG' });
@@ -194,25 +194,25 @@ describe('the settings groups of a service', () => {
     expect(messageOf({ PAUSE: '25h' })).toContain('PAUSE=25h: must be at most 24h');
   });
 
-  it('report what must hold between groups, unless one of the settings is wrong itself', () => {
+  it('report faults between groups, unless one of these settings is invalid itself', () => {
     expect(messageOf({ SPARE: '30' })).toContain('SPARE=30: must not be more than MAX (20)');
     expect(messageOf({ SPARE: '30', MAX: 'x' })).not.toContain('SPARE');
   });
 
-  it('that the definition does not list cannot be asked for', () => {
+  it('cannot be used when the definition does not list them', () => {
     expect(() => loadAllSettings({ groups: [Pool] }, {}).of(Health)).toThrow('Health is missing in the settings definition');
   });
 });
 
 describe('a file that ENV_FILE names', () => {
-  it('lies below .env and the environment, and is told of nowhere else', () => {
+  it('has lower priority than .env and the environment, and does not appear among the settings', () => {
     const folder = mkdtempSync(join(tmpdir(), 'settings-'));
     writeFileSync(join(folder, 'light.env'), 'ENV_FILE=light.env\nPORT=1\nLEVEL=DEBUG\nHOST=below\n');
     writeFileSync(join(folder, '.env'), 'LEVEL=INFO\nENV_FILE=light.env\n');
     expect(readEnvironment(folder, { HOST: 'above', PORT: '' })).toEqual({ PORT: '1', LEVEL: 'INFO', HOST: 'above' });
   });
 
-  it('that is not there is a fault that names it', () => {
+  it('is a fault when it does not exist', () => {
     const folder = mkdtempSync(join(tmpdir(), 'settings-'));
     expect(() => readEnvironment(folder, { ENV_FILE: 'none.env' })).toThrow(/ENV_FILE=none\.env: must name a readable file.*ENOENT/);
   });

@@ -3,19 +3,19 @@ import { join, resolve } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { type DeclaredSetting, declaredSettings, parseSetting } from './setting.js';
 
-/** Names a further file of settings. */
+/** Names another file with settings. */
 const PROFILE_SETTING = 'ENV_FILE';
 
 export type Environment = Record<string, string | undefined>;
 
 export interface SettingFault {
   name: string;
-  /** What was given; hidden for secrets. */
+  /** The invalid value; hidden for secrets. */
   value: string;
   problem: string;
 }
 
-/** All that is wrong with the settings, a line each: the name, the value and what would be right. */
+/** All faults in the settings. The message has a line for each: name, value and what is valid. */
 export class SettingsError extends Error {
   readonly code = 'invalid_settings';
 
@@ -25,59 +25,59 @@ export class SettingsError extends Error {
   }
 }
 
-/** A settings group may check what no single setting can tell. */
+/** A settings group that checks its settings against each other. */
 export interface ChecksItself {
   faults(): SettingFault[];
 }
 
 export type SettingsClass<T extends object = object> = new () => T;
 
-/** The settings of a service: its groups in the order of the documentation, and what must hold between settings of different groups. */
+/** The settings groups of a service in the order of the documentation, and a check of settings in different groups. */
 export interface SettingsDefinition {
   groups: readonly SettingsClass[];
   faultsBetween?: (settings: LoadedSettings) => SettingFault[];
 }
 
-/** Every settings group of a service, loaded. */
+/** All settings groups of a service with their values. */
 export class LoadedSettings {
   constructor(private readonly groups: ReadonlyMap<SettingsClass, object>) {}
 
-  /** @throws Error where the service does not list the group */
+  /** @throws Error when the service does not list the group */
   of<T extends object>(group: SettingsClass<T>): T {
     const settings = this.groups.get(group);
     if (settings === undefined) throw new Error(`${group.name} is missing in the settings definition of the service: add it there`);
     return settings as T;
   }
 
-  /** Every value by its property, for reports and scripts. */
+  /** All values by property name, for reports and scripts. */
   get values(): Record<string, unknown> {
     return Object.assign({}, ...this.groups.values()) as Record<string, unknown>;
   }
 
-  /** For a Nest module: each group is injected by its class. */
+  /** Providers for a Nest module: each group is injected by its class. */
   get providers(): { provide: SettingsClass; useValue: object }[] {
     return [...this.groups].map(([provide, useValue]) => ({ provide, useValue }));
   }
 }
 
 /**
- * The environment over the `.env` file of the folder, so that one run can override the file; and both over the file that `ENV_FILE` names,
- * relative to the folder: a profile that is kept as it is. What is empty is left out, as if it were not there.
- * @throws SettingsError where that one cannot be read
+ * Merges the environment, the `.env` file of the folder and the file that `ENV_FILE` names (relative to the folder), in this order of priority.
+ * Empty values count as unset.
+ * @throws SettingsError when the file of `ENV_FILE` cannot be read
  */
 export function readEnvironment(folder: string = process.cwd(), environment: Environment = process.env): Environment {
   const file = join(folder, '.env');
-  const own = givenIn(existsSync(file) ? parseDotenv(readFileSync(file)) : {}, environment);
+  const own = mergeSet(existsSync(file) ? parseDotenv(readFileSync(file)) : {}, environment);
   const profile = own[PROFILE_SETTING];
-  const all = profile === undefined ? own : givenIn(readProfile(folder, profile), own);
+  const all = profile === undefined ? own : mergeSet(readProfile(folder, profile), own);
   delete all[PROFILE_SETTING];
   return all;
 }
 
-/** What the sources give, the later ones over the earlier ones. */
-function givenIn(...sources: Environment[]): Environment {
-  const given = sources.flatMap((source) => Object.entries(source));
-  return Object.fromEntries(given.filter(([, value]) => value !== undefined && value.trim() !== ''));
+/** Merges the values that are not empty. Later sources have priority. */
+function mergeSet(...sources: Environment[]): Environment {
+  const entries = sources.flatMap((source) => Object.entries(source));
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined && value.trim() !== ''));
 }
 
 function readProfile(folder: string, profile: string): Environment {
@@ -96,7 +96,7 @@ function readProfile(folder: string, profile: string): Environment {
 export function loadAllSettings({ groups, faultsBetween }: SettingsDefinition, environment: Environment): LoadedSettings {
   const reader = new SettingsReader(environment);
   const settings = new LoadedSettings(new Map(groups.map((group) => [group, reader.read(group)])));
-  if (faultsBetween) reader.addFurther(faultsBetween(settings));
+  if (faultsBetween) reader.addFaults(faultsBetween(settings));
   reader.throwFaults();
   return settings;
 }
@@ -111,8 +111,8 @@ export function loadSettings<T extends object>(group: SettingsClass<T>, environm
 
 class SettingsReader {
   private readonly faults: SettingFault[] = [];
-  /** Names of settings whose own value is wrong: what else would be reported of them is a consequence. */
-  private readonly wrong: string[] = [];
+  /** Names of settings with an invalid value. Further faults that mention them are consequences and are not reported. */
+  private readonly invalid: string[] = [];
 
   constructor(private readonly environment: Environment) {}
 
@@ -128,17 +128,17 @@ class SettingsReader {
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
         this.faults.push({ name: given?.name ?? setting.name, value: setting.secret ? '(hidden)' : text, problem: error.message });
-        this.wrong.push(setting.name);
-        // The default stands in, so that the other settings can still be checked against this one.
+        this.invalid.push(setting.name);
+        // Other settings are checked against the default instead.
         if (setting.default !== undefined) values[setting.property] = parseSetting(setting, setting.default);
       }
     }
-    if ('faults' in settings) this.addFurther((settings as unknown as ChecksItself).faults());
+    if ('faults' in settings) this.addFaults((settings as unknown as ChecksItself).faults());
     return settings;
   }
 
-  addFurther(further: readonly SettingFault[]): void {
-    this.faults.push(...further.filter(({ name, problem }) => !this.wrong.some((other) => name === other || problem.includes(other))));
+  addFaults(faults: readonly SettingFault[]): void {
+    this.faults.push(...faults.filter(({ name, problem }) => !this.invalid.some((other) => name === other || problem.includes(other))));
   }
 
   throwFaults(): void {

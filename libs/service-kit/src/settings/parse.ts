@@ -1,7 +1,4 @@
-/**
- * How the text of an environment variable becomes a value. Each parser is pure: it returns the value or throws a RangeError
- * whose message says what would be right ("must be …").
- */
+/** Parsers of environment variables. They return the value, or throw a RangeError that says what is valid ("must be …"). */
 
 /** Inclusive range of TCP ports. */
 export interface PortRange {
@@ -9,7 +6,7 @@ export interface PortRange {
   last: number;
 }
 
-/** Where a service listens; an empty host means every interface. */
+/** Where a service listens. An empty host means all interfaces. */
 export interface ListenAddress {
   host: string;
   port: number;
@@ -33,7 +30,7 @@ function boundsText(min: number, max: number): string {
 
 const DURATION_UNITS: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** A duration as Go writes it ("3s", "1m30s", "500ms", "0") in milliseconds. */
+/** Parses a duration in Go's format ("3s", "1m30s", "500ms", "0"). Returns milliseconds. */
 export function parseDuration(text: string): number {
   if (text === '0') return 0;
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)/g)];
@@ -44,7 +41,7 @@ export function parseDuration(text: string): number {
 
 const SIZE_UNITS: Record<string, number> = { '': 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 };
 
-/** A size such as "4.2MiB" or "512KB" in whole bytes. */
+/** Parses a size such as "4.2MiB" or "512KB". Returns whole bytes. */
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text);
   const unit = match && SIZE_UNITS[match[2].toLowerCase()];
@@ -82,7 +79,7 @@ export function parsePortRange(text: string): PortRange {
   return range;
 }
 
-/** ":8080", "0.0.0.0:8080" or "[::1]:8080", as Go's net.Listen takes it. */
+/** Parses ":8080", "0.0.0.0:8080" or "[::1]:8080", the format of Go's net.Listen. */
 export function parseListenAddress(text: string): ListenAddress {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d+)$/.exec(text);
   const port = match ? Number(match[3]) : 0;
@@ -92,7 +89,7 @@ export function parseListenAddress(text: string): ListenAddress {
 
 export function parseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
-  // A password in it would be shown in logs.
+  // A password in a URL would appear in logs.
   if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username || url.password) {
     throw new RangeError('must be a URL such as http://orchestrator:8000, without user and password');
   }

@@ -1,6 +1,6 @@
 /**
- * A settings group is a class that a module declares for itself and injects; `@Setting` binds each property to an environment variable.
- * A service loads and validates all its groups together at start, and the same declarations make the documentation.
+ * A settings group is a class that a module declares and injects. `@Setting` binds each property to an environment variable. At start, a service
+ * loads and validates all its groups together. The documentation is generated from the same declarations.
  */
 import 'reflect-metadata';
 import {
@@ -15,10 +15,7 @@ import {
   parseUrl,
 } from './parse.js';
 
-/**
- * What the text means: `seconds` ("0.5") and `duration` ("500ms") both become milliseconds, `size` becomes bytes,
- * `address` a ListenAddress, `port-range` a PortRange.
- */
+/** `seconds` ("0.5") and `duration` ("500ms") become milliseconds, `size` bytes, `address` a ListenAddress, `port-range` a PortRange. */
 export type SettingType =
   'string' | 'integer' | 'number' | 'seconds' | 'duration' | 'size' | 'boolean' | 'port' | 'port-range' | 'address' | 'url' | 'choice';
 
@@ -37,7 +34,7 @@ export interface SettingOptions {
   max?: number | string;
   /** Allowed values of a `choice`. */
   choices?: readonly string[];
-  /** Parser of the module that uses the text: throws a RangeError whose message says what would be right. */
+  /** Further check of the text. Throws a RangeError that says what is valid. */
   check?: (text: string) => unknown;
   /** Never shown in messages. The value may also come from the file that `<NAME>_FILE` names. */
   secret?: boolean;
@@ -61,7 +58,7 @@ export function declaredSettings(settings: new () => object): readonly DeclaredS
   return (Reflect.getMetadata(DECLARED, settings.prototype as object) as DeclaredSetting[] | undefined) ?? [];
 }
 
-/** @throws RangeError that says what would be right */
+/** @throws RangeError that says what is valid */
 export function parseSetting(setting: SettingOptions, text: string): unknown {
   const value = parseType(setting, text);
   setting.check?.(text);
@@ -97,7 +94,7 @@ function parseType(setting: SettingOptions, text: string): unknown {
     case 'choice':
       return parseChoice(text, setting.choices ?? []);
     default:
-      throw new TypeError(`unknown type of setting ${String(setting.type satisfies never)}`);
+      throw new TypeError(`unknown setting type ${String(setting.type satisfies never)}`);
   }
 }
 

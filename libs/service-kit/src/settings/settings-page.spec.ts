@@ -17,7 +17,7 @@ class Above extends Below {
 const PLACE = 'before\n<!-- settings of it -->\nold\n<!-- end of it -->\nafter\n';
 
 describe('the documentation of settings', () => {
-  it('has a table for each class of the chain, with name, alias, type, default and meaning, in the place of what stood there', () => {
+  it('replaces the text between the marks by a table for each class of the chain, with name, alias, type, default and meaning', () => {
     const page = withSettings(PLACE, { it: Above });
     expect(page.replace(/^before\n|\nafter\n$/g, '').split('\n')).toEqual([
       '<!-- settings of it -->',
@@ -26,7 +26,7 @@ describe('the documentation of settings', () => {
       '',
       '| Name | Type | Default | Meaning |',
       '|---|---|---|---|',
-      '| `KEY` | text, secret | – | A key. A file may hold it instead: `KEY_FILE` |',
+      '| `KEY` | text, secret | – | A key. May be read from a file instead: `KEY_FILE` |',
       '',
       '### Below',
       '',
@@ -39,7 +39,7 @@ describe('the documentation of settings', () => {
     expect(withSettings(page, { it: Above })).toBe(page);
   });
 
-  it('a page without a place for it is a fault that says what is missing', () => {
+  it('rejects a page without marks, and names them', () => {
     expect(() => withSettings('', { it: Above })).toThrow('<!-- settings of it -->');
   });
 });

@@ -1,31 +1,32 @@
-/** The documentation of settings, made of their declarations: a page names where it goes, and the tables are written there. */
+/** Generates the tables of settings in the documentation from the declarations of the settings. */
 import type { SettingsClass } from './load-settings.js';
 import { type DeclaredSetting, declaredSettings } from './setting.js';
 
-const GROUP = Symbol('group of settings');
+const GROUP = Symbol('settings group');
 
-/** Heading under which the settings that a class declares itself are documented. */
+/** Heading of a settings group in the documentation. */
 export function SettingsGroup(title: string): ClassDecorator {
   return (type) => Reflect.defineMetadata(GROUP, title, type);
 }
 
 /**
- * Writes the tables of each service's settings groups between its marks, `<!-- settings of NAME -->` and `<!-- end of NAME -->`.
- * @throws Error where the page has no marks for a service
+ * Replaces the text between the marks of each service, `<!-- settings of NAME -->` and `<!-- end of NAME -->`, by the tables of its settings.
+ * @throws Error when the page has no marks for a service
  */
 export function withSettings(page: string, services: Record<string, SettingsClass | readonly SettingsClass[]>): string {
   return Object.entries(services).reduce((text, [name, groups]) => {
     const marked = new RegExp(`(<!-- settings of ${name} -->\n)[^]*(<!-- end of ${name} -->)`);
-    if (!marked.test(text)) throw new Error(`the page has no place for ${name}: <!-- settings of ${name} --> … <!-- end of ${name} -->`);
-    // By function: what a table says is not a pattern.
+    if (!marked.test(text))
+      throw new Error(`the page has no marks for ${name}: add <!-- settings of ${name} --> and <!-- end of ${name} -->`);
+    // A function, because `$` in a replacement string has a special meaning.
     return text.replace(marked, (_, begin: string, end: string) => `${begin}\n${[groups].flat().map(settingsTables).join('\n')}\n${end}`);
   }, page);
 }
 
-/** A table for the class and for each that it extends, the outermost first. */
+/** A table for the class and for each class that it extends, derived classes first. */
 function settingsTables(type: SettingsClass): string {
   const parent = Object.getPrototypeOf(type) as SettingsClass;
-  // What a class extends that extends nothing is Function.prototype, which makes nothing.
+  // The parent of a class without `extends` is Function.prototype.
   const isRoot = parent.prototype === undefined;
   const inherited = new Set(isRoot ? [] : declaredSettings(parent).map(({ name }) => name));
   const own = declaredSettings(type).filter(({ name }) => !inherited.has(name));
@@ -38,7 +39,7 @@ function settingsTables(type: SettingsClass): string {
 function row(setting: DeclaredSetting): string {
   const names = [`\`${setting.name}\``, ...(setting.aliases ?? []).map((alias) => `alias \`${alias}\``)].join('<br>');
   const fallback = setting.default === undefined ? '–' : `\`${setting.default}\``;
-  const meaning = setting.secret ? `${setting.help}. A file may hold it instead: \`${setting.name}_FILE\`` : setting.help;
+  const meaning = setting.secret ? `${setting.help}. May be read from a file instead: \`${setting.name}_FILE\`` : setting.help;
   return `| ${[names, typeOf(setting), fallback, meaning].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
@@ -69,7 +70,7 @@ function typeOf(setting: DeclaredSetting): string {
     case 'choice':
       return (setting.choices ?? []).map((choice) => `\`${choice}\``).join(', ');
     default:
-      throw new TypeError(`unknown type of setting ${String(setting.type satisfies never)}`);
+      throw new TypeError(`unknown setting type ${String(setting.type satisfies never)}`);
   }
 }
 
