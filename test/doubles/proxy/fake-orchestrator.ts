@@ -1,4 +1,4 @@
-/** An orchestrator in memory: what it answers is set by the test, what it was asked is on record. */
+/** An orchestrator in memory: the test sets its answers, and it records its requests. */
 import type {
   EngineState,
   LeaseRequest,
@@ -12,10 +12,10 @@ import { CallNotSupportedError, type LeaseAnswer, type OrchestratorClient, Orche
 import type { SelectRequest } from '../../../apps/proxy/src/selection/engine-selector.js';
 
 export class FakeOrchestrator implements OrchestratorClient {
-  /** `away` refuses every connection; `foreign` knows neither leases nor reports. */
-  mode: 'ours' | 'foreign' | 'away' = 'ours';
+  /** `unreachable`: refuses every connection. `foreign`: has neither leases nor reports. */
+  mode: 'ours' | 'foreign' | 'unreachable' = 'ours';
   list: EngineState[] = [];
-  /** What the next leases are answered; the last one stays. */
+  /** The answers to the next lease requests; the last one is repeated. */
   leases: (LeaseAnswer | Error | Promise<LeaseAnswer>)[] = [];
   provisioned: ProvisionAcestreamResponse | Error = new Error('no provisioning in this test');
   leave: ReportAnswer['leave'] = [];
@@ -65,7 +65,7 @@ export class FakeOrchestrator implements OrchestratorClient {
   }
 
   close(): void {
-    this.mode = 'away';
+    this.mode = 'unreachable';
   }
 
   private event(text: string): void {
@@ -76,7 +76,7 @@ export class FakeOrchestrator implements OrchestratorClient {
 
   private called(call: string, needs?: 'ours only'): void {
     this.calls.push(call);
-    if (this.mode === 'away') throw new OrchestratorUnreachableError(`${call}: ECONNREFUSED`);
+    if (this.mode === 'unreachable') throw new OrchestratorUnreachableError(`${call}: ECONNREFUSED`);
     if (this.mode === 'foreign' && needs) throw new CallNotSupportedError(call, 404);
   }
 }
@@ -90,7 +90,7 @@ export function waiting(retryAfterMs = 500): LeaseAnswer {
   return { kind: 'waiting', waiting: { state: 'waiting', retry_after_ms: retryAfterMs, position: 1, provisioning: 1 } };
 }
 
-/** A request with 60 s of time from the moment 0 of the clock. */
+/** A request with a deadline 60 s after time 0 of the clock. */
 export function selectRequest(changes: Partial<SelectRequest> = {}): SelectRequest {
   return {
     streamId: 'stream-1',
@@ -99,7 +99,7 @@ export function selectRequest(changes: Partial<SelectRequest> = {}): SelectReque
     purpose: 'start',
     deadline: 60_000,
     signal: new AbortController().signal,
-    onScarce: () => false,
+    onNoneFree: () => false,
     ...changes,
   };
 }

@@ -1,4 +1,4 @@
-/** Fakes at the edges of the sessions: engines, a selector and viewers, all driven by the test. */
+/** Fakes around the sessions: engines, a selector and viewers, all driven by the test. */
 import { PassThrough, type Readable } from 'node:stream';
 import { EngineRefusedError } from '@acexy/engine-client';
 import type { EngineAddress, Playback, StartPlayback } from '@acexy/engine-client';
@@ -11,6 +11,7 @@ import type { ViewerSubscription } from '../../../apps/proxy/src/sessions/viewer
 import type { RequestedContent } from '../../../apps/proxy/src/sessions/content-key.js';
 import type { EngineApi } from '../../../apps/proxy/src/sessions/engine-session.js';
 import { EngineStartLock } from '../../../apps/proxy/src/sessions/start/engine-start-lock.js';
+import type { SessionSettings } from '../../../apps/proxy/src/sessions/session-context.js';
 import { SessionRegistry } from '../../../apps/proxy/src/sessions/session-registry.js';
 
 export const CONTENT_ID = 'a'.repeat(40);
@@ -24,7 +25,7 @@ export function byInfohash(value = INFOHASH, variant: Record<string, string> = {
   return { selector: { type: 'infohash', value }, variant, hints: {} };
 }
 
-/** Whole packets with no meaning to a decoder; enough of them for the aligner to trust them. */
+/** Whole packets without meaning to a decoder; enough of them for the aligner to synchronize. */
 export function packets(count = 20): Buffer {
   const bytes = Buffer.alloc(count * 188, 0xaa);
   for (let at = 0; at < bytes.length; at += 188) {
@@ -49,7 +50,7 @@ export class Pending<T> {
 export type StartBehaviour = 'plays' | 'waits' | Error;
 export type MediaBehaviour = 'flows' | 'silent' | 'waits' | Error;
 
-/** One engine; every call of it is on record. */
+/** One engine; it records every call. */
 export class FakeEngine implements EngineApi {
   start: StartBehaviour = 'plays';
   media: MediaBehaviour | MediaBehaviour[] = 'flows';
@@ -59,16 +60,17 @@ export class FakeEngine implements EngineApi {
   readonly starts: StartPlayback[] = [];
   readonly replies: Pending<Playback>[] = [];
   private readonly answered = new Set<number>();
-  /** Contents that it refuses, and those of which it says nothing. */
+  /** Contents that it refuses, and contents whose start it does not answer. */
   readonly refused = new Set<string>();
   readonly unanswered = new Set<string>();
   readonly mediaStreams: PassThrough[] = [];
   readonly stops: string[] = [];
   opened = 0;
+  lookups = 0;
 
   constructor(readonly address: EngineAddress) {}
 
-  /** Sessions that were begun and not stopped. */
+  /** Sessions that were started and not stopped. */
   get running(): number {
     return this.opened - this.stops.length;
   }
@@ -84,7 +86,7 @@ export class FakeEngine implements EngineApi {
     return reply.promise;
   }
 
-  /** The reply to the latest or the given start. */
+  /** Answers the latest or the given start. */
   answer(index = this.replies.length - 1): void {
     if (this.answered.has(index)) return;
     this.answered.add(index);
@@ -100,6 +102,11 @@ export class FakeEngine implements EngineApi {
       isLive: true,
       isEncrypted: this.encrypted,
     });
+  }
+
+  infohashOf(): Promise<string | null> {
+    this.lookups += 1;
+    return Promise.resolve(this.infohash);
   }
 
   openMedia(_url: string, { signal }: { signal?: AbortSignal }): Promise<Readable> {
@@ -126,15 +133,15 @@ export class FakeEngine implements EngineApi {
   }
 }
 
-/** Gives out its engines in order, each as often as it is asked, and keeps count of what comes back. */
+/** Leases its engines in order, each any number of times, and records what is released. */
 export class FakeSelector extends EngineSelector {
   readonly requests: SelectRequest[] = [];
   readonly given: string[] = [];
   readonly released: string[] = [];
-  /** While set, nobody is given an engine. */
+  /** While set, no engine is leased. */
   hold: Pending<void> | null = null;
 
-  /** Those to give out, the first choice first. */
+  /** The first choice first. */
   readonly engines: FakeEngine[];
 
   constructor(engines: readonly FakeEngine[]) {
@@ -148,7 +155,7 @@ export class FakeSelector extends EngineSelector {
 
   async select(request: SelectRequest): Promise<LeasedEngine> {
     this.requests.push(request);
-    if (request.reserved) return request.reserved;
+    if (request.standby) return request.standby;
     if (this.hold) {
       await Promise.race([
         this.hold.promise,
@@ -173,7 +180,7 @@ export class FakeSelector extends EngineSelector {
   }
 }
 
-/** Keeps what it is sent; takes everything at once. */
+/** Keeps what is written to it; accepts everything at once. */
 export class FakeSink implements ViewerSink {
   readonly framing = 'raw';
   readonly chunks: Buffer[] = [];
@@ -193,62 +200,60 @@ export class FakeSink implements ViewerSink {
   }
 }
 
-export const LIMITS = { noResponseTimeoutMs: 20_000, firstByteTimeoutMs: 30_000, startTimeoutMs: 60_000, hedgeAfterMs: 0 };
+export const LIMITS = { noResponseTimeoutMs: 20_000, firstByteTimeoutMs: 30_000, startTimeoutMs: 60_000 };
 export const LINGER_MS = 5000;
 export const EMPTY_TIMEOUT_MS = 60_000;
 
 export function makeSessions<C extends Clock = FakeClock>(
   engineCount = 2,
   clock: C = new FakeClock() as unknown as C,
-  { emptyTimeoutMs = EMPTY_TIMEOUT_MS, viewerLimits = { maxViewers: 0, maxViewersPerStream: 0 }, hedgeAfterMs = 0 } = {},
+  settings: Partial<SessionSettings> = {},
 ) {
   const engines = Array.from({ length: engineCount }, (_, index) => new FakeEngine({ host: `engine-${index + 1}`, port: 6878 }));
   const selector = new FakeSelector(engines);
-  const lookups: string[] = [];
-  const registry = new SessionRegistry(
-    {
-      selector,
-      engineApi: (address) => engines.find((engine) => engine.address === address)!,
-      starts: new EngineStartLock(clock),
-      lookUpInfohash: (address) => {
-        lookups.push(address.host);
-        return Promise.resolve(engines.find((engine) => engine.address === address)!.infohash);
-      },
-      clock,
-      limits: { ...LIMITS, hedgeAfterMs },
-      // These packets have no keyframe to wait for.
-      broadcast: { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 },
+  const registry = new SessionRegistry({
+    selector,
+    engineApi: (address) => engines.find((engine) => engine.address === address)!,
+    startLock: new EngineStartLock(clock),
+    clock,
+    // The test may change its settings later.
+    settings: Object.assign(settings, {
+      ...LIMITS,
+      hedgeAfterMs: 0,
       lingerMs: LINGER_MS,
-      viewerLimits,
-      emptyTimeoutMs,
+      maxViewers: 0,
+      maxViewersPerStream: 0,
+      emptyTimeoutMs: EMPTY_TIMEOUT_MS,
       failoverPauseMs: 250,
       failoverPauseMaxMs: 5000,
-      random: () => 0.5,
-      log: SILENT_LOG,
-    },
-    SILENT_LOG,
-  );
-  return { registry, selector, engines, clock, lookups };
+      ...settings,
+    }),
+    // These packets have no keyframe to wait for.
+    broadcast: { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 },
+    random: () => 0.5,
+    log: SILENT_LOG,
+  });
+  return { registry, selector, engines, clock };
 }
 
-/** Attaches as soon as the stream plays; what the wait came to shows in `outcome`. */
-export function watch(admission: ViewerSubscription) {
+/** Attaches the viewer as soon as the stream plays; `outcome` shows the result. */
+export function watch(subscription: ViewerSubscription) {
   const sink = new FakeSink();
-  const viewer = { sink, outcome: 'waiting' as string, error: null as Error | null, leave: () => admission.leave() };
-  void admission.playing().then(
+  const viewer = { sink, outcome: 'waiting' as string, error: null as Error | null, leave: () => subscription.leave() };
+  void subscription.playing().then(
     () => {
       viewer.outcome = 'playing';
-      admission.attach(sink, {
+      subscription.attach(sink, {
         onEnd: (reason) => {
           sink.ended = reason;
-          admission.leave();
+          subscription.leave();
         },
       });
     },
     (error: Error) => {
       viewer.outcome = 'failed';
       viewer.error = error;
-      admission.leave();
+      subscription.leave();
     },
   );
   return viewer;

@@ -38,7 +38,7 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
   onApplicationBootstrap(): void {
     this.metrics.observe({
       snapshots: () => this.registry.snapshots(),
-      orchestratorAway: () => (this.client === null ? null : this.link.away),
+      orchestratorAway: () => (this.client === null ? null : this.link.unreachable),
       unsentEvents: () => this.reporting?.unsentEvents ?? 0,
       hlsBytes: () => this.hls.bytes,
     });

@@ -29,7 +29,10 @@ export class HealthController {
     const viewers = this.indicators.check('viewers');
     return this.health.check([
       () => (this.registry.closing ? viewers.down('shutting down') : viewers.up()),
-      () => this.indicators.check('orchestrator').up({ state: this.client === null ? 'not set' : this.link.away ? 'away' : 'reachable' }),
+      () =>
+        this.indicators
+          .check('orchestrator')
+          .up({ state: this.client === null ? 'not set' : this.link.unreachable ? 'away' : 'reachable' }),
     ]);
   }
 }

@@ -3,16 +3,9 @@ import type { OrchestratorCall } from '@acexy/orchestrator-client';
 import { counterOf as counter, metric as own, readGauge as gauge, readTotal as total } from '@acexy/service-kit';
 import { Histogram } from 'prom-client';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
-import type { StopOutcome } from '../sessions/engine-session.js';
-import type { SessionListener } from '../sessions/session-registry.js';
+import type { FailoverCause } from '../sessions/failover/failover.plan.js';
+import type { FailoverOutcome, HedgeOutcome, SessionEvent, StandbyOutcome, StopOutcome, ViewerLimit } from '../sessions/session-events.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
-import type { FailoverCause } from '../sessions/failover/loss.plan.js';
-import type { HedgeOutcome } from '../sessions/start/hedge.policy.js';
-import type { StandbyOutcome } from '../sessions/failover/standby-engine.js';
-import type { StartTimes } from '../sessions/start/session-start.js';
-import type { StreamSession } from '../sessions/stream-session.js';
-import type { Failover, FailoverOutcome } from '../sessions/failover/failover-target.js';
-import type { FullScope } from '../sessions/viewer-limits.policy.js';
 
 /** Seconds; a warm engine delivers within one, a dead one is given up at 30 and 60. */
 const START_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60];
@@ -26,8 +19,8 @@ const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const START_OUTCOMES = ['playing', 'no_engine', 'engines_refused', 'engines_silent'].map((outcome) => ({ outcome }));
 const VIEWER_ENDS = (['removed', 'source-ended', 'too-slow', 'write-failed'] satisfies ViewerEndReason[]).map((reason) => ({ reason }));
 const STOP_OUTCOMES = (['stopped', 'already_gone', 'nothing_to_stop', 'failed'] satisfies StopOutcome[]).map((outcome) => ({ outcome }));
-const RESERVE_OUTCOMES = (['used', 'returned', 'wanted', 'none'] satisfies StandbyOutcome[]).map((outcome) => ({ outcome }));
-const FULL = (['all', 'stream'] satisfies FullScope[]).map((full) => ({ full }));
+const STANDBY_OUTCOMES = (['used', 'returned', 'preempted', 'none'] satisfies StandbyOutcome[]).map((outcome) => ({ outcome }));
+const VIEWER_LIMITS = (['all', 'stream'] satisfies ViewerLimit[]).map((full) => ({ full }));
 const HEDGE_OUTCOMES = (['won', 'lost', 'none'] satisfies HedgeOutcome[]).map((outcome) => ({ outcome }));
 const LOSSES = (['eof', 'reset', 'stall', 'drained'] satisfies FailoverCause[]).flatMap((cause) =>
   (['exact', 'renumbered', 'keyframe', 'given-up'] satisfies FailoverOutcome[]).map((outcome) => ({ cause, outcome })),
@@ -43,7 +36,7 @@ export interface MetricSources {
   hlsBytes(): number;
 }
 
-export class ProxyMetrics implements SessionListener {
+export class ProxyMetrics {
   private bytesInOfEnded = 0;
   private bytesSentToGone = 0;
   private skipsOfGone = 0;
@@ -83,7 +76,7 @@ export class ProxyMetrics implements SessionListener {
     'acexy_viewers_refused_total',
     'Viewers turned away, by what had as many as it may have: the stream, or all of them together',
     ['full'],
-    FULL,
+    VIEWER_LIMITS,
   );
   private readonly stops = counter(
     'acexy_engine_stops_total',
@@ -97,11 +90,11 @@ export class ProxyMetrics implements SessionListener {
     ['cause', 'outcome'],
     LOSSES,
   );
-  private readonly reserves = counter(
-    'acexy_reserves_total',
-    'Engines looked for in reserve for quiet streams, by what became of them',
+  private readonly standbys = counter(
+    'acexy_standby_outcomes_total',
+    'Standby engines requested while a source was silent, by outcome',
     ['outcome'],
-    RESERVE_OUTCOMES,
+    STANDBY_OUTCOMES,
   );
   private readonly hedges = counter(
     'acexy_hedges_total',
@@ -138,8 +131,8 @@ export class ProxyMetrics implements SessionListener {
     gauge('acexy_viewer_lag_seconds_max', 'How far the slowest viewer is behind', [], (set) =>
       set(Math.max(0, ...viewers().map(({ lagMs }) => lagMs / 1000))),
     );
-    gauge('acexy_reserves', 'Engines held in reserve for streams whose source is quiet', [], (set) =>
-      set(sources.snapshots().filter(({ reserve }) => reserve !== null).length),
+    gauge('acexy_standby_engines', 'Engines leased as standby for streams whose source is silent', [], (set) =>
+      set(sources.snapshots().filter(({ standbyEngine }) => standbyEngine !== null).length),
     );
     gauge('acexy_buffer_bytes', 'Stream kept in memory', [], (set) => set(broadcasts().reduce((sum, { ring }) => sum + ring.bytes, 0)));
     gauge('acexy_hls_bytes', 'Stream kept in memory as segments; the newest of it is in acexy_buffer_bytes too', [], (set) =>
@@ -173,39 +166,43 @@ export class ProxyMetrics implements SessionListener {
     this.calls.observe({ endpoint, outcome }, durationMs / 1000);
   }
 
-  sessionPlaying(_session: StreamSession, { startMs, firstByteMs }: StartTimes): void {
-    this.started('playing', startMs);
-    this.firstByte.observe(firstByteMs / 1000);
-  }
-
-  startFailed(_session: StreamSession, error: Error, startMs: number): void {
-    this.started((error as { code?: string }).code ?? 'error', startMs);
-  }
-
-  sessionEnded({ ending, broadcast }: StreamSession): void {
-    if (ending) this.ends.inc({ cause: ending.cause });
-    this.bytesInOfEnded += broadcast?.snapshot().bytesIn ?? 0;
-  }
-
-  failedOver(_session: StreamSession, { cause, outcome, gapMs }: Failover): void {
-    this.failovers.inc({ cause, outcome });
-    if (gapMs !== null) this.gaps.observe(gapMs / 1000);
-  }
-
-  reserveEnded(outcome: StandbyOutcome): void {
-    this.reserves.inc({ outcome });
-  }
-
-  viewerRefused(full: FullScope): void {
-    this.refusals.inc({ full });
-  }
-
-  hedged(outcome: HedgeOutcome): void {
-    this.hedges.inc({ outcome });
-  }
-
-  engineClosed(outcome: StopOutcome): void {
-    this.stops.inc({ outcome });
+  count(event: SessionEvent): void {
+    switch (event.type) {
+      case 'changed':
+      case 'closing':
+        return;
+      case 'playing':
+        this.started('playing', event.startMs);
+        this.firstByte.observe(event.firstByteMs / 1000);
+        return;
+      case 'start_failed':
+        this.started((event.error as { code?: string }).code ?? 'error', event.startMs);
+        return;
+      case 'ended':
+        this.ends.inc({ cause: event.end.cause });
+        this.bytesInOfEnded += event.bytesIn;
+        return;
+      case 'failover_finished':
+        this.failovers.inc({ cause: event.cause, outcome: event.outcome });
+        if (event.gapMs !== null) this.gaps.observe(event.gapMs / 1000);
+        return;
+      case 'standby_finished':
+        this.standbys.inc({ outcome: event.outcome });
+        return;
+      case 'hedge_finished':
+        this.hedges.inc({ outcome: event.outcome });
+        return;
+      case 'engine_closed':
+        this.stops.inc({ outcome: event.outcome });
+        return;
+      case 'viewer_rejected':
+        this.refusals.inc({ full: event.limit });
+        return;
+      default: {
+        const unknown: never = event;
+        throw new TypeError(`unknown event: ${String(unknown)}`);
+      }
+    }
   }
 
   private started(outcome: string, startMs: number): void {

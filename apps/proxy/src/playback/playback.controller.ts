@@ -34,7 +34,7 @@ export class PlaybackController {
     const hlsOf = (streamId: string) => this.hls.statusOf(streamId);
     if (!query.has('id') && !query.has('infohash')) return overview(this.registry.sessions(), hlsOf, this.limits);
     const selector = parseSelector(query);
-    const session = this.registry.named(selector);
+    const session = this.registry.findAnyVariant(selector);
     if (!session) throw new NotFoundException(`no stream with ${selector.type} ${selector.value} is playing`);
     return streamStatus(session, hlsOf);
   }

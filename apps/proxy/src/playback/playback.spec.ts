@@ -31,7 +31,7 @@ describe('the HTTP interface for players', () => {
   beforeEach(async () => {
     // Real time, because real sockets are tested.
     Object.assign(settings, { maxViewers: 0, maxViewersPerStream: 0 });
-    sessions = makeSessions(1, new SystemClock(), { emptyTimeoutMs: 100, viewerLimits: settings });
+    sessions = makeSessions(1, new SystemClock(), Object.assign(settings, { emptyTimeoutMs: 100 }));
     const module = await Test.createTestingModule({
       controllers: [PlaybackController],
       providers: [

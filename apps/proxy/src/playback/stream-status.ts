@@ -2,7 +2,7 @@
 import type { HlsStatus } from '../hls/hls-stream.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import { isOpen } from '../sessions/session-state.js';
-import type { ViewerLimits } from '../sessions/viewer-limits.policy.js';
+import type { ViewerLimits } from '../sessions/session-context.js';
 
 interface Snapshots {
   snapshot(): SessionSnapshot;
@@ -38,7 +38,7 @@ function toStatus(snapshot: SessionSnapshot, hlsOf: HlsOf) {
     started_at: snapshot.startedAt,
     uptime_s: Math.round(snapshot.uptimeMs / 1000),
     engine: engine && { container_id: engine.containerId, ...engine.address },
-    reserve: snapshot.reserve,
+    reserve: snapshot.standbyEngine,
     stat_url: playback?.statUrl ?? null,
     command_url: playback?.commandUrl ?? null,
     playback_session_id: playback?.playbackSessionId ?? null,

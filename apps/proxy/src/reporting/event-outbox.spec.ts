@@ -26,8 +26,8 @@ const started = (streamId: string): StreamEvent => ({
 });
 const ended = (streamId: string): StreamEvent => ({ kind: 'ended', streamId, event: { stream_id: streamId } });
 
-describe('the events', () => {
-  it('are sent in their order', async () => {
+describe('events', () => {
+  it('are sent in order', async () => {
     const { client, outbox } = make();
     outbox.push(started('1'));
     outbox.push(started('2'));
@@ -37,9 +37,9 @@ describe('the events', () => {
     expect(outbox.size).toBe(0);
   });
 
-  it('wait while the orchestrator is away and are sent afterwards, none lost and none twice', async () => {
+  it('wait while the orchestrator is unreachable and are then sent, none lost and none twice', async () => {
     const { clock, client, outbox } = make();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     outbox.push(started('1'));
     await clock.advanceAndSettle(20_000);
     outbox.push(ended('1'));
@@ -52,7 +52,7 @@ describe('the events', () => {
     expect(client.events).toEqual(['started 1', 'ended 1']);
   });
 
-  it('that the orchestrator refuses are given up after some tries and hold up no others', async () => {
+  it('that the orchestrator refuses are dropped after some attempts and block no others', async () => {
     const { clock, client, outbox } = make();
     client.eventFails = new OrchestratorReplyError('stream_started', 422, 'no');
     outbox.push(started('1'));
@@ -63,9 +63,9 @@ describe('the events', () => {
     expect(client.events).toEqual(['started 2']);
   });
 
-  it('are bounded: streams that began and ended unseen are forgotten first', async () => {
+  it('are limited in number: streams that started and ended meanwhile are dropped first', async () => {
     const { clock, client, outbox } = make();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     outbox.push(started('still playing'));
     for (let index = 0; index < 2000; index++) {
       outbox.push(started(`zap ${index}`));
@@ -80,9 +80,9 @@ describe('the events', () => {
     expect(client.events.filter((event) => event.startsWith('ended zap'))).toHaveLength(starts);
   });
 
-  it('that wait at the end are tried once more', async () => {
+  it('that wait at shutdown are sent once more', async () => {
     const { clock, client, outbox } = make();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     outbox.push(started('1'));
     await settle();
     client.mode = 'foreign';

@@ -1,11 +1,11 @@
 /**
- * The events for an orchestrator that takes no reports: `stream_started` and `stream_ended`, in the order in which they happened, each sent until it is
- * taken. While the orchestrator is away they wait; when too many wait, those of streams that began and ended unseen go first.
+ * The events for an orchestrator that takes no reports: `stream_started` and `stream_ended`, in order, each sent until it is accepted. They wait while the
+ * orchestrator is unreachable; when too many wait, streams that started and ended meanwhile are dropped first.
  */
 import type { StreamEndedEvent, StreamStartedEvent } from '@acexy/contracts';
 import { type OrchestratorClient, OrchestratorError } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
-import type { Clock } from '@acexy/service-kit/primitives';
+import { type Clock, OneShotTimer, backoffMs, withJitter } from '@acexy/service-kit/primitives';
 import type { OrchestratorLink } from '../selection/orchestrator-link.js';
 
 export type StreamEvent = { streamId: string } & (
@@ -13,9 +13,8 @@ export type StreamEvent = { streamId: string } & (
 );
 
 const MAX_WAITING = 1000;
-const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 30_000;
-/** An event that the orchestrator refuses, rather than misses, is dropped after so many tries. */
+const RETRY = { firstMs: 500, longestMs: 30_000 };
+/** An event that the orchestrator refuses is dropped after this many attempts. */
 const MAX_REFUSALS = 3;
 
 export interface EventOutboxOptions {
@@ -23,21 +22,27 @@ export interface EventOutboxOptions {
   link: OrchestratorLink;
   clock: Clock;
   log: Log;
-  /** For jitter: 0 up to 1. */
+  /** For jitter: from 0 to below 1. */
   random: () => number;
 }
 
 export class EventOutbox {
   private readonly waiting: StreamEvent[] = [];
-  private timer: unknown = null;
+  private readonly retry: OneShotTimer;
+  private retrying = false;
   private sending: Promise<void> | null = null;
-  private delayMs = FIRST_DELAY_MS;
+  private failures = 0;
   private refusals = 0;
   private stopped = false;
 
-  constructor(private readonly options: EventOutboxOptions) {}
+  constructor(private readonly options: EventOutboxOptions) {
+    this.retry = new OneShotTimer(options.clock, () => {
+      this.retrying = false;
+      this.flush();
+    });
+  }
 
-  /** Events that have not been taken yet. */
+  /** Events that are not accepted yet. */
   get size(): number {
     return this.waiting.length;
   }
@@ -51,40 +56,32 @@ export class EventOutbox {
   /** Sends what waits, once each, and ends. */
   async stop(): Promise<void> {
     this.stopped = true;
-    if (this.timer !== null) this.options.clock.clearTimeout(this.timer);
-    this.timer = null;
+    this.retry.clear();
     await this.sending;
     if (this.waiting.length > 0) await this.sendAll();
-    if (this.waiting.length > 0) this.options.log.warn('events were not taken', { events: this.waiting.length });
+    if (this.waiting.length > 0) this.options.log.warn('events were not sent', { events: this.waiting.length });
   }
 
   private flush(): void {
-    if (this.sending || this.timer !== null || this.stopped) return;
+    if (this.sending || this.retrying || this.stopped) return;
     this.sending = this.sendAll().finally(() => {
       this.sending = null;
-      if (this.waiting.length > 0 && !this.stopped) this.retryLater();
+      if (this.waiting.length === 0 || this.stopped) return;
+      this.retrying = true;
+      this.failures += 1;
+      this.retry.set(withJitter(backoffMs(this.failures, RETRY), this.options.random));
     });
-  }
-
-  private retryLater(): void {
-    const { clock, random } = this.options;
-    const delay = this.delayMs * (0.5 + random() / 2);
-    this.delayMs = Math.min(this.delayMs * 2, LONGEST_DELAY_MS);
-    this.timer = clock.setTimeout(() => {
-      this.timer = null;
-      this.flush();
-    }, delay);
   }
 
   private async sendAll(): Promise<void> {
     for (let next = this.waiting.at(0); next; next = this.waiting.at(0)) {
       if (!(await this.sendOne(next))) return;
-      // Room may have been made while it was under way.
+      // makeRoom() may have removed it meanwhile.
       if (this.waiting[0] === next) this.waiting.shift();
     }
   }
 
-  /** Whether the event needs no further try. */
+  /** Returns false when the event has to be sent again. */
   private async sendOne(next: StreamEvent): Promise<boolean> {
     const { client, link, log } = this.options;
     try {
@@ -96,28 +93,24 @@ export class EventOutbox {
         log.error('event failed', { stream_id: next.streamId, error });
         return true;
       }
-      if (link.failed('event', error) === 'away') return false;
+      if (link.failed('event', error) === 'unreachable') return false;
       this.refusals += 1;
       log.warn('event refused', { stream_id: next.streamId, event: next.kind, code: error.code, problem: error.message });
       if (this.refusals < MAX_REFUSALS) return false;
     }
     this.refusals = 0;
-    this.delayMs = FIRST_DELAY_MS;
+    this.failures = 0;
     return true;
   }
 
-  /** Drops the oldest pair that tells of a stream from beginning to end; else the oldest event. The one under way stays first. */
+  /** Drops the oldest stream whose start and end both wait, else the oldest event; never the one that is being sent. */
   private makeRoom(): void {
-    // A stream that has gone on from another engine has ended on one and started on the next.
+    // A stream that failed over has ended on one engine and started on the next.
     const last = new Map(this.waiting.map(({ streamId, kind }) => [streamId, kind]));
     const whole = this.waiting.find(({ kind, streamId }, index) => index > 0 && kind === 'started' && last.get(streamId) === 'ended');
     const before = this.waiting.length;
-    if (whole) {
-      const kept = this.waiting.filter(({ streamId }) => streamId !== whole.streamId);
-      this.waiting.splice(0, before, ...kept);
-    } else {
-      this.waiting.splice(1, 1);
-    }
-    this.options.log.warn('too many events wait, some are dropped', { dropped: before - this.waiting.length });
+    if (whole) this.waiting.splice(0, before, ...this.waiting.filter(({ streamId }) => streamId !== whole.streamId));
+    else this.waiting.splice(1, 1);
+    this.options.log.warn('too many events waiting, dropped some', { dropped: before - this.waiting.length });
   }
 }

@@ -27,7 +27,7 @@ const SNAPSHOT: SessionSnapshot = {
   startedAt: '2026-01-01T00:00:00.000Z',
 
   uptimeMs: 0,
-  reserve: null,
+  standbyEngine: null,
   broadcast: null,
 };
 
@@ -42,7 +42,7 @@ function make() {
     link,
     identity: IDENTITY,
     snapshots: () => sessions,
-    onLeave: (order) => orders.push(order),
+    onLeaveOrder: (order) => orders.push(order),
     onNotTaken: () => undefined,
     clock,
     log: SILENT_LOG,
@@ -50,8 +50,8 @@ function make() {
   return { clock, client, link, sessions, orders, loop };
 }
 
-describe('the reports', () => {
-  it('go out at once, then every 2 s, and many changes are one report', async () => {
+describe('reports', () => {
+  it('are sent at once, then every 2 s; many changes become one report', async () => {
     const { clock, client, loop } = make();
     loop.start();
     await clock.advanceAndSettle(0);
@@ -64,9 +64,9 @@ describe('the reports', () => {
     expect(client.reports.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
   });
 
-  it('are what the orchestrator accepts, from the first moment of a stream to its last', async () => {
+  it('are valid from the first moment of a stream to its last', async () => {
     const { clock, client, sessions, loop } = make();
-    const seat = {
+    const leased = {
       engineId: 'e1',
       containerId: 'e1',
       address: { host: 'h', port: 1 },
@@ -86,10 +86,10 @@ describe('the reports', () => {
     };
     sessions.push(
       SNAPSHOT,
-      { ...SNAPSHOT, engine: seat },
-      { ...SNAPSHOT, state: 'playing', engine: seat, playback, infohash: 'b'.repeat(40) },
+      { ...SNAPSHOT, engine: leased },
+      { ...SNAPSHOT, state: 'playing', engine: leased, playback, infohash: 'b'.repeat(40) },
     );
-    sessions.push({ ...SNAPSHOT, state: 'stopping', engine: seat, playback }, { ...SNAPSHOT, state: 'ended' });
+    sessions.push({ ...SNAPSHOT, state: 'stopping', engine: leased, playback }, { ...SNAPSHOT, state: 'ended' });
     loop.sessionEnded(STREAM, 'the last viewer left', '2026-01-01T00:01:00.000Z');
     loop.start();
     await clock.advanceAndSettle(30);
@@ -99,11 +99,11 @@ describe('the reports', () => {
     expect(report.sessions[2]).toMatchObject({ container_id: 'e1', lease_id: STREAM, host: 'h', port: 1, stat_url: 'http://h:1/s' });
   });
 
-  it('name what has ended until it is acknowledged', async () => {
+  it('list ended sessions until they are acknowledged', async () => {
     const { clock, client, loop } = make();
     loop.start();
     await clock.advanceAndSettle(0);
-    client.mode = 'away';
+    client.mode = 'unreachable';
     loop.sessionEnded(STREAM, 'the last viewer left', '2026-01-01T00:01:00.000Z');
     await clock.advanceAndSettle(10_000);
     expect(client.reports).toHaveLength(1);
@@ -114,18 +114,18 @@ describe('the reports', () => {
     expect(client.reports.at(-1)?.ended).toEqual([]);
   });
 
-  it('find an orchestrator back that was away', async () => {
+  it('notice that an unreachable orchestrator is reachable again', async () => {
     const { clock, client, link, loop } = make();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     loop.start();
     await clock.advanceAndSettle(10);
-    expect(link.away).toBe(true);
+    expect(link.unreachable).toBe(true);
     client.mode = 'ours';
     await clock.advanceAndSettle(2100);
-    expect(link.away).toBe(false);
+    expect(link.unreachable).toBe(false);
   });
 
-  it('go on after a refusal, and are not sent to an orchestrator that takes none', async () => {
+  it('continue after an error, and are not sent to an orchestrator that takes none', async () => {
     const { clock, client, loop, link } = make();
     const report = client.report.bind(client);
     client.report = () => Promise.reject(new OrchestratorReplyError('report', 500, 'boom'));
@@ -142,7 +142,7 @@ describe('the reports', () => {
     expect(client.calls).toHaveLength(calls);
   });
 
-  it('bring the order to leave an engine, told once', async () => {
+  it('return leave orders, each passed on once', async () => {
     const { clock, client, orders, loop } = make();
     client.leave = [{ container_id: 'e1', reason: 'draining', deadline: '2026-01-01T00:02:00.000Z' }];
     loop.start();
@@ -150,7 +150,7 @@ describe('the reports', () => {
     expect(orders).toEqual(client.leave);
   });
 
-  it('end with a last one', async () => {
+  it('end with a last report', async () => {
     const { clock, client, loop } = make();
     loop.start();
     await clock.advanceAndSettle(0);

@@ -1,21 +1,21 @@
 /**
- * Tells our orchestrator what plays: the whole list on every change and at least every 2 s, so that a lost message or a restart on either side
- * costs one round. What has ended is listed until it is acknowledged.
+ * Reports to our orchestrator: the complete list of sessions on every change and at least every 2 s, so that a lost message or a restart on either side
+ * costs one round. Ended sessions are listed until they are acknowledged.
  */
 import type { EndedSession, LeaveOrder, ProxyReport } from '@acexy/contracts';
 import { type OrchestratorClient, OrchestratorError } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
 import type { Clock } from '@acexy/service-kit/primitives';
+import type { ProxyIdentity } from '../selection/proxy-identity.js';
 import type { OrchestratorLink } from '../selection/orchestrator-link.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
-import type { ProxyIdentity } from '../selection/proxy-identity.js';
 import { toReported } from './reported-session.js';
 
-/** The orchestrator gives a silent proxy 15 s. */
+/** The orchestrator ends the streams of a proxy that is silent for 15 s. */
 const EVERY_MS = 2000;
-/** Changes within this time are one report. */
+/** Changes within this time become one report. */
 const COALESCE_MS = 20;
-/** As many as a report may list. Beyond, the oldest are forgotten: the orchestrator ends what a report no longer names by itself. */
+/** The most that a report may list. The oldest ones are dropped: the orchestrator ends what reports no longer name by itself. */
 const MAX_ENDED = 20_000;
 
 export interface ReportLoopOptions {
@@ -23,9 +23,8 @@ export interface ReportLoopOptions {
   link: OrchestratorLink;
   identity: ProxyIdentity;
   snapshots(): SessionSnapshot[];
-  /** An engine should be left by a deadline. */
-  onLeave(order: LeaveOrder): void;
-  /** A round without a report, because the orchestrator takes none. */
+  onLeaveOrder(order: LeaveOrder): void;
+  /** A round without a report: the orchestrator takes none. */
   onNotTaken(): void;
   clock: Clock;
   log: Log;
@@ -33,7 +32,8 @@ export interface ReportLoopOptions {
 
 export class ReportLoop {
   private readonly ended: (EndedSession & { since: number })[] = [];
-  private readonly ordered = new Set<string>();
+  /** Containers of the leave orders in the last answer. */
+  private ordered = new Set<string>();
   private seq = 0;
   private timer: unknown = null;
   private due = Infinity;
@@ -47,7 +47,6 @@ export class ReportLoop {
     this.schedule(0);
   }
 
-  /** Something changed that the orchestrator should know. */
   changed(): void {
     this.schedule(COALESCE_MS);
   }
@@ -58,7 +57,7 @@ export class ReportLoop {
     this.changed();
   }
 
-  /** Ends the loop with a last report, which is not repeated. */
+  /** Sends a last report, which is not repeated. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.clear();
@@ -83,7 +82,7 @@ export class ReportLoop {
   private run(): void {
     this.timer = null;
     this.again = false;
-    // A foreign orchestrator takes none; when it may have been replaced by ours the next round tries.
+    // A foreign orchestrator takes no reports. When it may have been replaced by ours, the next round tries again.
     const round = this.options.link.kind === 'ours' ? this.send() : Promise.resolve(this.options.onNotTaken());
     this.sending = round.finally(() => {
       this.sending = null;
@@ -96,8 +95,8 @@ export class ReportLoop {
     try {
       const answer = await client.report(identity.proxyId, this.next());
       link.succeeded('report');
-      if (answer.boot_id === identity.bootId) this.acknowledge(answer.ack_seq);
-      this.takeOrders(answer.leave);
+      if (answer.boot_id === identity.bootId) while (this.ended.length > 0 && this.ended[0].since <= answer.ack_seq) this.ended.shift();
+      this.passOn(answer.leave);
     } catch (error) {
       if (error instanceof OrchestratorError) link.failed('report', error);
       else log.error('report failed', { error });
@@ -114,15 +113,10 @@ export class ReportLoop {
     };
   }
 
-  private acknowledge(seq: number): void {
-    while (this.ended.length > 0 && this.ended[0].since <= seq) this.ended.shift();
-  }
-
-  private takeOrders(orders: readonly LeaveOrder[]): void {
-    const standing = new Set(orders.map(({ container_id: id }) => id));
-    for (const order of orders) if (!this.ordered.has(order.container_id)) this.options.onLeave(order);
-    this.ordered.clear();
-    for (const id of standing) this.ordered.add(id);
+  /** An order is repeated in every answer until it is carried out. */
+  private passOn(orders: readonly LeaveOrder[]): void {
+    for (const order of orders) if (!this.ordered.has(order.container_id)) this.options.onLeaveOrder(order);
+    this.ordered = new Set(orders.map(({ container_id: id }) => id));
   }
 
   private clear(): void {

@@ -1,11 +1,21 @@
-/** A stream in the words of the report and of the events. Pure. */
+/** A session in the form of reports and events. Pure. */
 import type { ReportedSession, ReportedSessionState, StreamStartedEvent } from '@acexy/contracts';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import type { SessionState } from '../sessions/session-state.js';
 
-/** null for a stream that is over. */
+/** A session that is stopping still holds its engine: it counts as lingering until the engine is released. null: not reported. */
+const REPORTED: Readonly<Record<SessionState, ReportedSessionState | null>> = {
+  starting: 'starting',
+  playing: 'playing',
+  lingering: 'lingering',
+  failing_over: 'failing_over',
+  stopping: 'lingering',
+  ended: null,
+};
+
+/** null for a session that has ended. */
 export function toReported(snapshot: SessionSnapshot): ReportedSession | null {
-  const state = reportedState(snapshot.state);
+  const state = REPORTED[snapshot.state];
   if (state === null) return null;
   const { engine, playback } = snapshot;
   return {
@@ -28,26 +38,7 @@ export function toReported(snapshot: SessionSnapshot): ReportedSession | null {
   };
 }
 
-/** A stream that is being stopped still holds its engine: it counts as lingering until the engine has been given back. */
-function reportedState(state: SessionState): ReportedSessionState | null {
-  switch (state) {
-    case 'starting':
-    case 'playing':
-    case 'lingering':
-    case 'failing_over':
-      return state;
-    case 'stopping':
-      return 'lingering';
-    case 'ended':
-      return null;
-    default: {
-      const unknown: never = state;
-      throw new TypeError(`no such state: ${String(unknown)}`);
-    }
-  }
-}
-
-/** null while there is nothing to tell: no engine of the orchestrator, or no answer of it yet. */
+/** null when there is nothing to send: the engine is not the orchestrator's, or has not answered yet. */
 export function toStartedEvent(snapshot: SessionSnapshot, labels: Record<string, string>): StreamStartedEvent | null {
   const { engine, playback } = snapshot;
   if (engine === null || engine.containerId === null || playback === null) return null;

@@ -5,8 +5,6 @@ import { FakeOrchestrator } from '../../../../test/doubles/proxy/fake-orchestrat
 import { SyntheticStream } from '../../../../test/doubles/proxy/broadcast.fixture.js';
 import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { LINGER_MS, byId, makeSessions, packets } from '../../../../test/doubles/proxy/sessions.fixture.js';
-import { EventOutbox } from './event-outbox.js';
-import { ReportLoop } from './report-loop.js';
 import { ReportingService } from './reporting.service.js';
 
 function make(mode: FakeOrchestrator['mode']) {
@@ -16,21 +14,12 @@ function make(mode: FakeOrchestrator['mode']) {
   client.mode = mode;
   const link = new OrchestratorLink(clock, SILENT_LOG);
   const identity = { proxyId: '11111111-1111-4111-8111-111111111111', bootId: '22222222-2222-4222-8222-222222222222' };
-  const snapshots = () => registry.snapshots();
-  const reporting = new ReportingService({
-    link,
-    reports: (onNotTaken) =>
-      new ReportLoop({ client, link, identity, snapshots, onLeave: () => undefined, onNotTaken, clock, log: SILENT_LOG }),
-    events: new EventOutbox({ client, link, clock, log: SILENT_LOG, random: () => 0.5 }),
-    snapshots,
-    labels: {},
-  });
-  registry.listen(reporting);
+  const reporting = new ReportingService({ client, link, identity, registry, clock, log: SILENT_LOG, random: () => 0.5 });
   return { ...sessions, client, link, reporting };
 }
 
-describe('what the orchestrator is told', () => {
-  it('ours gets reports and no events', async () => {
+describe('reporting', () => {
+  it('our orchestrator gets reports and no events', async () => {
     const { registry, clock, client, reporting, engines } = make('ours');
     reporting.start();
     const viewer = registry.subscribe(byId());
@@ -44,7 +33,7 @@ describe('what the orchestrator is told', () => {
     expect(client.events).toEqual([]);
   });
 
-  it('any other gets one event when a stream plays and one when it has ended', async () => {
+  it('a foreign orchestrator gets one event when a stream plays and one when it has ended', async () => {
     const { registry, clock, client, reporting } = make('foreign');
     reporting.start();
     await clock.advanceAndSettle(10);
@@ -58,7 +47,7 @@ describe('what the orchestrator is told', () => {
     expect(reporting.unsentEvents).toBe(0);
   });
 
-  it('any other learns that a stream goes on from another engine: it has ended on the first and started on the second', async () => {
+  it('a foreign orchestrator learns of a failover: the stream ended on the first engine and started on the second', async () => {
     const { registry, clock, client, reporting, engines } = make('foreign');
     reporting.start();
     await clock.advanceAndSettle(10);
@@ -82,8 +71,8 @@ describe('what the orchestrator is told', () => {
     await reporting.stop();
   });
 
-  it('one that turns out to be another learns of what played before', async () => {
-    const { registry, clock, client, reporting, engines } = make('away');
+  it('an orchestrator that turns out to be foreign learns of streams that started before', async () => {
+    const { registry, clock, client, reporting, engines } = make('unreachable');
     reporting.start();
     registry.subscribe(byId());
     await clock.advanceAndSettle(100);
@@ -93,7 +82,7 @@ describe('what the orchestrator is told', () => {
     expect(client.events).toEqual([`started ${registry.sessions()[0].id}`]);
   });
 
-  it('a start that fails is no event', async () => {
+  it('a failed start sends no event', async () => {
     const { registry, clock, client, reporting, selector } = make('foreign');
     selector.engines.length = 0;
     reporting.start();

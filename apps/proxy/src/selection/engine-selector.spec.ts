@@ -59,11 +59,11 @@ function make() {
   });
   const fallback = new FallbackSelector({ host: 'fallback', port: 6878 }, reservations, clock);
   const selector = new OrchestratedSelector(link, leases, list, fallback, clock, SILENT_LOG);
-  /** What a selection comes to, readable at any time. */
+  /** Starts a selection; its result can be read at any time. */
   const select = (changes: Partial<SelectRequest> = {}) => {
-    const outcome = { seat: null as LeasedEngine | null, error: null as Error | null };
+    const outcome = { leased: null as LeasedEngine | null, error: null as Error | null };
     void selector.select(selectRequest(changes)).then(
-      (seat) => (outcome.seat = seat),
+      (leased) => (outcome.leased = leased),
       (error: Error) => (outcome.error = error),
     );
     return outcome;
@@ -72,28 +72,28 @@ function make() {
 }
 
 describe('an engine from our orchestrator', () => {
-  it('is leased, and given back when it is released', async () => {
+  it('is leased, and the lease is returned when it is released', async () => {
     const { client, select } = make();
     client.leases = [granted('lease-1', engineState('e1'))];
     const outcome = select({ exclude: ['e0'] });
     await settle();
-    expect(outcome.seat).toMatchObject({ engineId: 'e1', leaseId: 'lease-1', address: { host: 'e1', port: 6878 } });
+    expect(outcome.leased).toMatchObject({ engineId: 'e1', leaseId: 'lease-1', address: { host: 'e1', port: 6878 } });
     expect(client.asked[0]).toMatchObject({ exclude: ['e0'], purpose: 'start', key_type: 'content_id' });
     expect(client.asked[0].wait_ms).toBeLessThan(3000);
-    await outcome.seat?.release();
+    await outcome.leased?.release();
     expect(client.released).toEqual(['lease-1']);
   });
 
-  it('is asked for again with the same request id while it is waited for', async () => {
+  it('is requested with the same request id during the whole wait', async () => {
     const { client, clock, select } = make();
     client.leases = [waiting(), waiting(), granted('lease-1', engineState('e1'))];
     const outcome = select();
     await clock.advanceAndSettle(2000);
-    expect(outcome.seat?.leaseId).toBe('lease-1');
+    expect(outcome.leased?.leaseId).toBe('lease-1');
     expect(new Set(client.asked.map(({ request_id: id }) => id)).size).toBe(1);
   });
 
-  it('is not waited for beyond the deadline', async () => {
+  it('is not awaited beyond the deadline', async () => {
     const { client, clock, select } = make();
     client.leases = [waiting()];
     const outcome = select({ deadline: 5000 });
@@ -102,7 +102,7 @@ describe('an engine from our orchestrator', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('that is granted when nobody wants it any more is given back', async () => {
+  it('that is granted after the request was cancelled is released', async () => {
     const { client, select } = make();
     let grant: (answer: LeaseAnswer) => void = () => undefined;
     client.leases = [new Promise<LeaseAnswer>((resolve) => (grant = resolve))];
@@ -117,20 +117,20 @@ describe('an engine from our orchestrator', () => {
     expect(client.released).toEqual([client.asked[0].request_id, 'lease-1']);
   });
 
-  it('is asked for briefly at first, so that one of our own is given up at once where none is free', async () => {
+  it('is first requested with a short wait, so that an own session can release one at once when none is free', async () => {
     const { client, clock, select } = make();
     client.leases = [waiting(), granted('lease-1', engineState('e1'))];
     let scarce = 0;
-    const outcome = select({ onScarce: () => ++scarce > 0 });
+    const outcome = select({ onNoneFree: () => ++scarce > 0 });
     await clock.advanceAndSettle(50);
-    expect([scarce, outcome.seat?.leaseId]).toEqual([1, 'lease-1']);
+    expect([scarce, outcome.leased?.leaseId]).toEqual([1, 'lease-1']);
     expect(client.asked.map(({ wait_ms: ms }) => ms)).toEqual([100, 2250]);
   });
 
   it.each([
-    ['while the orchestrator is asked', new Promise<LeaseAnswer>(() => undefined)],
-    ['between two questions', waiting()],
-  ])('is queued for no longer when nobody wants it any more: %s', async (_moment, answer) => {
+    ['during a request', new Promise<LeaseAnswer>(() => undefined)],
+    ['between two requests', waiting()],
+  ])('leaves the queue when the request is cancelled: %s', async (_moment, answer) => {
     const { client, select } = make();
     client.leases = [answer];
     const abort = new AbortController();
@@ -141,7 +141,7 @@ describe('an engine from our orchestrator', () => {
     expect(client.released).toEqual([client.asked[0].request_id]);
   });
 
-  it('is queued for no longer than the deadline', async () => {
+  it('leaves the queue at the deadline', async () => {
     const { client, clock, select } = make();
     client.leases = [waiting()];
     select({ deadline: 5000 });
@@ -149,7 +149,7 @@ describe('an engine from our orchestrator', () => {
     expect(client.released).toEqual([client.asked[0].request_id]);
   });
 
-  it('refused is no engine, with the reason and when to ask again, after one long wait for a viewer who is just changing channels', async () => {
+  it('refused is NoEngineError with reason and retry time, after one long wait for a viewer who is just changing channels', async () => {
     const { client, clock, select } = make();
     client.leases = [FULL];
     const outcome = select();
@@ -161,17 +161,17 @@ describe('an engine from our orchestrator', () => {
     expect(outcome.error?.message).toBe('no engines available: all 20 engines are in use (max_capacity)');
   });
 
-  it('refused is asked for again when a stream that nobody watches is given up for it', async () => {
+  it('refused is requested again when a lingering stream ends for it', async () => {
     const { client, clock, select } = make();
     client.leases = [FULL, granted('lease-1', engineState('e1'))];
-    const outcome = select({ onScarce: () => true });
+    const outcome = select({ onNoneFree: () => true });
     await clock.advanceAndSettle(300);
-    expect(outcome.seat?.leaseId).toBe('lease-1');
+    expect(outcome.leased?.leaseId).toBe('lease-1');
   });
 });
 
 describe('an engine of a foreign orchestrator', () => {
-  it('is chosen from its list and reserved here, so that the next stream gets another', async () => {
+  it('is chosen from its list and reserved in the proxy, so that the next stream gets another one', async () => {
     const { client, select, link } = make();
     client.mode = 'foreign';
     client.list = [engineState('e1'), engineState('e2')];
@@ -179,12 +179,12 @@ describe('an engine of a foreign orchestrator', () => {
     await settle();
     const second = select({ streamId: 'stream-2', content: { keyType: 'infohash', key: 'b'.repeat(40), infohash: 'b'.repeat(40) } });
     await settle();
-    expect(new Set([first.seat?.engineId, second.seat?.engineId])).toEqual(new Set(['e1', 'e2']));
+    expect(new Set([first.leased?.engineId, second.leased?.engineId])).toEqual(new Set(['e1', 'e2']));
     expect(link.kind).toBe('foreign');
     expect(client.calls.filter((call) => call === 'lease')).toHaveLength(1);
   });
 
-  it('is started when none is left, and taken when it answers', async () => {
+  it('is started when none is free, and used when it answers', async () => {
     const { client, clock, select, engine } = make();
     client.mode = 'foreign';
     client.provisioned = { container_id: 'new', container_name: 'new', host_http_port: 1, container_http_port: 1, container_https_port: 2 };
@@ -193,17 +193,17 @@ describe('an engine of a foreign orchestrator', () => {
     await clock.advanceAndSettle(2000);
     client.list = [engineState('new', { health_status: 'unknown' })];
     await clock.advanceAndSettle(3000);
-    expect(outcome.seat).toBeNull();
+    expect(outcome.leased).toBeNull();
     engine.answers = true;
     await clock.advanceAndSettle(1000);
-    expect(outcome.seat?.engineId).toBe('new');
+    expect(outcome.leased?.engineId).toBe('new');
     expect(client.calls.filter((call) => call === 'provision')).toHaveLength(1);
   });
 
   it.each([
     [FULL, 'all 20 engines are in use (max_capacity)'],
-    [new UnauthorizedError('provision', 403), 'refuses our key'],
-  ])('refused is no engine, with its reason: %s', async (refusal, text) => {
+    [new UnauthorizedError('provision', 403), 'rejects our API key'],
+  ])('refused is NoEngineError with its reason: %s', async (refusal, text) => {
     const { client, select } = make();
     client.mode = 'foreign';
     client.provisioned = refusal;
@@ -214,65 +214,65 @@ describe('an engine of a foreign orchestrator', () => {
   });
 });
 
-describe('while the orchestrator is away', () => {
-  it('the list as it was serves, and the orchestrator is not asked again for it', async () => {
+describe('while the orchestrator is unreachable', () => {
+  it('the last list is used, and the orchestrator gets no further requests', async () => {
     const { client, link, list, select } = make();
     client.list = [engineState('e1')];
     await list.refresh();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     const first = select();
     await settle();
-    expect(link.away).toBe(true);
-    expect(first.seat).toMatchObject({ engineId: 'e1', leaseId: null });
+    expect(link.unreachable).toBe(true);
+    expect(first.leased).toMatchObject({ engineId: 'e1', leaseId: null });
     const before = client.calls.length;
     const second = select({ streamId: 'stream-2', content: { keyType: 'infohash', key: 'b'.repeat(40), infohash: null } });
     await settle();
-    expect(second.seat).toMatchObject({ engineId: 'fallback:6878', containerId: null });
+    expect(second.leased).toMatchObject({ engineId: 'fallback:6878', containerId: null });
     expect(client.calls).toHaveLength(before);
   });
 
-  it('the engines of before its restart serve where it goes away again before it knows one', async () => {
+  it('the engines from before its restart are used when it disappears again before it knows any', async () => {
     const { client, list, select } = make();
     client.list = [engineState('e1')];
     await list.refresh();
     client.list = [];
     await list.refresh();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     const outcome = select();
     await settle();
-    expect(outcome.seat?.engineId).toBe('e1');
+    expect(outcome.leased?.engineId).toBe('e1');
   });
 
-  it('an engine that was leased before any list showed it serves the next stream when it has been given back', async () => {
+  it('an engine that was leased before any list showed it can play the next stream after its release', async () => {
     const { client, list, select } = make();
     await list.refresh();
     client.leases = [granted('lease-1', engineState('e1'))];
     const first = select();
     await settle();
-    await first.seat?.release();
-    client.mode = 'away';
+    await first.leased?.release();
+    client.mode = 'unreachable';
     const next = select({ streamId: 'stream-2' });
     await settle();
-    expect(next.seat).toMatchObject({ engineId: 'e1', leaseId: null });
+    expect(next.leased).toMatchObject({ engineId: 'e1', leaseId: null });
   });
 
-  it('an engine that a later list does not have any more is forgotten', async () => {
+  it('an engine that a later list no longer contains is forgotten', async () => {
     const { client, list, select } = make();
     client.leases = [granted('lease-1', engineState('e1'))];
     const first = select();
     await settle();
-    await first.seat?.release();
+    await first.leased?.release();
     client.list = [engineState('e2')];
     await list.refresh();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     const next = select({ streamId: 'stream-2', exclude: ['e2'] });
     await settle();
-    expect(next.seat?.engineId).toBe('fallback:6878');
+    expect(next.leased?.engineId).toBe('fallback:6878');
   });
 
-  it('its list is had soon after it is back, and at its own pace from then on', async () => {
+  it('its list is read soon after it returns, and at the normal pace from then on', async () => {
     const { client, clock, link, list } = make();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     const refresh = new ListRefresh({ list, link, cacheTtlMs: 5000, clock, log: SILENT_LOG, random: () => 0 });
     refresh.start();
     await settle();
@@ -286,67 +286,67 @@ describe('while the orchestrator is away', () => {
     await refresh.stop();
   });
 
-  it('an engine that we lease is not chosen a second time', async () => {
+  it('a leased engine is not chosen a second time', async () => {
     const { client, list, select } = make();
     client.list = [engineState('e1')];
     client.leases = [granted('lease-1', engineState('e1'))];
     await list.refresh();
     select();
     await settle();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     const second = select({ streamId: 'stream-2', content: { keyType: 'infohash', key: 'b'.repeat(40), infohash: null } });
     await settle();
-    expect(second.seat?.engineId).toBe('fallback:6878');
+    expect(second.leased?.engineId).toBe('fallback:6878');
   });
 
-  it('whoever has no other engine waits for the end of its restart, and no longer than one takes', async () => {
+  it('a request without any other engine waits for the end of its restart, and no longer than a restart takes', async () => {
     const { client, clock, list, select } = make();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     const outcome = select({ exclude: ['fallback:6878'] });
     await clock.advanceAndSettle(4000);
-    expect([outcome.seat, outcome.error]).toEqual([null, null]);
+    expect([outcome.leased, outcome.error]).toEqual([null, null]);
     client.mode = 'ours';
     client.leases = [granted('lease-1', engineState('e1'))];
     await list.refresh();
     await clock.advanceAndSettle(300);
-    expect(outcome.seat?.leaseId).toBe('lease-1');
+    expect(outcome.leased?.leaseId).toBe('lease-1');
     expect(clock.pending).toBe(0);
   });
 
-  it('it is used again as soon as somebody has found it back', async () => {
+  it('it is used again as soon as one call has succeeded', async () => {
     const { client, link, list, select } = make();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     select();
     await settle();
     client.mode = 'ours';
     client.leases = [granted('lease-1', engineState('e1'))];
     await list.refresh();
-    expect(link.away).toBe(false);
+    expect(link.unreachable).toBe(false);
     const next = select({ streamId: 'stream-2' });
     await settle();
-    expect(next.seat?.leaseId).toBe('lease-1');
+    expect(next.leased?.leaseId).toBe('lease-1');
   });
 });
 
 describe('the fallback engine', () => {
-  it('takes several contents, and one content again only when its former session has been stopped', async () => {
+  it('plays several contents, and one content again only after its previous session was stopped', async () => {
     const { client, clock, select } = make();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     const first = select();
     const other = select({ streamId: 'stream-2', content: { keyType: 'infohash', key: 'b'.repeat(40), infohash: null } });
     await settle();
     const again = select({ streamId: 'stream-3' });
     await clock.advanceAndSettle(1000);
-    expect([first.seat?.engineId, other.seat?.engineId]).toEqual(['fallback:6878', 'fallback:6878']);
-    expect(again.seat).toBeNull();
-    await first.seat?.release();
+    expect([first.leased?.engineId, other.leased?.engineId]).toEqual(['fallback:6878', 'fallback:6878']);
+    expect(again.leased).toBeNull();
+    await first.leased?.release();
     await settle();
-    expect(again.seat?.engineId).toBe('fallback:6878');
+    expect(again.leased?.engineId).toBe('fallback:6878');
   });
 
   it('is not tried twice for one stream', async () => {
     const { client, clock, select } = make();
-    client.mode = 'away';
+    client.mode = 'unreachable';
     const outcome = select({ exclude: ['fallback:6878'] });
     await clock.advanceAndSettle(10_000);
     expect(outcome.error).toBeInstanceOf(NoEngineError);
@@ -357,7 +357,7 @@ describe('the fallback engine', () => {
 });
 
 describe('a foreign orchestrator', () => {
-  it('is asked for a lease again after a while, for it may have been replaced by ours', async () => {
+  it('gets a lease request again after a while, because it may have been replaced by ours', async () => {
     const { client, clock, select, link } = make();
     client.mode = 'foreign';
     client.list = [engineState('e1')];
@@ -369,62 +369,65 @@ describe('a foreign orchestrator', () => {
     expect(link.kind).toBe('ours');
     const next = select({ streamId: 'stream-2', deadline: 400_000 });
     await settle();
-    expect(next.seat?.leaseId).toBe('lease-1');
+    expect(next.leased?.leaseId).toBe('lease-1');
   });
 });
 
-describe('an engine held in reserve', () => {
-  async function reserve(made: ReturnType<typeof make>): Promise<LeasedEngine> {
+describe('a standby engine', () => {
+  async function leaseStandby(made: ReturnType<typeof make>): Promise<LeasedEngine> {
     const outcome = made.select({ purpose: 'reserve' });
     await settle();
-    return outcome.seat!;
+    return outcome.leased!;
   }
 
-  it('is asked for again by its own request when it is needed, and is the answer while its lease stands', async () => {
+  it('is confirmed with its own request id when it is needed, and used while its lease is valid', async () => {
     const made = make();
     made.client.leases = [granted('lease-1', engineState('e1'))];
-    const reserved = await reserve(made);
-    const outcome = made.select({ purpose: 'failover', reserved });
+    const standby = await leaseStandby(made);
+    const outcome = made.select({ purpose: 'failover', standby });
     await settle();
-    expect(outcome.seat).toBe(reserved);
+    expect(outcome.leased).toBe(standby);
     expect(made.client.asked.map(({ purpose }) => purpose)).toEqual(['reserve', 'failover']);
     expect(new Set(made.client.asked.map(({ request_id: id }) => id)).size).toBe(1);
     expect(made.reservations.count('e1')).toBe(1);
   });
 
-  it('and taken back meanwhile is not used: another one is', async () => {
+  it('that the orchestrator gave away is not used: another engine is', async () => {
     const made = make();
     made.client.leases = [granted('lease-1', engineState('e1')), granted('lease-2', engineState('e2'))];
-    const reserved = await reserve(made);
-    const outcome = made.select({ purpose: 'failover', reserved });
+    const standby = await leaseStandby(made);
+    const outcome = made.select({ purpose: 'failover', standby });
     await settle();
-    expect(outcome.seat).toMatchObject({ engineId: 'e2', leaseId: 'lease-2' });
+    expect(outcome.leased).toMatchObject({ engineId: 'e2', leaseId: 'lease-2' });
   });
 
-  it.each(['known to be away', 'away, and nobody knows it yet'])('is used as it is while the orchestrator is %s', async (state) => {
-    const made = make();
-    made.client.leases = [granted('lease-1', engineState('e1'))];
-    const reserved = await reserve(made);
-    made.client.mode = 'away';
-    if (state === 'known to be away') made.link.markAway('test');
-    const outcome = made.select({ purpose: 'failover', reserved });
-    await settle();
-    expect(outcome.seat).toBe(reserved);
-    expect(made.client.released).toEqual([]);
-  });
+  it.each(['known to be unreachable', 'unreachable, and this is not known yet'])(
+    'is used as it is while the orchestrator is %s',
+    async (state) => {
+      const made = make();
+      made.client.leases = [granted('lease-1', engineState('e1'))];
+      const standby = await leaseStandby(made);
+      made.client.mode = 'unreachable';
+      if (state === 'known to be unreachable') made.link.markUnreachable('test');
+      const outcome = made.select({ purpose: 'failover', standby });
+      await settle();
+      expect(outcome.leased).toBe(standby);
+      expect(made.client.released).toEqual([]);
+    },
+  );
 
-  it('in front of a foreign orchestrator is one of its list, and none is started for it', async () => {
+  it('comes from the list of a foreign orchestrator, and none is started for it', async () => {
     const made = make();
     made.client.mode = 'foreign';
     made.client.list = [engineState('e1')];
-    const reserved = await reserve(made);
-    expect(reserved).toMatchObject({ engineId: 'e1', leaseId: null });
+    const standby = await leaseStandby(made);
+    expect(standby).toMatchObject({ engineId: 'e1', leaseId: null });
     const second = made.select({ purpose: 'reserve', streamId: 'stream-2', content: { keyType: 'content_id', key: 'c', infohash: null } });
     await settle();
     expect(second.error).toBeInstanceOf(NoEngineError);
     expect(made.client.calls).not.toContain('provision');
-    const used = made.select({ purpose: 'failover', reserved });
+    const used = made.select({ purpose: 'failover', standby });
     await settle();
-    expect(used.seat).toBe(reserved);
+    expect(used.leased).toBe(standby);
   });
 });

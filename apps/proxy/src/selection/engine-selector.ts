@@ -1,58 +1,67 @@
-/** Which engine plays a stream: what the sessions ask, whoever answers. */
+/** Which engine plays a stream, as sessions ask for it. */
 import type { KeyType, LeasePurpose } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
+import type { ProvisioningBlockedError } from '@acexy/orchestrator-client';
 
-/** What is to be played, by every name known of it. */
-export interface WantedContent {
+const DEFAULT_RETRY_S = 10;
+
+/** A content by every name known of it. */
+export interface ContentNames {
   keyType: KeyType;
   key: string;
-  /** Lower case; null until an engine or the viewer has told it. */
+  /** Lower case; null while unknown. */
   infohash: string | null;
 }
 
 export interface SelectRequest {
   streamId: string;
-  content: WantedContent;
-  /** Engines that failed this stream already, as `LeasedEngine.engineId` named them. */
+  content: ContentNames;
+  /** `LeasedEngine.engineId` of engines that this stream must not get. */
   exclude: readonly string[];
   purpose: LeasePurpose;
-  /** An engine held in reserve for the stream: it is the answer as long as it is still ours. Where it is not, giving it back is the caller's business. */
-  reserved?: LeasedEngine | null;
-  /** The moment of the clock until which an engine may be waited for. */
+  /** The standby engine of the stream. It is the answer while its lease is valid; else the caller has to release it. */
+  standby?: LeasedEngine | null;
+  /** Time of the clock until which the selector waits for a free engine, in ms. */
   deadline: number;
-  /** Ends the wait: nobody wants the engine any more. */
+  /** Ends the wait. */
   signal: AbortSignal;
-  /** Called when no engine is free; true when the caller has given one back. */
-  onScarce(): boolean;
+  /** Called when no engine is free. Returns true when the caller releases one. */
+  onNoneFree(): boolean;
 }
 
 /** An engine reserved for one stream. */
 export interface LeasedEngine {
-  /** The container's id, or `host:port` where there is none. */
+  /** The container's id, or `host:port` when there is none. */
   engineId: string;
   containerId: string | null;
   address: EngineAddress;
   leaseId: string | null;
-  /** By which the lease was asked for: asking again with it tells whether it still stands. */
+  /** Id of the lease request: a request with the same id tells whether the lease is still valid. */
   requestId?: string;
-  /** Why this one, for the log. */
+  /** Why this engine, for the log. */
   reason: string;
-  /** Gives the engine back. Called once; never rejects. */
+  /** Called once; never rejects. */
   release(): Promise<void>;
 }
 
-/** No engine can be had in time. */
+/** No engine is free in time. */
 export class NoEngineError extends Error {
   readonly code = 'no_engine';
 
   constructor(
     readonly reason: string,
-    /** Whole seconds after which it is worth asking again. */
+    /** Whole seconds after which a new request makes sense. */
     readonly retryAfterSeconds: number,
     options?: ErrorOptions,
   ) {
     super(`no engines available: ${reason}`, options);
     this.name = 'NoEngineError';
+  }
+
+  /** The orchestrator does not start an engine. */
+  static blocked(cause: ProvisioningBlockedError): NoEngineError {
+    const seconds = cause.retryAfterSeconds ?? (cause.recoveryEtaSeconds > 0 ? cause.recoveryEtaSeconds : DEFAULT_RETRY_S);
+    return new NoEngineError(`${cause.message} (${cause.code})`, Math.max(1, Math.ceil(seconds)), { cause });
   }
 }
 

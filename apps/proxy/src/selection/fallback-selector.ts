@@ -1,7 +1,7 @@
-/** The one engine of `ACEXY_HOST` and `ACEXY_PORT`, for want of anything else. It takes any number of streams, but each content once. */
+/** The fallback engine, at `ACEXY_HOST` and `ACEXY_PORT`. It takes any number of streams, but each content only once. */
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Clock } from '@acexy/service-kit/primitives';
-import { type LeasedEngine, EngineSelector, NoEngineError, type SelectRequest } from './engine-selector.js';
+import { EngineSelector, type LeasedEngine, NoEngineError, type SelectRequest } from './engine-selector.js';
 import type { Reservations } from './reservations.js';
 
 export class FallbackSelector extends EngineSelector {
@@ -16,23 +16,17 @@ export class FallbackSelector extends EngineSelector {
     this.engineId = `${address.host}:${address.port}`;
   }
 
-  async select({ streamId, content, exclude, reserved, deadline, signal }: SelectRequest): Promise<LeasedEngine> {
-    if (reserved) return reserved;
-    if (exclude.includes(this.engineId)) throw new NoEngineError(`the engine ${this.engineId} has failed`, 5);
-    // The session before is still being stopped; that stop would end ours too.
-    while (this.reservations.hasContent(this.engineId, content)) {
+  async select({ streamId, content, exclude, standby, deadline, signal }: SelectRequest): Promise<LeasedEngine> {
+    const { engineId, address, reservations } = this;
+    if (standby) return standby;
+    if (exclude.includes(engineId)) throw new NoEngineError(`the engine ${engineId} has failed`, 5);
+    // Stopping the previous session of the content would end a new one, too.
+    while (reservations.hasContent(engineId, content)) {
       const left = deadline - this.clock.now();
-      if (left <= 0) throw new NoEngineError(`the engine ${this.engineId} is still stopping the same content`, 5);
-      await this.reservations.change(left, signal);
+      if (left <= 0) throw new NoEngineError(`the engine ${engineId} is still stopping the same content`, 5);
+      await reservations.change(left, signal);
     }
-    const giveBack = this.reservations.reserve(this.engineId, streamId, content);
-    return {
-      engineId: this.engineId,
-      containerId: null,
-      address: this.address,
-      leaseId: null,
-      reason: 'the fallback engine',
-      release: () => Promise.resolve(giveBack()),
-    };
+    const release = reservations.reserve(engineId, streamId, content);
+    return { engineId, containerId: null, address, leaseId: null, reason: 'the fallback engine', release: async () => release() };
   }
 }

@@ -1,13 +1,13 @@
-/** Keeps the engine list fresh in the background: there is always one to fall back on, and an orchestrator that was away is noticed. */
+/** Refreshes the engine list in the background: there is always one for the time without orchestrator, and its return is noticed. */
 import { OrchestratorError } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
-import { type Clock, sleep } from '@acexy/service-kit/primitives';
+import { type Clock, pause } from '@acexy/service-kit/primitives';
 import type { ListSelector } from './list-selector.js';
 import type { OrchestratorLink } from './orchestrator-link.js';
 
-/** A little longer than the list is cached, so that every look goes to the orchestrator. */
+/** Slightly longer than the list is cached, so that every refresh reaches the orchestrator. */
 const BEYOND_CACHE = 1.1;
-const LEAST_PAUSE_MS = 1000;
+const MIN_PAUSE_MS = 1000;
 
 export interface ListRefreshOptions {
   list: ListSelector;
@@ -15,7 +15,7 @@ export interface ListRefreshOptions {
   cacheTtlMs: number;
   clock: Clock;
   log: Log;
-  /** For jitter: 0 up to 1. */
+  /** For jitter: from 0 to below 1. */
   random: () => number;
 }
 
@@ -42,12 +42,12 @@ export class ListRefresh {
         await list.refresh(signal);
       } catch (error) {
         if (signal.aborted) return;
-        if (!(error instanceof OrchestratorError)) log.error('refresh of the engine list failed', { error });
-        else link.failed('engines', error);
+        if (error instanceof OrchestratorError) link.failed('engines', error);
+        else log.error('engine list refresh failed', { error });
       }
-      // One that was away may go away again, so its list is had soon after it is back.
-      const pause = link.away ? LEAST_PAUSE_MS : Math.max(LEAST_PAUSE_MS, cacheTtlMs * BEYOND_CACHE);
-      await sleep(clock, pause * (1 + random() * 0.2), signal).catch(() => undefined); // only ends early, when the loop is to end
+      // An orchestrator that has just returned may disappear again, so its list is read soon.
+      const pauseMs = link.unreachable ? MIN_PAUSE_MS : Math.max(MIN_PAUSE_MS, cacheTtlMs * BEYOND_CACHE);
+      await pause(clock, pauseMs * (1 + random() * 0.2), signal);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Engines from the orchestrator's list, chosen here: in front of a foreign orchestrator, and of any while it is away. */
+/** Engines from the orchestrator's list, chosen by the proxy: for an orchestrator without lease API, and for any while it is unreachable. */
 import type { EngineState } from '@acexy/contracts';
 import { type EngineAddress, type EngineClient, EngineError } from '@acexy/engine-client';
 import { type OrchestratorClient, ProvisioningBlockedError, UnauthorizedError } from '@acexy/orchestrator-client';
@@ -6,7 +6,6 @@ import type { Log } from '@acexy/service-kit';
 import type { Clock } from '@acexy/service-kit/primitives';
 import { type LeasedEngine, NoEngineError, type SelectRequest } from './engine-selector.js';
 import type { OrchestratorLink } from './orchestrator-link.js';
-import { noEngineBecause } from './refusal.js';
 import type { Reservations } from './reservations.js';
 import { selectEngine } from './selection.policy.js';
 
@@ -16,24 +15,24 @@ export interface ListSelectorOptions {
   reservations: Reservations;
   proxyId: string;
   maxStreamsPerEngine: number;
-  /** To see whether an engine that was started for us answers yet. */
+  /** To check whether a newly started engine answers. */
   engineStatus: (address: EngineAddress) => Pick<EngineClient, 'getStatus'>;
   clock: Clock;
   log: Log;
 }
 
-/** Between two looks at the list while an engine is being started. */
-const LOOK_EVERY_MS = 500;
-const FREED_PAUSE_MS = 250;
+/** Pause between two reads of the list while an engine starts. */
+const STARTING_PAUSE_MS = 500;
+const RELEASING_PAUSE_MS = 250;
 
 export class ListSelector {
-  /** By id: the engines of the last list that had any, and those leased to us since. */
+  /** By id: the engines of the last list that was not empty, and those leased since. */
   private known = new Map<string, EngineState>();
 
   constructor(private readonly options: ListSelectorOptions) {}
 
   /**
-   * An engine of the list; where none is left one is started (`provision`) and waited for.
+   * An engine of the list. When none is free and `provision` is set, starts one and waits for it.
    * @throws NoEngineError; OrchestratorError when there is no list; the signal's reason
    */
   async select(request: SelectRequest, { provision }: { provision: boolean }): Promise<LeasedEngine> {
@@ -41,39 +40,39 @@ export class ListSelector {
     let started: string | null = null;
     for (;;) {
       const engine = await this.choose(request, started);
-      if (engine) return this.seat(engine, request);
+      if (engine) return this.reserve(engine, request);
       const left = request.deadline - clock.now();
       if (left <= 0) throw new NoEngineError(started ? 'the engine that was started is not ready yet' : 'none came free in time', 5);
-      if (request.onScarce()) {
-        await reservations.change(Math.min(left, FREED_PAUSE_MS), request.signal);
+      if (request.onNoneFree()) {
+        await reservations.change(Math.min(left, RELEASING_PAUSE_MS), request.signal);
         continue;
       }
-      if (!provision) throw new NoEngineError('the engines known are all taken', 10);
+      if (!provision) throw new NoEngineError('all known engines are in use', 10);
       started ??= await this.provision(request);
-      await reservations.change(Math.min(left, LOOK_EVERY_MS), request.signal);
+      await reservations.change(Math.min(left, STARTING_PAUSE_MS), request.signal);
     }
   }
 
-  /** Asks for the list, so that there is one to fall back on and an orchestrator that was away is found back. @throws OrchestratorError */
+  /** @throws OrchestratorError */
   async refresh(signal?: AbortSignal): Promise<EngineState[]> {
     const { client, link } = this.options;
     const { engines, stale } = await client.engines(signal);
-    if (stale) link.markAway('the engine list could not be asked for');
+    if (stale) link.markUnreachable('the engine list could not be read');
     else link.succeeded('engines');
-    // An orchestrator that has just started knows no engine yet; where it goes away again, those of before are still the best guess.
+    // An orchestrator that has just started knows no engines yet; if it disappears again, the earlier ones are the best guess.
     if (engines.length > 0) this.known = new Map(engines.map((engine) => [engine.container_id, engine]));
     return engines;
   }
 
-  /** An engine that was leased to us is one that is known, though no list has shown it yet. */
+  /** Adds a leased engine that no list has shown yet. */
   learn(engine: EngineState): void {
     if (!this.known.has(engine.container_id)) this.known.set(engine.container_id, engine);
   }
 
-  /** While the orchestrator is away nobody waits for it: the last list serves. */
+  /** An unreachable orchestrator is not waited for: the last list is used. */
   private async list(signal: AbortSignal): Promise<EngineState[]> {
-    if (!this.options.link.away) return this.refresh(signal);
-    if (this.known.size === 0) throw new NoEngineError('the orchestrator is away, and no engine is known', 5);
+    if (!this.options.link.unreachable) return this.refresh(signal);
+    if (this.known.size === 0) throw new NoEngineError('the orchestrator is unreachable, and no engine is known', 5);
     return [...this.known.values()];
   }
 
@@ -107,25 +106,19 @@ export class ListSelector {
     const { client, log } = this.options;
     try {
       const { container_id: id } = await client.provisionAcestream({}, signal);
-      log.info('engine started for want of a free one', { stream_id: streamId, engine: id });
+      log.info('engine started, none was free', { stream_id: streamId, engine_id: id });
       return id;
     } catch (error) {
-      if (error instanceof ProvisioningBlockedError) throw noEngineBecause(error);
+      if (error instanceof ProvisioningBlockedError) throw NoEngineError.blocked(error);
       if (error instanceof UnauthorizedError)
-        throw new NoEngineError('the orchestrator refuses our key (ACEXY_ORCH_APIKEY)', 30, { cause: error });
+        throw new NoEngineError('the orchestrator rejects our API key: set ACEXY_ORCH_APIKEY to its API_KEY', 30, { cause: error });
       throw error;
     }
   }
 
-  private seat(engine: EngineState, { streamId, content }: SelectRequest): LeasedEngine {
-    const giveBack = this.options.reservations.reserve(engine.container_id, streamId, content);
-    return {
-      engineId: engine.container_id,
-      containerId: engine.container_id,
-      address: { host: engine.host, port: engine.port },
-      leaseId: null,
-      reason: 'chosen from the engine list',
-      release: () => Promise.resolve(giveBack()),
-    };
+  private reserve({ container_id: id, host, port }: EngineState, { streamId, content }: SelectRequest): LeasedEngine {
+    const release = this.options.reservations.reserve(id, streamId, content);
+    const reason = 'chosen from the engine list';
+    return { engineId: id, containerId: id, address: { host, port }, leaseId: null, reason, release: async () => release() };
   }
 }

@@ -1,19 +1,19 @@
 /**
- * Which source of engines is asked: our orchestrator's leases; a foreign orchestrator's list; and while the orchestrator is away the list as it
- * was, then the fallback engine. One that is known to be away is not waited for.
+ * Which source of engines is used: the leases of our orchestrator; the list of an orchestrator without lease API; while the orchestrator is unreachable
+ * the last list, then the fallback engine. Nobody waits for an orchestrator that is known to be unreachable.
  */
 import { OrchestratorError } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
 import { type Clock, sleep } from '@acexy/service-kit/primitives';
-import { type LeasedEngine, EngineSelector, NoEngineError, type SelectRequest } from './engine-selector.js';
+import { EngineSelector, type LeasedEngine, NoEngineError, type SelectRequest } from './engine-selector.js';
 import type { FallbackSelector } from './fallback-selector.js';
 import type { LeaseSelector } from './lease-selector.js';
 import type { ListSelector } from './list-selector.js';
 import type { OrchestratorLink } from './orchestrator-link.js';
 
-/** A restart of the orchestrator takes so long at the most; whoever has no other engine waits for its end. */
+/** Longest restart of an orchestrator; a request without any engine waits for its end. */
 const RESTART_MS = 10_000;
-const LOOK_EVERY_MS = 250;
+const CHECK_EVERY_MS = 250;
 
 export class OrchestratedSelector extends EngineSelector {
   constructor(
@@ -32,50 +32,47 @@ export class OrchestratedSelector extends EngineSelector {
       try {
         return await this.selectNow(request);
       } catch (error) {
-        if (!(error instanceof NoEngineError) || !(await this.comesBack(request))) throw error;
+        if (!(error instanceof NoEngineError) || !(await this.returns(request))) throw error;
       }
     }
   }
 
-  /** Whether the orchestrator, away for so short a time that it may be a restart, is back in time. */
-  private async comesBack({ deadline, signal }: SelectRequest): Promise<boolean> {
-    if (!this.link.away) return false;
-    while (this.link.away && this.link.awayMs < RESTART_MS && this.clock.now() < deadline) await sleep(this.clock, LOOK_EVERY_MS, signal);
-    return !this.link.away;
+  /** Whether the orchestrator, unreachable for so short a time that it may be restarting, is reachable again in time. */
+  private async returns({ deadline, signal }: SelectRequest): Promise<boolean> {
+    const { link, clock } = this;
+    if (!link.unreachable) return false;
+    while (link.unreachable && link.unreachableMs < RESTART_MS && clock.now() < deadline) await sleep(clock, CHECK_EVERY_MS, signal);
+    return !link.unreachable;
   }
 
   private async selectNow(request: SelectRequest): Promise<LeasedEngine> {
-    const { reserved } = request;
-    if (reserved && (this.link.away || reserved.leaseId === null)) return reserved;
-    if (!this.link.away && this.link.kind === 'ours') {
+    const { standby } = request;
+    if (standby && (this.link.unreachable || standby.leaseId === null)) return standby;
+    if (!this.link.unreachable && this.link.kind === 'ours') {
       try {
-        const seat = await this.leases.select(request);
+        const leased = await this.leases.select(request);
         this.link.succeeded('lease');
-        return seat;
+        return leased;
       } catch (error) {
         if (!(error instanceof OrchestratorError)) throw error;
         this.link.failed('lease', error);
       }
     }
-    if (reserved) return reserved;
-    if (!this.link.away) {
+    if (standby) return standby;
+    if (!this.link.unreachable) {
       try {
-        // An engine is not started for a mere precaution.
+        // No engine is started for a precaution.
         return await this.list.select(request, { provision: request.purpose !== 'reserve' });
       } catch (error) {
         if (!(error instanceof OrchestratorError)) throw error;
         this.link.failed('engines', error);
       }
     }
-    return this.selectAlone(request);
-  }
-
-  private async selectAlone(request: SelectRequest): Promise<LeasedEngine> {
     try {
       return await this.list.select(request, { provision: false });
     } catch (error) {
       if (!(error instanceof OrchestratorError) && !(error instanceof NoEngineError)) throw error;
-      this.log.info('no engine of the list can be had, using the fallback engine', { stream_id: request.streamId, problem: error.message });
+      this.log.info('using the fallback engine', { stream_id: request.streamId, problem: error.message });
     }
     return this.fallback.select(request);
   }

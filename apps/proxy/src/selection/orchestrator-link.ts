@@ -1,7 +1,6 @@
 /**
- * What the proxy knows about its orchestrator: whether it is there, and whether it leases engines. Everybody who talks to it tells here how it
- * went, so that nobody waits for one that is known to be away. The reports, or the refresh of the engine list, are the probes that find
- * it back.
+ * Whether the orchestrator is reachable, and whether it has our lease API. Every caller records here how its calls went, so that nobody waits for an
+ * unreachable orchestrator. Reports and list refreshes notice its return.
  */
 import {
   CallNotSupportedError,
@@ -12,20 +11,19 @@ import {
 import type { Log } from '@acexy/service-kit';
 import type { Clock } from '@acexy/service-kit/primitives';
 
-/** `ours` leases and takes reports; `foreign` has the list and the events only. */
+/** `foreign`: it has no lease API and takes events instead of reports. */
 export type OrchestratorKind = 'ours' | 'foreign';
 
 export type OrchestratorCallName = 'lease' | 'report' | 'engines' | 'event';
-/** Calls that only ours has. */
-const OURS: ReadonlySet<OrchestratorCallName> = new Set(['lease', 'report']);
+const OURS_ONLY: ReadonlySet<OrchestratorCallName> = new Set(['lease', 'report']);
 
-/** A foreign orchestrator may be replaced by ours; it is asked again after so long. */
-const KIND_HOLDS_MS = 300_000;
+/** A foreign orchestrator may be replaced by ours, so this is forgotten after a while. */
+const FOREIGN_FOR_MS = 300_000;
 
 export class OrchestratorLink {
-  private awaySince: number | null = null;
+  private unreachableSince: number | null = null;
   private foreignUntil: number | null = null;
-  /** What is wrong with each call, as it was logged: once, not with every round. */
+  /** The last logged error code of each call: each problem is logged once. */
   private readonly problems = new Map<OrchestratorCallName, string>();
 
   constructor(
@@ -33,56 +31,54 @@ export class OrchestratorLink {
     private readonly log: Log,
   ) {}
 
-  get away(): boolean {
-    return this.awaySince !== null;
+  get unreachable(): boolean {
+    return this.unreachableSince !== null;
   }
 
-  /** Milliseconds that it has been away; 0 while it is there. */
-  get awayMs(): number {
-    return this.awaySince === null ? 0 : this.clock.now() - this.awaySince;
+  /** 0 while it is reachable. */
+  get unreachableMs(): number {
+    return this.unreachableSince === null ? 0 : this.clock.now() - this.unreachableSince;
   }
 
-  /** `ours` until it has said otherwise. */
+  /** `ours` until a call shows otherwise. */
   get kind(): OrchestratorKind {
     return this.foreignUntil !== null && this.clock.now() < this.foreignUntil ? 'foreign' : 'ours';
   }
 
-  /** It answered. */
   succeeded(call: OrchestratorCallName): void {
-    if (OURS.has(call)) this.foreignUntil = null;
+    if (OURS_ONLY.has(call)) this.foreignUntil = null;
     this.problems.delete(call);
-    this.isThere();
+    this.markReachable();
   }
 
-  /** Takes note of a failed call. @returns what it says about the orchestrator */
-  failed(call: OrchestratorCallName, error: OrchestratorError): 'away' | 'foreign' | 'there' {
+  /** @returns what the failure says about the orchestrator */
+  failed(call: OrchestratorCallName, error: OrchestratorError): 'unreachable' | 'foreign' | 'reachable' {
     if (error instanceof OrchestratorUnreachableError || error instanceof OrchestratorTimeoutError) {
-      this.markAway(error.message);
-      return 'away';
+      this.markUnreachable(error.message);
+      return 'unreachable';
     }
+    this.markReachable();
     if (error instanceof CallNotSupportedError) {
-      this.isThere();
-      if (this.kind !== 'foreign') this.log.info('this orchestrator leases no engines: choosing from its list');
-      this.foreignUntil = this.clock.now() + KIND_HOLDS_MS;
+      if (this.kind !== 'foreign') this.log.info('orchestrator has no lease API, using its engine list');
+      this.foreignUntil = this.clock.now() + FOREIGN_FOR_MS;
       return 'foreign';
     }
-    this.isThere();
     if (this.problems.get(call) !== error.code) {
-      this.log.error('the orchestrator is there and cannot be used', { call, code: error.code, problem: error.message });
+      this.log.error('orchestrator rejected the request', { call, code: error.code, problem: error.message });
     }
     this.problems.set(call, error.code);
-    return 'there';
+    return 'reachable';
   }
 
-  markAway(problem: string): void {
-    if (this.awaySince !== null) return;
-    this.awaySince = this.clock.now();
-    this.log.warn('the orchestrator is away; going on without it', { problem });
+  markUnreachable(problem: string): void {
+    if (this.unreachableSince !== null) return;
+    this.unreachableSince = this.clock.now();
+    this.log.warn('orchestrator unreachable, continuing without it', { problem });
   }
 
-  private isThere(): void {
-    if (this.awaySince === null) return;
-    this.log.info('the orchestrator is back', { away_ms: Math.round(this.clock.now() - this.awaySince) });
-    this.awaySince = null;
+  private markReachable(): void {
+    if (this.unreachableSince === null) return;
+    this.log.info('orchestrator reachable again', { unreachable_ms: Math.round(this.unreachableMs) });
+    this.unreachableSince = null;
   }
 }

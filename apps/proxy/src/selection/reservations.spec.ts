@@ -5,7 +5,7 @@ import { Reservations } from './reservations.js';
 const content = { keyType: 'content_id', key: 'a'.repeat(40), infohash: null } as const;
 
 describe('reservations', () => {
-  it('knows a stream as ours for a minute after its end, and keeps no more than that of years of streams', async () => {
+  it('know an own stream for a minute after its end, and remember nothing longer', async () => {
     const clock = new FakeClock();
     const reservations = new Reservations(clock);
     const playing = reservations.reserve('e0', 'playing', content);

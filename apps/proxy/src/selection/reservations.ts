@@ -1,26 +1,26 @@
-/** Which engines this proxy uses, where nobody else keeps count: those of a foreign orchestrator, of a cached list, and the fallback engine. */
+/** Which engines this proxy uses. Needed where no orchestrator keeps count: for a foreign one, for the last known list, and for the fallback engine. */
 import { type Clock, sleep } from '@acexy/service-kit/primitives';
-import type { WantedContent } from './engine-selector.js';
+import type { ContentNames } from './engine-selector.js';
 
-/** A list that was made before a stream ended may still show it for so long. */
+/** A list that was made before a stream ended may show the stream for this time. */
 const REMEMBERED_MS = 60_000;
 
 interface Reservation {
   engineId: string;
   streamId: string;
-  content: WantedContent;
+  content: ContentNames;
 }
 
 export class Reservations {
   private readonly held = new Set<Reservation>();
-  /** Stream ids of ours → the moment when they may be forgotten; null while they are held. */
+  /** Own stream ids, and when they may be forgotten; null while they are held. */
   private readonly streams = new Map<string, number | null>();
-  private waiters = new Set<() => void>();
+  private readonly waiters = new Set<() => void>();
 
   constructor(private readonly clock: Clock) {}
 
-  /** @returns what gives the reservation back */
-  reserve(engineId: string, streamId: string, content: WantedContent): () => void {
+  /** @returns ends the reservation */
+  reserve(engineId: string, streamId: string, content: ContentNames): () => void {
     this.forgetOld();
     const reservation = { engineId, streamId, content };
     this.held.add(reservation);
@@ -41,17 +41,17 @@ export class Reservations {
     return this.streams.has(streamId);
   }
 
-  /** Streams of ours, held or ended so lately that a list may still show them. */
+  /** Own streams that are held, or ended so recently that a list may still show them. */
   get remembered(): number {
     return this.streams.size;
   }
 
-  /** Whether another stream holds the engine for this content, under any name known. */
-  hasContent(engineId: string, content: WantedContent): boolean {
+  /** Whether another stream uses the engine for this content, under any known name. */
+  hasContent(engineId: string, content: ContentNames): boolean {
     return [...this.held].some((held) => held.engineId === engineId && isSame(held.content, content));
   }
 
-  /** Resolves when a reservation is given back or `ms` have gone by. */
+  /** Resolves when a reservation ends, at most after `ms`. */
   async change(ms: number, signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
     const wake = (): void => woken.abort(new Error('woken'));
@@ -71,7 +71,7 @@ export class Reservations {
   }
 }
 
-function isSame(a: WantedContent, b: WantedContent): boolean {
+function isSame(a: ContentNames, b: ContentNames): boolean {
   if (a.infohash !== null && a.infohash === b.infohash) return true;
   return a.keyType === b.keyType && a.key === b.key;
 }

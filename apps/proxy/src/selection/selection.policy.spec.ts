@@ -17,11 +17,11 @@ const chosen = (engines: EngineState[], changes: Partial<SelectionContext> = {})
   selectEngine(engines, { ...CONTEXT, ...changes }).engine?.container_id ?? null;
 
 describe('the engine chosen from a list', () => {
-  it('is a healthy one before one that is not known to be', () => {
+  it('is a healthy one before one of unknown health', () => {
     expect(chosen([engine('unknown', { health_status: 'unknown' }), engine('healthy')])).toBe('healthy');
   });
 
-  it('is never an unhealthy one, which may be draining', () => {
+  it('is never unhealthy: such an engine may be draining', () => {
     expect(chosen([engine('sick', { health_status: 'unhealthy' })])).toBeNull();
   });
 
@@ -36,7 +36,7 @@ describe('the engine chosen from a list', () => {
     expect(chosen([busy], all)).toBe('busy');
   });
 
-  it('is none that is full, counting what the list does not know of yet, and each stream once', () => {
+  it('is never full, counting own streams that the list does not show yet, and each stream once', () => {
     expect(chosen([engine('a', { streams: ['x'] })])).toBeNull();
     expect(chosen([engine('a')], { ownStreams: () => 1 })).toBeNull();
     expect(
@@ -45,12 +45,12 @@ describe('the engine chosen from a list', () => {
     expect(chosen([engine('a', { streams: ['just-ended'] })], { isOurs: () => true })).toBe('a');
   });
 
-  it('is none that failed the stream, and none that already has the content', () => {
+  it('is never excluded, and never plays the content already', () => {
     expect(chosen([engine('a'), engine('b')], { exclude: new Set(['a']) })).toBe('b');
     expect(chosen([engine('a')], { hasContent: () => true, maxStreamsPerEngine: 5 })).toBeNull();
   });
 
-  it('is the same for one proxy whatever the order of the list, and spreads over proxies', () => {
+  it('is the same for one proxy in any order of the list, and differs between proxies', () => {
     const engines = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((id) => engine(id));
     fc.assert(
       fc.property(fc.shuffledSubarray(engines, { minLength: engines.length }), (list) => {

@@ -1,6 +1,6 @@
 /**
- * Which engine of a list plays a stream, where no orchestrator leases them: healthy first, then the one with the fewest streams, then those
- * whose VPN forwards a port, then the longest unused. Equal ones are ordered by a hash of proxy and engine, so that two proxies seldom meet.
+ * Which engine of a list plays a stream when no orchestrator leases engines: healthy first, then the fewest streams, then a forwarded VPN port, then the
+ * longest unused. A hash of proxy and engine orders equal engines, so that two proxies rarely choose the same one.
  */
 import { createHash } from 'node:crypto';
 import type { EngineState } from '@acexy/contracts';
@@ -10,11 +10,11 @@ export interface SelectionContext {
   maxStreamsPerEngine: number;
   /** Engines that failed this stream. */
   exclude: ReadonlySet<string>;
-  /** Our own streams on an engine, whether the list knows of them yet or not. */
+  /** Own streams on an engine, including those that the list does not show yet. */
   ownStreams(engineId: string): number;
-  /** Whether a stream that the list names is, or lately was, one of ours. */
+  /** Whether a stream in the list is an own one, or was until recently. */
   isOurs(streamId: string): boolean;
-  /** Whether the engine already has this content from us: a second session of it would kill the first. */
+  /** Whether this proxy already plays the content there: a second session would end the first. */
   hasContent(engineId: string): boolean;
 }
 
@@ -42,7 +42,7 @@ export function selectEngine(engines: readonly EngineState[], context: Selection
 function judge(engine: EngineState, context: SelectionContext): Considered['verdict'] {
   const { container_id: id } = engine;
   if (context.exclude.has(id)) return 'excluded';
-  // Also what drains: it is shown as unhealthy so that clients leave it alone.
+  // Draining engines, too, are shown as unhealthy.
   if (engine.health_status === 'unhealthy') return 'unhealthy';
   if (context.hasContent(id)) return 'has the content';
   return streamsOn(engine, context) >= context.maxStreamsPerEngine ? 'full' : 'good';
@@ -68,7 +68,7 @@ function rank(first: boolean): number {
   return first ? 0 : 1;
 }
 
-/** Milliseconds since the epoch; never used is the longest unused. */
+/** Milliseconds since the epoch; 0: never used. */
 function lastUse(engine: EngineState): number {
   const at = engine.last_stream_usage === null ? NaN : Date.parse(engine.last_stream_usage);
   return Number.isNaN(at) ? 0 : at;

@@ -14,7 +14,7 @@ describe('the key of a content', () => {
     );
   });
 
-  it('differs when a parameter differs, whatever stands in it', () => {
+  it('differs when a parameter differs, whatever characters it contains', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (a, b) => {
         const same = contentKey('infohash', HEX, { quality: a }) === contentKey('infohash', HEX, { quality: b });
@@ -24,7 +24,7 @@ describe('the key of a content', () => {
     expect(contentKey('infohash', HEX, { _idx: '1&quality=2' })).not.toBe(contentKey('infohash', HEX, { _idx: '1', quality: '2' }));
   });
 
-  it('tells a content id from an infohash, and does not heed hints', () => {
+  it('differs between content id and infohash, and ignores hints', () => {
     expect(contentKey('content_id', HEX, {})).not.toBe(contentKey('infohash', HEX, {}));
     const content = { selector: { type: 'infohash' as const, value: HEX }, variant: {}, hints: {} };
     expect(requestKey({ ...content, hints: { gdpr_consent: '1' } })).toBe(requestKey(content));

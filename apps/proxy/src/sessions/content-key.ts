@@ -1,17 +1,17 @@
-/** What a viewer asks for, and the one name under which everybody who asks for it meets. */
+/** What a viewer requests, and the key under which all requests for the same content share one session. */
 
 export type SelectorType = 'content_id' | 'infohash';
 
 export interface RequestedContent {
   /** `value` is 40 hexadecimal digits in lower case. */
   selector: { type: SelectorType; value: string };
-  /** Parameters that make it another engine session: the file, the quality, the transcoding. */
+  /** Parameters that make it another engine session: file, quality, transcoding. */
   variant: Readonly<Record<string, string>>;
-  /** Further parameters that are handed on to the engine; the first viewer's count. */
+  /** Other parameters that are passed to the engine; those of the first viewer count. */
   hints: Readonly<Record<string, string>>;
 }
 
-/** The key of a content under one of its names. Content id and infohash are different things, so the name's kind is part of it. */
+/** The content key for one name of a content. The same 40 digits mean different contents as content id and as infohash, so the key contains the type. */
 export function contentKey(type: SelectorType, value: string, variant: RequestedContent['variant']): string {
   const parts = Object.entries(variant)
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -19,7 +19,7 @@ export function contentKey(type: SelectorType, value: string, variant: Requested
   return [`${type}:${value}`, ...parts].join('&');
 }
 
-/** The key of `content` as it was asked for. */
-export function requestKey(content: RequestedContent): string {
-  return contentKey(content.selector.type, content.selector.value, content.variant);
+/** The content key for the name in the request. */
+export function requestKey({ selector, variant }: RequestedContent): string {
+  return contentKey(selector.type, selector.value, variant);
 }

@@ -1,7 +1,7 @@
+import type { ViewerLimit } from './session-events.js';
 import type { FailedAttempt } from './start/start.plan.js';
-import type { FullScope } from './viewer-limits.policy.js';
 
-/** Why a viewer gets no stream. `code` is stable; the HTTP status is decided where HTTP is spoken. */
+/** Why a viewer gets no stream. `code` is stable; `playback/error-reply.ts` decides the HTTP status. */
 export abstract class SessionError extends Error {
   abstract readonly code: string;
 
@@ -11,30 +11,27 @@ export abstract class SessionError extends Error {
   }
 }
 
-/** Every engine tried said no, or answered nonsense. */
-export class EnginesRefusedError extends SessionError {
+abstract class StartFailedError extends SessionError {
+  constructor(readonly attempts: readonly FailedAttempt[]) {
+    super(attempts.map(({ engineId, reason }) => `${engineId}: ${reason}`).join('; '));
+  }
+}
+
+/** Every engine that was tried refused the content or gave an invalid answer. */
+export class EnginesRefusedError extends StartFailedError {
   readonly code = 'engines_refused';
-
-  constructor(readonly attempts: readonly FailedAttempt[]) {
-    super(describe(attempts));
-  }
 }
 
-/** Engines took the start and sent no stream in time. */
-export class EnginesSilentError extends SessionError {
+/** At least one engine accepted the start, and none sent media in time. */
+export class EnginesSilentError extends StartFailedError {
   readonly code = 'engines_silent';
-
-  constructor(readonly attempts: readonly FailedAttempt[]) {
-    super(describe(attempts));
-  }
 }
 
-/** The stream ended between its start and the viewer's first byte. */
+/** The stream ended before the viewer got its first byte. */
 export class StreamEndedError extends SessionError {
   readonly code = 'stream_ended';
 }
 
-/** The proxy takes no new viewers any more. */
 export class ShuttingDownError extends SessionError {
   readonly code = 'shutting_down';
 
@@ -43,33 +40,32 @@ export class ShuttingDownError extends SessionError {
   }
 }
 
-/** As many viewers as may be are there already. */
 export class TooManyViewersError extends SessionError {
   readonly code = 'too_many_viewers';
 
-  /** @param limit how many there may be */
+  /** @param max the value of the setting that is reached */
   constructor(
-    readonly scope: FullScope,
-    limit: number,
+    readonly limit: ViewerLimit,
+    max: number,
   ) {
     super(
-      scope === 'all'
-        ? `too many viewers: all ${limit} places are taken (ACEXY_MAX_VIEWERS)`
-        : `too many viewers of this stream: all ${limit} places are taken (ACEXY_MAX_VIEWERS_PER_STREAM)`,
+      limit === 'all'
+        ? `too many viewers: all ${max} places are taken (ACEXY_MAX_VIEWERS)`
+        : `too many viewers of this stream: all ${max} places are taken (ACEXY_MAX_VIEWERS_PER_STREAM)`,
     );
   }
 }
 
-/** The viewer left while it was waiting; nobody is there to be told. */
+/** Nobody receives this error: the viewer left while it waited for the stream. */
 export class ViewerLeftError extends SessionError {
   readonly code = 'viewer_left';
 
   constructor() {
-    super('the viewer left before the stream began');
+    super('the viewer left before the stream started');
   }
 }
 
-/** An engine's media held no stream: ended, broke or stayed silent before the first packet. */
+/** The media of an engine ended, broke or stayed silent before the first packet. */
 export class NoStreamError extends SessionError {
   constructor(
     readonly code: 'no_packets' | 'media_ended' | 'media_broke',
@@ -78,8 +74,4 @@ export class NoStreamError extends SessionError {
   ) {
     super(message, options);
   }
-}
-
-function describe(attempts: readonly FailedAttempt[]): string {
-  return attempts.map(({ engineId, reason }) => `${engineId}: ${reason}`).join('; ');
 }

@@ -1,38 +1,45 @@
-/** The media of one engine into a stream, watched: has it begun, and does it go on. */
+/** Reads the media of one engine into a stream and watches them: have they begun, and do they go on. */
 import type { Readable } from 'node:stream';
-import { type Clock, within } from '@acexy/service-kit/primitives';
+import { type Clock, OneShotTimer, within } from '@acexy/service-kit/primitives';
+import type { EngineSession } from './engine-session.js';
 import { NoStreamError } from './errors.js';
-import type { LossReason } from './failover/loss.plan.js';
+import type { LossReason } from './failover/failover.plan.js';
 import { StallPolicy } from './failover/stall.policy.js';
 
-/** Where the media go: a stream that begins with them, or one that is to go on with them. */
+/** What a session reads: an engine session and its media. */
+export interface SessionSource {
+  engine: EngineSession;
+  feed: MediaFeed;
+}
+
+/** Where the media go: a new stream, or a playing one that they will continue. */
 export interface FeedTarget {
-  /** `bytes` are good only during the call. */
+  /** `bytes` are valid only during the call. */
   write(bytes: Buffer): void;
-  /** What was written has become part of the stream. */
+  /** Written bytes have become part of the stream. */
   readonly ready: boolean;
-  /** Of the stream, in bits per second; null while unknown. */
+  /** Bits per second of the stream; null while unknown. */
   readonly bitrate: number | null;
 }
 
 export interface FeedWatcher {
-  /** The media have ended, broken or been silent for too long. */
+  /** The media have ended, broken or stalled. */
   onLoss(reason: LossReason): void;
-  /** Half of the silence that counts as a loss has gone by. */
+  /** Half of the silence that counts as a stall has passed. */
   onQuiet(): void;
-  /** Bytes have come after that. */
+  /** Bytes arrived after {@link onQuiet}. */
   onFlowing(): void;
 }
 
-/** A feed that has delivered within this time goes on, whatever was thought of it. */
+/** A lost source that delivered within this time has recovered. */
 const FLOWING_MS = 2000;
 
 export class MediaFeed {
   private readonly stall: StallPolicy;
+  private readonly timer: OneShotTimer;
   private readonly begun: Promise<void>;
   private watcher: FeedWatcher | null = null;
   private quiet = false;
-  private timer: unknown = null;
   private lost: LossReason | null = null;
   private over = false;
   private stopped = false;
@@ -40,6 +47,7 @@ export class MediaFeed {
   private tellBegun: () => void = () => undefined;
   private failBeginning: (error: Error) => void = () => undefined;
 
+  /** @param stallTimeoutMs undefined: adaptive, see {@link StallPolicy} */
   constructor(
     media: Readable,
     private readonly target: FeedTarget,
@@ -47,11 +55,12 @@ export class MediaFeed {
     stallTimeoutMs: number | undefined,
   ) {
     this.stall = new StallPolicy(stallTimeoutMs, clock.now());
+    this.timer = new OneShotTimer(clock, () => this.check());
     this.begun = new Promise((resolve, reject) => {
       this.tellBegun = resolve;
       this.failBeginning = reject;
     });
-    // Whoever waits for the beginning sees the failure; a feed that nobody waits for may fail unseen.
+    // Without a call of begin() nobody handles the rejection.
     this.begun.catch(() => undefined);
     media.on('data', (bytes: Buffer) => this.take(bytes));
     media.once('end', () => this.finish('eof'));
@@ -59,19 +68,19 @@ export class MediaFeed {
     media.once('close', () => this.finish('reset'));
   }
 
-  /** The moment of the clock at which bytes last came; null before the first. */
+  /** Time of the clock when the last bytes arrived; null before the first. */
   get lastByteAt(): number | null {
     return this.lastAt;
   }
 
-  /** Bytes come and are taken. */
+  /** Bytes arrive. */
   get flows(): boolean {
     return !this.over && !this.stopped && this.lastAt !== null && this.clock.now() - this.lastAt < FLOWING_MS;
   }
 
   /**
    * Resolves when the media have become part of the stream.
-   * @throws NoStreamError when they end, break or stall before, or it does not come to that within `limitMs`
+   * @throws NoStreamError when they end, break or stall first, or `limitMs` is over
    */
   begin(limitMs: number, signal: AbortSignal): Promise<void> {
     const onLimit = (): Error => new NoStreamError('no_packets', `no packet of a stream within ${Math.round(limitMs)} ms`);
@@ -79,22 +88,23 @@ export class MediaFeed {
   }
 
   /**
-   * Tells `watcher` when the stream falls quiet, ends, breaks or stalls; at once where it has already. After a stall bytes are still taken, and
-   * a second call begins to watch anew.
+   * Tells `watcher` when the media fall silent, end, break or stall; at once if that has already happened. After a stall bytes are still read, and a
+   * second call watches them again.
    */
   watch(watcher: FeedWatcher): void {
     if (this.stopped) return;
     this.watcher = watcher;
     this.quiet = false;
     if (this.lost === 'stall' && !this.over) this.lost = null;
+    this.timer.clear();
     if (this.lost) watcher.onLoss(this.lost);
-    else this.armTimer();
+    else this.setTimer();
   }
 
-  /** Takes no more bytes and tells no more losses. */
+  /** Reads no more bytes and reports no more losses. */
   stop(): void {
     this.stopped = true;
-    this.clearTimer();
+    this.timer.clear();
   }
 
   private take(bytes: Buffer): void {
@@ -107,8 +117,8 @@ export class MediaFeed {
       this.quiet = false;
       this.watcher?.onFlowing();
     }
-    // Hooks of the stream may have stopped it meanwhile.
-    if (!this.stopped && this.timer === null && this.lost === null) this.armTimer();
+    // The write may have stopped this feed.
+    if (!this.stopped && this.lost === null) this.setTimer();
   }
 
   private finish(reason: 'eof' | 'reset', error?: Error): void {
@@ -125,26 +135,23 @@ export class MediaFeed {
   private lose(reason: LossReason): void {
     if (this.stopped || this.lost) return;
     this.lost = reason;
-    this.clearTimer();
+    this.timer.clear();
     this.watcher?.onLoss(reason);
   }
 
-  /** One timer for as long as the feed lives: it comes when a silence since the last byte would mean something, and looks whether it does. */
-  private armTimer(): void {
-    this.clearTimer();
+  /** The timer fires when a silence since the last byte could matter; bytes do not set it again, {@link check} does. */
+  private setTimer(): void {
     const now = this.clock.now();
     const { bitrate } = this.target;
     const untilQuiet = this.quiet || this.watcher === null ? Infinity : this.stall.untilQuiet(now, bitrate);
-    const dueMs = Math.min(untilQuiet, this.stall.remaining(now, bitrate));
-    this.timer = this.clock.setTimeout(() => this.look(), Math.max(1, dueMs));
+    this.timer.set(Math.max(1, Math.min(untilQuiet, this.stall.remaining(now, bitrate))));
   }
 
-  private look(): void {
-    this.timer = null;
+  private check(): void {
     const now = this.clock.now();
     const { bitrate } = this.target;
     if (this.stall.remaining(now, bitrate) <= 0) {
-      this.failBeginning(new NoStreamError('no_packets', 'the media stopped before they were part of the stream'));
+      this.failBeginning(new NoStreamError('no_packets', 'the media stopped before the first packet'));
       this.lose('stall');
       return;
     }
@@ -152,11 +159,6 @@ export class MediaFeed {
       this.quiet = true;
       this.watcher.onQuiet();
     }
-    if (!this.stopped) this.armTimer();
-  }
-
-  private clearTimer(): void {
-    if (this.timer !== null) this.clock.clearTimeout(this.timer);
-    this.timer = null;
+    if (!this.stopped) this.setTimer();
   }
 }

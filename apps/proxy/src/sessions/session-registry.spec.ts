@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../../../test/doubles/fake-clock.js';
 import { ShuttingDownError, TooManyViewersError } from './errors.js';
+import { reachedLimit } from './session-registry.js';
 import { LINGER_MS, byId, byInfohash, makeSessions, packets, watch } from '../../../../test/doubles/proxy/sessions.fixture.js';
 
-describe('one session for all who watch a content', () => {
+describe('all viewers of a content share one session', () => {
   it('starts one engine session for any number of viewers, and all of them get bytes', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewers = Array.from({ length: 10 }, () => watch(registry.subscribe(byId())));
@@ -14,7 +15,7 @@ describe('one session for all who watch a content', () => {
     expect(viewers[0].sink.bytes).toBeGreaterThan(0);
   });
 
-  it('gives another session to another file of the content, and to another content', async () => {
+  it('another file of the content, and another content, get their own session', async () => {
     const { registry, selector } = makeSessions();
     registry.subscribe(byId());
     registry.subscribe(byId(undefined, { _idx: '1' }));
@@ -23,7 +24,7 @@ describe('one session for all who watch a content', () => {
     expect(selector.requests).toHaveLength(3);
   });
 
-  it('each start is a player of its own to the engine', async () => {
+  it('each start has its own player id', async () => {
     const { registry, engines, clock } = makeSessions();
     const first = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(10);
@@ -36,7 +37,7 @@ describe('one session for all who watch a content', () => {
     expect(new Set(pids).size).toBe(2);
   });
 
-  it('a viewer who asks by infohash joins the stream that was started by id once the engine has told the infohash', async () => {
+  it('a viewer with the infohash joins the stream that was started by content id, once the engine has answered the infohash', async () => {
     const { registry, selector, clock } = makeSessions();
     watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(10);
@@ -46,7 +47,7 @@ describe('one session for all who watch a content', () => {
     expect(selector.requests).toHaveLength(1);
   });
 
-  it('an id whose infohash was told once is known for later', async () => {
+  it('the infohash of a content id is remembered after the stream has ended', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     const first = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(10);
@@ -60,7 +61,7 @@ describe('one session for all who watch a content', () => {
     expect(selector.requests).toHaveLength(2);
   });
 
-  it('two starts that race under both names become one stream: the engine that answers first, and the other is stopped', async () => {
+  it('two starts under both names become one stream: the engine that answers first plays, and the other is stopped', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     engines[0].start = 'waits';
     const one = watch(registry.subscribe(byInfohash()));
@@ -77,7 +78,7 @@ describe('one session for all who watch a content', () => {
     expect(registry.sessions()[0].viewerCount).toBe(2);
   });
 
-  it('the same race is one stream when the one by infohash is ahead', async () => {
+  it('two starts under both names become one stream also when the one by infohash answers first', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     engines[0].start = 'waits';
     const one = watch(registry.subscribe(byId()));
@@ -94,13 +95,13 @@ describe('one session for all who watch a content', () => {
   });
 });
 
-describe('an engine that carries several streams', () => {
+describe('an engine that plays several streams', () => {
   it.each([
     ['plays', byInfohash(), byId()],
     ['plays', byId(), byInfohash()],
     ['waits', byInfohash(), byId()],
     ['waits', byId(), byInfohash()],
-  ] as const)('is never asked for one content under both of its names: the first %s', async (start, first, second) => {
+  ] as const)('is never asked for one content under both of its names: the first start %s', async (start, first, second) => {
     const { registry, engines, selector, clock } = makeSessions(1);
     engines[0].start = start;
     const one = watch(registry.subscribe(first));
@@ -115,24 +116,39 @@ describe('an engine that carries several streams', () => {
     expect(selector.held).toBe(1);
   });
 
-  it('is asked what an id means only there', async () => {
-    const { registry, lookups, clock } = makeSessions(2);
+  it('is asked for the infohash of a content id, and no other engine is', async () => {
+    const { registry, engines, clock } = makeSessions(2);
     watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(100);
-    expect(lookups).toEqual([]);
+    expect(engines.map(({ lookups }) => lookups)).toEqual([0, 0]);
     watch(registry.subscribe(byId('c'.repeat(40))));
     await clock.advanceAndSettle(100);
-    expect(lookups).toEqual(['engine-1']);
+    expect(engines.map(({ lookups }) => lookups)).toEqual([1, 0]);
   });
 });
 
-describe('limits on viewers', () => {
-  it('turn away whoever is one too many, for a stream and in all, and start nothing for them', async () => {
+describe('viewer limits', () => {
+  it.each([
+    [0, 0, 1000, 1000, null],
+    [10, 3, 9, 2, null],
+    [10, 3, 9, 3, 'stream'],
+    [10, 3, 10, 2, 'all'],
+    [10, 3, 10, 3, 'stream'],
+    [10, 0, 10, 0, 'all'],
+    [0, 1, 5, 0, null],
+  ] as const)(
+    'of %i in all and %i per stream, with %i and %i viewers there: the reached limit is %s',
+    (maxViewers, maxViewersPerStream, all, stream, limit) =>
+      expect(reachedLimit({ maxViewers, maxViewersPerStream }, { all, stream })).toBe(limit),
+  );
+
+  it('reject one viewer too many, for a stream and in all, and start nothing for it', async () => {
     const { registry, selector, engines, clock } = makeSessions(2, new FakeClock(), {
-      viewerLimits: { maxViewers: 3, maxViewersPerStream: 2 },
+      maxViewers: 3,
+      maxViewersPerStream: 2,
     });
-    const refused: string[] = [];
-    registry.listen({ viewerRefused: (full) => refused.push(full) });
+    const rejected: string[] = [];
+    registry.events.subscribe((event) => event.type === 'viewer_rejected' && rejected.push(event.limit));
     const [first] = [watch(registry.subscribe(byId())), watch(registry.subscribe(byId()))];
     await clock.advanceAndSettle(600);
     expect(() => registry.subscribe(byId())).toThrow(new TooManyViewersError('stream', 2));
@@ -140,7 +156,7 @@ describe('limits on viewers', () => {
     engines[1].infohash = 'd'.repeat(40);
     registry.subscribe(byId('c'.repeat(40)));
     expect(() => registry.subscribe(byId('e'.repeat(40)))).toThrow(new TooManyViewersError('all', 3));
-    expect(refused).toEqual(['stream', 'all']);
+    expect(rejected).toEqual(['stream', 'all']);
     await settle();
     expect(selector.requests).toHaveLength(2);
     first.leave();
@@ -149,8 +165,8 @@ describe('limits on viewers', () => {
   });
 });
 
-describe('the proxy is told to end', () => {
-  it('lets its viewers watch on for a while, takes no new ones, and does not wait once the last has left', async () => {
+describe('draining viewers at shutdown', () => {
+  it('existing viewers keep watching, new ones are rejected, and the wait ends when the last viewer has left', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(600);
@@ -169,7 +185,7 @@ describe('the proxy is told to end', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('waits no longer for them than it is given', async () => {
+  it('the wait ends at its limit', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(600);
@@ -185,7 +201,7 @@ describe('the proxy is told to end', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('gives up at once what nobody watches, and waits for nobody where there is none', async () => {
+  it('a lingering session ends at once, and without viewers there is no wait', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(600);
@@ -199,7 +215,7 @@ describe('the proxy is told to end', () => {
 });
 
 describe('the proxy shuts down', () => {
-  it('ends its viewers cleanly, turns new ones away, and stops every engine session', async () => {
+  it('ends its viewers cleanly, rejects new ones, and stops every engine session', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     const playing = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(600);
@@ -220,7 +236,7 @@ describe('the proxy shuts down', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('does not wait for ever for an engine that never answered its start', async () => {
+  it('waits only for a limited time for an engine that never answers its start', async () => {
     const { registry, selector, engines, clock } = makeSessions(1);
     engines[0].start = 'waits';
     watch(registry.subscribe(byId()));

@@ -1,249 +1,190 @@
-/** All streams of this proxy: one session per content, whatever name it is asked for by. */
+/** All sessions of this proxy: one for each content, whichever of its names a viewer requests. */
 import type { LeaveOrder } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
-import { ViewerSubscription } from './viewer-subscription.js';
-import { type RequestedContent, requestKey, contentKey } from './content-key.js';
-import type { StopOutcome } from './engine-session.js';
+import { BoundedMap, ListenerSet } from '@acexy/service-kit/primitives';
+import { type RequestedContent, contentKey, requestKey } from './content-key.js';
 import { ShuttingDownError, TooManyViewersError } from './errors.js';
-import type { HedgeOutcome } from './start/hedge.policy.js';
-import type { StartTimes } from './start/session-start.js';
+import type { SessionContext, ViewerLimits } from './session-context.js';
+import type { SessionEvent, ViewerLimit } from './session-events.js';
 import type { SessionSnapshot } from './session-snapshot.js';
-import type { StandbyOutcome } from './failover/standby-engine.js';
-import type { SessionContext, SessionOwner } from './session-owner.js';
-import { StreamSession } from './stream-session.js';
-import type { Failover } from './failover/failover-target.js';
-import { type FullScope, whatIsFull } from './viewer-limits.policy.js';
-
-/** What others may want to know; every method is called at the moment it happens. */
-export interface SessionListener {
-  /** Something that a report would say has changed. */
-  sessionChanged?(): void;
-  sessionPlaying?(session: StreamSession, times: StartTimes): void;
-  startFailed?(session: StreamSession, error: Error, startMs: number): void;
-  /** No more viewers may come to it; `ending` tells why. */
-  sessionClosing?(session: StreamSession): void;
-  sessionEnded?(session: StreamSession): void;
-  failedOver?(session: StreamSession, failover: Failover): void;
-  /** What became of an engine that was to be held in reserve. */
-  reserveEnded?(outcome: StandbyOutcome): void;
-  /** What became of a second engine beside one that was slow to begin. */
-  hedged?(outcome: HedgeOutcome): void;
-  engineClosed?(outcome: StopOutcome): void;
-  /** `full`: what has as many viewers as it may have. */
-  viewerRefused?(full: FullScope): void;
-}
+import { type OtherSessions, StreamSession } from './stream-session.js';
+import { ViewerSubscription } from './viewer-subscription.js';
 
 /** Content ids whose infohash is remembered. */
 const MAX_KNOWN_IDS = 10_000;
 
-export class SessionRegistry implements SessionOwner {
-  /** The sessions that viewers may still join, under each of their names. */
+export class SessionRegistry implements OtherSessions {
+  /** Called at the moment of each event. */
+  readonly events = new ListenerSet<SessionEvent>();
+  private readonly context: SessionContext;
+  private readonly log: Log;
+  /** The sessions that viewers may join, under each of their content keys. */
   private readonly open = new Map<string, StreamSession>();
-  /** Those, and what is still being stopped. */
-  private readonly all = new Set<StreamSession>();
-  private readonly listeners: SessionListener[] = [];
-  /** What engines said about content ids, oldest first. An id names its content for ever. */
-  private readonly infohashes = new Map<string, string>();
+  /** By stream id: those, and the sessions that are stopping. */
+  private readonly all = new Map<string, StreamSession>();
+  /** By content id, as engines answered. The infohash of a content id never changes. */
+  private readonly infohashes = new BoundedMap<string, string>(MAX_KNOWN_IDS);
   private closed = false;
-  private onEmpty: (() => void) | null = null;
+  private onNoViewers: (() => void) | null = null;
 
-  constructor(
-    private readonly context: SessionContext,
-    private readonly log: Log,
-  ) {}
-
-  listen(listener: SessionListener): void {
-    this.listeners.push(listener);
+  constructor(context: Omit<SessionContext, 'emit'>) {
+    this.context = { ...context, emit: (event) => this.emit(event) };
+    this.log = context.log.child('sessions');
   }
 
-  /** No more viewers are taken. */
+  /** The proxy accepts no more viewers. */
   get closing(): boolean {
     return this.closed;
   }
 
   /**
-   * Takes a viewer in: into the session of the content, which is started where there is none.
+   * Adds a viewer to the session of the content, and starts the session when there is none.
    * @throws ShuttingDownError | TooManyViewersError
    */
   subscribe(content: RequestedContent): ViewerSubscription {
     if (this.closed) throw new ShuttingDownError();
     const existing = this.find(content);
-    this.makeSureThereIsRoom(existing);
+    this.checkViewerLimits(existing);
     if (existing) return new ViewerSubscription(existing);
     const session = new StreamSession(content, this.context, this);
-    this.all.add(session);
+    this.all.set(session.id, session);
     this.open.set(requestKey(content), session);
-    const known = this.knownInfohash(content);
-    if (known !== null) {
-      session.wanted.infohash = known;
-      this.open.set(contentKey('infohash', known, content.variant), session);
+    const infohash = this.knownInfohash(content);
+    if (infohash !== null) {
+      session.names.infohash = infohash;
+      this.open.set(contentKey('infohash', infohash, content.variant), session);
     }
-    const admission = new ViewerSubscription(session);
-    session.begin();
-    return admission;
+    const subscription = new ViewerSubscription(session);
+    session.start();
+    return subscription;
   }
 
   /** The session that plays or starts the content. */
   find(content: RequestedContent): StreamSession | null {
-    const known = this.knownInfohash(content);
-    const byInfohash = known === null ? undefined : this.open.get(contentKey('infohash', known, content.variant));
+    const infohash = this.knownInfohash(content);
+    const byInfohash = infohash === null ? undefined : this.open.get(contentKey('infohash', infohash, content.variant));
     return this.open.get(requestKey(content)) ?? byInfohash ?? null;
   }
 
-  /** The session of a content by one of its names, the plain one before its variants. */
-  named(selector: RequestedContent['selector']): StreamSession | null {
-    const plain = this.find({ selector, variant: {}, hints: {} });
+  /** The session of a content in any variant; the one without variant parameters first. */
+  findAnyVariant(selector: RequestedContent['selector']): StreamSession | null {
+    const content = { selector, variant: {}, hints: {} };
+    const plain = this.find(content);
     if (plain) return plain;
-    const known = this.knownInfohash({ selector, variant: {}, hints: {} });
-    const keys = [`${selector.type}:${selector.value}&`, ...(known === null ? [] : [`infohash:${known}&`])];
-    for (const [key, session] of this.open) if (keys.some((start) => key.startsWith(start))) return session;
+    const infohash = this.knownInfohash(content);
+    const prefixes = [`${requestKey(content)}&`, ...(infohash === null ? [] : [`infohash:${infohash}&`])];
+    for (const [key, session] of this.open) if (prefixes.some((prefix) => key.startsWith(prefix))) return session;
     return null;
   }
 
-  /** Every session that is not over, also those that are being stopped. */
   snapshots(): SessionSnapshot[] {
-    return [...this.all].map((session) => session.snapshot());
+    return this.sessions().map((session) => session.snapshot());
   }
 
-  sessions(): readonly StreamSession[] {
-    return [...this.all];
+  /** Every session that has not ended, including those that are stopping. */
+  sessions(): StreamSession[] {
+    return [...this.all.values()];
   }
 
-  /** Takes no more viewers and lets those there are watch on; resolves when the last one has left, or after `limitMs`. */
+  /** Accepts no more viewers. Resolves when the last viewer has left, at most after `limitMs`. */
   async drain(limitMs: number): Promise<void> {
     this.closed = true;
-    for (const session of this.all)
-      if (session.unwatchedSince !== null) void session.stop('viewers-left', 'nobody watches, and the proxy is shutting down');
+    for (const session of this.all.values())
+      if (session.unwatchedSince !== null) void session.stop('viewers-left', 'no viewers, and the proxy is shutting down');
     if (this.viewers === 0 || limitMs <= 0) return;
-    this.log.info('no more viewers are taken; those there are may watch on for a while', { viewers: this.viewers, limit_ms: limitMs });
+    this.log.info('waiting for viewers to leave', { viewers: this.viewers, limit_ms: limitMs });
     await new Promise<void>((resolve) => {
       const limit = this.context.clock.setTimeout(resolve, limitMs);
-      this.onEmpty = () => {
+      this.onNoViewers = () => {
         this.context.clock.clearTimeout(limit);
         resolve();
       };
     });
-    this.onEmpty = null;
-    this.log.info('shutting down now', { viewers: this.viewers });
+    this.onNoViewers = null;
+    this.log.info('shutting down', { viewers: this.viewers });
   }
 
-  /**
-   * Takes no more viewers, ends those there are cleanly and stops every engine session. Engines that have not answered are waited for until
-   * `limitMs` have gone by.
-   */
+  /** Accepts no more viewers, ends those that are left cleanly and stops every engine session. Waits at most `limitMs` for engines that have not answered. */
   async shutdown(limitMs: number): Promise<void> {
     this.closed = true;
-    const stopped = Promise.all([...this.all].map((session) => session.stop('shutdown', 'the proxy is shutting down')));
+    const stopped = Promise.all(this.sessions().map((session) => session.stop('shutdown', 'the proxy is shutting down')));
     const limit = this.context.clock.setTimeout(() => {
-      this.log.warn('engines have not answered in time, leaving them', { streams: this.all.size });
-      for (const session of this.all) session.abandonEngines();
+      this.log.warn('engines did not answer in time', { streams: this.all.size });
+      for (const session of this.all.values()) session.abandonEngines();
     }, limitMs);
     await stopped;
     this.context.clock.clearTimeout(limit);
   }
 
-  /** Moves the streams of an engine that is to be left to other ones. */
-  leave(order: LeaveOrder): void {
-    for (const session of this.all) session.leave(order);
+  /** Moves the streams of the engine to other engines. */
+  leaveEngine(order: LeaveOrder): void {
+    for (const session of this.all.values()) session.leaveEngine(order);
   }
 
   claim(session: StreamSession, infohash: string): StreamSession | null {
-    const { content } = session;
-    if (content.selector.type === 'content_id') this.remember(content.selector.value, infohash);
-    const key = contentKey('infohash', infohash, content.variant);
+    const { selector, variant } = session.content;
+    if (selector.type === 'content_id') this.infohashes.set(selector.value, infohash);
+    const key = contentKey('infohash', infohash, variant);
     const holder = this.open.get(key);
     if (holder && holder !== session) {
-      // Whose engine has answered goes on; the other one's viewers join it.
-      if (holder.answered) return holder;
+      // The session whose engine has answered goes on; the viewers of the other one join it.
+      if (holder.isAnswered) return holder;
       holder.mergeInto(session);
     }
     this.open.set(key, session);
     return null;
   }
 
-  sharesEngine(session: StreamSession, address: EngineAddress): boolean {
-    return [...this.all].some((other) => other !== session && other.uses(address));
+  shareEngine(session: StreamSession, address: EngineAddress): boolean {
+    return this.sessions().some((other) => other !== session && other.uses(address));
   }
 
-  /** Gives up the session that nobody has watched for the longest, else an engine that is only held in reserve; true where one comes free. */
-  onScarce(): boolean {
-    const holding = [...this.all].filter((session) => session.holdsEngine);
-    const unwatched = holding.filter((session) => session.unwatchedSince !== null);
-    unwatched.sort((a, b) => (a.unwatchedSince ?? 0) - (b.unwatchedSince ?? 0));
-    const oldest = unwatched.at(0);
-    if (oldest) void oldest.stop('viewers-left', 'nobody watches, and its engine is wanted');
-    if (oldest !== undefined || holding.some((session) => session.isGivingBack)) return true;
-    return holding.some((session) => session.giveUpReserve());
+  /** Ends the session that has lingered longest, else releases a standby engine. Returns true when an engine becomes free. */
+  freeEngine(): boolean {
+    const holding = this.sessions().filter(({ holdsEngine }) => holdsEngine);
+    const lingering = holding.filter(({ unwatchedSince }) => unwatchedSince !== null);
+    lingering.sort((a, b) => (a.unwatchedSince ?? 0) - (b.unwatchedSince ?? 0));
+    const oldest = lingering.at(0);
+    if (oldest) void oldest.stop('viewers-left', 'no viewers, and another stream needs the engine');
+    if (oldest !== undefined || holding.some(({ isReleasingEngine }) => isReleasingEngine)) return true;
+    return holding.some((session) => session.releaseStandby());
   }
 
   lingeringForbidden(): string | null {
     if (this.closed) return 'the last viewer left, and the proxy is shutting down';
-    return [...this.all].some((session) => session.wantsEngine) ? 'nobody watches, and its engine is wanted' : null;
+    return this.sessions().some(({ needsEngine }) => needsEngine) ? 'no viewers, and another stream needs the engine' : null;
   }
 
-  onChange(): void {
-    if (this.onEmpty !== null && this.viewers === 0) this.onEmpty();
-    for (const listener of this.listeners) listener.sessionChanged?.();
+  private emit(event: SessionEvent): void {
+    if (event.type === 'closing') {
+      for (const [key, { id }] of this.open) if (id === event.streamId) this.open.delete(key);
+    } else if (event.type === 'ended') this.all.delete(event.streamId);
+    else if (event.type === 'changed' && this.viewers === 0) this.onNoViewers?.();
+    this.events.emit(event);
   }
 
-  onPlaying(session: StreamSession, times: StartTimes): void {
-    for (const listener of this.listeners) listener.sessionPlaying?.(session, times);
-  }
-
-  onStartFailed(session: StreamSession, error: Error, startMs: number): void {
-    for (const listener of this.listeners) listener.startFailed?.(session, error, startMs);
-  }
-
-  onClosing(session: StreamSession): void {
-    for (const [key, holder] of this.open) if (holder === session) this.open.delete(key);
-    for (const listener of this.listeners) listener.sessionClosing?.(session);
-  }
-
-  onEnded(session: StreamSession): void {
-    this.all.delete(session);
-    for (const listener of this.listeners) listener.sessionEnded?.(session);
-    this.onChange();
-  }
-
-  onFailover(session: StreamSession, failover: Failover): void {
-    for (const listener of this.listeners) listener.failedOver?.(session, failover);
-  }
-
-  onReserve(outcome: StandbyOutcome): void {
-    for (const listener of this.listeners) listener.reserveEnded?.(outcome);
-  }
-
-  onHedge(outcome: HedgeOutcome): void {
-    for (const listener of this.listeners) listener.hedged?.(outcome);
-  }
-
-  onEngineClosed(outcome: StopOutcome): void {
-    for (const listener of this.listeners) listener.engineClosed?.(outcome);
-  }
-
-  /** Those that wait for a start among them. */
+  /** Including viewers that wait for a start. */
   private get viewers(): number {
-    return [...this.all].reduce((sum, { viewerCount }) => sum + viewerCount, 0);
+    return this.sessions().reduce((sum, { viewerCount }) => sum + viewerCount, 0);
   }
 
-  private makeSureThereIsRoom(existing: StreamSession | null): void {
-    const { viewerLimits: limits } = this.context;
-    const full = whatIsFull(limits, { all: this.viewers, stream: existing?.viewerCount ?? 0 });
-    if (full === null) return;
-    for (const listener of this.listeners) listener.viewerRefused?.(full);
-    throw new TooManyViewersError(full, full === 'all' ? limits.maxViewers : limits.maxViewersPerStream);
+  private checkViewerLimits(existing: StreamSession | null): void {
+    const { settings } = this.context;
+    const limit = reachedLimit(settings, { all: this.viewers, stream: existing?.viewerCount ?? 0 });
+    if (limit === null) return;
+    this.emit({ type: 'viewer_rejected', limit });
+    throw new TooManyViewersError(limit, limit === 'all' ? settings.maxViewers : settings.maxViewersPerStream);
   }
 
   private knownInfohash({ selector }: RequestedContent): string | null {
     return selector.type === 'infohash' ? selector.value : (this.infohashes.get(selector.value) ?? null);
   }
+}
 
-  private remember(contentId: string, infohash: string): void {
-    this.infohashes.delete(contentId);
-    this.infohashes.set(contentId, infohash);
-    if (this.infohashes.size <= MAX_KNOWN_IDS) return;
-    const [oldest] = this.infohashes.keys();
-    this.infohashes.delete(oldest);
-  }
+/** The limit that allows no further viewer; null when there is room. */
+export function reachedLimit(limits: ViewerLimits, viewers: Readonly<Record<ViewerLimit, number>>): ViewerLimit | null {
+  const isReached = (count: number, limit: number): boolean => limit > 0 && count >= limit;
+  if (isReached(viewers.stream, limits.maxViewersPerStream)) return 'stream';
+  return isReached(viewers.all, limits.maxViewers) ? 'all' : null;
 }

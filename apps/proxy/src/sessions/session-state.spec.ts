@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { IllegalTransitionError, isOpen, transition } from './session-state.js';
 
 describe('the states of a session', () => {
-  it('lead from the start to the end, and back from lingering to playing', () => {
+  it('go from start to end, and back from lingering to playing', () => {
     expect(transition('starting', 'playing')).toBe('playing');
     expect(transition('playing', 'lingering')).toBe('lingering');
     expect(transition('lingering', 'playing')).toBe('playing');
@@ -10,19 +10,19 @@ describe('the states of a session', () => {
     expect(transition('stopping', 'ended')).toBe('ended');
   });
 
-  it('lead through a failover back to where viewers are, or to the end', () => {
+  it('go through a failover back to playing or lingering, or to the end', () => {
     for (const before of ['playing', 'lingering'] as const) expect(transition(before, 'failing_over')).toBe('failing_over');
     for (const after of ['playing', 'lingering', 'stopping'] as const) expect(transition('failing_over', after)).toBe(after);
     expect(() => transition('starting', 'failing_over')).toThrow(IllegalTransitionError);
   });
 
-  it('never lead out of an end, nor past the stop', () => {
+  it('never leave the end, and never skip the stop', () => {
     expect(() => transition('ended', 'starting')).toThrow(IllegalTransitionError);
     expect(() => transition('playing', 'ended')).toThrow(IllegalTransitionError);
     expect(() => transition('stopping', 'playing')).toThrow(IllegalTransitionError);
   });
 
-  it('take viewers until the stop', () => {
+  it('accept viewers until the stop', () => {
     expect((['starting', 'playing', 'lingering', 'failing_over', 'stopping', 'ended'] as const).map(isOpen)).toEqual([
       true,
       true,

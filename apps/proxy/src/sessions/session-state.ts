@@ -1,5 +1,5 @@
 /**
- * The life of a stream's session:
+ * The states of a session:
  *
  *   starting ──► playing ◄──► lingering
  *       │          ▲ │            ▲ │
@@ -8,9 +8,9 @@
  *       │             │             │
  *       └─────────────┴─► stopping ◄┘ ──► ended
  *
- * `starting`: an engine is looked for and asked; viewers wait. `playing`: packets flow to viewers. `lingering`: packets flow, nobody
- * watches. `failing_over`: what fed the stream is lost and another engine is looked for; viewers stay, and others may come.
- * `stopping`: no more viewers; engines are told to stop and given back. `ended`: nothing is left.
+ * `starting`: leases and starts an engine; viewers wait. `playing`: viewers get packets. `lingering`: packets arrive, but there are no viewers.
+ * `failing_over`: the source is lost and another engine is being searched; viewers stay, and new ones may join.
+ * `stopping`: accepts no more viewers; stops and releases its engines. `ended`: holds nothing.
  */
 export type SessionState = 'starting' | 'playing' | 'lingering' | 'failing_over' | 'stopping' | 'ended';
 
@@ -23,7 +23,7 @@ const NEXT: Readonly<Record<SessionState, readonly SessionState[]>> = {
   ended: [],
 };
 
-/** A transition that the drawing above does not have: a mistake of ours. */
+/** A bug: the table has no such transition. */
 export class IllegalTransitionError extends Error {
   readonly code = 'illegal_transition';
 
@@ -38,20 +38,7 @@ export function transition(from: SessionState, to: SessionState): SessionState {
   return to;
 }
 
-/** Whether viewers may still come in. */
+/** Whether viewers may join. */
 export function isOpen(state: SessionState): boolean {
-  switch (state) {
-    case 'starting':
-    case 'playing':
-    case 'lingering':
-    case 'failing_over':
-      return true;
-    case 'stopping':
-    case 'ended':
-      return false;
-    default: {
-      const unknown: never = state;
-      throw new TypeError(`no such state: ${String(unknown)}`);
-    }
-  }
+  return state !== 'ended' && state !== 'stopping';
 }

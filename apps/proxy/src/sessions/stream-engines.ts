@@ -1,73 +1,66 @@
-/** The engines of one stream: the one that feeds it or is being tried, and those that have not been given back yet. */
+/** The engines of one session: the one in use or being tried, and those that are not released yet. */
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
-import type { Clock } from '@acexy/service-kit/primitives';
 import type { LeasedEngine } from '../selection/engine-selector.js';
-import { type EngineApiFactory, EngineSession, type StopOutcome } from './engine-session.js';
-
-export interface StreamEnginesOptions {
-  engineApi: EngineApiFactory;
-  clock: Clock;
-  log: Log;
-  /** Another engine is in use, or one has been given back. */
-  onChange(): void;
-  onClosed(outcome: StopOutcome): void;
-}
+import { EngineSession } from './engine-session.js';
+import type { SessionContext } from './session-context.js';
 
 export class StreamEngines {
-  private readonly held = new Set<EngineSession>();
+  private readonly unreleased = new Set<EngineSession>();
   private inUse: EngineSession | null = null;
 
-  constructor(private readonly options: StreamEnginesOptions) {}
+  constructor(
+    private readonly context: Pick<SessionContext, 'engineApi' | 'clock' | 'emit'>,
+    private readonly log: Log,
+  ) {}
 
-  /** The one in use or being tried; null while there is none. */
+  /** The engine in use or being tried; null while there is none. */
   get current(): EngineSession | null {
     return this.inUse;
   }
 
-  /** One or more have not been given back. */
-  get any(): boolean {
-    return this.held.size > 0;
+  get anyUnreleased(): boolean {
+    return this.unreleased.size > 0;
   }
 
-  /** Whether the engine has not been given back. */
+  /** Whether the session still holds the engine. */
   includes({ host, port }: EngineAddress): boolean {
-    return [...this.held].some(({ seat }) => seat.address.host === host && seat.address.port === port);
+    return [...this.unreleased].some(({ leased }) => leased.address.host === host && leased.address.port === port);
   }
 
-  /** Takes over a seat. `inUse`: the stream has no other one; else the old one still feeds it. */
-  open(seat: LeasedEngine, inUse: boolean): EngineSession {
-    const { engineApi, clock, log, onChange, onClosed } = this.options;
-    log.info('engine chosen', { engine: seat.engineId, ...seat.address, lease_id: seat.leaseId, reason: seat.reason });
-    const engine = new EngineSession(seat, engineApi(seat.address), {
+  /** `inUse`: it becomes the {@link current} engine at once; else when it is passed to {@link use}. */
+  open(leased: LeasedEngine, inUse: boolean): EngineSession {
+    const { engineApi, clock, emit } = this.context;
+    const { engineId, address, leaseId, reason } = leased;
+    this.log.info('engine chosen', { engine_id: engineId, ...address, lease_id: leaseId, reason });
+    const engine = new EngineSession(leased, engineApi(address), {
       clock,
-      log,
+      log: this.log,
       onClosed: (outcome) => {
-        this.held.delete(engine);
-        // Given back: another stream may have it, so it is not named as ours any more.
+        this.unreleased.delete(engine);
+        // Another session may have the engine now, so reports no longer name it for this one.
         if (this.inUse === engine) this.inUse = null;
-        onClosed(outcome);
-        onChange();
+        emit({ type: 'engine_closed', outcome });
+        emit({ type: 'changed' });
       },
     });
-    this.held.add(engine);
+    this.unreleased.add(engine);
     if (inUse) this.inUse = engine;
-    onChange();
+    emit({ type: 'changed' });
     return engine;
   }
 
-  /** The engine feeds the stream. */
   use(engine: EngineSession): void {
     this.inUse = engine;
   }
 
-  /** Gives up waiting for those that have not answered their start yet. */
+  /** Stops waiting for engines that have not answered their start. */
   abandon(): void {
-    for (const engine of this.held) engine.abandon();
+    for (const engine of this.unreleased) engine.abandon();
   }
 
-  /** Resolves when every one was told to stop and given back. Never rejects. */
+  /** Resolves when every engine is stopped and released. Never rejects. */
   async close(): Promise<void> {
-    await Promise.all([...this.held].map((engine) => engine.close()));
+    await Promise.all([...this.unreleased].map((engine) => engine.close()));
   }
 }

@@ -14,7 +14,7 @@ import {
 } from '../../../../test/doubles/proxy/sessions.fixture.js';
 
 describe('the last viewer leaves', () => {
-  it('while an engine is being chosen: nothing is left at once, so that nobody queues behind a viewer who is gone', async () => {
+  it('while an engine is being chosen: the session ends at once, so that nobody waits behind a viewer who has left', async () => {
     const { registry, selector, clock } = makeSessions();
     selector.hold = new Pending();
     const viewer = watch(registry.subscribe(byId()));
@@ -27,7 +27,7 @@ describe('the last viewer leaves', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('while the engine has not answered: the answer is read on, then the session is stopped and the engine given back', async () => {
+  it('while the engine has not answered: the answer is awaited, then the engine session is stopped and the engine released', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     engines[0].start = 'waits';
     const viewer = watch(registry.subscribe(byId()));
@@ -43,7 +43,7 @@ describe('the last viewer leaves', () => {
     expect(registry.sessions()).toHaveLength(0);
   });
 
-  it.each(['waits', 'silent'] as const)('while the media are on their way (%s): the session is stopped', async (media) => {
+  it.each(['waits', 'silent'] as const)('while the media are being opened (%s): the session is stopped', async (media) => {
     const { registry, selector, engines, clock } = makeSessions();
     engines[0].media = media;
     const viewer = watch(registry.subscribe(byId()));
@@ -55,7 +55,7 @@ describe('the last viewer leaves', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('in mid-stream: the stream lingers, then is stopped once, and nothing is left', async () => {
+  it('in mid-stream: the stream lingers, is then stopped once, and nothing is left', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(100);
@@ -73,7 +73,7 @@ describe('the last viewer leaves', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('and another one comes in time: it continues the same engine session', async () => {
+  it('and another one arrives in time: it continues the same engine session', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(100);
@@ -91,46 +91,46 @@ describe('the last viewer leaves', () => {
     expect(engines[0].starts).toHaveLength(1);
   });
 
-  it('its stream is given up at once when its engine is wanted', async () => {
+  it('its stream ends at once when another stream needs the engine', async () => {
     const { registry, engines, clock } = makeSessions();
     const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(100);
-    expect(registry.onScarce()).toBe(false);
+    expect(registry.freeEngine()).toBe(false);
     viewer.leave();
-    expect(registry.onScarce()).toBe(true);
+    expect(registry.freeEngine()).toBe(true);
     await settle();
     expect(engines[0].stops).toHaveLength(1);
   });
 
-  it('its stream is not kept at all while somebody waits for an engine', async () => {
+  it('its stream does not linger while another stream waits for an engine', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(100);
     selector.hold = new Pending();
     watch(registry.subscribe(byId('c'.repeat(40))));
     await settle();
-    expect(selector.requests[1].onScarce()).toBe(false);
+    expect(selector.requests[1].onNoneFree()).toBe(false);
     viewer.leave();
     await settle();
     expect(engines[0].stops).toHaveLength(1);
     expect(selector.held).toBe(0);
   });
 
-  it('an engine that is being given back is one worth waiting for, as long as its stop may take', async () => {
+  it('an engine that is being released is awaited for as long as its stop may take', async () => {
     const { registry, engines, clock } = makeSessions();
     engines[0].start = 'waits';
     const viewer = watch(registry.subscribe(byId()));
     await settle();
     viewer.leave();
-    expect([registry.onScarce(), registry.onScarce()]).toEqual([true, true]);
+    expect([registry.freeEngine(), registry.freeEngine()]).toEqual([true, true]);
     await clock.advanceAndSettle(3000);
-    expect(registry.onScarce()).toBe(false);
+    expect(registry.freeEngine()).toBe(false);
     engines[0].answer();
     await settle();
     expect(registry.sessions()).toHaveLength(0);
   });
 
-  it('zapping through hundreds of contents leaves no session, seat, timer or engine session behind', async () => {
+  it('zapping through hundreds of contents leaves no session, lease, timer or engine session behind', async () => {
     const { registry, selector, engines, clock } = makeSessions(3);
     for (let zap = 0; zap < 300; zap++) {
       engines[zap % 3].start = zap % 2 ? 'plays' : 'waits';
@@ -155,14 +155,14 @@ describe('the last viewer leaves', () => {
   }, 60_000);
 });
 
-describe('a viewer at the very edge', () => {
-  it('who is let in just when the stream ends is told so, rather than sent an empty stream', async () => {
+describe('a viewer at the end of a stream', () => {
+  it('who joins just as the stream ends gets an error instead of an empty stream', async () => {
     const { registry, clock } = makeSessions();
-    const admission = registry.subscribe(byId());
+    const subscription = registry.subscribe(byId());
     await clock.advanceAndSettle(10);
     await registry.sessions()[0].stop('source-lost', 'the engine ended the stream');
-    await admission.playing().catch(() => undefined);
-    expect(() => admission.attach(new FakeSink(), { onEnd: () => undefined })).toThrow(StreamEndedError);
+    await subscription.playing().catch(() => undefined);
+    expect(() => subscription.attach(new FakeSink(), { onEnd: () => undefined })).toThrow(StreamEndedError);
   });
 
   it('leaves twice and is counted once', async () => {

@@ -1,172 +1,179 @@
-/** One stream: its viewers, the engine session that feeds it, and its life from the first request to the last stop. */
+/** One content being played: its viewers, the engine session that feeds it, and its life from the first request to the last stop. */
 import { randomUUID } from 'node:crypto';
 import type { LeaveOrder } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
+import { OneShotTimer } from '@acexy/service-kit/primitives';
 import type { Broadcast } from '../broadcast/broadcast.js';
-import type { LeasedEngine, WantedContent } from '../selection/engine-selector.js';
-import type { ViewerSubscription } from './viewer-subscription.js';
+import type { ContentNames, LeasedEngine } from '../selection/engine-selector.js';
 import { type RequestedContent, type SelectorType, requestKey } from './content-key.js';
 import type { EngineSession } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
-import type { HedgeOutcome } from './start/hedge.policy.js';
-import { Linger } from './linger.js';
-import type { Source } from './failover/next-source.js';
-import type { EndCause, SessionContext, SessionOwner } from './session-owner.js';
-import { startStream } from './start/session-start.js';
-import { type SessionState, isOpen, transition } from './session-state.js';
-import type { SessionSnapshot } from './session-snapshot.js';
 import { FailoverController } from './failover/failover-controller.js';
+import type { FailoverTarget, SessionContext, StartingStream } from './session-context.js';
+import type { EndCause, SessionEnd } from './session-events.js';
+import type { SessionSnapshot } from './session-snapshot.js';
+import { type SessionState, isOpen, transition } from './session-state.js';
+import { SessionStart, type StartedStream } from './start/session-start.js';
 import { StreamEngines } from './stream-engines.js';
-import type { FailoverTarget } from './failover/failover-target.js';
 
-/** How long the stop of an engine session takes at the most, where the engine answers. */
+/** Longest time that stopping an engine session takes when the engine answers. */
 const STOP_MS = 3000;
 
-export class StreamSession {
+/** The other sessions, as one session sees them. */
+export interface OtherSessions {
+  /** Records the infohash of the session. Returns the session that already plays it, if there is one. */
+  claim(session: StreamSession, infohash: string): StreamSession | null;
+  /** Whether another session uses the engine. */
+  shareEngine(session: StreamSession, address: EngineAddress): boolean;
+  /** Makes another session release an engine. Returns false when none can. */
+  freeEngine(): boolean;
+  /** Why a session without viewers must end at once instead of lingering; null when it may linger. */
+  lingeringForbidden(): string | null;
+}
+
+export interface Subscriber {
+  moveTo(session: StreamSession): void;
+}
+
+export class StreamSession implements StartingStream, FailoverTarget {
   readonly id = randomUUID();
-  readonly log: Log;
-  readonly startedAt: string;
-  /** The content as selectors and reservations hold it: they see its infohash as soon as it is told. */
-  readonly wanted: WantedContent & { keyType: SelectorType };
-  /** Resolves when viewers need not wait any more: the stream plays, has failed, was merged or is over. Never rejects. */
+  /** Shared with selectors and reservations: they see the infohash as soon as it is known. */
+  readonly names: ContentNames & { keyType: SelectorType };
+  /** Resolves when viewers need not wait any longer: the stream plays, its start failed, it was merged or it ended. Never rejects. */
   readonly settled: Promise<void>;
+  private readonly log: Log;
+  private readonly startedAt: string;
+  private readonly createdAt: number;
   private readonly abort = new AbortController();
-  private readonly admissions = new Set<ViewerSubscription>();
+  private readonly subscribers = new Set<Subscriber>();
   private readonly engines: StreamEngines;
-  private keeper: FailoverController | null = null;
-  private broadcastNow: Broadcast | null = null;
-  private readonly linger: Linger;
-  private readonly begunAt: number;
+  private readonly linger: OneShotTimer;
+  private lingeringSince: number | null = null;
+  private failover: FailoverController | null = null;
+  private currentBroadcast: Broadcast | null = null;
+  private currentState: SessionState = 'starting';
+  private failure: Error | null = null;
+  private twin: StreamSession | null = null;
+  private noneFree = false;
   private stoppedAt: number | null = null;
-  private scarce = false;
   private stopping: Promise<void> | null = null;
-  private run: Promise<void> = Promise.resolve();
+  private starting: Promise<void> = Promise.resolve();
   private settle: () => void = () => undefined;
-  private stateNow: SessionState = 'starting';
-  private failureNow: Error | null = null;
-  private end: { cause: EndCause; reason: string; at: string } | null = null;
 
   constructor(
     readonly content: RequestedContent,
     private readonly context: SessionContext,
-    private readonly owner: SessionOwner,
+    private readonly others: OtherSessions,
   ) {
-    this.begunAt = context.clock.now();
-    this.startedAt = context.clock.iso();
+    const { clock } = context;
+    this.createdAt = clock.now();
+    this.startedAt = clock.iso();
     const { type, value } = content.selector;
-    this.wanted = { keyType: type, key: value, infohash: type === 'infohash' ? value : null };
+    this.names = { keyType: type, key: value, infohash: type === 'infohash' ? value : null };
     this.log = context.log.child('session', { stream_id: this.id });
     this.settled = new Promise((resolve) => (this.settle = resolve));
-    this.engines = new StreamEngines({
-      ...context,
-      log: this.log,
-      onChange: () => owner.onChange(this),
-      onClosed: (outcome) => owner.onEngineClosed(outcome),
-    });
-    this.linger = new Linger(context.clock, context.lingerMs, () => void this.stop('viewers-left', 'the last viewer left'));
+    this.engines = new StreamEngines(context, this.log);
+    this.linger = new OneShotTimer(clock, () => void this.stop('viewers-left', 'the last viewer left'));
   }
 
   get state(): SessionState {
-    return this.stateNow;
+    return this.currentState;
   }
 
-  /** Why the start failed; null while it has not. */
-  get failure(): Error | null {
-    return this.failureNow;
+  /** Why the stream never played; null while it may or does. */
+  get startError(): Error | null {
+    return this.failure;
   }
 
-  /** Engines that this stream has used and that have not been given back. */
+  get broadcast(): Broadcast | null {
+    return this.currentBroadcast;
+  }
+
+  get viewerCount(): number {
+    return this.subscribers.size;
+  }
+
+  get isWatched(): boolean {
+    return this.subscribers.size > 0;
+  }
+
+  /** Time of the clock when lingering began; null while it does not linger. */
+  get unwatchedSince(): number | null {
+    return this.lingeringSince;
+  }
+
+  /** Whether its engine has accepted the start. */
+  get isAnswered(): boolean {
+    return this.engines.current?.playback != null;
+  }
+
+  get holdsEngine(): boolean {
+    return this.engines.anyUnreleased;
+  }
+
   uses(address: EngineAddress): boolean {
     return this.engines.includes(address);
   }
 
-  /** Whether its engine has taken the start. */
-  get answered(): boolean {
-    return this.engines.current !== null && this.engines.current.playback !== null;
-  }
-
-  get broadcast(): Broadcast | null {
-    return this.broadcastNow;
-  }
-
-  get viewerCount(): number {
-    return this.admissions.size;
-  }
-
-  /** The moment of the clock since when nobody watches; null while somebody does. */
-  get unwatchedSince(): number | null {
-    return this.linger.since;
-  }
-
-  /** It has an engine, or has not given it back yet. */
-  get holdsEngine(): boolean {
-    return this.engines.any;
-  }
-
-  /** Its engine comes free within the time that a stop takes; one that does not answer is not counted on. */
-  get isGivingBack(): boolean {
+  /** Its engine is free within the time of a normal stop; an engine that does not answer its stop is not counted on. */
+  get isReleasingEngine(): boolean {
     return this.stoppedAt !== null && this.holdsEngine && this.context.clock.now() - this.stoppedAt < STOP_MS;
   }
 
-  /** Viewers wait, and its selector has said that no engine is free. */
-  get wantsEngine(): boolean {
-    return this.scarce && (this.stateNow === 'starting' || this.stateNow === 'failing_over') && this.admissions.size > 0;
+  /** Viewers wait, and the selector found no free engine. */
+  get needsEngine(): boolean {
+    return this.noneFree && (this.state === 'starting' || this.state === 'failing_over') && this.isWatched;
   }
 
-  /** Why it ended; null before. */
-  get ending(): { cause: EndCause; reason: string; at: string } | null {
-    return this.end;
-  }
-
-  /** Begins the start; its outcome shows in `settled`. */
-  begin(): void {
+  /** Starts the stream; {@link settled} tells when the outcome is known. */
+  start(): void {
     this.log.info('stream starting', { key: requestKey(this.content) });
-    this.run = this.start();
+    this.starting = this.runStart();
   }
 
-  enter(admission: ViewerSubscription): void {
-    this.admissions.add(admission);
-    this.linger.cancel();
-    if (this.stateNow === 'lingering') this.become('playing');
-    this.log.debug('viewer entered', { viewers: this.admissions.size });
-    this.owner.onChange(this);
+  add(subscriber: Subscriber): void {
+    this.subscribers.add(subscriber);
+    this.stopLingering();
+    if (this.state === 'lingering') this.become('playing');
+    this.log.debug('viewer subscribed', { viewers: this.viewerCount });
+    this.changed();
   }
 
-  exit(admission: ViewerSubscription): void {
-    if (!this.admissions.delete(admission)) return;
-    this.log.debug('viewer left', { viewers: this.admissions.size });
-    if (this.admissions.size === 0 && isOpen(this.stateNow)) {
-      if (this.stateNow === 'playing') this.become('lingering');
-      this.unwatched();
+  remove(subscriber: Subscriber): void {
+    if (!this.subscribers.delete(subscriber)) return;
+    this.log.debug('viewer left', { viewers: this.viewerCount });
+    if (!this.isWatched && isOpen(this.state)) {
+      if (this.state === 'playing') this.become('lingering');
+      this.lingerOrStop();
     }
-    this.owner.onChange(this);
+    this.changed();
   }
 
-  /** Ends the stream, its viewers with a clean end. Resolves when every engine was told to stop and given back. Never rejects. */
+  /** Ends the stream; its viewers get a clean end. Resolves when every engine is stopped and released. Never rejects. */
   stop(cause: EndCause, reason: string): Promise<void> {
     this.stopping ??= this.close(cause, reason);
     return this.stopping;
   }
 
-  /** Sends the viewers to the session that plays the same content, and ends. */
+  /** Moves the viewers to the session that plays the same content, and ends. */
   mergeInto(other: StreamSession): void {
-    this.log.info('the same content plays already, viewers go there', { into: other.id });
+    this.log.info('merging into existing session', { into_stream_id: other.id });
     void this.stop('merged', `the same content as stream ${other.id}`);
-    for (const admission of [...this.admissions]) admission.moveTo(other);
+    for (const subscriber of [...this.subscribers]) subscriber.moveTo(other);
   }
 
-  /** Its engine, if it is the one of the order, is to be left; the stream goes on elsewhere. */
-  leave(order: LeaveOrder): void {
-    this.keeper?.leave(order);
+  /** Moves the stream to another engine if it uses the one of the order. */
+  leaveEngine(order: LeaveOrder): void {
+    this.failover?.leaveEngine(order);
   }
 
-  /** Gives an engine that it only holds in reserve to another stream; true where there is one. */
-  giveUpReserve(): boolean {
-    return this.keeper?.giveUpReserve('wanted') ?? false;
+  /** Releases the standby engine for another session. Returns false when there is none. */
+  releaseStandby(): boolean {
+    return this.failover?.standby.release('preempted') ?? false;
   }
 
-  /** Gives up waiting for engines that have not answered their start yet. */
+  /** Stops waiting for engines that have not answered their start. */
   abandonEngines(): void {
     this.engines.abandon();
   }
@@ -175,157 +182,140 @@ export class StreamSession {
     const { current } = this.engines;
     return {
       streamId: this.id,
-      state: this.stateNow,
-      ...this.wanted,
-      engine: current?.seat ?? null,
+      state: this.state,
+      ...this.names,
+      engine: current?.leased ?? null,
       playback: current?.playback ?? null,
-      viewers: this.admissions.size,
-      failovers: this.keeper?.failovers ?? 0,
+      viewers: this.viewerCount,
+      failovers: this.failover?.count ?? 0,
       startedAt: this.startedAt,
       uptimeMs: this.ageMs,
-      reserve: this.keeper?.reserved ?? null,
+      standbyEngine: this.failover?.standby.engineId ?? null,
       broadcast: this.broadcast?.snapshot() ?? null,
     };
   }
 
-  /** Milliseconds since it was begun. */
-  private get ageMs(): number {
-    return this.context.clock.now() - this.begunAt;
+  openEngine(leased: LeasedEngine, inUse: boolean): EngineSession {
+    this.noneFree = false;
+    return this.engines.open(leased, inUse);
   }
 
-  private async start(): Promise<void> {
+  onNoneFree(): boolean {
+    this.noneFree = true;
+    return this.others.freeEngine();
+  }
+
+  sharesEngine(address: EngineAddress): boolean {
+    return this.others.shareEngine(this, address);
+  }
+
+  identify(infohash: string): boolean {
+    const twin = this.others.claim(this, infohash);
+    if (twin === null) this.names.infohash = infohash;
+    else this.twin = twin;
+    return twin === null;
+  }
+
+  onSourceLost(): void {
+    if (isOpen(this.state) && this.state !== 'failing_over') this.become('failing_over');
+  }
+
+  onSourceReady(engine: EngineSession): void {
+    this.engines.use(engine);
+    if (this.state === 'failing_over') this.become(this.isWatched ? 'playing' : 'lingering');
+    else this.changed();
+  }
+
+  onNoSource(reason: string): void {
+    void this.stop('source-lost', reason);
+  }
+
+  private get ageMs(): number {
+    return this.context.clock.now() - this.createdAt;
+  }
+
+  private async runStart(): Promise<void> {
     try {
-      const result = await startStream<StreamSession>(this.asStarting, this.context, this.log, this.abort.signal);
-      if (!isOpen(this.stateNow)) return;
-      switch (result.kind) {
-        case 'playing':
-          this.play(result.source, result.broadcast, result.firstByteMs);
-          return;
-        case 'merged':
-          this.mergeInto(result.into);
-          return;
-        default: {
-          const unknown: never = result;
-          throw new TypeError(`no such result: ${String(unknown)}`);
-        }
-      }
+      const started = await new SessionStart(this, this.context, this.log, this.abort.signal).run();
+      if (!isOpen(this.state)) return;
+      if (started !== 'merged') this.play(started);
+      else if (this.twin !== null) this.mergeInto(this.twin);
     } catch (error) {
-      // Stopped meanwhile: whoever stopped it knows why.
-      if (!isOpen(this.stateNow)) return;
-      this.fail(error instanceof Error ? error : new Error(String(error)));
+      if (isOpen(this.state)) this.failStart(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
-  private get asStarting() {
-    return {
-      ...this.common,
-      onHedge: (outcome: HedgeOutcome) => this.owner.onHedge(outcome),
-      sharesEngine: (address: EngineAddress) => this.owner.sharesEngine(this, address),
-      identify: (infohash: string) => {
-        const other = this.owner.claim(this, infohash);
-        if (other === null) this.wanted.infohash = infohash;
-        return other;
-      },
-    };
-  }
-
-  private asSupplied(broadcast: Broadcast): FailoverTarget {
-    return {
-      ...this.common,
-      broadcast,
-      isWatched: () => this.admissions.size > 0,
-      onLost: () => {
-        if (isOpen(this.stateNow) && this.stateNow !== 'failing_over') this.become('failing_over');
-      },
-      onSupplied: (engine) => {
-        this.engines.use(engine);
-        if (this.stateNow === 'failing_over') this.become(this.admissions.size > 0 ? 'playing' : 'lingering');
-        else this.owner.onChange(this);
-      },
-      onGivenUp: (reason) => void this.stop('source-lost', reason),
-      onFailover: (failover) => this.owner.onFailover(this, failover),
-      onReserve: (outcome) => this.owner.onReserve(outcome),
-    };
-  }
-
-  /** What whoever looks for an engine for this stream needs of it. */
-  private get common() {
-    return {
-      id: this.id,
-      content: this.content,
-      wanted: this.wanted,
-      openEngine: (seat: LeasedEngine, inUse: boolean) => this.openEngine(seat, inUse),
-      onScarce: () => {
-        this.scarce = true;
-        return this.owner.onScarce();
-      },
-    };
-  }
-
-  private openEngine(seat: LeasedEngine, inUse: boolean): EngineSession {
-    this.scarce = false;
-    return this.engines.open(seat, inUse);
-  }
-
-  private play(source: Source, broadcast: Broadcast, firstByteMs: number): void {
-    this.broadcastNow = broadcast;
+  private play({ source, broadcast, firstByteMs }: StartedStream): void {
+    this.currentBroadcast = broadcast;
     this.engines.use(source.engine);
-    this.keeper = new FailoverController(this.asSupplied(broadcast), source, this.context, this.log, this.abort.signal);
-    this.become(this.admissions.size > 0 ? 'playing' : 'lingering');
-    const times = { startMs: this.ageMs, firstByteMs };
+    this.failover = new FailoverController(this, broadcast, source, this.context, this.log, this.abort.signal);
+    this.become(this.isWatched ? 'playing' : 'lingering');
+    const startMs = this.ageMs;
     this.log.info('stream playing', {
-      engine: source.engine.seat.engineId,
-      infohash: this.wanted.infohash,
-      start_ms: Math.round(times.startMs),
+      engine_id: source.engine.engineId,
+      infohash: this.names.infohash,
+      start_ms: Math.round(startMs),
       first_byte_ms: Math.round(firstByteMs),
     });
-    this.owner.onPlaying(this, times);
+    this.context.emit({ type: 'playing', startMs, firstByteMs });
     this.settle();
-    this.keeper.watch();
+    this.failover.watch();
   }
 
-  private fail(error: Error): void {
-    this.failureNow = error;
+  private failStart(error: Error): void {
+    this.failure = error;
     const text = error.message.startsWith('no engines available') ? error.message : `start failed: ${error.message}`;
     this.log.warn(text, { code: (error as { code?: string }).code });
-    this.owner.onStartFailed(this, error, this.ageMs);
+    this.context.emit({ type: 'start_failed', error, startMs: this.ageMs });
     void this.stop('start-failed', text);
   }
 
   private async close(cause: EndCause, reason: string): Promise<void> {
+    const { clock, emit } = this.context;
     this.become('stopping');
-    this.stoppedAt = this.context.clock.now();
-    this.end = { cause, reason, at: this.context.clock.iso() };
+    this.stoppedAt = clock.now();
+    const end: SessionEnd = { cause, reason, at: clock.iso() };
     this.log.info('stream stopping', { cause, reason });
-    this.linger.cancel();
-    this.owner.onClosing(this);
-    if (!this.keeper) this.failureNow ??= cause === 'shutdown' ? new ShuttingDownError() : new StreamEndedError(reason);
-    this.keeper?.stop();
-    this.broadcastNow?.end();
+    this.stopLingering();
+    emit({ type: 'closing', streamId: this.id, content: this.content, end, startError: this.failure });
+    if (!this.failover) this.failure ??= cause === 'shutdown' ? new ShuttingDownError() : new StreamEndedError(reason);
+    this.failover?.stop();
+    this.broadcast?.end();
     this.abort.abort(new StreamEndedError(reason));
     this.settle();
-    await this.run;
-    await this.keeper?.idle();
+    await this.starting;
+    await this.failover?.idle();
     await this.engines.close();
-    this.end = { ...this.end, at: this.context.clock.iso() };
     this.become('ended');
     this.log.info('stream ended', { cause, reason });
-    this.owner.onEnded(this);
+    emit({ type: 'ended', streamId: this.id, end: { ...end, at: clock.iso() }, bytesIn: this.broadcast?.snapshot().bytesIn ?? 0 });
+    this.changed();
   }
 
   private become(state: SessionState): void {
-    this.stateNow = transition(this.stateNow, state);
-    this.owner.onChange(this);
+    this.currentState = transition(this.state, state);
+    this.changed();
   }
 
-  /** A stream goes on for a while without viewers, unless it only stands in somebody's way: in the queue for an engine, or on one that is wanted. */
-  private unwatched(): void {
-    const forbidden = this.holdsEngine ? this.owner.lingeringForbidden() : 'the last viewer left before there was an engine';
+  private changed(): void {
+    this.context.emit({ type: 'changed' });
+  }
+
+  /** A session without viewers lingers, unless it waits for an engine itself or another session needs its engine. */
+  private lingerOrStop(): void {
+    const forbidden = this.holdsEngine ? this.others.lingeringForbidden() : 'the last viewer left before there was an engine';
     if (forbidden !== null) {
       void this.stop('viewers-left', forbidden);
       return;
     }
-    this.keeper?.giveUpReserve('returned');
-    this.linger.begin();
+    this.failover?.standby.release('returned');
+    this.stopLingering();
+    this.lingeringSince = this.context.clock.now();
+    this.linger.set(this.context.settings.lingerMs);
+  }
+
+  private stopLingering(): void {
+    this.linger.clear();
+    this.lingeringSince = null;
   }
 }

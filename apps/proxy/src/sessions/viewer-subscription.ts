@@ -1,5 +1,5 @@
-/** One viewer's stay with a stream: from its request, through the wait and a merge, to its leaving. */
-import type { StreamFollower, Viewer, ViewerHooks, ViewerSink } from '../broadcast/broadcast.js';
+/** The place of one viewer in a session: from its request, through the wait and a possible merge, until it leaves. */
+import type { Broadcast, StreamFollower, Viewer, ViewerHooks, ViewerSink } from '../broadcast/broadcast.js';
 import { StreamEndedError, ViewerLeftError } from './errors.js';
 import { isOpen } from './session-state.js';
 import type { StreamSession } from './stream-session.js';
@@ -8,74 +8,72 @@ export class ViewerSubscription {
   private viewer: Viewer | null = null;
   private left = false;
   private tellLeft: () => void = () => undefined;
-  private readonly gone = new Promise<void>((resolve) => (this.tellLeft = resolve));
+  private readonly leaving = new Promise<void>((resolve) => (this.tellLeft = resolve));
 
   constructor(private session: StreamSession) {
-    session.enter(this);
+    session.add(this);
   }
 
   get streamId(): string {
     return this.session.id;
   }
 
-  /** By which `/ace/status` names the viewer among those of its stream; null before {@link attach}. */
+  /** The id of the viewer in `/ace/status`; null before {@link attach}. */
   get viewerId(): number | null {
     return this.viewer?.id ?? null;
   }
 
-  /** What was written to the viewer, and how often it skipped a part. */
   get sent(): { bytesSent: number; skips: number } {
     const { bytesSent, skips } = this.viewer ?? { bytesSent: 0, skips: 0 };
     return { bytesSent, skips };
   }
 
   /**
-   * Resolves when there are packets to be had.
-   * @throws what the start failed with; ViewerLeftError when the viewer leaves first
+   * Resolves when the stream has packets.
+   * @throws the error of a failed start; ViewerLeftError when the viewer leaves first
    */
   async playing(): Promise<void> {
     for (;;) {
       const { session } = this;
-      await Promise.race([session.settled, this.gone]);
+      await Promise.race([session.settled, this.leaving]);
       if (this.left) throw new ViewerLeftError();
       if (session !== this.session) continue;
-      if (session.failure) throw session.failure;
+      if (session.startError) throw session.startError;
       return;
     }
   }
 
-  /** Sends the stream to `sink` until it ends or {@link leave}. @throws StreamEndedError when the stream is over already */
+  /** Sends the stream to `sink` until the stream ends or {@link leave}. @throws StreamEndedError */
   attach(sink: ViewerSink, hooks: ViewerHooks): void {
-    const { broadcast, state } = this.session;
-    if (broadcast === null || !isOpen(state)) throw new StreamEndedError('the stream has just ended');
-    this.viewer = broadcast.addViewer(sink, hooks);
+    this.viewer = this.openBroadcast().addViewer(sink, hooks);
   }
 
-  /**
-   * Hands the steps of the stream to `follower`, from `seconds` back on. Returns how to let go of it.
-   * @throws StreamEndedError when the stream is over already
-   */
+  /** Passes the chunks of the stream to `follower`, beginning `seconds` ago. Returns the function that ends it. @throws StreamEndedError */
   follow(follower: StreamFollower, seconds: number): () => void {
-    const { broadcast, state } = this.session;
-    if (broadcast === null || !isOpen(state)) throw new StreamEndedError('the stream has just ended');
+    const broadcast = this.openBroadcast();
     const tap = broadcast.follow(follower, seconds);
     return () => broadcast.unfollow(tap);
   }
 
-  /** The other session plays the same content. */
-  moveTo(other: StreamSession): void {
+  moveTo(session: StreamSession): void {
     const before = this.session;
-    this.session = other;
-    other.enter(this);
-    before.exit(this);
+    this.session = session;
+    session.add(this);
+    before.remove(this);
   }
 
-  /** The viewer is gone; nothing is written to it any more. */
+  /** Nothing is written to the viewer after this. */
   leave(): void {
     if (this.left) return;
     this.left = true;
     if (this.viewer) this.session.broadcast?.removeViewer(this.viewer);
-    this.session.exit(this);
+    this.session.remove(this);
     this.tellLeft();
+  }
+
+  private openBroadcast(): Broadcast {
+    const { broadcast, state } = this.session;
+    if (broadcast === null || !isOpen(state)) throw new StreamEndedError('the stream has just ended');
+    return broadcast;
   }
 }

@@ -1,5 +1,6 @@
 /** What every package may use: one implementation of each primitive. Imports no framework, so that the hot path and pure code may use it. */
 export * from './backoff.js';
+export * from './bounded-map.js';
 export * from './clock.js';
 export * from './deadline.js';
 export * from './json.js';

@@ -1,20 +1,17 @@
-/** Engines that failed one stream, and for how long they are not asked again: a moment where nothing else is to be had, longer each time. */
+/** How long a session avoids the engines that failed it: longer with each failure, and not at all for an engine that is the last choice. */
+import { backoffMs } from '@acexy/service-kit/primitives';
 
-/**
- * `declined`: it is alive and ended the session, or said no to one, so that asking it again costs nothing but a moment; `failed`: it broke, was silent or
- * made no sense.
- */
+/** `declined`: the engine works; it ended the session or refused the start. `failed`: it broke, was silent or sent nonsense. */
 export type EngineFailure = 'declined' | 'failed';
 
-const FIRST_MS: Readonly<Record<EngineFailure, number>> = { declined: 3000, failed: 10_000 };
-const LONGEST_MS: Readonly<Record<EngineFailure, number>> = { declined: 10_000, failed: 60_000 };
-/** Where viewers wait and nothing else is to be had, any engine may be asked again so long after it failed: it may have been mended long since. */
+const COOLDOWN = { declined: { firstMs: 3000, longestMs: 10_000 }, failed: { firstMs: 10_000, longestMs: 60_000 } } as const;
+/** While viewers wait and no other engine is free, every engine may be tried again after this time: it may work by now. */
 const URGENT_MS = 3000;
-/** An engine that has been well for so long starts with a clean sheet. */
+/** After this time without a failure the next one counts as the first. */
 const FORGET_AFTER_MS = 300_000;
 
 interface FailureRecord {
-  times: number;
+  failures: number;
   at: number;
   until: number;
 }
@@ -22,31 +19,25 @@ interface FailureRecord {
 export class EngineCooldowns {
   private readonly records = new Map<string, FailureRecord>();
 
-  /** @param now moment of the clock, in ms */
+  /** @param now time of the clock, in ms */
   add(engineId: string, failure: EngineFailure, now: number): void {
-    this.forget(now);
-    const times = (this.records.get(engineId)?.times ?? 0) + 1;
-    this.records.set(engineId, { times, at: now, until: now + Math.min(LONGEST_MS[failure], FIRST_MS[failure] * 2 ** (times - 1)) });
-  }
-
-  /** Those not to be asked now; fewer where it is `urgent`. */
-  excluded(now: number, urgent = false): string[] {
-    return [...this.records].filter(([, record]) => barredUntil(record, urgent) > now).map(([id]) => id);
-  }
-
-  /** Milliseconds until the next of them may be asked again; Infinity where there is none. */
-  pardonMs(now: number, urgent = false): number {
-    return Math.min(
-      Infinity,
-      ...[...this.records.values()].map((record) => barredUntil(record, urgent) - now).filter((leftMs) => leftMs > 0),
-    );
-  }
-
-  private forget(now: number): void {
     for (const [id, { at }] of this.records) if (now - at > FORGET_AFTER_MS) this.records.delete(id);
+    const failures = (this.records.get(engineId)?.failures ?? 0) + 1;
+    this.records.set(engineId, { failures, at: now, until: now + backoffMs(failures, COOLDOWN[failure]) });
+  }
+
+  /** The engines to avoid now. */
+  excluded(now: number, urgent = false): string[] {
+    return [...this.records].filter(([, record]) => endOf(record, urgent) > now).map(([id]) => id);
+  }
+
+  /** Milliseconds until the next engine may be tried again; Infinity when none is excluded. */
+  remainingMs(now: number, urgent = false): number {
+    const left = [...this.records.values()].map((record) => endOf(record, urgent) - now);
+    return Math.min(Infinity, ...left.filter((ms) => ms > 0));
   }
 }
 
-function barredUntil({ at, until }: FailureRecord, urgent: boolean): number {
+function endOf({ at, until }: FailureRecord, urgent: boolean): number {
   return urgent ? Math.min(until, at + URGENT_MS) : until;
 }

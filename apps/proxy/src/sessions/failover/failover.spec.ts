@@ -14,22 +14,27 @@ import {
   makeSessions,
   watch,
 } from '../../../../../test/doubles/proxy/sessions.fixture.js';
-import type { Failover } from './failover-target.js';
+import type { FailoverResult } from '../session-events.js';
 
+<<<<<<< HEAD
 /** 80 s of a stream, 40 ms a frame; every engine delivers the same. */
 const STREAM = new SyntheticStream().frames(2000);
+=======
+/** 80 s of a stream, 40 ms per frame; every engine delivers the same. */
+const STREAM = new MadeStream().frames(2000);
+>>>>>>> 04b691b (One event union replaces the callback relays between sessions, registry, failover, metrics and reports)
 const FRAME = STREAM.length / 2000;
 const frames = (from: number, to: number): Buffer => STREAM.subarray(Math.round(from * FRAME), Math.round(to * FRAME));
 
-/** A stream that plays its first four seconds from the first engine, with one viewer. */
+/** A stream with one viewer that has played four seconds from the first engine. */
 async function playing(engineCount = 2) {
   const made = makeSessions(engineCount);
   for (const engine of made.engines) engine.media = 'silent';
-  const failovers: Failover[] = [];
+  const failovers: FailoverResult[] = [];
   const ended: string[] = [];
-  made.registry.listen({
-    failedOver: (_session, failover) => void failovers.push(failover),
-    sessionEnded: ({ ending }) => void ended.push(`${ending?.cause}: ${ending?.reason}`),
+  made.registry.events.subscribe((event) => {
+    if (event.type === 'failover_finished') failovers.push({ cause: event.cause, outcome: event.outcome, gapMs: event.gapMs });
+    if (event.type === 'ended') ended.push(`${event.end.cause}: ${event.end.reason}`);
   });
   const viewer = watch(made.registry.subscribe(byId()));
   await settle();
@@ -46,7 +51,7 @@ async function feed({ clock }: ReturnType<typeof makeSessions<FakeClock>>, engin
   }
 }
 
-/** With another stream type for the picture in every PMT. */
+/** Sets another stream type for the video in every PMT. */
 function withCodec(bytes: Buffer, streamType: number): Buffer {
   const copy = Buffer.from(bytes);
   for (let at = 0; at < copy.length; at += 188) {
@@ -58,15 +63,15 @@ function withCodec(bytes: Buffer, streamType: number): Buffer {
   return copy;
 }
 
-/** The viewer has had the stream from its beginning, every byte once. Nulls only keep a connection from falling asleep. */
-function expectNoByteAmiss({ sink }: ReturnType<typeof watch>, leastFrames: number): void {
+/** The viewer got the stream from its beginning, every byte once. Null packets are ignored: they only keep the connection alive. */
+function expectEveryByteOnce({ sink }: ReturnType<typeof watch>, leastFrames: number): void {
   const body = withoutNulls(Buffer.concat(sink.chunks));
   expect(checkTs(body).faults).toEqual([]);
   expect(body.equals(STREAM.subarray(0, body.length))).toBe(true);
   expect(body.length).toBeGreaterThan(leastFrames * FRAME);
 }
 
-/** Nothing is left of any stream: no session, seat, timer or engine session. */
+/** Nothing is left of any stream: no session, lease, timer or engine session. */
 function expectNothingLeft({ registry, selector, engines, clock }: ReturnType<typeof makeSessions<FakeClock>>, alive = engines): void {
   expect(registry.sessions()).toHaveLength(0);
   expect(selector.held).toBe(0);
@@ -74,7 +79,7 @@ function expectNothingLeft({ registry, selector, engines, clock }: ReturnType<ty
   for (const engine of alive) expect(engine.running).toBe(0);
 }
 
-describe('an engine is lost in mid-play', () => {
+describe('an engine is lost while it plays', () => {
   it.each([
     ['ends the stream', (engine: FakeEngine) => void engine.mediaStreams[0].end()],
     ['breaks the connection', (engine: FakeEngine) => void engine.mediaStreams[0].destroy(new Error('reset'))],
@@ -92,12 +97,12 @@ describe('an engine is lost in mid-play', () => {
     viewer.leave();
     await clock.advanceAndSettle(LINGER_MS);
     expect(viewer.sink.ended).toBe('removed');
-    expectNoByteAmiss(viewer, 170);
+    expectEveryByteOnce(viewer, 170);
     expect(engines[1].starts[0].pid).not.toBe(engines[0].starts[0].pid);
     expectNothingLeft({ ...scene, registry });
   });
 
-  it('a dead engine whose stop fails is given back all the same', async () => {
+  it('a dead engine whose stop fails is released all the same', async () => {
     const scene = await playing();
     scene.engines[0].stopFails = new EngineUnreachableError('stop: ECONNREFUSED');
     scene.engines[0].mediaStreams[0].destroy(new Error('reset'));
@@ -109,7 +114,7 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene, [scene.engines[1]]);
   });
 
-  it('a silence is a loss after 10 s at a low bitrate; one that has fallen silent is not let go before another one has taken over', async () => {
+  it('a silence is a loss after 10 s at a low bitrate; the silent engine is kept until another one has taken over', async () => {
     const scene = await playing();
     const { engines, session, clock, viewer } = scene;
     await clock.advanceAndSettle(3900);
@@ -127,7 +132,7 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene);
   });
 
-  it('one that delivers again before another one is found goes on', async () => {
+  it('an engine that delivers again before another one is found continues the stream', async () => {
     const scene = await playing(1);
     const { engines, session, clock, failovers } = scene;
     await clock.advanceAndSettle(10_100);
@@ -140,7 +145,7 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene);
   });
 
-  it('the only one there is, alive, is asked again after a moment', async () => {
+  it('the only engine, if it works, is tried again after a short pause', async () => {
     const scene = await playing(1);
     const { engines, session, clock } = scene;
     engines[0].mediaStreams[0].end();
@@ -155,13 +160,13 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene);
   });
 
-  it('the only one there is, broken again and again, is asked again within seconds each time: viewers wait, and it may be well by now', async () => {
+  it('the only engine, if it breaks repeatedly, is tried again within seconds each time: viewers wait, and it may work by now', async () => {
     const scene = await playing(1);
     const { engines, clock, session, viewer } = scene;
     for (let losses = 1; losses <= 4; losses++) {
       engines[0].mediaStreams[engines[0].mediaStreams.length - 1].destroy(new Error('reset'));
       for (let waited = 0; engines[0].mediaStreams.length <= losses; waited += 100) {
-        if (waited > 12_000) throw new Error(`not asked again within 12 s of loss ${losses}`);
+        if (waited > 12_000) throw new Error(`not tried again within 12 s of loss ${losses}`);
         await clock.advanceAndSettle(100);
       }
       await feed(scene, engines[0], 100 * losses, 100 * (losses + 1), 10);
@@ -172,7 +177,7 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene);
   });
 
-  it('engines that refuse are passed over', async () => {
+  it('engines that refuse are skipped', async () => {
     const scene = await playing(4);
     const { engines, session, clock, selector } = scene;
     engines[1].start = new EngineRefusedError('start', 'failed to load content', 200);
@@ -186,7 +191,7 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene);
   });
 
-  it('an orchestrator that answers nonsense ends nothing: it is asked again', async () => {
+  it('an invalid answer of the orchestrator ends nothing: the request is repeated', async () => {
     const scene = await playing();
     const { engines, selector, session } = scene;
     vi.spyOn(selector, 'select').mockRejectedValueOnce(new TypeError('nonsense'));
@@ -199,7 +204,7 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene);
   });
 
-  it('one that hangs is given up for the next', async () => {
+  it('an engine that hangs is replaced by the next one', async () => {
     const scene = await playing(3);
     const { engines, selector, session, clock } = scene;
     engines[1].start = 'waits';
@@ -216,7 +221,7 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene);
   });
 
-  it('one that is to be left itself while it is tried is given up for the next at once', async () => {
+  it('an engine that is drained while it is being tried is replaced by the next one at once', async () => {
     const scene = await playing(3);
     const { engines, selector, session, registry } = scene;
     engines[1].start = 'waits';
@@ -224,7 +229,7 @@ describe('an engine is lost in mid-play', () => {
     engines[0].mediaStreams[0].end();
     await settle();
     expect(engines[1].starts).toHaveLength(1);
-    registry.leave({ container_id: 'engine-2', reason: 'its VPN is down', deadline: '2026-01-01T00:01:00.000Z' });
+    registry.leaveEngine({ container_id: 'engine-2', reason: 'its VPN is down', deadline: '2026-01-01T00:01:00.000Z' });
     await scene.clock.advanceAndSettle(300);
     expect(engines[2].starts).toHaveLength(1);
     await feed(scene, engines[2], 50, 200, 10);
@@ -235,7 +240,7 @@ describe('an engine is lost in mid-play', () => {
     expectNothingLeft(scene);
   });
 
-  it('twice in a row: the second loss, while the first is being mended, costs nothing but time', async () => {
+  it('two losses in a row: the second one, during the failover, costs only time', async () => {
     const scene = await playing(3);
     const { engines, session, clock, viewer } = scene;
     engines[0].mediaStreams[0].end();
@@ -247,12 +252,12 @@ describe('an engine is lost in mid-play', () => {
     expect(engines[1].stops).toHaveLength(1);
     await feed(scene, engines[2], 50, 200, 10);
     expect(session.state).toBe('playing');
-    expectNoByteAmiss(viewer, 170);
+    expectEveryByteOnce(viewer, 170);
     await scene.registry.shutdown(1000);
     expectNothingLeft(scene);
   });
 
-  it('when nobody can take over within the budget every viewer gets a clean end, and the orchestrator the reason', async () => {
+  it('when no engine can take over in time, every viewer gets a clean end and the orchestrator the reason', async () => {
     const scene = await playing();
     const { engines, selector, clock, viewer, ended, failovers } = scene;
     const late = watch(scene.registry.subscribe(byId()));
@@ -271,7 +276,7 @@ describe('an engine is lost in mid-play', () => {
     expect(next.outcome).toBe('failed');
   });
 
-  it('when the content has another codec there the viewers get a clean end', async () => {
+  it('when the content has another codec on the new engine, the viewers get a clean end', async () => {
     const scene = await playing();
     const { engines, viewer, failovers } = scene;
     engines[0].mediaStreams[0].end();
@@ -284,8 +289,8 @@ describe('an engine is lost in mid-play', () => {
   });
 });
 
-describe('while another engine is looked for', () => {
-  it('viewers may come, and play on with the others', async () => {
+describe('while another engine is being searched', () => {
+  it('viewers may join, and continue with the others', async () => {
     const scene = await playing();
     const { engines, registry } = scene;
     engines[0].mediaStreams[0].end();
@@ -305,7 +310,7 @@ describe('while another engine is looked for', () => {
     ['asked', (scene: Awaited<ReturnType<typeof playing>>) => void (scene.engines[1].start = 'waits')],
     ['opened', (scene: Awaited<ReturnType<typeof playing>>) => void (scene.engines[1].media = 'waits')],
     ['searched', () => undefined],
-  ])('and the last viewer leaves, everything is stopped and given back: the next one is being %s', async (_phase, arrange) => {
+  ])('and the last viewer leaves, everything is stopped and released: the next engine is being %s', async (_phase, arrange) => {
     const scene = await playing();
     const { engines, clock, viewer } = scene;
     arrange(scene);
@@ -319,8 +324,8 @@ describe('while another engine is looked for', () => {
   });
 });
 
-describe('a source that delivers, but not what it should', () => {
-  it('is left for another one while it plays', async () => {
+describe('a source that delivers bad data', () => {
+  it('is replaced by another one while it plays', async () => {
     const scene = await playing();
     const { engines, session, selector, failovers, viewer } = scene;
     const damaged = Buffer.from(frames(100, 200));
@@ -340,7 +345,7 @@ describe('a source that delivers, but not what it should', () => {
     expectNothingLeft(scene);
   });
 
-  it('is taken no further when it repeats itself', async () => {
+  it('is stopped at once when it repeats itself', async () => {
     const scene = await playing();
     const { engines, session } = scene;
     await feed(scene, engines[0], 0, 90);
@@ -353,13 +358,13 @@ describe('a source that delivers, but not what it should', () => {
   });
 });
 
-describe('the orchestrator wants an engine to be left', () => {
+describe('the orchestrator drains an engine', () => {
   const order = { container_id: 'engine-1', reason: 'drain', deadline: '2026-01-01T00:01:00.000Z' };
 
-  it('the stream moves while the old engine plays, and is then stopped there', async () => {
+  it('the stream moves while the old engine plays, and the old engine is then stopped', async () => {
     const scene = await playing();
     const { engines, session, registry, viewer, failovers } = scene;
-    registry.leave(order);
+    registry.leaveEngine(order);
     await settle();
     expect(session.snapshot()).toMatchObject({ state: 'playing', engine: { engineId: 'engine-1' } });
     for (let at = 100, behind = 40; behind < 200; at += 5, behind += 20) {
@@ -371,15 +376,15 @@ describe('the orchestrator wants an engine to be left', () => {
     expect(session.snapshot()).toMatchObject({ failovers: 1, engine: { engineId: 'engine-2' } });
     expect(engines[0].stops).toHaveLength(1);
     expect(failovers).toEqual([{ cause: 'drained', outcome: 'exact', gapMs: null }]);
-    expectNoByteAmiss(viewer, 170);
+    expectEveryByteOnce(viewer, 170);
     await registry.shutdown(1000);
     expectNothingLeft(scene);
   });
 
-  it('and it dies before that: the move becomes a failover', async () => {
+  it('the engine dies before that: the move becomes a failover', async () => {
     const scene = await playing();
     const { engines, session, registry } = scene;
-    registry.leave(order);
+    registry.leaveEngine(order);
     await settle();
     engines[0].mediaStreams[0].destroy(new Error('reset'));
     await settle();
@@ -390,10 +395,10 @@ describe('the orchestrator wants an engine to be left', () => {
     expectNothingLeft(scene);
   });
 
-  it('and no other one is to be had: it plays on where it is', async () => {
+  it('no other engine is free: the stream stays where it is', async () => {
     const scene = await playing(1);
     const { engines, session, registry, failovers } = scene;
-    registry.leave(order);
+    registry.leaveEngine(order);
     await feed(scene, engines[0], 100, 1900);
     expect(session.state).toBe('playing');
     expect(failovers).toEqual([{ cause: 'drained', outcome: 'given-up', gapMs: null }]);
@@ -401,9 +406,9 @@ describe('the orchestrator wants an engine to be left', () => {
     expectNothingLeft(scene);
   });
 
-  it('of another engine concerns nobody', async () => {
+  it('that no stream uses: nothing happens', async () => {
     const scene = await playing();
-    scene.registry.leave({ ...order, container_id: 'engine-7' });
+    scene.registry.leaveEngine({ ...order, container_id: 'engine-7' });
     await settle();
     expect(scene.selector.requests).toHaveLength(1);
     await scene.registry.shutdown(1000);

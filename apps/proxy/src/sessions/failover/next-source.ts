@@ -1,76 +1,70 @@
-/** One try to carry a playing stream on from another engine: it is leased, started, and its media searched for the place to go on from. */
+/** One attempt to continue a playing stream from another engine: lease and start it, and search its media for the place to continue from. */
 import type { LeasePurpose } from '@acexy/contracts';
 import type { Broadcast, CodecRefusal, SourceSwitch, SpliceKind } from '../../broadcast/broadcast.js';
-import type { LeasedEngine, WantedContent } from '../../selection/engine-selector.js';
-import type { RequestedContent } from '../content-key.js';
+import type { LeasedEngine } from '../../selection/engine-selector.js';
 import type { EngineSession } from '../engine-session.js';
-import { MediaFeed } from '../media-feed.js';
-import type { StartContext } from '../start/session-start.js';
+import { MediaFeed, type SessionSource } from '../media-feed.js';
+import type { EngineRequester, SessionContext } from '../session-context.js';
 
-/** An engine, and what it feeds the stream with. */
-export interface Source {
-  engine: EngineSession;
-  feed: MediaFeed;
-}
-
-export interface NextSourceRequest {
-  streamId: string;
-  content: RequestedContent;
-  wanted: WantedContent;
-  broadcast: Broadcast;
+export interface SourceAttempt {
   exclude: readonly string[];
   purpose: LeasePurpose;
-  /** Held in reserve for this stream; from here on this try's to use or give back. */
-  reserved: LeasedEngine | null;
-  /** How long an engine may be waited for, in ms. */
+  /** The attempt uses it or releases it. */
+  standby: LeasedEngine | null;
+  /** Longest wait for a free engine, in ms. */
   waitMs: number;
-  /** How long the engine chosen may take until the stream goes on with it, in ms. */
+  /** Longest time from the lease to the splice, in ms. */
   limitMs: number;
-  openEngine(seat: LeasedEngine): EngineSession;
-  onScarce(): boolean;
-  /** In the moment from which the stream is made of the new engine's bytes: the old one's must not come any more. */
-  onSplice(next: Source): void;
+  /** Ends the attempt after the engine is chosen; it then counts as failed. */
+  cancelled: AbortSignal;
+  openEngine(leased: LeasedEngine): EngineSession;
+  /** The stream now consists of the new engine's bytes: the old source must not write any more. */
+  onSplice(next: SessionSource): void;
 }
 
-export type NextSourceResult =
+export type SourceAttemptResult =
   | { kind: 'spliced'; splice: SpliceKind; searchMs: number }
-  /** No engine could be had. */
   | { kind: 'no-engine'; error: unknown }
-  /** The engine was tried and is being closed. */
   | { kind: 'failed'; engineId: string; error: unknown }
-  /** The stream cannot go on with what this content is now. */
+  /** The content has another codec now, so the stream cannot continue with it. */
   | { kind: 'refused'; engineId: string; refusal: CodecRefusal };
 
 /** @throws the signal's reason */
-export async function openNextSource(request: NextSourceRequest, context: StartContext, signal: AbortSignal): Promise<NextSourceResult> {
-  const { clock, selector } = context;
+export async function openNextSource(
+  stream: EngineRequester,
+  broadcast: Broadcast,
+  attempt: SourceAttempt,
+  context: SessionContext,
+  signal: AbortSignal,
+): Promise<SourceAttemptResult> {
+  const { exclude, purpose, standby } = attempt;
   let engine: EngineSession;
   try {
-    const seat = await selector.select({
-      streamId: request.streamId,
-      content: request.wanted,
-      exclude: request.exclude,
-      purpose: request.purpose,
-      reserved: request.reserved,
-      deadline: clock.now() + request.waitMs,
+    const leased = await context.selector.select({
+      streamId: stream.id,
+      content: stream.names,
+      exclude,
+      purpose,
+      standby,
+      deadline: context.clock.now() + attempt.waitMs,
       signal,
-      onScarce: () => request.onScarce(),
+      onNoneFree: () => stream.onNoneFree(),
     });
-    if (request.reserved !== null && request.reserved !== seat) void request.reserved.release();
-    engine = request.openEngine(seat);
+    if (standby !== leased) void standby?.release();
+    engine = attempt.openEngine(leased);
   } catch (error) {
-    void request.reserved?.release();
+    void standby?.release();
     signal.throwIfAborted();
     return { kind: 'no-engine', error };
   }
-  const { engineId } = engine.seat;
+  const { engineId } = engine;
   try {
-    const change = await splice(request, context, engine, signal);
+    const change = await splice(stream, broadcast, attempt, engine, context, AbortSignal.any([signal, attempt.cancelled]));
     if (change.refusal === null) return { kind: 'spliced', splice: change.kind ?? 'keyframe', searchMs: change.searchMs };
     void engine.close();
     return { kind: 'refused', engineId, refusal: change.refusal };
   } catch (error) {
-    // Its stop may take as long as its start was given to read on; the stream waits for it at its own end.
+    // Closing may take as long as a late reply to the start; the session waits for it at its own end.
     void engine.close();
     signal.throwIfAborted();
     return { kind: 'failed', engineId, error };
@@ -78,38 +72,40 @@ export async function openNextSource(request: NextSourceRequest, context: StartC
 }
 
 async function splice(
-  request: NextSourceRequest,
-  { clock, limits, starts }: StartContext,
+  stream: EngineRequester,
+  broadcast: Broadcast,
+  { limitMs, onSplice }: SourceAttempt,
   engine: EngineSession,
+  { clock, settings, startLock }: SessionContext,
   signal: AbortSignal,
 ): Promise<SourceSwitch> {
-  const deadline = clock.now() + request.limitMs;
-  const left = (limitMs: number): number => Math.max(1, Math.min(limitMs, deadline - clock.now()));
-  await starts.exclusive(engine.seat.address, left(limits.noResponseTimeoutMs), signal, () =>
-    engine.start(request.content, left(limits.noResponseTimeoutMs), signal),
+  const deadline = clock.now() + limitMs;
+  const left = (ms: number): number => Math.max(1, Math.min(ms, deadline - clock.now()));
+  await startLock.exclusive(engine.leased.address, left(settings.noResponseTimeoutMs), signal, () =>
+    engine.start(stream.content, left(settings.noResponseTimeoutMs), signal),
   );
-  const media = await engine.openMedia(clock.now() + left(limits.firstByteTimeoutMs), signal);
-  const change = request.broadcast.beginSwitch();
+  const media = await engine.openMedia(clock.now() + left(settings.firstByteTimeoutMs), signal);
+  const change = broadcast.beginSwitch();
   let swapped = false;
   const target = {
     write: (bytes: Buffer): void => {
       change.write(bytes);
       if (swapped || change.state !== 'spliced') return;
       swapped = true;
-      request.onSplice({ engine, feed });
+      onSplice({ engine, feed });
     },
     get ready() {
       return change.state !== 'searching';
     },
     get bitrate() {
-      return request.broadcast.bitrate;
+      return broadcast.bitrate;
     },
   };
-  const feed = new MediaFeed(media, target, clock, limits.stallTimeoutMs);
+  const feed = new MediaFeed(media, target, clock, settings.stallTimeoutMs);
   try {
-    await feed.begin(left(limits.firstByteTimeoutMs), signal);
+    await feed.begin(left(settings.firstByteTimeoutMs), signal);
   } catch (error) {
-    // Spliced in the very moment in which the limit came: it is the stream's.
+    // The splice happened at the moment of the limit: the source already feeds the stream.
     if (change.state === 'spliced') return change;
     feed.stop();
     change.abort();

@@ -1,42 +1,39 @@
-/** Looks at what a source makes of the stream, every half second, and tells when another one would serve viewers better. */
+/** Checks every half second what a source makes of the stream, and reports when another source would serve the viewers better. */
+import { type Clock, OneShotTimer } from '@acexy/service-kit/primitives';
 import { type Broadcast, type SourceFault, SourceFaultDetector } from '../../broadcast/broadcast.js';
-import type { Clock } from '@acexy/service-kit/primitives';
 
-/** What is wrong with a source that still delivers. A leap of its clock is no fault. */
+/** What is wrong with a source that still delivers. A jump of its clock is no fault. */
 export type QualityFault = Exclude<SourceFault, 'pcr-discontinuity'>;
 
 const EVERY_MS = 500;
 
 export class SourceMonitor {
-  private watch: SourceFaultDetector | null = null;
-  private timer: unknown = null;
+  private detector: SourceFaultDetector | null = null;
+  private readonly timer: OneShotTimer;
 
   constructor(
     private readonly broadcast: Broadcast,
     private readonly clock: Clock,
     private readonly onFault: (fault: QualityFault) => void,
-  ) {}
+  ) {
+    this.timer = new OneShotTimer(clock, () => this.check());
+  }
 
-  /** Begins with a source that feeds the stream from now on. */
+  /** Starts again with a source that feeds the stream from now on. */
   start(): void {
     this.stop();
-    this.watch = new SourceFaultDetector(this.read());
-    this.arm();
+    this.detector = new SourceFaultDetector(this.read());
+    this.timer.set(EVERY_MS);
   }
 
   stop(): void {
-    if (this.timer !== null) this.clock.clearTimeout(this.timer);
-    this.timer = null;
-    this.watch = null;
+    this.timer.clear();
+    this.detector = null;
   }
 
-  private arm(): void {
-    this.timer = this.clock.setTimeout(() => this.look(), EVERY_MS);
-  }
-
-  private look(): void {
-    this.arm();
-    const fault = this.watch?.judge(this.read()) ?? null;
+  private check(): void {
+    this.timer.set(EVERY_MS);
+    const fault = this.detector?.judge(this.read()) ?? null;
     if (fault !== null && fault !== 'pcr-discontinuity') this.onFault(fault);
   }
 

@@ -10,7 +10,7 @@ describe('how long a silence may last', () => {
     expect(stall.remaining(15_000, null)).toBe(0);
   });
 
-  it('grows with the gaps seen, up to 10 s, and shrinks again when they are long past', () => {
+  it('grows with the gaps, up to 10 s, and shrinks again when they are long past', () => {
     const stall = new StallPolicy(undefined, 0);
     stall.observe(3000);
     expect(stall.limitMs(4_000_000)).toBe(7500);
@@ -20,7 +20,7 @@ describe('how long a silence may last', () => {
     expect(stall.limitMs(4_000_000)).toBe(5000);
   });
 
-  it('is 10 to 15 s at a low bitrate, and where gaps were so long that the next one may be longer still', () => {
+  it('is 10 to 15 s at a low bitrate, and after very long gaps', () => {
     const stall = new StallPolicy(undefined, 0);
     stall.observe(1000);
     expect([stall.limitMs(1_000_000), stall.limitMs(null)]).toEqual([10_000, 5000]);
@@ -30,19 +30,19 @@ describe('how long a silence may last', () => {
     expect([stall.limitMs(1_000_000), stall.limitMs(null)]).toEqual([15_000, 15_000]);
   });
 
-  it('is worth getting ready for at half of that', () => {
+  it('asks for a standby engine at half of the limit', () => {
     const stall = new StallPolicy(undefined, 0);
     expect(stall.untilQuiet(1000, null)).toBe(1500);
     expect(stall.untilQuiet(2500, null)).toBe(0);
   });
 
-  it('is what the setting says, where it says', () => {
+  it('is the setting when it is set', () => {
     const stall = new StallPolicy(1234, 0);
     stall.observe(9000);
     expect(stall.limitMs(4_000_000)).toBe(1234);
   });
 
-  it('never leaves its bounds', () => {
+  it('stays within its bounds', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 100_000 })), (gaps) => {
         const stall = new StallPolicy(undefined, 0);

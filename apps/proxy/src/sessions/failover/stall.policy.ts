@@ -1,20 +1,18 @@
 /**
- * How long a silence in mid-stream may last. Engines deliver in pieces, so gaps of 1 to 4 s are healthy, and of up to 12 s at low bitrates: the limit
- * follows the longest gap of the last minutes, between bounds.
+ * How long a silence in mid-stream may last. Engines deliver in pieces: gaps of 1 to 4 s are normal, and of up to 12 s at low bitrates. So the limit
+ * follows the longest gap of the last minutes, within bounds.
  */
-const LEAST_MS = 5000;
-const MOST_MS = 10_000;
-/** Below this rate (bits per second) a piece lasts longer … */
+const BOUNDS_MS = { min: 5000, max: 10_000 };
+/** Below this bitrate (bits per second) a piece lasts longer, so the bounds are wider. */
 const LOW_BITRATE = 1_500_000;
-/** … and where long gaps have been seen, so may the next one: then these are the bounds. */
-const PATIENT_LEAST_MS = 10_000;
-const PATIENT_MOST_MS = 15_000;
+const WIDE_BOUNDS_MS = { min: 10_000, max: 15_000 };
+/** The upper bound is wide, too, when the longest gap times this exceeds the normal one. */
 const LONG_GAP_FACTOR = 1.5;
-/** A gap this many times the longest one seen is no gap. */
-const FACTOR = 2.5;
-/** The longest gap is remembered for one to two of these: up to five minutes. */
+/** A silence is a stall when it is this many times as long as the longest gap. */
+const STALL_FACTOR = 2.5;
+/** The longest gap is remembered for one to two windows: up to five minutes. */
 const WINDOW_MS = 150_000;
-/** The part of the limit after which another engine is made ready. */
+/** The part of the limit after which a standby engine is leased. */
 const QUIET_PART = 0.5;
 
 export class StallPolicy {
@@ -23,7 +21,7 @@ export class StallPolicy {
   private longest = 0;
   private longestBefore = 0;
 
-  /** @param fixedMs a limit by setting, instead of the adaptive one */
+  /** @param fixedMs the limit from the settings; undefined: adaptive */
   constructor(
     private readonly fixedMs: number | undefined,
     now: number,
@@ -32,7 +30,7 @@ export class StallPolicy {
     this.windowStart = now;
   }
 
-  /** Bytes came. */
+  /** Bytes arrived. */
   observe(now: number): void {
     if (now - this.windowStart >= WINDOW_MS) {
       this.longestBefore = this.longest;
@@ -48,9 +46,9 @@ export class StallPolicy {
     if (this.fixedMs !== undefined) return this.fixedMs;
     const longest = Math.max(this.longest, this.longestBefore);
     const low = bitrate !== null && bitrate < LOW_BITRATE;
-    const least = low ? PATIENT_LEAST_MS : LEAST_MS;
-    const most = low || longest * LONG_GAP_FACTOR > MOST_MS ? PATIENT_MOST_MS : MOST_MS;
-    return Math.min(most, Math.max(least, FACTOR * longest));
+    const { min } = low ? WIDE_BOUNDS_MS : BOUNDS_MS;
+    const { max } = low || longest * LONG_GAP_FACTOR > BOUNDS_MS.max ? WIDE_BOUNDS_MS : BOUNDS_MS;
+    return Math.min(max, Math.max(min, STALL_FACTOR * longest));
   }
 
   /** Milliseconds until the silence is a stall; 0 or less: it is one. */
@@ -58,7 +56,7 @@ export class StallPolicy {
     return this.lastByteAt + this.limitMs(bitrate) - now;
   }
 
-  /** Milliseconds until the silence is worth getting ready for; 0 or less: it is. */
+  /** Milliseconds until a standby engine should be leased; 0 or less: now. */
   untilQuiet(now: number, bitrate: number | null): number {
     return this.lastByteAt + QUIET_PART * this.limitMs(bitrate) - now;
   }

@@ -1,103 +1,96 @@
 /**
- * An engine kept ready while the source is quiet, for when it turns out to have stopped: leased, and asked for nothing. Whoever needs an engine now goes
- * before: it is given back at once when the source goes on, when another stream of ours finds none, and by the orchestrator for another proxy's.
+ * An engine that is leased while the source is silent, and used when the silence becomes a loss. It gets no requests before. It is released when the
+ * source delivers again, when another session of this proxy finds no engine, or when the orchestrator gives it to another proxy.
  */
 import type { Log } from '@acexy/service-kit';
-import type { Clock } from '@acexy/service-kit/primitives';
-import { type LeasedEngine, type EngineSelector, NoEngineError, type WantedContent } from '../../selection/engine-selector.js';
+import { type LeasedEngine, NoEngineError, type SelectRequest } from '../../selection/engine-selector.js';
+import type { SessionContext } from '../session-context.js';
+import type { StandbyOutcome } from '../session-events.js';
 
-/** `used`: it was needed. `returned`: the source went on, or the stream ended. `wanted`: another stream had more need of it. `none`: there was none. */
-export type StandbyOutcome = 'used' | 'returned' | 'wanted' | 'none';
-
-export interface StandbyRequest {
-  streamId: string;
-  content: WantedContent;
-  exclude: readonly string[];
-  /** How long one may be waited for, in ms. */
+export interface StandbyRequest extends Pick<SelectRequest, 'streamId' | 'content' | 'exclude'> {
+  /** Longest wait for a free engine, in ms. */
   waitMs: number;
 }
 
-export interface StandbyOptions {
-  selector: EngineSelector;
-  clock: Clock;
-  log: Log;
-  /** Told once for each engine looked for. */
-  onEnd(outcome: StandbyOutcome): void;
-}
-
 export class StandbyEngine {
-  private wish: AbortController | null = null;
-  private seat: LeasedEngine | null = null;
-  private releasing: Promise<void> = Promise.resolve();
+  private search: AbortController | null = null;
+  private leased: LeasedEngine | null = null;
+  private releasing: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly options: StandbyOptions) {}
+  constructor(
+    private readonly context: Pick<SessionContext, 'selector' | 'clock' | 'emit'>,
+    private readonly log: Log,
+  ) {}
 
-  /** The engine that is held; null while none is. */
+  /** null while none is leased. */
   get engineId(): string | null {
-    return this.seat?.engineId ?? null;
+    return this.leased?.engineId ?? null;
   }
 
-  /** Resolves when nothing that was given up is still being given back. Never rejects. */
-  get idle(): Promise<void> {
+  /** Resolves when every lease that is no longer needed is released. Never rejects. */
+  get idle(): Promise<unknown> {
     return this.releasing;
   }
 
-  /** Looks for an engine, if none is held or looked for yet. */
-  begin(request: StandbyRequest): void {
-    if (this.wish !== null || this.seat !== null) return;
-    const wish = new AbortController();
-    this.wish = wish;
-    this.releasing = Promise.all([this.releasing, this.find(request, wish)]).then(() => undefined);
+  /** Leases an engine, unless one is leased or being searched. */
+  lease(request: StandbyRequest): void {
+    if (this.search !== null || this.leased !== null) return;
+    this.search = new AbortController();
+    this.releasing = Promise.all([this.releasing, this.find(request, this.search)]);
   }
 
-  /** The engine, for who needs it now; null where there is none yet. What is taken is the caller's to give back. */
+  /** Hands the engine over to the caller, who then has to release it; null when there is none yet. */
   take(): LeasedEngine | null {
-    const { seat } = this;
-    this.seat = null;
-    if (seat !== null) this.options.onEnd('used');
-    else this.giveUp('returned');
-    return seat;
+    const { leased } = this;
+    this.leased = null;
+    if (leased !== null) this.finish('used');
+    else this.release('returned');
+    return leased;
   }
 
-  /** Needs none any more. True where an engine comes free. */
-  giveUp(outcome: 'returned' | 'wanted'): boolean {
-    const { wish, seat } = this;
-    this.wish = null;
-    this.seat = null;
-    if (wish !== null) {
-      wish.abort(new Error('no engine is needed in reserve any more'));
-      this.options.onEnd('none');
+  /** Returns true when an engine becomes free. */
+  release(outcome: 'returned' | 'preempted'): boolean {
+    const { search, leased } = this;
+    this.search = null;
+    this.leased = null;
+    if (search !== null) {
+      search.abort(new Error('no standby engine is needed any longer'));
+      this.finish('none');
     }
-    if (seat === null) return false;
-    this.options.log.info('the engine in reserve is given back', { engine: seat.engineId, why: outcome });
-    this.options.onEnd(outcome);
-    this.releasing = Promise.all([this.releasing, seat.release()]).then(() => undefined);
+    if (leased === null) return false;
+    this.log.info('standby engine released', { engine_id: leased.engineId, why: outcome });
+    this.finish(outcome);
+    this.releasing = Promise.all([this.releasing, leased.release()]);
     return true;
   }
 
-  private async find({ streamId, content, exclude, waitMs }: StandbyRequest, wish: AbortController): Promise<void> {
-    const { selector, clock, log } = this.options;
+  private async find({ streamId, content, exclude, waitMs }: StandbyRequest, search: AbortController): Promise<void> {
+    const { selector, clock } = this.context;
     try {
-      const seat = await selector.select({
+      const leased = await selector.select({
         streamId,
         content,
         exclude,
         purpose: 'reserve',
         deadline: clock.now() + waitMs,
-        signal: wish.signal,
-        // Nobody gives anything up for a mere precaution.
-        onScarce: () => false,
+        signal: search.signal,
+        // No other session gives up an engine for a precaution.
+        onNoneFree: () => false,
       });
-      if (wish.signal.aborted) return await seat.release();
-      this.wish = null;
-      this.seat = seat;
-      log.info('engine held in reserve', { engine: seat.engineId, lease_id: seat.leaseId });
+      if (search.signal.aborted) return await leased.release();
+      this.search = null;
+      this.leased = leased;
+      this.log.info('standby engine leased', { engine_id: leased.engineId, lease_id: leased.leaseId });
     } catch (error) {
-      if (wish.signal.aborted) return;
-      this.wish = null;
-      this.options.onEnd('none');
-      if (error instanceof NoEngineError) log.debug('no engine to be held in reserve', { problem: error.message });
-      else log.warn('an engine in reserve could not be had', { error });
+      if (search.signal.aborted) return;
+      this.search = null;
+      this.finish('none');
+      if (error instanceof NoEngineError) this.log.debug('no standby engine free', { problem: error.message });
+      else this.log.warn('standby lease failed', { error });
     }
+  }
+
+  private finish(outcome: StandbyOutcome): void {
+    this.context.emit({ type: 'standby_finished', outcome });
   }
 }

@@ -8,48 +8,48 @@ import { CONTENT_ID, LINGER_MS, byId, makeSessions, watch } from '../../../../..
 const OTHER_ID = 'e'.repeat(40);
 const PATIENCE_MS = 15_000;
 
-describe('a channel with more than one name', () => {
+describe('a channel with several contents', () => {
   function channel() {
     const sessions = makeSessions(2, new FakeClock(), { emptyTimeoutMs: 1000 });
     const alternatives = new Alternatives(sessions.registry, sessions.clock, PATIENCE_MS);
-    /** A viewer that asks for the first name and has the second one in hand. */
-    const come = (contents: readonly RequestedContent[] = [byId(), byId(OTHER_ID)]) => {
-      let stay: ViewerSubscription | null = null;
-      const viewer = { plays: null as string | null, error: null as Error | null, leave: () => stay?.leave() };
+    /** A viewer that requests the first content and names the second one as alternative. */
+    const join = (contents: readonly RequestedContent[] = [byId(), byId(OTHER_ID)]) => {
+      let subscription: ViewerSubscription | null = null;
+      const viewer = { plays: null as string | null, error: null as Error | null, leave: () => subscription?.leave() };
       alternatives
-        .subscribe(contents, (next) => (stay = next))
+        .subscribe(contents, (next) => (subscription = next))
         .then(
-          (admission) => (viewer.plays = sessions.registry.sessions().find(({ id }) => id === admission.streamId)!.content.selector.value),
+          (last) => (viewer.plays = sessions.registry.sessions().find(({ id }) => id === last.streamId)!.content.selector.value),
           (error: Error) => (viewer.error = error),
         );
       return viewer;
     };
-    const die = (id: string) => sessions.engines.forEach(({ refused }) => refused.add(id));
-    return { ...sessions, alternatives, come, die };
+    const kill = (id: string) => sessions.engines.forEach(({ refused }) => refused.add(id));
+    return { ...sessions, alternatives, join, kill };
   }
 
-  it('plays by its first name, and the others cost nothing', async () => {
-    const { come, selector, clock } = channel();
-    const viewer = come();
+  it('plays the first content, and the others cost nothing', async () => {
+    const { join, selector, clock } = channel();
+    const viewer = join();
     await clock.advanceAndSettle(600);
     expect(viewer.plays).toBe(CONTENT_ID);
     expect(selector.requests).toHaveLength(1);
   });
 
-  it('plays by the next one when the content is refused, in the session of those who ask for that', async () => {
-    const { come, die, registry, clock } = channel();
-    die(CONTENT_ID);
-    const viewer = come();
+  it('plays the next content when the first is refused, in the same session as viewers who request that one', async () => {
+    const { join, kill, registry, clock } = channel();
+    kill(CONTENT_ID);
+    const viewer = join();
     await clock.advanceAndSettle(600);
     watch(registry.subscribe(byId(OTHER_ID)));
     expect(viewer.plays).toBe(OTHER_ID);
     expect(registry.sessions().map(({ viewerCount }) => viewerCount)).toEqual([2]);
   });
 
-  it('does not wait for a silent content as long as one without another name would be waited for, and gives its engine back', async () => {
-    const { come, engines, selector, registry, clock } = channel();
+  it('waits for a silent content for a shorter time than without an alternative, and releases its engine', async () => {
+    const { join, engines, selector, registry, clock } = channel();
     for (const { unanswered } of engines) unanswered.add(CONTENT_ID);
-    const viewer = come();
+    const viewer = join();
     await clock.advanceAndSettle(PATIENCE_MS - 100);
     expect(viewer.plays).toBeNull();
     selector.engines.reverse();
@@ -61,60 +61,60 @@ describe('a channel with more than one name', () => {
     expect(registry.sessions()).toHaveLength(1);
   });
 
-  it('what was found dead is the last choice for a while', async () => {
-    const { come, die, engines, clock } = channel();
-    die(CONTENT_ID);
-    come().leave();
-    const first = come();
+  it('tries a dead content last for a while', async () => {
+    const { join, kill, engines, clock } = channel();
+    kill(CONTENT_ID);
+    join().leave();
+    const first = join();
     await clock.advanceAndSettle(600);
     const starts = () => engines.flatMap((engine) => engine.starts).filter(({ selector }) => selector.value === CONTENT_ID).length;
     const asked = starts();
-    const second = come();
+    const second = join();
     await settle();
     expect([first.plays, second.plays, starts()]).toEqual([OTHER_ID, OTHER_ID, asked]);
     first.leave();
     second.leave();
     await clock.advanceAndSettle(DEAD_MS + LINGER_MS);
     engines.forEach(({ refused }) => refused.clear());
-    const third = come();
+    const third = join();
     await clock.advanceAndSettle(600);
     expect(third.plays).toBe(CONTENT_ID);
   });
 
-  it('a stream that was lost for good sends those who come back to the next name', async () => {
-    const { come, die, engines, registry, clock } = channel();
-    const viewer = come();
+  it('viewers who return after the stream was lost get the next content', async () => {
+    const { join, kill, engines, registry, clock } = channel();
+    const viewer = join();
     await clock.advanceAndSettle(600);
-    die(CONTENT_ID);
+    kill(CONTENT_ID);
     engines[0].mediaStreams[0].end();
     await clock.advanceAndSettle(5000);
     expect(registry.find(byId())).toBeNull();
     const starts = engines.flatMap((engine) => engine.starts).length;
-    const back = come();
+    const back = join();
     await clock.advanceAndSettle(600);
     expect([viewer.plays, back.plays]).toEqual([CONTENT_ID, OTHER_ID]);
     expect(engines.flatMap((engine) => engine.starts)).toHaveLength(starts + 1);
   });
 
-  it('says what the last one failed with when all are dead, and asks for no other one where only an engine is wanting', async () => {
-    const { come, die, selector, clock } = channel();
-    die(CONTENT_ID);
-    die(OTHER_ID);
-    const dead = come();
+  it('fails with the error of the last content when all are dead, and tries no other content when only engines are missing', async () => {
+    const { join, kill, selector, clock } = channel();
+    kill(CONTENT_ID);
+    kill(OTHER_ID);
+    const dead = join();
     await clock.advanceAndSettle(600);
     expect(dead.error).toMatchObject({ code: 'engines_refused' });
     selector.engines.length = 0;
     const requests = selector.requests.length;
-    const wanting = come([byId('d'.repeat(40)), byId('f'.repeat(40))]);
+    const noEngine = join([byId('d'.repeat(40)), byId('f'.repeat(40))]);
     await clock.advanceAndSettle(600);
-    expect(wanting.error).toMatchObject({ code: 'no_engine' });
+    expect(noEngine.error).toMatchObject({ code: 'no_engine' });
     expect(selector.requests).toHaveLength(requests + 1);
   });
 
-  it('a viewer that leaves while it waits leaves nothing', async () => {
-    const { come, engines, registry, clock } = channel();
+  it('a viewer that leaves while it waits leaves nothing behind', async () => {
+    const { join, engines, registry, clock } = channel();
     for (const engine of engines) engine.start = 'waits';
-    const viewer = come();
+    const viewer = join();
     await clock.advanceAndSettle(100);
     viewer.leave();
     await settle();

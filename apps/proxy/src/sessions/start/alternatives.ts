@@ -1,70 +1,69 @@
 /**
- * The names that a viewer gives for one channel, the one it asks for first and `alt=…` after it. A content that is dead, or does not begin in time while
- * there is another one, is left for the next; what was found dead is the last choice for a while.
+ * The contents that a viewer names for one channel: the requested one and those of `alt=`. A content that is dead, or does not start in time, is left for
+ * the next one. A dead content is tried last for a while.
  */
-import type { Clock } from '@acexy/service-kit/primitives';
-import type { ViewerSubscription } from '../viewer-subscription.js';
+import { BoundedMap, type Clock, within } from '@acexy/service-kit/primitives';
 import { type RequestedContent, requestKey } from '../content-key.js';
 import { EnginesRefusedError, EnginesSilentError, StreamEndedError } from '../errors.js';
 import type { SessionRegistry } from '../session-registry.js';
+import type { ViewerSubscription } from '../viewer-subscription.js';
 
-/** How long a dead content is the last choice (ms). */
+/** How long a dead content is tried last. */
 export const DEAD_MS = 60_000;
-/** Dead contents that are remembered. */
 const MAX_DEAD = 1000;
 
-/** It did not begin while there is another name for it. */
+/** The content did not start in time, and the viewer has named another one. */
 class SlowContentError extends Error {
   readonly code = 'slow_content';
 
   constructor() {
-    super('the content did not begin in time');
+    super('the content did not start in time');
     this.name = 'SlowContentError';
   }
 }
 
 export class Alternatives {
-  /** Keys of contents, the first found dead first, and until when. */
-  private readonly dead = new Map<string, number>();
+  /** Until when each content counts as dead, by request key. */
+  private readonly dead = new BoundedMap<string, number>(MAX_DEAD);
 
   constructor(
     private readonly registry: SessionRegistry,
     private readonly clock: Clock,
-    /** How long a content is waited for while there is another name, in ms. */
+    /** How long a content may take to start when there is another one, in ms. */
     private readonly patienceMs: number,
   ) {
-    registry.listen({
-      sessionClosing: ({ content, ending, failure }) => {
-        if (ending?.cause === 'source-lost' || (ending?.cause === 'start-failed' && isDeath(failure))) this.remember(content);
-      },
+    registry.events.subscribe((event) => {
+      if (event.type !== 'closing') return;
+      const { end, startError, content } = event;
+      if (end.cause === 'source-lost' || (end.cause === 'start-failed' && isDead(startError))) this.remember(content);
     });
   }
 
-  /** `contents` in the order in which they are tried: those not known to be dead first. */
+  /** `contents` in the order in which they are tried: dead ones last. */
   order(contents: readonly RequestedContent[]): RequestedContent[] {
     const now = this.clock.now();
-    const isDead = (content: RequestedContent): boolean => (this.dead.get(requestKey(content)) ?? 0) > now;
-    return [...contents.filter((content) => !isDead(content)), ...contents.filter(isDead)];
+    const countsAsDead = (content: RequestedContent): boolean => (this.dead.get(requestKey(content)) ?? 0) > now;
+    return [...contents.filter((content) => !countsAsDead(content)), ...contents.filter(countsAsDead)];
   }
 
   /**
-   * Takes the viewer in with the first of `contents` that plays. `onAdmission` is given each stay; all but the last are left again.
-   * @throws what the last one failed with: SessionError | NoEngineError; ViewerLeftError when the viewer leaves first
+   * Subscribes the viewer to the first of `contents` that plays. `onSubscription` gets each subscription; all but the last have ended.
+   * @throws the error of the last content: SessionError | NoEngineError; ViewerLeftError when the viewer leaves first
    */
   async subscribe(
     contents: readonly RequestedContent[],
-    onAdmission: (admission: ViewerSubscription) => void,
+    onSubscription: (subscription: ViewerSubscription) => void,
   ): Promise<ViewerSubscription> {
     const ordered = this.order(contents);
     for (const [index, content] of ordered.entries()) {
-      const admission = this.registry.subscribe(content);
-      onAdmission(admission);
+      const subscription = this.registry.subscribe(content);
+      onSubscription(subscription);
       try {
-        await (index < ordered.length - 1 ? this.playingSoon(admission) : admission.playing());
-        return admission;
+        await (index < ordered.length - 1 ? this.playingSoon(subscription) : subscription.playing());
+        return subscription;
       } catch (error) {
-        admission.leave();
-        if (!isDeath(error)) throw error;
+        subscription.leave();
+        if (!isDead(error)) throw error;
         if (error instanceof SlowContentError) this.remember(content);
         if (index === ordered.length - 1) throw error;
       }
@@ -73,33 +72,15 @@ export class Alternatives {
   }
 
   private remember(content: RequestedContent): void {
-    const key = requestKey(content);
-    this.dead.delete(key);
-    this.dead.set(key, this.clock.now() + DEAD_MS);
-    if (this.dead.size <= MAX_DEAD) return;
-    const [oldest] = this.dead.keys();
-    this.dead.delete(oldest);
+    this.dead.set(requestKey(content), this.clock.now() + DEAD_MS);
   }
 
-  private async playingSoon(admission: ViewerSubscription): Promise<void> {
-    let timer: unknown;
-    const slow = new Promise<never>((_resolve, reject) => {
-      timer = this.clock.setTimeout(() => reject(new SlowContentError()), this.patienceMs);
-    });
-    try {
-      await Promise.race([admission.playing(), slow]);
-    } finally {
-      this.clock.clearTimeout(timer);
-    }
+  private playingSoon(subscription: ViewerSubscription): Promise<void> {
+    return within(this.clock, subscription.playing(), this.patienceMs, () => new SlowContentError(), new AbortController().signal);
   }
 }
 
-/** It is the content that fails, and not the want of an engine, or the viewer. */
-function isDeath(error: unknown): boolean {
-  return (
-    error instanceof EnginesRefusedError ||
-    error instanceof EnginesSilentError ||
-    error instanceof SlowContentError ||
-    error instanceof StreamEndedError
-  );
+/** The content fails, and not only the supply of engines or the viewer. */
+function isDead(error: unknown): boolean {
+  return [EnginesRefusedError, EnginesSilentError, SlowContentError, StreamEndedError].some((type) => error instanceof type);
 }

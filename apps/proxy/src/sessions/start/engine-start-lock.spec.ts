@@ -7,12 +7,12 @@ const E1 = { host: 'e1', port: 1 };
 const never = new AbortController().signal;
 
 describe('starts on one engine', () => {
-  it('run one after the other, also when one fails; those on another engine do not wait', async () => {
-    const starts = new EngineStartLock(new FakeClock());
+  it('run one after the other, also when one fails; starts on another engine do not wait', async () => {
+    const lock = new EngineStartLock(new FakeClock());
     const order: string[] = [];
     const first = new Pending<void>();
-    const run = (name: string, engine = E1) => starts.exclusive(engine, 1000, never, async () => void order.push(name));
-    const failing = starts.exclusive(E1, 1000, never, () => first.promise).catch(() => order.push('failed'));
+    const run = (name: string, engine = E1) => lock.exclusive(engine, 1000, never, async () => void order.push(name));
+    const failing = lock.exclusive(E1, 1000, never, () => first.promise).catch(() => order.push('failed'));
     const second = run('second');
     await run('elsewhere', { host: 'e2', port: 1 });
     expect(order).toEqual(['elsewhere']);
@@ -21,16 +21,16 @@ describe('starts on one engine', () => {
     expect(order.slice().sort()).toEqual(['elsewhere', 'failed', 'second']);
   });
 
-  it('one that is given up while it waits does not run and holds up nobody', async () => {
-    const starts = new EngineStartLock(new FakeClock());
+  it('a start that is cancelled while it waits does not run and blocks nobody', async () => {
+    const lock = new EngineStartLock(new FakeClock());
     const first = new Pending<void>();
     const abort = new AbortController();
     const order: string[] = [];
-    void starts.exclusive(E1, 1000, never, () => first.promise);
-    const second = starts
+    void lock.exclusive(E1, 1000, never, () => first.promise);
+    const second = lock
       .exclusive(E1, 1000, abort.signal, async () => void order.push('second'))
       .catch((error: Error) => order.push(error.message));
-    const third = starts.exclusive(E1, 1000, never, async () => void order.push('third'));
+    const third = lock.exclusive(E1, 1000, never, async () => void order.push('third'));
     abort.abort(new Error('gone'));
     await second;
     await settle();
@@ -40,18 +40,18 @@ describe('starts on one engine', () => {
     expect(order).toEqual(['gone', 'third']);
   });
 
-  it('whose turn does not come in time is given up: an engine that hangs does not hold up a start for ever', async () => {
+  it('a start that waits too long for the lock fails: an engine that hangs does not block a start for ever', async () => {
     const clock = new FakeClock();
-    const starts = new EngineStartLock(clock);
+    const lock = new EngineStartLock(clock);
     const first = new Pending<void>();
     const order: string[] = [];
-    void starts.exclusive(E1, 1000, never, () => first.promise);
-    const second = starts
+    void lock.exclusive(E1, 1000, never, () => first.promise);
+    const second = lock
       .exclusive(E1, 1000, never, async () => void order.push('second'))
       .catch((error: { code: string }) => order.push(error.code));
     await clock.advanceAndSettle(1000);
     await second;
-    const third = starts.exclusive(E1, 1000, never, async () => void order.push('third'));
+    const third = lock.exclusive(E1, 1000, never, async () => void order.push('third'));
     first.resolve();
     await third;
     expect(order).toEqual(['engine_timeout', 'third']);

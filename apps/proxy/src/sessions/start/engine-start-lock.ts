@@ -1,6 +1,6 @@
 /**
- * One start at a time on each engine: only when the earlier one's reply has told its infohash can it be known that the next content is
- * another one. Two sessions of one content on one engine kill each other.
+ * Allows one start at a time on each engine. Only the reply to a start tells the infohash, so only then is it known whether the next start is for the
+ * same content. Two sessions of one content on one engine end each other.
  */
 import { type EngineAddress, EngineTimeoutError } from '@acexy/engine-client';
 import { type Clock, within } from '@acexy/service-kit/primitives';
@@ -11,9 +11,9 @@ export class EngineStartLock {
   constructor(private readonly clock: Clock) {}
 
   /**
-   * Runs `start` when no other one is under way on the engine.
-   * @param waitMs for its turn: an engine that hangs holds up every start on it
-   * @throws EngineTimeoutError when its turn does not come in time; the signal's reason when that comes first
+   * Runs `start` when no other start is running on the engine.
+   * @param waitMs longest wait for the lock; an engine that hangs blocks every start on it
+   * @throws EngineTimeoutError when the wait is over; the signal's reason when the signal aborts first
    */
   async exclusive<T>({ host, port }: EngineAddress, waitMs: number, signal: AbortSignal, start: () => Promise<T>): Promise<T> {
     const engine = `${host}:${port}`;
@@ -26,7 +26,7 @@ export class EngineStartLock {
       if (this.tails.get(engine) === tail) this.tails.delete(engine);
     });
     try {
-      const onLimit = (): Error => new EngineTimeoutError(`the start before ours on ${engine}`, 'reply', waitMs);
+      const onLimit = (): Error => new EngineTimeoutError(`the start before this one on ${engine}`, 'reply', waitMs);
       await within(this.clock, before, waitMs, onLimit, signal);
       return await start();
     } finally {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../../../../test/doubles/fake-clock.js';
-import { hedgeDelayMs } from './hedge.policy.js';
+import { hedgeDelayMs } from './hedge.js';
 import { EngineRefusedError } from '@acexy/engine-client';
 import { byId, makeSessions, packets, watch } from '../../../../../test/doubles/proxy/sessions.fixture.js';
 
@@ -15,17 +15,17 @@ describe('when a second engine is tried', () => {
   ] as const)('after %i ms with %i ms left: %s', (afterMs, remainingMs, delay) => expect(hedgeDelayMs(afterMs, remainingMs)).toBe(delay));
 });
 
-describe('an engine that is slow to begin', () => {
+describe('an engine that is slow to start', () => {
   function slowFirst(engineCount = 2, hedgeAfterMs = AFTER_MS) {
     const sessions = makeSessions(engineCount, new FakeClock(), { hedgeAfterMs });
     sessions.engines[0].media = 'waits';
     const outcomes: string[] = [];
-    sessions.registry.listen({ hedged: (outcome) => outcomes.push(outcome) });
+    sessions.registry.events.subscribe((event) => event.type === 'hedge_finished' && outcomes.push(event.outcome));
     const viewer = watch(sessions.registry.subscribe(byId()));
     return { ...sessions, outcomes, viewer };
   }
 
-  it('gets another one beside it that nobody else has need of; the quicker one plays, the slow one is stopped and given back', async () => {
+  it('a second engine that nobody else needs is tried beside it; the faster one plays, the slow one is stopped and released', async () => {
     const { registry, selector, engines, clock, outcomes, viewer } = slowFirst();
     await clock.advanceAndSettle(AFTER_MS - 1);
     expect([engines[1].starts.length, viewer.outcome]).toEqual([0, 'waiting']);
@@ -43,7 +43,7 @@ describe('an engine that is slow to begin', () => {
     expect(viewer.sink.bytes).toBeGreaterThan(0);
   });
 
-  it('plays itself when it is the quicker one after all, and the other is stopped and given back', async () => {
+  it('plays itself when it is faster after all, and the second one is stopped and released', async () => {
     const { registry, selector, engines, clock, outcomes, viewer } = slowFirst();
     engines[0].media = 'silent';
     engines[1].media = 'waits';
@@ -58,11 +58,11 @@ describe('an engine that is slow to begin', () => {
     expect(outcomes).toEqual(['lost']);
   });
 
-  it('is waited for alone where no other is to be had, where the other fails, and where the setting says so', async () => {
-    for (const { count, hedgeAfterMs, told } of [
-      { count: 1, hedgeAfterMs: AFTER_MS, told: ['none'] },
-      { count: 2, hedgeAfterMs: AFTER_MS, told: ['lost'] },
-      { count: 2, hedgeAfterMs: 0, told: [] },
+  it('is awaited alone when no second engine is free, when the second one fails, and when hedging is off', async () => {
+    for (const { count, hedgeAfterMs, expected } of [
+      { count: 1, hedgeAfterMs: AFTER_MS, expected: ['none'] },
+      { count: 2, hedgeAfterMs: AFTER_MS, expected: ['lost'] },
+      { count: 2, hedgeAfterMs: 0, expected: [] },
     ]) {
       const { engines, clock, outcomes, viewer } = slowFirst(count, hedgeAfterMs);
       engines[0].media = 'silent';
@@ -72,11 +72,11 @@ describe('an engine that is slow to begin', () => {
       engines[0].mediaStreams[0].write(packets());
       await clock.advanceAndSettle(600);
       expect([viewer.outcome, engines[0].running]).toEqual(['playing', 1]);
-      expect(outcomes).toEqual(told);
+      expect(outcomes).toEqual(expected);
     }
   });
 
-  it('the second one has less time than its lease', async () => {
+  it('the second engine has less time than its lease', async () => {
     const { engines, clock, viewer } = slowFirst();
     engines[0].media = 'silent';
     engines[1].media = 'waits';
@@ -85,7 +85,7 @@ describe('an engine that is slow to begin', () => {
     expect(viewer.outcome).toBe('waiting');
   });
 
-  it('both are stopped and given back when nobody waits any more, and nothing is left', async () => {
+  it('both are stopped and released when the viewer leaves, and nothing is left', async () => {
     const { registry, selector, engines, clock, viewer } = slowFirst();
     engines[1].media = 'waits';
     await clock.advanceAndSettle(AFTER_MS + 100);

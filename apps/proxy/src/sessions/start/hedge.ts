@@ -1,66 +1,80 @@
-/** Two tries at the same time: the second is begun where the first is slow, the first that succeeds counts, and the other is called off. */
+/** Hedging: a second attempt starts when the first is slow; the faster one wins, and the other is cancelled. */
 import { type Clock, sleep } from '@acexy/service-kit/primitives';
 
-/** The other try was quicker. */
+/** Limit of the second engine until its first packet: no report renews its lease meanwhile, and a lease expires after 20 s. */
+export const HEDGE_LIMIT_MS = 15_000;
+/** With less time left a second engine is not worth it. */
+const MIN_HEDGE_MS = 1000;
+
+/** The other attempt was faster. */
 export class OvertakenError extends Error {
   readonly code = 'overtaken';
 
   constructor() {
-    super('another engine was quicker');
+    super('another engine was faster');
     this.name = 'OvertakenError';
   }
 }
 
 export interface Hedge<T> {
-  /** null: it failed, and has told so. Rejects only with the reason of its signal, or where there is no use in going on. */
+  /** null: the attempt failed. Rejects only with the reason of its signal. */
   first(signal: AbortSignal): Promise<T | null>;
   second(signal: AbortSignal): Promise<T | null>;
-  /** How long the first has before the second is begun, in ms; null: it is alone. */
+  /** Time for the first attempt before the second starts, in ms; null: there is no second attempt. */
   afterMs: number | null;
-  /** The second was begun: what became of it. */
-  onHedged(won: boolean): void;
-  /** What the other one came to all the same, in the moment before it was called off. */
+  /** Called when the second attempt has started and one of the two has won, or both failed. */
+  onFinished(secondWon: boolean): void;
+  /** The value of the attempt that lost at the same moment. */
   discard(value: T): void;
 }
 
-/** What the quicker one came to; null where each of them failed. Resolves when the other one has been told, not when it is gone. */
+/**
+ * How long the first engine has before a second one is tried, in ms; null: no second one.
+ * @param afterMs the setting; 0: never
+ * @param remainingMs time left for the whole start
+ */
+export function hedgeDelayMs(afterMs: number, remainingMs: number): number | null {
+  return afterMs > 0 && afterMs + MIN_HEDGE_MS <= remainingMs ? afterMs : null;
+}
+
+/** The value of the faster attempt; null when all attempts failed. Resolves when the slower one is told to end, not when it has ended. */
 export async function hedged<T>(hedge: Hedge<T>, clock: Clock, signal: AbortSignal): Promise<T | null> {
-  const { first, second, afterMs, onHedged, discard } = hedge;
+  const { first, second, afterMs, onFinished, discard } = hedge;
   if (afterMs === null) return first(signal);
   const over = new AbortController();
   const both = AbortSignal.any([signal, over.signal]);
-  const tries: Promise<T | null>[] = [first(both)];
+  const attempts: Promise<T | null>[] = [first(both)];
   let taken: T | null = null;
   try {
     const slow = sleep(clock, afterMs, both).then(
       () => true,
       () => false,
     );
-    const isSlow = await Promise.race([slow, tries[0].then(() => false)]);
-    if (!isSlow) return (taken = await tries[0]);
-    tries.push(second(both));
-    const winner = await firstToSucceed(tries);
-    onHedged(winner?.index === 1);
+    const isSlow = await Promise.race([slow, attempts[0].then(() => false)]);
+    if (!isSlow) return (taken = await attempts[0]);
+    attempts.push(second(both));
+    const winner = await firstToSucceed(attempts);
+    onFinished(winner?.index === 1);
     return (taken = winner?.value ?? null);
   } finally {
     over.abort(new OvertakenError());
-    for (const one of tries) {
-      one.then(
+    for (const attempt of attempts) {
+      attempt.then(
         (value) => {
           if (value !== null && value !== taken) discard(value);
         },
-        // Called off: it rejects with that, and has cleared up behind itself.
+        // It was cancelled, and has released what it held.
         () => undefined,
       );
     }
   }
 }
 
-function firstToSucceed<T>(tries: readonly Promise<T | null>[]): Promise<{ index: number; value: T } | null> {
+function firstToSucceed<T>(attempts: readonly Promise<T | null>[]): Promise<{ index: number; value: T } | null> {
   return new Promise((resolve, reject) => {
-    let left = tries.length;
-    for (const [index, one] of tries.entries()) {
-      one.then((value) => {
+    let left = attempts.length;
+    for (const [index, attempt] of attempts.entries()) {
+      attempt.then((value) => {
         left -= 1;
         if (value !== null) resolve({ index, value });
         else if (left === 0) resolve(null);

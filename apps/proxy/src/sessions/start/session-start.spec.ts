@@ -5,8 +5,8 @@ import { NoEngineError } from '../../selection/engine-selector.js';
 import { EnginesRefusedError, EnginesSilentError } from '../errors.js';
 import { LIMITS, Pending, byId, makeSessions, watch } from '../../../../../test/doubles/proxy/sessions.fixture.js';
 
-describe('a start that fails', () => {
-  it('goes on with the next engine when one refuses, and stops nothing that was not started', async () => {
+describe('when an engine fails to start the stream', () => {
+  it('the next engine is tried after a refusal, and nothing is stopped that was not started', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     engines[0].start = new EngineRefusedError('start', 'failed to load content', 200);
     const viewer = watch(registry.subscribe(byId()));
@@ -17,7 +17,7 @@ describe('a start that fails', () => {
     expect(selector.released).toEqual(['engine-1']);
   });
 
-  it('does not name an engine as its own that it has given back', async () => {
+  it('a released engine is no longer reported as its engine', async () => {
     const { registry, selector, engines } = makeSessions();
     engines[0].start = 'waits';
     watch(registry.subscribe(byId()));
@@ -30,7 +30,7 @@ describe('a start that fails', () => {
     expect(registry.snapshots()[0]).toMatchObject({ state: 'starting', engine: null, playback: null });
   });
 
-  it('goes on with the next engine when one hangs, and stops the hanging one when it answers after all', async () => {
+  it('the next engine is tried when one hangs, and the hanging one is stopped when it answers after all', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     engines[0].start = 'waits';
     const viewer = watch(registry.subscribe(byId()));
@@ -45,7 +45,7 @@ describe('a start that fails', () => {
     expect(viewer.sink.ended).toBeNull();
   });
 
-  it('asks the same engine again while it says that it is still preparing', async () => {
+  it('the same engine is asked again while it answers that it is still preparing', async () => {
     const { registry, engines, clock } = makeSessions(1);
     const preparing = new EngineStillPreparingError('media', 'download not found', 500);
     engines[0].media = [preparing, preparing, 'flows'];
@@ -55,7 +55,7 @@ describe('a start that fails', () => {
     expect(engines[0].starts).toHaveLength(1);
   });
 
-  it('is over with the words of the engines when every engine tried refuses', async () => {
+  it("the start fails with the engines' reasons when all of them refuse", async () => {
     const { registry, selector, engines, clock } = makeSessions();
     for (const engine of engines) engine.start = new EngineRefusedError('start', 'failed to load content', 200);
     const viewer = watch(registry.subscribe(byId()));
@@ -67,10 +67,10 @@ describe('a start that fails', () => {
   });
 
   it.each([
-    ['hold their media back', 'waits' as const],
-    ['send headers and then nothing', 'silent' as const],
-    ['are preparing for ever', new EngineStillPreparingError('media', 'start timeout', 500)],
-  ])('is over within its limit when the engines %s, and all of them are stopped', async (_what, media) => {
+    ['never open their media', 'waits' as const],
+    ['send only headers', 'silent' as const],
+    ['prepare for ever', new EngineStillPreparingError('media', 'start timeout', 500)],
+  ])('the start fails within its limit when the engines %s, and all of them are stopped', async (_what, media) => {
     const { registry, selector, engines, clock } = makeSessions();
     for (const engine of engines) engine.media = media;
     const viewer = watch(registry.subscribe(byId()));
@@ -81,7 +81,7 @@ describe('a start that fails', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('has no engine when there is none, or none can be reached', async () => {
+  it('the start fails with NoEngineError when there is no engine, or none is reachable', async () => {
     const none = makeSessions(0);
     const viewer = watch(none.registry.subscribe(byId()));
     await settle();
@@ -93,7 +93,7 @@ describe('a start that fails', () => {
     expect(other.error).toBeInstanceOf(NoEngineError);
   });
 
-  it('tries anew for the next viewer', async () => {
+  it('the next viewer causes a new start', async () => {
     const { registry, engines, clock } = makeSessions(1);
     engines[0].start = new EngineRefusedError('start', 'failed to start', 200);
     const first = watch(registry.subscribe(byId()));
@@ -104,7 +104,7 @@ describe('a start that fails', () => {
     expect([first.outcome, second.outcome]).toEqual(['failed', 'playing']);
   });
 
-  it('media that end before the first packet count against the engine', async () => {
+  it('media that end before the first packet count as a failure of the engine', async () => {
     const { registry, engines, clock } = makeSessions();
     engines[0].media = 'silent';
     const viewer = watch(registry.subscribe(byId()));
@@ -115,7 +115,7 @@ describe('a start that fails', () => {
     expect(engines[0].stops).toHaveLength(1);
   });
 
-  it('an encrypted content is asked for once more as HLS, by the same player, and plays like any other', async () => {
+  it('an encrypted content is requested again as HLS with the same player id, and plays like any other', async () => {
     const { registry, engines } = makeSessions();
     engines[0].encrypted = true;
     const viewer = watch(registry.subscribe(byId()));
@@ -127,7 +127,7 @@ describe('a start that fails', () => {
     expect(registry.sessions()[0].state).toBe('playing');
   });
 
-  it('an encrypted content that its engine does not give as HLS leaves no session there', async () => {
+  it('an encrypted content that the engine refuses as HLS leaves no engine session', async () => {
     const { registry, engines, clock } = makeSessions(1);
     engines[0].encrypted = true;
     const begin = engines[0].startPlayback.bind(engines[0]);

@@ -1,28 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import { type FailedAttempt, type FailureKind, MAX_REFUSALS, MAX_TRIES, kindOf, nextStep, verdictOf } from './start.plan.js';
+import { type FailedAttempt, type FailureKind, MAX_REFUSALS, MAX_ATTEMPTS, kindOf, nextStep, verdictOf } from './start.plan.js';
 
 const failed = (...kinds: FailureKind[]): FailedAttempt[] => kinds.map((kind, index) => ({ engineId: `e${index}`, kind, reason: kind }));
 
-describe('what follows a failed try', () => {
-  it('is another engine as long as the limit of the whole start allows it', () => {
+describe('after a failed attempt', () => {
+  it('another engine is tried while the whole start has time left', () => {
     expect(nextStep([], 60_000)).toEqual({ step: 'try', waitMs: 60_000 });
     expect(nextStep(failed('silent'), 30_000)).toEqual({ step: 'try', waitMs: 30_000 });
     expect(nextStep(failed('silent'), 0)).toEqual({ step: 'give-up' });
   });
 
-  it('is the end when enough engines have refused the content', () => {
+  it('the start ends when enough engines have refused the content', () => {
     expect(nextStep(failed(...Array<FailureKind>(MAX_REFUSALS - 1).fill('refused')), 60_000).step).toBe('try');
     expect(nextStep(failed(...Array<FailureKind>(MAX_REFUSALS).fill('refused')), 60_000).step).toBe('give-up');
-    expect(nextStep(failed(...Array<FailureKind>(MAX_TRIES).fill('unreachable')), 60_000).step).toBe('give-up');
+    expect(nextStep(failed(...Array<FailureKind>(MAX_ATTEMPTS).fill('unreachable')), 60_000).step).toBe('give-up');
   });
 
-  it('waits for an engine less patiently when the content has been refused already', () => {
+  it('the wait for an engine is shorter when the content was refused before', () => {
     expect(nextStep(failed('refused'), 60_000)).toEqual({ step: 'try', waitMs: 10_000 });
     expect(nextStep(failed('refused'), 4000)).toEqual({ step: 'try', waitMs: 4000 });
   });
 });
 
-describe('what the attempts amount to', () => {
+describe('the verdict of all attempts', () => {
   it.each([
     [[], 'no-engine'],
     [['unreachable', 'unreachable'], 'no-engine'],

@@ -1,35 +1,35 @@
-/** What follows when an engine did not start a stream, and what all the attempts together amount to. */
+/** What follows a failed attempt to start a stream, and what all attempts together mean. Pure. */
 
 /**
- * `refused`: the engine understood and said no. `silent`: it took the start and nothing came in time. `broken`: its answer or its media
- * made no sense. `unreachable`: there was no conversation.
+ * `refused`: the engine said no. `silent`: it accepted the start and sent nothing in time. `broken`: its answer or its media were invalid.
+ * `unreachable`: no connection.
  */
 export type FailureKind = 'refused' | 'silent' | 'broken' | 'unreachable';
 
 export interface FailedAttempt {
   engineId: string;
   kind: FailureKind;
-  /** The engine's own words where it had some. */
+  /** The engine's own words if it gave any. */
   reason: string;
 }
 
-/** Each refusal is another engine's word on the same content; the third is believed. */
+/** After this many engines have refused it, the content counts as dead. */
 export const MAX_REFUSALS = 3;
-/** Engines that one start may spend, whatever is wrong with them. */
-export const MAX_TRIES = 8;
-/** How long a start that was refused once waits for an engine to ask for a second opinion (ms). */
+/** Engines that one start may try, for whatever reason they fail. */
+export const MAX_ATTEMPTS = 8;
+/** How long a start that was refused once waits for another engine. */
 const SECOND_OPINION_WAIT_MS = 10_000;
 
-export type NextStep = { step: 'try'; /** for an engine, in ms */ waitMs: number } | { step: 'give-up' };
+export type NextStep = { step: 'try'; /** Longest wait for an engine, in ms. */ waitMs: number } | { step: 'give-up' };
 
-/** @param remainingMs what is left of the whole start's limit */
+/** @param remainingMs time left for the whole start */
 export function nextStep(attempts: readonly FailedAttempt[], remainingMs: number): NextStep {
   const refusals = attempts.filter(({ kind }) => kind === 'refused').length;
-  if (remainingMs <= 0 || refusals >= MAX_REFUSALS || attempts.length >= MAX_TRIES) return { step: 'give-up' };
+  if (remainingMs <= 0 || refusals >= MAX_REFUSALS || attempts.length >= MAX_ATTEMPTS) return { step: 'give-up' };
   return { step: 'try', waitMs: refusals > 0 ? Math.min(remainingMs, SECOND_OPINION_WAIT_MS) : remainingMs };
 }
 
-/** `no-engine`: none was there at all; `silent`: at least one may have the stream and did not deliver; else `refused`. */
+/** `no-engine`: no engine was reachable. `silent`: at least one engine may have the content and sent nothing. `refused`: any other case. */
 export type Verdict = 'no-engine' | 'silent' | 'refused';
 
 export function verdictOf(attempts: readonly FailedAttempt[]): Verdict {
@@ -37,10 +37,10 @@ export function verdictOf(attempts: readonly FailedAttempt[]): Verdict {
   return attempts.some(({ kind }) => kind === 'silent') ? 'silent' : 'refused';
 }
 
-/** Whether the engine had answered the start when it failed. */
+/** `asking`: the engine has not answered the start. `opening`: it has. */
 export type StartPhase = 'asking' | 'opening';
 
-/** What kind of failure an error is, by its stable code. */
+/** @param code the stable code of the error */
 export function kindOf(code: string | undefined, phase: StartPhase): FailureKind {
   switch (code) {
     case 'engine_refused':

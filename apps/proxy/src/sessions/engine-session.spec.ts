@@ -1,12 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { EngineClient } from '@acexy/engine-client';
+import { type EngineAddress, EngineClient } from '@acexy/engine-client';
 import { SILENT_LOG } from '@acexy/service-kit';
-import { type ScriptedEngine, deadAddress, scriptedEngine } from '../../../../../test/doubles/engine-server.js';
-import { infohashLookup } from './infohash-lookup.js';
+import { SystemClock } from '@acexy/service-kit/primitives';
+import { type ScriptedEngine, deadAddress, scriptedEngine } from '../../../../test/doubles/engine-server.js';
+import { EngineSession } from './engine-session.js';
 
-const lookUpInfohash = infohashLookup((address) => new EngineClient(address), SILENT_LOG);
+function lookUpInfohash(address: EngineAddress, contentId: string, signal: AbortSignal): Promise<string | null> {
+  const leased = { engineId: 'e1', containerId: 'e1', address, leaseId: null, reason: 'test', release: () => Promise.resolve() };
+  const context = { clock: new SystemClock(), log: SILENT_LOG, onClosed: () => undefined };
+  return new EngineSession(leased, new EngineClient(address), context).infohashOf(contentId, signal);
+}
 
-describe('the infohash behind a content id', () => {
+describe('the infohash of a content id', () => {
   const never = new AbortController().signal;
   const ID = 'a'.repeat(40);
 
@@ -16,7 +21,7 @@ describe('the infohash behind a content id', () => {
     });
   }
 
-  it('is what the engine says, in lower case', async () => {
+  it('is the one that the engine answers, in lower case', async () => {
     const { address, requests } = await engine(JSON.stringify({ result: { infohash: 'B'.repeat(40) } }));
     expect(await lookUpInfohash(address, ID, never)).toBe('b'.repeat(40));
     expect(requests).toEqual([`/server/api?api_version=3&method=analyze_content&query=acestream%3A%2F%2F${ID}`]);
@@ -32,11 +37,11 @@ describe('the infohash behind a content id', () => {
     expect(await lookUpInfohash((await engine(body)).address, ID, never)).toBeNull();
   });
 
-  it('is unknown when the engine is not there', async () => {
+  it('is unknown when the engine is unreachable', async () => {
     expect(await lookUpInfohash(await deadAddress(), ID, never)).toBeNull();
   });
 
-  it('is not waited for when nobody wants it any more', async () => {
+  it('is no longer awaited when the signal aborts', async () => {
     const abort = new AbortController();
     const lookup = lookUpInfohash((await engine(null)).address, ID, abort.signal);
     abort.abort(new Error('the viewer left'));
