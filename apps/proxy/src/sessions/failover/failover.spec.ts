@@ -16,13 +16,8 @@ import {
 } from '../../../../../test/doubles/proxy/sessions.fixture.js';
 import type { FailoverResult } from '../session-events.js';
 
-<<<<<<< HEAD
-/** 80 s of a stream, 40 ms a frame; every engine delivers the same. */
-const STREAM = new SyntheticStream().frames(2000);
-=======
 /** 80 s of a stream, 40 ms per frame; every engine delivers the same. */
-const STREAM = new MadeStream().frames(2000);
->>>>>>> 04b691b (One event union replaces the callback relays between sessions, registry, failover, metrics and reports)
+const STREAM = new SyntheticStream().frames(2000);
 const FRAME = STREAM.length / 2000;
 const frames = (from: number, to: number): Buffer => STREAM.subarray(Math.round(from * FRAME), Math.round(to * FRAME));
 
