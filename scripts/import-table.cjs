@@ -8,20 +8,16 @@ const ALL = ['all folders above and below'];
 const orchestrator = [
   ['app', 'start the service: Nest modules, HTTP configuration, error mapping, OpenAPI', ALL],
   ['doctor', '`npm run doctor`: collect facts, then judge them in pure checks', ['database', 'runtime', 'vpn', 'libs/contracts']],
+  ['retention', 'delete what grows: garbage collection, history limits', ['autoscaling', 'streams', 'engines', 'database', 'http']],
   [
     'autoscaling',
     'how many engines there should be: reconcile loop, scaling, replacement',
-    ['health', 'provisioning', 'vpn', 'leases', 'engines', 'runtime', 'http', 'libs/contracts'],
+    ['health', 'provisioning', 'vpn', 'leases', 'engines', 'runtime', 'database', 'http', 'libs/contracts'],
   ],
   [
     'health',
     'does an engine, a dependency, the service work',
     ['streams', 'provisioning', 'vpn', 'leases', 'engines', 'runtime', 'database', 'http', 'libs/contracts', 'libs/engine-client'],
-  ],
-  [
-    'retention',
-    'delete what grows: garbage collection, history limits',
-    ['streams', 'leases', 'engines', 'database', 'http', 'libs/contracts'],
   ],
   [
     'streams',
@@ -39,7 +35,7 @@ const orchestrator = [
     ['leases', 'engines', 'runtime', 'http', 'libs/contracts', 'libs/engine-client'],
   ],
   ['leases', 'who may use which engine: lease service and book, claims, selection', ['engines', 'http', 'libs/contracts']],
-  ['engines', 'which engines exist: registry, sync with the runtime, removal', ['leases', 'runtime', 'database', 'http', 'libs/contracts']],
+  ['engines', 'which engines exist: registry, sync with the runtime, removal', ['runtime', 'http', 'libs/contracts']],
   ['runtime', 'how an engine is run: one interface, `docker/` and `process/`', []],
   ['database', 'SQLite: entities, migrations, one write queue', ['libs/contracts']],
   ['http', 'what every controller uses: guards, limits, error replies', ['libs/contracts']],

@@ -17,6 +17,12 @@ const anchorOf = (heading: string): string =>
     .replaceAll(' ', '-');
 
 describe.each(pages)('%s', (page) => {
+  it('names files that exist', () => {
+    const text = readFileSync(join(ROOT, page), 'utf8');
+    const paths = [...text.matchAll(/`((?:apps|bench|deploy|docker|docs|libs|scripts|test|\.github)\/[\w./-]+)`/g)].map(([, path]) => path);
+    expect(paths.filter((path) => !existsSync(join(ROOT, path)) && !existsSync(join(ROOT, dirname(page), path)))).toEqual([]);
+  });
+
   it('links to what there is', () => {
     const text = readFileSync(join(ROOT, page), 'utf8');
     const links = [...text.matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)].map(([, link]) => link);
