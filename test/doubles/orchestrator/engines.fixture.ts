@@ -57,7 +57,7 @@ export function aPoolEngine(id: string, overrides: Partial<PoolEngine> = {}): Po
     health: 'healthy',
     adopted: false,
     claims: 0,
-    held: null,
+    cordon: null,
     idleMs: 0,
     healthMs: 0,
     drain: null,

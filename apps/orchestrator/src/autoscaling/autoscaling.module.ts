@@ -11,7 +11,7 @@ import { ManualMinimum } from './manual-minimum.js';
 import { PoolSnapshotService } from './pool-snapshot.service.js';
 import { ReconcileService } from './reconcile.service.js';
 
-/** How many engines there should be, and the loop that sees to it. */
+/** How many engines there should be, and the reconcile loop that starts and removes them. */
 @Module({
   imports: [DatabaseModule, EnginesModule, HealthModule, LeasesModule, ProvisioningModule, RuntimeModule, VpnModule],
   controllers: [AutoscalerController],

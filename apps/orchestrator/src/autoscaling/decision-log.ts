@@ -1,29 +1,29 @@
 import type { ScalingDecisionRecord } from '@acexy/contracts';
 import { isDeepStrictEqual } from 'node:util';
 
-/** As many as are worth reading; a busy pool makes a few a minute. */
-const KEPT = 300;
+/** A busy pool makes a few decisions a minute. */
+const MAX_RECORDS = 300;
 
-export type Decided = Omit<ScalingDecisionRecord, 'decided_at' | 'confirmed_at' | 'rounds'>;
+export type Decision = Omit<ScalingDecisionRecord, 'decided_at' | 'confirmed_at' | 'rounds'>;
 
-/** The last decisions with all that led to them. A round that saw and decided what the one before did is no decision of its own. */
+/** The latest decisions with their inputs. A round with the same inputs and decision as the one before only confirms it. */
 export class DecisionLog {
   private readonly records: ScalingDecisionRecord[] = [];
 
-  /** @returns whether it is a new one */
-  add(decided: Decided, at: Date): boolean {
+  /** @returns whether the decision differs from the last one */
+  add(decision: Decision, at: Date): boolean {
     const last = this.records.at(-1);
     const time = at.toISOString();
     if (last) {
       const { decided_at: _first, confirmed_at: _last, rounds: _rounds, ...before } = last;
-      if (isDeepStrictEqual(before, decided)) {
+      if (isDeepStrictEqual(before, decision)) {
         last.confirmed_at = time;
         last.rounds += 1;
         return false;
       }
     }
-    this.records.push({ decided_at: time, confirmed_at: time, rounds: 1, ...decided });
-    if (this.records.length > KEPT) this.records.shift();
+    this.records.push({ decided_at: time, confirmed_at: time, rounds: 1, ...decision });
+    if (this.records.length > MAX_RECORDS) this.records.shift();
     return true;
   }
 

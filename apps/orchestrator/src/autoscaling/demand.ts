@@ -1,41 +1,40 @@
-/** What the recent past says of the near future: how fast engines are taken, how long one takes to come up, how many were wanted. */
+/** Recent demand, to estimate the next: how fast engines are taken, how long they need to start, and the highest recent target. */
 import type { PoolEngine } from './scaling.policy.js';
 
-/** Before anything is known: engines take 5 to 15 s from their start to an answer (engine-contract.md). */
-const FIRST_LEAD_MS = 10_000;
-const SHORTEST_LEAD_MS = 1_000;
-const LONGEST_LEAD_MS = 60_000;
-/** Weight of the newest one. */
-const LEAD_WEIGHT = 0.3;
+/** Engines need 5 to 15 s from start to answer (engine-contract.md). */
+const DEFAULT_STARTUP_MS = 10_000;
+const MIN_STARTUP_MS = 1_000;
+const MAX_STARTUP_MS = 60_000;
+/** Weight of the newest start in the average. */
+const NEWEST_WEIGHT = 0.3;
 
-/** How long an engine takes from its start until it answers, smoothed. */
-export class LeadTime {
-  private meanMs = FIRST_LEAD_MS;
+/** Moving average of the time from the start of an engine until its API answers. */
+export class StartupTime {
+  private averageMs = DEFAULT_STARTUP_MS;
 
   learn(ms: number): void {
-    const bounded = Math.min(LONGEST_LEAD_MS, Math.max(SHORTEST_LEAD_MS, ms));
-    this.meanMs += LEAD_WEIGHT * (bounded - this.meanMs);
+    const bounded = Math.min(MAX_STARTUP_MS, Math.max(MIN_STARTUP_MS, ms));
+    this.averageMs += NEWEST_WEIGHT * (bounded - this.averageMs);
   }
 
   get ms(): number {
-    return this.meanMs;
+    return this.averageMs;
   }
 }
 
-/** When free engines were taken, as far as one look after the other tells. */
+/** When free engines were taken, as seen by comparing consecutive observations. */
 export class TakenEngines {
-  /** Whether each engine of the last look could have been taken. */
-  private takeable: Map<string, boolean> | null = null;
+  /** By id: whether the engine was free at the last observation. */
+  private wasFree: Map<string, boolean> | null = null;
   private times: number[] = [];
 
-  observe(engines: readonly Pick<PoolEngine, 'id' | 'claims' | 'held' | 'adopted'>[], nowMs: number): void {
-    const before = this.takeable;
-    this.takeable = new Map(engines.map(({ id, claims, held }) => [id, claims === 0 && held === null]));
+  observe(engines: readonly Pick<PoolEngine, 'id' | 'claims' | 'cordon' | 'adopted'>[], nowMs: number): void {
+    const before = this.wasFree;
+    this.wasFree = new Map(engines.map(({ id, claims, cordon }) => [id, claims === 0 && cordon === null]));
     if (before === null) return;
-    // Found again after a restart and in use is no new demand; a new one that has a claim at first sight is.
+    // A new engine that has a claim when first seen was taken; an adopted one was in use before the restart.
     for (const { id, claims, adopted } of engines) if (claims > 0 && (before.get(id) ?? !adopted)) this.times.push(nowMs);
-    const kept = this.times.filter((at) => at > nowMs - LONGEST_LEAD_MS);
-    if (kept.length < this.times.length) this.times = kept;
+    this.times = this.times.filter((at) => at > nowMs - MAX_STARTUP_MS);
   }
 
   within(ms: number, nowMs: number): number {
@@ -43,31 +42,31 @@ export class TakenEngines {
   }
 }
 
-/** The targets of the last while; each holds until the next one. */
+/** The targets of the recent past. Each is in force until the next one. */
 export class RecentTargets {
-  /** Falling targets, each with the moment until which it held. */
-  private readonly held: { target: number; until: number }[] = [];
+  /** Only targets that no later one exceeds, each with the time until which it was in force. */
+  private readonly peaks: { target: number; until: number }[] = [];
 
-  note(target: number, nowMs: number): void {
-    const last = this.held.at(-1);
+  record(target: number, nowMs: number): void {
+    const last = this.peaks.at(-1);
     if (last) last.until = nowMs;
-    while (this.held.length > 0 && this.held[this.held.length - 1].target <= target) this.held.pop();
-    this.held.push({ target, until: nowMs });
+    while (this.peaks.length > 0 && this.peaks[this.peaks.length - 1].target <= target) this.peaks.pop();
+    this.peaks.push({ target, until: nowMs });
   }
 
-  /** The highest within the window up to now, the present one included; 0 before the first. */
+  /** Highest target of the window, the current one included; 0 before the first. */
   highest(windowMs: number, nowMs: number): number {
-    this.forget(windowMs, nowMs);
-    return this.held[0]?.target ?? 0;
+    this.dropBefore(nowMs - windowMs);
+    return this.peaks[0]?.target ?? 0;
   }
 
-  /** Milliseconds until the highest is forgotten; null where it is the present one. */
+  /** Milliseconds until the highest target leaves the window; null when it is the current one. */
   fallsInMs(windowMs: number, nowMs: number): number | null {
-    this.forget(windowMs, nowMs);
-    return this.held.length < 2 ? null : this.held[0].until + windowMs - nowMs;
+    this.dropBefore(nowMs - windowMs);
+    return this.peaks.length < 2 ? null : this.peaks[0].until + windowMs - nowMs;
   }
 
-  private forget(windowMs: number, nowMs: number): void {
-    while (this.held.length > 1 && this.held[0].until + windowMs <= nowMs) this.held.shift();
+  private dropBefore(startMs: number): void {
+    while (this.peaks.length > 1 && this.peaks[0].until <= startMs) this.peaks.shift();
   }
 }

@@ -10,7 +10,7 @@ import { PoolSnapshotService } from './pool-snapshot.service.js';
 
 const GRACE_MS = 300;
 
-function pictureOfNothing(clock: FakeClock): PoolSnapshotService {
+function snapshotsOfAnEmptyPool(clock: FakeClock): PoolSnapshotService {
   return new PoolSnapshotService(
     new EngineRegistry(clock),
     { waitingCount: 0 } as LeaseService,
@@ -22,18 +22,18 @@ function pictureOfNothing(clock: FakeClock): PoolSnapshotService {
   );
 }
 
-describe('the picture that a round decides by', () => {
-  it('falls due by its own moment: what a slow machine lets pass between look and decision is looked at again, not in an interval', () => {
+describe('the pool snapshot', () => {
+  it('counts due times from the snapshot, so that what becomes due between snapshot and decision is not missed on a slow machine', () => {
     const clock = new FakeClock();
-    const picture = pictureOfNothing(clock);
-    picture.decided(4);
-    picture.decided(1);
+    const snapshots = snapshotsOfAnEmptyPool(clock);
+    snapshots.recordTarget(4);
+    snapshots.recordTarget(1);
     clock.advance(GRACE_MS - 1);
-    const pool = picture.take(0);
+    const pool = snapshots.take(0);
     expect(pool.recentPeak).toBe(4);
-    picture.decided(1);
+    snapshots.recordTarget(1);
     clock.advance(5);
-    expect(picture.dues(pool)).toEqual([1]);
-    expect(picture.take(0).recentPeak).toBe(1);
+    expect(snapshots.dueTimes(pool)).toEqual([1]);
+    expect(snapshots.take(0).recentPeak).toBe(1);
   });
 });

@@ -9,7 +9,7 @@ import { RecentTargets, TakenEngines } from './demand.js';
 import { planReplacement } from './replacement.policy.js';
 import { decideScaling, type PoolEngine, type PoolLimits, type PoolState } from './scaling.policy.js';
 
-/** What happens in one second of the simulated day. */
+/** What happens in one second of the simulation. `dying` and `falling` (becoming unhealthy) are indexes of engines. */
 type Second = { viewers: number; leaving: number; dying: number | null; falling: number | null };
 
 const second: fc.Arbitrary<Second> = fc.record({
@@ -21,7 +21,7 @@ const second: fc.Arbitrary<Second> = fc.record({
 
 const BOOT_S = 6;
 
-/** Policy, registry and lease book in lockstep: one round of the loop each second, engines that take seconds to boot. */
+/** Policies, registry and lease book without timers: one round each second; engines need seconds to start. */
 class Pool {
   readonly clock = new FakeClock();
   readonly registry = new EngineRegistry(this.clock);
@@ -88,7 +88,7 @@ class Pool {
       { ...state, sinceLastMs: now - this.lastReplacementAt, blocked: null },
       { minHealthy: this.limits.minFree, max: this.limits.max, graceMs: 60_000, cooldownMs: 10_000 },
     );
-    this.targets.note(target, now);
+    this.targets.record(target, now);
     for (let i = 0; i < start; i++) this.start();
     if (drain) {
       this.lastReplacementAt = now;
@@ -110,7 +110,7 @@ class Pool {
       health,
       adopted,
       claims: this.claims.on(id).count,
-      held: null,
+      cordon: null,
       idleMs: idleSince === null ? 0 : now - idleSince,
       healthMs: now - healthSince,
       drain: drain && { reason: drain.reason, deadlineMs: drain.deadline - this.clock.wallTime() },
@@ -122,7 +122,7 @@ class Pool {
       pending: 0,
       revocable: 0,
       waiting: this.waiting,
-      floor: 0,
+      manualMinimum: 0,
       taken: this.taken.within(BOOT_S * 1000, now),
       recentPeak: this.targets.highest(this.limits.idleGraceMs, now),
       startDelayMs: 0,
@@ -142,7 +142,7 @@ class Pool {
 
   private ask(requestId: string): void {
     this.book.ask({ requestId, proxyId: 'p', keys: [requestId], exclude: new Set(), purpose: 'start' });
-    // Its call stays open until it is served.
+    // Its HTTP call stays open until it gets an engine.
     this.book.callOpened(requestId);
   }
 
@@ -155,18 +155,18 @@ class Pool {
 
 const QUIET: Second = { viewers: 0, leaving: 0, dying: null, falling: null };
 
-describe('the pool through simulated days', () => {
+describe('the pool in simulations', () => {
   const days = fc.array(second, { minLength: 5, maxLength: 150, size: 'max' });
   const bounds = fc
     .integer({ min: 0, max: 3 })
     .chain((minFree) => fc.record({ minFree: fc.constant(minFree), max: fc.integer({ min: minFree + 1, max: 8 }) }));
 
-  it('is never above its maximum, loses no playing engine to its own thrift, and is itself again soon after the day is over', () => {
+  it('never exceeds its maximum, never removes a playing engine as surplus, and returns to the minimum afterwards', () => {
     fc.assert(
       fc.property(days, bounds, (day, { minFree, max }) => {
         const pool = new Pool({ minFree, max, idleGraceMs: 30_000 });
         for (const each of day) pool.pass(each);
-        // The unhealthy are drained and gone after their grace, everybody leaves, and what was too many has been idle for long enough.
+        // Long enough to drain the unhealthy engines, for all viewers to leave, and for the surplus engines to exceed their grace period.
         for (let s = 0; s < 1000; s++) {
           pool.leaveAll();
           pool.pass(QUIET);
@@ -180,7 +180,7 @@ describe('the pool through simulated days', () => {
     );
   });
 
-  it('a burst of viewers is served within one boot where the maximum allows it', () => {
+  it('a burst of viewers is served within one startup time when the maximum allows it', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 8 }), fc.nat(3), (viewers, minFree) => {
         const pool = new Pool({ minFree, max: 20, idleGraceMs: 30_000 });

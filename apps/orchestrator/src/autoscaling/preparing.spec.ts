@@ -17,7 +17,7 @@ describe('while no engine can be started', () => {
 
   const ready = async (): Promise<object> => (await orchestrator.http.get('/health/ready')).body as object;
 
-  it('for want of its image: nothing is tried, readiness tells how far it is, and demand is served at once when it is here', async () => {
+  it('while the image is pulled: nothing is tried, readiness shows the progress, and demand is served as soon as it is present', async () => {
     const runtime = new ListeningEngines();
     Object.assign(runtime.knobs, { preparing: 'image engine:latest is being pulled: 40 %', image: PULLING });
     orchestrator = await startOrchestrator({
@@ -46,7 +46,7 @@ describe('while no engine can be started', () => {
     expect(await ready()).toMatchObject({ status: 'ok', circuit_state: 'closed', image: { state: 'present' } });
   });
 
-  it('for want of Docker: nothing is tried, the breaker stays closed, reads are answered, and all goes on when it is back', async () => {
+  it('while Docker is unreachable: nothing is tried, the circuit breaker stays closed, reads are answered, and demand is served when it is back', async () => {
     const runtime = new ListeningEngines();
     orchestrator = await startOrchestrator({
       runtime,
@@ -56,7 +56,7 @@ describe('while no engine can be started', () => {
     await eventually(ready, (answer) => 'ready' in answer && answer.ready === true);
     const away = new RuntimeUnreachableError('no Docker Engine answers');
     Object.assign(runtime.knobs, { listFails: away, failStart: () => away });
-    // Before it is noticed.
+    // Before the orchestrator notices.
     expect((await http.post('/provision/acestream').set(AUTH)).status).toBe(500);
     runtime.emit({ type: 'lost' });
     await eventually(ready, (answer) => 'ready' in answer && answer.ready === false);

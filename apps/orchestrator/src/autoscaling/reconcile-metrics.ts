@@ -1,36 +1,35 @@
 import { counterOf, metric, readGauge } from '@acexy/service-kit';
 import { Histogram } from 'prom-client';
 
-/** Seconds; a round decides in memory and waits for nobody. */
+/** Seconds; a round decides in memory and does not wait. */
 const ROUND_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 const ACTIONS = ['start', 'drain', 'remove'] as const;
 
-/** The reconcile loop in figures. */
 export class ReconcileMetrics {
   private target = 0;
   private lastRoundAt = 0;
   private readonly rounds = metric(
     'orch_reconcile_duration_seconds',
-    (name) => new Histogram({ name, help: 'Time of a round of the reconcile loop', buckets: ROUND_BUCKETS }),
+    (name) => new Histogram({ name, help: 'Duration of one round of the reconcile loop', buckets: ROUND_BUCKETS }),
   );
-  private readonly failures = counterOf('orch_reconcile_failures_total', 'Rounds of the reconcile loop that failed', []);
+  private readonly failures = counterOf('orch_reconcile_failures_total', 'Failed rounds of the reconcile loop', []);
   private readonly actions = counterOf(
     'orch_reconcile_actions_total',
-    'Engines that the reconcile loop ordered, drained or removed',
+    'Engines that the reconcile loop started, drained or removed',
     ['action'],
     ACTIONS.map((action) => ({ action })),
   );
 
   constructor() {
-    readGauge('orch_pool_target', 'Engines there should be, as the last round decided', [], (set) => set(this.target));
-    readGauge('orch_reconcile_last_success_timestamp_seconds', 'When the last good round ended; 0 before the first', [], (set) =>
+    readGauge('orch_pool_target', 'Target number of engines of the last round', [], (set) => set(this.target));
+    readGauge('orch_reconcile_last_success_timestamp_seconds', 'End of the last successful round; 0 before the first', [], (set) =>
       set(this.lastRoundAt),
     );
   }
 
-  /** Times one round. */
+  /** Runs and times one round. */
   round<T>(round: () => T): T {
-    const startedAt = performance.now();
+    const end = this.rounds.startTimer();
     try {
       const result = round();
       this.lastRoundAt = Date.now() / 1000;
@@ -39,13 +38,13 @@ export class ReconcileMetrics {
       this.failures.inc();
       throw error;
     } finally {
-      this.rounds.observe((performance.now() - startedAt) / 1000);
+      end();
     }
   }
 
-  /** @param orders how many engines were started, drained and removed */
-  decided(target: number, orders: Record<(typeof ACTIONS)[number], number>): void {
+  /** @param counts engines started, drained and removed */
+  decided(target: number, counts: Record<(typeof ACTIONS)[number], number>): void {
     this.target = target;
-    for (const action of ACTIONS) this.actions.inc({ action }, orders[action]);
+    for (const action of ACTIONS) this.actions.inc({ action }, counts[action]);
   }
 }

@@ -1,50 +1,36 @@
 import type { OperationType, ScalingDecisionRecord } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
+import { Clock, WakeableLoop } from '@acexy/service-kit/primitives';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
-import { Clock, WakeableLoop } from '@acexy/service-kit/primitives';
 import { type EngineChange, wasNeverReady } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
-import { LeaseService } from '../leases/lease.service.js';
-import { ManualMinimum } from './manual-minimum.js';
-import { ProvisioningOutlook } from '../leases/provisioning-outlook.js';
 import { Readiness } from '../health/readiness.js';
-import type { OperationReport } from '../provisioning/provisioning-breakers.js';
+import { LeaseService } from '../leases/lease.service.js';
+import { ProvisioningOutlook } from '../leases/provisioning-outlook.js';
 import { QueueError } from '../provisioning/provisioning-queue.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
-import { capacityRefusal, circuitRefusal, ProvisioningRefusedError, unreachableRefusal } from '../provisioning/refusals.policy.js';
+import { ProvisioningRefusedError } from '../provisioning/refusals.policy.js';
 import { ENGINE_RUNTIME, type EngineRuntime, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { VpnWatcher } from '../vpn/vpn-watcher.service.js';
 import { DecisionLog } from './decision-log.js';
+import { ManualMinimum } from './manual-minimum.js';
 import { type PoolSnapshot, PoolSnapshotService } from './pool-snapshot.service.js';
 import { ReconcileMetrics } from './reconcile-metrics.js';
-import { planReplacement, replacementsAmong, type ReplacementPlan } from './replacement.policy.js';
-import { countEngines, decideScaling, type ScalingDecision } from './scaling.policy.js';
+import { decideRound, describeRound, type Round, type RoundInputs } from './reconcile.policy.js';
+import { decideScaling } from './scaling.policy.js';
 import { StartBackoff } from './start-backoff.js';
 
-/** How long the viewers of an engine that drains have to be moved. */
+/** How long the streams of a draining engine have to move to another one. */
 const DRAIN_MS = 60_000;
-/** A burst of wake-ups is answered by its first round and one more. */
+/** Shortest time between rounds: a burst of wake-ups causes two rounds. */
 const GAP_MS = 20;
 
-/** What a round does, after all has been said. */
-interface Round {
-  pool: PoolSnapshot;
-  /** The breakers, as of when the round began. */
-  circuits: Record<OperationType, OperationReport>;
-  decision: ScalingDecision;
-  plan: ReplacementPlan;
-  /** Engines to be ordered, each as what it is. */
-  orders: OperationType[];
-  /** Why none can be started, or not all, or null. */
-  blocked: ProvisioningRefusedError | null;
-}
-
-/** The one loop that makes the pool what it should be: gathers, decides by the policies, acts, and says what it did. */
+/** The reconcile loop: gathers the state of the pool, decides by the policies, records the decision, and acts. */
 @Injectable()
 export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly loop: WakeableLoop;
@@ -53,9 +39,9 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   private readonly metrics = new ReconcileMetrics();
   private readonly log: Log;
   private readonly subscriptions: (() => void)[] = [];
-  private readonly leaving = new Set<string>();
-  /** Engines in place of ill ones: ordered, and by id those that have yet to answer. */
-  private replacementsOrdered = 0;
+  private readonly removing = new Set<string>();
+  private replacementsRequested = 0;
+  /** Ids of replacements that run but have not answered yet. */
   private readonly replacementsStarting = new Set<string>();
   /** Monotonic milliseconds. */
   private lastReplacementAt = -Infinity;
@@ -65,13 +51,13 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly registry: EngineRegistry,
     private readonly leases: LeaseService,
-    private readonly floor: ManualMinimum,
-    private readonly supply: ProvisioningOutlook,
+    private readonly manualMinimum: ManualMinimum,
+    private readonly outlook: ProvisioningOutlook,
     private readonly sync: EngineSync,
     private readonly remover: EngineRemover,
     private readonly provisioning: ProvisioningService,
     private readonly readiness: Readiness,
-    private readonly picture: PoolSnapshotService,
+    private readonly snapshots: PoolSnapshotService,
     private readonly vpn: VpnWatcher,
     private readonly settings: OrchestratorSettings,
     private readonly clock: Clock,
@@ -94,7 +80,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       this.registry.onChange((change) => this.learn(change)),
       this.registry.onChange(wake),
       this.leases.onDemand(wake),
-      this.floor.onChange(wake),
+      this.manualMinimum.onChange(wake),
       this.provisioning.onSettled(wake),
       this.sync.onReachChange(wake),
       this.provisioning.breakers.onReset(wake),
@@ -103,7 +89,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
         if (type === 'prepared') wake();
       }),
     );
-    // Not before our port is ours: where another orchestrator has it, we end without having touched anything.
+    // Only when the port is ours: if another orchestrator has it, this one exits and must not have changed anything.
     const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
     server.once('listening', () => this.sync.start());
     void Promise.all([this.sync.firstSync, this.vpn.firstConnected()]).then(() => {
@@ -117,12 +103,12 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     await this.loop.stop();
   }
 
-  /** How many engines there should be, as of now. */
+  /** Target number of engines now. */
   target(): number {
-    return decideScaling(this.gather(), this.picture.limits).target;
+    return decideScaling(this.takeSnapshot(), this.snapshots.limits).target;
   }
 
-  /** The last decisions, newest first. */
+  /** Newest first. */
   latestDecisions(limit: number): ScalingDecisionRecord[] {
     return this.decisions.latest(limit);
   }
@@ -132,160 +118,109 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
    * cordoned. @returns the ids of the removed engines
    */
   async collect(): Promise<string[]> {
-    await this.floor.lift();
-    const beyondMinimum = { ...this.gather(), taken: 0, recentPeak: 0 };
-    const { remove } = this.withoutLeaving(decideScaling(beyondMinimum, { ...this.picture.limits, idleGraceMs: 0 }));
+    await this.manualMinimum.lift();
+    const pool = { ...this.takeSnapshot(), taken: 0, recentPeak: 0 };
+    const decision = decideScaling(pool, { ...this.snapshots.limits, idleGraceMs: 0 });
+    const remove = decision.remove.filter(({ id }) => !this.removing.has(id));
     if (remove.length > 0) this.log.info('collection by hand', { remove: remove.length, reasons: remove.map(({ reason }) => reason) });
-    await Promise.all(remove.map(({ id }) => this.removeOne(id, 'collected by hand')));
+    await Promise.all(remove.map(({ id }) => this.removeEngine(id, 'collected by hand')));
     return remove.map(({ id }) => id).filter((id) => this.registry.get(id) === undefined);
   }
 
+  /** @returns milliseconds until the next round */
   private round(): number {
-    const pool = this.gather();
-    const decision = this.withoutLeaving(decideScaling(pool, this.picture.limits));
-    const round = this.plan(pool, decision);
-    this.picture.decided(decision.target);
-    this.metrics.decided(decision.target, { start: round.orders.length, drain: round.plan.drain ? 1 : 0, remove: decision.remove.length });
-    this.record(round);
+    const pool = this.takeSnapshot();
+    const inputs = this.gather(pool);
+    const round = decideRound(inputs);
+    this.record(inputs, round);
     this.act(round);
     this.readiness.reconciled();
-    return this.nextLookMs(round);
+    const retries = Object.values(this.provisioning.breakers.reports()).map(({ retryInSeconds }) => retryInSeconds * 1000);
+    const dueTimes = [pool.startDelayMs, round.replacement.dueInMs ?? 0, ...retries, ...this.snapshots.dueTimes(pool)];
+    // What was already due at the snapshot is done now, or waits for something other than time.
+    return Math.min(this.settings.autoscaleIntervalMs, ...dueTimes.filter((ms) => ms > 0));
   }
 
-  private gather(): PoolSnapshot {
-    return this.picture.take(this.backoff.delayMs(this.clock.now()));
+  private takeSnapshot(): PoolSnapshot {
+    return this.snapshots.take(this.backoff.delayMs(this.clock.now()));
   }
 
-  private plan(pool: PoolSnapshot, decision: ScalingDecision): Round {
-    const circuits = this.provisioning.breakers.reports();
-    const all = this.blockedForAll();
-    const general = all ?? this.refusedBy(circuits.general);
-    const replacement = all ?? this.refusedBy(circuits.replacement);
-    const underWay = this.replacementsOrdered + this.replacementsStarting.size;
-    const replacing = replacementsAmong(decision.start, pool, underWay);
-    const orders: OperationType[] = [];
-    // What breaker and queue let through is theirs to say; but what is closed needs no asking.
-    if (!general) orders.push(...Array<OperationType>(decision.start - replacing).fill('general'));
-    if (!replacement) orders.push(...Array<OperationType>(replacing).fill('replacement'));
-    const plan = planReplacement(
-      { ...pool, sinceLastMs: this.clock.now() - this.lastReplacementAt, blocked: replacement?.message ?? null },
-      {
-        minHealthy: this.settings.minReplicas,
-        max: this.settings.engineLimit,
-        graceMs: this.settings.unhealthyGraceMs,
-        cooldownMs: this.settings.replacementCooldownMs,
+  private gather(pool: PoolSnapshot): RoundInputs {
+    const { minReplicas, unhealthyGraceMs, replacementCooldownMs, autoscaleIntervalMs } = this.settings;
+    return {
+      pool,
+      limits: {
+        ...this.snapshots.limits,
+        minHealthy: minReplicas,
+        graceMs: unhealthyGraceMs,
+        cooldownMs: replacementCooldownMs,
+        intervalMs: autoscaleIntervalMs,
       },
-    );
-    const full = decision.limited ? capacityRefusal(this.settings.engineLimit, this.settings.autoscaleIntervalMs) : null;
-    return { pool, circuits, decision, plan, orders, blocked: general ?? (replacing > 0 ? replacement : null) ?? full };
-  }
-
-  /** A start has succeeded when the engine answers, and failed when it goes before it did so without our doing. */
-  private learn({ type, engine }: EngineChange): void {
-    if (type === 'ready') this.backoff.succeeded();
-    else if (type === 'gone' && wasNeverReady(engine)) this.backoff.failed(this.clock.now());
-    if (type === 'ready' || type === 'gone') this.replacementsStarting.delete(engine.id);
-  }
-
-  private record({ pool, decision, plan, orders, blocked }: Round): void {
-    const { engines } = pool;
-    const entry = {
-      inputs: {
-        total: pool.total,
-        free: countEngines(pool).free.length,
-        busy: engines.filter(({ claims }) => claims > 0).length,
-        starting: engines.filter(({ lifecycle }) => lifecycle === 'starting').length,
-        pending: pool.pending,
-        unhealthy: engines.filter(({ health }) => health === 'unhealthy').length,
-        draining: engines.filter(({ lifecycle }) => lifecycle === 'draining').length,
-        held: engines.filter(({ held }) => held !== null).length,
-        waiting: pool.waiting,
-        floor: this.floor.value,
-        taken: pool.taken,
-        recent_peak: pool.recentPeak,
-        min_free: this.settings.minReplicas,
-        max: this.settings.engineLimit,
-      },
-      target: decision.target,
-      lookahead: decision.lookahead,
-      started: orders.length,
-      replacements: orders.filter((operation) => operation === 'replacement').length,
-      revoked: decision.revoke,
-      drained: plan.drain ? [{ container_id: plan.drain.id, reason: plan.drain.reason }] : [],
-      removed: decision.remove.map(({ id, reason }) => ({ container_id: id, reason })),
-      blocked: decision.start > orders.length || decision.limited ? (blocked?.message ?? null) : null,
-      reasons: plan.waitsFor === null ? decision.reasons : [...decision.reasons, `unhealthy engines wait for ${plan.waitsFor}`],
+      removing: this.removing,
+      blocked: { general: this.provisioning.blocked('general'), replacement: this.provisioning.blocked('replacement') },
+      replacementsInProgress: this.replacementsRequested + this.replacementsStarting.size,
+      sinceLastReplacementMs: this.clock.now() - this.lastReplacementAt,
     };
-    const isNew = this.decisions.add(entry, new Date(this.clock.wallTime()));
-    const acts = orders.length + decision.revoke + entry.drained.length + entry.removed.length > 0;
-    if (acts) this.log.info('pool changes', entry);
-    else if (isNew) this.log.debug('pool stays', entry);
   }
 
-  private act({ decision, plan, orders, blocked }: Round): void {
-    if (decision.revoke > 0) this.provisioning.revoke(decision.revoke);
-    for (const operation of orders) void this.startOne(operation);
-    this.supply.pending = this.provisioning.pending;
-    this.supply.refusal = blocked?.toDetail() ?? null;
-    if (plan.drain) {
+  private record(inputs: RoundInputs, round: Round): void {
+    const decision = describeRound(inputs, round);
+    const { target, started, revoked, drained, removed } = decision;
+    this.snapshots.recordTarget(target);
+    this.metrics.decided(target, { start: started, drain: drained.length, remove: removed.length });
+    const isNew = this.decisions.add(decision, new Date(this.clock.wallTime()));
+    if (started + revoked + drained.length + removed.length > 0) this.log.info('pool changes', decision);
+    else if (isNew) this.log.debug('pool unchanged', decision);
+  }
+
+  private act({ scaling, replacement: { drain }, starts, blocked }: Round): void {
+    if (scaling.revoke > 0) this.provisioning.revoke(scaling.revoke);
+    for (const operation of starts) void this.startEngine(operation);
+    this.outlook.pending = this.provisioning.pending;
+    this.outlook.refusal = blocked?.toDetail() ?? null;
+    if (drain) {
       this.lastReplacementAt = this.clock.now();
-      this.registry.startDraining(plan.drain.id, { reason: plan.drain.reason, deadline: this.clock.wallTime() + DRAIN_MS });
+      this.registry.startDraining(drain.id, { reason: drain.reason, deadline: this.clock.wallTime() + DRAIN_MS });
     }
-    for (const { id, reason } of decision.remove) void this.removeOne(id, reason);
+    for (const { id, reason } of scaling.remove) void this.removeEngine(id, reason);
   }
 
-  /** An engine takes seconds to end; nobody waits for that. */
-  private async removeOne(id: string, reason: string): Promise<void> {
-    this.leaving.add(id);
+  private async removeEngine(id: string, reason: string): Promise<void> {
+    this.removing.add(id);
     try {
       await this.remover.remove(id, reason);
     } catch (error) {
-      this.log.warn('engine could not be removed, trying again later', { engine_id: id, error });
+      this.log.warn('engine removal failed', { engine_id: id, error });
     } finally {
-      this.leaving.delete(id);
+      this.removing.delete(id);
     }
   }
 
-  private withoutLeaving(decision: ScalingDecision): ScalingDecision {
-    return { ...decision, remove: decision.remove.filter(({ id }) => !this.leaving.has(id)) };
-  }
-
-  private async startOne(operation: OperationType): Promise<void> {
-    const replaces = operation === 'replacement';
-    if (replaces) this.replacementsOrdered++;
+  private async startEngine(operation: OperationType): Promise<void> {
+    const isReplacement = operation === 'replacement';
+    if (isReplacement) this.replacementsRequested++;
     try {
       const { id } = await this.provisioning.provision({}, 'autoscaler', operation);
-      if (replaces && this.registry.get(id)?.lifecycle === 'starting') this.replacementsStarting.add(id);
+      if (isReplacement && this.registry.get(id)?.lifecycle === 'starting') this.replacementsStarting.add(id);
     } catch (error) {
       this.startFailed(error as Error);
       this.loop.wake();
     } finally {
-      if (replaces) this.replacementsOrdered--;
+      if (isReplacement) this.replacementsRequested--;
     }
   }
 
   private startFailed(error: Error): void {
     if (error.cause instanceof QueueError && error.cause.code === 'queue_revoked') return;
-    if (!(error instanceof ProvisioningRefusedError)) this.log.error('an engine could not be started', { error });
-    // What was away when it was asked is told of when it is back.
+    if (!(error instanceof ProvisioningRefusedError)) this.log.error('engine start failed', { error });
+    // No backoff for an unreachable runtime: an event tells when it is back.
     if (!(error.cause instanceof RuntimeUnreachableError)) this.backoff.failed(this.clock.now());
   }
 
-  /** Why no engine can be started for anybody, or null. */
-  private blockedForAll(): ProvisioningRefusedError | null {
-    if (this.sync.runtimeReached === false) return unreachableRefusal(this.settings.monitorIntervalMs);
-    return this.provisioning.preparing();
-  }
-
-  private refusedBy(circuit: OperationReport): ProvisioningRefusedError | null {
-    return circuit.state === 'open' ? circuitRefusal(circuit, this.settings.startupGraceMs) : null;
-  }
-
-  /** When something falls due before the interval is over. */
-  private nextLookMs({ pool, circuits, plan }: Round): number {
-    const retries = Object.values(circuits).map(({ retryInSeconds }) => retryInSeconds * 1000);
-    // What was due already when the round began is done by now, or waits for something else than time.
-    const later = [pool.startDelayMs, plan.dueInMs ?? 0, ...retries, ...this.picture.dues(pool)].filter((ms) => ms > 0);
-    return Math.min(this.settings.autoscaleIntervalMs, ...later);
+  /** A start has succeeded when the engine answers, and failed when the engine is gone before that. */
+  private learn({ type, engine }: EngineChange): void {
+    if (type === 'ready') this.backoff.succeeded();
+    else if (type === 'gone' && wasNeverReady(engine)) this.backoff.failed(this.clock.now());
+    if (type === 'ready' || type === 'gone') this.replacementsStarting.delete(engine.id);
   }
 }

@@ -11,7 +11,7 @@ import {
   type TestOrchestrator,
 } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 
-const RETIRED = { AUTO_DELETE: 'true', ENGINE_GRACE_PERIOD_S: '0.3', AUTOSCALE_INTERVAL_S: '3600' };
+const QUICK_REMOVAL = { AUTO_DELETE: 'true', ENGINE_GRACE_PERIOD_S: '0.3', AUTOSCALE_INTERVAL_S: '3600' };
 
 let orchestrator: TestOrchestrator;
 afterEach(() => orchestrator.close());
@@ -25,8 +25,8 @@ describe('POST /scale/{demand}', () => {
   const engines = async (): Promise<EngineState[]> => (await orchestrator.http.get('/engines')).body as EngineState[];
   const count = (wanted: number): Promise<EngineState[]> => eventually(engines, (list) => list.length === wanted);
 
-  it('starts as many engines at once, answers what it comes to, and keeps them though they idle', async () => {
-    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', ...RETIRED } });
+  it('starts that many engines at once, returns the target, and keeps them while idle', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', ...QUICK_REMOVAL } });
     const { status, body } = await scale(4);
     expect([status, body]).toEqual([200, { scaled_to: 4 }]);
     const first = (await count(4)).map(({ container_id }) => container_id);
@@ -34,8 +34,8 @@ describe('POST /scale/{demand}', () => {
     expect((await engines()).map(({ container_id }) => container_id)).toEqual(first);
   });
 
-  it('answers after clamping: to MAX_REPLICAS, and to what is in use and kept free anyway', async () => {
-    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2', MAX_REPLICAS: '5', ...RETIRED } });
+  it('clamps the target to MAX_REPLICAS, and to at least the engines in use plus the minimum free', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2', MAX_REPLICAS: '5', ...QUICK_REMOVAL } });
     expect((await scale(0)).body).toEqual({ scaled_to: 2 });
     await count(2);
     await orchestrator.http.post('/engines/lease').set(AUTH).send(leaseRequest());
@@ -45,8 +45,8 @@ describe('POST /scale/{demand}', () => {
     expect(orchestrator.runtime.world.engines.size).toBe(5);
   });
 
-  it('the next order replaces it: the pool comes down to that, and a playing engine stays', async () => {
-    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0', ...RETIRED } });
+  it('the next call replaces the minimum: the pool shrinks to it, and a playing engine stays', async () => {
+    orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0', ...QUICK_REMOVAL } });
     await scale(4);
     await count(4);
     const lease = await orchestrator.http.post('/engines/lease').set(AUTH).send(leaseRequest());
@@ -55,25 +55,25 @@ describe('POST /scale/{demand}', () => {
     expect((await count(1))[0].container_id).toBe(playing);
   });
 
-  it('lasts over a restart, and is gone when it is lifted', async () => {
+  it('survives a restart, and POST /gc removes it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'scale-'));
-    orchestrator = await startOrchestrator({ folder, env: { MIN_REPLICAS: '1', ...RETIRED } });
+    orchestrator = await startOrchestrator({ folder, env: { MIN_REPLICAS: '1', ...QUICK_REMOVAL } });
     await scale(3);
     await count(3);
     await orchestrator.stop();
     const runtime = orchestrator.runtime.restarted();
-    orchestrator = await startOrchestrator({ folder, runtime, env: { MIN_REPLICAS: '1', ...RETIRED } });
+    orchestrator = await startOrchestrator({ folder, runtime, env: { MIN_REPLICAS: '1', ...QUICK_REMOVAL } });
     const [{ container_id: id }] = await count(3);
     await orchestrator.http.delete(`/containers/${id}`).set(AUTH);
     await eventually(engines, (list) => list.length === 3 && list.every((engine) => engine.container_id !== id));
-    // Engines that were found are kept back for a moment after the start: what is too many goes then.
+    // After a restart, engines are cordoned for seconds; surplus ones are removed then.
     expect((await orchestrator.http.post('/gc').set(AUTH)).status).toBe(200);
     await count(1);
     expect((await decisions())[0].inputs.floor).toBeNull();
   });
 
   it.each(['-1', '1.5', 'many', '1e3', '99999999999999999999', '%20'])(
-    '%s is a bad request that says what would be right',
+    '%s is a bad request, and the answer names the valid range',
     async (demand) => {
       orchestrator = await startOrchestrator();
       const { status, body } = await scale(demand);
@@ -81,7 +81,7 @@ describe('POST /scale/{demand}', () => {
     },
   );
 
-  it('wants the key', async () => {
+  it('requires the API key', async () => {
     orchestrator = await startOrchestrator();
     expect((await orchestrator.http.post('/scale/3')).status).toBe(401);
     expect((await orchestrator.http.get('/autoscaler/decisions')).status).toBe(401);
@@ -90,7 +90,7 @@ describe('POST /scale/{demand}', () => {
 });
 
 describe('GET /autoscaler/decisions', () => {
-  it('tells what was decided, why and from what, newest first', async () => {
+  it('returns decisions with reasons and inputs, newest first', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2' } });
     const all = await eventually(
       () => decisions(),
@@ -102,7 +102,7 @@ describe('GET /autoscaler/decisions', () => {
       target: 2,
       started: 2,
       removed: [],
-      reasons: ['2 to start: 0 waiting and 2 wanted free, 0 free and 0 coming'],
+      reasons: ['2 to start: 0 waiting and 2 to keep free, 0 free and 0 coming'],
     });
     expect(new Date(first.decided_at).toISOString()).toBe(first.decided_at);
     expect(all[0]).toMatchObject({ started: 0, target: 2, blocked: null });
@@ -115,7 +115,7 @@ describe('GET /autoscaler/decisions', () => {
     expect(await decisions('?limit=1')).toHaveLength(1);
   });
 
-  it('says why nothing is started that is wanted', async () => {
+  it('tells why a needed engine is not started', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' } });
     await eventually(
       () => decisions(),

@@ -1,42 +1,41 @@
+/** How many engines there should be, and which to start, revoke or remove now. Pure. */
 import type { HealthStatus } from '@acexy/contracts';
-import type { CordonKind } from '../leases/engine-claims.js';
 import type { Lifecycle } from '../engines/engine.js';
+import type { CordonKind } from '../leases/engine-claims.js';
 
 export interface PoolEngine {
   id: string;
   lifecycle: Lifecycle;
   health: HealthStatus;
-  /** Found by the first look at the runtime. */
+  /** Found running by the first sync. */
   adopted: boolean;
   /** Streams and leases on it. */
   claims: number;
-  /** Kept back, and not to be removed, or null. */
-  held: CordonKind | null;
+  /** A cordoned engine is neither leased nor removed. */
+  cordon: CordonKind | null;
   /** Milliseconds without a claim; 0 while it has one. */
   idleMs: number;
-  /** Milliseconds in its present health. */
+  /** Milliseconds since its health changed. */
   healthMs: number;
-  /** Why it drains and the milliseconds until it must go, for one that does. */
   drain: { reason: string; deadlineMs: number } | null;
 }
 
 export interface PoolState {
   engines: readonly PoolEngine[];
-  /** Engines there are and engines ordered: what MAX_REPLICAS bounds. */
+  /** Engines that exist and engines requested: what MAX_REPLICAS limits. */
   total: number;
-  /** Engines ordered that do not run yet. */
+  /** Engines requested that do not run yet. */
   pending: number;
-  /** Those of them that we ordered ourselves and whose start has not begun: they may still be called off. */
+  /** Those of them that the autoscaler requested and that still wait in the queue. */
   revocable: number;
-  /** Callers who wait for an engine. */
+  /** Lease requests that wait for an engine. */
   waiting: number;
-  /** The least number of engines that an operator ordered; 0 without an order. */
-  floor: number;
-  /** Free engines that were taken within the time an engine takes to come up. */
+  manualMinimum: number | null;
+  /** Free engines that were taken during the last startup time of an engine. */
   taken: number;
-  /** The highest target of the last while, within which the pool does not shrink. */
+  /** Highest target of the last grace period: the pool does not shrink below it. */
   recentPeak: number;
-  /** Milliseconds until a start is worth trying again after failures; 0 when it is now. */
+  /** Milliseconds until the next start after failures; 0: now. */
   startDelayMs: number;
 }
 
@@ -47,107 +46,95 @@ export interface PoolLimits {
   idleGraceMs: number;
 }
 
-export interface Departure {
+/** An engine to remove or drain. */
+export interface Removal {
   id: string;
   reason: string;
 }
 
 export interface ScalingDecision {
-  /** How many engines there should be. */
   target: number;
-  /** Free engines to be kept ready beyond the minimum, because the pool runs hot. */
+  /** Free engines kept in addition to the minimum, because demand is high. */
   lookahead: number;
-  /** How many to start now. */
   start: number;
-  /** How many of those ordered to call off, because nobody needs them any more. */
+  /** Queued starts to cancel. */
   revoke: number;
-  remove: Departure[];
-  /** More callers wait than engines will come, because MAX_REPLICAS is reached. */
+  remove: Removal[];
+  /** MAX_REPLICAS is reached and not every waiting request will get an engine. */
   limited: boolean;
   reasons: string[];
 }
 
 /**
- * How many engines there should be, and the next step to get there: as many as are in use, plus one for everybody who waits, plus the
- * free ones kept ready; at least the floor that was ordered, but never more than the maximum. Engines that play are never removed for
- * being too many; only idle ones past their grace, the longest idle first, and only what was too many for the whole last while: a pool
+ * The target is: engines in use, plus one for each waiting request, plus the free engines to keep; at least the manual minimum, at most the
+ * maximum. Only idle engines are removed as surplus: after their grace period, the longest idle first, and only below the recent peak. A pool
  * that shrinks after every viewer would start an engine for every next one.
  */
 export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecision {
-  const reasons: string[] = [];
   const { free, coming } = countEngines(pool);
-  const leaving = drainedOut(pool.engines);
-  const staying = pool.total - leaving.length;
-  const lookahead = lookaheadOf(pool, limits);
-  const wantedFree = limits.minFree + lookahead + pool.waiting;
-  const occupied = staying - free.length - coming;
-  const target = Math.min(limits.max, Math.max(occupied + wantedFree, pool.floor));
-  const belowFloor = pool.floor - staying;
-  const missing = Math.max(0, wantedFree - free.length - coming, belowFloor);
+  const drained = drainedEngines(pool.engines);
+  const staying = pool.total - drained.length;
+  // During one startup time as many engines will be taken as during the last one. The minimum covers that many; for more, up to as many again
+  // are kept free. With a minimum of 0 nothing is kept in advance.
+  const lookahead = Math.min(limits.minFree, Math.max(0, pool.taken - limits.minFree));
+  const neededFree = limits.minFree + lookahead + pool.waiting;
+  const inUse = staying - free.length - coming;
+  const manualMinimum = pool.manualMinimum ?? 0;
+  const target = Math.min(limits.max, Math.max(inUse + neededFree, manualMinimum));
+  const belowManual = manualMinimum - staying;
+  const missing = Math.max(0, neededFree - free.length - coming, belowManual);
   const room = Math.max(0, limits.max - pool.total);
-  const affordable = Math.min(missing, room);
-  const start = pool.startDelayMs > 0 ? 0 : affordable;
-  const spare = Math.min(free.length + coming - wantedFree, staying - target);
-  const revoke = Math.max(0, Math.min(pool.revocable, spare));
+  const possible = Math.min(missing, room);
+  const start = pool.startDelayMs > 0 ? 0 : possible;
+  const revoke = Math.max(0, Math.min(pool.revocable, free.length + coming - neededFree, staying - target));
 
-  if (start > 0) {
-    const why = [`${pool.waiting} waiting and ${limits.minFree + lookahead} wanted free, ${free.length} free and ${coming} coming`];
-    if (belowFloor > 0) why.push(`${staying} of the ${pool.floor} ordered by /scale`);
-    reasons.push(`${start} to start: ${why.join('; ')}`);
-  }
-  if (lookahead > 0) reasons.push(`${lookahead} more wanted free: ${pool.taken} were taken while one comes up`);
-  if (missing > room) reasons.push(`${missing - room} more wanted than MAX_REPLICAS=${limits.max} allows`);
-  if (affordable > 0 && start === 0) reasons.push(`${affordable} wanted, but the last start failed: the next try comes after a pause`);
-  if (revoke > 0) reasons.push(`${revoke} called off that nobody waits for any more`);
-
-  // What is called off is one less already.
   const left = staying - revoke;
-  // Of a maximum that was lowered: not even the free ones wanted are a reason to be above it.
+  // After the maximum was lowered, free engines go even when they are needed.
   const aboveMax = Math.min(free.length, left - limits.max);
-  const lasting = Math.max(target, Math.min(limits.max, pool.recentPeak));
-  const tooMany = Math.max(0, aboveMax, Math.min(free.length - wantedFree, left - lasting));
-  const remove = [...leaving, ...surplus(free, tooMany, limits)];
+  const peak = Math.max(target, Math.min(limits.max, pool.recentPeak));
+  const surplus = Math.max(0, aboveMax, Math.min(free.length - neededFree, left - peak));
+  const remove = [...drained, ...surplusEngines(free, surplus, limits)];
+
+  const reasons: string[] = [];
+  if (start > 0) {
+    const manual = belowManual > 0 ? `; manual minimum ${manualMinimum}, ${staying} engines` : '';
+    const needed = `${pool.waiting} waiting and ${limits.minFree + lookahead} to keep free`;
+    reasons.push(`${start} to start: ${needed}, ${free.length} free and ${coming} coming${manual}`);
+  }
+  if (lookahead > 0) reasons.push(`${lookahead} more to keep free: ${pool.taken} were taken during one startup time`);
+  if (missing > room) reasons.push(`${missing - room} more needed than MAX_REPLICAS=${limits.max} allows`);
+  if (possible > 0 && start === 0) reasons.push(`${possible} needed, but the last start failed: the next one follows after a delay`);
+  if (revoke > 0) reasons.push(`${revoke} cancelled that are no longer needed`);
   for (const { id, reason } of remove) reasons.push(`${id}: ${reason}`);
   return { target, lookahead, start, revoke, remove, limited: pool.waiting > free.length + coming + room, reasons };
 }
 
 export interface EngineCounts {
   free: PoolEngine[];
-  /** Will be free without our doing: starting, ordered, or kept back for a moment. */
+  /** Engines that will become free: starting, requested, or cordoned for seconds. */
   coming: number;
 }
 
 export function countEngines({ engines, pending }: Pick<PoolState, 'engines' | 'pending'>): EngineCounts {
-  const usable = engines.filter(({ lifecycle, health }) => lifecycle === 'ready' && health !== 'unhealthy');
-  const idle = usable.filter(({ claims }) => claims === 0);
+  const idle = engines.filter(({ lifecycle, health, claims }) => lifecycle === 'ready' && health !== 'unhealthy' && claims === 0);
   const starting = engines.filter(({ lifecycle }) => lifecycle === 'starting').length;
   return {
-    free: idle.filter(({ held }) => held === null),
-    coming: starting + pending + idle.filter(({ held }) => held === 'brief').length,
+    free: idle.filter(({ cordon }) => cordon === null),
+    coming: starting + pending + idle.filter(({ cordon }) => cordon === 'brief').length,
   };
 }
 
-/**
- * In the time an engine takes to come up as many are expected to be taken as were in the last such time. The minimum kept free bears
- * that many; beyond it the pool runs hot, and up to as many again are kept ready. Whoever keeps none free wants none in advance.
- */
-function lookaheadOf({ taken }: PoolState, { minFree }: PoolLimits): number {
-  return Math.min(minFree, Math.max(0, taken - minFree));
+function drainedEngines(engines: readonly PoolEngine[]): Removal[] {
+  return engines.flatMap(({ id, lifecycle, claims, cordon, drain }) => {
+    if (lifecycle !== 'draining') return [];
+    if (claims === 0 && cordon === null) return [{ id, reason: 'drained, nothing plays on it' }];
+    return drain !== null && drain.deadlineMs <= 0 ? [{ id, reason: 'drain deadline reached' }] : [];
+  });
 }
 
-function drainedOut(engines: readonly PoolEngine[]): Departure[] {
-  const leaving: Departure[] = [];
-  for (const { id, lifecycle, claims, held, drain } of engines) {
-    if (lifecycle !== 'draining') continue;
-    if (claims === 0 && held === null) leaving.push({ id, reason: 'drained, nothing plays on it' });
-    else if (drain !== null && drain.deadlineMs <= 0) leaving.push({ id, reason: 'its deadline to drain is over' });
-  }
-  return leaving;
-}
-
-function surplus(free: readonly PoolEngine[], count: number, { idleGraceMs }: PoolLimits): Departure[] {
+function surplusEngines(free: readonly PoolEngine[], count: number, { idleGraceMs }: PoolLimits): Removal[] {
   return free
-    .filter((engine) => engine.idleMs >= idleGraceMs)
+    .filter(({ idleMs }) => idleMs >= idleGraceMs)
     .sort((a, b) => b.idleMs - a.idleMs || (a.id < b.id ? -1 : 1))
     .slice(0, count)
     .map(({ id, idleMs }) => ({ id, reason: `surplus, idle for ${Math.round(idleMs / 1000)} s` }));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { StartBackoff } from './start-backoff.js';
 
-describe('the pause after failed starts', () => {
-  it('doubles with every failure up to half a minute, and ends with a success', () => {
+describe('the delay after failed starts', () => {
+  it('doubles with every failure up to 30 s and ends with a success', () => {
     const backoff = new StartBackoff(() => 1);
     const delays: number[] = [];
     for (let now = 0, i = 0; i < 8; i++) {
@@ -15,13 +15,13 @@ describe('the pause after failed starts', () => {
     expect(backoff.delayMs(0)).toBe(0);
   });
 
-  it('engines that fail together are one failure', () => {
+  it('counts engines that fail together as one failure', () => {
     const backoff = new StartBackoff(() => 1);
     for (let i = 0; i < 5; i++) backoff.failed(0);
     expect(backoff.delayMs(0)).toBe(1000);
   });
 
-  it('is spread by chance, so that services do not knock in step', () => {
+  it('has a random part, so that services do not retry together', () => {
     const backoff = new StartBackoff(() => 0);
     backoff.failed(0);
     expect(backoff.delayMs(0)).toBe(500);

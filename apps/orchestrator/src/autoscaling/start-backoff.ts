@@ -1,19 +1,19 @@
-const FIRST_DELAY_MS = 1000;
-const LONGEST_DELAY_MS = 30_000;
+import { backoffMs, withJitter } from '@acexy/service-kit/primitives';
 
-/** How long to leave starting alone after failures in a row: twice as long each time, with jitter, up to half a minute. */
+const LIMITS = { firstMs: 1000, longestMs: 30_000 };
+
+/** Delays starts after failures in a row. */
 export class StartBackoff {
   private failures = 0;
   private notBefore = 0;
 
-  constructor(private readonly random: () => number = Math.random) {}
+  constructor(private readonly random?: () => number) {}
 
   failed(nowMs: number): void {
-    // Engines ordered together fail together: that is one failure.
+    // Engines requested together fail together: that is one failure.
     if (nowMs < this.notBefore) return;
-    const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.failures);
     this.failures++;
-    this.notBefore = nowMs + delay * (0.5 + this.random() / 2);
+    this.notBefore = nowMs + withJitter(backoffMs(this.failures, LIMITS), this.random);
   }
 
   succeeded(): void {
@@ -21,7 +21,7 @@ export class StartBackoff {
     this.notBefore = 0;
   }
 
-  /** Milliseconds until a start is worth trying; 0 when it is now. */
+  /** Milliseconds until the next start; 0: now. */
   delayMs(nowMs: number): number {
     return Math.max(0, Math.ceil(this.notBefore - nowMs));
   }

@@ -187,6 +187,13 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
     return this.imageMissing() ?? this.vpnDown();
   }
 
+  /** Why a start would fail now without being tried; null when it may succeed. A half-open circuit breaker permits a trial. */
+  blocked(operation: OperationType): ProvisioningRefusedError | null {
+    if (this.sync.runtimeReached === false) return unreachableRefusal(this.settings.monitorIntervalMs);
+    const isOpen = this.breakers.report(operation).state === 'open';
+    return this.preparing() ?? (isOpen ? this.circuitRefusal(operation) : null);
+  }
+
   private followRegistry({ type, engine, remains }: EngineChange): void {
     switch (type) {
       case 'added':
