@@ -24,7 +24,12 @@ describe('a running service', () => {
       vi.spyOn(process, 'exit').mockImplementation((code) => void exits.push(Number(code)) as never),
       vi.spyOn(process, 'send').mockImplementation(() => true),
     ];
-    onTestFinished(() => spies.forEach((spy) => spy.mockRestore()));
+    // A shutdown limit of one test must not end the process later.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+      spies.forEach((spy) => spy.mockRestore());
+    });
   });
 
   async function run(app: Partial<Record<'close' | 'listen', () => Promise<void>>> = {}, shutdownLimitMs = 1000): Promise<void> {
