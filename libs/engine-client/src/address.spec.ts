@@ -5,15 +5,15 @@ import { engineOrigin, rehostEngineUrl } from './address.js';
 const engine = { host: 'engine-1', port: 19001 };
 
 describe('the address of an engine', () => {
-  it('keeps path and query of a URL and nothing of the host it names', () => {
+  it('keeps path and query of a URL and replaces its host', () => {
     expect(rehostEngineUrl('https://10.9.8.7:1/ace/stat/ab/cd?x=1', engine).href).toBe('http://engine-1:19001/ace/stat/ab/cd?x=1');
   });
 
-  it('takes a bare path', () => {
+  it('accepts a path', () => {
     expect(rehostEngineUrl('/ace/cmd/ab/cd', engine).href).toBe('http://engine-1:19001/ace/cmd/ab/cd');
   });
 
-  it('refuses what no engine can be asked for', () => {
+  it('rejects URLs that are not http', () => {
     expect(() => rehostEngineUrl('file:///etc/passwd', engine)).toThrow(TypeError);
   });
 
@@ -21,7 +21,7 @@ describe('the address of an engine', () => {
     expect(engineOrigin({ host: '::1', port: 6878 })).toBe('http://[::1]:6878');
   });
 
-  it('never leads anywhere else, whatever the URL', () => {
+  it('always has the host and port of the engine, whatever the URL', () => {
     fc.assert(
       fc.property(
         fc.oneof(

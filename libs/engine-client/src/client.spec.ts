@@ -5,8 +5,8 @@ import { EngineClient } from './client.js';
 import { EngineBadReplyError, EngineTimeoutError, EngineUnreachableError } from './errors.js';
 import { type EngineAnswer, deadAddress, failure, json, rawEngine, scriptedEngine } from '../../../test/doubles/engine-server.js';
 
-describe('asking how an engine is', () => {
-  it('reads the version, of old and new engines', async () => {
+describe('the status calls of an engine', () => {
+  it('reads the version', async () => {
     const { address, requests } = await scriptedEngine((_request, response) =>
       json(response, '{"result": {"code": 3021100, "platform": "linux", "version": "3.2.11", "websocket_port": 37293}, "error": null}'),
     );
@@ -14,7 +14,7 @@ describe('asking how an engine is', () => {
     expect(requests).toEqual(['/webui/api/service?method=get_version']);
   });
 
-  it('calls an engine well that answers get_status with a result', async () => {
+  it('an engine that answers get_status with a result is healthy', async () => {
     const { address, requests } = await scriptedEngine((_request, response) =>
       json(response, '{"result": {"playlist_loaded": true, "version": {"code": "3017000", "platform": "linux", "version": "3.1.70"}}}'),
     );
@@ -33,7 +33,7 @@ describe('asking how an engine is', () => {
     ['{"result": {"connected": 1}}', false],
     ['{"result": {"connected": "true"}}', false],
     ['{"result": {}}', false],
-  ])('believes in the network only for a plain true: %s', async (body, connected) => {
+  ])('the engine reaches the Internet only when it reports true: %s', async (body, connected) => {
     const { address } = await scriptedEngine((_request, response) => json(response, body));
     expect(await new EngineClient(address).getNetworkConnectionStatus()).toBe(connected);
   });
@@ -52,46 +52,46 @@ describe('asking how an engine is', () => {
       'fewer bytes than promised',
       (_request, response) => (response.writeHead(200, { 'content-length': 99 }).write('{'), response.socket?.destroySoon()),
     ],
-  ])('calls an engine unwell that answers with %s', async (_name, answer) => {
+  ])('an engine is unhealthy when it answers with %s', async (_name, answer) => {
     const { address } = await scriptedEngine(answer);
     const error = await failure(new EngineClient(address).getStatus());
     expect(error).toBeInstanceOf(EngineBadReplyError);
     expect(error.code).toBe('engine_bad_reply');
   });
 
-  it('stops reading a reply that is longer than any engine has to say', async () => {
+  it('stops reading a reply that is too long', async () => {
     const { address } = await scriptedEngine((_request, response) => response.writeHead(200).write(Buffer.alloc(2 * 1024 * 1024, ' ')));
     const error = await failure(new EngineClient(address).getStatus());
     expect(error).toBeInstanceOf(EngineBadReplyError);
     expect(error.message).toContain('exceeded');
   });
 
-  it('takes what is no HTTP for a bad reply', async () => {
+  it('bytes that are not HTTP are a bad reply', async () => {
     const address = await rawEngine((socket) => socket.once('data', () => socket.end('HELLOTS version=3.2.11\r\n')));
     expect(await failure(new EngineClient(address).getStatus())).toBeInstanceOf(EngineBadReplyError);
   });
 
-  it('says that nobody listens', async () => {
+  it('reports a refused connection as unreachable', async () => {
     const error = await failure(new EngineClient(await deadAddress()).getStatus());
     expect(error).toBeInstanceOf(EngineUnreachableError);
     expect(error.message).toContain('ECONNREFUSED');
   });
 
-  it('says that the engine hung up', async () => {
+  it('reports a reset connection as unreachable', async () => {
     const address = await rawEngine((socket) => socket.once('data', () => socket.resetAndDestroy()));
     const error = await failure(new EngineClient(address).getStatus());
     expect(error).toBeInstanceOf(EngineUnreachableError);
     expect(error.code).toBe('engine_unreachable');
   });
 
-  it('gives up on an engine that accepts and says nothing', async () => {
+  it('a silent engine is a timeout', async () => {
     const address = await rawEngine(() => undefined);
     const error = await failure(new EngineClient(address, { timeoutMs: 30 }).getStatus());
     expect(error).toMatchObject({ code: 'engine_timeout', phase: 'reply', limitMs: 30 });
     expect(error).toBeInstanceOf(EngineTimeoutError);
   });
 
-  it('gives up on a reply that trickles past the limit', async () => {
+  it('a reply that arrives too slowly is a timeout', async () => {
     const address = await rawEngine((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n');
       const trickle = setInterval(() => socket.write(' '), 5);
@@ -100,7 +100,7 @@ describe('asking how an engine is', () => {
     expect(await failure(new EngineClient(address, { timeoutMs: 60 }).getStatus())).toMatchObject({ code: 'engine_timeout' });
   });
 
-  it('ends with the reason of the caller who gives up, and lets the connection go', async () => {
+  it('rejects with the reason of a caller that aborts, and closes the connection', async () => {
     let arrived!: (socket: Socket) => void;
     const connected = new Promise<Socket>((resolve) => (arrived = resolve));
     const address = await rawEngine((socket) => socket.once('data', () => arrived(socket)));
@@ -113,8 +113,8 @@ describe('asking how an engine is', () => {
     if (!socket.destroyed) await once(socket, 'close');
   });
 
-  it('asks again when the pooled connection had been closed by the engine meanwhile', async () => {
-    // Answers once a connection, keeps it open and resets it at the next request: an idle connection closed just as it is used.
+  it('repeats a call when the engine has closed the idle connection', async () => {
+    // Answers once per connection and resets it at the next request, like an idle connection that closes at the moment of its reuse.
     let served = 0;
     let reset = 0;
     const address = await rawEngine((socket) => {

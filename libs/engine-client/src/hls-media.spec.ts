@@ -10,7 +10,7 @@ import { failure, scriptedEngine } from '../../../test/doubles/engine-server.js'
 const PLAYLIST = 'http://elsewhere:1/ace/m/x/y.m3u8';
 const media = (lines: string): string => `#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n${lines}`;
 
-/** An engine that answers each path with what the table says; what is not there is 404. */
+/** An engine that answers each path as given; other paths get 404. */
 function engineOf(answers: Record<string, string | Buffer | (() => string | Buffer | number)>) {
   return scriptedEngine((request, response) => {
     const answer = answers[request.path];
@@ -28,7 +28,7 @@ async function all(stream: Readable): Promise<string> {
 }
 
 describe('an engine’s HLS as one stream', () => {
-  it('is its segments in order, from the engine we know, over a master playlist and addresses of every kind, to the end', async () => {
+  it('has all segments in order, with a master playlist and URLs of all kinds, and ends with the playlist', async () => {
     const { address, requests } = await engineOf({
       '/ace/m/x/y.m3u8': '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n/low.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2,CODECS="a,b"\nhigh/best.m3u8\n',
       '/ace/m/x/high/best.m3u8': media(
@@ -43,7 +43,7 @@ describe('an engine’s HLS as one stream', () => {
     expect(requests).toEqual(['/ace/m/x/y.m3u8', '/ace/m/x/high/best.m3u8', '/c/7.ts', '/c/8.ts', '/ace/m/x/high/9.ts']);
   });
 
-  it('begins three segments from the live edge, takes each once and leaves out what the engine has lost', async () => {
+  it('starts three segments before the live edge, reads each segment once and skips segments that are gone', async () => {
     let round = 0;
     const lists = [
       [0, 1, 2, 3, 4],
@@ -66,7 +66,7 @@ describe('an engine’s HLS as one stream', () => {
     expect(requests.filter((path) => path.startsWith('/c/'))).toEqual(['/c/2.ts', '/c/3.ts', '/c/4.ts', '/c/5.ts', '/c/6.ts']);
   });
 
-  it('opens segments that are encrypted with a key of the engine', async () => {
+  it('decrypts segments with the key of the engine', async () => {
     const key = Buffer.from('0123456789abcdef');
     const seal = (text: string, iv: Buffer): Buffer => {
       const cipher = createCipheriv('aes-128-cbc', key, iv);
@@ -86,7 +86,7 @@ describe('an engine’s HLS as one stream', () => {
     expect(await all(await new EngineClient(address).openHls(PLAYLIST, { firstPlaylistMs: 1000 }))).toBe('five six seven');
   });
 
-  it('breaks when the engine takes the session away', async () => {
+  it('fails when the engine ends the session', async () => {
     let round = 0;
     const { address } = await engineOf({
       '/ace/m/x/y.m3u8': () => (round++ === 0 ? media('#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:0.1,\n/c/0.ts\n') : 403),
@@ -96,7 +96,7 @@ describe('an engine’s HLS as one stream', () => {
     expect(await failure(all(stream))).toBeInstanceOf(EngineRefusedError);
   });
 
-  it('ends with its owner, in the middle of whatever it waits for', async () => {
+  it('ends when its signal aborts, whatever it waits for', async () => {
     const { address } = await engineOf({
       '/ace/m/x/y.m3u8': media('#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:60,\n/c/0.ts\n'),
       '/c/0.ts': Buffer.alloc(1_000_000),
@@ -113,19 +113,19 @@ describe('an engine’s HLS as one stream', () => {
     ['no playlist', { '/ace/m/x/y.m3u8': '<html>' }],
     ['a master that leads to a master', { '/ace/m/x/y.m3u8': '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n/ace/m/x/y.m3u8\n' }],
     ['fragments of another format', { '/ace/m/x/y.m3u8': media('#EXT-X-MAP:URI="init.mp4"\n#EXTINF:1,\n1.m4s\n') }],
-    ['a cipher for one maker’s players', { '/ace/m/x/y.m3u8': media('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://x"\n#EXTINF:1,\n1.ts\n') }],
-  ])('says so where it is %s', async (_what, answers) => {
+    ['an unsupported encryption', { '/ace/m/x/y.m3u8': media('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://x"\n#EXTINF:1,\n1.ts\n') }],
+  ])('is a bad reply when the engine sends %s', async (_what, answers) => {
     const { address } = await engineOf(answers);
     const error = await failure(new EngineClient(address).openHls(PLAYLIST, { firstPlaylistMs: 1000 }));
     expect(error).toBeInstanceOf(EngineBadReplyError);
   });
 
-  it('waits for the first playlist as long as it is told', async () => {
+  it('waits for the first playlist no longer than its limit', async () => {
     const { address } = await scriptedEngine(() => undefined);
     expect(await failure(new EngineClient(address).openHls(PLAYLIST, { firstPlaylistMs: 50 }))).toMatchObject({ code: 'engine_timeout' });
   });
 
-  it('a playlist’s numbers and times are read as they stand', () => {
+  it('reads the sequence numbers and durations of a playlist', () => {
     expect(parseEnginePlaylist(media('#EXT-X-MEDIA-SEQUENCE:3\n#EXTINF:5.76,title, with commas\na.ts\nb.ts\n'))).toEqual({
       kind: 'media',
       target: 2,

@@ -19,8 +19,8 @@ function read(headers: Record<string, string>, sent: string, cut = sent.length) 
 
 const CHUNKED = { 'transfer-encoding': 'chunked' };
 
-describe('a body in chunks', () => {
-  it('is what the chunks held, however it is cut up, and complete with the last of them', () => {
+describe('a chunked body', () => {
+  it('has the content of its chunks, however the bytes are split, and is complete after the last chunk', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ minLength: 1, maxLength: 40 })), fc.integer({ min: 1, max: 50 }), (chunks, cut) => {
         const latin = chunks.map((chunk) => Buffer.from(chunk).toString('latin1'));
@@ -32,7 +32,7 @@ describe('a body in chunks', () => {
     );
   });
 
-  it('may have extensions, trailers, leading zeros and capitals', () => {
+  it('may have chunk extensions, trailers, leading zeros and capitals', () => {
     const sent = '000A ;name="value"\r\n0123456789\r\n1\n!\n0;last\r\nTrailer: x\r\nOther: y\r\n\r\n';
     for (let cut = 1; cut <= sent.length; cut += 1) expect(read(CHUNKED, sent, cut)).toMatchObject({ text: '0123456789!', complete: true });
   });
@@ -41,7 +41,7 @@ describe('a body in chunks', () => {
     expect(read(CHUNKED, '1\r\na\r\n0\r\nTrailer: x\r\n').complete).toBe(false);
   });
 
-  it('is chunked whatever other coding or length is told as well', () => {
+  it('is chunked even with another coding or a content-length', () => {
     expect(read({ 'transfer-encoding': 'gzip, Chunked', 'content-length': '1' }, '2\r\nab\r\n')).toMatchObject({ text: 'ab' });
   });
 
@@ -51,7 +51,7 @@ describe('a body in chunks', () => {
     ['a size with something else behind it', '5!\r\n'],
     ['a size beyond all bounds', 'fffffffffffff\r\n'],
     ['a chunk longer than its size', '2\r\nabc\r\n'],
-  ])('is malformed with %s; what came before is good, and nothing after it counts', (_name, sent) => {
+  ])('is malformed with %s: bytes before it are valid, bytes after it are ignored', (_name, sent) => {
     const reader = body(CHUNKED);
     const bytes = Buffer.from(`3\r\nabc\r\n${sent}`);
     expect(bytes.toString('latin1', 0, Math.min(3, reader.take(bytes)))).toBe('abc');
@@ -60,19 +60,19 @@ describe('a body in chunks', () => {
   });
 });
 
-describe('a body without chunks', () => {
-  it('ends with the connection where no length is told', () => {
+describe('a body that is not chunked', () => {
+  it('without a length ends when the connection ends', () => {
     expect(read({}, 'all of it', 2)).toEqual({ text: 'all of it', complete: false, endsWithConnection: true });
     expect(read({ 'transfer-encoding': 'identity' }, 'all', 2)).toMatchObject({ text: 'all', endsWithConnection: true });
   });
 
-  it('ends where its length says', () => {
+  it('with a length ends after that many bytes', () => {
     expect(read({ 'content-length': '3' }, 'abcd', 2)).toEqual({ text: 'abc', complete: true, endsWithConnection: false });
     expect(read({ 'content-length': '3' }, 'ab').complete).toBe(false);
     expect(body({ 'content-length': '0' }).complete).toBe(true);
   });
 
-  it.each([204, 304])('is none with the status %i', (status) => {
+  it.each([204, 304])('is empty with status %i', (status) => {
     expect(bodyOf({ status, headers: new Map() }).complete).toBe(true);
   });
 

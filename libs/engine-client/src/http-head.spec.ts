@@ -15,23 +15,23 @@ function read(text: string, cut = text.length): { status: number; headers: Recor
 }
 
 describe('the head of a reply', () => {
-  it('is the same however it is cut up, and what lies behind it is left alone', () => {
+  it('is the same however the bytes are split, and the bytes after it stay untouched', () => {
     const whole = { status: 200, headers: { 'content-type': 'video/mp2t', 'x-a': '1, 2' }, rest: 'HTTP/1.1\r\nbody' };
     for (let cut = 1; cut <= HEAD.length; cut += 1) expect(read(`${HEAD}HTTP/1.1\r\nbody`, cut)).toEqual(whole);
   });
 
-  it('is not there before its empty line', () => {
+  it('is not complete before its empty line', () => {
     for (let length = 0; length < HEAD.length; length += 1) expect(read(HEAD.slice(0, length))).toBeNull();
   });
 
-  it('comes after interim replies', () => {
+  it('follows interim replies', () => {
     expect(read('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\na: b\r\n\r\nHTTP/1.0 404\r\n\r\n')).toMatchObject({
       status: 404,
       headers: {},
     });
   });
 
-  it('may end its lines without a carriage return', () => {
+  it('may have lines without a carriage return', () => {
     expect(read('HTTP/1.1 302 Found\nLocation: /x\n\nrest')).toEqual({ status: 302, headers: { location: '/x' }, rest: 'rest' });
   });
 

@@ -8,10 +8,10 @@ import { rawEngine } from '../../../test/doubles/engine-server.js';
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n';
 const UNBOUNDED = `${HEAD}\r\n`;
 const CHUNKED = `${HEAD}Transfer-Encoding: chunked\r\n\r\n`;
-/** More than what is read as it comes. */
+/** More bytes than are read without pauses. */
 const BEGINNING = 1024 * 1024 + 10_000;
 
-/** An engine's end of one connection, and what has come out of ours so far. */
+/** The engine's end of one connection, and what the reader has delivered so far. */
 class Stream {
   bytes = 0;
   readonly told: string[] = [];
@@ -41,7 +41,7 @@ class Stream {
     return new Stream(await engine, media);
   }
 
-  /** A stream that has flowed for a while, so that it is read with pauses. */
+  /** A stream with so many bytes that it is read with pauses. */
   static async paced(head = UNBOUNDED): Promise<Stream> {
     const stream = await Stream.open(head);
     stream.engine.write(head === CHUNKED ? chunk(BEGINNING) : Buffer.alloc(BEGINNING));
@@ -59,7 +59,7 @@ function chunk(length: number): Buffer {
   return Buffer.concat([Buffer.from(`${length.toString(16)}\r\n`), Buffer.alloc(length), Buffer.from('\r\n')]);
 }
 
-/** Everything that could be read by now has been: an exchange that began later is over. */
+/** Resolves when everything sent so far has been read: an exchange that started later is over. */
 async function settled(): Promise<void> {
   for (let round = 0; round < 2; round += 1) {
     const address = await rawEngine((socket) => socket.once('data', () => socket.end(`${UNBOUNDED}x`)));
@@ -69,14 +69,14 @@ async function settled(): Promise<void> {
   }
 }
 
-/** Pauses end when a test says so. */
+/** Pauses end only when a test advances the time. */
 function holdTime(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
 }
 
 describe('media', () => {
-  it('are read as they come in their first megabyte, without a pause', async () => {
+  it('are read without pauses in their first megabyte', async () => {
     holdTime();
     const stream = await Stream.open(UNBOUNDED);
     for (let sent = 8192; sent < 1024 * 1024; sent += 8192) {
@@ -86,7 +86,7 @@ describe('media', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('are then read with pauses: pieces gather in one, and come out at its end', async () => {
+  it('are then read with pauses, and bytes that arrive during a pause are delivered at its end', async () => {
     holdTime();
     const stream = await Stream.paced();
     for (let count = 0; count < 4; count += 1) {
@@ -98,7 +98,7 @@ describe('media', () => {
     await stream.has(BEGINNING + 4 * 8192);
   });
 
-  it('that come faster than real time are not slowed down to one read a pause', async () => {
+  it('that arrive faster than real time are not limited to one read per pause', async () => {
     holdTime();
     const stream = await Stream.paced();
     const flood = 64 * 1024 * 1024;
@@ -131,18 +131,18 @@ describe('media', () => {
     ],
     ['a cut in mid-chunk', CHUNKED, (engine) => engine.end(chunk(1000).subarray(0, 500)), `ECONNRESET after ${BEGINNING + 495}`],
     [
-      'a chunk that is none',
+      'an invalid chunk',
       CHUNKED,
       (engine) => engine.write(Buffer.concat([chunk(1000), Buffer.from('oops')])),
       `MalformedHttpError after ${BEGINNING + 1000}`,
     ],
-  ])('tell %s within two pauses, after all that came before', async (_name, head, finish, told) => {
+  ])('report %s within two pauses, after all earlier bytes', async (_name, head, finish, told) => {
     holdTime();
     const stream = await Stream.paced(head);
     finish(stream.engine);
     await settled();
     expect(stream.told).toEqual([]);
-    // One for the last bytes, one to see that nothing follows them.
+    // One pause for the last bytes, one until the end of the connection is seen.
     for (let pause = 0; pause < 2; pause += 1) {
       vi.advanceTimersByTime(READ_PAUSE_MS);
       await settled();
@@ -151,14 +151,14 @@ describe('media', () => {
     expect(stream.told).toEqual([told]);
   });
 
-  it('tell a reset', async () => {
+  it('report a reset', async () => {
     const stream = await Stream.paced();
     stream.engine.resetAndDestroy();
     await stream.closed;
     expect(stream.told).toEqual([`ECONNRESET after ${BEGINNING}`]);
   });
 
-  it('wait for a reader who has enough, and for nothing else', async () => {
+  it('wait for a consumer that has enough bytes', async () => {
     const stream = await Stream.open(UNBOUNDED);
     stream.media.pause();
     const length = 32 * 1024 * 1024;
@@ -172,8 +172,8 @@ describe('media', () => {
   });
 });
 
-describe('pieces', () => {
-  it('are copies to keep, those that came before anybody listened too', async () => {
+describe('delivered buffers', () => {
+  it('are copies, also those that arrive before there is a listener', async () => {
     for (const shareBuffer of [false, true]) {
       const ones = Buffer.alloc(1000, 1);
       const address = await rawEngine((socket) => socket.once('data', () => socket.end(Buffer.concat([Buffer.from(UNBOUNDED), ones]))));
@@ -185,7 +185,7 @@ describe('pieces', () => {
     }
   });
 
-  it('that flow are lent where that is agreed, so that a stream costs no memory of its own', async () => {
+  it('share one buffer with shareBuffer, so that a stream needs no memory of its own', async () => {
     const stream = await Stream.open(UNBOUNDED);
     const memory = new Set<ArrayBufferLike>();
     stream.media.on('data', (piece: Buffer) => memory.add(piece.buffer));

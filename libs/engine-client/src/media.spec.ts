@@ -16,7 +16,7 @@ function open(
 }
 
 describe('opening the media', () => {
-  it('follows redirects on the engine we know, whatever host they name, and delivers the bytes untouched', async () => {
+  it('follows redirects on the engine itself, whatever host they name, and delivers the bytes unchanged', async () => {
     const { address, requests, headers } = await scriptedEngine((request, response) => {
       if (request.path === PATH) response.writeHead(302, { location: 'http://10.1.2.3:6878/content/ab/0.42' }).end('moved');
       else if (request.path === '/content/ab/0.42') response.writeHead(302, { location: '../cd/final?x=1' }).end();
@@ -30,19 +30,19 @@ describe('opening the media', () => {
     expect(headers[2].host).toBe(`127.0.0.1:${address.port}`);
   });
 
-  it('gives up on redirects without end', async () => {
+  it('stops after too many redirects', async () => {
     const { address, requests } = await scriptedEngine((_request, response) => response.writeHead(302, { location: PATH }).end());
     const call = new EngineClient(address).openMedia(PATH, { headersTimeoutMs: 2000, maxRedirects: 2 });
     expect(await failure(call)).toBeInstanceOf(EngineBadReplyError);
     expect(requests).toHaveLength(3);
   });
 
-  it.each([undefined, 'http://[oops', 'ftp://stranger/x'])('takes a redirect to %s for a bad reply', async (location) => {
+  it.each([undefined, 'http://[oops', 'ftp://stranger/x'])('a redirect to %s is a bad reply', async (location) => {
     const { address } = await scriptedEngine((_request, response) => response.writeHead(302, location ? { location } : {}).end());
     expect(await failure(open(address))).toBeInstanceOf(EngineBadReplyError);
   });
 
-  it.each(['download not found', 'start timeout'])('says of a 500 with "%s" that it is worth asking again', async (words) => {
+  it.each(['download not found', 'start timeout'])('a 500 with "%s" means that the engine is still preparing', async (words) => {
     const { address } = await scriptedEngine((_request, response) => response.writeHead(500, { 'content-type': 'text/plain' }).end(words));
     const error = await failure(open(address));
     expect(error).toBeInstanceOf(EngineStillPreparingError);
@@ -51,24 +51,24 @@ describe('opening the media', () => {
 
   it.each<[string, EngineAnswer, string]>([
     ['a 403 after being superseded', (_request, response) => response.writeHead(403).end('forbidden'), 'forbidden'],
-    ['a 500 with other words', (_request, response) => response.writeHead(500).end("couldn't find resource"), "couldn't find resource"],
-    ['a 404 without words', (_request, response) => response.writeHead(404).end(), 'HTTP 404'],
-    ['an error page without end', (_request, response) => response.writeHead(500).write('x'.repeat(100_000)), 'xxx'],
-  ])('takes %s for a refusal', async (_name, answer, words) => {
+    ['a 500 with another text', (_request, response) => response.writeHead(500).end("couldn't find resource"), "couldn't find resource"],
+    ['a 404 without a text', (_request, response) => response.writeHead(404).end(), 'HTTP 404'],
+    ['an endless error page', (_request, response) => response.writeHead(500).write('x'.repeat(100_000)), 'xxx'],
+  ])('%s is a refusal', async (_name, answer, words) => {
     const { address } = await scriptedEngine(answer);
     const error = await failure(open(address));
     expect(error).toBeInstanceOf(EngineRefusedError);
     expect((error as EngineRefusedError).reason).toContain(words);
   });
 
-  it('takes a page with status 200 for no media', async () => {
+  it('a page with status 200 is a bad reply', async () => {
     const { address } = await scriptedEngine((_request, response) =>
       response.writeHead(200, { 'content-type': 'text/html' }).end('<p>sorry</p>'),
     );
     expect(await failure(open(address))).toBeInstanceOf(EngineBadReplyError);
   });
 
-  it('takes the doubled status line that a second reader gets for a bad reply', async () => {
+  it('the doubled status line that a second reader gets is a bad reply', async () => {
     const address = await rawEngine((socket) =>
       socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n')),
     );
@@ -77,14 +77,14 @@ describe('opening the media', () => {
     expect(error.message).toContain('malformed HTTP');
   });
 
-  it('waits for the headers no longer than told, over all redirects', async () => {
+  it('waits for the headers no longer than the limit, redirects included', async () => {
     const { address } = await scriptedEngine((request, response) => {
       if (request.path === PATH) response.writeHead(302, { location: '/content/held' }).end();
     });
     expect(await failure(open(address, { headersTimeoutMs: 50 }))).toMatchObject({ code: 'engine_timeout', phase: 'headers', limitMs: 50 });
   });
 
-  it('sets no limit to what comes after the headers', async () => {
+  it('has no limit after the headers', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());
     let deliver!: () => void;
@@ -98,18 +98,18 @@ describe('opening the media', () => {
     expect(((await once(media, 'data')) as [Buffer])[0]).toHaveLength(188);
   });
 
-  it('says that nobody listens', async () => {
+  it('reports a refused connection as unreachable', async () => {
     expect(await failure(open(await deadAddress()))).toBeInstanceOf(EngineUnreachableError);
   });
 
-  it('ends the wait with the reason of the caller who gives up', async () => {
+  it('rejects with the reason of a caller that aborts', async () => {
     const caller = new AbortController();
     const reason = new Error('the last viewer left');
     const address = await rawEngine((socket) => socket.once('data', () => caller.abort(reason)));
     expect(await failure(open(address, { signal: caller.signal }))).toBe(reason);
   });
 
-  it('ends open media with the signal, and the engine sees the connection close', async () => {
+  it('ends open media when the signal aborts, and closes the connection', async () => {
     const engine = await scriptedEngine((_request, response) => response.writeHead(200, { 'content-type': 'video/mp2t' }).write(PACKET));
     const caller = new AbortController();
     const media = await open(engine.address, { signal: caller.signal });

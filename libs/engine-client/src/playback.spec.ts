@@ -25,7 +25,7 @@ function started(overrides: Record<string, unknown> = {}): string {
 }
 
 describe('starting a playback', () => {
-  it('asks by the name every engine knows and puts our address into what comes back', async () => {
+  it('sends the parameter that all engine versions accept, and replaces the host in the returned URLs', async () => {
     const { address, requests } = await scriptedEngine((_request, response) => json(response, started()));
     const origin = `http://127.0.0.1:${address.port}`;
     expect(await new EngineClient(address).startPlayback(start)).toEqual({
@@ -41,14 +41,14 @@ describe('starting a playback', () => {
     expect(requests).toEqual([`/ace/getstream?format=json&pid=pid-1&id=${INFOHASH}`]);
   });
 
-  it('asks for a playlist by infohash', async () => {
+  it('requests a playlist by infohash', async () => {
     const { address, requests } = await scriptedEngine((_request, response) => json(response, started()));
     const selector = { type: 'infohash', value: INFOHASH } as const;
     expect((await new EngineClient(address).startPlayback({ ...start, kind: 'hls', selector })).kind).toBe('hls');
     expect(requests).toEqual([`/ace/manifest.m3u8?format=json&pid=pid-1&infohash=${INFOHASH}`]);
   });
 
-  it('hands other parameters on, but none that would choose another content, player or format', async () => {
+  it('passes other parameters on, except those that select content, player or format', async () => {
     const { address, requests } = await scriptedEngine((_request, response) => json(response, started()));
     const params = {
       _idx: '2',
@@ -62,13 +62,13 @@ describe('starting a playback', () => {
     expect(requests).toEqual([`/ace/getstream?format=json&pid=pid-1&id=${INFOHASH}&_idx=2&preferred_audio_language=a+b%26c`]);
   });
 
-  it('reads numbers written as texts, and an infohash that only the path tells', async () => {
+  it('reads numbers in strings, and an infohash that is only in the path', async () => {
     const body = started({ is_live: '0', is_encrypted: '1', infohash: undefined });
     const { address } = await scriptedEngine((_request, response) => json(response, body));
     expect(await new EngineClient(address).startPlayback(start)).toMatchObject({ isLive: false, isEncrypted: true, infohash: INFOHASH });
   });
 
-  it('hands over the words of an engine that refuses', async () => {
+  it('returns the error text of an engine that refuses', async () => {
     const { address } = await scriptedEngine((_request, response) =>
       json(response, '{"response": null, "error": "failed to load content"}'),
     );
@@ -77,32 +77,32 @@ describe('starting a playback', () => {
     expect(error).toMatchObject({ code: 'engine_refused', reason: 'failed to load content', status: 200 });
   });
 
-  it.each(['playback_url', 'stat_url', 'command_url', 'playback_session_id'])('cannot do without %s', async (name) => {
+  it.each(['playback_url', 'stat_url', 'command_url', 'playback_session_id'])('a reply without %s is a bad reply', async (name) => {
     const { address } = await scriptedEngine((_request, response) => json(response, started({ [name]: undefined })));
     const error = await failure(new EngineClient(address).startPlayback(start));
     expect(error).toBeInstanceOf(EngineBadReplyError);
     expect(error.message).toContain(name);
   });
 
-  it('stops on the engine what it started and we cannot use', async () => {
+  it('stops a session whose start returned an unusable reply', async () => {
     const { address, requests } = await scriptedEngine((_request, response) => json(response, started({ playback_url: undefined })));
     expect(await failure(new EngineClient(address).startPlayback(start))).toBeInstanceOf(EngineBadReplyError);
     expect(requests.slice(1)).toEqual([`/ace/cmd/${INFOHASH}/${KEY}?method=stop`]);
   });
 
-  it.each(['{"response": null, "error": null}', '{"response": null}', '{}'])('takes %s for no answer', async (body) => {
+  it.each(['{"response": null, "error": null}', '{"response": null}', '{}'])('%s is a bad reply', async (body) => {
     const { address } = await scriptedEngine((_request, response) => json(response, body));
     expect(await failure(new EngineClient(address).startPlayback(start))).toBeInstanceOf(EngineBadReplyError);
   });
 
-  it('refuses URLs that are none', async () => {
+  it('rejects invalid URLs', async () => {
     const { address } = await scriptedEngine((_request, response) => json(response, started({ playback_url: 'file:///etc/passwd' })));
     expect(await failure(new EngineClient(address).startPlayback(start))).toBeInstanceOf(EngineBadReplyError);
   });
 });
 
-describe('asking after a session', () => {
-  it('reads the documented reply, without being taken for a player', async () => {
+describe('the statistics of a session', () => {
+  it('reads the documented reply without counting as player activity', async () => {
     const { address, requests } = await scriptedEngine((_request, response) =>
       json(
         response,
@@ -126,7 +126,7 @@ describe('asking after a session', () => {
     expect(requests).toEqual(['/ace/stat/a/b?skip_player_activity=1']);
   });
 
-  it('leaves open what the engine does not say', async () => {
+  it('are null when the engine does not report them', async () => {
     const { address } = await scriptedEngine((_request, response) =>
       json(
         response,
@@ -144,7 +144,7 @@ describe('asking after a session', () => {
     });
   });
 
-  it('says that the session is gone', async () => {
+  it('report that the session is gone', async () => {
     const { address } = await scriptedEngine((_request, response) =>
       json(response, '{"response": null, "error": "unknown playback session id"}'),
     );
@@ -155,7 +155,7 @@ describe('asking after a session', () => {
 });
 
 describe('stopping a session', () => {
-  it('adds the method to whatever query the URL has', async () => {
+  it('adds the method to the query of the URL', async () => {
     const { address, requests } = await scriptedEngine((_request, response) => json(response, '{"response": "ok", "error": null}'));
     expect(await new EngineClient(address).stop({ commandUrl: 'http://elsewhere:1/ace/cmd/a/b?c=d' })).toBe('stopped');
     expect(requests).toEqual(['/ace/cmd/a/b?c=d&method=stop']);
@@ -164,12 +164,12 @@ describe('stopping a session', () => {
   it.each<[string, number]>([
     ['{"response": null, "error": "unknown playback session id"}', 200],
     ['not found', 404],
-  ])('is content with a session that is gone: %s', async (body, status) => {
+  ])('a session that is gone counts as stopped: %s', async (body, status) => {
     const { address } = await scriptedEngine((_request, response) => json(response, body, status));
     expect(await new EngineClient(address).stop({ commandUrl: '/ace/cmd/a/b' })).toBe('already-gone');
   });
 
-  it('does not wait long for an engine that hangs', async () => {
+  it('waits for a hanging engine no longer than its limit', async () => {
     const address = await rawEngine(() => undefined);
     expect(await failure(new EngineClient(address).stop({ commandUrl: '/ace/cmd/a/b' }, 20))).toMatchObject({
       code: 'engine_timeout',

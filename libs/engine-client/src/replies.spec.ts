@@ -5,7 +5,7 @@ import { findCommandUrl, parseEnvelope, parsePlayback, parseStat, parseStatus, p
 
 const address = { host: '127.0.0.1', port: 6878 };
 
-/** Replies with the right names and any values in them, besides replies of any form. */
+/** Arbitrary replies, and replies with valid names and arbitrary values. */
 const replies = fc
   .oneof(
     fc.string(),
@@ -33,7 +33,7 @@ const replies = fc
   .chain((body) => fc.constantFrom(200, 404, 500).map((status): RawReply => ({ what: 'a call', status, body })));
 
 describe('the replies of an engine', () => {
-  it('are understood or end in a typed error, whatever they are', () => {
+  it('are parsed or cause a typed error, whatever they contain', () => {
     fc.assert(
       fc.property(replies, (reply) => {
         const readings = [
@@ -56,7 +56,7 @@ describe('the replies of an engine', () => {
     );
   });
 
-  it('quote no more of a useless reply than a line', () => {
+  it('are quoted in errors with at most one line', () => {
     const reply = { what: 'get_status', status: 200, body: `<html>\n\n${'busy '.repeat(1000)}` };
     expect(() => parseStatus(reply)).toThrow(/^get_status: not JSON: <html> busy .{1,150}…$/);
   });

@@ -23,14 +23,14 @@ describe('the calls', () => {
     expect(orchestrator.requests[0].headers.authorization).toBe('Bearer secret-key');
   });
 
-  it('hears that it must wait for one', async () => {
+  it('is told to wait when no engine is free', async () => {
     const waiting = { state: 'waiting', retry_after_ms: 700, position: 2, provisioning: 1 };
     const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, 202, waiting)));
     expect(await client.lease(leaseRequest)).toEqual({ kind: 'waiting', waiting });
     expect(client.calls).toMatchObject([{ endpoint: 'lease', outcome: 'waiting' }]);
   });
 
-  it('is heard on everything else however many wait for an engine', async () => {
+  it('sends other calls however many wait for an engine', async () => {
     const orchestrator = await ScriptedServer.forTest((response, { path }) => {
       if (path !== '/engines/lease') replyJson(response, 200, { boot_id: emptyReport.boot_id, ack_seq: 7, leave: [] });
     });
@@ -42,7 +42,7 @@ describe('the calls', () => {
     await Promise.all(waiting);
   });
 
-  it.each([200, 204, 404])('is content with any end of a lease: %d', async (status) => {
+  it.each([200, 204, 404])('releases a lease, also an unknown one: %d', async (status) => {
     const orchestrator = await ScriptedServer.forTest((response) => response.writeHead(status).end());
     await clientOf(orchestrator).releaseLease('a/b');
     expect(orchestrator.requests).toMatchObject([{ method: 'DELETE', path: '/engines/lease/a%2Fb' }]);
@@ -59,7 +59,7 @@ describe('the calls', () => {
     expect(orchestrator.requests).toMatchObject([{ method: 'PUT', path: '/proxies/p-1/report', body: emptyReport }]);
   });
 
-  it('provisions an engine, with and without wishes', async () => {
+  it('provisions an engine, with and without options', async () => {
     const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, provisioned));
     const client = clientOf(orchestrator);
     expect(await client.provisionAcestream()).toEqual(provisioned);
@@ -67,7 +67,7 @@ describe('the calls', () => {
     expect(orchestrator.requests.map((request) => request.body)).toEqual([{}, { host_port: 19001 }]);
   });
 
-  it.each([200, 202, 204])('takes any 2xx for an event: %d', async (status) => {
+  it.each([200, 202, 204])('accepts any 2xx as the answer to an event: %d', async (status) => {
     const orchestrator = await ScriptedServer.forTest((response) => response.writeHead(status).end());
     const client = clientOf(orchestrator);
     await client.streamStarted(startedEvent);
@@ -78,14 +78,14 @@ describe('the calls', () => {
     ]);
   });
 
-  it('keeps a path in front of every call and needs no key', async () => {
+  it('keeps the path of the base URL, and works without an API key', async () => {
     const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, []));
     await clientOf({ url: `${orchestrator.url}/orch/` }, { apiKey: undefined }).engines();
     expect(orchestrator.requests[0].path).toBe('/orch/engines');
     expect(orchestrator.requests[0].headers).not.toHaveProperty('authorization');
   });
 
-  it('goes straight to the orchestrator, whatever proxy the environment names', async () => {
+  it('ignores the HTTP proxy of the environment', async () => {
     vi.stubEnv('http_proxy', 'http://127.0.0.1:1');
     vi.stubEnv('no_proxy', '');
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -93,11 +93,11 @@ describe('the calls', () => {
     expect((await clientOf(orchestrator).engines()).engines).toHaveLength(1);
   });
 
-  it('refuses a URL that is none at once', () => {
+  it('rejects an invalid URL at once', () => {
     expect(() => new HttpOrchestratorClient({ url: 'orchestrator', timeoutMs: 1, engineCacheTtlMs: 1 })).toThrow(TypeError);
   });
 
-  it('tells how long a call took', async () => {
+  it('reports the duration of a call', async () => {
     const clock = new FakeClock();
     const orchestrator = await ScriptedServer.forTest((response) => {
       clock.advance(42);
@@ -109,8 +109,8 @@ describe('the calls', () => {
   });
 });
 
-describe('the limit of one exchange', () => {
-  it('bounds a server that says nothing', async () => {
+describe('the time limit of a call', () => {
+  it('applies to a silent server', async () => {
     const client = clientOf(await ScriptedServer.forTest(() => undefined), { timeoutMs: 40 });
     const error = await failure(client.lease(leaseRequest));
     expect(error).toBeInstanceOf(OrchestratorTimeoutError);
@@ -118,7 +118,7 @@ describe('the limit of one exchange', () => {
     expect(client.calls).toMatchObject([{ endpoint: 'lease', outcome: 'orchestrator_timeout' }]);
   });
 
-  it('bounds the attempts together: a reset late in the time leaves the next only the rest', async () => {
+  it('applies to all attempts together: after a late reset, the next attempt has only the remaining time', async () => {
     const orchestrator = await ScriptedServer.forTest((response, _request, number) => {
       if (number === 0) setTimeout(() => reset(response), 300);
     });
@@ -129,7 +129,7 @@ describe('the limit of one exchange', () => {
     expect(orchestrator.requests).toHaveLength(2);
   });
 
-  it('bounds a reply that trickles', async () => {
+  it('applies to a slow reply', async () => {
     const orchestrator = await ScriptedServer.forTest((response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       const trickle = setInterval(() => response.write(' '), 5);
@@ -138,7 +138,7 @@ describe('the limit of one exchange', () => {
     expect(await failure(clientOf(orchestrator, { timeoutMs: 80 }).report('p', emptyReport))).toBeInstanceOf(OrchestratorTimeoutError);
   });
 
-  it('gives way to the caller, whose reason it is then, also between two attempts', async () => {
+  it('an abort by the caller rejects with its reason, also between two attempts', async () => {
     const caller = new AbortController();
     const reason = new Error('the viewer left');
     const orchestrator = await ScriptedServer.forTest((response) => {
@@ -151,7 +151,7 @@ describe('the limit of one exchange', () => {
     expect(orchestrator.requests).toHaveLength(1);
   });
 
-  it('is not even begun for a caller who has given up', async () => {
+  it('a call with an aborted signal sends nothing', async () => {
     const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, []));
     const client = clientOf(orchestrator);
     const reason = new Error('gone');

@@ -7,7 +7,7 @@ import { replyJson, ScriptedServer, type Answer } from '../../../test/doubles/sc
 const TTL = 5000;
 const LIST = [engine('a'), engine('b')];
 
-/** As our orchestrator does it: a weak ETag, and 304 to the one who knows it. */
+/** Like our orchestrator: a weak ETag, and 304 when the request has it. */
 function listWithEtag(etag: string, list: unknown = LIST): Answer {
   return (response, request) => {
     if (request.headers['if-none-match'] === etag) response.writeHead(304, { etag }).end();
@@ -15,7 +15,7 @@ function listWithEtag(etag: string, list: unknown = LIST): Answer {
   };
 }
 
-/** The cache has no clock but the system's; sockets and timers stay real. */
+/** The cache reads the system clock. Sockets and timers stay real. */
 function letTimePass(ms: number): void {
   vi.setSystemTime(Date.now() + ms);
 }
@@ -25,8 +25,8 @@ beforeEach(() => {
   onTestFinished(() => void vi.useRealTimers());
 });
 
-describe('the engine list while the orchestrator is there', () => {
-  it('makes no request for a second call inside the time to live', async () => {
+describe('the engine list while the orchestrator is reachable', () => {
+  it('a second call within the time to live sends no request', async () => {
     const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     const client = clientOf(orchestrator);
     expect(await client.engines()).toEqual({ engines: LIST, stale: false });
@@ -36,7 +36,7 @@ describe('the engine list while the orchestrator is there', () => {
     expect(client.calls.map((call) => call.outcome)).toEqual(['ok', 'cached']);
   });
 
-  it('makes one conditional request after it, and a 304 is the same list for another while', async () => {
+  it('a later call sends one conditional request, and a 304 renews the list', async () => {
     const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     const client = clientOf(orchestrator);
     await client.engines();
@@ -48,7 +48,7 @@ describe('the engine list while the orchestrator is there', () => {
     expect(client.calls.map((call) => call.outcome)).toEqual(['ok', 'not_modified', 'cached']);
   });
 
-  it('takes a list over that has changed', async () => {
+  it('returns a changed list', async () => {
     const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     const client = clientOf(orchestrator);
     await client.engines();
@@ -60,14 +60,14 @@ describe('the engine list while the orchestrator is there', () => {
     expect(orchestrator.requests.map((request) => request.headers['if-none-match'])).toEqual([undefined, 'W/"1"', 'W/"2"']);
   });
 
-  it('never asks in a way that would forbid a 304', async () => {
+  it('sends no header that forbids a 304', async () => {
     const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     await clientOf(orchestrator).engines();
     expect(orchestrator.requests[0].headers).not.toHaveProperty('cache-control');
     expect(orchestrator.requests[0].headers).not.toHaveProperty('pragma');
   });
 
-  it('serves all who ask at once with one request, first and later', async () => {
+  it('simultaneous callers share one request, the first and later ones', async () => {
     const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     const client = clientOf(orchestrator);
     for (const requests of [1, 2]) {
@@ -78,7 +78,7 @@ describe('the engine list while the orchestrator is there', () => {
     }
   });
 
-  it('lets one caller give up without taking the answer from the others', async () => {
+  it('one caller can abort without affecting the others', async () => {
     let deliver!: () => void;
     const arrived = new Promise<void>((resolve) => {
       deliver = resolve;
@@ -103,9 +103,9 @@ describe('the engine list while the orchestrator is there', () => {
 
   it.each([
     ['longer', { 'cache-control': 'public, max-age=3600' }],
-    ['longer, the old way', { expires: 'Fri, 31 Dec 2060 23:59:59 GMT' }],
+    ['longer, with Expires', { expires: 'Fri, 31 Dec 2060 23:59:59 GMT' }],
     ['shorter', { 'cache-control': 'no-store, max-age=0', vary: '*' }],
-  ])('goes by the setting where the server would have it %s', async (_name, headers) => {
+  ])('uses the time to live of the setting when the headers of the server are %s', async (_name, headers) => {
     const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, LIST, headers));
     const client = clientOf(orchestrator);
     await client.engines();
@@ -117,7 +117,7 @@ describe('the engine list while the orchestrator is there', () => {
     expect(orchestrator.requests).toHaveLength(2);
   });
 
-  it('asks every time when the time to live is 0', async () => {
+  it('sends a request every time when the time to live is 0', async () => {
     const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     const client = clientOf(orchestrator, { engineCacheTtlMs: 0 });
     await client.engines();
@@ -125,13 +125,13 @@ describe('the engine list while the orchestrator is there', () => {
     expect(orchestrator.requests.map((request) => request.headers['if-none-match'])).toEqual([undefined, 'W/"1"']);
   });
 
-  it('hands out a list of its own to every call', async () => {
+  it('returns a new list to every caller', async () => {
     const client = clientOf(await ScriptedServer.forTest(listWithEtag('W/"1"')));
     (await client.engines()).engines.length = 0;
     expect((await client.engines()).engines).toEqual(LIST);
   });
 
-  it('understands the shorter list of another orchestrator and leaves out what has no address', async () => {
+  it('accepts the shorter list of another orchestrator and leaves out entries without an address', async () => {
     const list = [
       { container_id: 'x', host: 'gluetun', port: 19003, streams: null, health_status: 'fine' },
       { container_id: 'y', host: '' },
@@ -152,8 +152,8 @@ describe('the engine list while the orchestrator is there', () => {
   });
 });
 
-describe('the engine list while the orchestrator is away', () => {
-  /** A client that has a list whose time is over. */
+describe('the engine list while the orchestrator is unreachable', () => {
+  /** A client with an expired list. */
   async function withOldList(first: Answer = listWithEtag('W/"1"'), timeoutMs = 3000) {
     const orchestrator = await ScriptedServer.forTest(first);
     const client = clientOf(orchestrator, { timeoutMs });
@@ -164,7 +164,7 @@ describe('the engine list while the orchestrator is away', () => {
 
   const old = { engines: LIST, stale: true };
 
-  it('settles for everybody with the old list, flagged, when the server dies in the middle of a revalidation', async () => {
+  it('all callers get the old list, marked as stale, when the server dies during a revalidation', async () => {
     const { orchestrator, client } = await withOldList();
     orchestrator.answer = () => void orchestrator.kill();
     const answers = await Promise.all([client.engines(), client.engines(), client.engines()]);
@@ -173,7 +173,7 @@ describe('the engine list while the orchestrator is away', () => {
     expect(await client.engines()).toEqual(old);
   });
 
-  it('settles when the server dies in the middle of its answer', async () => {
+  it('is the old list when the server dies in the middle of its answer', async () => {
     const { orchestrator, client } = await withOldList();
     orchestrator.answer = (response) => {
       response.writeHead(200, { 'content-type': 'application/json' }).write('[{"container_id": "half');
@@ -182,7 +182,7 @@ describe('the engine list while the orchestrator is away', () => {
     expect(await client.engines()).toEqual(old);
   });
 
-  it('has the new list as soon as the server is back', async () => {
+  it('is the new list as soon as the server is back', async () => {
     const { orchestrator, client } = await withOldList();
     await orchestrator.kill();
     expect(await client.engines()).toEqual(old);
@@ -192,7 +192,7 @@ describe('the engine list while the orchestrator is away', () => {
     expect(client.calls.map((call) => call.outcome)).toEqual(['ok', 'stale', 'ok']);
   });
 
-  it('keeps the old list for as long as the outage lasts', async () => {
+  it('is the old list for as long as the outage lasts', async () => {
     const { orchestrator, client } = await withOldList();
     await orchestrator.kill();
     for (let hour = 0; hour < 30; hour++) {
@@ -207,7 +207,7 @@ describe('the engine list while the orchestrator is away', () => {
     ['a page instead of the list', (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Bad Gateway</h1>')],
     ['an object instead of the list', (response) => replyJson(response, 200, { engines: [] })],
     ['a reset', (response) => reset(response)],
-  ])('answers %s with the old list, and forgets nothing of it', async (_name, answer) => {
+  ])('is the old list, unchanged, after %s', async (_name, answer) => {
     const { orchestrator, client } = await withOldList();
     orchestrator.answer = answer;
     expect(await client.engines()).toEqual(old);
@@ -216,14 +216,14 @@ describe('the engine list while the orchestrator is away', () => {
     expect(await client.engines()).toEqual({ engines: LIST, stale: false });
   });
 
-  it('waits for a server that hangs no longer than the limit', async () => {
+  it('waits for a hanging server no longer than the limit', async () => {
     const { orchestrator, client } = await withOldList(listWithEtag('W/"1"'), 80);
     orchestrator.answer = () => undefined;
     expect(await client.engines()).toEqual(old);
     expect(client.calls.at(-1)).toMatchObject({ endpoint: 'engines', outcome: 'stale' });
   });
 
-  it('keeps a list that came without an ETag, or with an order to forget it', async () => {
+  it('keeps a list without an ETag or with no-store', async () => {
     const { orchestrator, client } = await withOldList((response) =>
       replyJson(response, 200, LIST, { 'cache-control': 'no-store, must-revalidate' }),
     );
@@ -231,13 +231,13 @@ describe('the engine list while the orchestrator is away', () => {
     expect(await client.engines()).toEqual(old);
   });
 
-  it('does not hide that the key is refused', async () => {
+  it('does not hide that the API key is rejected', async () => {
     const { orchestrator, client } = await withOldList();
     orchestrator.answer = (response) => replyJson(response, 401, { detail: 'Unauthorized' });
     await expect(client.engines()).rejects.toBeInstanceOf(UnauthorizedError);
   });
 
-  it('fails for everybody who asks when there never was a list, and works as soon as there is one', async () => {
+  it('fails for all callers when there is no list yet, and works as soon as there is one', async () => {
     const orchestrator = await ScriptedServer.forTest(listWithEtag('W/"1"'));
     await orchestrator.kill();
     const client = clientOf(orchestrator);
@@ -250,7 +250,7 @@ describe('the engine list while the orchestrator is away', () => {
     expect(await client.engines()).toEqual({ engines: LIST, stale: false });
   });
 
-  it('fails a first list that is none, and does not keep it', async () => {
+  it('fails when the first answer is not a list, and does not keep it', async () => {
     const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, { not: 'a list' }));
     const client = clientOf(orchestrator);
     await expect(client.engines()).rejects.toMatchObject({ code: 'orchestrator_bad_reply', status: 200 });
@@ -260,7 +260,7 @@ describe('the engine list while the orchestrator is away', () => {
 });
 
 describe('closing the client', () => {
-  it('ends a list under way and closes every connection', async () => {
+  it('aborts a request in progress and closes all connections', async () => {
     const orchestrator = await ScriptedServer.forTest(() => undefined);
     const client = clientOf(orchestrator);
     const call = client.engines().catch((error: unknown) => error);

@@ -14,7 +14,7 @@ import {
 import { replyJson, ScriptedServer, type Answer } from '../../../test/doubles/scripted-server.js';
 
 describe('the errors', () => {
-  it.each([401, 403])('a key refused with %d', async (status) => {
+  it.each([401, 403])('an API key rejected with %d', async (status) => {
     const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, status, { detail: 'no' })));
     for (const call of [
       client.lease(leaseRequest),
@@ -38,7 +38,7 @@ describe('the errors', () => {
     expect(await failure(client.provisionAcestream())).toBeInstanceOf(OrchestratorReplyError);
   });
 
-  it('provisioning blocked, with everything the orchestrator says about it', async () => {
+  it('provisioning blocked, with all details that the orchestrator reports', async () => {
     const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, 503, blocked, { 'retry-after': '30' })));
     for (const call of [client.lease(leaseRequest), client.provisionAcestream()]) {
       const error = await failure(call);
@@ -83,7 +83,7 @@ describe('the errors', () => {
       { code: 'general_error', recoveryEtaSeconds: 2, canRetry: true },
     ],
     [503, { detail: { code: 'circuit_breaker', recovery_eta_seconds: null } }, { code: 'circuit_breaker', recoveryEtaSeconds: 0 }],
-  ])('a refusal told otherwise: %d %j', async (status, body, expected) => {
+  ])('a refusal in another form: %d %j', async (status, body, expected) => {
     const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, status, body)));
     const error = await failure(client.provisionAcestream());
     expect(error).toBeInstanceOf(ProvisioningBlockedError);
@@ -92,13 +92,13 @@ describe('the errors', () => {
 
   it.each<[string, Answer, object]>([
     [
-      'a page of some gateway',
+      'a page of a gateway',
       (response) => response.writeHead(503, { 'content-type': 'text/html' }).end('<h1>down</h1>'),
       { status: 503, detail: '<h1>down</h1>' },
     ],
     ['a bad request', (response) => replyJson(response, 400, { detail: 'key is too long' }), { status: 400, detail: 'key is too long' }],
     ['a redirect', (response) => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(), { status: 307 }],
-    ['a success that is none of ours', (response) => response.writeHead(204).end(), { status: 204 }],
+    ['an unexpected success status', (response) => response.writeHead(204).end(), { status: 204 }],
     [
       'a page with status 200',
       (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>hello</h1>'),
@@ -106,14 +106,14 @@ describe('the errors', () => {
     ],
     ['a lease without an engine', (response) => replyJson(response, 200, { ...granted, engine: null }), { status: 200 }],
     ['a lease without an id', (response) => replyJson(response, 200, { ...granted, lease_id: undefined }), { status: 200 }],
-    ['a reply without end', (response) => response.writeHead(200).end(Buffer.alloc(9 * 1024 * 1024, 'a')), { status: null }],
+    ['a reply that is too long', (response) => response.writeHead(200).end(Buffer.alloc(9 * 1024 * 1024, 'a')), { status: null }],
   ])('%s is a bad reply', async (_name, answer, expected) => {
     const error = await failure(clientOf(await ScriptedServer.forTest(answer)).lease(leaseRequest));
     expect(error).toBeInstanceOf(OrchestratorReplyError);
     expect(error).toMatchObject({ code: 'orchestrator_bad_reply', ...expected });
   });
 
-  it('never bear the key', async () => {
+  it('never contain the API key', async () => {
     const orchestrator = await ScriptedServer.forTest((response) => reset(response));
     const error = await failure(clientOf(orchestrator).lease(leaseRequest));
     expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('secret-key');

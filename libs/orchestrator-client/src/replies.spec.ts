@@ -20,7 +20,7 @@ const names = fc.constantFrom(
 );
 
 describe('the replies of an orchestrator', () => {
-  it('are understood or end in a typed error, whatever they are', () => {
+  it('are parsed or cause a typed error, whatever they contain', () => {
     const bodies = fc.oneof(fc.jsonValue(), fc.dictionary(names, fc.jsonValue()), fc.array(fc.dictionary(names, fc.jsonValue())));
     fc.assert(
       fc.property(bodies, (body) => {
@@ -36,7 +36,7 @@ describe('the replies of an orchestrator', () => {
     );
   });
 
-  it('come through whole when they are right', () => {
+  it('are returned completely when they are valid', () => {
     expect(parseEngines([engine('a')])).toEqual([engine('a')]);
     expect(parseLeaseGranted(granted)).toEqual(granted);
   });

@@ -22,7 +22,7 @@ describe('retries', () => {
     ['stream_ended', (client: ReturnType<typeof clientOf>) => client.streamEnded({ stream_id: 's' })],
   ] as const;
 
-  it.each(repeatable)('%s is repeated, twice at most, with the same body', async (_name, call) => {
+  it.each(repeatable)('%s is repeated at most twice, with the same body', async (_name, call) => {
     const orchestrator = await ScriptedServer.forTest((response) => reset(response));
     expect(await failure(call(clientOf(orchestrator)))).toMatchObject({ code: 'orchestrator_unreachable' });
     expect(orchestrator.requests).toHaveLength(3);
@@ -34,7 +34,7 @@ describe('retries', () => {
     ['a reset', (response) => reset(response)],
     ['502', (response) => replyJson(response, 502, {})],
     ['a reply cut off', (response) => (response.writeHead(200, { 'content-length': 500 }).write('{'), response.socket?.destroySoon())],
-  ])('bring a lease through after %s', async (_name, fail) => {
+  ])('let a lease succeed after %s', async (_name, fail) => {
     const orchestrator = await ScriptedServer.forTest((response, request, number) =>
       number < 2 ? fail(response, request, number) : replyJson(response, 200, granted),
     );
@@ -45,7 +45,7 @@ describe('retries', () => {
   it.each<[string, Answer]>([
     ['a reset', (response) => reset(response)],
     ['502', (response) => replyJson(response, 502, {})],
-  ])('never happen to provisioning, not even after %s', async (_name, answer) => {
+  ])('never repeat provisioning, not even after %s', async (_name, answer) => {
     const orchestrator = await ScriptedServer.forTest(answer);
     await failure(clientOf(orchestrator).provisionAcestream());
     expect(orchestrator.requests).toHaveLength(1);
@@ -56,13 +56,13 @@ describe('retries', () => {
     [400, { detail: 'key: too long' }],
     [401, { detail: 'Unauthorized' }],
     [404, { detail: 'Not Found' }],
-  ])('do not happen after a considered no: %d', async (status, body) => {
+  ])('do not follow an explained refusal or a client error: %d', async (status, body) => {
     const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, status, body));
     await failure(clientOf(orchestrator).lease(leaseRequest));
     expect(orchestrator.requests).toHaveLength(1);
   });
 
-  it('never share a connection that may be dying with provisioning', async () => {
+  it('leave provisioning its own new connections', async () => {
     const ports = new Set<number | undefined>();
     const orchestrator = await ScriptedServer.forTest((response) => {
       ports.add(response.socket?.remotePort);
@@ -74,11 +74,11 @@ describe('retries', () => {
     expect(ports.size).toBe(2);
   });
 
-  it('end when the budget of the client is spent, so that a dead orchestrator is not hammered', async () => {
+  it('stop when the budget of the client is used up, so that an unreachable orchestrator is not flooded', async () => {
     const orchestrator = await ScriptedServer.forTest((response) => reset(response));
     const client = clientOf(orchestrator);
     for (let call = 0; call < 50; call++) await failure(client.releaseLease('l'));
-    // 50 calls, a burst of 5, and a fifth of the 50.
+    // 50 calls, a burst of 5 retries, and a fifth of 50.
     expect(orchestrator.requests.length).toBeGreaterThanOrEqual(50 + 5 + 8);
     expect(orchestrator.requests.length).toBeLessThanOrEqual(50 + 5 + 10);
     const before = orchestrator.requests.length;
@@ -86,7 +86,7 @@ describe('retries', () => {
     expect(orchestrator.requests.length - before).toBeLessThanOrEqual(2);
   });
 
-  it('do not happen when the reply asks for a longer wait than is left', async () => {
+  it('do not follow a reply whose Retry-After exceeds the remaining time', async () => {
     const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 503, { detail: 'later' }, { 'retry-after': '60' }));
     const error = await failure(clientOf(orchestrator).lease(leaseRequest));
     expect(error).toMatchObject({ code: 'general_error', message: 'later', retryAfterSeconds: 60 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RetryBudget } from './retry-budget.js';
 import { isWorthRetrying, retryDelayMs } from './retry.policy.js';
 
-describe('whether a failed attempt is worth another', () => {
+describe('whether a failed attempt is retried', () => {
   it.each([
     [{ status: null, failure: 'ECONNREFUSED', refused: false }, true],
     [{ status: null, failure: 'ECONNRESET', refused: false }, true],
@@ -24,28 +24,28 @@ describe('whether a failed attempt is worth another', () => {
   });
 });
 
-describe('the wait before a retry', () => {
-  it('is anything between nothing and a limit that doubles, never less than what the reply asked for', () => {
+describe('the delay before a retry', () => {
+  it('is between 0 and a limit that doubles, and never less than Retry-After', () => {
     const attempts = fc.integer({ min: 1, max: 30 });
     const shares = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
     const asked = fc.option(fc.integer({ min: 0, max: 600 }));
     fc.assert(
       fc.property(attempts, shares, asked, (attempt, share, retryAfter) => {
-        const floor = (retryAfter ?? 0) * 1000;
+        const minimum = (retryAfter ?? 0) * 1000;
         const delay = retryDelayMs(attempt, retryAfter, () => share);
-        expect(delay).toBeGreaterThanOrEqual(floor);
-        expect(delay).toBeLessThanOrEqual(Math.max(floor, Math.min(1000, 100 * 2 ** (attempt - 1))));
+        expect(delay).toBeGreaterThanOrEqual(minimum);
+        expect(delay).toBeLessThanOrEqual(Math.max(minimum, Math.min(1000, 100 * 2 ** (attempt - 1))));
       }),
     );
   });
 
-  it('spreads over the whole range', () => {
+  it('covers the whole range', () => {
     expect([0, 0.5, 0.99].map((share) => retryDelayMs(2, null, () => share))).toEqual([0, 100, 198]);
   });
 });
 
-describe('the budget of retries', () => {
-  it('lets a first burst through and then a fifth of the calls', () => {
+describe('the retry budget', () => {
+  it('allows a first burst and then a fifth of the calls', () => {
     const budget = new RetryBudget(0.2, 5);
     let retries = 0;
     for (let call = 0; call < 1000; call++) {
@@ -56,7 +56,7 @@ describe('the budget of retries', () => {
     expect(retries).toBeLessThanOrEqual(205);
   });
 
-  it('saves no more than the burst, however long all goes well', () => {
+  it('never exceeds the burst, however many calls succeed', () => {
     const budget = new RetryBudget(0.2, 5);
     for (let call = 0; call < 1000; call++) budget.earn();
     expect([1, 2, 3, 4, 5, 6].map(() => budget.take())).toEqual([true, true, true, true, true, false]);

@@ -53,7 +53,7 @@ class SampleController {
 @Module({ controllers: [SampleController], providers: [{ provide: ACCESS_POLICY, useValue: { apiKey: 'right', open: false } }] })
 class SampleModule {}
 
-describe('what both services answer alike', () => {
+describe('the HTTP answers of both services', () => {
   let app: NestExpressApplication;
   const logged: string[] = [];
 
@@ -72,24 +72,24 @@ describe('what both services answer alike', () => {
   });
   afterEach(() => app.close());
 
-  it('a bad field is 400 with a detail that names it', async () => {
+  it('an invalid field gets 400 with a detail that names it', async () => {
     const { status, body } = await request(app.getHttpServer()).post('/things').send({ size: 'big' });
     expect([status, (body as { detail: string }).detail]).toEqual([400, 'size must be an integer number']);
   });
 
-  it('malformed JSON is 400', async () => {
+  it('malformed JSON gets 400', async () => {
     const { status, body } = await request(app.getHttpServer()).post('/things').set('Content-Type', 'application/json').send('{"size":');
     expect(status).toBe(400);
     expect((body as { detail: string }).detail).toContain('JSON');
   });
 
-  it('a known path with another method is 405 with Allow, an unknown one 404', async () => {
+  it('a known path with another method gets 405 with Allow, an unknown path 404', async () => {
     const wrong = await request(app.getHttpServer()).delete('/things/7');
     expect([wrong.status, wrong.headers.allow]).toEqual([405, 'GET, HEAD']);
     expect((await request(app.getHttpServer()).get('/nothing')).status).toBe(404);
   });
 
-  it('the right key opens, a wrong or missing one is 401', async () => {
+  it('the right API key is accepted, a wrong or missing one gets 401', async () => {
     const server = app.getHttpServer();
     expect((await request(server).get('/guarded').set('Authorization', 'Bearer right')).status).toBe(200);
     expect((await request(server).get('/guarded').set('Authorization', 'Bearer wrong')).status).toBe(401);
@@ -97,19 +97,19 @@ describe('what both services answer alike', () => {
     expect([missing.status, missing.headers['www-authenticate']]).toEqual([401, 'Bearer']);
   });
 
-  it("a domain error becomes what the service says, with headers and the client's detail", async () => {
+  it("a domain error becomes the answer of the service's mapping, with headers and detail", async () => {
     const { status, body, headers } = await request(app.getHttpServer()).get('/refused');
     expect([status, (body as { detail: unknown }).detail, headers['retry-after']]).toEqual([503, { error: 'refused' }, '7']);
   });
 
-  it('an unexpected error tells the client nothing and the log everything', async () => {
+  it('an unexpected error appears in the log, and not in the answer', async () => {
     const { status, text } = await request(app.getHttpServer()).get('/broken');
     expect(status).toBe(500);
     expect(text).not.toContain('secret');
     expect(logged.join()).toContain('the secret cause');
   });
 
-  it('counts requests under the pattern of the route, never the raw URL', async () => {
+  it('requests are counted by the pattern of the route, never by the raw URL', async () => {
     await request(app.getHttpServer()).get('/things/12345');
     const metrics = await register.metrics();
     expect(metrics).toMatch(/sample_api_requests_total\{endpoint="\/things\/:id",method="GET",status="200"\} \d+/);

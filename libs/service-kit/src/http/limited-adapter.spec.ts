@@ -36,7 +36,7 @@ describe('a server with limits', () => {
   }
   const port = (): number => ((app.getHttpServer() as Server).address() as AddressInfo).port;
 
-  /** What the server says to bytes that are sent as they are, until it closes the connection. */
+  /** Sends bytes and returns everything that the server answers until it closes the connection. */
   async function raw(bytes: string): Promise<string> {
     const socket = await open();
     let answer = '';
@@ -48,7 +48,7 @@ describe('a server with limits', () => {
   async function open(): Promise<Socket> {
     const socket = connect(port(), '127.0.0.1');
     sockets.push(socket);
-    socket.on('error', () => undefined); // a reset is one of the ways to be refused
+    socket.on('error', () => undefined); // a refused connection may be reset
     await once(socket, 'connect');
     return socket;
   }
@@ -59,26 +59,26 @@ describe('a server with limits', () => {
     await app.close();
   });
 
-  it('answers headers that are too large with 431', async () => {
+  it('answers too large headers with 431', async () => {
     await start();
     expect(await raw(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
   });
 
-  it('cuts off who does not come to the end of its headers, and serves others meanwhile', async () => {
+  it('closes a connection whose headers take too long, and serves others meanwhile', async () => {
     const url = await start({ headersMs: 300 });
     const slow = raw('GET / HTTP/1.1\r\nHost: x\r\n');
     expect(await (await fetch(url)).text()).toBe('hello');
     expect(await slow).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  it('cuts off who does not come to the end of its body', async () => {
+  it('closes a connection whose body takes too long', async () => {
     await start({ requestMs: 300 });
     expect(await raw('POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{')).toMatch(
       /^HTTP\/1\.1 408 /,
     );
   });
 
-  it('closes connections beyond its limit, says so once, and takes new ones when others have gone', async () => {
+  it('closes connections beyond its limit, logs that once, and accepts new ones when others have closed', async () => {
     const url = await start({ connections: 3 });
     const held = await Promise.all([open(), open(), open()]);
     for (let index = 0; index < 5; index += 1) await raw('');
@@ -87,19 +87,19 @@ describe('a server with limits', () => {
       socket.destroy();
       await once(socket, 'close');
     }
-    // The server hears of an end when it hears of it.
+    // The server notices closed connections a little later.
     let answer: Response | null = null;
     while (answer === null) answer = await fetch(url, { headers: { Connection: 'close' } }).catch(() => null);
     expect(await answer.text()).toBe('hello');
   });
 
-  it('ends though somebody holds a connection open', async () => {
+  it('closes although a client keeps a connection open', async () => {
     await start();
     const held = await open();
     await Promise.all([app.close(), once(held, 'close')]);
   });
 
-  it('tells browsers what not to do, and scripts of other sites nothing', async () => {
+  it('sends security headers and no CORS headers by default', async () => {
     const { headers } = await fetch(await start(), { headers: { Origin: 'https://other.example' } });
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('x-frame-options')).toBe('SAMEORIGIN');
@@ -109,7 +109,7 @@ describe('a server with limits', () => {
     expect(headers.get('access-control-allow-origin')).toBeNull();
   });
 
-  it('lets in the scripts of the sites that are named, and of no others', async () => {
+  it('allows CORS for the given origins, and for no others', async () => {
     const url = await start({}, 'https://tv.example');
     const named = await fetch(url, { headers: { Origin: 'https://tv.example' } });
     expect(named.headers.get('access-control-allow-origin')).toBe('https://tv.example');
@@ -117,7 +117,7 @@ describe('a server with limits', () => {
     expect(other.headers.get('access-control-allow-origin')).not.toBe('https://other.example');
   });
 
-  it('says what is wrong with a list of sites', () => {
+  it('reports an invalid list of origins', () => {
     expect(() => secureHeaders({ disable: () => undefined, use: () => undefined } as never, 'tv.example/x')).toThrow(
       'must be origins such as',
     );

@@ -7,7 +7,7 @@ function lines(format: LogFormat): { log: ReturnType<typeof createLog>; written:
 }
 
 describe('the log', () => {
-  it('is one JSON line an event with the upper-case level, the part and the ids', () => {
+  it('has one JSON line per event, with the upper-case level, the part and the ids', () => {
     const { log, written } = lines('json');
     log.child('sessions').error('engine lost', { stream_id: 's1', error: new Error('reset') });
     expect(written).toHaveLength(1);
@@ -21,13 +21,13 @@ describe('the log', () => {
     });
   });
 
-  it('is one readable line as text', () => {
+  it('has one readable line per event as text', () => {
     const { log, written } = lines('text');
     log.child('sessions').info('playing', { stream_id: 's1', ms: 12 });
     expect(written[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} INFO {2}proxy\/sessions: playing stream_id=s1 ms=12\n$/);
   });
 
-  it('keeps below its level and hides secrets', () => {
+  it('discards lines below its level and hides secret fields', () => {
     const { log, written } = lines('json');
     log.debug('noise');
     log.info('call', { api_key: 's3cret', headers: { authorization: 'Bearer s3cret' } });
@@ -35,7 +35,7 @@ describe('the log', () => {
     expect(written[0]).not.toContain('s3cret');
   });
 
-  it('is free of the words it was told to keep, wherever they come from', () => {
+  it('hides the given secrets, wherever they appear', () => {
     const written: string[] = [];
     for (const format of ['json', 'text'] as const) {
       const log = createLog({
@@ -46,7 +46,7 @@ describe('the log', () => {
         destination: { write: (line) => written.push(line) },
       });
       log.warn('refused s3cret"key', { nested: { deep: ['Bearer s3cret"key'] } });
-      // As axios makes them: the request with its headers hangs on the error.
+      // Like an axios error, which contains the request with its headers.
       log.error('call failed', {
         error: Object.assign(new Error('401'), { code: 'ERR_BAD_REQUEST', config: { headers: { Authorization: 'Bearer other-key' } } }),
       });
@@ -57,7 +57,7 @@ describe('the log', () => {
     expect(JSON.parse(written[1])).toMatchObject({ level: 'ERROR', error: { message: '401', code: 'ERR_BAD_REQUEST' } });
   });
 
-  it("takes Nest's errors with their stack and its chatter as debug", () => {
+  it("logs Nest's errors with their stack, and its routine messages as debug", () => {
     const { log, written } = lines('json');
     const nest = new NestLog(log);
     nest.log('Nest application successfully started', 'NestApplication');
