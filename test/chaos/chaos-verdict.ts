@@ -1,10 +1,10 @@
-/** What chaos must have come to, and how it is told. */
+/** Expected results of a chaos run, and its summary. */
 import { expect } from 'vitest';
 import type { ChaosReport } from './chaos.js';
 import { KEPT_FILES } from './engine-fleet.js';
 
 const MB = 1024 * 1024;
-/** What the garbage collector may leave between two looks. */
+/** Memory that garbage collection may leave between two samples. */
 const MEMORY_NOISE = 40 * MB;
 
 export function expectNothingLostOrLeft(report: ChaosReport): void {
@@ -14,7 +14,7 @@ export function expectNothingLostOrLeft(report: ChaosReport): void {
   expect(after.timers).toBeLessThanOrEqual(before.timers);
 }
 
-/** Over a long run: the last third of it takes no more than the first. */
+/** In a long run, memory use of the last third must not exceed that of the first. */
 export function expectMemoryFlat({ memory }: ChaosReport): void {
   const third = Math.floor(memory.length / 3);
   expect(mean(memory.slice(-third))).toBeLessThan(mean(memory.slice(0, third)) + MEMORY_NOISE);

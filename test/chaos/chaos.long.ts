@@ -1,4 +1,4 @@
-/** `npm run chaos [-- --seed N] [--faults 1000] [--viewers 50] [--log FILE]`: random faults; the seed of a failing run does it again. */
+/** `npm run chaos [-- --seed N] [--faults 1000] [--viewers 50] [--log FILE]`: random faults. The seed of a failing run repeats it. */
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { expectMemoryFlat, expectNothingLostOrLeft, summaryOf } from './chaos-verdict.js';

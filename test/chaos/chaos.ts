@@ -1,6 +1,6 @@
 /**
- * Random faults on the engines of four streams while fifty viewers watch, some of them slow and some of them zapping. Everything random comes from one
- * seed. Never are more engines ill than the streams can do without, so every viewer who stays must keep the socket; at the end nothing may be left.
+ * Random faults on the engines of four streams while fifty viewers watch, some of them slow and some of them zapping. One seed determines all
+ * random choices. Enough engines always work, so every viewer that stays must keep its connection. At the end no resources may be left.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { contentId } from '../support/pair.js';
@@ -21,48 +21,48 @@ export interface ChaosOptions {
 
 export interface ChaosReport {
   readonly faults: ReadonlyMap<string, number>;
-  /** Viewers that stayed all the time and lost the socket, and what they were told. */
+  /** Viewers that stayed and lost their connection, with the reason. */
   readonly lost: readonly string[];
-  /** Viewers that came and were not given the stream. */
+  /** Viewers that did not get a stream. */
   readonly refused: readonly string[];
   readonly visits: number;
-  /** What the independent checker found in any viewer's stream. */
+  /** Violations that the independent checker found in any viewer's stream. */
   readonly breaches: readonly string[];
-  /** The longest time without a byte of any viewer, seconds. */
+  /** Longest time without a byte for a viewer, seconds. */
   readonly longestSilence: number;
   readonly failovers: number;
-  /** Engine by engine, what does not add up. */
+  /** Session counts that do not add up, by engine. */
   readonly unaccounted: readonly string[];
   readonly before: ProcessResources;
   readonly after: ProcessResources;
-  /** Resident memory while it went on, bytes, evenly over the run. */
+  /** Samples of resident memory during the run, bytes. */
   readonly memory: readonly number[];
 }
 
 const STREAMS = 4;
 const ENGINES = 8;
-/** With four streams and as many engines ill, none would be left over. */
+/** Largest number of engines with a fault at the same time. With four, no spare engine would be left for four streams. */
 const MOST_ILL = 3;
-/** Of ten viewers: one is slow, two zap, the others stay. */
+/** Shares of viewers that are slow or zap. The others stay. */
 const SLOW = 0.1;
 const ZAPPING = 0.2;
-/** Of ten faults, so many hit an engine that a stream has. */
+/** Share of faults that hit an engine in use. */
 const IN_USE = 0.7;
-/** From one fault to the next, ms. */
+/** Time between two faults, ms. */
 const PAUSE_MS = [150, 550] as const;
-/** How long a fault lasts, ms. */
+/** Duration of a fault, ms. */
 const LAST_MS = [300, 2500] as const;
-/** What a slow viewer takes, and how often: a third of the stream. */
+/** A slow viewer reads this many bytes in this time: a third of the stream. */
 const SIP_BYTES = 20_000;
 const SIP_MS = 1000;
 const MEMORY_SAMPLES = 60;
-/** A silence that is told of while it lasts, seconds: longer than a stall, its reserve and one failed start take together. */
+/** A longer silence is logged, seconds. A stall, its standby engine and one failed start together take less. */
 const LONG_SILENCE_S = 8;
 
 interface ChaosFault {
   readonly name: string;
   inflict(engine: FleetEngine): Promise<unknown>;
-  /** While it lasts the engine cannot be told to stop, or has never told how. */
+  /** With this fault the engine does not receive stop requests, or never sent its stop URL. */
   readonly deaf?: true;
 }
 
@@ -157,7 +157,7 @@ class ChaosRun {
     };
   }
 
-  /** What is made once and kept, connections and code, is there before it is counted. */
+  /** Opens connections and loads code that stay, before resources are counted. */
   private async warmUp(): Promise<void> {
     const viewers = await Promise.all(Array.from({ length: STREAMS }, (_, index) => Viewer.open(this.urlOf(index), { keep: false })));
     await Promise.all(viewers.map((viewer) => viewer.untilBytes(200_000)));
@@ -183,7 +183,7 @@ class ChaosRun {
     }
   }
 
-  /** An engine that is well, mostly one that a stream has. */
+  /** An engine without a fault, usually one in use. */
   private victim(): FleetEngine {
     const well = (engines: readonly FleetEngine[]): FleetEngine[] => engines.filter((engine) => !this.ill.has(engine));
     const inUse = well(this.fleet.inUse);
@@ -196,14 +196,14 @@ class ChaosRun {
     this.ill.delete(engine);
   }
 
-  /** A viewer that stays. The answer ends the visit. */
+  /** Opens a viewer that stays. The returned function closes it. */
   private async sit(index: number, slow: boolean): Promise<() => Promise<void>> {
     const judge = new ViewerStreamChecker({ fromJoin: true });
     const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => judge.push(chunk) });
     const who = `viewer ${index} of stream ${index % STREAMS}${slow ? ', slow' : ''}`;
     if (viewer.status !== 200) this.refused.push(`${who}: ${viewer.status} ${await viewer.text()}`);
     let staying = true;
-    // One of each stream tells of all: they wait for the same engine.
+    // One viewer of each stream logs for all: they wait for the same engine.
     const tells = !slow && !this.tellers.has(index % STREAMS);
     if (tells) this.tellers.add(index % STREAMS);
     let told = false;
@@ -225,7 +225,7 @@ class ChaosRun {
     };
   }
 
-  /** Comes, watches for a moment, leaves, and comes to another stream. */
+  /** A viewer that watches for a moment, leaves, and opens another stream. */
   private async zap(random: SeededRandom): Promise<void> {
     while (!this.over) {
       const index = random.integer(0, STREAMS - 1);
@@ -242,7 +242,7 @@ class ChaosRun {
   private note(who: string, judge: ViewerStreamChecker, impatient: boolean): void {
     const { ts, hastyFillers, longestSilence } = judge.verdict();
     this.breaches.push(...ts.faults.map(({ rule, packet, pid, detail }) => `${who}: ${rule} at packet ${packet}, PID ${pid}: ${detail}`));
-    if (impatient) return; // its own pauses are not the proxy's
+    if (impatient) return; // its pauses are its own, not the proxy's
     this.breaches.push(...hastyFillers.map((text) => `${who}: ${text}`));
     this.longestSilence = Math.max(this.longestSilence, longestSilence);
   }

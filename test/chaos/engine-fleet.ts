@@ -1,4 +1,4 @@
-/** Engines in any number, an orchestrator that leases them in turn, and a proxy in front: for chaos, with the books that are balanced at its end. */
+/** Any number of engines, an orchestrator that leases them in order, and a proxy. At the end it checks that all sessions are accounted for. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,18 +17,18 @@ const KNOBS = {
   SIM_CHUNK_BYTES: '16384',
   SIM_BURST_SEC: '6',
   SIM_BURST_FACTOR: '8',
-  // A session whose stop was not heard ends by itself.
+  // A session that did not receive its stop ends after this time.
   SIM_IDLE_MS: '5000',
 };
 
-/** How long the proxy may take to have given everything back. */
+/** Time in which the proxy must release everything. */
 const QUIET_LIMIT_MS = 30_000;
-/** The proxy keeps connections to the orchestrator open; a file more or less is one of those. */
+/** The proxy keeps connections to the orchestrator open, so the number of open files may differ by this. */
 export const KEPT_FILES = 4;
 
 export class FleetEngine {
   readonly control: SimulatorControl;
-  /** Times that it could not be told to stop. */
+  /** Number of faults during which it could not receive a stop. */
   deafTimes = 0;
   private process: ServiceProcess;
 
@@ -46,7 +46,7 @@ export class FleetEngine {
     await this.process.exited;
   }
 
-  /** It is there and has no fault. */
+  /** Restarts it if needed and clears its faults. */
   async revive(): Promise<void> {
     const ended = await Promise.race([this.process.exited, Promise.resolve(null)]);
     if (ended !== null) this.process = startEngine(this.ports, this.folder, KNOBS);
@@ -110,7 +110,7 @@ export class EngineFleet {
     return `${this.proxyUrl}/ace/getstream?id=${id}`;
   }
 
-  /** Engines that a stream has. */
+  /** Engines in use by a stream. */
   get inUse(): FleetEngine[] {
     const { leased } = this.orchestrator;
     return this.engines.filter(({ id }) => leased.has(id));
@@ -124,7 +124,7 @@ export class EngineFleet {
     return counted.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
-  /** What the proxy holds when nothing plays and no engine has a session any more. */
+  /** Waits until nothing plays and no engine has a session, and returns the resources of the proxy. */
   async quiet(): Promise<ProcessResources> {
     await until(
       'no stream and no session',
@@ -135,7 +135,7 @@ export class EngineFleet {
       },
       QUIET_LIMIT_MS,
     );
-    // Connections that are being closed are not closed yet: the least of what is seen is what is held.
+    // Some connections are still closing, so the minimum of several samples counts.
     let least = await processResourcesOf(this.proxyUrl);
     for (let look = 0; look < 8; look += 1) {
       await new Promise((resolve) => setTimeout(resolve, 250));
@@ -150,7 +150,7 @@ export class EngineFleet {
     return least;
   }
 
-  /** Every session was stopped by the proxy or ended by us; one may end by itself for each time that its engine could not be told. */
+  /** Checks that every session was stopped by the proxy or ended by a fault. A session may expire only if its engine could not receive the stop. */
   async unaccounted(): Promise<string[]> {
     const books = await Promise.all(
       this.engines.map(async ({ id, control, deafTimes }) => ({ id, deafTimes, ...(await control.metrics()) })),
@@ -167,7 +167,7 @@ export class EngineFleet {
 
   async close(): Promise<void> {
     await this.proxy.stop();
-    // CHAOS_PROXY_LOG names a file that keeps what the proxy said, at its most talkative.
+    // CHAOS_PROXY_LOG names a file for the proxy's log at level DEBUG.
     if (process.env.CHAOS_PROXY_LOG) writeFileSync(process.env.CHAOS_PROXY_LOG, this.proxy.log);
     await Promise.all(this.engines.map((engine) => engine.stop()));
     await this.orchestrator.close();

@@ -1,32 +1,32 @@
 /**
- * Every way in which an engine is known to fail × the moment in which it does, and what a viewer gets of it.
+ * All known engine faults × the moment of the fault, and the result for the viewer.
  *
- * - before: the engine that is asked first has the fault when the viewer comes. The stream is played by …
- * - mid: the engine that plays gets the fault. The stream goes on from …
- * - during: the engine that plays ends the session, and the one that is asked next has the fault. The stream goes on from …
+ * - before: the first engine has the fault when the viewer arrives. The stream is played by …
+ * - mid: the engine that plays gets the fault. The stream continues from …
+ * - during: the engine that plays ends the session, and the next engine has the fault. The stream continues from …
  *
- * … IT, the engine with the fault, which may stay, or ANOTHER one. Both are an exact promise: the viewer has every packet of the broadcaster, byte for
- * byte, once and in its place, and the independent checker has nothing to say. What differs from that says so.
+ * … IT, the engine with the fault, or ANOTHER one. Both promise exact continuation: the viewer has every packet of the broadcast, byte for
+ * byte, once and in order, and the independent checker finds no violation. Other outcomes say what differs.
  */
 export const PHASES = ['before', 'mid', 'during'] as const;
 export type Phase = (typeof PHASES)[number];
 
 export interface Outcome {
-  /** Which engine the viewer has in the end: the one with the fault, or another. */
+  /** The engine that delivers the stream in the end: the one with the fault, or another. */
   readonly by: 'it' | 'another';
-  /** Seconds of the content that may be missing where exact continuation cannot be. */
+  /** Seconds of content that may be missing if exact continuation is impossible. */
   readonly lost?: number;
-  /** Seconds of the content that may come twice before the fault is seen. */
+  /** Seconds of content that may be repeated before the fault is detected. */
   readonly repeated?: number;
-  /** What the engine damaged reaches the viewer, until the engine is left: the proxy does not repair a packet. */
+  /** Damaged packets reach the viewer until the proxy leaves the engine: it does not repair packets. */
   readonly damaged?: true;
 }
 
-/** Knobs of the engine simulator (its README), or what is done to the engine. */
+/** Knobs of the engine simulator (see its README), or an action on the engine. */
 export type Fault =
   | { readonly knobs: Readonly<Record<string, unknown>> }
-  /** `killed`: its process is gone. `restarts`: all connections break and it boots. `ends`, `forgets`: as soon as it has a session, that is ended
-   * by another hand or forgotten. `wanted`: the orchestrator wants it to be left. */
+  /** `killed`: its process is killed. `restarts`: all connections break and it boots. `ends`, `forgets`: its session is ended or forgotten as soon
+   * as it exists. `wanted`: the orchestrator asks the proxy to leave it. */
   | { readonly act: 'killed' | 'restarts' | 'ends' | 'forgets' | 'wanted' };
 
 export interface Row {
@@ -34,7 +34,7 @@ export interface Row {
   readonly fault: string;
   readonly inflict: Fault;
   readonly expect: Readonly<Record<Phase, Outcome>>;
-  /** The engine does not hear that it is to stop, or never told how it is done: its session ends by itself, later. */
+  /** The engine does not receive the stop, or never sent its stop URL. Its session expires later. */
   readonly deaf?: true;
 }
 
@@ -48,12 +48,12 @@ const act = (name: 'killed' | 'restarts' | 'ends' | 'forgets' | 'wanted'): Fault
 const IT: Outcome = { by: 'it' };
 const ANOTHER: Outcome = { by: 'another' };
 const IT_DAMAGED: Outcome = { by: 'it', damaged: true };
-/** What was damaged is not what the next engine has, so the stream goes on there at a keyframe. */
+/** The damaged bytes differ from those of the next engine, so the stream continues there at a keyframe. */
 const ANOTHER_DAMAGED: Outcome = { by: 'another', damaged: true, lost: 4 };
-/** From the leap on the stream is entered anew at a keyframe, on its own clock; seconds of an overlap on another clock come again. */
+/** After the jump the proxy enters the stream again at a keyframe, on its own clock. An overlap on another clock is repeated. */
 const IT_AT_A_KEYFRAME: Outcome = { by: 'it', lost: 2 };
 const IT_OVERLAPPING: Outcome = { by: 'it', lost: 2, repeated: 6 };
-/** The first engine gave a piece of what lies seconds back before it failed; the next one begins later than that. */
+/** Before it failed, the first engine sent media from some seconds back. The next engine starts later than that. */
 const ANOTHER_LATER: Outcome = { by: 'another', lost: 6 };
 
 /* prettier-ignore */
@@ -115,7 +115,7 @@ export const FAULT_MATRIX: readonly Row[] = [
   row('network',    'it says that it has no connection, and plays',    knobs({ connected: false }),                              IT,      IT,      IT),
   row('network',    'it has no peers, and nothing arrives',             knobs({ peers: 0 }),                                      ANOTHER, ANOTHER, ANOTHER),
 
-  // Nothing of these is asked for by a viewer of the transport stream.
+  // A viewer of the transport stream does not use any of these.
   row('HLS',        'its playlists are frozen and forbidden',          knobs({ hlsFrozenAfterMs: 1, hlsForbidden: true }),       IT,      IT,      IT),
   row('line API',   'its line API is not ready',                       knobs({ lineNotReady: true }),                            IT,      IT,      IT),
   row('resources',  'its memory and its cache grow',                   knobs({ memoryMb: 40, diskGrowKbPerSec: 500 }),           IT,      IT,      IT),

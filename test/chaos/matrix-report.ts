@@ -1,4 +1,4 @@
-/** The fault matrix as it came out, as a table in Markdown. */
+/** The results of the fault matrix as a Markdown table. */
 import { PHASES } from './fault-matrix.js';
 import type { CellResult } from './matrix.js';
 

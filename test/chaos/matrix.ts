@@ -1,4 +1,4 @@
-/** Runs cells of the fault matrix: what happened to the viewer, and how it differs from what is expected. */
+/** Runs cells of the fault matrix and reports what the viewer got and how it differs from the expected result. */
 import { differenceFromBroadcast } from '../support/broadcast-compare.js';
 import { contentId } from '../support/pair.js';
 import { ViewerStreamChecker, type ViewerStreamReport } from '../support/viewer-stream-checker.js';
@@ -13,25 +13,25 @@ export interface Cell {
 }
 
 export interface CellResult extends Cell {
-  /** What the viewer got, in words. */
+  /** Description of what the viewer got. */
   readonly outcome: string;
-  /** The longest time without a byte, seconds. */
+  /** Longest time without a byte, seconds. */
   readonly silence: number;
-  /** What is not as expected. */
+  /** Differences from the expected result. */
   readonly problems: readonly string[];
 }
 
 export const ALL_CELLS: readonly Cell[] = FAULT_MATRIX.flatMap((row) => PHASES.map((phase) => ({ row, phase })));
 
-/** The viewer is at the live edge then. */
+/** After this time the viewer is at the live edge. */
 const LIVE_BYTES = (BURST_S * BITRATE) / 8 + 100_000;
-/** Slow faults, starving above all, are seen only after their time. */
+/** Slow faults, for example starving, are only detected after this time. */
 const CHANGE_LIMIT_MS = 40_000;
-/** Longer than a stall is borne, so that nothing is still to come. */
+/** Longer than the stall timeout, so that nothing is pending afterwards. */
 const SETTLE_MS = 2500;
 const RELEASE_LIMIT_MS = 8000;
 
-/** Runs the cells, `lanes` at a time, each on a stage of its own; `onResult` is told of each when it is done. */
+/** Runs the cells, `lanes` at a time, each with its own engines and proxy. Calls `onResult` after each cell. */
 export async function runMatrix(cells: readonly Cell[], lanes: number, onResult: (result: CellResult) => void): Promise<void> {
   const left = cells.map((cell, index) => ({ cell, index }));
   const lane = async (): Promise<void> => {
@@ -44,7 +44,7 @@ export async function runMatrix(cells: readonly Cell[], lanes: number, onResult:
       await stage.close();
     }
   };
-  // Each lane ends what it has started, also when another one broke.
+  // Each lane stops what it started, also if another lane failed.
   const ended = await Promise.allSettled(Array.from({ length: Math.min(lanes, cells.length) }, lane));
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
 }
@@ -90,14 +90,14 @@ async function runCell(stage: EngineTrio, cell: Cell, id: string): Promise<CellR
   };
 }
 
-/** Waits until the stream is played as expected, and sees that it stays so while bytes come. */
+/** Waits until the expected engine plays the stream, and checks that this stays so while bytes arrive. */
 async function settle(stage: EngineTrio, id: string, { row, phase }: Cell, viewer: Viewer): Promise<void> {
   const { by } = row.expect[phase];
   const faulty: EngineName = phase === 'during' ? 'B' : 'A';
   const serves = async (): Promise<boolean> => {
     const serving = await stage.serving(id);
     if (serving === null || serving.state !== 'playing' || (phase === 'during' && serving.failovers === 0)) return false;
-    // A well engine may be chosen for other reasons, too; one that fails must not be kept.
+    // A working engine may be chosen for other reasons too. A failing one must not be kept.
     return by === 'another' ? serving.on !== faulty : phase === 'during' || serving.on === faulty;
   };
   await until(`the stream played by ${by}`, serves, CHANGE_LIMIT_MS);
@@ -107,7 +107,7 @@ async function settle(stage: EngineTrio, id: string, { row, phase }: Cell, viewe
   if (!(await serves())) throw new Error(`the stream did not stay with ${by}`);
 }
 
-/** Resolves when the fault is in force; the promises in the answer are what is still to be done. */
+/** Resolves when the fault is in force. The returned promises are the actions that follow. */
 async function inflict(stage: EngineTrio, name: EngineName, fault: Fault): Promise<Promise<void>[]> {
   const engine = stage.engine(name);
   if ('knobs' in fault) {
@@ -145,7 +145,7 @@ interface Content {
   readonly repeated: number;
 }
 
-/** Seconds lost and repeated, by the markers. */
+/** Lost and repeated seconds, counted by markers. */
 function contentOf({ breaks }: ViewerStreamReport): Content {
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + Math.max(0, value), 0) / 10;
   return { lost: sum(breaks.map(({ from, to }) => to - from - 1)), repeated: sum(breaks.map(({ from, to }) => from - to + 1)) };
@@ -176,7 +176,7 @@ function words({ lost, repeated }: Content, { ts }: ViewerStreamReport): string 
   return parts.length === 0 ? 'nothing lost' : parts.join(', ');
 }
 
-/** Sessions that are still there a while after the viewer has left. */
+/** Sessions that still exist some time after the viewer left. */
 async function leaks(stage: EngineTrio, { row, phase }: Cell): Promise<string[]> {
   const faulty = phase === 'during' ? 'B' : 'A';
   const counted = ENGINE_NAMES.filter((name) => row.deaf === undefined || name !== faulty);

@@ -5,7 +5,7 @@ interface Timer {
   run: () => void;
 }
 
-/** A clock that stands still until a test moves it. */
+/** A clock that only moves when the test advances it. */
 export class FakeClock extends Clock {
   private readonly timers = new Set<Timer>();
 
@@ -34,12 +34,12 @@ export class FakeClock extends Clock {
     this.timers.delete(handle as Timer);
   }
 
-  /** Number of timers still set: a timer without an owner shows here. */
+  /** Number of pending timers, which reveals a timer without an owner. */
   get pending(): number {
     return this.timers.size;
   }
 
-  /** Moves on by `ms` and runs every timer at its time. */
+  /** Advances by `ms` and runs every timer at its time. */
   advance(ms: number): void {
     const end = this.elapsed + ms;
     for (let next = this.nextUntil(end); next; next = this.nextUntil(end)) this.fire(next);
@@ -71,7 +71,7 @@ export class FakeClock extends Clock {
   }
 }
 
-/** Lets everything that is already decided happen. */
+/** Runs all pending promises. */
 export async function settle(): Promise<void> {
   for (let round = 0; round < 4; round++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,4 @@
-/** An engine in the test's own process, on free ports and without waiting times. */
+/** A simulated engine in the test's process, on free ports and without delays. */
 import { Engine } from '../../apps/engine-simulator/src/engine.js';
 import { type Knobs, knobsFromEnvironment } from '../../apps/engine-simulator/src/faults/knobs.js';
 import type { EngineOptions } from '../../apps/engine-simulator/src/options/engine-options.js';
@@ -6,11 +6,11 @@ import type { EngineOptions } from '../../apps/engine-simulator/src/options/engi
 export interface TestEngine {
   engine: Engine;
   url: string;
-  /** What it wrote to its log. */
+  /** Lines of its log. */
   lines: string[];
   exits: number[];
   json(path: string, headers?: Record<string, string>): Promise<any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- replies are asserted field by field
-  /** Starts a playback and gives the addresses. */
+  /** Starts a playback and returns its URLs. */
   play(query: string): Promise<Record<string, string>>;
   stop(): Promise<void>;
 }
@@ -60,7 +60,7 @@ export async function startEngine(knobs: Partial<Knobs> = {}, options: Partial<E
   };
 }
 
-/** Reads a body until it has `wanted` bytes or ends; gives what came. */
+/** Reads a body until it has `wanted` bytes or ends. */
 export async function readBytes(body: ReadableStream<Uint8Array>, wanted: number): Promise<Buffer> {
   const reader = body.getReader();
   const parts: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-/** What is measured beside the viewers: the answers of the API, and what the two services and the machine take. */
+/** Measurements besides the viewers: response times of the API, and resources of the services and the machine. */
 import { readFileSync } from 'node:fs';
 import { Scrape } from '../../apps/orchestrator/src/doctor/scrape.js';
 import type { Pair } from '../support/pair.js';
@@ -7,7 +7,7 @@ const EVERY_MS = 250;
 const PATHS = ['/engines', '/streams?status=started', '/health/ready', '/orchestrator/status'];
 const LIMIT_MS = 30_000;
 const MB = 1024 ** 2;
-/** Counters that begin anew when the orchestrator does. */
+/** Counters that start at 0 when the orchestrator restarts. */
 const COUNTED = {
   provisions: ['orch_provision_total', {}],
   failedProvisions: ['orch_provision_duration_seconds_count', { success: 'false' }],
@@ -15,16 +15,16 @@ const COUNTED = {
 } as const;
 
 export interface Usage {
-  /** Seconds of processor. */
+  /** CPU seconds. */
   cpuS: number;
-  /** The most that was seen. */
+  /** Largest value seen. */
   memoryMb: number;
 }
 
-/** Samples for as long as it runs. While the orchestrator is away nothing is sampled of it. */
+/** Takes samples until it is stopped. During a restart of the orchestrator its values are not sampled. */
 export class LoadFigures {
   readonly apiMs: number[] = [];
-  /** Calls that had no answer although the orchestrator was not being restarted. */
+  /** Unanswered calls while the orchestrator was not restarting. */
   apiFailures = 0;
   readonly orchestrator: Usage = { cpuS: 0, memoryMb: 0 };
   readonly proxy: Usage = { cpuS: 0, memoryMb: 0 };
@@ -40,7 +40,7 @@ export class LoadFigures {
     this.sampling = this.sample();
   }
 
-  /** Takes up what the orchestrator counted before it is restarted. */
+  /** Saves the orchestrator's counters before a restart. */
   async beforeRestart(): Promise<void> {
     this.paused = true;
     await this.takeCounters();
@@ -50,7 +50,7 @@ export class LoadFigures {
     this.paused = false;
   }
 
-  /** The last figures; nothing is sampled afterwards. */
+  /** Stops sampling and returns the figures. */
   async finish(): Promise<{ provisions: number; failedProvisions: number; breakerOpenings: number; seconds: number; machineBusy: number }> {
     this.stopping.abort();
     await this.sampling;
@@ -106,10 +106,10 @@ async function scrapeOf(url: string): Promise<Scrape> {
   return Scrape.parse(await (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(LIMIT_MS) })).text());
 }
 
-/** Of all processors: busy and in all, since the machine started. */
+/** CPU time of all processors since boot: busy and total. */
 function busySeconds(): [busy: number, all: number] {
   const ticks = readFileSync('/proc/stat', 'utf8').split('\n')[0].trim().split(/\s+/).slice(1, 9).map(Number);
   const all = ticks.reduce((sum, each) => sum + each, 0);
-  // The fourth is idle, the fifth waits for a disk.
+  // The fourth value is idle time, the fifth is I/O wait.
   return [(all - ticks[3] - ticks[4]) / 100, all / 100];
 }

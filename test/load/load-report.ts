@@ -1,7 +1,7 @@
-/** What the levels of load have to show for themselves, and whether that is what was promised. Pure. */
+/** The results of the load levels, and whether they keep the promises. Pure. */
 import type { LoadReport, Phase } from './load.js';
 
-/** The smallest value that `share` of all are not above. */
+/** The percentile: the smallest value that is not below `share` of all values. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
@@ -52,7 +52,7 @@ function usage({ cpuS, memoryMb }: { cpuS: number; memoryMb: number }, all: numb
   return `${((100 * cpuS) / all).toFixed(1)} %, ${memoryMb.toFixed(0)} MB`;
 }
 
-/** A table of Markdown, one column a level. */
+/** A Markdown table with one column per level. */
 export function tableOf(reports: readonly LoadReport[]): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
@@ -62,10 +62,10 @@ export function tableOf(reports: readonly LoadReport[]): string {
   ].join('\n');
 }
 
-/** The API answers from memory: within the proxy's limit of one exchange at the very least. */
+/** The API answers from memory, so it must be faster than the proxy's timeout for one call. */
 const API_LIMIT_MS = 3_000;
 
-/** What falls short of the promise, in sentences; nothing where it holds. */
+/** Sentences about broken promises; empty if all are kept. */
 export function shortfalls(report: LoadReport): string[] {
   const all = [report.cold, report.steady, report.churn, report.restart];
   const failed = all.flatMap(({ starts }) => starts.filter(({ firstByteMs }) => firstByteMs === null));

@@ -1,19 +1,19 @@
-/** A viewer as the load has many: asks again when told to, watches, and notes every break in what it is shown. */
+/** A viewer of the load test: retries when told to, watches, and records every interruption. */
 import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
 import { Viewer } from '../support/viewer.js';
 
 const PACKET = 188;
-/** What is healthy looks ragged, too: the proxy counts a stream as lost after 5 s of silence at the earliest. */
+/** Healthy streams have short pauses too: the proxy detects a stall after 5 s of silence at the earliest. */
 const SILENCE_MS = 5_000;
-/** A player that gets no stream gives up in the end. */
+/** Time after which a player without a stream gives up. */
 const PATIENCE_MS = 180_000;
 
 export interface Start {
-  /** From the first request to the first byte; null where there never was one. */
+  /** Time from the first request to the first byte; null if there was none. */
   firstByteMs: number | null;
-  /** Requests that were refused with "come again". */
+  /** Number of requests that were rejected with Retry-After. */
   refusals: number;
-  /** Why it never started. */
+  /** Reason why it never started. */
   failure: string | null;
 }
 
@@ -23,7 +23,7 @@ export class LoadViewer {
   private marker: number | null = null;
   private lastByteAt = 0;
   private leaving = false;
-  /** Breaks of the stream: an end, a gap or a repetition in the markers, or silence. */
+  /** Interruptions: an end, a gap or a repeat in the markers, or silence. */
   readonly interruptions: string[] = [];
   readonly started: Promise<Start>;
 
@@ -38,7 +38,7 @@ export class LoadViewer {
     return this.viewer?.bytes ?? 0;
   }
 
-  /** Ends it; silence until now counts. */
+  /** Closes the viewer. Silence until now counts. */
   async leave(): Promise<void> {
     this.noteSilence();
     this.leaving = true;
@@ -48,7 +48,7 @@ export class LoadViewer {
   private async start(): Promise<Start> {
     const askedAt = performance.now();
     for (let refusals = 0; ; refusals += 1) {
-      /** What comes before the status is looked at. */
+      /** Receives the bytes that arrive before the status is read. */
       const first: Buffer[] = [];
       const onChunk = (chunk: Buffer): void => void (this.viewer === null ? first.push(chunk) : this.take(chunk));
       const viewer = await Viewer.open(this.url, { keep: false, onChunk }).catch((error: Error) => error);

@@ -1,4 +1,4 @@
-/** The troubleshooting guide's four levels of load on real containers: cold start, steady, churn, and the orchestrator restarted in the middle. */
+/** The troubleshooting guide's four load levels on real containers: cold start, steady, churn, and a restart of the orchestrator. */
 import { parse as parseDotenv } from 'dotenv';
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -11,15 +11,15 @@ import { until } from '../support/until.js';
 import { LoadFigures, type Usage } from './load-figures.js';
 import { LoadViewer, type Start } from './load-viewer.js';
 
-/** Streams at the same time. */
+/** Number of concurrent streams. */
 export const LEVELS = { light: 10, medium: 50, high: 100, 'very-high': 120 } as const;
 export type Level = keyof typeof LEVELS;
 
-/** Streams of a real picture at 3.5 Mb/s, with two viewers each; the others have markers alone, at 0.5 Mb/s, and one viewer. */
+/** Number of streams with video at 3.5 Mb/s and two viewers each. The others have only markers at 0.5 Mb/s, and one viewer. */
 const REAL_STREAMS = 10;
 const START_LIMIT_MS = 240_000;
 const READY_LIMIT_MS = 60_000;
-/** Between two changes of a viewer, at the least. */
+/** Minimum time between two channel changes of a viewer. */
 const ZAP_EVERY_MS = 250;
 
 export interface Phase {
@@ -37,7 +37,7 @@ export interface LoadReport {
   restart: Phase;
   apiMs: number[];
   apiFailures: number;
-  /** Milliseconds that the orchestrator was away. */
+  /** Milliseconds without the orchestrator. */
   restartMs: number;
   mostEngines: number;
   provisions: number;
@@ -47,19 +47,19 @@ export interface LoadReport {
   proxy: Usage;
   dockerCalls: Record<string, number>;
   seconds: number;
-  /** Of all processors, 0 to 1. */
+  /** CPU use of all processors, 0 to 1. */
   machineBusy: number;
   machine: string;
 }
 
 export interface LoadOptions {
   level: Level;
-  /** Seconds of each of the phases steady and churn; half of it after the restart. */
+  /** Seconds of the phases steady and churn. The phase after the restart takes half of it. */
   seconds: number;
   log: (line: string) => void;
 }
 
-/** The contents of a run, none twice. */
+/** The contents of a run, without repeats. */
 class Contents {
   private count = 0;
 
@@ -69,7 +69,7 @@ class Contents {
   }
 }
 
-/** The viewers there are, stream by stream. */
+/** The current viewers by stream. */
 class Audience {
   readonly phases: Record<'cold' | 'steady' | 'churn' | 'restart', Phase> = {
     cold: { starts: [], interruptions: [] },
@@ -86,7 +86,7 @@ class Audience {
     return this.streams.reduce((sum, { viewers }) => sum + viewers.length, 0);
   }
 
-  /** One more stream; resolves with how it started. */
+  /** Opens one more stream; resolves with its start result. */
   async begin(phase: keyof Audience['phases'], real: boolean): Promise<void> {
     const content = this.contents.next(real);
     const viewers = Array.from({ length: real ? 2 : 1 }, () => new LoadViewer(this.pair.streamUrl(content), content.slice(-6)));
@@ -94,7 +94,7 @@ class Audience {
     this.phases[phase].starts.push(...(await Promise.all(viewers.map(({ started }) => started))));
   }
 
-  /** The stream that has been watched longest gives way to another. */
+  /** Replaces the oldest stream with another one. */
   async zap(phase: keyof Audience['phases']): Promise<void> {
     const left = this.streams.shift();
     if (left === undefined) return;
@@ -102,7 +102,7 @@ class Audience {
     await this.begin(phase, left.real);
   }
 
-  /** Puts what was noted until now down to the phase. */
+  /** Assigns the interruptions so far to the phase. */
   note(phase: keyof Audience['phases']): void {
     for (const { viewers } of this.streams)
       for (const { interruptions } of viewers) this.phases[phase].interruptions.push(...interruptions.splice(0));
@@ -119,7 +119,7 @@ class Audience {
   }
 }
 
-/** Viewers that never had their stream: they are no reason to wait. */
+/** Viewers whose stream never started. Nothing waits for them. */
 const unheard = (phases: Audience['phases']): number =>
   Object.values(phases).reduce((sum, { starts }) => sum + starts.filter(({ firstByteMs }) => firstByteMs === null).length, 0);
 
@@ -161,7 +161,7 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
     audience.note('steady');
     log(`${level}: held for ${seconds} s`);
 
-    // One in five changes channel, and ten at least, spread over the time.
+    // One in five viewers, at least ten, change channel, spread over the time.
     const zaps = Math.max(10, Math.ceil(streams / 5));
     const everyMs = Math.max(ZAP_EVERY_MS, (seconds * 1000) / zaps);
     const changes: Promise<void>[] = [];
@@ -180,7 +180,7 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
     if (signal !== null) log(`${level}: the orchestrator did not end by itself (${signal})`);
     const endedMs = performance.now() - awayAt;
     pair.startOrchestrator();
-    // Who zaps just then must not notice.
+    // Viewers that change channel at this moment must not notice.
     const during = Array.from({ length: Math.ceil(streams / 20) }, () => audience.zap('restart'));
     await until('the orchestrator', async () => (await fetch(`${pair.apiUrl}/health/ready`)).ok, READY_LIMIT_MS);
     const restartMs = performance.now() - awayAt;
@@ -202,11 +202,11 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
       machine: `${cpus()[0].model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 1e9)} GB, Node ${process.version}`,
     };
   } catch (error) {
-    // Told at once: what ends everything may fail, too.
+    // Printed at once, because the cleanup may fail too.
     log(`${level}: ${(error as Error).stack}`);
     throw error;
   } finally {
-    // The pair first, or it would start others in place of those that are removed.
+    // Stop the pair first. Otherwise it replaces the engines that are removed.
     await pair.stop();
     await tap.close();
     await removeContainersWith(`load=${label}`);

@@ -1,4 +1,4 @@
-/** What a soak must have come to, and how it is told. */
+/** Expected results of a soak run, and its summary. */
 import { expect } from 'vitest';
 import type { PlayerState } from '../support/browser.js';
 import type { PlayerReport } from '../support/players.js';

@@ -1,6 +1,6 @@
 /**
- * Foreign players watch one stream while its engines are lost in every way, others join and leave, and slow neighbours hang on to it. They are told to
- * end when the time is over: until then none may end, and none may have anything to complain about.
+ * Foreign players watch one stream while its engines fail in every way, other players join and leave, and slow viewers watch too. No player may
+ * exit before the end of the run, and none may report an error.
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,38 +16,38 @@ import { readSlowly } from '../support/slow-reader.js';
 export interface SoakOptions {
   readonly seconds: number;
   readonly players: readonly PlayerName[];
-  /** Players that join in each round; 1 where nothing is said. */
+  /** Number of players that join in each round; 1 by default. */
   readonly visitors?: number;
-  /** Each player watches twice, as TS and as HLS, and a browser too; one of either kind is paused by its user. */
+  /** Each player watches twice, as TS and as HLS, and a browser watches too. One player of each kind is paused once. */
   readonly hls?: boolean;
-  /** Only losses whose name contains this. */
+  /** Only faults whose name contains this. */
   readonly only?: string;
-  /** Told what happens, a line at a time. */
+  /** Receives one line per event. */
   readonly log: (line: string) => void;
 }
 
 export interface SoakReport {
   readonly rounds: readonly SoakRound[];
-  /** Those that watched all the time. */
+  /** Players that watched the whole run. */
   readonly watching: readonly PlayerReport[];
-  /** Those that joined in between. */
+  /** Players that joined during the run. */
   readonly joined: readonly PlayerReport[];
-  /** hls.js in a browser; null where there was none. */
+  /** hls.js in a browser; null without a browser. */
   readonly web: PlayerState | null;
-  /** Most engine sessions for all of them between two losses, when those of the engines that were left are over. */
+  /** Largest number of engine sessions between two faults, after the sessions on failed engines ended. */
   readonly sessions: number;
   readonly judge: ViewerStreamReport;
   readonly slow: ViewerStreamReport;
-  /** How often the slow neighbour had to be moved on. */
+  /** Number of times that the slow viewer was moved to a newer keyframe. */
   readonly skips: number;
   readonly watchedSeconds: number;
 }
 
 export interface SoakRound {
   readonly loss: string;
-  /** Nothing may be lost and nothing repeated. */
+  /** No content may be lost or repeated. */
   readonly exact: boolean;
-  /** What it came to, as the proxy counts it. */
+  /** Lost content by the markers, or `exact`. */
   readonly outcome: string;
   /** The longest time without a byte for a viewer, seconds. */
   readonly silence: number;
@@ -56,13 +56,13 @@ export interface SoakRound {
 interface Loss {
   readonly name: string;
   readonly exact: boolean;
-  /** Makes the engine that feeds the stream fail; `all` are the engines there are. */
+  /** Makes the engine that delivers the stream fail. `all` contains every engine. */
   inflict(engine: SimulatorControl, all: readonly SimulatorControl[]): Promise<unknown>;
 }
 
-/** How far an engine's burst reaches back, seconds: what viewers waited for longer than this, no engine has any more. */
+/** Length of an engine's initial burst, seconds. After a longer outage no engine has the missing content. */
 export const BURST_S = 6;
-/** Longer than that, so that something is lost. */
+/** Longer than the burst, so that content is lost. */
 const OUTAGE_MS = 9000;
 
 const LOSSES: readonly Loss[] = [
@@ -83,13 +83,13 @@ const LOSSES: readonly Loss[] = [
   },
 ];
 
-/** How long a player that joins stays, ms; and until it has played, which one that came in a pause may wait for. */
+/** How long a joining player stays, ms, and how long it may take to start, because it may join during a pause. */
 const VISIT_MS = 8000;
 const PLAYED_MS = 30_000;
 const CALM_MS = 3000;
-/** How long the users pause, ms. */
+/** Duration of the users' pause, ms. */
 const PAUSE_MS = 4000;
-/** A slow neighbour takes so much, so often: a quarter of the stream. */
+/** A slow viewer reads this many bytes in this time: a quarter of the stream. */
 const SIP_BYTES = 100_000;
 const SIP_MS = 2000;
 
@@ -106,7 +106,7 @@ export async function runSoak({ seconds, players, visitors = 1, hls = false, onl
       HEALTH_CHECK_INTERVAL_S: '1',
       HEALTH_FAILURE_THRESHOLD: '2',
       HEALTH_UNHEALTHY_GRACE_PERIOD_S: '1',
-      HEALTH_REPLACEMENT_COOLDOWN_S: '1', // two losses in a row make two engines ill within seconds
+      HEALTH_REPLACEMENT_COOLDOWN_S: '1', // two faults in a row make two engines unhealthy within seconds
     },
     proxy: { ACEXY_LOG_LEVEL: 'INFO', ACEXY_STALL_TIMEOUT: '3s', ACEXY_BUFFER_SECONDS: '8', ACEXY_MAX_SKIPS: '1000000' },
   });
@@ -184,7 +184,7 @@ class Soak {
     };
   }
 
-  /** Their users pause two of them, one of TS and one of HLS, and go on: over the first loss. */
+  /** Pauses one TS player and one HLS player and resumes them, during the first fault. */
   private async pauseFor(ms: number, watching: readonly Player[], web: BrowserPlayer | null): Promise<void> {
     const vlc = watching.find(({ name, form }) => name === 'vlc' && form === 'ts');
     vlc?.togglePause();
@@ -198,7 +198,7 @@ class Soak {
     return Array.from({ length: this.visitors }, (_, index) => this.players[(round * this.visitors + index) % this.players.length]);
   }
 
-  /** One loss, while more players come and go. */
+  /** One fault, while more players join and leave. */
   private async round(loss: Loss, visitors: readonly PlayerName[], judge: ViewerStreamChecker): Promise<void> {
     const before = await this.status();
     const engine = this.pair.controlOf(before.engine.port);
@@ -217,7 +217,7 @@ class Soak {
       45_000,
     );
     await sleep(CALM_MS);
-    await Promise.all(all.map((one) => one.clearFaults().catch(() => undefined))); // the killed one is not there any more
+    await Promise.all(all.map((one) => one.clearFaults().catch(() => undefined))); // the killed engine does not answer
     const gaps = judge.verdict().breaks.slice(breaks);
     const outcome = gaps.length === 0 ? 'exact' : gaps.map(({ from, to }) => `${((to - from - 1) / 10).toFixed(1)} s lost`).join(', ');
     const silence = judge.takeSilence();
@@ -231,7 +231,7 @@ class Soak {
   private async visit(name: PlayerName): Promise<PlayerReport> {
     const player = new Player(name, this.url);
     await sleep(VISIT_MS);
-    await until(`${name} plays`, async () => player.report().startedAfter !== null, PLAYED_MS).catch(() => undefined); // the report tells it
+    await until(`${name} plays`, async () => player.report().startedAfter !== null, PLAYED_MS).catch(() => undefined); // the report shows it
     const report = await player.quit();
     this.joined.push(report);
     return report;
@@ -243,7 +243,7 @@ class Soak {
     return `${player} joined ${picture}${complaints.length === 0 ? '' : `, COMPLAINED: ${complaints.join(' | ')}`}`;
   }
 
-  /** What the proxy has: resident memory and open files. */
+  /** Resident memory and open files of the proxy. */
   private upkeep(): string {
     const { pid } = this.pair.proxy;
     const rss = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
@@ -263,18 +263,18 @@ class Soak {
   }
 }
 
-/** An engine that hangs keeps the session that it cannot be told to end until it is replaced: so long that may take. */
+/** Time limit for the sessions of a hanging engine: it cannot receive a stop and keeps them until it is replaced. */
 const LEFT_BEHIND_MS = 20_000;
 
 async function settledSessions(engines: readonly SimulatorControl[]): Promise<number> {
   let sessions = 0;
   const one = async (): Promise<boolean> => (sessions = await activeSessions(engines)) <= 1;
-  // More than one in the end is for the verdict to tell.
+  // The final check reports more than one session.
   await until('one session', one, LEFT_BEHIND_MS).catch(() => undefined);
   return sessions;
 }
 
-/** Of all engines together; one that was killed is listed for a moment more and has none. */
+/** Number of active sessions of all engines. A killed engine stays in the list for a moment and counts as 0. */
 async function activeSessions(engines: readonly SimulatorControl[]): Promise<number> {
   const metrics = await Promise.all(engines.map((engine) => engine.metrics().catch(() => null)));
   return metrics.reduce((sum, one) => sum + (one?.sessions.active ?? 0), 0);

@@ -2,7 +2,7 @@ import { createServer, connect, type Server, type Socket } from 'node:net';
 
 const CHECK_EVERY_MS = 200;
 
-/** One address for several proxies, as a load balancer is one: connections go in turn to those whose `/health/ready` says yes. */
+/** A load balancer for several proxies: new connections go in turn to the proxies that are ready (`/health/ready`). */
 export class Balancer {
   private readonly server: Server;
   private readonly ready = new Set<number>();
@@ -25,7 +25,7 @@ export class Balancer {
     return balancer;
   }
 
-  /** Backends that new connections go to. */
+  /** Backends that get new connections. */
   get inRotation(): number[] {
     return [...this.ready].sort();
   }

@@ -1,4 +1,4 @@
-/** Whether a viewer's bytes are the broadcaster's own: compared packet by packet with the simulator's timeline, of which any packet can be made anew. */
+/** Compares a viewer's bytes with the broadcast, packet by packet. The simulator's timeline can generate any packet of the broadcast again. */
 import { createHash } from 'node:crypto';
 import { LoopLibrary } from '../../apps/engine-simulator/src/media/broadcasts.js';
 import { MARKER_INTERVAL_MS } from '../../apps/engine-simulator/src/media/layout.js';
@@ -7,21 +7,21 @@ import { Timeline } from '../../apps/engine-simulator/src/media/timeline.js';
 
 const PACKET = 188;
 const NULL_PID = 0x1fff;
-/** A second after the join every PID has begun. */
+/** One second after the join, every PID has started. */
 const SETTLED_MARKERS = 10;
-/** A marker may stand so many packets from where it is due. */
+/** Largest distance of a marker from its expected position, in packets. */
 const MARKER_SLACK = 400;
 
 const library = new LoopLibrary();
 
-/** The infohash of a content id, as every simulated engine has it. */
+/** The infohash of a content id in every simulated engine. */
 export function infohashOf(contentId: string): string {
   return createHash('sha1').update(`cid:${contentId}`).digest('hex');
 }
 
 /**
- * Null where `body`, from a second after its beginning on and without null packets, is what the broadcaster sent, byte for byte; else what differs.
- * @param bitrate of the simulated engines, bit/s
+ * Returns null if `body` equals the broadcast byte for byte, else the difference. The first second and null packets are ignored.
+ * @param bitrate bit/s of the simulated engines
  */
 export function differenceFromBroadcast(body: Buffer, contentId: string, bitrate: number): string | null {
   const timeline = new Timeline(library.loop(bitrate, 'picture'), infohashOf(contentId));
@@ -30,7 +30,7 @@ export function differenceFromBroadcast(body: Buffer, contentId: string, bitrate
   const first = packetOfMarker(timeline, start.sequence);
   const sent = withoutNulls(timeline.read(first, Math.floor((body.length - start.at) / PACKET)));
   const got = withoutNulls(body.subarray(start.at));
-  // What was sent in a wait was nulls, so what is left of the body is never longer than what was read of the timeline.
+  // The proxy sends null packets while it waits, so the rest of the body is never longer than the part of the timeline that was read.
   for (let at = 0; at + PACKET <= got.length && at + PACKET <= sent.length; at += PACKET) {
     if (got.compare(sent, at, at + PACKET, at, at + PACKET) !== 0) {
       return `packet ${at / PACKET} after marker ${start.sequence} is not the broadcaster's: PID ${pidAt(got, at)} for ${pidAt(sent, at)}`;

@@ -5,27 +5,27 @@ import type { AddressInfo } from 'node:net';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { type Browser, type Page, chromium } from 'playwright-core';
 
-/** Debian's package `chromium`; a machine without it skips what needs a browser. */
+/** Debian package `chromium`. Without it, tests that need a browser are skipped. */
 const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome'].find((name) => spawnSync(name, ['--version']).status === 0);
 export const HAS_BROWSER = CHROMIUM !== undefined;
 if (!HAS_BROWSER) console.warn('SKIPPED: chromium is not installed, so no browser plays HLS here');
 
-/** What the page knows of its player. */
+/** State of the player in the page. */
 export interface PlayerState {
   seconds: number;
   frames: number;
   dropped: number;
   paused: boolean;
-  /** Errors that hls.js could not get over by itself. */
+  /** Errors that hls.js could not recover from. */
   fatal: string[];
   errors: string[];
-  /** Longest time in which the picture stood still, in ms, since it first moved. */
+  /** Longest time without a new picture since playback started, in ms. */
   longestFreezeMs: number;
 }
 
 const HLS_JS = readFileSync(createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js'), 'utf8');
 
-/** A web page with hls.js on it, from another origin than the stream. */
+/** A web page with hls.js, served from another origin than the stream. */
 const PAGE = `<!doctype html><video id="video" muted></video><script src="/hls.js"></script><script>
   const video = document.getElementById('video');
   const state = { fatal: [], errors: [], longestFreezeMs: 0 };

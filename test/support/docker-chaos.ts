@@ -4,9 +4,9 @@ import { until } from './until.js';
 
 const LONGEST_PAUSE_MS = 1500;
 
-/** Does bad things to a pair and its Docker daemon, in an order that its seed decides. */
+/** Applies faults to a pair and its Docker daemon in random order. The seed determines the order. */
 export class DockerChaos {
-  /** The answers to every storm of provisions. */
+  /** Replies to the provisioning requests of all bursts. */
   readonly stormed: { status: number }[] = [];
   private state: number;
   private readonly pending: Promise<unknown>[] = [];
@@ -20,7 +20,7 @@ export class DockerChaos {
     this.state = seed;
   }
 
-  /** @returns what was done, in order */
+  /** @returns names of the faults, in order */
   async run(durationMs: number): Promise<string[]> {
     const done: string[] = [];
     const acts: [string, () => Promise<unknown>][] = [
@@ -33,7 +33,7 @@ export class DockerChaos {
       ['restart', () => this.onSome((id) => this.own.client.getContainer(id).restart({ t: 0 }))],
     ];
     const end = performance.now() + durationMs;
-    // Everything once, in an order of its own, then whatever comes.
+    // Every fault once in random order, then random faults.
     const first = this.shuffled(acts);
     while (first.length > 0 || performance.now() < end) {
       const [name, act] = first.shift() ?? acts[this.random(acts.length)];
@@ -51,14 +51,14 @@ export class DockerChaos {
         method: 'POST',
         headers: { Authorization: `Bearer ${this.pair.apiKey}` },
       }).catch(() => null);
-      // An orchestrator that is killed meanwhile answers nobody.
+      // An orchestrator that is killed during the call does not answer.
       if (answer) this.stormed.push({ status: answer.status });
     });
     this.pending.push(Promise.all(calls));
     return Promise.resolve();
   }
 
-  /** On a running container, if there is one; it may be gone by the time. */
+  /** Acts on one running container, if there is one. It may disappear before the call. */
   private async onSome(act: (id: string) => Promise<unknown>): Promise<void> {
     const running = await this.own.client.listContainers();
     if (running.length === 0) return;
@@ -84,7 +84,7 @@ export class DockerChaos {
     return items.map(() => rest.splice(this.random(rest.length), 1)[0]);
   }
 
-  /** From 0 to below `limit` (mulberry32). */
+  /** A number from 0 to `limit` - 1 (mulberry32). */
   private random(limit: number): number {
     this.state = (this.state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);

@@ -6,7 +6,7 @@ export const SIMULATOR_IMAGE = 'acestream-engine-simulator:latest';
 
 export const docker = new Docker({ timeout: 30_000 });
 
-/** Why the tests that need Docker cannot run here; null where they can. */
+/** Why tests that need Docker cannot run on this machine; null if they can. */
 export const DOCKER_MISSING: string | null = await whyNot();
 if (DOCKER_MISSING !== null) console.warn(`SKIPPED: ${DOCKER_MISSING}, so nothing here runs on a real Docker Engine`);
 
@@ -24,7 +24,7 @@ async function whyNot(): Promise<string | null> {
   }
 }
 
-/** Names of all containers that bear `label`, running or not. */
+/** Names of all containers with `label`, running or not. */
 export async function containersWith(label: string): Promise<string[]> {
   const found = await docker.listContainers({ all: true, filters: { label: [label] } });
   return found.map(({ Names }) => Names[0].slice(1));
@@ -32,12 +32,12 @@ export async function containersWith(label: string): Promise<string[]> {
 
 export async function removeContainersWith(label: string): Promise<void> {
   const found = await docker.listContainers({ all: true, filters: { label: [label] } });
-  // A few at a time: each takes a busy Docker a second, and a hundred at once longer than a call may.
+  // A few at a time: a busy Docker needs a second for each, so a hundred at once would exceed the timeout of a call.
   for (let at = 0; at < found.length; at += 8)
     await Promise.all(found.slice(at, at + 8).map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })));
 }
 
-/** An image like the simulator's, with other defaults: what a user of another engine image has. Built from what is here, without a registry. */
+/** Builds the simulator's image with other defaults, as a user of another engine image has it. Needs no registry. */
 export function simulatorImageWith(tag: string, env: Record<string, string>): string {
   const lines = [`FROM ${SIMULATOR_IMAGE}`, ...Object.entries(env).map(([name, value]) => `ENV ${name}=${value}`)];
   execFileSync('docker', ['build', '-q', '-t', tag, '-'], { input: lines.join('\n') });

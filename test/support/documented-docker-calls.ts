@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './service-process.js';
 
-/** A call of Docker's API: its method, and its path without version and query; `{…}` stands for what differs. */
+/** A call of the Docker API: method and path without version and query; `{…}` is a variable part. */
 export interface DockerCall {
-  /** As it is written down, such as `POST /containers/{id}/start`. */
+  /** As documented, for example `POST /containers/{id}/start`. */
   name: string;
   matches(method: string, path: string): boolean;
 }
 
-/** The calls that docs/security.md says the orchestrator needs, of those that are made `always` or only `behind a VPN`: rows of its table. */
+/** The Docker calls in the table of docs/security.md that the orchestrator makes `always` or only `behind a VPN`. */
 export function documentedDockerCalls(when: 'always' | 'behind a VPN'): DockerCall[] {
   const text = readFileSync(join(ROOT, 'docs/security.md'), 'utf8');
   const rows = [...text.matchAll(/^\| `(GET|POST|PUT|DELETE|HEAD)` +\| `(\/[^`]*)` +\| ([^|]*?) +\|/gm)];

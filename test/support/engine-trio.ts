@@ -1,4 +1,4 @@
-/** Three engines that are asked in the order A, B, C, and a proxy in front of them. */
+/** Three engines that the proxy gets in the order A, B, C, and the proxy. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,12 +11,12 @@ import { until } from './until.js';
 export type EngineName = 'A' | 'B' | 'C';
 export const ENGINE_NAMES: readonly EngineName[] = ['A', 'B', 'C'];
 
-/** Of the simulated engines, bit/s. */
+/** Bit/s of the simulated engines. */
 export const BITRATE = 1_500_000;
-/** How far back their playback begins, and how much faster than real time it comes then. */
+/** Playback starts this many seconds behind the live edge, and that part arrives faster than real time by this factor. */
 export const BURST_S = 6;
 const BURST_FACTOR = 8;
-/** The proxy's limits, short so that a fault shows soon. */
+/** The proxy's timeouts, short so that it detects a fault soon. */
 export const LIMITS = {
   ACEXY_NO_RESPONSE_TIMEOUT: '1500ms',
   ACEXY_FIRST_BYTE_TIMEOUT: '2500ms',
@@ -26,7 +26,7 @@ export const LIMITS = {
   ACEXY_LINGER: '0s',
 } as const;
 
-/** As many ports as a pair of services takes, so that stretches never overlap. */
+/** Number of ports for one test stack, the same everywhere so that ranges never overlap. */
 export const STRETCH = 200;
 
 interface TrioEngine {
@@ -48,7 +48,7 @@ export class EngineTrio {
   static async open(): Promise<EngineTrio> {
     const folder = mkdtempSync(join(tmpdir(), 'stage-'));
     const [orchestratorPort, proxyPort] = await freePorts(2);
-    // Not of those that the system gives away: an engine whose ports are closed for a while must find them free again.
+    // Not ephemeral ports: an engine that closes its ports for a while must find them free afterwards.
     const stretch = await claimStretch(STRETCH);
     const staged = new Map(
       ENGINE_NAMES.map((name, index) => {
@@ -93,7 +93,7 @@ export class EngineTrio {
     return `${this.proxyUrl}/ace/getstream?id=${id}`;
   }
 
-  /** Which engine feeds the stream, and whether it plays; null where there is no such stream. */
+  /** The engine that delivers the stream, and the state of the stream; null if there is no such stream. */
   async serving(id: string): Promise<{ on: EngineName | null; state: string; failovers: number } | null> {
     const response = await fetch(`${this.proxyUrl}/ace/status?id=${id}`);
     if (!response.ok) return null;
@@ -102,18 +102,18 @@ export class EngineTrio {
     return { on, state, failovers };
   }
 
-  /** Sessions that engines still hold, by engine; of one that is dead, none. */
+  /** Active sessions by engine; 0 for an engine that does not run. */
   async sessions(): Promise<Record<EngineName, number>> {
     const counts = await Promise.all([...this.staged.values()].map(async ({ control }) => control.metrics().catch(() => null)));
     return Object.fromEntries(ENGINE_NAMES.map((name, index) => [name, counts[index]?.sessions.active ?? 0])) as Record<EngineName, number>;
   }
 
-  /** Every engine is there and well, without a session, and nothing plays. */
+  /** Waits until every engine runs without a fault and without a session, and no stream plays. */
   async reset(): Promise<void> {
     this.orchestrator.leave.clear();
     await Promise.all(
       [...this.staged].map(async ([name, engine]) => {
-        // A start that was never answered is read on for a minute, and the engine kept for it: its death breaks that off.
+        // The proxy waits a minute for the reply to an unanswered start and keeps the engine. Killing the engine ends that wait.
         if (this.orchestrator.leased.has(name)) await this.kill(name);
         await until(`engine ${name}`, async () => {
           const ended = await Promise.race([engine.process.exited, Promise.resolve(null)]);
@@ -124,7 +124,7 @@ export class EngineTrio {
         await engine.control.end('stopped');
       }),
     );
-    // A stop that an engine did not hear is tried again for seconds, and the lease given back after it.
+    // The proxy repeats an unanswered stop for some seconds before it releases the lease.
     await until(
       'quiet',
       async () => {

@@ -1,6 +1,6 @@
 /**
- * Adds to the message of a failing test what its services said last: where a test fails on a machine that nobody can look at, this is all there is.
- * A setup file of the end-to-end tests.
+ * Adds the last log lines of the services to the message of a failing test. In CI this is the only information about the failure.
+ * Setup file of the end-to-end tests.
  */
 import { afterEach } from 'vitest';
 import { ServiceProcess } from './service-process.js';
@@ -16,7 +16,7 @@ afterEach(({ task }) => {
   if (said) error.stack = `${error.stack ?? error.message}\n${said}`;
 });
 
-/** The last lines beyond debugging, each cut to a readable length. */
+/** The last lines above level DEBUG, each cut to a readable length. */
 function lastLines(log: string): string {
   const lines = log.split('\n').filter((line) => line && !line.includes('"level":"DEBUG"'));
   return lines

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What scripts for operators may use besides docker: what every Debian has, curl and jq. */
+/** Programs that scripts for operators may use besides docker: the ones of every Debian, curl and jq. */
 const TOOLS = [
   ...[
     'awk',
@@ -27,7 +27,7 @@ const TOOLS = [
   ...['nproc', 'printf', 'rm', 'sed', 'sh', 'sleep', 'sort', 'tail', 'tar', 'timeout', 'tr', 'uname', 'wc'],
 ];
 
-/** A PATH on which there is no program but the usual tools and stand-ins that write down how they were called. */
+/** A PATH with only the usual tools and fake commands that record how they were called. */
 export class FakeCommands {
   readonly folder = mkdtempSync(join(tmpdir(), 'stand-ins-'));
   private readonly record = join(this.folder, 'calls');
@@ -37,7 +37,7 @@ export class FakeCommands {
       symlinkSync(execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim(), join(this.folder, tool));
   }
 
-  /** `answers` is the inside of a `case "$*" in … esac` of the shell; what it does not name succeeds without a word. */
+  /** `answers` is the body of a shell `case "$*" in … esac`. Other calls succeed without output. */
   add(program: string, answers: string): this {
     const file = join(this.folder, program);
     writeFileSync(file, `#!/bin/sh\necho "${program} $*" >>'${this.record}'\ncase "$*" in\n${answers}\nesac\n`);
@@ -45,7 +45,7 @@ export class FakeCommands {
     return this;
   }
 
-  /** The calls so far, but those that only look. */
+  /** The calls so far, without calls that only read. */
   get calls(): string[] {
     const all = existsSync(this.record) ? readFileSync(this.record, 'utf8').trim().split('\n') : [];
     return all.filter((call) => !/ (version|config --services|ps -q \S+|inspect .*)$/.test(call));

@@ -1,19 +1,19 @@
 import { docker } from './docker.js';
 import { Viewer } from './viewer.js';
 
-/** Longest time without a byte that is no loss: engines deliver in gusts, and HTTP in steps. */
+/** Longest time without a byte that does not count as a pause: engines deliver in bursts, and HTTP in chunks. */
 const GUST_S = 2;
-/** While there is no picture the proxy sends single null packets, which only keep the connection. */
+/** While the proxy waits for the engine it sends single null packets, which only keep the connection open. */
 const PACKET = 188;
 
 interface Watching {
   viewer: Viewer;
   lastByteAt: number;
-  /** Every pause between two bytes that was no gust, in seconds. */
+  /** Every pause longer than the burst interval, in seconds. */
   pauses: number[];
 }
 
-/** What a bad day cost: those who watch, and the engines of one label as Docker tells of them. */
+/** Measures what a fault costs: pauses and losses of viewers, and engines that Docker started, selected by label. */
 export class FaultImpact {
   private readonly watching: Watching[] = [];
   private readonly lines: string[] = [];
@@ -24,7 +24,7 @@ export class FaultImpact {
 
   private constructor(private readonly what: string) {}
 
-  /** Counts from now on. */
+  /** Starts to measure. */
   static async begin(what: string, label: string): Promise<FaultImpact> {
     const day = new FaultImpact(what);
     for (const { Id } of await docker.listContainers({ all: true, filters: { label: [label] } })) day.known.add(Id);
@@ -35,7 +35,7 @@ export class FaultImpact {
     return day;
   }
 
-  /** Somebody who watches all day; resolves when the picture is there. */
+  /** Opens a viewer that watches until the end; resolves when it has received media. */
   async watch(url: string): Promise<Viewer> {
     const watching: Partial<Watching> = { pauses: [], lastByteAt: performance.now() };
     const viewer = await Viewer.open(url, { keep: false, onChunk: ({ length }) => length > PACKET && this.byte(watching as Watching) });
@@ -45,34 +45,34 @@ export class FaultImpact {
     return viewer;
   }
 
-  /** Seconds since its beginning, kept for the report. */
+  /** Records the seconds since the start for the report, and returns them. */
   note(what: string): number {
     const seconds = (performance.now() - this.began) / 1000;
     this.lines.push(`${what} ${seconds.toFixed(1)} s`);
     return seconds;
   }
 
-  /** Those whose stream has ended, one way or the other. */
+  /** Number of viewers whose stream ended or failed. */
   get lost(): number {
     return this.watching.filter(({ viewer }) => viewer.ended || viewer.error !== null).length;
   }
 
-  /** The longest time that one of them was without bytes, in seconds; what still lasts counts. */
+  /** The longest pause of a viewer in seconds; a pause that is not over counts. */
   get longestPause(): number {
     return Math.max(0, ...this.watching.flatMap(({ pauses, lastByteAt, viewer }) => [...pauses, viewer.ended ? 0 : since(lastByteAt)]));
   }
 
-  /** Engines made anew since the beginning. */
+  /** Number of new engines since the start. */
   get made(): number {
     return [...this.started].filter((id) => !this.known.has(id)).length;
   }
 
-  /** Engines of before that were started again. */
+  /** Number of engines that existed at the start and were restarted. */
   get restarted(): number {
     return [...this.started].filter((id) => this.known.has(id)).length;
   }
 
-  /** Prints what was measured, and lets everybody go. */
+  /** Prints the figures and closes all viewers. */
   async end(): Promise<void> {
     const { lost, longestPause } = this;
     const figures = [
@@ -91,7 +91,7 @@ export class FaultImpact {
     watching.lastByteAt = performance.now();
   }
 
-  /** One event a line. */
+  /** Each line is one event. */
   private take(text: string): void {
     for (const line of text.split('\n').filter((part) => part !== '')) this.started.add((JSON.parse(line) as { id: string }).id);
   }

@@ -4,7 +4,7 @@ import { freePorts } from './ports.js';
 import { ROOT, ServiceProcess } from './service-process.js';
 import { until } from './until.js';
 
-/** A simulated Gluetun as a process of this machine (apps/gluetun-simulator/README.md). */
+/** A simulated Gluetun as a process (apps/gluetun-simulator/README.md). */
 export class GluetunSimulator {
   private process!: ServiceProcess;
 
@@ -22,12 +22,12 @@ export class GluetunSimulator {
     return gluetun;
   }
 
-  /** What engines probe to know whether the tunnel carries (SIM_TUNNEL_PROBE). */
+  /** Address that engines probe to know whether the tunnel works (SIM_TUNNEL_PROBE). */
   get farEnd(): string {
     return `127.0.0.1:${this.farEndPort}`;
   }
 
-  /** Starts it (anew); resolves when it has a tunnel. */
+  /** Starts or restarts it; resolves when the tunnel is up. */
   async startAgain(): Promise<void> {
     this.process = new ServiceProcess('gluetun', [process.execPath, join(ROOT, 'apps/gluetun-simulator/dist/main.js')], {
       cwd: ROOT,
@@ -48,7 +48,7 @@ export class GluetunSimulator {
     );
   }
 
-  /** Makes it so, for `forMs` milliseconds where given. */
+  /** Changes the state, for `forMs` milliseconds if given. */
   async set(change: Partial<VpnState>, forMs?: number): Promise<void> {
     const body = JSON.stringify({ ...change, forMs });
     const response = await fetch(`http://127.0.0.1:${this.badDayPort}/__sim/state`, { method: 'PUT', body });

@@ -1,13 +1,13 @@
 /**
- * An independent judge of HLS: reads playlists by RFC 8216 and segments by ISO/IEC 13818-1 with parsers of its own, and tells every breach of what a
- * player may rely on. It shares no code with the product, so that both cannot be wrong in the same way.
+ * An independent checker of HLS. It reads playlists by RFC 8216 and segments by ISO/IEC 13818-1 with its own parsers, and reports every violation of what a
+ * player may rely on. It shares no code with the product, so the same error cannot be in both.
  */
 
 export interface ListedSegment {
   readonly sequence: number;
   readonly uri: string;
   readonly seconds: number;
-  /** Counts the discontinuities of the whole stream up to and including the segment. */
+  /** Number of discontinuities of the stream up to and including the segment. */
   readonly discontinuity: number;
   readonly tagged: boolean;
 }
@@ -20,7 +20,7 @@ export interface Playlist {
 }
 
 export interface HlsCheckerOptions {
-  /** Whether the second piece goes on where the first ended; what the content itself tells. Without it DISCONTINUITY is not judged. */
+  /** Whether the second segment continues where the first ended, by the content itself. Without it DISCONTINUITY is not checked. */
   continues?: (before: Buffer, after: Buffer) => boolean;
 }
 
@@ -40,7 +40,7 @@ export class HlsChecker {
 
   constructor(private readonly options: HlsCheckerOptions = {}) {}
 
-  /** Takes a playlist as it was served. Returns the segments that it is the first to name. */
+  /** Checks a playlist. Returns the segments that are new in it. */
   playlist(text: string): ListedSegment[] {
     this.reloads += 1;
     const playlist = this.parse(text);
@@ -60,7 +60,7 @@ export class HlsChecker {
     return fresh;
   }
 
-  /** Takes the bytes of a segment. They must come in order. */
+  /** Checks the bytes of a segment. Segments must be passed in order. */
   segment(listed: ListedSegment, bytes: Buffer): void {
     this.segments += 1;
     this.seconds += listed.seconds;
@@ -88,7 +88,7 @@ export class HlsChecker {
     for (const [pid, entry] of after.exit.firstCounters) {
       const last = before.exit.lastCounters.get(pid);
       if (last === undefined) continue;
-      // Tables at the head of a segment may be the last ones once more.
+      // Tables at the start of a segment may repeat the previous ones.
       const isNext = entry === ((last + 1) & 15) || (entry === last && (pid === 0 || pid === after.exit.pmtPid));
       if (!isNext) this.fault(`${at}: the counter of PID ${pid} goes from ${last} to ${entry}`);
     }
@@ -96,7 +96,7 @@ export class HlsChecker {
     const { pictures: other } = after.exit;
     if (one === null || other === null) return;
     const step = wrap(other.first - one.last);
-    // A piece of another source is put at the end of what was there before: at its pictures or at its sound, whichever ends later.
+    // Media of another source is appended after the end of the video or the audio, whichever ends later.
     const most = listed.tagged ? 90_000 : 2 * one.frame;
     if (step === 0 || step > most) this.fault(`${at}: the pictures go on after ${step / 90} ms`);
   }
@@ -163,7 +163,7 @@ interface Exit {
   pmtPid: number | null;
   firstCounters: Map<number, number>;
   lastCounters: Map<number, number>;
-  /** Decoding times of the first and the last picture and their usual distance, in ticks of 90 kHz. */
+  /** Decoding times of the first and last picture and their usual distance, in ticks of 90 kHz. */
   pictures: { first: number; last: number; frame: number } | null;
 }
 
@@ -174,7 +174,7 @@ function wrap(ticks: number): number {
   return ((((ticks + half) % (2 * half)) + 2 * half) % (2 * half)) - half;
 }
 
-/** Whether a decoder that has seen nothing else can begin with it, and how it ends. */
+/** Whether a decoder can start with this segment, and how the segment ends. */
 function readSegment(bytes: Buffer): { faults: string[]; exit: Exit } {
   const faults: string[] = [];
   const exit: Exit = { pmtPid: null, firstCounters: new Map(), lastCounters: new Map(), pictures: null };

@@ -1,6 +1,6 @@
 import type { HlsChecker, ListedSegment } from './hls-checker.js';
 
-/** A player of HLS as seen from the wire: it follows the first playlist to its own, comes again for that, and fetches what is new. */
+/** A minimal HLS player: it follows the master playlist, reloads its media playlist and fetches new segments. */
 export class HlsPlayer {
   readonly kept: { listed: ListedSegment; bytes: Buffer }[] = [];
 
@@ -14,7 +14,7 @@ export class HlsPlayer {
     return new HlsPlayer(new URL(line, url).href);
   }
 
-  /** Plays until `checker` has seen so many segments in all. */
+  /** Plays until `checker` has seen this many segments. */
   async playUntil(checker: HlsChecker, segments: number, limitMs = 60_000): Promise<void> {
     const end = performance.now() + limitMs;
     while (checker.segments < segments) {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
-/** Of one piece of a layer while `bytesPerSecond` holds. */
+/** Bytes of one write while `bytesPerSecond` is in force. */
 const PIECE_BYTES = 64 * 1024;
 
 interface Blob {
@@ -17,11 +17,11 @@ interface Blob {
 }
 
 /**
- * A registry with one image, as far as `docker pull` speaks to one (Docker Registry HTTP API V2); Docker takes one on 127.0.0.1 without TLS.
- * The image is one of this machine's Docker with a layer more, so that nothing of it is shared and all of that layer is really fetched.
+ * A registry with one image that supports `docker pull` (Docker Registry HTTP API V2). Docker accepts a registry on 127.0.0.1 without TLS.
+ * The image is a local one with one more layer. Nobody has that layer, so Docker must download all of it.
  */
 export class ImageRegistry {
-  /** How fast layers are handed out. */
+  /** Download speed of layers. */
   bytesPerSecond = Infinity;
   private readonly blobs = new Map<string, Blob>();
   private manifest!: Buffer;
@@ -42,7 +42,7 @@ export class ImageRegistry {
     return registry;
   }
 
-  /** What its image is called, for a pull. */
+  /** Name of the image for `docker pull`. */
   get image(): string {
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}/engine:latest`;
   }

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 
-/** Debian's package `ffmpeg`; a machine without it skips the tests that need a foreign decoder. */
+/** Debian package `ffmpeg`. Without it, tests that need a foreign decoder are skipped. */
 export const HAS_FFMPEG = spawnSync('ffmpeg', ['-version']).status === 0;
 if (!HAS_FFMPEG) console.warn('SKIPPED: ffmpeg is not installed, so nothing here is decoded by a foreign player');
 
@@ -9,7 +9,7 @@ export interface ToolResult {
   output: string;
 }
 
-/** Runs ffmpeg or another tool to its end; `input` goes to its standard input. */
+/** Runs ffmpeg or another tool until it exits; `input` is its standard input. */
 export function runTool(
   command: string,
   args: readonly string[],
@@ -25,7 +25,7 @@ export function runTool(
       clearTimeout(limit);
       resolve({ code, output });
     });
-    // A tool that has seen enough closes its input early; that is its exit code's business.
+    // A tool may close its input early. Its exit code tells whether that is an error.
     child.stdin?.on('error', () => undefined).end(input);
   });
 }

@@ -5,17 +5,17 @@ import { claimStretch, freePorts, type PortStretch } from './ports.js';
 import { ROOT, ServiceProcess } from './service-process.js';
 import { until } from './until.js';
 
-/** Ports of each kind that its engines may have. */
+/** Number of ports of each kind for its engines. */
 const PORTS = 20;
 
 export interface Reply {
   status: number;
   headers: Headers;
-  /** Parsed where it is JSON. */
+  /** Parsed if it is JSON. */
   body: unknown;
 }
 
-/** An orchestrator in a process of its own, without a proxy: what speaks to it is the test. */
+/** An orchestrator in its own process without a proxy. The test is the client. */
 export class OrchestratorProcess {
   readonly folder = mkdtempSync(join(tmpdir(), 'orchestrator-'));
   readonly database = join(this.folder, 'orchestrator.db');
@@ -40,7 +40,7 @@ export class OrchestratorProcess {
     }
   }
 
-  /** Starts the process (anew) and waits until it is ready. */
+  /** Starts or restarts the process and waits until it is ready. */
   async startAgain(): Promise<void> {
     const range = (index: number): string => `${this.stretch.first + index * PORTS}-${this.stretch.first + (index + 1) * PORTS - 2}`;
     this.process = new ServiceProcess('orchestrator', [process.execPath, join(ROOT, 'apps/orchestrator/dist/main.js')], {
@@ -70,7 +70,7 @@ export class OrchestratorProcess {
     await this.process.exited;
   }
 
-  /** A call with the key, whatever comes of it. */
+  /** Makes a call with the key and returns the reply, whatever its status. */
   async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Reply> {
     const response = await fetch(`http://127.0.0.1:${this.port}${path}`, {
       method,
@@ -95,7 +95,7 @@ export class OrchestratorProcess {
   }
 }
 
-/** Process ids of the engines that really run with their state in `folder`. */
+/** Process ids of the running engines whose state is in `folder`. */
 export function engineProcesses(folder: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -108,7 +108,7 @@ export function engineProcesses(folder: string): number[] {
           !command.some((part) => part.endsWith('.sh'))
         );
       } catch {
-        // It ended while we looked.
+        // The process ended during the search.
         return false;
       }
     })

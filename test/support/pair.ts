@@ -7,7 +7,7 @@ import { ROOT, ServiceProcess } from './service-process.js';
 import { SimulatorControl } from './simulator-control.js';
 import { until } from './until.js';
 
-/** Ports of each kind that the engines of a pair may have, unless it asks for more. */
+/** Default number of ports of each kind for the engines of a pair. */
 const PORTS_PER_PAIR = 40;
 
 export interface PairOptions {
@@ -15,17 +15,17 @@ export interface PairOptions {
   proxy?: Record<string, string>;
   /** Environment of the simulated engines (SIM_*). */
   engines?: Record<string, string>;
-  /** Ports of each kind. */
+  /** Number of ports of each kind. */
   enginePorts?: number;
 }
 
-/** An orchestrator and a proxy as their users run them: two processes on the embedded default, in a folder of their own. */
+/** An orchestrator and a proxy as users run them: two processes with default settings and simulated engines, in their own folder. */
 export class Pair {
   readonly folder = mkdtempSync(join(tmpdir(), 'pair-'));
   readonly apiKey = 'key-of-the-test';
   orchestrator!: ServiceProcess;
   proxy!: ServiceProcess;
-  /** First of the HTTP ports that its engines may have. */
+  /** First HTTP port of its engines. */
   readonly firstEnginePort: number;
 
   private constructor(
@@ -63,7 +63,7 @@ export class Pair {
     return `http://127.0.0.1:${this.proxyPort}`;
   }
 
-  /** Starts it (anew), where given with further settings. */
+  /** Starts or restarts the orchestrator, with more settings if given. */
   startOrchestrator(changed: Record<string, string> = {}): void {
     const range = (index: number): string =>
       `${this.firstEnginePort + index * this.enginePorts}-${this.firstEnginePort + (index + 1) * this.enginePorts - 1}`;
@@ -76,7 +76,7 @@ export class Pair {
       ACE_API_RANGE: range(2),
       ACE_P2P_RANGE: range(3),
       STOP_ENGINES_ON_EXIT: 'true',
-      // Each engine's control port stands in the fifth stretch, beside its HTTP port.
+      // The control port of an engine is in the fifth range, at the same offset as its HTTP port.
       SIM_CONTROL_PORT: `+${4 * this.enginePorts}`,
       ...this.options.engines,
       ...this.options.orchestrator,
@@ -84,14 +84,14 @@ export class Pair {
     });
   }
 
-  /** The proxy of the pair, or one more on another port, whose end is the caller's business; `env` over the pair's. */
+  /** Starts the proxy of the pair, or another one on another port that the caller stops. `env` overrides the settings of the pair. */
   startProxy(port = this.proxyPort, env: Record<string, string> = {}): ServiceProcess {
     const proxy = this.service('proxy', {
       ACEXY_LISTEN_ADDR: `:${port}`,
       ACEXY_ORCH_URL: this.apiUrl,
       ACEXY_ORCH_APIKEY: this.apiKey,
       ACEXY_LOG_LEVEL: 'DEBUG',
-      // Whether viewers may watch on when it ends is a matter of one test.
+      // Only one test is about viewers that keep watching while the proxy stops.
       ACEXY_DRAIN_TIMEOUT: '0',
       ...this.options.proxy,
       ...env,
@@ -116,7 +116,7 @@ export class Pair {
     );
   }
 
-  /** A call of the REST API with the key; throws unless the status is one of 2xx. */
+  /** Calls the REST API with the key; throws unless the status is 2xx. */
   async api<T>(path: string, init: RequestInit = {}): Promise<T> {
     const response = await fetch(this.apiUrl + path, {
       ...init,
@@ -135,12 +135,12 @@ export class Pair {
     return this.api('/streams?status=started');
   }
 
-  /** The control API of the simulated engine behind `engine`. */
+  /** The control API of this simulated engine. */
   control(engine: EngineState): SimulatorControl {
     return this.controlOf(engine.port);
   }
 
-  /** The same by the engine's HTTP port. */
+  /** The same by HTTP port. */
   controlOf(httpPort: number): SimulatorControl {
     return new SimulatorControl(httpPort + 4 * this.enginePorts);
   }
@@ -149,7 +149,7 @@ export class Pair {
     return `${this.proxyUrl}/ace/getstream?id=${id}`;
   }
 
-  /** Ends both, engines too, and removes the folder. PAIR_LOGS names a file that keeps what they said. */
+  /** Stops both services and the engines, and removes the folder. PAIR_LOGS names a file for their logs. */
   async stop(): Promise<void> {
     await this.proxy?.stop();
     await this.orchestrator?.stop();
@@ -159,7 +159,7 @@ export class Pair {
   }
 }
 
-/** A content id: 40 hexadecimal digits that end in `index`. */
+/** A content id: 40 hexadecimal digits that end with `index`. */
 export function contentId(index: number): string {
   return index.toString(16).padStart(40, 'c');
 }

@@ -1,6 +1,6 @@
 /**
- * Foreign players that watch a stream as their users do: ffmpeg, mpv, VLC and GStreamer, each without a screen. What they complain about and how long
- * their picture stands still is read from what they say.
+ * Foreign players that watch a stream: ffmpeg, mpv, VLC and GStreamer, each without a screen. Their output tells what they complain about and
+ * how long playback stands still.
  */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -11,27 +11,27 @@ import type { Readable, Writable } from 'node:stream';
 export const PLAYERS = ['ffmpeg', 'mpv', 'vlc', 'gstreamer'] as const;
 export type PlayerName = (typeof PLAYERS)[number];
 
-/** How the stream is watched. */
+/** Form in which the stream is watched. */
 export type Form = 'ts' | 'hls';
 
 interface PlayerKind {
   readonly command: string;
   readonly args: (url: string, form: Form) => readonly string[];
-  /** What it says about the place it plays; the first group, and the second where there is one, are seconds: `(?:hours:)minutes:seconds`, or plain. */
+  /** Output that contains the position. The groups are the time, as `(?:hours:)minutes:seconds` or as seconds. */
   readonly position: RegExp;
-  /** Typed every second, to be told the position. */
+  /** Input that requests the position, sent every second. */
   readonly ask?: string;
-  /** How it is told to end; then its exit code is 0. */
+  /** How to make it exit with code 0. */
   readonly quit: string | 'SIGINT';
-  /** Typed to pause it, and again to go on. */
+  /** Input that pauses it, and resumes it when sent again. */
   readonly pause?: string;
-  /** Lines that say nothing about the stream. */
+  /** Output that does not concern the stream. */
   readonly harmless: RegExp;
-  /** Lines that tell of a pause or of a short step in time: true after a loss, and the player deals with it. */
+  /** Output about a pause or a small time step. Both happen after a failover, and the player handles them. */
   readonly remark?: RegExp;
-  /** Refuses to run as root. */
+  /** The player refuses to run as root. */
   readonly ordinaryUser: boolean;
-  /** Environment of its own. */
+  /** Extra environment variables. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -67,10 +67,10 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
     pause: 'pause\n',
     position: /^(?:> )*(\d+)$/,
     quit: 'quit\n',
-    // The interfaces that a desktop has; how it introduces itself and answers; the sound decoder's first unit.
+    // Missing desktop interfaces; its greeting and replies; the first unit of the audio decoder.
     harmless:
       /^(?:> )*\d*$|^VLC media player|^Command Line Interface|^Remote control interface|interface (?:error|initialization)|interface "[a-z]+,none" initialization|packetizer: AAC channels|Changing stream format Unknown -> TS|decoded zero sample|returned 0 \(no error\)|status change|^\||^\+|^(?:> )*(?:Shutting down|Bye-bye)/,
-    // After a pause it sets its clock anew, and has pictures in hand that are older.
+    // After a pause it resets its clock and still holds older pictures.
     remark:
       /picture is too late|PCR {2}is called too late|playback too late|buffer too late|deferring start|buffer deadlock prevented|late frames, dropping|late video -> dropping|Timestamp conversion failed|Could not convert timestamp/,
     ordinaryUser: true,
@@ -92,13 +92,13 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
   },
 };
 
-/** What a player that did not end after it was told to is given, ms. */
+/** Time that a player has to exit, ms. Then it is killed. */
 const QUIT_MS = 10_000;
-/** Debian's `nobody`. */
+/** User `nobody` of Debian. */
 const ORDINARY_USER = 65_534;
 const MOST_COMPLAINTS = 200;
 
-/** Players that are installed here; of the others it says that they are skipped. */
+/** The players that are installed. Prints which others are skipped. */
 export function installedPlayers(): PlayerName[] {
   const missing = PLAYERS.filter((name) => spawnSync('sh', ['-c', `command -v ${KINDS[name].command}`]).status !== 0);
   if (missing.length > 0) console.warn(`SKIPPED: ${missing.join(', ')} not installed, so nothing is watched with it`);
@@ -108,24 +108,24 @@ export function installedPlayers(): PlayerName[] {
 export interface PlayerReport {
   readonly player: PlayerName;
   readonly form: Form;
-  /** Time from its start to its end, seconds. */
+  /** Seconds from start to exit. */
   readonly watched: number;
-  /** From its start to the first position, seconds; null: it never played. */
+  /** Seconds from start to the first position; null if it never played. */
   readonly startedAfter: number | null;
-  /** How far it has played, seconds of media. */
+  /** Seconds of media that it played. */
   readonly played: number;
-  /** The longest time for which its position stood still, seconds. */
+  /** Longest time without a change of position, seconds. */
   readonly longestHold: number;
-  /** What it said that is not harmless, with the second in which it did. */
+  /** Output that is not harmless, with the second at which it appeared. */
   readonly complaints: readonly string[];
-  /** How often it told of a pause or a step in time. */
+  /** Number of messages about a pause or a time step. */
   readonly remarks: number;
-  /** It ran until it was told to end, and ended well. */
+  /** It ran until it was told to exit, and exited with success. */
   readonly endedWell: boolean;
 }
 
 export class Player {
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has exited. */
   readonly exited: Promise<void>;
   private readonly kind: PlayerKind;
   private readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
@@ -154,7 +154,7 @@ export class Player {
       stdio: ['pipe', 'pipe', 'pipe'],
       ...user,
     });
-    // A player that is gone reads nothing more; its exit tells it.
+    // A player that has exited reads no input. Its exit is handled elsewhere.
     this.child.stdin.on('error', () => undefined);
     for (const stream of [this.child.stdout, this.child.stderr]) this.readLines(stream);
     this.exited = new Promise((resolve) => {
@@ -165,14 +165,14 @@ export class Player {
     if (ask !== undefined) this.asking = setInterval(() => this.child.stdin.write(ask), 1000);
   }
 
-  /** Pauses it, or lets it go on. */
+  /** Pauses or resumes it. */
   togglePause(): void {
     const { pause } = this.kind;
     if (pause === undefined) throw new TypeError(`${this.name} cannot be told to pause`);
     this.child.stdin.write(pause);
   }
 
-  /** Tells it to end, and waits until it has. */
+  /** Tells it to exit and waits for that. */
   async quit(): Promise<PlayerReport> {
     const { quit } = this.kind;
     if (this.outcome !== null) this.complaints.push(`${this.seconds().toFixed(1)} s: ended by itself: ${this.outcome}`);
@@ -248,7 +248,7 @@ export class Player {
   }
 }
 
-/** `[hours, minutes, seconds]` or `[seconds]`, as seconds. */
+/** `[hours, minutes, seconds]` or `[seconds]` in seconds. */
 function secondsOf(parts: readonly (string | undefined)[]): number {
   return parts.reduce((sum, part) => sum * 60 + Number(part ?? 0), 0);
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
 
-/** Free TCP ports of this machine at this moment. All are held until all are found, so that they differ. */
+/** TCP ports that are free now. All are held until all are found, so that they differ. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from(
@@ -17,21 +17,21 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** Ports of one owner, for as long as it holds them. */
+/** A range of ports with one owner, until released. */
 export interface PortStretch {
   first: number;
   release(): Promise<void>;
 }
 
-/** Below the ports that the system gives to whoever asks for any (Linux: from 32,768). */
+/** Below the ephemeral ports (Linux: from 32,768). */
 const STRETCHES_FROM = 20_000;
 const STRETCHES_TO = 32_000;
-/** Stretches are made of whole units, so that those of any size never overlap. */
+/** Ranges consist of whole units, so that ranges of any size never overlap. */
 const UNIT = 200;
 
 /**
- * `size` ports in a row that no other test of this machine has, in this process or another: whoever listens on the last port of a unit
- * has the unit. One of more than a unit has such ports within, too: they are taken for whoever else asks.
+ * Reserves `size` consecutive ports that no other test on this machine has, in this process or another. The owner of a unit listens on its
+ * last port. In a range of several units, these ports are also inside the range and not available.
  */
 export async function claimStretch(size: number): Promise<PortStretch> {
   const units = Math.ceil(size / UNIT);

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.js';
 
-/** Of this process alone: two test runs on one machine do not meet. Never Docker's own `docker0`, and never none: a daemon without a bridge removes that. */
+/** One bridge per process, so that two test runs do not collide. Not Docker's `docker0`, and not none: a daemon without a bridge removes `docker0`. */
 const BRIDGE = `acexy${process.pid}`;
 const BRIDGE_ADDRESS = `172.31.${process.pid % 250}.1/24`;
 
-/** Why no second Docker daemon can be run here; null where one can. */
+/** Why no second Docker daemon can run on this machine; null if one can. */
 export const PRIVATE_DAEMON_MISSING: string | null = whyNot();
 
 function whyNot(): string | null {
@@ -25,12 +25,12 @@ function whyNot(): string | null {
 }
 
 /**
- * A Docker daemon beside the machine's, with a folder, a socket and a bridge of its own, so that tests may kill it. It leaves the
- * machine's packet filter alone: published ports go through Docker's own port proxies, which end with the daemon.
+ * A second Docker daemon with its own folder, socket and bridge, which tests may kill. It does not change the packet filter of the
+ * machine: published ports use Docker's port proxies, which end with the daemon.
  */
 export class PrivateDockerDaemon {
   readonly folder = mkdtempSync(join(tmpdir(), 'own-docker-'));
-  /** Of the socket alone: a container that is to have it over a restart of the daemon, which makes a new one, mounts the folder. */
+  /** Folder with only the socket. A restarted daemon creates a new socket, so a container mounts the folder. */
   readonly socketFolder = join(this.folder, 'socket');
   readonly host = `unix://${this.socketFolder}/docker.sock`;
   readonly client = new Docker({ socketPath: `${this.socketFolder}/docker.sock`, timeout: 30_000 });
@@ -63,7 +63,7 @@ export class PrivateDockerDaemon {
     });
   }
 
-  /** Resolves with the moment (`performance.now()`) of Docker's first answer. */
+  /** Resolves with the time (`performance.now()`) of Docker's first answer. */
   async untilAnswers(): Promise<number> {
     await until('the daemon answers', async () => (await this.client.ping()) !== undefined, 30_000);
     return performance.now();
@@ -73,18 +73,18 @@ export class PrivateDockerDaemon {
     this.daemon?.kill(signal);
   }
 
-  /** Ends the daemon: in order, its containers first unless it keeps them (SIGTERM), or in the middle of things (SIGKILL). */
+  /** Stops the daemon. SIGTERM: in order, with its containers unless live-restore is on. SIGKILL: at once. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const { daemon } = this;
     if (!daemon || !this.runs) return;
     const gone = once(daemon, 'exit');
     daemon.kill(signal);
     await gone;
-    // Its containerd ends with it. Nobody may be there to reap the two, and then their pids look alive to the next daemon.
+    // Its containerd stops with it. If nobody reaps the two processes, their pids look alive to the next daemon.
     for (const stale of ['pid', 'exec/containerd/containerd.pid']) rmSync(join(this.folder, stale), { force: true });
   }
 
-  /** Ends the containers, the daemon and all it left. */
+  /** Removes the containers, the daemon and all its files. */
   async dispose(): Promise<void> {
     if (this.daemon && !this.runs) this.launch();
     const { daemon } = this;
@@ -106,7 +106,7 @@ export class PrivateDockerDaemon {
   }
 }
 
-/** The innermost first. */
+/** Innermost mounts first. */
 function mountsUnder(folder: string): string[] {
   const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
   return mounts

@@ -1,4 +1,4 @@
-/** What a running proxy holds, as it tells in its metrics. */
+/** Resources of a running proxy, read from its metrics. */
 export interface ProcessResources {
   readonly files: number;
   readonly timers: number;

@@ -1,4 +1,4 @@
-/** As much of Prometheus as is needed to compare queries with what services really show. */
+/** The part of Prometheus that is needed to compare queries with the metrics of the services. */
 
 export interface Series {
   name: string;
@@ -34,14 +34,14 @@ function parseMatchers(text: string): Matcher[] {
 
 export interface Query {
   selectors: { metric: string; matchers: Matcher[] }[];
-  /** Named in `by`, `on` and the like. */
+  /** Names in `by`, `on` and similar clauses. */
   grouping: string[];
 }
 
-/** Words of PromQL that are neither functions (those stand before a parenthesis) nor names of metrics. */
+/** PromQL keywords. Functions are recognized by their parenthesis. */
 const KEYWORDS = new Set(['and', 'or', 'unless', 'bool', 'offset', 'inf', 'nan']);
 
-/** What a query asks for. Every name in it that is no function, keyword or label counts as a metric, misspelt ones too. */
+/** The metrics and labels of a query. Every name that is not a function, keyword or label counts as a metric, also a misspelt one. */
 export function parseQuery(text: string): Query {
   const grouping: string[] = [];
   const rest = text.replace(/\b(by|on|ignoring|without|group_left|group_right)\s*\(([^)]*)\)/g, (_all, _word, labels: string) => {
@@ -55,10 +55,10 @@ export function parseQuery(text: string): Query {
   return { selectors, grouping };
 }
 
-/** Labels that Prometheus itself adds. */
+/** Labels that Prometheus adds. */
 const ADDED = new Set(['instance', 'job']);
 
-/** What a query names that is not in the series; empty where it can find something. */
+/** Names in the query that the series do not have; empty if the query can match. */
 export function missingIn(query: Query, series: readonly Series[]): string[] {
   const missing: string[] = [];
   const labelsSeen = new Set<string>(ADDED);

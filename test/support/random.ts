@@ -1,8 +1,8 @@
-/** Random numbers that a seed repeats (mulberry32): what a failing run did can be done again. */
+/** Random numbers from a seed (mulberry32), so that a failing run can be repeated. */
 export class SeededRandom {
   constructor(private state: number) {}
 
-  /** 0 up to 1. */
+  /** From 0 to below 1. */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
@@ -10,7 +10,7 @@ export class SeededRandom {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number from `least` to `most`, both included. */
+  /** An integer from `least` to `most` inclusive. */
   integer(least: number, most: number): number {
     return least + Math.floor(this.next() * (most - least + 1));
   }

@@ -5,14 +5,14 @@ import { docker, DOCKER_MISSING } from './docker.js';
 import { ROOT } from './service-process.js';
 import { until } from './until.js';
 
-/** Where the recipe for a real Gluetun with a real tunnel is: beside this checkout, or where REAL_GLUETUN says. */
+/** Folder with the scripts for a real Gluetun and a real tunnel: beside this checkout, or REAL_GLUETUN. */
 const RECIPE = process.env.REAL_GLUETUN ?? join(ROOT, '../shared/real-gluetun');
 const IMAGES = ['qmcgaw/gluetun:v3.41.1', 'vpn-server:latest'];
 
-/** What answers only through the tunnel; engines probe it (SIM_TUNNEL_PROBE). */
+/** Address that is only reachable through the tunnel. Engines probe it (SIM_TUNNEL_PROBE). */
 export const BEHIND_THE_TUNNEL = '10.2.0.1:80';
 
-/** Why the tests that need a real Gluetun cannot run here; null where they can. */
+/** Why tests that need a real Gluetun cannot run on this machine; null if they can. */
 export const GLUETUN_MISSING: string | null = DOCKER_MISSING ?? (await whyNot());
 if (DOCKER_MISSING === null && GLUETUN_MISSING !== null)
   console.warn(`SKIPPED: ${GLUETUN_MISSING}, so nothing here runs behind a real VPN`);
@@ -35,14 +35,14 @@ async function whyNot(): Promise<string | null> {
   return null;
 }
 
-/** A real Gluetun and the far end of its tunnel, on a Docker network. */
+/** A real Gluetun and the VPN server of its tunnel, on a Docker network. */
 export class RealGluetun {
   constructor(
     readonly name: string,
     readonly network: string,
   ) {}
 
-  /** Starts both; resolves when the containers run, not when the tunnel is up. */
+  /** Starts both. The containers run afterwards; the tunnel may not be up yet. */
   start(...options: string[]): void {
     execFileSync(join(RECIPE, 'up'), [this.network, this.name, ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
   }
@@ -51,7 +51,7 @@ export class RealGluetun {
     await docker.getContainer(this.name).restart({ t: 2 });
   }
 
-  /** Gone, and with it the network of all engines in it. The far end goes, too: a new one has new keys. */
+  /** Removes both. The engines lose their network. The VPN server is removed too, because a new one has new keys. */
   async remove(): Promise<void> {
     for (const name of [this.name, `${this.name}-server`]) {
       try {
@@ -70,7 +70,7 @@ export class RealGluetun {
     }
   }
 
-  /** The far end hears and says nothing any more. */
+  /** Pauses the VPN server: the tunnel carries no packets. */
   async cut(): Promise<void> {
     await docker.getContainer(`${this.name}-server`).pause();
   }
@@ -79,7 +79,7 @@ export class RealGluetun {
     await docker.getContainer(`${this.name}-server`).unpause();
   }
 
-  /** What the VPN forwards from now on. */
+  /** Changes the forwarded port. */
   forward(port: number): void {
     execFileSync('docker', ['exec', `${this.name}-server`, 'sh', '-c', `echo ${port} > /run/forwarded-port`]);
   }
@@ -93,7 +93,7 @@ export class RealGluetun {
   }
 }
 
-/** Inode of the network namespace that a container's process is in. */
+/** Inode of a container's network namespace. */
 export async function networkNamespace(container: string): Promise<string> {
   const { State } = await docker.getContainer(container).inspect();
   return execFileSync('readlink', [`/proc/${State.Pid}/ns/net`], { encoding: 'utf8' }).trim();

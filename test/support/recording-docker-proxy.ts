@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DockerCall } from './documented-docker-calls.js';
 
-/** A Docker socket that hands calls on to the machine's Docker and writes down what was asked; where calls are named, those alone. */
+/** A Docker socket that forwards calls to the machine's Docker and records them. With a list of calls, it forwards only those. */
 export class RecordingDockerProxy {
   private readonly folder = mkdtempSync(join(tmpdir(), 'docker-tap-'));
   private readonly socket = join(this.folder, 'docker.sock');
-  /** The calls in their order, such as `GET /containers/json`, without version and query; by their documented names where calls are named. */
+  /** The calls in order, for example `GET /containers/json`, without version and query. With a list of calls, their documented names. */
   readonly calls: string[] = [];
-  /** Calls that were not handed on. */
+  /** Calls that were rejected. */
   readonly refused: string[] = [];
   private readonly server = createServer((incoming, outgoing) => {
     const method = incoming.method ?? '';
@@ -40,7 +40,7 @@ export class RecordingDockerProxy {
 
   private constructor(private readonly allowed: readonly DockerCall[] | null) {}
 
-  /** @param allowed the calls that are handed on; all of them without */
+  /** @param allowed the calls to forward; null forwards all */
   static async open(allowed: readonly DockerCall[] | null = null): Promise<RecordingDockerProxy> {
     const tap = new RecordingDockerProxy(allowed);
     tap.server.listen(tap.socket);
@@ -48,12 +48,12 @@ export class RecordingDockerProxy {
     return tap;
   }
 
-  /** For DOCKER_HOST. */
+  /** Value for DOCKER_HOST. */
   get host(): string {
     return `unix://${this.socket}`;
   }
 
-  /** How often each call was made. */
+  /** Number of times that each call was made. */
   get counts(): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const call of this.calls) counts[call] = (counts[call] ?? 0) + 1;

@@ -12,17 +12,17 @@ import { until } from './until.js';
 
 const PORTS_OF_A_KIND = 40;
 
-/** `docker-compose` as the guides write it: SEED_COMPOSE, else the plugin, which is quicker, else Compose 1. */
+/** The command for `docker-compose` in guides: SEED_COMPOSE, else the plugin, which is faster, else Compose 1. */
 const COMPOSE = [process.env.SEED_COMPOSE ?? '', 'docker compose', 'docker-compose'].find(
   (command) => command !== '' && spawnSync('sh', ['-c', `${command} version`]).status === 0,
 );
 
-/** Why there can be no stack here; null where there can. */
+/** Why no stack can run on this machine; null if one can. */
 export const STACK_MISSING: string | null =
   DOCKER_MISSING ?? PRIVATE_DAEMON_MISSING ?? (COMPOSE === undefined ? 'there is no docker compose' : null);
 if (STACK_MISSING !== null) console.warn(`SKIPPED: ${STACK_MISSING}, so lines with docker are not run`);
 
-/** What lines of a guide are run against. */
+/** The host on which lines of a guide run. */
 export interface SeedHost {
   readonly apiUrl: string;
   readonly proxyUrl: string;
@@ -31,7 +31,7 @@ export interface SeedHost {
   stop(): Promise<void>;
 }
 
-/** Where there is no Docker: the pair on its embedded default. Lines without docker work all the same. */
+/** Without Docker: a pair with simulated engines. Lines without docker work there too. */
 export async function startPairAsHost(settings: Record<string, string>): Promise<SeedHost> {
   const pair = await Pair.start({ orchestrator: settings, proxy: settings, engines: { SIM_BOOT_MS: '200', SIM_PREBUF_MS: '200' } });
   const env = { API_KEY: pair.apiKey, TERM: 'xterm', COLUMNS: '200', LINES: '100' };
@@ -50,9 +50,9 @@ function whereTheyAre(lines: string, apiPort: number, proxyPort: number): string
 }
 
 /**
- * What an operator has before him: a compose project in a folder, its services and the engines of its orchestrator, all on a Docker daemon of its
- * own, so that lines that remove or prune everything can be run as they stand. The services are this checkout's, in the container of the simulator
- * (which has Node); `docker` and `gluetun` are containers of those names that do nothing.
+ * An operator's host: a compose project in a folder, its services and the engines of its orchestrator, all on a separate Docker daemon,
+ * so that lines that remove or prune everything can run unchanged. The services are from this checkout, in the simulator's image
+ * (which has Node). `docker` and `gluetun` are containers that do nothing.
  */
 export class SeedStack implements SeedHost {
   readonly folder = mkdtempSync(join(tmpdir(), 'seed-'));
@@ -99,7 +99,7 @@ export class SeedStack implements SeedHost {
     await Promise.all(urls.map((url) => until(`${url} ready`, async () => (await fetch(url)).ok, 30_000)));
   }
 
-  /** Lines as they stand, but for where the services are and which program is `docker-compose`. */
+  /** Runs lines unchanged, except for the addresses of the services and the program for `docker-compose`. */
   shell(lines: string, env: Record<string, string> = {}): Promise<Ran> {
     return runShell(this.mapped(lines), { cwd: this.folder, env: { ...this.environment, ...env } });
   }
@@ -108,7 +108,7 @@ export class SeedStack implements SeedHost {
     return runUntilSaid(this.mapped(lines), wanted, { cwd: this.folder, env: this.environment });
   }
 
-  /** What a shell of the operator has. */
+  /** Environment of the operator's shell. */
   get environment(): Record<string, string> {
     return { API_KEY: this.apiKey, DOCKER_HOST: this.docker.host, TERM: 'xterm', COLUMNS: '200', LINES: '100' };
   }
@@ -119,7 +119,7 @@ export class SeedStack implements SeedHost {
     await this.stretch.release();
   }
 
-  /** A line more in .env. */
+  /** Adds a line to .env. */
   setting(line: string): void {
     writeFileSync(join(this.folder, '.env'), `${line}\n`, { flag: 'a' });
   }
@@ -169,7 +169,7 @@ export class SeedStack implements SeedHost {
       `    volumes: ['${ROOT}:${ROOT}:ro', '${this.folder}:${this.folder}', '${this.docker.socketFolder}:${this.docker.socketFolder}']`,
       ...more,
     ];
-    // Says something, and ends when it is told to.
+    // Prints a line, and exits when it is told to.
     const idle = (name: string): string[] => [
       `    image: ${SIMULATOR_IMAGE}`,
       `    container_name: ${name}`,

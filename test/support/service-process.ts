@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A service in its own process, with all it said kept for the message of a failing test. */
+/** A service in its own process. Its output is kept for the message of a failing test. */
 export class ServiceProcess {
-  /** Those that run. */
+  /** The services that are running. */
   static readonly living = new Set<ServiceProcess>();
   readonly output: string[] = [];
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -48,7 +48,7 @@ export class ServiceProcess {
     this.child.kill(signal);
   }
 
-  /** Tells it to end and waits; kills it after `limitMs`, which is a fault that the caller sees in `signal`. */
+  /** Sends SIGTERM and waits; kills it after `limitMs`, which the caller sees in `signal`. */
   async stop(limitMs = 15_000): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
     this.child.kill('SIGTERM');
     const limit = setTimeout(() => this.child.kill('SIGKILL'), limitMs);
@@ -58,7 +58,7 @@ export class ServiceProcess {
   }
 }
 
-/** A simulated engine that runs by itself, outside of any orchestrator; its ports and knobs (SIM_*) are the caller's. */
+/** Starts a simulated engine without an orchestrator, with the caller's ports and knobs (SIM_*). */
 export function startEngine(
   ports: { http: number; https: number; api: number; p2p: number; control: number },
   folder: string,

@@ -13,7 +13,7 @@ export interface ShellOptions {
   limitMs?: number;
 }
 
-/** Runs lines of bash as an operator types them; rejects only where they do not end in time. */
+/** Runs lines of bash as an operator types them; rejects only if they do not finish in time. */
 export function runShell(lines: string, { cwd, env = {}, limitMs = 60_000 }: ShellOptions): Promise<Ran> {
   const child = start(lines, cwd, env);
   const ran: Ran = { code: null, stdout: '', stderr: '' };
@@ -32,8 +32,8 @@ export function runShell(lines: string, { cwd, env = {}, limitMs = 60_000 }: She
 }
 
 /**
- * Runs what ends only by Ctrl-C until it has said `wanted`; resolves with all it said so far. In a terminal, as an operator has one: `top` wants one,
- * and a `grep` that writes into anything else keeps its lines to itself.
+ * Runs a command that only ends by Ctrl-C until its output contains `wanted`; resolves with the output. It runs in a terminal: `top` needs one,
+ * and without a terminal `grep` buffers its output.
  */
 export async function runUntilSaid(lines: string, wanted: RegExp, { cwd, env = {}, limitMs = 20_000 }: ShellOptions): Promise<string> {
   const child = start('exec script -qefc "$LINES_TO_RUN" /dev/null', cwd, { ...env, LINES_TO_RUN: lines, SHELL: '/bin/bash' });
@@ -45,13 +45,13 @@ export async function runUntilSaid(lines: string, wanted: RegExp, { cwd, env = {
   } catch (error) {
     throw new Error(`${(error as Error).message}\n${said}`, { cause: error });
   } finally {
-    // Told nicely, `script` takes two seconds; without it what runs in its terminal is hung up on.
+    // SIGTERM ends `script` only after two seconds; when it is killed, the commands in its terminal get SIGHUP.
     kill(child.pid, 'SIGKILL');
     await ended;
   }
 }
 
-/** In a group of its own, so that all of a pipe can be ended. */
+/** In its own process group, so that all commands of a pipe can be stopped. */
 function start(lines: string, cwd: string, env: Record<string, string>) {
   return spawn('bash', ['-c', lines], { cwd, env: { ...process.env, ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
 }
@@ -61,7 +61,7 @@ function kill(group: number | undefined, signal: NodeJS.Signals = 'SIGTERM'): vo
   try {
     process.kill(-group, signal);
   } catch (error) {
-    // It has ended by itself.
+    // It has already exited.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** What tests read of a simulated engine's counters. */
+/** The counters of a simulated engine that tests read. */
 export interface EngineMetrics {
   sessions: { opened: number; active: number; stopped: number; expired: number; superseded: number; lost: number };
   readers: { opened: number; open: number; maxPerSession: number };
@@ -17,22 +17,22 @@ export class SimulatorControl {
     return ((await this.call('GET', 'state')) as { pid: number }).pid;
   }
 
-  /** Ends every session of the engine: `superseded` and `stopped` are an orderly end of the media, after `lost` the connection stays and is silent. */
+  /** Ends every session of the engine. `superseded` and `stopped` end the media in order; after `lost` the connection stays open and silent. */
   async end(how: 'superseded' | 'stopped' | 'lost'): Promise<void> {
     await this.call('POST', 'end', { how });
   }
 
-  /** Sets a knob of the whole engine, for `forMs` or until it is cleared. */
+  /** Sets a knob of the engine, for `forMs` or until it is cleared. */
   async fault(knob: string, value: unknown, forMs?: number): Promise<void> {
     await this.call('POST', 'faults', { target: '*', fault: knob, params: value, forMs });
   }
 
-  /** Sets several knobs of the whole engine. */
+  /** Sets several knobs of the engine. */
   async faults(knobs: Readonly<Record<string, unknown>>): Promise<void> {
     await this.call('POST', 'faults', { target: '*', faults: knobs });
   }
 
-  /** Everything on the engine is gone, and it boots again. */
+  /** Restarts the engine: all its sessions are lost. */
   async restart(): Promise<void> {
     await this.call('POST', 'restart');
   }

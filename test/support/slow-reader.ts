@@ -1,6 +1,6 @@
 import type { Viewer } from './viewer.js';
 
-/** Lets a viewer take `bytes` of its stream every `everyMs` and no more, until the interval is cleared. */
+/** Makes a viewer read at most `bytes` per `everyMs`, until the returned interval is cleared. */
 export function readSlowly(viewer: Viewer, bytes: number, everyMs: number): NodeJS.Timeout {
   const { response } = viewer;
   let enough = 0;

@@ -1,7 +1,7 @@
 import { AUDIO_PID } from '../../apps/engine-simulator/src/media/layout.js';
 import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
 
-/** The body up to its last whole packet and last whole picture is what a player had; a cut in the middle is the leaving viewer's. */
+/** The body up to its last whole packet and picture: what a player could use. The viewer left in the middle of the rest. */
 export function wholePictures(body: Buffer): Buffer {
   let end = body.length - (body.length % 188);
   for (let at = end - 188; at > 0; at -= 188) {
@@ -14,7 +14,7 @@ export function wholePictures(body: Buffer): Buffer {
   return withoutLastSound(body.subarray(0, end));
 }
 
-/** Without the last PES packet of the sound, which the cut may have gone through. */
+/** Without the last audio PES packet, which may be incomplete. */
 function withoutLastSound(body: Buffer): Buffer {
   const kept: Buffer[] = [];
   let at = body.length - 188;
@@ -26,7 +26,7 @@ function withoutLastSound(body: Buffer): Buffer {
   return Buffer.concat([body.subarray(0, at + 188), ...kept]);
 }
 
-/** What the simulator's marker packets in the body say, in their order: each is one tenth of a second of the content. */
+/** Sequence numbers of the simulator's marker packets in the body. Each marker is one tenth of a second of content. */
 export function markersOf(body: Buffer): number[] {
   const sequence: number[] = [];
   for (let at = 0; at + 188 <= body.length; at += 188) {

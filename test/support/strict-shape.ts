@@ -1,6 +1,6 @@
 /**
- * What a strictly typed client (Go's encoding/json into structs) makes of an answer: one fraction where an integer belongs, one empty text
- * where a time belongs, and the whole answer is lost.
+ * Checks an answer as a strictly typed client reads it (Go's encoding/json into structs). One fraction for an integer or one empty
+ * string for a time makes such a client reject the whole answer.
  */
 export type Shape =
   | 'text'
@@ -19,10 +19,10 @@ export type Shape =
   | { optional: Shape }
   | { fields: Record<string, Shape> };
 
-/** RFC 3339, as Go's time.Time reads it. */
+/** RFC 3339 as Go's time.Time parses it. */
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
-/** All that is wrong with `value`; empty where a client can read it. Further fields are no fault: clients ignore them. */
+/** The errors in `value`; empty if a client can read it. Additional fields are allowed, because clients ignore them. */
 export function faultsOf(shape: Shape, value: unknown, path = '$'): string[] {
   const wrong = (what: string): string[] => [`${path} is ${JSON.stringify(value)?.slice(0, 80) ?? 'missing'}, not ${what}`];
   if (typeof shape === 'string') return isScalar(shape, value) ? [] : wrong(shape);

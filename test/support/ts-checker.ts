@@ -1,40 +1,40 @@
 /**
- * An independent judge of what viewers get: reads a transport stream by ISO/IEC 13818-1 alone, with a parser of its own, and tells every breach of
- * what a decoder may rely on. It shares no code with the product, so that both cannot be wrong in the same way.
+ * An independent checker of viewers' streams. It reads a transport stream by ISO/IEC 13818-1 with its own parser, and reports every violation of
+ * what a decoder may rely on. It shares no code with the product, so the same error cannot be in both.
  */
 
 export type TsRule =
-  /** Packets of 188 bytes that begin with 0x47. */
+  /** Packets have 188 bytes and start with 0x47. */
   | 'sync'
-  /** What a viewer gets first: PAT, PMT, and the picture from one at which a decoder can begin. */
+  /** A viewer first gets PAT, PMT, and a picture at which a decoder can start. */
   | 'start'
-  /** Counters run on per PID. */
+  /** Continuity counters are consecutive per PID. */
   | 'continuity'
-  /** The PCR never runs back, and never leaps (0.5 s) without discontinuity_indicator. */
+  /** The PCR never goes back, and never jumps (0.5 s) without discontinuity_indicator. */
   | 'pcr-back'
   | 'pcr-leap'
-  /** The DTS never runs back on a PID, and never leaps (half a second, or as told). */
+  /** The DTS of a PID never goes back and never jumps (0.5 s by default). */
   | 'dts-back'
   | 'dts-leap'
-  /** No unit comes after its decoding time. */
+  /** No unit arrives after its decoding time. */
   | 'late-unit'
-  /** No unit comes twice: same PID, same PTS, same payload. */
+  /** No unit is repeated: same PID, PTS and payload. */
   | 'repeat'
-  /** A PES packet has the length that it says. */
+  /** A PES packet has the length in its header. */
   | 'pes-length'
-  /** Tables are whole. */
+  /** Tables are complete. */
   | 'crc'
-  /** PAT and PMT come at least every 0.2 s of PCR. */
+  /** PAT and PMT are sent at least every 0.2 s of PCR. */
   | 'pat-late'
   | 'pmt-late'
-  /** A PMT never changes without another version, a version never without a change. */
+  /** The PMT and its version only change together. */
   | 'pmt-version'
   /** PID of the PMT and program number never change. */
   | 'program';
 
 export interface TsFault {
   readonly rule: TsRule;
-  /** Index of the packet. */
+  /** Index of the packet in the stream. */
   readonly packet: number;
   readonly pid: number;
   readonly detail: string;
@@ -46,9 +46,9 @@ export interface TsReport {
   readonly nulls: number;
   readonly pmts: number;
   readonly pmtVersions: readonly number[];
-  /** Units per PID. */
+  /** Number of units by PID. */
   readonly units: ReadonlyMap<number, number>;
-  /** PCR from the first to the last, forward steps only, seconds. */
+  /** Sum of the forward PCR steps, seconds. */
   readonly seconds: number;
 }
 
@@ -57,13 +57,13 @@ export interface TsLimits {
   readonly pcrLeap?: number;
   readonly dtsLeap?: number;
   readonly tables?: number;
-  /** The stream is judged from where a viewer joined, so its first packets have their order (H.264). */
+  /** The stream starts where a viewer joined, so the order of its first packets is checked (H.264). */
   readonly fromJoin?: boolean;
 }
 
 const PACKET = 188;
 const WRAP = 2 ** 33;
-/** PIDs whose DTS steps are judged: those of pictures and sound (stream types). */
+/** Stream types of video and audio. Their DTS steps are checked. */
 const PACED: ReadonlySet<number> = new Set([0x01, 0x02, 0x03, 0x04, 0x0f, 0x11, 0x1b, 0x24, 0x81]);
 
 /** Stream type. */
@@ -79,9 +79,9 @@ interface PidState {
   count: number;
 }
 
-/** Of a stream that goes on, seconds (ISO/IEC 13818-1, 2.7.2). A longer step is a wait or a splice. */
+/** Largest PCR step of a continuous stream, seconds (ISO/IEC 13818-1, 2.7.2). A longer step is a wait or a splice. */
 const LONGEST_PCR_INTERVAL = 0.1;
-/** Units that are remembered per PID to know one that comes again; about a minute of sound. */
+/** Number of units remembered per PID to detect repeats; about a minute of audio. */
 const REMEMBERED_UNITS = 3000;
 
 export function checkTs(bytes: Buffer, limits: TsLimits = {}): TsReport {
@@ -90,7 +90,7 @@ export function checkTs(bytes: Buffer, limits: TsLimits = {}): TsReport {
   return checker.end();
 }
 
-/** Judges a stream as it comes, however long it is. */
+/** Checks a stream of any length while it arrives. */
 export class TsChecker {
   private readonly faults: TsFault[] = [];
   private readonly pids = new Map<number, PidState>();
@@ -104,7 +104,7 @@ export class TsChecker {
   private pcr: number | null = null;
   private pcrPid: number | null = null;
   private elapsed = 0;
-  /** The same without the steps of waits and splices, in which no table can come. */
+  /** The same without the steps of waits and splices, during which no table can arrive. */
   private tableTime = 0;
   private lastPat = 0;
   private lastPmt = 0;
@@ -113,7 +113,7 @@ export class TsChecker {
   private pmtBody: string | null = null;
   private pmtVersion = -1;
   private readonly limits: Required<TsLimits>;
-  /** Bytes of a packet whose end has not come yet. */
+  /** Bytes of an incomplete packet. */
   private rest: Buffer = Buffer.alloc(0);
 
   constructor(limits: TsLimits = {}) {
@@ -133,7 +133,7 @@ export class TsChecker {
     this.rest = Buffer.from(bytes.subarray(at));
   }
 
-  /** What has come so far; a unit that has not ended yet is not judged. */
+  /** Result so far. A unit that has not ended is not checked. */
   report(): TsReport {
     return {
       faults: this.faults,
@@ -146,13 +146,13 @@ export class TsChecker {
     };
   }
 
-  /** The same where nothing more will come. */
+  /** Final result, when no more bytes follow. */
   end(): TsReport {
     if (this.rest.length > 0) this.fault('sync', 0, `${this.rest.length} bytes at the end are no whole packet`);
     return this.report();
   }
 
-  /** Judges the first packets until the first picture has begun. */
+  /** Checks the first packets until the first picture starts. */
   private readStart(packet: Buffer, pid: number, payload: Buffer): void {
     if (this.started) return;
     if (this.packet < 2) {
@@ -200,13 +200,13 @@ export class TsChecker {
     return state;
   }
 
-  /** False for a packet that is sent twice on purpose. */
+  /** False for an allowed duplicate of a packet. */
   private readCounter(packet: Buffer, pid: number, state: PidState, payload: boolean, announced: boolean): boolean {
     const counter = packet[3] & 15;
     const before = state.counter;
     const twin = state.last;
     state.counter = counter;
-    state.last = packet; // a view: it holds one chunk of the stream per PID
+    state.last = packet; // a view: it keeps one chunk of the stream in memory per PID
     if (before < 0 || announced) return true;
     if (payload && counter === before && twin?.equals(packet) === true && state.repeats === 0) {
       state.repeats += 1;
@@ -254,7 +254,7 @@ export class TsChecker {
     if (!starts) return;
     const section = payload.subarray(1 + payload[0]);
     const length = 3 + (section.readUInt16BE(1) & 0xfff);
-    if (length > section.length || section[0] !== 2) return; // longer than a packet: not judged
+    if (length > section.length || section[0] !== 2) return; // longer than a packet: not checked
     if (sectionCrc(section.subarray(0, length)) !== 0) return this.fault('crc', pid, 'PMT');
     if (this.tableTime - this.lastPmt > this.limits.tables) this.fault('pmt-late', pid, `${(this.tableTime - this.lastPmt).toFixed(3)} s`);
     this.lastPmt = this.tableTime;
@@ -322,7 +322,7 @@ export class TsChecker {
   }
 }
 
-/** Whether an H.264 picture begins here with its parameter sets: access unit delimiter, SEI and the like may come first, a picture may not. */
+/** Whether an H.264 picture starts here with its parameter sets. An access unit delimiter or SEI may come first, a picture may not. */
 function beginsDecoding(payload: Buffer): boolean {
   for (let at = 9 + payload[8]; at + 3 < payload.length; at += 1) {
     if (payload[at] !== 0 || payload[at + 1] !== 0 || payload[at + 2] !== 1) continue;
@@ -340,7 +340,7 @@ function grow(pes: { size: number; hash: number }, bytes: Buffer): void {
   pes.hash = hash;
 }
 
-/** The signed way from one time to another (90 kHz), the shorter way round. */
+/** The signed difference of two times (90 kHz), modulo the wrap. */
 function forward(from: number, to: number): number {
   const step = (((to - from) % WRAP) + WRAP) % WRAP;
   return step > WRAP / 2 ? step - WRAP : step;
@@ -350,7 +350,7 @@ function stamp(bytes: Buffer, at: number): number {
   return (bytes[at] & 0x0e) * 2 ** 29 + (bytes.readUInt16BE(at + 1) & 0xfffe) * 2 ** 14 + (bytes.readUInt16BE(at + 3) >> 1);
 }
 
-/** CRC-32/MPEG-2, bit by bit; 0 over a section with its CRC. */
+/** CRC-32/MPEG-2; 0 for a section with its CRC. */
 export function sectionCrc(bytes: Buffer): number {
   let register = 0xffffffff;
   for (const byte of bytes) {

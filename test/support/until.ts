@@ -1,4 +1,4 @@
-/** Asks until `condition` gives a value that is not false, null or undefined; throws with `what` and the last answer after `limitMs`. */
+/** Repeats `condition` until it returns a value other than false, null or undefined. After `limitMs` it throws with `what` and the last result. */
 export async function until<T>(what: string, condition: () => Promise<T | false | null | undefined>, limitMs = 15_000): Promise<T> {
   const end = performance.now() + limitMs;
   let last: unknown;

@@ -1,12 +1,12 @@
-/** One viewer's stream judged as it comes: by the independent checker, by the simulator's markers, and by the clock while nothing comes. */
+/** Checks one viewer's stream while it arrives: with the independent checker, by the simulator's markers, and by the time without bytes. */
 import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
 import { TsChecker, type TsLimits, type TsReport } from './ts-checker.js';
 
 const PACKET = 188;
 const NULL_PID = 0x1fff;
-/** Silence that is a wait, ms; the first filler may come then. */
+/** Silence after which the proxy may send the first null packet, ms. */
 const WAIT_MS = 900;
-/** At most one filler in this time, ms. */
+/** The proxy sends at most one null packet in this time, ms. */
 const FILLER_MS = 250;
 
 export interface Break {
@@ -17,13 +17,13 @@ export interface Break {
 
 export interface ViewerStreamReport {
   readonly ts: TsReport;
-  /** Markers seen. */
+  /** Number of markers. */
   readonly markers: number;
-  /** Where the content did not go on from its last marker: a gap where `to` is greater than `from` + 1, else a repeat. */
+  /** Places where the next marker is not consecutive: a gap if `to` is greater than `from` + 1, else a repeat. */
   readonly breaks: readonly Break[];
-  /** The longest time without a byte of the stream, seconds. */
+  /** Longest time without a byte of media, seconds. */
   readonly longestSilence: number;
-  /** Waits with more than one null packet in 250 ms, as text. */
+  /** Descriptions of waits with more than one null packet in 250 ms. */
   readonly hastyFillers: readonly string[];
 }
 
@@ -38,7 +38,7 @@ export class ViewerStreamChecker {
   private longestSilence = 0;
   private rest: Buffer = Buffer.alloc(0);
 
-  /** @param clock milliseconds that never run back */
+  /** @param clock monotonic milliseconds */
   constructor(
     limits: TsLimits = {},
     private readonly clock: () => number = () => performance.now(),
@@ -57,7 +57,7 @@ export class ViewerStreamChecker {
       const marker = parseMarker(bytes, at);
       if (marker !== null) this.follow(marker.sequence);
     }
-    // The stream has null packets of its own; a single one by itself may be what is sent in a wait.
+    // The broadcast contains null packets too. Only a null packet that arrives alone may be the proxy's.
     if (at === PACKET && fillers === 1) this.fillers += 1;
     else if (at > 0) this.goOn();
     this.rest = Buffer.from(bytes.subarray(at));
@@ -69,12 +69,12 @@ export class ViewerStreamChecker {
     return { ts: this.checker.report(), markers, breaks: [...breaks], longestSilence, hastyFillers: [...hastyFillers] };
   }
 
-  /** How long nothing of the stream has come, seconds. */
+  /** Seconds since the last byte of media. */
   get silentFor(): number {
     return (this.clock() - this.dataAt) / 1000;
   }
 
-  /** The longest silence since the last call, seconds. */
+  /** Longest silence since the last call, seconds. */
   takeSilence(): number {
     const { longestSilence } = this.verdict();
     this.longestSilence = 0;

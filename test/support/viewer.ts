@@ -1,12 +1,12 @@
 import { type ClientRequest, type IncomingMessage, get } from 'node:http';
 
-/** A player as seen from the wire: one GET that reads on until it is told to leave. */
+/** A minimal player: one GET that reads until `leave`. */
 export class Viewer {
   readonly chunks: Buffer[] = [];
   bytes = 0;
   ended = false;
   error: Error | null = null;
-  /** Time of the first byte of the body, milliseconds after the request. */
+  /** Milliseconds from the request to the first byte of the body. */
   firstByteMs: number | null = null;
   readonly closed: Promise<void>;
   private waiting: { bytes: number; resolve: () => void }[] = [];
@@ -26,7 +26,7 @@ export class Viewer {
     });
   }
 
-  /** Resolves with the headers of the reply, whatever the status. `keep: false` counts bytes only. */
+  /** Resolves with the headers of the reply, whatever the status. With `keep: false` bytes are only counted. */
   static open(
     url: string,
     {
@@ -50,7 +50,7 @@ export class Viewer {
     return Buffer.concat(this.chunks);
   }
 
-  /** Resolves once `bytes` have come in all; rejects when the stream ends before. */
+  /** Resolves when `bytes` have arrived in total; rejects if the stream ends before. */
   async untilBytes(bytes: number, limitMs = 30_000): Promise<void> {
     if (this.bytes >= bytes) return;
     let timer: NodeJS.Timeout | undefined;
@@ -68,7 +68,7 @@ export class Viewer {
     }
   }
 
-  /** The rest of a short reply as text. */
+  /** The remaining body of a short reply as text. */
   async text(): Promise<string> {
     await this.closed;
     return this.body.toString();

@@ -6,7 +6,7 @@ import { docker, SIMULATOR_IMAGE } from './docker.js';
 import { BEHIND_THE_TUNNEL } from './real-gluetun.js';
 import { until } from './until.js';
 
-/** Why nobody can watch the wires here; null where it can be done. */
+/** Why packets cannot be captured on this machine; null if they can. */
 export const LEAK_DETECTOR_MISSING: string | null = whyNot();
 if (LEAK_DETECTOR_MISSING !== null)
   console.warn(`SKIPPED: ${LEAK_DETECTOR_MISSING}, so no test watches for packets that leave beside the tunnel`);
@@ -21,8 +21,8 @@ function whyNot(): string | null {
 }
 
 /**
- * Watches every interface of this host, the bridges and the containers' ends of them, for packets of one Docker network that want to leave
- * it. What goes through the tunnel is seen here only as WireGuard's own packets between two containers of that network.
+ * Captures on every interface of this host packets that leave one Docker network outside the tunnel. Packets in the tunnel appear only as
+ * WireGuard packets between two containers of the network.
  */
 export class VpnLeakDetector {
   private readonly packets: string[] = [];
@@ -32,13 +32,13 @@ export class VpnLeakDetector {
     private readonly network: string,
     subnet: string,
   ) {
-    // Groups are of the network itself; port 53 is Gluetun's own: before there is a tunnel it looks up where the far end is.
+    // Multicast stays in the network. Port 53 is Gluetun's: before the tunnel is up it looks up the VPN server.
     const leaving = `ip and src net ${subnet} and not dst net ${subnet} and not dst net 224.0.0.0/4 and not dst host 255.255.255.255 and not dst port 53`;
     this.tcpdump = spawn('tcpdump', ['-i', 'any', '-n', '-l', '--immediate-mode', leaving], { stdio: ['ignore', 'pipe', 'pipe'] });
     createInterface(this.tcpdump.stdout).on('line', (line) => this.packets.push(line));
   }
 
-  /** Watches from now on, and has proven that it would see a packet beside the tunnel. */
+  /** Starts the capture, and proves that it detects a packet outside the tunnel. */
   static async on(network: string): Promise<VpnLeakDetector> {
     const { IPAM } = (await docker.getNetwork(network).inspect()) as { IPAM: { Config: { Subnet: string }[] } };
     const guard = new VpnLeakDetector(network, IPAM.Config[0].Subnet);
@@ -66,7 +66,7 @@ export class VpnLeakDetector {
     await until('tcpdump listens', async () => said.includes('listening on') || Promise.reject(new Error(said)), 10_000);
   }
 
-  /** What an engine would do that is in the network, and not behind the VPN. */
+  /** Sends a packet as an engine in the network but not behind the VPN would. */
   private sendBeside(): void {
     const [host, port] = BEHIND_THE_TUNNEL.split(':');
     const call = `require("node:net").connect({ host: "${host}", port: ${port}, timeout: 300 }).on("timeout", () => process.exit()).on("error", () => {})`;
