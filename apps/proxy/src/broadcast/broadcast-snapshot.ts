@@ -28,8 +28,6 @@ export interface BroadcastSnapshot {
   readonly bytesSkipped: number;
   readonly bytesWithoutLock: number;
   readonly locked: boolean;
-  /** Ticks of 27 MHz. */
-  readonly lastPcr: number | null;
   /** Milliseconds of media so far. */
   readonly mediaMs: number;
   /** When the PCR last advanced (milliseconds of the broadcast's clock), and the bytes since then. */

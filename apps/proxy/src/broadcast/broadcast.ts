@@ -39,11 +39,9 @@ export class Broadcast {
   readonly #taps = new Set<StreamTap>();
   readonly #pendingViewers: PendingViewers;
   readonly #context: ViewerContext & { ended: boolean };
-  readonly #readyListeners: (() => void)[] = [];
   readonly #chunkTimer: OneShotTimer;
   readonly #checkTimer: OneShotTimer;
   #nextViewerId = 1;
-  #announced = false;
   #endWanted = false;
 
   constructor(
@@ -78,12 +76,6 @@ export class Broadcast {
   /** Bits per second of media over the whole ring; null until it is known. */
   get bitrate(): number | null {
     return this.#buffer.ring.bitrate;
-  }
-
-  /** Calls `listener` once, when whole packets have arrived; immediately if that is the case. */
-  onReady(listener: () => void): void {
-    if (this.#announced) listener();
-    else this.#readyListeners.push(listener);
   }
 
   /** Takes bytes of the engine in any chunking, which are only valid during the call. Ignored after `end`. */
@@ -155,7 +147,6 @@ export class Broadcast {
       bytesSkipped: source.aligner.bytesSkipped,
       bytesWithoutLock: source.aligner.bytesWithoutLock,
       locked: source.aligner.locked,
-      lastPcr: index.clock.lastPcr === NONE ? null : index.clock.lastPcr,
       mediaMs: index.clock.elapsedMs,
       pcrAdvancedAt: index.clock.progressAt,
       bytesSincePcrAdvance: this.#buffer.endPosition - index.pcrPosition + guard.heldBytes,
@@ -170,10 +161,6 @@ export class Broadcast {
 
   #afterTaking(): void {
     this.#armChunk();
-    if (this.ready && !this.#announced) {
-      this.#announced = true;
-      for (const listener of this.#readyListeners.splice(0)) listener();
-    }
     this.#pendingViewers.joinReady();
     if (this.#endWanted) this.end();
   }

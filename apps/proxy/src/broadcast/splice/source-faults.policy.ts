@@ -2,7 +2,6 @@
  * Detects faults of a source that still delivers, before viewers notice: an exact switch to another source costs nothing, so it is made early. Still
  * or black pictures are no fault; content is never judged. The sessions decide how long a source may be silent.
  */
-
 import type { BroadcastSnapshot } from '../broadcast-snapshot.js';
 
 /**
