@@ -91,7 +91,7 @@ class History {
         await this.order(() => orchestrator.floor.set(step.count), step.count);
         break;
       case 'gc':
-        await this.order(() => orchestrator.floor.lift(), null);
+        await this.order(() => orchestrator.floor.remove(), null);
         void orchestrator.reconcile.collect();
         break;
       case 'reset':

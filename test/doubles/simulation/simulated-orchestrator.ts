@@ -244,8 +244,8 @@ function watchTrials(circuits: ProvisioningBreakers, violations: string[]): void
 
 function poolOrders(disk: SimulatedDisk): PoolOrders {
   return {
-    loadFloor: () => Promise.resolve(disk.floor),
-    saveFloor: (floor: number | null) => disk.commit(() => (disk.floor = floor)),
+    loadManualMinimum: () => Promise.resolve(disk.floor),
+    saveManualMinimum: (floor: number | null) => disk.commit(() => (disk.floor = floor)),
   } as unknown as PoolOrders;
 }
 

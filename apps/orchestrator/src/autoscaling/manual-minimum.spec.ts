@@ -10,13 +10,13 @@ import { PoolOrders } from '../database/pool-orders.js';
 import { WriteQueue } from '../database/write-queue.js';
 import { ManualMinimum } from './manual-minimum.js';
 
-describe('the manual floor', () => {
+describe('the manual minimum', () => {
   let folder: string;
   let database: DataSource;
   let writes: WriteQueue;
 
   beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'floor-'));
+    folder = mkdtempSync(join(tmpdir(), 'manual-minimum-'));
     database = await openDatabase(join(folder, 'test.db'));
     writes = new WriteQueue(database, SILENT_LOG);
   });
@@ -27,35 +27,35 @@ describe('the manual floor', () => {
   });
 
   const start = async (): Promise<ManualMinimum> => {
-    const floor = new ManualMinimum(new PoolOrders(database, writes), new FakeClock(), SILENT_LOG);
-    await floor.onModuleInit();
-    return floor;
+    const minimum = new ManualMinimum(new PoolOrders(database, writes), new FakeClock(), SILENT_LOG);
+    await minimum.onModuleInit();
+    return minimum;
   };
 
-  it('is none until one is ordered, in force at once, and kept over restarts until it is lifted', async () => {
-    const floor = await start();
-    expect(floor.value).toBeNull();
-    const saved = floor.set(7);
-    expect(floor.value).toBe(7);
+  it('is unset at first, takes effect at once, and is kept over restarts until it is removed', async () => {
+    const minimum = await start();
+    expect(minimum.value).toBeNull();
+    const saved = minimum.set(7);
+    expect(minimum.value).toBe(7);
     await saved;
     expect((await start()).value).toBe(7);
-    expect(await floor.lift()).toBe(true);
+    expect(await minimum.remove()).toBe(true);
     expect((await start()).value).toBeNull();
-    expect(await floor.lift()).toBe(false);
+    expect(await minimum.remove()).toBe(false);
   });
 
-  it('the last of several orders at once is the one that stays, and each is told', async () => {
-    const floor = await start();
+  it('keeps the last of several simultaneous calls and notifies listeners of each', async () => {
+    const minimum = await start();
     let changes = 0;
-    floor.onChange(() => (changes += 1));
-    await Promise.all([floor.set(3), floor.set(9), floor.lift(), floor.set(4)]);
-    expect([floor.value, (await start()).value, changes]).toEqual([4, 4, 4]);
+    minimum.onChange(() => (changes += 1));
+    await Promise.all([minimum.set(3), minimum.set(9), minimum.remove(), minimum.set(4)]);
+    expect([minimum.value, (await start()).value, changes]).toEqual([4, 4, 4]);
   });
 
   it('is an integer of at least 0', async () => {
-    const floor = await start();
-    for (const wrong of [-1, 1.5, NaN, Infinity]) await expect(floor.set(wrong)).rejects.toThrow('an integer of at least 0');
-    await floor.set(0);
+    const minimum = await start();
+    for (const wrong of [-1, 1.5, NaN, Infinity]) await expect(minimum.set(wrong)).rejects.toThrow('an integer of at least 0');
+    await minimum.set(0);
     expect((await start()).value).toBe(0);
   });
 });

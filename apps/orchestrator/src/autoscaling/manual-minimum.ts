@@ -1,16 +1,13 @@
 import { Log } from '@acexy/service-kit';
+import { Clock, ListenerSet } from '@acexy/service-kit/primitives';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Clock } from '@acexy/service-kit/primitives';
 import { PoolOrders } from '../database/pool-orders.js';
 
-/**
- * The least number of engines there are to be, as `POST /scale` ordered it: kept over restarts, replaced by the next order, lifted by
- * `POST /gc`. What comes of it the reconcile loop decides.
- */
+/** The smallest number of engines, set with `POST /scale/{demand}`. It is kept over restarts, until the next `/scale` or `POST /gc`. */
 @Injectable()
 export class ManualMinimum implements OnModuleInit {
-  private ordered: number | null = null;
-  private readonly listeners = new Set<() => void>();
+  private engines: number | null = null;
+  private readonly changes = new ListenerSet();
   private readonly log: Log;
 
   constructor(
@@ -22,44 +19,44 @@ export class ManualMinimum implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    this.ordered = await this.orders.loadFloor();
-    if (this.ordered !== null) this.log.info('manual floor of an earlier run', { floor: this.ordered });
+    this.engines = await this.orders.loadManualMinimum();
+    if (this.engines !== null) this.log.info('manual minimum loaded', { engines: this.engines });
   }
 
-  /** Engines; null where none was ordered. */
+  /** Null if none is set. */
   get value(): number | null {
-    return this.ordered;
+    return this.engines;
   }
 
   /**
-   * Is in force at once and resolves when it also survives a kill.
+   * Takes effect at once; resolves when it is saved.
    * @param engines an integer of at least 0
-   * @throws what the database says; the floor then holds until the service ends
+   * @throws what the database throws; the value then stays until the service ends
    */
   async set(engines: number): Promise<void> {
-    if (!Number.isSafeInteger(engines) || engines < 0) throw new RangeError(`a floor must be an integer of at least 0, not ${engines}`);
+    if (!Number.isSafeInteger(engines) || engines < 0)
+      throw new RangeError(`the manual minimum is ${engines}, but must be an integer of at least 0`);
     await this.change(engines);
   }
 
-  /** @returns whether there was one */
-  async lift(): Promise<boolean> {
-    if (this.ordered === null) return false;
+  /** @returns false if none was set */
+  async remove(): Promise<boolean> {
+    if (this.engines === null) return false;
     await this.change(null);
     return true;
   }
 
-  /** Calls back on every change until the returned function is called. */
+  /** @returns unsubscribes */
   onChange(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    return this.changes.subscribe(listener);
   }
 
-  private async change(floor: number | null): Promise<void> {
-    this.log.info(floor === null ? 'manual floor lifted' : 'manual floor set', { floor, before: this.ordered });
-    this.ordered = floor;
-    // Writes keep their order, so that the last one that was ordered is the one that stays.
-    const saved = this.orders.saveFloor(floor, new Date(this.clock.wallTime()));
-    for (const listener of this.listeners) listener();
+  private async change(engines: number | null): Promise<void> {
+    this.log.info(engines === null ? 'manual minimum removed' : 'manual minimum set', { engines, before: this.engines });
+    this.engines = engines;
+    // Writes keep their order, so the last value is the one that is saved last.
+    const saved = this.orders.saveManualMinimum(engines, new Date(this.clock.wallTime()));
+    this.changes.emit();
     await saved;
   }
 }

@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { WriteQueue } from './write-queue.js';
 
-/** Pages given back at a time, 4 KB each: a bite of about a millisecond, so that nobody waits for it. */
-const BITE_PAGES = 200;
+/** Pages per batch, 4 KB each; a batch takes about a millisecond. */
+const BATCH_PAGES = 200;
 
-/** Gives back what the database file does not need any more, while everything else goes on. */
+/** Shrinks the database file while the service runs. */
 @Injectable()
 export class DatabaseCompaction {
   constructor(
@@ -13,12 +13,12 @@ export class DatabaseCompaction {
     private readonly writes: WriteQueue,
   ) {}
 
-  /** Shortens the file by its free pages, and lets SQLite measure again what its plans rest on. @returns the pages given back */
+  /** Removes free pages from the file and updates the statistics of SQLite's query planner. @returns number of removed pages */
   async run(): Promise<number> {
     const before = await this.freePages();
     for (let free = before; free > 0;) {
-      // TypeORM steps a statement once, and each step would give back one page only.
-      await this.writes.write(async () => this.driver().exec(`PRAGMA incremental_vacuum(${BITE_PAGES})`));
+      // Through the driver: TypeORM steps a statement only once, and each step removes one page.
+      await this.writes.write(async () => this.driver().exec(`PRAGMA incremental_vacuum(${BATCH_PAGES})`));
       const left = await this.freePages();
       if (left >= free) break;
       free = left;

@@ -2,12 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { isSqliteBusy } from './sqlite-busy.js';
 
-/** Whether the database can be used, for readiness. */
+/** For readiness. */
 @Injectable()
 export class DatabaseHealth {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Reads one row of ours. A database that is busy with somebody else's work is reachable. */
+  /** A database that another process has locked counts as reachable. */
   async isReachable(): Promise<boolean> {
     try {
       await this.dataSource.query('SELECT "id" FROM "installation" LIMIT 1');

@@ -2,31 +2,26 @@ import { counterOf, metric, readGauge } from '@acexy/service-kit';
 import { statSync } from 'node:fs';
 import { Histogram } from 'prom-client';
 
-/** Seconds; a batch of small rows takes a few milliseconds, a VACUUM by hand holds the database for seconds. */
+/** Seconds: a batch of small rows takes milliseconds, a VACUUM by an operator locks the database for seconds. */
 const COMMIT_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const BATCH_BUCKETS = [1, 2, 5, 10, 20, 50, 100];
 
-/** The database in figures. */
 export class DatabaseMetrics {
   private readonly commits = metric(
     'orch_database_commit_seconds',
-    (name) => new Histogram({ name, help: 'Time of a transaction, retries included', buckets: COMMIT_BUCKETS }),
+    (name) => new Histogram({ name, help: 'Seconds per transaction, including retries', buckets: COMMIT_BUCKETS }),
   );
   private readonly batches = metric(
     'orch_database_batch_writes',
-    (name) => new Histogram({ name, help: 'Writes that shared a transaction', buckets: BATCH_BUCKETS }),
+    (name) => new Histogram({ name, help: 'Writes per transaction', buckets: BATCH_BUCKETS }),
   );
-  private readonly retries = counterOf(
-    'orch_database_busy_retries_total',
-    'Times that a transaction found the database held by others',
-    [],
-  );
-  private readonly failures = counterOf('orch_database_write_errors_total', 'Writes that were given up', []);
+  private readonly retries = counterOf('orch_database_busy_retries_total', 'Retries because another process has locked the database', []);
+  private readonly failures = counterOf('orch_database_write_errors_total', 'Failed writes', []);
 
-  /** @param waiting how many writes wait for a transaction @param file the database; in-memory ones have no size */
+  /** @param waiting number of writes that wait for a transaction @param file path of the database */
   constructor(waiting: () => number, file: string) {
     readGauge('orch_database_queue_waiting', 'Writes that wait for a transaction', [], (set) => set(waiting()));
-    readGauge('orch_database_size_bytes', 'Size of the files of the database', ['file'], (set) => {
+    readGauge('orch_database_size_bytes', 'Size of the database files', ['file'], (set) => {
       set(sizeOf(file), { file: 'main' });
       set(sizeOf(`${file}-wal`), { file: 'wal' });
     });

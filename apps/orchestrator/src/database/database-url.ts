@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 
-/** What DB_URL must look like, for the message of a settings fault. */
+/** For the error message of a wrong DB_URL. */
 export const DATABASE_URL_RULE =
   'must be sqlite:///./file.db (relative to the folder the service starts in) or sqlite:////absolute/file.db';
 
 /**
- * The file that DB_URL names, absolute. Three slashes are followed by a relative path and four by an absolute one, as SQLAlchemy has it.
+ * The absolute path of the file in DB_URL. A relative path follows three slashes, an absolute one four, as in SQLAlchemy.
  * @throws RangeError with DATABASE_URL_RULE
  */
 export function databaseFile(url: string, folder: string = process.cwd()): string {

@@ -12,12 +12,12 @@ import { StatHistory } from './stat-history.js';
 import { StreamHistory } from './stream-history.js';
 import { WriteQueue } from './write-queue.js';
 
-/** Memory over restarts: one SQLite file, written through one queue. Wants OrchestratorSettings and Log from a global module. */
+/** What is kept over restarts: one SQLite file, written through one queue. */
 @Module({
   imports: [
     TypeOrmModule.forRootAsync({
       inject: [OrchestratorSettings],
-      // What a retry could cure (a busy file) is retried where the file is opened; the rest needs the operator.
+      // `openDatabase` retries what a retry can solve; everything else needs the operator.
       useFactory: (settings: OrchestratorSettings) => ({ ...dataSourceOptions(databaseFile(settings.dbUrl)), toRetry: () => false }),
       dataSourceFactory: (options) => openDatabase(String(options?.database)),
     }),

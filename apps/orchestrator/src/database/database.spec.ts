@@ -123,7 +123,7 @@ describe('the database', () => {
     await writeFile(file, junk);
     await expect(openDatabase(file)).rejects.toMatchObject({
       code: 'database_unusable',
-      message: expect.stringMatching(/orchestrator\.db cannot be used: it is damaged or no SQLite database; move it away/),
+      message: expect.stringMatching(/orchestrator\.db cannot be used: it is damaged or not a SQLite database; restore a backup/),
     });
     expect(await readFile(file, 'utf8')).toBe(junk);
   });
@@ -142,7 +142,7 @@ describe('the database', () => {
         process.getuid?.() === 0 ? execFileSync('chattr', [flag, file]) : chmod(file, mode);
       await protect('+i', 0o444);
       try {
-        await expect(openDatabase(file)).rejects.toThrow(`${file} cannot be used: it may not be read and written by this user`);
+        await expect(openDatabase(file)).rejects.toThrow(`${file} cannot be used: this user may not read and write it`);
       } finally {
         await protect('-i', 0o644);
       }
@@ -152,7 +152,7 @@ describe('the database', () => {
   it.skipIf(process.getuid?.() === 0)('that may not be read is refused with the reason (root may read everything)', async () => {
     await writeFile(file, '');
     await chmod(file, 0o000);
-    await expect(openDatabase(file)).rejects.toThrow('may not be read and written by this user');
+    await expect(openDatabase(file)).rejects.toThrow('this user may not read and write it');
   });
 
   it('is waited for at start while somebody else is busy with it', async () => {

@@ -1,9 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** Who we are over restarts; one row. */
+/** One row. */
 @Entity({ name: 'installation' })
 export class InstallationRow {
-  /** Always 1: there is one installation in a database. */
+  /** Always 1. */
   @PrimaryColumn({ type: 'integer' })
   id!: number;
 

@@ -10,18 +10,18 @@ import { isSqliteBusy, sqliteCode, whileBusyRetry } from './sqlite-busy.js';
 import { StreamRow } from './stream-row.entity.js';
 import { StreamStatRow } from './stream-stat-row.entity.js';
 
-/** Milliseconds that the driver blocks the event loop for a busy database before it gives up and the queue takes over. */
+/** Milliseconds for which the driver blocks the event loop when the database is locked; after that the queue retries. */
 const DRIVER_BUSY_MS = 5;
-/** How long a start waits for a database that somebody else is busy with. */
+/** How long a start waits for a database that another process has locked. */
 const OPEN_BUDGET_MS = 30_000;
 
-const NOT_OURS = 'it may not be read and written by this user';
+const NO_PERMISSION = 'this user may not read and write it; change its owner or permissions';
 
-/** `incremental`, as a number. */
+/** Number of the mode `incremental`. */
 const AUTO_VACUUM = 2;
-const LOG_KEPT_BYTES = 4 * 1024 * 1024;
+const MAX_LOG_BYTES = 4 * 1024 * 1024;
 
-/** The database cannot be used; the message names the file, what is wrong and what to do. */
+/** The message names the file, what is wrong and what to do. */
 export class DatabaseUnusableError extends Error {
   readonly code = 'database_unusable';
 
@@ -43,24 +43,24 @@ export function dataSourceOptions(file: string): BetterSqlite3DataSourceOptions 
     timeout: DRIVER_BUSY_MS,
     enableWAL: true,
     prepareDatabase: (database: { pragma(text: string, options?: { simple: boolean }): unknown }) => {
-      // Free pages can then be given back bit by bit. Only a file without tables takes it over, and to ask is to write.
+      // So that free pages can be removed in batches. It only takes effect in a file without tables.
       if (database.pragma('page_count', { simple: true }) === 0) database.pragma(`auto_vacuum = ${AUTO_VACUUM}`);
-      // With WAL, NORMAL loses nothing when the process is killed; a power cut may lose the last commits, never the file.
+      // With WAL, NORMAL loses nothing when the process is killed. A power failure can lose the last commits, but not damage the file.
       database.pragma('synchronous = NORMAL');
-      // A VACUUM by hand writes the whole database into the log; the log is cut to this again afterwards.
-      database.pragma(`journal_size_limit = ${LOG_KEPT_BYTES}`);
+      // A VACUUM by an operator writes the whole database into the log; afterwards the log is truncated to this size.
+      database.pragma(`journal_size_limit = ${MAX_LOG_BYTES}`);
     },
   };
 }
 
 /**
- * Opens the file, made where it does not exist, and brings its tables up to date.
+ * Opens the file, creates it if it is missing, and runs the migrations.
  * @throws DatabaseUnusableError
  */
 export async function openDatabase(file: string): Promise<DataSource> {
   await makeFolder(file);
-  // SQLite opens a file that it may only read without a word, and a start with all tables up to date writes nothing: the first event would tell.
-  if (existsSync(file) && !(await isWritable(file))) throw new DatabaseUnusableError(file, NOT_OURS);
+  // SQLite opens a read-only file without an error, and a start without migrations writes nothing: the first event would fail.
+  if (existsSync(file) && !(await isWritable(file))) throw new DatabaseUnusableError(file, NO_PERMISSION);
   try {
     return await whileBusyRetry(() => initialize(file), OPEN_BUDGET_MS);
   } catch (error) {
@@ -81,7 +81,7 @@ async function initialize(file: string): Promise<DataSource> {
   }
 }
 
-/** A file of an earlier release, or one that a tool has made anew: written once more, before anybody waits for it. */
+/** Rewrites a file of an earlier release, or one that a tool has created, so that free pages can be removed. */
 async function makeCompactable(dataSource: DataSource): Promise<void> {
   const [{ auto_vacuum: mode }] = (await dataSource.query('PRAGMA auto_vacuum')) as { auto_vacuum: number }[];
   if (mode === AUTO_VACUUM) return;
@@ -93,23 +93,23 @@ async function makeFolder(file: string): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true });
   } catch (error) {
-    throw new DatabaseUnusableError(file, `its folder cannot be made (${(error as NodeJS.ErrnoException).code})`, { cause: error });
+    throw new DatabaseUnusableError(file, `its folder cannot be created (${(error as NodeJS.ErrnoException).code})`, { cause: error });
   }
 }
 
 async function problemOf(error: unknown, file: string): Promise<string> {
   const code = sqliteCode(error);
-  if (isSqliteBusy(error)) return `another program has held it for ${OPEN_BUDGET_MS / 1000} s`;
+  if (isSqliteBusy(error)) return `another program has locked it for ${OPEN_BUDGET_MS / 1000} s; stop that program`;
   switch (code) {
     case 'SQLITE_NOTADB':
     case 'SQLITE_CORRUPT':
-      return 'it is damaged or no SQLite database; move it away to start with an empty one, or restore a copy';
+      return 'it is damaged or not a SQLite database; restore a backup, or move it away to start with an empty one';
     case 'SQLITE_FULL':
-      return 'the disk is full';
+      return 'the disk is full; free some space';
     case 'SQLITE_READONLY':
     case 'SQLITE_CANTOPEN':
     case 'SQLITE_IOERR':
-      return (await isWritable(file)) ? `it cannot be opened (${code})` : NOT_OURS;
+      return (await isWritable(file)) ? `it cannot be opened (${code})` : NO_PERMISSION;
     default:
       return error instanceof Error ? error.message : String(error);
   }
@@ -120,7 +120,6 @@ async function isWritable(file: string): Promise<boolean> {
     await access(file, constants.R_OK | constants.W_OK);
     return true;
   } catch {
-    // That it cannot be accessed is the answer.
     return false;
   }
 }

@@ -5,7 +5,7 @@ import { WriteQueue } from './write-queue.js';
 
 const ONLY_ROW = 1;
 
-/** What the database remembers of an operator's orders for the pool. */
+/** The operator's settings of the pool that are kept over restarts. */
 @Injectable()
 export class PoolOrders {
   constructor(
@@ -13,16 +13,15 @@ export class PoolOrders {
     private readonly writes: WriteQueue,
   ) {}
 
-  /** The manual floor, or null where none was ordered. */
-  async loadFloor(): Promise<number | null> {
+  async loadManualMinimum(): Promise<number | null> {
     const row = await this.dataSource.getRepository(PoolRow).findOneBy({ id: ONLY_ROW });
-    return row?.manualFloor ?? null;
+    return row?.manualMinimum ?? null;
   }
 
-  /** Resolves after the commit; null forgets it. */
-  saveFloor(floor: number | null, now: Date): Promise<void> {
-    if (floor === null) return this.writes.write((manager) => manager.delete(PoolRow, { id: ONLY_ROW }));
-    const row = { id: ONLY_ROW, manualFloor: floor, setAt: now.toISOString() };
+  /** Resolves after the commit; null deletes it. */
+  saveManualMinimum(engines: number | null, now: Date): Promise<void> {
+    if (engines === null) return this.writes.write((manager) => manager.delete(PoolRow, { id: ONLY_ROW }));
+    const row = { id: ONLY_ROW, manualMinimum: engines, setAt: now.toISOString() };
     return this.writes.write((manager) => manager.upsert(PoolRow, row, ['id']));
   }
 }

@@ -1,15 +1,15 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** What an operator ordered of the pool, over restarts; one row, or none where nothing was ordered. */
+/** The operator's settings of the pool; one row, or none if nothing is set. */
 @Entity({ name: 'pool' })
 export class PoolRow {
-  /** Always 1: there is one pool in a database. */
+  /** Always 1. */
   @PrimaryColumn({ type: 'integer' })
   id!: number;
 
-  /** `POST /scale`: the least number of engines there are to be. */
+  /** Set with `POST /scale/{demand}`; the column keeps the name of earlier releases. */
   @Column({ name: 'manual_floor', type: 'integer' })
-  manualFloor!: number;
+  manualMinimum!: number;
 
   @Column({ name: 'set_at', type: 'text' })
   setAt!: string;

@@ -1,10 +1,9 @@
+import { backoffMs, withJitter } from '@acexy/service-kit/primitives';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** The least and the most that is waited before another try, in milliseconds; in between it doubles. */
-const FIRST_PAUSE_MS = 5;
-const LONGEST_PAUSE_MS = 250;
+const BACKOFF = { firstMs: 5, longestMs: 250 };
 
-/** Somebody else (a VACUUM by hand, a backup) holds the database just now. TypeORM wraps the driver's error. */
+/** Another process has locked the database, for example a VACUUM or a backup. TypeORM wraps the driver's error. */
 export function isSqliteBusy(error: unknown): boolean {
   const code = sqliteCode(error);
   return code !== undefined && (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'));
@@ -12,12 +11,12 @@ export function isSqliteBusy(error: unknown): boolean {
 
 const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|READONLY|IOERR|CANTOPEN|CORRUPT|NOTADB)/;
 
-/** The database takes nothing just now, whatever is written: busy beyond all patience, the disk full, read-only, damaged. */
+/** The database accepts no writes at all: locked for too long, disk full, read-only or damaged. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   return UNAVAILABLE.test(sqliteCode(error) ?? '');
 }
 
-/** SQLite's own name of what went wrong, such as `SQLITE_CORRUPT`; undefined for other errors. */
+/** SQLite's error code, such as `SQLITE_CORRUPT`; undefined for other errors. */
 export function sqliteCode(error: unknown): string | undefined {
   const driverError = (error as { driverError?: unknown } | null)?.driverError ?? error;
   const code = (driverError as { code?: unknown } | null)?.code;
@@ -25,20 +24,21 @@ export function sqliteCode(error: unknown): string | undefined {
 }
 
 /**
- * Runs `action` until the database is not busy. The driver itself waits for a few milliseconds only, because it blocks the event loop
- * while it does; the long wait is here. `onBusy` hears of every try that found it busy.
- * @throws the last busy error once `budgetMs` is used up, any other error at once
+ * Retries `action` while the database is locked. The driver itself waits only a few milliseconds, because it blocks the event loop meanwhile.
+ * @param onBusy called for every attempt that found the database locked
+ * @throws the last busy error when `budgetMs` is used up, any other error at once
  */
 export async function whileBusyRetry<T>(action: () => Promise<T>, budgetMs: number, onBusy?: () => void): Promise<T> {
   const giveUpAt = performance.now() + budgetMs;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+  for (let failures = 1; ; failures++) {
     try {
       return await action();
     } catch (error) {
       if (!isSqliteBusy(error)) throw error;
       onBusy?.();
-      if (performance.now() + pauseMs >= giveUpAt) throw error;
-      await delay(pauseMs * (0.5 + Math.random() / 2));
+      const delayMs = backoffMs(failures, BACKOFF);
+      if (performance.now() + delayMs >= giveUpAt) throw error;
+      await delay(withJitter(delayMs));
     }
   }
 }

@@ -3,10 +3,10 @@ import { DataSource } from 'typeorm';
 import { StreamRow } from './stream-row.entity.js';
 import { WriteQueue } from './write-queue.js';
 
-/** Rows removed in one transaction. */
-const BITE = 500;
+/** Rows deleted in one transaction. */
+const BATCH = 500;
 
-/** Streams as the database remembers them. Reads are for the start of the service and for history; the API answers from memory. */
+/** Streams in the database; read only at the start of the service. */
 @Injectable()
 export class StreamHistory {
   constructor(
@@ -14,39 +14,39 @@ export class StreamHistory {
     private readonly writes: WriteQueue,
   ) {}
 
-  /** Adds the stream, or replaces what is known of it; resolves after the commit. */
+  /** Inserts or replaces a stream; resolves after the commit. */
   save(row: StreamRow): Promise<void> {
-    // A copy: the caller's object may go on changing while this waits for its turn.
+    // A copy, because the caller may change the object before the write.
     const copy = { ...row };
     return this.writes.write((manager) => manager.upsert(StreamRow, copy, ['id']));
   }
 
-  /** All that have not ended, oldest first. */
+  /** Streams that have not ended, oldest first. */
   loadOpen(): Promise<StreamRow[]> {
     return this.dataSource.getRepository(StreamRow).find({ where: { status: 'started' }, order: { startedAt: 'ASC' } });
   }
 
   /**
-   * Forgets ended streams: those that ended before `before`, and of the others all but the newest `keep` (at least 1). In bites, so that nothing else
-   * waits long. @returns how many
+   * Deletes streams that ended before `before`, and all other ended ones except the newest `keep` (at least 1). In batches, so that other writes do not
+   * wait long. @returns number of deleted rows
    */
-  async forgetEnded(before: Date, keep: number): Promise<number> {
+  async deleteEnded(before: Date, keep: number): Promise<number> {
     let removed = 0;
-    for (let bite = BITE; bite === BITE; removed += bite) {
+    for (let batch = BATCH; batch === BATCH; removed += batch) {
       await this.writes.write(async (manager) => {
         await manager.query(
           `DELETE FROM "streams" WHERE "id" IN (
              SELECT "id" FROM "streams" WHERE "status" = 'ended' AND ("ended_at" < ? OR "started_at" < (
                SELECT "started_at" FROM "streams" WHERE "status" = 'ended' ORDER BY "started_at" DESC LIMIT 1 OFFSET ?)) LIMIT ?)`,
-          [before.toISOString(), keep - 1, BITE],
+          [before.toISOString(), keep - 1, BATCH],
         );
-        [{ changes: bite }] = (await manager.query('SELECT changes() AS "changes"')) as { changes: number }[];
+        [{ changes: batch }] = (await manager.query('SELECT changes() AS "changes"')) as { changes: number }[];
       });
     }
     return removed;
   }
 
-  /** The latest, newest first, open ones included. */
+  /** The latest streams, playing or ended, newest first. */
   loadRecent(limit: number): Promise<StreamRow[]> {
     return this.dataSource.getRepository(StreamRow).find({ order: { startedAt: 'DESC' }, take: limit });
   }

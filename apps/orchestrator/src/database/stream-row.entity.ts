@@ -1,7 +1,7 @@
 import type { KeyType, StreamStatus } from '@acexy/contracts';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** One stream, playing or ended. Times are ISO 8601 in UTC: they sort as text, and SQLite's date functions read them. */
+/** One stream, playing or ended. Times are ISO 8601 in UTC, which sorts as text and works with SQLite's date functions. */
 @Entity({ name: 'streams' })
 @Index('streams_by_status', ['status', 'startedAt'])
 @Index('streams_by_start', ['startedAt'])
@@ -22,7 +22,7 @@ export class StreamRow {
   @Column({ name: 'container_id', type: 'text' })
   containerId!: string;
 
-  /** Null where the stream came by an event of a foreign proxy. */
+  /** Null for a stream reported by events. */
   @Column({ name: 'proxy_id', type: 'text', nullable: true })
   proxyId!: string | null;
 

@@ -1,12 +1,12 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** What an engine said of a stream at one moment; null is what it did not say. Rows of one stream lie together, in the order of time. */
+/** What an engine reported about a stream at one moment; null for values it did not report. Stored by stream and time. */
 @Entity({ name: 'stream_stats', withoutRowid: true })
 export class StreamStatRow {
   @PrimaryColumn({ name: 'stream_id', type: 'text' })
   streamId!: string;
 
-  /** Milliseconds since the epoch. */
+  /** Wall time in milliseconds. */
   @PrimaryColumn({ type: 'integer' })
   ts!: number;
 

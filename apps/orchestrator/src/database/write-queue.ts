@@ -4,29 +4,29 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { DatabaseMetrics } from './database-metrics.js';
 import { isSqliteBusy, whileBusyRetry } from './sqlite-busy.js';
 
-/** One small change; it may be run again, so it must not have effects outside of the database. */
+/** One small change. It may be repeated, so it must have no effect outside the database. */
 export type Write = (manager: EntityManager) => Promise<unknown>;
 
 export interface WriteQueueLimits {
-  /** The longest that a write waits for others to share its commit, in milliseconds. */
+  /** Longest time that a write waits for others to share its commit, in milliseconds. */
   gatherMs: number;
-  /** Writes in one transaction. */
+  /** Most writes in one transaction. */
   batchSize: number;
-  /** Writes that may wait. */
+  /** Longest queue. */
   maxWaiting: number;
-  /** How long a batch is tried while somebody else holds the database, in milliseconds. */
+  /** How long a batch is retried while another process locks the database, in milliseconds. */
   busyBudgetMs: number;
 }
 
-/** A batch of 100 small rows takes about 10 ms, spread over as many turns of the event loop; a VACUUM by hand may take a minute. */
+/** A batch of 100 small rows takes about 10 ms, over as many turns of the event loop; a VACUUM by an operator may take a minute. */
 export const WRITE_QUEUE_LIMITS: WriteQueueLimits = { gatherMs: 10, batchSize: 100, maxWaiting: 20_000, busyBudgetMs: 60_000 };
 
-/** More is waiting to be written than could be caught up with: the disk is full, or somebody has held the database for minutes. */
+/** The disk is full, or another process has locked the database for minutes. */
 export class WriteQueueFullError extends Error {
   readonly code = 'write_queue_full';
 
   constructor(waiting: number) {
-    super(`${waiting} writes are waiting for the database already`);
+    super(`${waiting} writes already wait for the database: check that the disk is not full and that no other program locks the file`);
     this.name = 'WriteQueueFullError';
   }
 }
@@ -47,8 +47,8 @@ interface Waiting {
 }
 
 /**
- * All writes of the service, in order, many to a transaction: a commit costs more than what it commits, and SQLite has one writer.
- * A promise resolves after the commit, so what was acknowledged survives a kill.
+ * Runs all writes of the service in order, many in one transaction: a commit costs more than the writes in it, and SQLite allows one writer. A promise
+ * resolves after the commit, so a kill does not lose what was acknowledged.
  */
 @Injectable()
 export class WriteQueue implements BeforeApplicationShutdown {
@@ -68,7 +68,6 @@ export class WriteQueue implements BeforeApplicationShutdown {
     this.metrics = new DatabaseMetrics(() => this.waiting.length, String(dataSource.options.database));
   }
 
-  /** The same queue with other limits. */
   static withLimits(dataSource: DataSource, log: Log, limits: Partial<WriteQueueLimits>): WriteQueue {
     const queue = new WriteQueue(dataSource, log);
     queue.limits = { ...WRITE_QUEUE_LIMITS, ...limits };
@@ -81,7 +80,7 @@ export class WriteQueue implements BeforeApplicationShutdown {
 
   /**
    * Resolves after the commit.
-   * @throws WriteQueueFullError, WriteQueueClosedError, or what the database says of this write; other writes of its batch go on
+   * @throws WriteQueueFullError, WriteQueueClosedError, or the error of this write; it does not affect other writes of its batch
    */
   write(write: Write): Promise<void> {
     if (this.closed) return Promise.reject(new WriteQueueClosedError());
@@ -94,14 +93,14 @@ export class WriteQueue implements BeforeApplicationShutdown {
     });
   }
 
-  /** Writes all that waits, then takes no more. */
+  /** Commits all waiting writes and accepts no more. */
   async close(): Promise<void> {
     this.closed = true;
     this.drain();
     await this.draining;
   }
 
-  /** After every module has put its last writes in, and before TypeORM closes the connection. */
+  /** After the last writes of all modules, and before TypeORM closes the connection. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.close();
   }
@@ -114,7 +113,7 @@ export class WriteQueue implements BeforeApplicationShutdown {
 
   private async commitAll(): Promise<void> {
     while (this.waiting.length > 0) await this.commit(this.waiting.splice(0, this.limits.batchSize));
-    // In the same turn as the last look, or a write in between would wait for a drain that has already ended.
+    // In the same turn as the check above, or a write in between would wait for a drain that has ended.
     this.draining = null;
   }
 
@@ -125,7 +124,7 @@ export class WriteQueue implements BeforeApplicationShutdown {
       this.metrics.committed(batch.length, (performance.now() - startedAt) / 1000);
     } catch (error) {
       if (batch.length > 1 && !isSqliteBusy(error)) {
-        // One of them is bad: alone, each gets its own answer.
+        // One write is invalid: run alone, each gets its own result.
         for (const one of batch) await this.commit([one]);
         return;
       }

@@ -1,23 +1,23 @@
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Clock, retryDelayMs, WakeableLoop } from '@acexy/service-kit/primitives';
+import { Clock, ListenerSet, OneShotTimer, retryDelayMs, WakeableLoop } from '@acexy/service-kit/primitives';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime, type RuntimeEvent } from '../runtime/engine-runtime.js';
 import { OrchestratorSettings } from '../settings.js';
 import { EngineRegistry } from './engine-registry.js';
 import { EngineRemover } from './engine-remover.service.js';
 
-/** Events of the runtime come in bursts (one engine that goes makes several); one list answers them all. */
+/** Events of the runtime come in bursts (one removed engine causes several); one list covers them all. */
 const GAP_MS = 200;
-/** Docker tells of a death some milliseconds before its own list shows it: for so long a list that does not is not believed. */
-const LIST_LAGS_MS = 1_000;
-/** `docker restart` and a restart policy take less between the end of an engine and its next start. */
+/** Docker sends the event of a death before its list shows it; for this long a list that still shows the engine as running is repeated. */
+const LIST_LAG_MS = 1_000;
+/** `docker restart` and a restart policy start a stopped engine again in less time. */
 const DEAD_GRACE_MS = 3_000;
-/** For an engine to end by itself when the whole service ends. */
+/** Time for an engine to end before it is killed, at shutdown. */
 const EXIT_GRACE_MS = 3_000;
 
 /**
- * Keeps the registry a picture of the runtime: one list per round, a round on every event and at the latest every MONITOR_INTERVAL_S.
- * The first list takes over what an earlier run left running.
+ * Keeps the registry in sync with the runtime: one list per round, and a round on every event and at least every MONITOR_INTERVAL_S. The first list
+ * adopts the engines of an earlier run.
  */
 @Injectable()
 export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
@@ -25,14 +25,14 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   private readonly log: Log;
   private unsubscribe: (() => void) | undefined;
   private reached: boolean | null = null;
-  /** Looks in a row that failed. */
+  /** Lists in a row that failed. */
   private misses = 0;
-  private readonly reachListeners = new Set<() => void>();
-  /** Since when each engine of the last list does not run, monotonic milliseconds. */
-  private idleSince = new Map<string, number>();
-  private secondLook: NodeJS.Timeout | undefined;
-  /** Engines that died and that no list has shown as dead yet: when that was told, monotonic milliseconds. */
-  private readonly toldDead = new Map<string, number>();
+  private readonly reachChanges = new ListenerSet();
+  /** Since when each engine of the last list has not been running, monotonic milliseconds. */
+  private stoppedSince = new Map<string, number>();
+  private readonly secondList: OneShotTimer;
+  /** Time of the death event of engines that no list has shown as dead yet, monotonic milliseconds. */
+  private readonly deathEvents = new Map<string, number>();
   private readonly synced: Promise<void>;
   private markSynced!: () => void;
   private everSynced = false;
@@ -52,6 +52,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
         resolve();
       };
     });
+    this.secondList = new OneShotTimer(clock, () => this.loop.wake());
     this.loop = new WakeableLoop({
       name: 'engine sync',
       intervalMs: settings.monitorIntervalMs,
@@ -61,21 +62,21 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     });
   }
 
-  /** @throws where the runtime cannot be had at all: the service then ends with the reason */
+  /** @throws if the runtime cannot be used at all; the service then ends with the reason */
   async onModuleInit(): Promise<void> {
     await this.runtime.open();
-    this.unsubscribe = this.runtime.watch((event) => this.told(event));
+    this.unsubscribe = this.runtime.watch((event) => this.onEvent(event));
     this.registry.onChange(({ type, engine, reason }) =>
       this.log.info(`engine ${type}`, { engine_id: engine.id, name: engine.instance.name, health: engine.health, reason }),
     );
   }
 
-  /** Begins to look; the first look is what adopts engines, so whoever wants to hear of them subscribes before. */
+  /** Requests the first list. Subscribe to the registry before: the first list adopts engines. */
   start(): void {
     this.loop.start();
   }
 
-  /** Resolves after the first list; never where the runtime stays out of reach. */
+  /** Resolves after the first list; never while the runtime is unreachable. */
   get firstSync(): Promise<void> {
     return this.synced;
   }
@@ -86,14 +87,14 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   }
 
   /**
-   * Resolves when it is known what runs already, or that this cannot be known now: until then nothing may be started, or there would be
-   * too many. @returns whether it is known
+   * Resolves after the first list, or when it failed. Until then nothing may be started, or there would be too many engines.
+   * @returns whether there was a first list
    */
   async knowsWhatRuns(): Promise<boolean> {
     if (!this.everSynced && this.reached === null) {
       let unsubscribe = (): void => undefined;
-      const reachTold = new Promise<void>((resolve) => (unsubscribe = this.onReachChange(resolve)));
-      await Promise.race([this.synced, reachTold]);
+      const firstAnswer = new Promise<void>((resolve) => (unsubscribe = this.onReachChange(resolve)));
+      await Promise.race([this.synced, firstAnswer]);
       unsubscribe();
     }
     return this.everSynced;
@@ -104,15 +105,14 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     return this.reached;
   }
 
-  /** Calls back when the runtime went out of reach or is back, until the returned function is called. */
+  /** Calls back when the runtime becomes unreachable or reachable. @returns unsubscribes */
   onReachChange(listener: () => void): () => void {
-    this.reachListeners.add(listener);
-    return () => this.reachListeners.delete(listener);
+    return this.reachChanges.subscribe(listener);
   }
 
   /**
-   * Looks for what does not run, containers of `POST /provision` included, and removes it at once: for a collection by hand, which waits for
-   * no grace. @returns the ids of those that are gone
+   * Removes everything that is not running at once, including containers of `POST /provision`; for `POST /gc`.
+   * @returns the ids of the removed containers
    * @throws RuntimeFailedError
    */
   async collectDead(): Promise<string[]> {
@@ -124,11 +124,11 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
 
   async onModuleDestroy(): Promise<void> {
     this.unsubscribe?.();
-    clearTimeout(this.secondLook);
+    this.secondList.clear();
     await this.loop.stop();
   }
 
-  /** Last of all, when whoever still removed an engine is done. Engines run on, unless the setting says otherwise. */
+  /** After all removals have ended. Engines keep running unless STOP_ENGINES_ON_EXIT is set. */
   async onApplicationShutdown(): Promise<void> {
     await this.remover.settled();
     if (this.settings.stopEnginesOnExit) await this.removeAll();
@@ -138,73 +138,71 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   private async removeAll(): Promise<void> {
     try {
       const engines = await this.runtime.list();
-      this.log.info('removing all engines (STOP_ENGINES_ON_EXIT)', { engines: engines.length });
+      this.log.info('removing all engines', { engines: engines.length });
       await Promise.all(engines.map(({ id }) => this.runtime.remove(id, EXIT_GRACE_MS)));
     } catch (error) {
-      this.log.error('some engines could not be removed; the next start takes them over', { error });
+      this.log.error('some engines not removed', { error });
     }
   }
 
-  /** @returns when to look again after one that failed, if that is sooner than the interval */
+  /** @returns milliseconds until the next list, if that is sooner than the interval */
   private async round(): Promise<number | void> {
     const mark = this.registry.mark();
     let instances: EngineInstance[];
     try {
       instances = await this.runtime.list();
     } catch (error) {
-      if (this.reached !== false) this.log.warn('what runs the engines is out of reach', { reason: (error as Error).message });
+      if (this.reached !== false) this.log.warn('container runtime unreachable', { reason: (error as Error).message });
       this.setReached(false);
       return retryDelayMs(++this.misses, this.settings) ?? undefined;
     }
     this.misses = 0;
     const leftovers = this.leftoversOf(this.registry.observe(instances, mark));
-    if (this.reached === false) this.log.info('what runs the engines is in reach', { engines: instances.length });
-    // After the picture is right again: whoever hears of it acts on it.
+    if (this.reached === false) this.log.info('container runtime reachable', { engines: instances.length });
+    // After the registry is up to date, because listeners act on it.
     this.setReached(true);
     this.markSynced();
     await this.clearAway(leftovers);
     if (this.lagsBehind(instances)) return GAP_MS;
   }
 
-  private told(event: RuntimeEvent): void {
-    if (event.type === 'died') this.toldDead.set(event.id, this.clock.now());
-    else if (event.type === 'started' || event.type === 'removed') this.toldDead.delete(event.id);
+  private onEvent(event: RuntimeEvent): void {
+    if (event.type === 'died') this.deathEvents.set(event.id, this.clock.now());
+    else if (event.type === 'started' || event.type === 'removed') this.deathEvents.delete(event.id);
     this.loop.wake();
   }
 
-  /** Whether the list still shows an engine as running that has just died. */
+  /** Whether the list still shows an engine as running after its death event. */
   private lagsBehind(instances: readonly EngineInstance[]): boolean {
     const running = new Set(instances.filter(({ state }) => state === 'running').map(({ id }) => id));
-    for (const [id, at] of this.toldDead) if (!running.has(id) || this.clock.now() - at > LIST_LAGS_MS) this.toldDead.delete(id);
-    return this.toldDead.size > 0;
+    for (const [id, at] of this.deathEvents) if (!running.has(id) || this.clock.now() - at > LIST_LAG_MS) this.deathEvents.delete(id);
+    return this.deathEvents.size > 0;
   }
 
   private async clearAway(leftovers: readonly EngineInstance[]): Promise<void> {
     const removals = await Promise.allSettled(leftovers.map((instance) => this.remover.remove(instance.id, `leftover, ${instance.state}`)));
     for (const removal of removals) {
-      if (removal.status === 'rejected')
-        this.log.warn('a leftover could not be removed, trying again later', { error: removal.reason as Error });
+      if (removal.status === 'rejected') this.log.warn('leftover not removed', { error: removal.reason as Error });
     }
   }
 
   private setReached(reached: boolean): void {
     const changed = this.reached !== reached;
     this.reached = reached;
-    if (changed) for (const listener of this.reachListeners) listener();
+    if (changed) this.reachChanges.emit();
   }
 
   /**
-   * What does not run and will not by itself. An engine that an operator or its restart policy brings up again is dead for a moment only,
-   * so that each is looked at again after a while; one that was created and never started belongs to a start under way, unless it is old.
+   * The stopped engines that will not start by themselves. An engine that an operator or its restart policy restarts is stopped only for a moment, so
+   * each is checked again after a grace period. One that was created and never started belongs to a start under way, unless it is old.
    */
-  private leftoversOf(idle: readonly EngineInstance[]): EngineInstance[] {
+  private leftoversOf(stopped: readonly EngineInstance[]): EngineInstance[] {
     const now = this.clock.now();
-    const seen = new Map(idle.map(({ id }) => [id, this.idleSince.get(id) ?? now]));
-    this.idleSince = seen;
-    clearTimeout(this.secondLook);
-    if ([...seen.values()].some((since) => now - since < DEAD_GRACE_MS))
-      this.secondLook = setTimeout(() => this.loop.wake(), DEAD_GRACE_MS);
-    return idle.filter(({ id, state, createdAt }) => {
+    const seen = new Map(stopped.map(({ id }) => [id, this.stoppedSince.get(id) ?? now]));
+    this.stoppedSince = seen;
+    this.secondList.clear();
+    if ([...seen.values()].some((since) => now - since < DEAD_GRACE_MS)) this.secondList.set(DEAD_GRACE_MS);
+    return stopped.filter(({ id, state, createdAt }) => {
       if (now - (seen.get(id) ?? now) < DEAD_GRACE_MS) return false;
       return state === 'exited' || this.clock.wallTime() - createdAt > this.settings.startupTimeoutMs * 2;
     });

@@ -59,7 +59,7 @@ export class Retention {
     this.streams.endUnverifiable(this.clock.wallTime() - DAY_MS);
     this.streams.forgetEnded(before);
     await this.streams.saveWhereStale();
-    const streams = await this.history.forgetEnded(new Date(before), this.settings.streamHistoryMax);
+    const streams = await this.history.deleteEnded(new Date(before), this.settings.streamHistoryMax);
     const stats = await this.collector.prune();
     const pages = await this.compaction.run();
     if (streams + stats + pages > 0) this.log.info('database swept', { streams, stats, pages });

@@ -74,7 +74,7 @@ export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
     let rows = 0;
     for (const id of await this.history.streamIds()) {
       if (!this.book.has(id) && this.isKept(id)) continue;
-      rows += await this.history.forget(id, this.book.oldest(id) ?? undefined);
+      rows += await this.history.delete(id, this.book.oldest(id) ?? undefined);
     }
     return rows;
   }

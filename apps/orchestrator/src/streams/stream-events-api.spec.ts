@@ -88,7 +88,7 @@ describe('an event', () => {
     vi.spyOn(orchestrator.app.get(StreamHistory), 'save').mockRejectedValueOnce(new WriteQueueFullError(20_000));
     const refused = await post('/events/stream_started', started('p1'));
     expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1']);
-    expect((refused.body as { detail: string }).detail).toContain('20000 writes are waiting');
+    expect((refused.body as { detail: string }).detail).toContain('20000 writes already wait');
     expect(rows()).toEqual([]);
     expect((await post('/events/stream_started', started('p1'))).status).toBe(202);
     expect(rows()).toHaveLength(1);
