@@ -40,6 +40,13 @@ module.exports = {
       to: { path: '^apps/proxy/src/broadcast/', pathNot: 'broadcast/broadcast\\.ts$' },
     },
     {
+      name: 'proxy-loads-no-swagger',
+      severity: 'error',
+      comment: 'The proxy uses the types of the wire API and its plain vocabulary. The decorated classes would load Swagger.',
+      from: { path: '^(apps/proxy|libs/orchestrator-client)/' },
+      to: { path: '^libs/contracts/src/(?!vocabulary)', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'pure-parts-are-pure',
       severity: 'error',
       comment: 'Decide in pure functions: a policy or a plan imports no framework, no client, no Docker.',

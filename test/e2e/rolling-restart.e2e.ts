@@ -68,7 +68,7 @@ describe('two proxies behind one address, restarted one after the other', () => 
       await own.closed;
       expect([own.ended, own.error]).toEqual([true, null]);
       expect(await proxy.service.exited).toEqual({ code: 0, signal: null });
-      expect(proxy.service.log).toContain('no more viewers are taken');
+      expect(proxy.service.log).toContain('waiting for viewers to leave');
       const ended = await until('the end is known', async () =>
         (await pair.api<StreamState[]>('/streams?status=ended')).find(({ id }) => id === sessions[0].stream_id),
       );
