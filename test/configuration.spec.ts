@@ -10,10 +10,10 @@ import { ROOT } from './support/service-process.js';
 const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
 const page = read('docs/configuration.md');
 const settings = [...declaredSettings(OrchestratorSettings), ...PROXY_SETTINGS.groups.flatMap(declaredSettings)];
-/** By each name under which it may be given; where both services have one of that name, both. */
+/** All settings by each of their names; a name may belong to both services. */
 const settingsNamed = (name: string): DeclaredSetting[] =>
   settings.filter(({ name: own, aliases = [], secret }) => [own, ...aliases, ...(secret ? [`${own}_FILE`] : [])].includes(name));
-/** Of the compose files alone: rows of their table in the page. */
+/** Variables of only the compose files: rows of their table in the page. */
 const forCompose = [
   ...page
     .split('## For the compose files only')[1]
@@ -22,7 +22,7 @@ const forCompose = [
 ].map(([, name]) => name);
 
 describe('docs/configuration.md', () => {
-  it('says what the settings say of themselves (npm run docs:configuration writes it)', async () => {
+  it('matches the declarations of the settings (npm run docs:configuration writes it)', async () => {
     const file = join(ROOT, 'docs/configuration.md');
     const made = withSettings(page, { orchestrator: OrchestratorSettings, proxy: PROXY_SETTINGS.groups });
     expect(page).toBe(await format(made, { ...(await resolveConfig(file)), filepath: file }));
@@ -43,13 +43,13 @@ describe('.env.example', () => {
     expect(settings.map(({ name }) => name).filter((name) => !lines.some((line) => line.name === name))).toEqual([]);
   });
 
-  it.each(lines.map(({ name, value }) => [`${name}=${value}`, name, value]))('%s can be taken over as it stands', (_, name, value) => {
+  it.each(lines.map(({ name, value }) => [`${name}=${value}`, name, value]))('%s is valid', (_, name, value) => {
     const named = settingsNamed(name);
     if (named.length === 0) return expect(forCompose).toContain(name);
     for (const setting of named) if (value !== '') expect(() => parseSetting(setting, value)).not.toThrow();
   });
 
-  it('shows the defaults where there is one, or another value beside them', () => {
+  it('shows the default of a setting, if it has one, or another example', () => {
     const differing = settings.filter(
       ({ name, default: fallback }) => fallback !== undefined && !lines.some((line) => line.name === name && line.value === fallback),
     );

@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from './support/service-process.js';
 
-/** Every page that is ours. */
+/** All pages of this repository. */
 const pages = ['.', 'apps', 'bench', 'deploy', 'docker', 'docs', 'libs']
   .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: folder !== '.', encoding: 'utf8' }).map((name) => join(folder, name)))
   .filter((name) => name.endsWith('.md') && !name.includes('node_modules'));
 
-/** As a page on GitHub names its headings. */
+/** Anchors of headings as GitHub generates them. */
 const anchorOf = (heading: string): string =>
   heading
     .trim()
@@ -23,7 +23,7 @@ describe.each(pages)('%s', (page) => {
     expect(paths.filter((path) => !existsSync(join(ROOT, path)) && !existsSync(join(ROOT, dirname(page), path)))).toEqual([]);
   });
 
-  it('links to what there is', () => {
+  it('has no broken link', () => {
     const text = readFileSync(join(ROOT, page), 'utf8');
     const links = [...text.matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)].map(([, link]) => link);
     const broken = links.filter((link) => {

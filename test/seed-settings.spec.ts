@@ -8,7 +8,7 @@ import { PROXY_SETTINGS } from '../apps/proxy/src/app/settings.js';
 import { ROOT } from './support/service-process.js';
 
 /**
- * The settings of the troubleshooting guide that operators came with, line by line, as they stand there; its commands are walked in e2e/seed-guide.e2e.ts.
+ * The settings of the operators' troubleshooting guide, line by line. Its commands are tested in e2e/seed-guide.e2e.ts.
  */
 
 const load = (environment: Record<string, string>): object => ({
@@ -16,7 +16,7 @@ const load = (environment: Record<string, string>): object => ({
   ...loadSettings(OrchestratorSettings, { MAX_REPLICAS: '100', ...environment }),
 });
 
-describe('the defaults it names', () => {
+describe('the defaults in the guide', () => {
   it.each([
     [71, 'echo $ACEXY_ORCH_TIMEOUT  # Default: 3s', { orchestratorTimeoutMs: 3_000 }],
     [74, 'echo $API_REQUEST_TIMEOUT_S  # Default: 30s', { apiRequestTimeoutMs: 30_000 }],
@@ -35,7 +35,7 @@ describe('the defaults it names', () => {
   });
 });
 
-describe('the settings it advises, one by one', () => {
+describe('the recommended settings', () => {
   it.each([
     [81, 'ACEXY_ORCH_TIMEOUT=10s', { orchestratorTimeoutMs: 10_000 }],
     [84, 'API_REQUEST_TIMEOUT_S=60', { apiRequestTimeoutMs: 60_000 }],
@@ -67,7 +67,7 @@ describe('the settings it advises, one by one', () => {
   });
 });
 
-describe('its tables and templates are files', () => {
+describe('its tables and templates exist as files', () => {
   it.each([
     [386, '| **Light** (1-10 streams) | 2 | 3 | 1.0 | 30s |', 'light'],
     [387, '| **Medium** (10-50 streams) | 5 | 5 | 0.5 | 45s |', 'medium'],
@@ -108,7 +108,7 @@ describe('its compose files', () => {
     const orchestrator = service('orchestrator');
     expect(orchestrator).toContain('limits: { memory: 2G }');
     expect(orchestrator).toContain('reservations: { memory: 1G }');
-    // Two processors, as a quota: a host that has fewer takes it, too.
+    // Two processors as a quota, which also works on a host with fewer.
     expect(orchestrator).toContain('cpu_quota: 200000');
   });
 
@@ -124,7 +124,7 @@ describe('its compose files', () => {
   });
 });
 
-it('line 242 and the other names of INTEGRATION_IMPROVEMENTS.md stand in the handbook', () => {
+it('line 242 and the other names of INTEGRATION_IMPROVEMENTS.md are in the docs', () => {
   const handbook = readFileSync(join(ROOT, 'docs/troubleshooting.md'), 'utf8');
   for (const word of ['INTEGRATION_IMPROVEMENTS.md', 'ETag', 'ACEXY_ENGINE_CACHE_TTL_S', '202']) expect(handbook).toContain(word);
 });

@@ -25,7 +25,7 @@ const rules = [...readFileSync(join(PROMETHEUS, 'alerts.yml'), 'utf8').matchAll(
   ([, name, expr]): [string, string] => [name, expr],
 );
 
-describe('a pair that has played, failed over and refused strangers', () => {
+describe('a pair after playback, a failover and rejected requests', () => {
   let pair: Pair;
   let gluetun: GluetunSimulator;
   let series: Series[];
@@ -53,7 +53,7 @@ describe('a pair that has played, failed over and refused strangers', () => {
     await call(`/containers/${engine.container_id}`, KEY, { method: 'DELETE' });
     await viewer.untilBytes(viewer.bytes + 500_000);
     await viewer.leave();
-    // Everything that could make a service talk of a key: wrong ones, malformed bodies, unknown paths, faults in what is asked.
+    // Requests that could make a service log a key: wrong keys, malformed bodies, unknown paths, invalid requests.
     for (const key of [KEY, WRONG_KEY]) {
       await call('/provision/acestream', key, { method: 'POST', body: '{"host_port":0}' });
       await call('/events/stream_started', key, { method: 'POST', body: '{"broken' });
@@ -74,23 +74,23 @@ describe('a pair that has played, failed over and refused strangers', () => {
     await gluetun?.kill();
   });
 
-  it.each(rules)('the alert %s asks for what the services show', (_name, expr) => {
+  it.each(rules)('the alert %s uses only metrics that the services export', (_name, expr) => {
     expect(missingIn(parseQuery(expr), series)).toEqual([]);
   });
 
   it.each(panels.filter(({ targets }) => targets).map((panel): [string, Panel] => [panel.title, panel]))(
-    'the panel "%s" of the dashboard asks for what the services show',
+    'the panel "%s" of the dashboard uses only metrics that the services export',
     (_title, { targets = [] }) => {
       for (const { expr, legendFormat } of targets) {
         const query = parseQuery(expr);
         expect([expr, missingIn(query, series)]).toEqual([expr, []]);
-        // What the legend names must be left over by the query.
+        // The query must keep the labels that the legend uses.
         for (const [, label] of legendFormat.matchAll(/\{\{(\w+)\}\}/g)) expect([expr, ...query.grouping]).toContain(label);
       }
     },
   );
 
-  it('neither service has a key in its log, at DEBUG', () => {
+  it('neither service logs a key at level DEBUG', () => {
     for (const { log } of [pair.orchestrator, pair.proxy]) {
       expect(log).toContain('"level":"DEBUG"');
       expect(log).not.toContain(KEY);
@@ -100,7 +100,7 @@ describe('a pair that has played, failed over and refused strangers', () => {
   });
 });
 
-it('no two panels of the dashboard lie on one another', () => {
+it('no two panels of the dashboard overlap', () => {
   for (const [index, a] of panels.entries())
     for (const b of panels.slice(index + 1)) {
       const apart =
@@ -112,7 +112,7 @@ it('no two panels of the dashboard lie on one another', () => {
     }
 });
 
-it('there are alerts and panels at all', () => {
+it('alerts and panels exist', () => {
   expect(rules.length).toBeGreaterThan(15);
   expect(panels.length).toBeGreaterThan(20);
 });
@@ -120,7 +120,7 @@ it('there are alerts and panels at all', () => {
 describe('promtool', () => {
   if (spawnSync('promtool', ['--version']).status !== 0) {
     console.warn(
-      'SKIPPED: promtool is not installed (Debian package prometheus; .ci/promtool.sh fetches it), so the alert rules are not tried',
+      'SKIPPED: promtool is not installed (Debian package prometheus; .ci/promtool.sh fetches it), so the alert rules are not tested',
     );
     it.skip('promtool is not installed', () => undefined);
     return;
@@ -128,12 +128,12 @@ describe('promtool', () => {
   const run = (...args: string[]): string =>
     execFileSync('promtool', args, { cwd: PROMETHEUS, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
-  it('takes rules and configuration', () => {
+  it('accepts rules and configuration', () => {
     expect(run('check', 'rules', 'alerts.yml')).toContain(`${rules.length} rules found`);
     expect(run('check', 'config', 'prometheus.yml')).toContain('SUCCESS');
   });
 
-  it('sees the alerts that matter come and stay away', () => {
+  it('passes the alert rule tests', () => {
     expect(run('test', 'rules', 'alerts.test.yml')).toContain('SUCCESS');
   });
 });

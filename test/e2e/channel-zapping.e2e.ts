@@ -10,7 +10,7 @@ const PLAYERS = 4;
 const ZAPS = 60;
 const CHANNELS = 12;
 
-describe('zapping fast', () => {
+describe('viewers that change channel fast', () => {
   let pair: Pair;
 
   beforeAll(async () => {
@@ -23,12 +23,12 @@ describe('zapping fast', () => {
   });
   afterAll(() => pair.stop());
 
-  it('hundreds of starts and leaves a minute leave nothing behind, and no engine ever sees two sessions of one content', async () => {
+  it('hundreds of starts and stops a minute leave no resources behind, and no engine has two sessions of one content', async () => {
     const before = await quiet();
     const players = Array.from({ length: PLAYERS }, async (_, player) => {
       for (let zap = 0; zap < ZAPS; zap++) {
         const request = open(contentId(1 + ((zap * 7 + player * 5) % CHANNELS)));
-        // Now at once, now in the middle of the start, now when it plays.
+        // Leave at once, during the start, or after playback started.
         await new Promise((resolve) => setTimeout(resolve, ((zap * 53 + player * 31) % 13) * 30));
         request.destroy();
       }
@@ -42,7 +42,7 @@ describe('zapping fast', () => {
 
     const after = await quiet();
     expect(after.sessions).toBeGreaterThan(before.sessions + 50);
-    // The connections to engines and to the orchestrator come and go by themselves.
+    // The number of connections to engines and the orchestrator varies.
     expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 20);
     expect(pair.proxy.log).not.toMatch(/"level":"ERROR"/);
   });
@@ -51,12 +51,12 @@ describe('zapping fast', () => {
     const request = get(pair.streamUrl(id), { agent: false }, (response) => {
       response.on('error', () => undefined).resume();
     });
-    // Hung up by ourselves.
+    // The test closed the connection.
     request.on('error', () => undefined);
     return request;
   }
 
-  /** When nothing plays any more: sessions begun so far, all of them stopped by us, and what the proxy has open. */
+  /** Waits until nothing plays. Returns the sessions started so far, all of them stopped by the proxy, and the resources of the proxy. */
   async function quiet(): Promise<{ sessions: number; descriptors: number }> {
     await until('no stream', async () => (await pair.startedStreams()).length === 0, 30_000);
     const engines = await pair.engines();

@@ -5,8 +5,8 @@ import { runChaos } from '../chaos/chaos.js';
 const SEED = 5;
 
 /** The short form of `npm run chaos`. */
-describe(`random faults with seed ${SEED}`, () => {
-  it('take the stream from none of fifty viewers, and leave no session, file or timer behind', async () => {
+describe(`random engine faults with seed ${SEED}`, () => {
+  it('no viewer of fifty loses its stream, and no session, file or timer is left', async () => {
     expectNothingLostOrLeft(await runChaos({ seed: SEED, faults: 15, viewers: 50, log: () => undefined }));
   });
 });

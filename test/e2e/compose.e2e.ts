@@ -21,7 +21,7 @@ interface ComposeService {
   deploy?: { resources: { limits?: { memory?: string }; reservations?: { memory?: string } } };
 }
 
-/** Every way to start it that the documentation names, and the services each has. */
+/** Every documented way to start the project with compose, and its services. */
 const VARIANTS: Record<string, string[]> = {
   'docker-compose.yml': ['acexy', 'docker', 'orchestrator'],
   'docker-compose.socket.yml': ['acexy', 'docker-proxy', 'orchestrator'],
@@ -32,7 +32,7 @@ const VARIANTS: Record<string, string[]> = {
   'docker-compose.gluetun.yml docker-compose.monitoring.yml': ['acexy', 'docker-proxy', 'gluetun', 'grafana', 'orchestrator', 'prometheus'],
 };
 
-it('every compose file is in one of the variants', () => {
+it('every compose file is part of a variant', () => {
   const files = readdirSync(ROOT).filter((name) => /^docker-compose.*\.yml$/.test(name));
   expect([...new Set(Object.keys(VARIANTS).flatMap((names) => names.split(' ')))].sort()).toEqual(files.sort());
 });
@@ -46,7 +46,7 @@ describe('docker compose config', () => {
   let folder: string;
 
   beforeAll(() => {
-    // As a user has it: beside the compose files lies the env file that docs/vpn.md asks for.
+    // Like a user's folder: the env file of docs/vpn.md is beside the compose files.
     folder = mkdtempSync(join(tmpdir(), 'compose-'));
     for (const name of readdirSync(ROOT)) if (/^docker-compose.*\.yml$/.test(name)) cpSync(join(ROOT, name), join(folder, name));
     writeFileSync(join(folder, 'gluetun.env'), 'VPN_SERVICE_PROVIDER=custom\n');
@@ -68,7 +68,7 @@ describe('docker compose config', () => {
       services = (JSON.parse(stdout) as { services: Record<string, ComposeService> }).services;
     });
 
-    it('has its services, all with a version of their image and a restart policy', () => {
+    it('has its services, each with an image version and a restart policy', () => {
       expect(Object.keys(services).sort()).toEqual(expected);
       for (const { image, restart } of Object.values(services)) {
         expect(image).toMatch(/^acestream-(orchestrator|acexy)$|:v?\d/);
@@ -76,7 +76,7 @@ describe('docker compose config', () => {
       }
     });
 
-    it('limits what each may take, the orchestrator and Docker as the troubleshooting guide has it', () => {
+    it('limits the resources of each service, for the orchestrator and Docker as in the troubleshooting guide', () => {
       const { limits, reservations } = services.orchestrator.deploy!.resources;
       expect([Number(limits?.memory), Number(reservations?.memory), Number(services.orchestrator.cpu_quota)]).toEqual([
         2 * GB,
@@ -89,7 +89,7 @@ describe('docker compose config', () => {
       }
     });
 
-    it('gives our services a read-only system without capabilities, and the settings of the folder', () => {
+    it('runs our services with a read-only file system, without capabilities, and with the settings of the folder', () => {
       const ours = Object.entries(services).filter(([name]) => /^(orchestrator|acexy)/.test(name));
       for (const [, { read_only, cap_drop, volumes }] of ours) {
         expect({ read_only, cap_drop }).toEqual({ read_only: true, cap_drop: ['ALL'] });
@@ -97,7 +97,7 @@ describe('docker compose config', () => {
       }
     });
 
-    it("lets only one service near the host's Docker socket, which publishes no port and is in no network of the engines", () => {
+    it("mounts the host's Docker socket in one service only, which publishes no port and is in no network of the engines", () => {
       const near = Object.entries(services).filter(([, { volumes }]) => volumes?.some(({ source }) => source === '/var/run/docker.sock'));
       expect(near.map(([name]) => name)).toEqual(expected.includes('docker-proxy') ? ['docker-proxy'] : []);
       for (const [, { ports, networks }] of near) {
@@ -106,7 +106,7 @@ describe('docker compose config', () => {
       }
     });
 
-    it('which lets through the documented calls and no others, and may do nothing else on the host', () => {
+    it('the service with the Docker socket allows only the documented calls and has no other rights on the host', () => {
       for (const { volumes, read_only, cap_drop } of expected.includes('docker-proxy') ? [services['docker-proxy']] : []) {
         expect(volumes).toContainEqual(
           expect.objectContaining({
@@ -119,7 +119,7 @@ describe('docker compose config', () => {
       }
     });
 
-    it('the proxies find the orchestrator, and whoever watches finds the services', () => {
+    it('the proxies find the orchestrator, and monitoring finds the services', () => {
       for (const [name, { environment, networks }] of Object.entries(services).filter(([name]) => name.startsWith('acexy'))) {
         expect([name, environment?.ACEXY_ORCH_URL]).toEqual([name, 'http://orchestrator:8000']);
         expect(Object.keys(networks).some((network) => network in services.orchestrator.networks)).toBe(true);

@@ -14,7 +14,7 @@ const HEADINGS = [
   ...['System Information', 'Docker Resources', 'Services Status', 'Orchestrator Health', 'Acexy Health'],
   ...['Engines', 'Active Streams', 'Metrics', 'Recent Logs'],
 ];
-/** What must never leave: [where it stands, the value]. */
+/** Secrets that the report must not contain: [source, value]. */
 const SECRETS = {
   apiKey: 'api-key-0123456789abcdef',
   gluetunKey: 'gluetun control key',
@@ -46,7 +46,7 @@ const run = (option = '', env: Record<string, string> = {}): Promise<Ran> =>
     env: { PATH: standIns.folder, ORCHESTRATOR_URL: 'http://127.0.0.1:9', ACEXY_URL: 'http://127.0.0.1:9', ...env },
   });
 
-/** Logs that say what they should not, and what they should. */
+/** Logs with secrets and with useful lines. */
 const LOG = [
   `{"level":"INFO","key":"${CONTENT}","msg":"stream started"}`,
   `Authorization: Bearer ${SECRETS.bearer}`,
@@ -96,7 +96,7 @@ describe.each(['docker compose', 'docker-compose'])('with %s', (compose) => {
     else standIns.add('docker', `"compose "*) exit 1 ;;${ofDocker}`).add('docker-compose', ofCompose(''));
   });
 
-  it('the report has every part and no secret, and what helps stays in it', async () => {
+  it('the report has every section, no secret, and the useful lines', async () => {
     const { code, stdout, stderr } = await run();
     expect([code, stderr]).toEqual([0, '']);
     expect([...stdout.matchAll(/^=== (.+) ===$/gm)].map(([, heading]) => heading)).toEqual(HEADINGS);
@@ -121,8 +121,8 @@ describe.each(['docker compose', 'docker-compose'])('with %s', (compose) => {
   });
 });
 
-describe('when half of it is down', () => {
-  it('without Docker, compose and services it says so, part by part', async () => {
+describe('when a part is unavailable', () => {
+  it('without Docker, compose and services, each section says what is missing', async () => {
     const { code, stdout } = await run();
     expect([code, [...stdout.matchAll(/^=== (.+) ===$/gm)].length]).toEqual([0, HEADINGS.length]);
     expect(stdout).toContain('(docker is not installed)');
@@ -131,7 +131,7 @@ describe('when half of it is down', () => {
     expect(stdout).toContain('(Acexy not responding at http://127.0.0.1:9/ace/status)');
   });
 
-  it('a Docker that hangs is not waited for', async () => {
+  it('it does not wait for a Docker that hangs', async () => {
     standIns.add('docker', '*) exec sleep 100 ;;');
     const startedAt = performance.now();
     const { code, stdout } = await run('', { COMMAND_LIMIT_S: '0.2' });
@@ -139,7 +139,7 @@ describe('when half of it is down', () => {
     expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 
-  it('of an orchestrator whose proxy is down it tells engines, health and metrics', async () => {
+  it('with the proxy down it reports engines, health and metrics of the orchestrator', async () => {
     const orchestrator = await OrchestratorProcess.start({ MIN_REPLICAS: '1', API_KEY: SECRETS.apiKey });
     try {
       await until('an engine', async () => (await orchestrator.get<unknown[]>('/engines')).length === 1);
@@ -160,7 +160,7 @@ describe('when half of it is down', () => {
     }
   });
 
-  it('an option that it does not know is told what there is', async () => {
+  it('it rejects an unknown option and lists the known ones', async () => {
     const { code, stderr } = await run('--help');
     expect([code, stderr]).toEqual([64, expect.stringContaining('--bundle [FILE.tar.gz]')]);
   });

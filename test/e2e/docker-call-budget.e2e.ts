@@ -8,7 +8,7 @@ import { Viewer } from '../support/viewer.js';
 const IMAGE = 'acestream-engine-simulator-fast:test';
 const ENGINES = 5;
 
-describe.skipIf(DOCKER_MISSING !== null)('what Docker is asked', () => {
+describe.skipIf(DOCKER_MISSING !== null)('calls of the Docker API', () => {
   let tap: RecordingDockerProxy;
   let pair: Pair;
 
@@ -35,15 +35,15 @@ describe.skipIf(DOCKER_MISSING !== null)('what Docker is asked', () => {
     await tap?.close();
   });
 
-  it('to start an engine: a create, a start and a look at it; the image once in all, and one subscription to events', () => {
+  it('a start of an engine makes one create, one start and one inspect; the image is inspected once, and there is one event subscription', () => {
     const { 'GET /containers/json': lists, [`GET /images/${IMAGE}/json`]: images, ...rest } = tap.counts;
     expect(rest).toEqual({ 'GET /events': 1, 'POST /containers/create': ENGINES, 'POST /containers/ID/start': ENGINES });
     expect(images).toBe(1);
-    // One a start, and rounds: bursts of events share one.
+    // One list per start and per round. A burst of events causes one list.
     expect(lists).toBeLessThanOrEqual(ENGINES * 3);
   });
 
-  it('while nothing happens: one list a round, however many engines there are and however often the API is read', async () => {
+  it('when nothing happens there is one list per round, for any number of engines and API reads', async () => {
     const before = tap.calls.length;
     const startedAt = performance.now();
     const { container_id: id } = (await pair.engines())[0];
@@ -67,7 +67,7 @@ describe.skipIf(DOCKER_MISSING !== null)('what Docker is asked', () => {
     expect(asked.length).toBeLessThanOrEqual(6);
   });
 
-  it('while streams play: the same; a stream costs Docker nothing but the engine started in its place', async () => {
+  it('while streams play it is the same; a stream only adds the start of another free engine', async () => {
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
     await viewer.untilBytes(200_000);
     await until('another free one', async () => (await pair.engines()).length === ENGINES + 1);

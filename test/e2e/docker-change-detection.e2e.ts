@@ -11,21 +11,21 @@ const ENGINES = 3;
 const ROUNDS = Number(process.env.SEEN_ROUNDS ?? 1);
 const LIMIT_MS = 1000;
 
-/** What an operator does to a container by hand. */
+/** Manual actions of an operator on a container. */
 const BY_HAND = {
   killed: (id: string) => docker.getContainer(id).kill(),
   removed: (id: string) => docker.getContainer(id).remove({ force: true }),
   restarted: (id: string) => docker.getContainer(id).restart({ t: 1 }),
 };
 
-describe.skipIf(DOCKER_MISSING !== null)('an engine that ends by hand on a real Docker Engine', () => {
+describe.skipIf(DOCKER_MISSING !== null)('an engine that is stopped by hand on a real Docker Engine', () => {
   let orchestrator: OrchestratorProcess;
   let deaths: Deaths;
 
   beforeAll(async () => {
     simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
     deaths = await Deaths.watch();
-    // The periodic list comes so seldom that it shows nothing here: what is seen is seen by events.
+    // The periodic list is too rare to matter here: only events show the change.
     orchestrator = await OrchestratorProcess.start({
       ENGINE_RUNTIME: 'docker',
       TARGET_IMAGE: IMAGE,
@@ -41,7 +41,7 @@ describe.skipIf(DOCKER_MISSING !== null)('an engine that ends by hand on a real 
     deaths?.stop();
   });
 
-  it(`is gone from the list within a second: killed, removed or restarted, ${ROUNDS} times each`, { timeout: 300_000 }, async () => {
+  it(`leaves the list within a second after kill, removal or restart, ${ROUNDS} times each`, { timeout: 300_000 }, async () => {
     const seen: { how: string; ms: number; slowestAnswerMs: number }[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       for (const [how, act] of Object.entries(BY_HAND)) {
@@ -66,12 +66,12 @@ describe.skipIf(DOCKER_MISSING !== null)('an engine that ends by hand on a real 
     );
     console.log(`seen after ms: ${perKind.join('; ')}; p50 ${Math.round(median(sorted))}, max ${Math.round(sorted.at(-1) ?? NaN)}`);
     expect(median(sorted)).toBeLessThan(LIMIT_MS);
-    // A machine on which an answer takes long shows it later than it is known.
+    // On a slow machine the answer arrives later than the change.
     expect(seen.filter(({ ms, slowestAnswerMs }) => ms > LIMIT_MS + slowestAnswerMs)).toEqual([]);
   });
 });
 
-/** When the list shows that this engine, as it was, is gone, milliseconds since the epoch. */
+/** Time when this engine has left the list, milliseconds since the epoch. */
 async function untilGone(
   orchestrator: OrchestratorProcess,
   { container_id: id, first_seen: since }: EngineState,
@@ -86,7 +86,7 @@ async function untilGone(
   return { at, slowestAnswerMs };
 }
 
-/** When containers died, by Docker's own clock. */
+/** Times of container deaths by Docker's clock. */
 class Deaths {
   private readonly last = new Map<string, number>();
 

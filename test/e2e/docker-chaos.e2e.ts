@@ -8,9 +8,9 @@ import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
 const IMAGE = 'acestream-engine-simulator-fast:test';
-/** The short form is for every test run; `npm run chaos:orchestrator` gives it minutes. */
+/** Duration in every test run; `npm run chaos:orchestrator` takes minutes. */
 const SECONDS = Number(process.env.CHAOS_SECONDS ?? 5);
-/** Replays the order of what is done; what the machine makes of it is its own. */
+/** Repeats the order of the faults. Their timing depends on the machine. */
 const SEED = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
 const MIN = 2;
 const MAX = 8;
@@ -18,7 +18,8 @@ const VIEWERS = 3;
 const STORM = 50;
 const LIMIT_MS = 60_000 + SECONDS * 2_000;
 
-if (PRIVATE_DAEMON_MISSING !== null) console.warn(`SKIPPED: ${PRIVATE_DAEMON_MISSING}, so there is no chaos on a real Docker Engine`);
+if (PRIVATE_DAEMON_MISSING !== null)
+  console.warn(`SKIPPED: ${PRIVATE_DAEMON_MISSING}, so no random faults are tested on a real Docker Engine`);
 
 describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`chaos with seed ${SEED}, ${SECONDS} s of it`, () => {
   let own: PrivateDockerDaemon;
@@ -37,7 +38,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
   });
 
   it(
-    'engines killed, removed, frozen and restarted by hand, storms of provisions, the orchestrator killed -9 and the daemon restarted: viewers watch on, and the pool is whole again',
+    'viewers keep watching and the pool recovers when engines are killed, removed, paused and restarted, the orchestrator is killed, the daemon restarts, and many engines are requested',
     async () => {
       const began = performance.now();
       const sinceBegin = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`;
@@ -83,7 +84,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
       console.log(`all watch on after ${sinceBegin()}`);
       await pair.api('/gc', { method: 'POST' });
       await until(
-        'as many engines as there should be, and Docker, registry and ports agree on them',
+        'the right number of engines, the same in Docker, registry and ports',
         async () => {
           const [engines, containers] = await Promise.all([
             pair.api<EngineState[]>('/engines?state=all'),
@@ -107,14 +108,14 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
   );
 });
 
-/** Whether each of them gets bytes. */
+/** Whether every viewer receives bytes. */
 async function flows(viewers: readonly Viewer[]): Promise<boolean> {
   const before = viewers.map(({ bytes }) => bytes);
   await new Promise((resolve) => setTimeout(resolve, 500));
   return viewers.every(({ bytes }, index) => bytes > before[index]);
 }
 
-/** How many containers ran at the same time, as far as the daemon answered. */
+/** Largest number of containers that ran at the same time, while the daemon answered. */
 class ContainerWatch {
   most = 0;
   private stopped = false;
@@ -131,7 +132,7 @@ class ContainerWatch {
 
   private async run(): Promise<void> {
     while (!this.stopped) {
-      // A daemon that is away says nothing; it is asked again.
+      // An unreachable daemon is asked again.
       const running = await this.own.client.listContainers().catch(() => []);
       this.most = Math.max(this.most, running.length);
       await new Promise((resolve) => setTimeout(resolve, 100));

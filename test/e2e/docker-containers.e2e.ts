@@ -14,7 +14,7 @@ import { until } from '../support/until.js';
 const IMAGE = 'acestream-engine-simulator-fast:test';
 const FAST = { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' };
 
-describe.skipIf(DOCKER_MISSING !== null)('containers that are no engines, on a real Docker Engine', () => {
+describe.skipIf(DOCKER_MISSING !== null)('generic containers on a real Docker Engine', () => {
   let pair: Pair;
 
   beforeAll(async () => {
@@ -35,7 +35,7 @@ describe.skipIf(DOCKER_MISSING !== null)('containers that are no engines, on a r
 
   const provision = (body: object): Promise<ProvisionResponse> => pair.api('/provision', { method: 'POST', body: JSON.stringify(body) });
 
-  it('runs as the caller says, outlives a kill -9 of the orchestrator, is listed by label and not as an engine, and can be deleted', async () => {
+  it('a container runs as requested, survives a kill -9 of the orchestrator, is listed by label but not as an engine, and can be deleted', async () => {
     const [port] = await freePorts(1);
     const { container_id: id, container_name: name } = await provision({
       env: { HTTP_PORT: '40001', BIND_ALL: 'true', COLOUR: 'blue' },
@@ -80,12 +80,12 @@ describe.skipIf(DOCKER_MISSING !== null)('containers that are no engines, on a r
   });
 });
 
-describe.skipIf(DOCKER_MISSING !== null)('an image that has to be pulled first', () => {
+describe.skipIf(DOCKER_MISSING !== null)('an image that is not present', () => {
   let registry: ImageRegistry;
   const made = `acestream-pull-test:${randomBytes(4).toString('hex')}`;
 
   beforeAll(async () => {
-    // An image that nobody has, for most of its bytes: Docker must really fetch it.
+    // Most bytes of the image are random, so Docker must download it.
     const folder = mkdtempSync(join(tmpdir(), 'pull-test-'));
     writeFileSync(join(folder, 'ballast'), randomBytes(20_000_000));
     writeFileSync(join(folder, 'Dockerfile'), `FROM ${simulatorImageWith(IMAGE, FAST)}\nCOPY ballast /ballast\n`);
@@ -100,7 +100,7 @@ describe.skipIf(DOCKER_MISSING !== null)('an image that has to be pulled first',
     await registry.close();
   });
 
-  it('is told of with its progress, degraded and 200; nothing is tried meanwhile, and engines come at once when it is here', async () => {
+  it('readiness shows the pull with its progress as degraded and 200; no engine is started meanwhile, and engines start as soon as the image is present', async () => {
     const pair = await Pair.start({
       orchestrator: {
         ENGINE_RUNTIME: 'docker',

@@ -6,10 +6,10 @@ import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
 const IMAGE = 'acestream-engine-simulator-fast:test';
-/** A read of the API while Docker is away or hangs; a machine of two cores under load has pauses of its own. */
+/** Time limit for API reads while Docker is unreachable or hangs. A loaded machine of two cores causes pauses itself. */
 const READ_LIMIT_MS = 500;
 
-if (PRIVATE_DAEMON_MISSING !== null) console.warn(`SKIPPED: ${PRIVATE_DAEMON_MISSING}, so nothing here restarts a Docker daemon`);
+if (PRIVATE_DAEMON_MISSING !== null) console.warn(`SKIPPED: ${PRIVATE_DAEMON_MISSING}, so restarts of a Docker daemon are not tested`);
 
 describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the Docker daemon', () => {
   let own: PrivateDockerDaemon;
@@ -33,7 +33,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
     reads = new ReadWatch(pair);
     return idsOf(await pair.engines());
   };
-  /** Resolves with the moment of its first answer after that. */
+  /** Resolves with the time of Docker's first answer afterwards. */
   const restart = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number> => {
     await own.end(signal);
     await until('that it is noticed', async () => (await fetch(`${pair.apiUrl}/health/ready`)).status === 503);
@@ -61,14 +61,14 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
     ['killed, and keeps its containers (live-restore)', 'SIGKILL', ['--live-restore']],
     ['restarted in order, and starts its containers again', 'SIGTERM', []],
   ] as const)(
-    'is %s: the same engines are well within two seconds of its first answer, and none is there twice',
+    'is %s: the same engines are healthy within two seconds of its first answer, and none is listed twice',
     async (_, signal, options) => {
       const before = await begin(...options);
       const backAt = await restart(signal);
       expect(await wellAgain()).toEqual(before);
       expect(performance.now() - backAt).toBeLessThan(2_000);
       expect(await containers()).toEqual(before);
-      // Docker tells how long a container runs in whole seconds, so that a young engine may be found out to have restarted a list later.
+      // Docker reports the uptime in whole seconds, so the restart of a young engine may only be detected with the next list.
       await until('nothing to complain of', async () => (await pair.api<{ status: string }>('/health/ready')).status === 'ok', 2_000);
       expect(await pair.api('/health/ready')).toMatchObject({ circuit_state: 'closed' });
       await reads.stop();
@@ -76,8 +76,8 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
     },
   );
 
-  // Docker kills them when it is back; whether its restart policy then brings the same ones up again or leaves them dead is a race within Docker.
-  it('is killed and its containers with it: two engines are well within two seconds of its first answer, and nothing dead is left', async () => {
+  // Docker kills them when it is back. Whether its restart policy then restarts the same ones is a race in Docker.
+  it('is killed together with its containers: two engines are healthy within two seconds of its first answer, and no dead one is left', async () => {
     await begin();
     const backAt = await restart('SIGKILL');
     await wellAgain();
@@ -90,7 +90,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
     expect(reads.slowestMs).toBeLessThan(READ_LIMIT_MS);
   });
 
-  it('hangs: every read is answered meanwhile, and what was asked of it is done afterwards', async () => {
+  it('hangs: every API read is answered meanwhile, and pending requests are carried out afterwards', async () => {
     await begin();
     own.signal('SIGSTOP');
     const asked = pair.api<{ container_id: string }>('/provision/acestream', { method: 'POST', body: '{}' });
@@ -110,7 +110,7 @@ function idsOf(engines: { container_id: string }[]): string[] {
   return engines.map(({ container_id }) => container_id).sort();
 }
 
-/** Reads the API over and over and remembers how long the slowest answer took. */
+/** Reads the API repeatedly and records the slowest answer. */
 class ReadWatch {
   slowestMs = 0;
   count = 0;
@@ -119,7 +119,7 @@ class ReadWatch {
 
   constructor(private readonly pair: Pair) {
     this.done = this.run();
-    // Whoever stops it hears of the failure; until then it is nobody's.
+    // The caller of stop() gets the error. Until then nobody handles it.
     this.done.catch(() => undefined);
   }
 

@@ -16,7 +16,7 @@ import { Viewer } from '../support/viewer.js';
 
 const DOCUMENTED = documentedDockerCalls('always');
 
-it('docs/security.md lists calls of Docker', () => {
+it('docs/security.md lists calls of the Docker API', () => {
   expect(DOCUMENTED.length).toBeGreaterThan(5);
   expect(DOCUMENTED.some((call) => call.matches('GET', '/images/registry:5000/a/b:latest/json'))).toBe(true);
   expect(DOCUMENTED.some((call) => call.matches('POST', '/containers/f00d/exec'))).toBe(false);
@@ -31,13 +31,13 @@ describe('the filter of docker-compose.gluetun.yml', () => {
   const passes = (method: string, path: string): boolean => rules.some((rule) => rule.method === method && rule.path.test(path));
   const needed = [...DOCUMENTED, ...documentedDockerCalls('behind a VPN')];
 
-  it.each(needed.map(({ name }) => name))('lets through %s, with and without a version', (name) => {
+  it.each(needed.map(({ name }) => name))('allows %s, with and without a version', (name) => {
     const [method, pattern] = name.split(' ');
     const path = pattern.replace('{image}', 'registry:5000/a/b:latest').replace(/\{\w+\}/, 'f00d');
     expect([passes(method, path), passes(method, `/v1.41${path}`)]).toEqual([true, true]);
   });
 
-  it('has no more rules than calls are documented', () => {
+  it('has one rule for each documented call', () => {
     expect(rules).toHaveLength(needed.length);
   });
 
@@ -51,14 +51,14 @@ describe('the filter of docker-compose.gluetun.yml', () => {
   });
 });
 
-describe.skipIf(DOCKER_MISSING !== null)('behind a filter that lets through the documented calls of Docker and nothing else', () => {
+describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the documented calls of the Docker API', () => {
   let registry: ImageRegistry;
   let tap: RecordingDockerProxy;
   let pair: Pair;
   const made = `acestream-calls-test:${randomBytes(4).toString('hex')}`;
 
   beforeAll(async () => {
-    // An image that nobody has: it is looked up, and really pulled.
+    // An image that is not present: Docker must pull it.
     const folder = mkdtempSync(join(tmpdir(), 'calls-test-'));
     writeFileSync(join(folder, 'ballast'), randomBytes(1000));
     const fast = simulatorImageWith('acestream-engine-simulator-fast:test', { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
@@ -88,8 +88,8 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that lets through the 
 
   const engineCount = (count: number) => until(`${count} engines`, async () => (await pair.engines()).length === count, 30_000);
 
-  it('the orchestrator lives its whole life, and makes every one of them', async () => {
-    // The image is found missing, pulled, and an engine made from it.
+  it('the orchestrator works in every phase, and makes all of these calls', async () => {
+    // The image is missing, gets pulled, and an engine is created from it.
     await engineCount(1);
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
     await viewer.untilBytes(200_000);
@@ -102,11 +102,11 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that lets through the 
     await pair.api(`/by-label?key=acestream-orchestrator`);
     await pair.api(`/containers/${generic.container_id}`, { method: 'DELETE' });
 
-    // Removed behind its back: an event says so long before the next list is due.
+    // Removed by somebody else: an event reports it long before the next list.
     await docker.getContainer(asked.container_id).remove({ force: true });
     await until('it is gone', async () => !(await pair.engines()).some(({ container_id: id }) => id === asked.container_id), 5_000);
 
-    // Killed and started again, it takes over what runs.
+    // After a kill and a restart it takes over the running engines.
     const before = (await pair.engines()).map(({ container_id: id }) => id);
     pair.orchestrator.kill('SIGKILL');
     await pair.orchestrator.exited;
@@ -115,7 +115,7 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that lets through the 
     const after = await until('the engines are back', async () => (await pair.engines()).length >= before.length && pair.engines());
     expect(after.map(({ container_id: id }) => id)).toEqual(expect.arrayContaining(before));
 
-    // Ends, and its engines with it.
+    // Stops, together with its engines.
     await pair.orchestrator.stop();
     expect(tap.refused).toEqual([]);
     expect([...new Set(tap.calls)].sort()).toEqual(DOCUMENTED.map(({ name }) => name).sort());

@@ -33,13 +33,13 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     });
   const idsOf = (engines: { container_id: string }[]): string[] => engines.map(({ container_id }) => container_id).sort();
 
-  it.skipIf(!HAS_FFMPEG)('the first request, with no container at all, provisions one and plays in ffmpeg', async () => {
+  it.skipIf(!HAS_FFMPEG)('the first request, without any container, starts an engine and plays in ffmpeg', async () => {
     expect(await pair.engines()).toEqual([]);
     const { code, output } = await runTool('ffmpeg', ['-v', 'warning', '-i', pair.streamUrl(contentId(1)), '-t', '5', '-f', 'null', '-']);
     expect({ code, output }).toEqual({ code: 0, output: '' });
   });
 
-  it('shows in docker inspect with the name, labels, ports and restart policy of the wire', async () => {
+  it('docker inspect shows the documented name, labels, ports and restart policy', async () => {
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
     const [stream] = await until('the stream', async () => (await pair.startedStreams()).length > 0 && pair.startedStreams());
     const { Name, Config, HostConfig } = await docker.getContainer(stream.container_id).inspect();
@@ -59,7 +59,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     await viewer.leave();
   });
 
-  it('ten contents at once get ten containers, and the surplus is put away afterwards', async () => {
+  it('ten contents at once get ten containers, and surplus containers are removed afterwards', async () => {
     await until('quiet', async () => (await pair.startedStreams()).length === 0);
     const viewers = await Promise.all(
       Array.from({ length: 10 }, (_, index) => Viewer.open(pair.streamUrl(contentId(100 + index)), { keep: false })),
@@ -74,7 +74,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
   it.each([
     ['docker kill', (id: string) => docker.getContainer(id).kill()],
     ['docker rm -f', (id: string) => docker.getContainer(id).remove({ force: true })],
-  ])('after %s the engine is gone from the list within two seconds', async (_, act) => {
+  ])('after %s the engine leaves the list within two seconds', async (_, act) => {
     const { container_id: id } = await provision();
     await until('ready', async () => idsOf(await pair.engines()).includes(id));
     await act(id);
@@ -82,8 +82,8 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     await until('and put away', async () => !idsOf(await pair.api('/engines?state=all')).includes(id), 10_000);
   });
 
-  it('a port of the host that turns out taken is another port, not a failure', async () => {
-    // Every second port of the range is held by somebody else.
+  it('an occupied host port is replaced by another one and is not a failure', async () => {
+    // Every second port of the range is occupied.
     const servers = await Promise.all(
       Array.from(
         { length: 40 },
@@ -101,7 +101,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     for (const { container_id } of made) await pair.api(`/containers/${container_id}`, { method: 'DELETE' });
   });
 
-  it('kill -9 of the orchestrator while ten play: no container is touched, no viewer notices, the state is right within 5 s', async () => {
+  it('kill -9 of the orchestrator during ten streams changes no container, no viewer notices, and the state is right within 5 s', async () => {
     const viewers = await Promise.all(
       Array.from({ length: 10 }, (_, index) => Viewer.open(pair.streamUrl(contentId(200 + index)), { keep: false })),
     );
@@ -134,8 +134,8 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     await until('no container left', async () => (await pair.api<unknown[]>('/engines?state=all')).length === 0, 60_000);
   });
 
-  it('two pairs on one Docker Engine leave each other’s engines alone', async () => {
-    // Watched, or the grace of an idle engine could end while the other pair still starts.
+  it('two pairs on one Docker Engine do not touch each other’s engines', async () => {
+    // With a viewer, because the grace period of an idle engine could end while the other pair starts.
     const viewer = await Viewer.open(pair.streamUrl(contentId(300)), { keep: false });
     const [mine] = idsOf(await pair.engines());
     const other = await startPair({ MIN_REPLICAS: '1' });
@@ -151,7 +151,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     await viewer.leave();
   });
 
-  it("the seed's own lines work as written", async () => {
+  it("the troubleshooting guide's commands work as written", async () => {
     const shell = (line: string): string =>
       execFileSync('bash', ['-c', line.replaceAll('localhost:8000', `localhost:${pair.apiPort}`)], {
         encoding: 'utf8',
@@ -176,7 +176,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     expect(shell(`curl -s -H "Authorization: Bearer $API_KEY" http://localhost:8000/health/ready | jq -r '.circuit_state'`).trim()).toBe(
       'closed',
     );
-    // Only this installation's: another one may be at work on the same Docker Engine.
+    // Only of this installation: another one may use the same Docker Engine.
     const installation = (await docker.getContainer(id).inspect()).Config.Labels['acestream-orchestrator.installation'];
     shell(
       `docker rm -f $(docker ps -aq --filter "label=acestream-orchestrator" --filter "label=acestream-orchestrator.installation=${installation}")`,
@@ -189,7 +189,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
   }
 });
 
-describe.skipIf(DOCKER_MISSING !== null)('an engine that is restarted behind our back', () => {
+describe.skipIf(DOCKER_MISSING !== null)('an engine that somebody else restarts', () => {
   let pair: Pair;
 
   beforeAll(async () => {
@@ -203,7 +203,7 @@ describe.skipIf(DOCKER_MISSING !== null)('an engine that is restarted behind our
   it.each([
     ['docker restart', (id: string) => docker.getContainer(id).restart({ t: 1 })],
     [
-      'a process that dies inside',
+      'a crash of its process',
       async (id: string) => {
         const { State } = await docker.getContainer(id).inspect();
         process.kill(State.Pid, 'SIGKILL');
@@ -213,7 +213,7 @@ describe.skipIf(DOCKER_MISSING !== null)('an engine that is restarted behind our
     const id = await freeEngine();
     const startedAt = async (): Promise<string> => (await docker.getContainer(id).inspect()).State.StartedAt;
     const before = await startedAt();
-    // Docker tells how long a container has been up in whole seconds only.
+    // Docker reports the uptime in whole seconds only.
     await until('it has been up for a while', async () => Date.now() - Date.parse(before) > 5_000);
     await act(id);
     const restartedAt = await until('started anew', async () => {

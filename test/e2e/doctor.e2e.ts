@@ -9,7 +9,7 @@ import { Pair } from '../support/pair.js';
 import { ROOT } from '../support/service-process.js';
 import { until } from '../support/until.js';
 
-/** `npm run doctor` in that folder, with nothing of this process's environment but those settings. */
+/** Runs `npm run doctor` in that folder with only these settings in its environment. */
 function doctor(folder: string, env: Record<string, string>, ...args: string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
     execFile(
@@ -27,7 +27,7 @@ const wrong = (output: string): string[] =>
 describe('npm run doctor', () => {
   let pair: Pair;
   let folder: string;
-  /** Settings as they are in force in the pair. */
+  /** The settings of the pair. */
   let env: Record<string, string>;
 
   beforeAll(async () => {
@@ -41,7 +41,7 @@ describe('npm run doctor', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('finds nothing wrong with a pair that is well, and asks nothing of the user', async () => {
+  it('finds no problem in a healthy pair and asks the user nothing', async () => {
     const { code, output } = await doctor(folder, env);
     expect(output).toMatch(/^Good:$/m);
     expect(output).toMatch(/no-engines +\d+ of \d+ engines are free/);
@@ -49,7 +49,7 @@ describe('npm run doctor', () => {
     expect(code).toBe(0);
   });
 
-  it('reads the .env file of the folder it is started in, and tells all its faults', async () => {
+  it('reads the .env file of its working directory and reports all its errors', async () => {
     writeFileSync(join(folder, '.env'), 'MIN_REPLICAS=many\nACEXY_ORCH_TIMEOUT=soon\n');
     const { code, output } = await doctor(folder, env, '--json');
     rmSync(join(folder, '.env'));
@@ -60,7 +60,7 @@ describe('npm run doctor', () => {
     expect(code).toBe(1);
   });
 
-  it('without Docker, where engines are containers, says so before what follows from it', async () => {
+  it('reports a missing Docker before the problems that follow from it', async () => {
     const { code, output } = await doctor(
       folder,
       { ...env, ENGINE_RUNTIME: 'docker', DOCKER_HOST: 'unix:///nowhere/docker.sock' },
@@ -70,7 +70,7 @@ describe('npm run doctor', () => {
     expect(code).toBe(1);
   });
 
-  it('sees that the proxy has the wrong key, and that the port of the API is held by another program', async () => {
+  it('detects a wrong key of the proxy, and an API port that another program uses', async () => {
     const refused = await doctor(folder, { ...env, ACEXY_ORCH_APIKEY: 'the-key-of-another-house' }, '--json');
     expect(wrong(refused.output)).toEqual([expect.stringMatching(/^link: .*rejects the key of the proxy/)]);
     const taken = await doctor(folder, { ...env, APP_PORT: String(pair.proxyPort) }, '--json');
@@ -80,7 +80,7 @@ describe('npm run doctor', () => {
     ]);
   });
 
-  it('with the orchestrator ended says what to start, and that the proxy misses it', async () => {
+  it('says what to start when the orchestrator is stopped, and that the proxy cannot reach it', async () => {
     await pair.orchestrator.stop();
     await until('the proxy knows', async () => (await (await fetch(`${pair.proxyUrl}/health/ready`)).text()).includes('away'));
     const { code, output } = await doctor(folder, env, '--json');
@@ -91,7 +91,7 @@ describe('npm run doctor', () => {
     expect(code).toBe(1);
   });
 
-  it('elsewhere it is told where to look, and a wrong option ends it with how to call it', async () => {
+  it('accepts the addresses of services on another host, and prints its usage for a wrong option', async () => {
     const [nobody] = await freePorts(1);
     const { output } = await doctor(folder, {}, '--json', '--orchestrator', `http://localhost:${nobody}/`, '--proxy', pair.proxyUrl);
     expect(wrong(output).join()).toContain(`http://localhost:${nobody}:`);

@@ -14,16 +14,16 @@ let engine: EngineState;
 let sent = 0;
 
 beforeAll(async () => {
-  // Nothing plays really: nobody shall ask the engine about it.
+  // The streams are not real, so the engine must not be asked for statistics.
   orchestrator = await OrchestratorProcess.start({ MIN_REPLICAS: '1', MAX_REPLICAS: '1', COLLECT_INTERVAL_S: '3600' });
   engine = await until('an engine', async () => (await orchestrator.get<EngineState[]>('/engines'))[0]);
 });
 afterAll(() => orchestrator.stop());
 
-/** What was acknowledged: the status that each stream must have from then on. */
+/** Acknowledged events: the status that each stream must have. */
 type Acknowledged = Map<string, 'started' | 'ended'>;
 
-/** Tells of a stream, of every second one its end too. @returns false where there was no answer */
+/** Sends the start of a stream, and for every second one its end. @returns false if there was no answer */
 async function tell(acknowledged: Acknowledged): Promise<boolean> {
   const number = sent++;
   const id = `stream-${number}`;
@@ -37,7 +37,7 @@ async function tell(acknowledged: Acknowledged): Promise<boolean> {
     if ((await orchestrator.call('POST', '/events/stream_started', event)).status !== 202) return false;
     acknowledged.set(id, 'started');
     if (number % 2 === 0) return true;
-    // From here on either may be what survives, until the end is acknowledged.
+    // Until the end is acknowledged, both states are allowed.
     acknowledged.delete(id);
     if ((await orchestrator.call('POST', '/events/stream_ended', { stream_id: id })).status !== 202) return false;
     acknowledged.set(id, 'ended');
@@ -47,12 +47,12 @@ async function tell(acknowledged: Acknowledged): Promise<boolean> {
   }
 }
 
-/** Several tell at the same time until `isOver`. */
+/** Several senders send at the same time until `isOver`. */
 async function tellUntil(isOver: () => boolean, acknowledged: Acknowledged): Promise<void> {
   const teller = async (): Promise<void> => {
     while (!isOver()) {
       if (!(await tell(acknowledged))) return;
-      // As many as the service remembers in memory are enough.
+      // Not more than the service keeps in memory.
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   };
@@ -65,8 +65,8 @@ async function expectAllKnown(acknowledged: Acknowledged): Promise<void> {
   expect(wrong).toEqual([]);
 }
 
-describe('an event that was acknowledged', () => {
-  it('survives kill -9 in the middle of many, every time', async () => {
+describe('an acknowledged event', () => {
+  it('always survives a kill -9 during many events', async () => {
     const acknowledged: Acknowledged = new Map();
     for (const killAt of [40, 100, 160]) {
       const telling = tellUntil(() => false, acknowledged);
@@ -80,9 +80,9 @@ describe('an event that was acknowledged', () => {
   });
 
   it.skipIf(!HAS_SQLITE)(
-    'is there after VACUUM, ANALYZE and a check by hand in a loop, during which the API answers on (needs sqlite3)',
+    'survives repeated manual VACUUM, ANALYZE and integrity checks, and the API keeps answering (needs sqlite3)',
     async () => {
-      // Some megabytes, so that a VACUUM takes its time.
+      // Some megabytes, so that a VACUUM takes some time.
       await run('sqlite3', [
         orchestrator.database,
         `PRAGMA busy_timeout=10000; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
@@ -115,7 +115,7 @@ describe('an event that was acknowledged', () => {
       await tellUntil(() => performance.now() - started > 4000 && vacuums >= 5 && acknowledged.size >= 40, acknowledged);
       isOver = true;
       await Promise.all([byHand, reading]);
-      // On a busy machine the tail says more of the machine; that nobody waits for a VACUUM shows in the middle.
+      // On a busy machine the slowest answers depend on the machine. The median shows that reads do not wait for a VACUUM.
       expect(waits.sort((a, b) => a - b)[Math.floor(waits.length / 2)]).toBeLessThan(500);
       await orchestrator.kill();
       await orchestrator.startAgain();

@@ -8,12 +8,12 @@ import { checkTs } from '../support/ts-checker.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-/** A good second of the simulator's stream. */
+/** More than one second of the simulator's stream. */
 const SOME = 500_000;
-/** What an engine hands out at once; after it the viewer is at the live edge. */
+/** Size of an engine's initial burst. After it the viewer is at the live edge. */
 const BURST = 3_500_000;
 
-describe('the engine is lost in mid-play', () => {
+describe('when the engine fails during playback', () => {
   let pair: Pair;
   let contents = 1;
 
@@ -44,7 +44,7 @@ describe('the engine is lost in mid-play', () => {
     ['ends the session', (engine) => engine.end('superseded')],
     ['forgets the session and sends nothing any more', (engine) => engine.end('lost')],
     ['breaks the connection', (engine) => engine.fault('resetAfterMs', 1)],
-  ])('when it %s the viewer gets the very next packet from another one', async (_what, lose) => {
+  ])('it %s: the viewer gets the next packet from another engine', async (_what, lose) => {
     const id = contentId(contents++);
     const { viewer, engine } = await play(pair, id);
     await lose(pair.control(engine));
@@ -53,7 +53,7 @@ describe('the engine is lost in mid-play', () => {
     await expectUnbroken(viewer);
   });
 
-  it('time and again, the viewer still sees one stream', async () => {
+  it('again and again: the viewer still gets one continuous stream', async () => {
     const id = contentId(contents++);
     const { viewer, engine } = await play(pair, id);
     let on = engine;
@@ -67,7 +67,7 @@ describe('the engine is lost in mid-play', () => {
     await expectUnbroken(viewer);
   });
 
-  it('when it hangs, takes connections and says nothing, it is found out and replaced, and the viewer gets the very next packet', async () => {
+  it('it accepts connections and does not answer: it is detected and replaced, and the viewer gets the next packet', async () => {
     const id = contentId(contents++);
     const { viewer, engine } = await play(pair, id);
     await pair.control(engine).fault('hangAll', true);
@@ -81,7 +81,7 @@ describe('the engine is lost in mid-play', () => {
     await expectUnbroken(viewer);
   });
 
-  it('when the orchestrator finds it ill and drains it the stream moves before it is gone, and nobody waits', async () => {
+  it('the orchestrator drains it as unhealthy: the stream moves before it is removed, without a pause', async () => {
     const id = contentId(contents++);
     const { viewer, engine } = await play(pair, id);
     await pair.control(engine).fault('unavailable', true);
@@ -96,7 +96,7 @@ describe('the engine is lost in mid-play', () => {
   });
 });
 
-describe('the only engine there can be ends the session', () => {
+describe('when the only possible engine ends the session', () => {
   let pair: Pair;
 
   beforeAll(async () => {
@@ -108,7 +108,7 @@ describe('the only engine there can be ends the session', () => {
   });
   afterAll(() => pair.stop());
 
-  it('it is asked again after a moment, and the viewer gets the very next packet', async () => {
+  it('the proxy starts it again after a moment, and the viewer gets the next packet', async () => {
     const id = contentId(1);
     const { viewer, engine } = await play(pair, id, 1);
     await pair.control(engine).end('superseded');
@@ -119,7 +119,7 @@ describe('the only engine there can be ends the session', () => {
     expect(await pair.control(engine).metrics()).toMatchObject({ sessions: { opened: 2, active: 0, superseded: 1, stopped: 1 } });
   });
 
-  it('and refuses the content afterwards: the viewer gets a clean end when the budget is spent, and the orchestrator the reason', async () => {
+  it('and then rejects the content: the stream ends cleanly after the retry budget, and the orchestrator gets the reason', async () => {
     const id = contentId(2);
     const { viewer, engine } = await play(pair, id, 1);
     await pair.control(engine).fault('refuseContent', 'failed to load content');
@@ -155,7 +155,7 @@ async function statusOf(pair: Pair, id: string): Promise<{ state: string; failov
   return (await fetch(`${pair.proxyUrl}/ace/status?id=${id}`)).json() as Promise<{ state: string; failovers: number }>;
 }
 
-/** Every packet of the content came once and in its place, and a decoder has nothing to say about it. */
+/** Checks that every packet of the content arrived once and in order, and that a decoder reports no error. */
 async function expectUnbroken(viewer: Viewer): Promise<void> {
   expect(viewer.ended).toBe(false);
   await viewer.leave();

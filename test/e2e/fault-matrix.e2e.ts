@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Cell, type CellResult, ALL_CELLS, runMatrix } from '../chaos/matrix.js';
 
-/** One cell of every kind of end; `npm run matrix` runs them all. */
+/** One cell of each group; `npm run matrix` runs them all. */
 const QUICK: readonly string[] = [
   'start: it answers HTML for JSON, before',
   'boot: its process is killed, during',
@@ -11,8 +11,8 @@ const QUICK: readonly string[] = [
   'HTTP: its ports are closed, mid',
 ];
 
-describe('an engine fails before the first byte, in mid-stream or during another failover', () => {
-  it('and the viewer gets what the fault matrix promises', async () => {
+describe('when an engine fails before the first byte, during playback or during another failover', () => {
+  it('the viewer gets what the fault matrix promises', async () => {
     const cells = QUICK.map((name): Cell => {
       const cell = ALL_CELLS.find(({ row, phase }) => `${row.group}: ${row.fault}, ${phase}` === name);
       if (cell === undefined) throw new Error(`the matrix has no cell "${name}"`);

@@ -26,7 +26,7 @@ describe('HLS of a stream', () => {
   const statusOf = async (id: string) =>
     (await fetch(`${pair.proxyUrl}/ace/status?id=${id}`)).json() as Promise<{ clients: number; failovers: number }>;
 
-  it('is the same engine session as its transport stream, keeps the rules, and goes over a failover without a break', async () => {
+  it('shares the engine session of the transport stream, follows the rules, and continues over a failover without a break', async () => {
     const id = contentId(contents++);
     const checker = new HlsChecker({ continues: (before, after) => markersOf(before).at(-1)! + 1 === markersOf(after)[0] });
     const player = await HlsPlayer.open(manifest(id));
@@ -45,7 +45,7 @@ describe('HLS of a stream', () => {
     await decodeEach(player.kept);
   });
 
-  it('ends a while after the last player has asked, and with it the engine session', async () => {
+  it('ends some time after the last request of a player, together with the engine session', async () => {
     const id = contentId(contents++);
     const player = await HlsPlayer.open(manifest(id));
     await player.playUntil(new HlsChecker(), 1);
@@ -53,8 +53,8 @@ describe('HLS of a stream', () => {
     for (const engine of await pair.engines()) expect((await pair.control(engine).metrics()).sessions.active).toBe(0);
   });
 
-  it('a content that engines give as HLS only plays both ways, and goes over a failover', async () => {
-    // The simulator's ids that begin so are encrypted.
+  it('content that engines only deliver as HLS plays in both forms and survives a failover', async () => {
+    // The simulator treats ids with this prefix as encrypted.
     const id = `11${contentId(contents++).slice(2)}`;
     const checker = new HlsChecker({ continues: (before, after) => markersOf(before).at(-1)! + 1 === markersOf(after)[0] });
     const viewer = await Viewer.open(pair.streamUrl(id));
@@ -77,7 +77,7 @@ describe('HLS of a stream', () => {
     expect(await pair.startedStreams()).toEqual([]);
   });
 
-  it.skipIf(!HAS_FFMPEG)('plays in ffmpeg, with every picture and without a word', async () => {
+  it.skipIf(!HAS_FFMPEG)('plays in ffmpeg with every picture and without a message', async () => {
     const { code, output } = await runTool('ffmpeg', [
       '-v',
       'warning',
@@ -93,7 +93,7 @@ describe('HLS of a stream', () => {
   });
 });
 
-/** A decoder that has seen nothing else has nothing to say about any of them. */
+/** A fresh decoder reports no error for any segment. */
 async function decodeEach(segments: readonly { listed: ListedSegment; bytes: Buffer }[]): Promise<void> {
   if (!HAS_FFMPEG) return;
   for (const { bytes } of segments.slice(-3)) {

@@ -3,7 +3,7 @@ import { Pair, contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-describe('honest statuses before the first byte', () => {
+describe('HTTP statuses before the first byte', () => {
   let pair: Pair;
 
   beforeAll(async () => {
@@ -51,7 +51,7 @@ describe('honest statuses before the first byte', () => {
     expect([api.status, api.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   });
 
-  it('HEAD answers the headers and starts nothing', async () => {
+  it('HEAD returns the headers and starts nothing', async () => {
     const response = await get(`/ace/getstream?id=${contentId(50)}`, { method: 'HEAD' });
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'video/MP2T']);
     expect((await get(`/ace/status?id=${contentId(50)}`)).status).toBe(404);
@@ -65,13 +65,13 @@ describe('honest statuses before the first byte', () => {
     }
   });
 
-  it('502 with the words of the engines when each of them refuses the content', async () => {
+  it('502 with the engines’ message when every engine rejects the content', async () => {
     const response = await get(`/ace/getstream?id=${faulty('fa1701')}`);
     expect(response.status).toBe(502);
     expect(JSON.stringify(await response.json())).toContain('failed to load content');
   });
 
-  it('200 where the content is refused and the viewer names another one of the channel, as TS and as HLS', async () => {
+  it('200 when the content is rejected and the request names an alternative, as TS and as HLS', async () => {
     const query = `id=${faulty('fa1701')}&alt=${contentId(60)}`;
     const viewer = await Viewer.open(`${pair.proxyUrl}/ace/getstream?${query}`, { keep: false });
     expect(viewer.status).toBe(200);
@@ -81,7 +81,7 @@ describe('honest statuses before the first byte', () => {
     await viewer.leave();
   });
 
-  it('504 when the engines stay silent, and every session begun there is stopped', async () => {
+  it('504 when the engines send no data, and every started session is stopped', async () => {
     const response = await get(`/ace/getstream?id=${faulty('fa1702')}`);
     expect(response.status).toBe(504);
     await until('all stopped', async () => {
@@ -90,7 +90,7 @@ describe('honest statuses before the first byte', () => {
     });
   });
 
-  it('503 with Retry-After when every engine is taken', async () => {
+  it('503 with Retry-After when every engine is in use', async () => {
     const viewers = await Promise.all([1, 2].map((index) => Viewer.open(pair.streamUrl(contentId(index)), { keep: false })));
     expect(viewers.map(({ status }) => status)).toEqual([200, 200]);
     const response = await get(`/ace/getstream?id=${contentId(3)}`);
@@ -102,7 +102,7 @@ describe('honest statuses before the first byte', () => {
   });
 });
 
-/** A content id whose prefix brings a fault (apps/engine-simulator/README.md). */
+/** A content id whose prefix causes a fault (apps/engine-simulator/README.md). */
 function faulty(prefix: string): string {
   return prefix.padEnd(40, '0');
 }

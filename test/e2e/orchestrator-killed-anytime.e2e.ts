@@ -5,10 +5,10 @@ import { Pair, contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-/** Milliseconds after a viewer asked for a stream: in the lease, while an engine starts for it, in its first second of picture. */
+/** Milliseconds after a viewer's request: during the lease, during the start of an engine, in the first second of playback. */
 const KILL_AFTER_MS = [0, 60, 250, 700];
 
-describe('the orchestrator is killed at any moment', () => {
+describe('when the orchestrator is killed', () => {
   let pair: Pair;
   const viewers: Viewer[] = [];
 
@@ -24,7 +24,7 @@ describe('the orchestrator is killed at any moment', () => {
     await pair.stop();
   });
 
-  it.each(KILL_AFTER_MS)('%i ms after a viewer came, and everything agrees again within 5 s', async (killAfterMs) => {
+  it.each(KILL_AFTER_MS)('%i ms after a viewer arrived, its state is right again within 5 s', async (killAfterMs) => {
     const opening = Viewer.open(pair.streamUrl(contentId(100 + killAfterMs)), { keep: false });
     await new Promise((resolve) => setTimeout(resolve, killAfterMs));
     const before = engineProcesses(pair.folder);
@@ -40,7 +40,7 @@ describe('the orchestrator is killed at any moment', () => {
     await until('the list is what runs, and the streams are what plays', () => agree(pair, viewers.length), 5_000);
     expect(performance.now() - restartedAt).toBeLessThan(8_000);
 
-    // No engine was touched, none was started twice for the same viewer, and nobody lost the picture.
+    // No engine was changed, none was started twice for the same viewer, and no viewer lost the stream.
     expect(engineProcesses(pair.folder)).toEqual(expect.arrayContaining(before));
     await until('one free engine beside those that play, and no more', async () => {
       const engines = await pair.api<EngineState[]>('/engines?state=all');
@@ -51,7 +51,7 @@ describe('the orchestrator is killed at any moment', () => {
   });
 });
 
-/** Whether engines, ports and streams of the API are what really is: processes, one engine a port, and one stream a viewer. */
+/** Whether engines, ports and streams in the API are real: one process per engine, one engine per port, one stream per viewer. */
 async function agree(pair: Pair, viewers: number): Promise<boolean> {
   const engines = await pair.api<EngineState[]>('/engines?state=all');
   const streams = await pair.api<StreamState[]>('/streams?status=started');

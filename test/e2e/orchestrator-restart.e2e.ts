@@ -5,7 +5,7 @@ import { wholePictures } from '../support/stream-body.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-describe('the orchestrator is killed in mid-play', () => {
+describe('when the orchestrator is killed during playback', () => {
   let pair: Pair;
 
   beforeAll(async () => {
@@ -17,7 +17,7 @@ describe('the orchestrator is killed in mid-play', () => {
   });
   afterAll(() => pair.stop());
 
-  it('the viewer does not notice, and within 5 s the new one knows the same engines and the same stream', async () => {
+  it('the viewer does not notice, and within 5 s the restarted orchestrator lists the same engines and the same stream', async () => {
     await until('two free engines', async () => (await pair.engines()).length === 2);
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)));
     await viewer.untilBytes(500_000);
@@ -57,7 +57,7 @@ describe('the orchestrator is killed in mid-play', () => {
     }
   });
 
-  it('while the orchestrator is away a new stream still finds an engine it knew', async () => {
+  it('a new stream still gets a known engine while the orchestrator is unreachable', async () => {
     await until('quiet', async () => (await pair.startedStreams()).length === 0);
     pair.orchestrator.kill('SIGKILL');
     await pair.orchestrator.exited;

@@ -14,8 +14,8 @@ interface StreamStatus {
   engine: { container_id: string | null; port: number };
 }
 
-/** It accepts connections and never answers: the worst way of being away. */
-describe('the orchestrator hangs', () => {
+/** It accepts connections and never answers: the worst form of an outage. */
+describe('when the orchestrator hangs', () => {
   let pair: Pair;
   let fallback: ServiceProcess;
   let fallbackPort: number;
@@ -33,7 +33,7 @@ describe('the orchestrator hangs', () => {
     fallback = startEngine({ http, https, api, p2p, control }, pair.folder);
     await until('fallback engine', async () => (await fetch(`http://127.0.0.1:${http}/webui/api/service?method=get_version`)).ok);
     await until('two engines', async () => (await pair.engines()).length === 2);
-    // The two are started together: the proxy may have found nobody at first.
+    // Both start together: the proxy may not have reached the orchestrator at first.
     await until('it is known to be there', () => orchestratorIs('reachable'));
   });
   afterAll(async () => {
@@ -48,12 +48,12 @@ describe('the orchestrator hangs', () => {
     JSON.stringify(await (await fetch(`${pair.proxyUrl}/health/ready`)).json()).includes(`"${state}"`);
   const watch = (index: number): Promise<Viewer> => Viewer.open(pair.streamUrl(contentId(index)), { keep: false });
 
-  it('what plays plays on, what is new starts without waiting for it, and it is told afterwards what has ended meanwhile', async () => {
+  it('streams keep playing, new streams start without waiting for it, and it gets the missed ends afterwards', async () => {
     const first = await watch(1);
     await first.untilBytes(500_000);
     const { stream_id: firstId } = await statusOf(1);
     await until('the stream is known there', async () => (await pair.startedStreams()).some(({ id }) => id === firstId));
-    // The list that serves from now on is one with both engines.
+    // The cached list now has both engines.
     const looks = async (): Promise<number> =>
       [...(await metricsOf(pair)).matchAll(/call_seconds_count\{endpoint="engines",outcome="(?:ok|not_modified)"\} (\d+)/g)].reduce(
         (sum, [, count]) => sum + Number(count),
@@ -66,7 +66,7 @@ describe('the orchestrator hangs', () => {
     await until('it is known to be away', () => orchestratorIs('away'));
     await first.untilBytes(first.bytes + 500_000);
 
-    // An engine of the list, at once: nobody waits the 3 s of ACEXY_ORCH_TIMEOUT for one that is known to be away.
+    // An engine of the cached list at once: nobody waits 3 s (ACEXY_ORCH_TIMEOUT) for an orchestrator that is known to be unreachable.
     const second = await watch(2);
     expect(second.status).toBe(200);
     expect(second.firstByteMs ?? 0).toBeLessThan(2500);
@@ -77,7 +77,7 @@ describe('the orchestrator hangs', () => {
     expect((await statusOf(3)).engine).toEqual({ container_id: null, host: '127.0.0.1', port: fallbackPort });
     await Promise.all([second, third].map((viewer) => viewer.untilBytes(300_000)));
 
-    // A lost engine is made up for all the same.
+    // A failed engine is replaced all the same.
     const lost = await statusOf(2);
     await pair.control({ port: lost.engine.port } as EngineState).end('superseded');
     await until('the failover', async () => (await statusOf(2)).failovers === 1);

@@ -11,7 +11,7 @@ import { SimulatorControl } from '../support/simulator-control.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-describe.each([404, 405] as const)("in front of somebody else's orchestrator, which answers a lease with %i", (leases) => {
+describe.each([404, 405] as const)('with an orchestrator without lease API, which answers a lease with %i', (leases) => {
   const folder = mkdtempSync(join(tmpdir(), 'foreign-'));
   const orchestrator = new OrchestratorServer({ leases });
   let orchestratorPort: number;
@@ -47,7 +47,7 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('chooses from the list and plays, and sends the two events with the key', async () => {
+  it('selects an engine from the list, plays, and sends both events with the key', async () => {
     const viewer = await Viewer.open(`${proxyUrl}/ace/getstream?id=${contentId(1)}`, { keep: false });
     expect(viewer.status).toBe(200);
     await viewer.untilBytes(300_000);
@@ -75,7 +75,7 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
     expect(await control.metrics()).toMatchObject({ sessions: { opened: 1, stopped: 1, active: 0 } });
   });
 
-  it('asks it to provision when the only engine is taken, and passes its refusal on', async () => {
+  it('requests another engine when the only one is in use, and passes on its rejection', async () => {
     orchestrator.provision = () => ({
       status: 503,
       body: {
@@ -97,7 +97,7 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
     expect(await refused.text()).toContain('VPN is down');
     expect(orchestrator.bodiesOf('/provision/acestream').length).toBeGreaterThan(0);
 
-    // Some answer 403 where they mean 401.
+    // Some orchestrators answer 403 instead of 401.
     orchestrator.provision = () => ({ status: 403, body: { detail: 'Not authenticated' } });
     const unknown = await fetch(`${proxyUrl}/ace/getstream?id=${contentId(3)}`);
     expect(unknown.status).toBe(503);
@@ -105,7 +105,7 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
     await viewer.leave();
   });
 
-  it('plays on and starts anew while it is away, and sends afterwards what it has missed', async () => {
+  it('keeps playing and starts streams while it is unreachable, and sends the missed events afterwards', async () => {
     await until('quiet', async () => ((await (await fetch(`${proxyUrl}/ace/status`)).json()) as { streams: number }).streams === 0);
     const viewer = await Viewer.open(`${proxyUrl}/ace/getstream?id=${contentId(4)}`, { keep: false });
     await viewer.untilBytes(300_000);
@@ -114,7 +114,7 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
     await viewer.untilBytes(viewer.bytes + 300_000);
     await viewer.leave();
     await until('the end', async () => ((await (await fetch(`${proxyUrl}/ace/status`)).json()) as { streams: number }).streams === 0);
-    // From the list as it was.
+    // From the cached list.
     const next = await Viewer.open(`${proxyUrl}/ace/getstream?id=${contentId(5)}`, { keep: false });
     expect(next.status).toBe(200);
     await next.untilBytes(300_000);
@@ -133,7 +133,7 @@ describe.each([404, 405] as const)("in front of somebody else's orchestrator, wh
   }
 });
 
-describe('without any orchestrator', () => {
+describe('without an orchestrator', () => {
   const folder = mkdtempSync(join(tmpdir(), 'alone-'));
   let services: ServiceProcess[] = [];
   afterAll(async () => {

@@ -10,12 +10,12 @@ describe('watching one stream with default settings', () => {
   let pair: Pair;
 
   beforeAll(async () => {
-    // Realistic engines (a boot of 6 s) and no free engine waiting: the first request has to bring one into being.
+    // Realistic engines (6 s to boot) and no free engine: the first request starts one.
     pair = await Pair.start({ orchestrator: { MIN_REPLICAS: '0' } });
   });
   afterAll(() => pair.stop());
 
-  it.skipIf(!HAS_FFMPEG)('the very first request, with zero engines, plays in ffmpeg without an error', async () => {
+  it.skipIf(!HAS_FFMPEG)('the first request, without any engine, plays in ffmpeg without an error', async () => {
     expect(await pair.engines()).toEqual([]);
     const started = performance.now();
     const { code, output } = await runTool('ffmpeg', [
@@ -33,7 +33,7 @@ describe('watching one stream with default settings', () => {
     expect(performance.now() - started).toBeGreaterThan(6_000); // the engine's own boot: nothing was there before
   });
 
-  it('answers 200 with video/MP2T, no Content-Length and packets from the first byte on', async () => {
+  it('the reply is 200 with video/MP2T, has no Content-Length, and starts with a packet', async () => {
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)));
     expect(viewer.status).toBe(200);
     expect(viewer.response.headers['content-type']).toBe('video/MP2T');
@@ -44,7 +44,7 @@ describe('watching one stream with default settings', () => {
     await viewer.leave();
   });
 
-  it.skipIf(!HAS_FFMPEG)('the picture is 640x360 H.264 with AAC sound', async () => {
+  it.skipIf(!HAS_FFMPEG)('the video is 640x360 H.264 with AAC audio', async () => {
     const { output } = await runTool('ffprobe', [
       '-v',
       'error',
@@ -57,7 +57,7 @@ describe('watching one stream with default settings', () => {
     expect(new Set(output.split('\n').filter(Boolean))).toEqual(new Set(['h264,640', 'aac']));
   });
 
-  it('afterwards the engine has seen a stop for every session, and no stream is left', async () => {
+  it('afterwards every session was stopped on the engine, and no stream is left', async () => {
     await until('no stream started', async () => (await pair.startedStreams()).length === 0);
     for (const engine of await pair.engines()) {
       const { sessions } = await pair.control(engine).metrics();

@@ -11,7 +11,7 @@ import { ViewerStreamChecker } from '../support/viewer-stream-checker.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-/** What a television or an old set-top box sends of itself: many of them share an address behind a router. */
+/** User agent of a television or old set-top box. Many of them share an address behind a router. */
 const AGENT = { 'User-Agent': 'VLC/3.0.18 LibVLC/3.0.18' };
 
 interface Status {
@@ -20,11 +20,11 @@ interface Status {
   viewers: { bytes_sent: number; skips: number }[];
 }
 
-describe('the manners of players', () => {
+describe('compatibility with players', () => {
   let pair: Pair;
   let contents = 1;
   const sockets: Socket[] = [];
-  /** Another proxy of the pair, on IPv6 alone, that keeps little of a stream and has few places. */
+  /** Another proxy of the pair: only IPv6, with a small buffer and a low viewer limit. */
   let strict: ServiceProcess;
   let strictPort: number;
 
@@ -58,14 +58,14 @@ describe('the manners of players', () => {
   const statusOf = async (id: string, origin = pair.proxyUrl) => (await (await fetch(`${origin}/ace/status?id=${id}`)).json()) as Status;
   const untilClients = (id: string, count: number) => until(`${count} clients`, async () => (await statusOf(id)).clients === count);
 
-  /** Sessions that engines have begun so far, and that are active. */
+  /** Sessions that engines started so far, and the active ones. */
   async function sessions(): Promise<{ opened: number; active: number }> {
     const all = await Promise.all((await pair.engines()).map((engine) => pair.control(engine).metrics()));
     const sum = (pick: (one: (typeof all)[number]['sessions']) => number) => all.reduce((total, one) => total + pick(one.sessions), 0);
     return { opened: sum(({ opened }) => opened), active: sum(({ active }) => active) };
   }
 
-  /** A client that speaks HTTP by hand. */
+  /** A client that writes HTTP itself. */
   async function say(text: string, host = '127.0.0.1', port = pair.proxyPort) {
     const socket = connect({ host, port });
     sockets.push(socket);
@@ -86,7 +86,7 @@ describe('the manners of players', () => {
     return { socket, head, body, untilBytes, untilEnd };
   }
 
-  it('HEAD has the headers and nothing else in both versions of HTTP, and is not even a viewer', async () => {
+  it('HEAD returns only headers in both HTTP versions and does not count as a viewer', async () => {
     const id = contentId(contents++);
     const before = await sessions();
     for (const target of [path(id), `/ace/manifest.m3u8?id=${id}`]) {
@@ -100,7 +100,7 @@ describe('the manners of players', () => {
     expect(await sessions()).toEqual(before);
   });
 
-  it('a Range on a live stream is answered with the stream as it is: 200, no length, no ranges', async () => {
+  it('a Range request on a live stream gets the whole stream: 200, no length, no ranges', async () => {
     const url = pair.streamUrl(contentId(contents++));
     const ranges = ['bytes=0-', 'bytes=1000000-', 'bytes=-500', 'bytes=5-1', 'nonsense'];
     const viewers = await Promise.all(ranges.map((Range) => Viewer.open(url, { headers: { Range } })));
@@ -113,7 +113,7 @@ describe('the manners of players', () => {
     }
   });
 
-  it('probes that hang up early, before the answer, at the headers and after a taste, are one engine session with the player behind them', async () => {
+  it('probes that close early, before the reply, at the headers or after some bytes, share one engine session with the player that follows', async () => {
     const id = contentId(contents++);
     const before = await sessions();
     const hasty = await say(`GET ${path(id)} HTTP/1.1\r\nHost: x\r\n\r\n`);
@@ -126,14 +126,14 @@ describe('the manners of players', () => {
     const player = await Viewer.open(pair.streamUrl(id), { headers: AGENT, keep: false });
     await player.untilBytes(1_000_000);
     await untilClients(id, 1);
-    // The first may have left before an engine was asked, and then there is nothing to keep for who comes next.
+    // The first probe may leave before an engine is asked. Then there is no session to share.
     const after = await sessions();
     expect(after.active).toBe(1);
     expect(after.opened - before.opened).toBeLessThanOrEqual(2);
     await player.leave();
   });
 
-  it('Connection: close is kept for every answer, and a stream does not mind it', async () => {
+  it('Connection: close is respected for every reply, also for a stream', async () => {
     const id = contentId(contents++);
     for (const target of ['/ace/status', '/ace/getstream', '/nothing', '/health']) {
       const client = await say(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
@@ -145,7 +145,7 @@ describe('the manners of players', () => {
     expect(stream.head()).toMatch(/\r\ntransfer-encoding: chunked/i);
   });
 
-  it('a client of HTTP/1.0 without a Host header gets the packets as they are, and playlists and segments of known length', async () => {
+  it('an HTTP/1.0 client without a Host header gets unchunked packets, and playlists and segments with a length', async () => {
     const id = contentId(contents++);
     const ask = async (target: string) => {
       const client = await say(`GET ${target} HTTP/1.0\r\n\r\n`);
@@ -166,7 +166,7 @@ describe('the manners of players', () => {
     expect((await ask(`/ace/${segment}`))[0]).toBe(0x47);
   });
 
-  it('two players with one address and user agent are two viewers, as TS and as HLS, and one may leave', async () => {
+  it('two players with the same address and user agent are two viewers, as TS and as HLS, and one can leave', async () => {
     const id = contentId(contents++);
     const [one, other] = await Promise.all([1, 2].map(() => Viewer.open(pair.streamUrl(id), { headers: AGENT, keep: false })));
     const playlists = await Promise.all(
@@ -182,7 +182,7 @@ describe('the manners of players', () => {
     await other.leave();
   });
 
-  it('over IPv6: by the address it listens on by default and on one of its own, with an IPv6 Host', async () => {
+  it('IPv6 works on the default address and on a configured one, with an IPv6 Host header', async () => {
     const id = contentId(contents++);
     for (const at of [pair.proxyPort, strictPort]) {
       const viewer = await Viewer.open(`http://[::1]:${at}/ace/getstream?id=${id}`, { keep: false });
@@ -195,7 +195,7 @@ describe('the manners of players', () => {
     await expect(fetch(`http://127.0.0.1:${strictPort}/health`)).rejects.toThrow();
   });
 
-  it('a pause longer than ACEXY_CLIENT_STALL ends with the connection closed, and nobody else notices', async () => {
+  it('a pause longer than ACEXY_CLIENT_STALL closes the connection, and no other viewer notices', async () => {
     const url = pair.streamUrl(contentId(contents++));
     const [paused, other] = await Promise.all([1, 2].map(() => Viewer.open(url, { keep: false })));
     await paused.untilBytes(100_000);
@@ -209,7 +209,7 @@ describe('the manners of players', () => {
     await other.leave();
   });
 
-  it('one viewer too many of a stream is turned away with 503, and one may come when another has left', async () => {
+  it('a viewer above the limit of a stream gets 503, and is accepted after another one left', async () => {
     const url = `http://[::1]:${strictPort}/ace/getstream?id=${contentId(contents++)}`;
     const [one, other] = await Promise.all([1, 2].map(() => Viewer.open(url, { keep: false })));
     const refused = await fetch(url);
@@ -226,14 +226,14 @@ describe('the manners of players', () => {
     await Promise.all([other.leave(), next.leave()]);
   });
 
-  it('a pause that outlasts everything kept of the stream is gone on from on the same connection, at a keyframe, without a fault', async () => {
+  it('after a pause longer than the buffer the viewer continues on the same connection, at a keyframe, without an error', async () => {
     const id = contentId(contents++);
     const origin = `http://[::1]:${strictPort}`;
     const judge = new ViewerStreamChecker({ fromJoin: true });
     const viewer = await Viewer.open(origin + path(id), { keep: false, onChunk: (chunk) => judge.push(chunk) });
     await viewer.untilBytes(500_000);
     viewer.response.pause();
-    // The system itself takes some seconds of it; from then on the viewer stands still while two seconds of stream are kept.
+    // The socket buffers take some seconds. After that the viewer reads nothing while the proxy keeps two seconds of the stream.
     let sent = -1;
     await until('the viewer takes nothing', async () => {
       const before = sent;

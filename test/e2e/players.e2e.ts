@@ -5,10 +5,10 @@ import { installedPlayers } from '../support/players.js';
 
 const players = installedPlayers();
 
-/** The short form of `npm run soak`: five minutes of watching, by all players at the same time. */
-describe('ffmpeg, mpv, VLC, GStreamer and a browser watch one stream, as TS and as HLS, while engines are lost, users pause and a neighbour is slow', () => {
+/** Short form of `npm run soak`: all players watch at the same time, five minutes in total. */
+describe('ffmpeg, mpv, VLC, GStreamer and a browser watch one stream, as TS and as HLS, while engines fail, users pause and one viewer is slow', () => {
   it.skipIf(players.length === 0)(
-    'none of them ends or finds fault with the stream, those that join play, and all are one engine session',
+    'no player exits or reports an error, joining players play, and all share one engine session',
     async () => {
       const said: string[] = [];
       const report = await runSoak({ seconds: 20, players, hls: true, log: (line) => said.push(line) });

@@ -13,7 +13,7 @@ import { Viewer } from '../support/viewer.js';
 
 const FOLDER = join(ROOT, 'deploy/profiles');
 
-/** The rows of the tuning matrix and the three templates of the troubleshooting guide, as they stand there, and the streams each is for. */
+/** The rows of the tuning matrix and the three templates of the troubleshooting guide, with the number of streams for each. */
 const PROFILES: Record<string, { streams: number; values: Record<string, string> }> = {
   light: { streams: 10, values: matrix('2', '3', '1.0', '30') },
   medium: { streams: 50, values: matrix('5', '5', '0.5', '45') },
@@ -45,10 +45,10 @@ function template(...values: string[]): Record<string, string> {
   return Object.fromEntries(names.map((name, index) => [name, values[index]]));
 }
 
-/** Read by no service: they are for the compose files. */
+/** Variables of the compose files only; no service reads them. */
 const FOR_COMPOSE = ['ENV_FILE', 'ENGINES_MEMORY'];
 
-it('there is a file for every level of load and every template, and no other', () => {
+it('every load level and every template has a file, and no other file exists', () => {
   expect(readdirSync(FOLDER).filter((name) => name.endsWith('.env'))).toEqual(
     Object.keys(PROFILES)
       .map((name) => `${name}.env`)
@@ -59,11 +59,11 @@ it('there is a file for every level of load and every template, and no other', (
 describe.each(Object.entries(PROFILES))('the profile %s', (name, { streams, values }) => {
   const file = parseDotenv(readFileSync(join(FOLDER, `${name}.env`)));
 
-  it('has the values of the guide, to the letter', () => {
+  it('has exactly the values of the guide', () => {
     expect(file).toMatchObject(values);
   });
 
-  it('is valid, names itself for compose, and has no setting that nobody reads', () => {
+  it('is valid, names itself for compose, and has no unused setting', () => {
     const environment = readEnvironment(ROOT, { ENV_FILE: `deploy/profiles/${name}.env` });
     const known = new Set([
       ...Object.keys(values),
@@ -81,19 +81,19 @@ describe.each(Object.entries(PROFILES))('the profile %s', (name, { streams, valu
     expect(settings.minProvisionIntervalMs).toBe(Number(values.PROVISION_INTERVAL_S ?? values.MIN_PROVISION_INTERVAL_S) * 1000);
   });
 
-  it('has room for its streams: engines, ports, the queue of a burst', () => {
+  it('has enough engines, ports and queue length for its streams', () => {
     const settings = loadSettings(OrchestratorSettings, file);
     expect(settings.maxReplicas).toBeGreaterThan(streams + settings.minReplicas);
     for (const { first, last } of [settings.portRangeHost, settings.httpsRange, settings.apiRange, settings.p2pRange])
       expect(last - first + 1).toBeGreaterThan(settings.maxReplicas * 2);
     expect(settings.provisionTimeoutMs).toBeGreaterThan(settings.maxReplicas * settings.minProvisionIntervalMs);
     expect(settings.apiLongOperationTimeoutMs).toBeGreaterThanOrEqual(settings.apiRequestTimeoutMs);
-    // In whole: what the engines of this level need.
+    // Memory for all engines of this level.
     expect(Number.parseInt(file.ENGINES_MEMORY, 10)).toBeGreaterThanOrEqual(settings.maxReplicas * 0.3 - 0.1);
   });
 });
 
-/** All of them in full take minutes and gigabytes: `npm run profiles`. PROFILES names those to hold, `all` or a list. */
+/** PROFILES names the profiles to run, `all` or a list. All of them need minutes and gigabytes: `npm run profiles`. */
 const wanted = process.env.PROFILES ?? '';
 const held: [string, number][] =
   wanted === ''
@@ -102,7 +102,7 @@ const held: [string, number][] =
         .filter(([name]) => wanted === 'all' || wanted.split(',').includes(name))
         .map(([name, { streams }]) => [name, streams]);
 const HOLD_SECONDS = wanted === '' ? 2 : 20;
-/** A stream of markers alone, at half a megabit: what is tried is the pool. Two digits more and a number make it a content. */
+/** Prefix of contents with only markers at 0.5 Mbit/s, because this tests the pool. Two digits and a number complete the id. */
 const contentOf = (index: number): string => `fa172005${index.toString(16).padStart(32, '0')}`;
 
 describe.each(held)('with the profile %s', (name, streams) => {
@@ -134,7 +134,7 @@ describe.each(held)('with the profile %s', (name, streams) => {
         expect((await pair.engines()).length).toBeLessThanOrEqual(settings.maxReplicas);
         for (const [index, viewer] of viewers.entries()) {
           expect(viewer.ended, `stream ${index} ended`).toBe(false);
-          // Half a megabit a second, delivered in pieces: two thirds of it are there in any case.
+          // 0.5 Mbit/s arrive in bursts: two thirds must always have arrived.
           expect(viewer.bytes - before[index]).toBeGreaterThan((HOLD_SECONDS * 500_000) / 8 / 1.5);
           const markers = markersOf(viewer.body);
           expect(markers).toEqual(markers.map((_, place) => markers[0] + place));
@@ -150,7 +150,7 @@ describe.each(held)('with the profile %s', (name, streams) => {
   );
 });
 
-/** As a player does it: one that is told to come back later does so. */
+/** Like a player, it retries after Retry-After. */
 async function openStream(url: string): Promise<Viewer> {
   for (;;) {
     const viewer = await Viewer.open(url);

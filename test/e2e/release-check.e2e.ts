@@ -12,7 +12,7 @@ interface LockEntry {
   cpu?: string[];
 }
 
-/** Without those that ask a registry or start containers: .ci/stack.sh tries the images that it builds. */
+/** Without the checks that need a registry or containers: .ci/stack.sh checks the images that it builds. */
 const QUICK = 'versions,licences,lock,arm64';
 
 function releaseCheck(...args: string[]): { status: number | null; output: string } {
@@ -20,14 +20,14 @@ function releaseCheck(...args: string[]): { status: number | null; output: strin
   return { status, output: stdout + stderr };
 }
 
-it('this checkout could be released, as far as its files tell', () => {
+it('the files of this checkout pass the release check', () => {
   const { status, output } = releaseCheck('--only', QUICK);
   expect(output).not.toMatch(/WRONG/);
   expect(output.match(/^good/gm)).toHaveLength(4);
   expect(status).toBe(0);
 });
 
-describe('what would be wrong with a release', () => {
+describe('the release check reports', () => {
   let root: string;
 
   beforeEach(() => {
@@ -49,7 +49,7 @@ describe('what would be wrong with a release', () => {
   };
   const withPackage = (entry: LockEntry): void => {
     const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, LockEntry> };
-    // Alone: what is wrong with the others is not what is looked for.
+    // One check only, so that other checks cannot fail.
     writeFileSync(join(root, 'package-lock.json'), JSON.stringify({ ...lock, packages: { 'node_modules/newcomer': entry } }));
   };
   const fine = { version: '1.0.0', license: 'MIT', integrity: 'sha512-x' };
@@ -66,7 +66,7 @@ describe('what would be wrong with a release', () => {
       () => change('Dockerfile', /^ARG VERSION=.*$/m, 'ARG VERSION=0.0.1'),
     ],
     [
-      'a version that the changelog does not tell of',
+      'a version that is not in the changelog',
       /versions: CHANGELOG\.md begins with 0\.0\.1/,
       () => change('CHANGELOG.md', /^## \S+/m, '## 0.0.1'),
     ],
@@ -95,7 +95,7 @@ describe('what would be wrong with a release', () => {
     expect(status).toBe(1);
   });
 
-  it('of two licences one may be chosen', () => {
+  it('one of two alternative licences may be chosen', () => {
     withPackage({ ...fine, license: '(GPL-2.0-only OR MIT)' });
     expect(releaseCheck('--root', root, '--only', 'licences').output).not.toContain('newcomer');
   });

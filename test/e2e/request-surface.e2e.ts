@@ -7,10 +7,10 @@ import { Pair, contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-/** Requests sent; `FUZZ_RUNS=100000` is the long form. A failing one prints its seed and is made as small as it can be. */
+/** Number of requests; `FUZZ_RUNS=100000` is the long form. A failing request is reduced and printed with its seed. */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 500);
 const LIMIT_MS = Math.max(60_000, RUNS * 60);
-/** A complete request is answered, or its connection closed, within this time. What never becomes complete is hung up on after a moment (ms). */
+/** A complete request is answered, or its connection closed, within this time (ms). The client closes incomplete requests after a moment. */
 const ANSWER_MS = 5000;
 const MOMENT_MS = 50;
 
@@ -21,7 +21,7 @@ interface Asked {
   version: string;
   headers: [string, string][];
   body: string;
-  /** What the client does when it has said all that. */
+  /** What the client does after it sent everything. */
   then: 'waits' | 'hangs up' | 'closes its half';
 }
 
@@ -135,7 +135,7 @@ function bytesOf({ method, path, query, version, headers, body }: Asked, escaped
   return Buffer.from(`${method} ${path}${query.length > 0 ? '?' : ''}${search} ${version}\r\nHost: x\r\n${lines}\r\n${body}`);
 }
 
-/** Whether it names one content and nothing that a viewer may not: only then an engine may be asked. Read here once more, and by nothing of ours. */
+/** Whether the request names one content and only allowed parameters. Only then may an engine be asked. Parsed independently of the product. */
 function namesOneContent(request: string): boolean {
   const ids = [...request.matchAll(/[?&](id|infohash)=([^&\s#]*)/gi)];
   return (
@@ -154,7 +154,7 @@ function decoded(text: string): string {
   }
 }
 
-describe('whatever the proxy is asked', () => {
+describe('for any request', () => {
   let pair: Pair;
   let source: Server;
   const fetched: string[] = [];
@@ -168,7 +168,7 @@ describe('whatever the proxy is asked', () => {
     pair = await Pair.start({
       engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' },
       orchestrator: { MIN_REPLICAS: '1', MIN_PROVISION_INTERVAL_S: '0.05', LOG_LEVEL: 'INFO' },
-      // A stream that was started by mistake stays to be seen.
+      // A stream that starts by mistake stays visible.
       proxy: { ACEXY_LINGER: '1s', ACEXY_PLAYLIST_SOURCES: `${origin()}/tv/`, ACEXY_LOG_LEVEL: 'INFO' },
     });
     await until('an engine', async () => (await pair.engines()).length >= 1);
@@ -185,13 +185,13 @@ describe('whatever the proxy is asked', () => {
     Number(/^process_resident_memory_bytes (\S+)/m.exec(await (await fetch(`${pair.proxyUrl}/metrics`)).text())?.[1]);
   const streams = async (): Promise<number> => ((await (await fetch(`${pair.proxyUrl}/ace/status`)).json()) as { streams: number }).streams;
 
-  /** Sessions that engines have begun so far. */
+  /** Sessions that engines started so far. */
   const sessions = async (): Promise<number> => {
     const all = await Promise.all((await pair.engines()).map((engine) => pair.control(engine).metrics()));
     return all.reduce((sum, { sessions: { opened } }) => sum + opened, 0);
   };
 
-  /** What the proxy answers, as far as it is waited for; null where it was not. */
+  /** The reply of the proxy; null if the client did not wait for it. */
   function ask(bytes: Buffer, then: Asked['then'], waitMs: number): Promise<string | null> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port: pair.proxyPort, host: '127.0.0.1', allowHalfOpen: then === 'closes its half' });
@@ -216,14 +216,14 @@ describe('whatever the proxy is asked', () => {
   }
 
   it(
-    'nothing crashes, nothing is our own fault, and no engine is asked for what names no content',
+    'nothing crashes, no reply is 500, and no engine is asked without a content',
     async () => {
       const before = { files: files(), memory: await memory() };
       await fc.assert(
         fc.asyncProperty(asked, fc.boolean(), async (request, escaped) => {
           const bytes = bytesOf(request, escaped);
           fc.pre(!namesOneContent(bytes.toString()));
-          // What announces a body may wait for it.
+          // A request that announces a body may wait for it.
           const complete = !/content-length|transfer-encoding|expect|upgrade/i.test(bytes.toString()) && request.body === '';
           const answer = await ask(bytes, request.then, complete ? ANSWER_MS : MOMENT_MS);
           if (answer !== null && answer !== '')
@@ -238,7 +238,7 @@ describe('whatever the proxy is asked', () => {
   );
 
   it(
-    'no playlist is fetched but those that may be, however its address is written',
+    'only allowed playlists are fetched, in every spelling of the address',
     async () => {
       const { port } = source.address() as AddressInfo;
       const from = fc.constantFrom(
@@ -292,7 +292,7 @@ describe('whatever the proxy is asked', () => {
   );
 
   it(
-    'a content that is named among anything else plays, as one engine session, and leaves nothing behind',
+    'a content among other parameters plays as one engine session and leaves nothing behind',
     async () => {
       const before = { files: files(), memory: await memory() };
       const opened = await sessions();
@@ -313,7 +313,7 @@ describe('whatever the proxy is asked', () => {
     LIMIT_MS,
   );
 
-  /** It plays as before, and has no more than before. */
+  /** Checks that it still plays, with the same resources as before. */
   async function expectWellAfter(before: { files: number; memory: number }): Promise<void> {
     await until('the last stream is over', async () => (await streams()) === 0);
     await until('every connection is closed', () => Promise.resolve(files() <= before.files + 10), 20_000);

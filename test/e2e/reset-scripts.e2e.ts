@@ -6,7 +6,7 @@ import { ROOT } from '../support/service-process.js';
 import { type Ran, runShell } from '../support/shell.js';
 import { FakeCommands } from '../support/fake-commands.js';
 
-/** The scripts of operators against a docker that only writes down how it is called; the same steps run for real in seed-walk.e2e.ts and .ci/stack.sh. */
+/** Runs the scripts for operators with a fake docker that records its calls. The same steps run for real in seed-guide.e2e.ts and .ci/stack.sh. */
 
 let standIns: FakeCommands;
 let folder: string;
@@ -25,12 +25,12 @@ const run = (line: string, env: Record<string, string> = {}): Promise<Ran> =>
 
 interface World {
   services: string[];
-  /** Installation of each engine. */
+  /** Installation id of each engine. */
   engines?: string[];
   health?: string;
 }
 
-/** A compose project with its engines, on Compose 2, or on Compose 1. */
+/** A compose project with engines, on Compose 2 or Compose 1. */
 function given(compose: 'docker compose' | 'docker-compose', { services, engines = [], health = 'healthy' }: World): void {
   const ofCompose = (prefix: string): string => `
     "${prefix}config --services") printf '%s\\n' ${services.join(' ')} ;;
@@ -56,14 +56,14 @@ describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose
     ]);
   });
 
-  it('engines inside the service docker are removed there', async () => {
+  it('engines inside the docker service are removed there', async () => {
     given(compose, { services: ['orchestrator', 'acexy', 'docker'], engines: ['a'] });
     expect((await run('reset.sh --keep-database')).code).toBe(0);
     expect(standIns.calls).toContain(`${compose} exec -T docker docker rm -f engine-0`);
     expect(standIns.calls.filter((call) => call.startsWith('docker rm'))).toEqual([]);
   });
 
-  it('a complete reset removes engines, services and volumes of this project alone, and starts it', async () => {
+  it('a complete reset removes engines, services and volumes of only this project, and starts it', async () => {
     given(compose, { services: ['orchestrator', 'acexy'], engines: ['a'] });
     const { code, stdout } = await run('reset.sh --everything --yes --images');
     expect([code, stdout]).toEqual([0, expect.stringMatching(/orchestrator is healthy\nacexy is healthy/)]);
@@ -76,7 +76,7 @@ describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose
     ]);
   });
 
-  it('proxies are restarted one after the other, alone, and the orchestrator last', async () => {
+  it('proxies are restarted one by one, and the orchestrator last', async () => {
     given(compose, { services: ['orchestrator', 'acexy-1', 'acexy-2', 'balancer'] });
     const { code, stdout } = await run('rolling-restart.sh');
     expect([code, stdout]).toEqual([0, expect.not.stringContaining('nobody can play')]);
@@ -86,21 +86,21 @@ describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose
   });
 });
 
-describe('whoever is in doubt', () => {
-  it.each(['--keep-database', '--everything --yes'])('reset.sh %s is safe where there is nothing to remove', async (option) => {
+describe('unclear situations', () => {
+  it.each(['--keep-database', '--everything --yes'])('reset.sh %s works when there is nothing to remove', async (option) => {
     given('docker compose', { services: ['orchestrator', 'acexy'] });
     const { code, stdout } = await run(`reset.sh ${option}`);
     expect([code, stdout]).toEqual([0, expect.stringContaining('no engine to remove')]);
     expect(standIns.calls.filter((call) => call.includes('rm -f'))).toEqual([]);
   });
 
-  it('a complete reset that nobody has confirmed does nothing', async () => {
+  it('a complete reset without confirmation does nothing', async () => {
     given('docker compose', { services: ['orchestrator'] });
     const { code, stderr } = await run('reset.sh --everything');
     expect([code, stderr, standIns.calls]).toEqual([1, expect.stringContaining('--yes'), []]);
   });
 
-  it('engines of another installation on the same Docker Engine stay until it is said whose are to go', async () => {
+  it('with engines of several installations on the same Docker Engine, a reset needs INSTALLATION', async () => {
     given('docker compose', { services: ['orchestrator'], engines: ['mine', 'theirs'] });
     const { code, stderr } = await run('reset.sh --keep-database');
     expect([code, stderr]).toEqual([1, expect.stringMatching(/INSTALLATION=[^]*mine\ntheirs/)]);
@@ -111,7 +111,7 @@ describe('whoever is in doubt', () => {
     );
   });
 
-  it('a proxy that does not come back leaves the others and the orchestrator alone, and says where to look', async () => {
+  it('a proxy that does not become ready stops the restart of the others, and the message says where to look', async () => {
     given('docker compose', { services: ['orchestrator', 'acexy-1', 'acexy-2'], health: 'unhealthy' });
     const { code, stderr, stdout } = await run('rolling-restart.sh');
     expect([code, stderr]).toEqual([1, expect.stringContaining('docker compose logs --tail=50 acexy-1')]);
@@ -124,14 +124,14 @@ describe('whoever is in doubt', () => {
     ['reset.sh --keep-data', 64, 'scripts/reset.sh --keep-database'],
     ['rolling-restart.sh --help', 64, 'scripts/rolling-restart.sh [PROXY…]'],
     ['rolling-restart.sh acexy-9', 1, 'no service acexy-9; it has orchestrator'],
-  ])('%s is told what would be right', async (line, expected, words) => {
+  ])('%s: the message says what would be right', async (line, expected, words) => {
     given('docker compose', { services: ['orchestrator', 'acexy'] });
     const { code, stderr } = await run(line);
     expect([code, stderr]).toEqual([expected, expect.stringContaining(words)]);
     expect(standIns.calls).toEqual([]);
   });
 
-  it('without docker compose, or without a compose file, it is said at once', async () => {
+  it('a missing docker compose or compose file is reported at once', async () => {
     standIns.add('docker', '"compose "*) exit 1 ;;');
     expect((await run('reset.sh --keep-database')).stderr).toContain('neither docker compose nor docker-compose answers');
     rmSync(join(folder, 'docker-compose.yml'));

@@ -12,7 +12,7 @@ interface Status {
   sessions: { stream_id: string; stream: { key: string } }[];
 }
 
-describe('two proxies behind one address, restarted one after the other', () => {
+describe('two proxies behind a load balancer, restarted one by one', () => {
   let pair: Pair;
   let balancer: Balancer;
   let proxies: { port: number; service: ServiceProcess }[];
@@ -44,7 +44,7 @@ describe('two proxies behind one address, restarted one after the other', () => 
     Viewer.open(`http://127.0.0.1:${balancer.port}/ace/getstream?id=${contentId(index)}`, { keep: false });
   const statusOf = async (port: number): Promise<Status> => (await (await fetch(`http://127.0.0.1:${port}/ace/status`)).json()) as Status;
 
-  it('only the viewers of the one that ends lose their stream, after a while and cleanly, and find the other at once', async () => {
+  it('only viewers of the stopping proxy lose their stream, cleanly and after the drain timeout, and reach the other one at once', async () => {
     const viewers = new Map<string, Viewer>();
     for (const index of [1, 2]) viewers.set(contentId(index), await watch(index));
     await Promise.all([...viewers.values()].map((viewer) => viewer.untilBytes(500_000)));
@@ -74,7 +74,7 @@ describe('two proxies behind one address, restarted one after the other', () => 
       );
       expect((await pair.engines()).find(({ container_id: id }) => id === ended.container_id)?.streams).toEqual([]);
 
-      // The player comes again, through the same address.
+      // The player reconnects through the load balancer.
       const again = await watch(Number.parseInt(key.replaceAll('c', ''), 16));
       expect(again.status).toBe(200);
       await again.untilBytes(300_000);
@@ -85,7 +85,7 @@ describe('two proxies behind one address, restarted one after the other', () => 
 
       proxy.service = pair.startProxy(proxy.port);
       await until('back in rotation', () => Promise.resolve(balancer.inRotation.length === 2));
-      // Both are to have a viewer before the next one ends.
+      // Both proxies need a viewer before the next one stops.
       await again.leave();
       await until('one stream left', async () => (await statusOf(proxies.find(({ port }) => port !== proxy.port)!.port)).streams === 1);
       const moved = await untilOn(proxy.port, key);
@@ -98,7 +98,7 @@ describe('two proxies behind one address, restarted one after the other', () => 
     });
   });
 
-  /** A viewer whose turn it is at that proxy. */
+  /** Opens a viewer at that proxy. */
   async function untilOn(port: number, key: string): Promise<Viewer> {
     for (let attempt = 0; attempt < 4; attempt++) {
       const viewer = await watch(Number.parseInt(key.replaceAll('c', ''), 16));

@@ -10,8 +10,8 @@ import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
 /**
- * The troubleshooting guide that operators came with, line by line: each case has the number of the line and the line, which is run as it stands, but
- * for hosts, placeholders and service managers. Its settings are walked in seed-settings.spec.ts.
+ * The operators' troubleshooting guide, line by line: each case has the line number and the line. Lines run unchanged, except
+ * for hosts, placeholders and service managers. Its settings are tested in seed-settings.spec.ts.
  */
 
 const SETTINGS = {
@@ -29,7 +29,7 @@ const VPN_STATUS = `curl ${AUTHORIZED} \\\n  http://localhost:8000/vpn/status`;
 const REMOVE_ALL = 'docker rm -f $(docker ps -aq --filter "label=acestream-orchestrator")';
 
 let host: SeedHost;
-/** The same, where it has Docker. */
+/** The same host, if it has Docker. */
 let stack: SeedStack;
 
 beforeAll(async () => {
@@ -42,7 +42,7 @@ afterAll(() => host?.stop());
 const engines = async (): Promise<EngineState[]> => (await (await fetch(`${host.apiUrl}/engines`)).json()) as EngineState[];
 const json = <T>({ stdout }: Ran): T => JSON.parse(stdout) as T;
 
-/** One of the guide's lines. Those with docker run only where there is one. */
+/** Tests one line of the guide. Lines with docker need Docker. */
 function line(
   at: number,
   lines: string,
@@ -63,7 +63,7 @@ const fine = (pattern: RegExp) => (ran: Ran) =>
 describe('1. Communication between services fails under stress', () => {
   line(22, 'docker system df', fine(/^Containers +\d/m));
   line(25, 'docker ps --format "table {{.Names}}\\t{{.Status}}\\t{{.CPUPerc}}\\t{{.MemUsage}}"', async ({ code, stderr }) => {
-    // Docker itself has these columns only in `docker stats`; that is the line of our guide.
+    // Docker has these columns only in `docker stats`, which our guide uses.
     expect([code, stderr]).toEqual([1, expect.stringContaining('CPUPerc')]);
   });
   line(28, 'docker info | grep -A 5 "Server Version"', fine(/Server Version: \d/));
@@ -84,7 +84,7 @@ describe('2. Engines not available when needed', () => {
   });
   line(145, 'curl http://localhost:8000/metrics | grep orch_provision', fine(/^orch_provision_total\{kind="acestream"\} [1-9]/m));
   line(151, `curl -X POST ${AUTHORIZED} \\\n  http://localhost:8000/scale/10`, async (ran) => {
-    // As many as may be.
+    // The maximum.
     expect(json(ran)).toEqual({ scaled_to: 3 });
     await until('three engines', async () => (await engines()).length === 3);
   });
@@ -166,7 +166,7 @@ describe('5. VPN connection issues', () => {
     303,
     'docker exec <engine_container> curl -I https://www.google.com',
     fine(/^HTTP\/1\.1 200/),
-    // What stands for the internet is this machine, as the engine's network sees it.
+    // This machine replaces the internet, under its address in the engine's network.
     async () => {
       const gateway = `$(docker network inspect bridge --format '{{(index .IPAM.Config 0).Gateway}}')`;
       const { container_name: name } = (await engines())[0];
@@ -273,7 +273,7 @@ describe('Getting help', () => {
 });
 
 describe.skipIf(STACK_MISSING !== null)('Emergency procedures', () => {
-  it('line 520: docker-compose stop acexy-1 … up -d acexy-1 … restart orchestrator: who watches through another one does not notice', async () => {
+  it('line 520: docker-compose stop acexy-1 … up -d acexy-1 … restart orchestrator: viewers of another proxy do not notice', async () => {
     const viewer = await Viewer.open(`${host.proxyUrl}/ace/getstream?id=${contentId(2)}`, { keep: false });
     await viewer.untilBytes(100_000);
     const { code, stdout, stderr } = await host.shell(

@@ -3,7 +3,7 @@ import { Pair, contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-describe('many viewers', () => {
+describe('with many viewers', () => {
   let pair: Pair;
 
   beforeAll(async () => {
@@ -14,7 +14,7 @@ describe('many viewers', () => {
   });
   afterAll(() => pair.stop());
 
-  it('ten viewers of one content are one session and one reader on the engine, and get the same bytes', async () => {
+  it('ten viewers of one content share one session and one reader on the engine, and get the same bytes', async () => {
     const viewers = await Promise.all(Array.from({ length: 10 }, () => Viewer.open(pair.streamUrl(contentId(1)))));
     await Promise.all(viewers.map((viewer) => viewer.untilBytes(3_000_000)));
     const streams = await until('one stream', async () => {
@@ -25,7 +25,7 @@ describe('many viewers', () => {
     const metrics = await pair.control(engine!).metrics();
     expect(metrics).toMatchObject({ sessions: { opened: 1, active: 1 }, readers: { maxPerSession: 1 } });
 
-    // All joined one running stream; whoever joined later has the same bytes from there on.
+    // All joined one running stream. Later viewers get the same bytes from then on.
     const tail = (viewer: Viewer): Buffer => viewer.body.subarray(188 * 2000, 188 * 6000);
     const first = viewers[0].body;
     for (const viewer of viewers.slice(1)) {
@@ -35,7 +35,7 @@ describe('many viewers', () => {
     await Promise.all(viewers.map((viewer) => viewer.leave()));
   });
 
-  it('ten viewers who wait for the same start get the very same first bytes', async () => {
+  it('ten viewers that wait for the same start get the same first bytes', async () => {
     const viewers = await Promise.all(Array.from({ length: 10 }, () => Viewer.open(pair.streamUrl(contentId(2)))));
     await Promise.all(viewers.map((viewer) => viewer.untilBytes(1_000_000)));
     const bodies = viewers.map((viewer) => viewer.body.subarray(0, 1_000_000));
@@ -43,7 +43,7 @@ describe('many viewers', () => {
     await Promise.all(viewers.map((viewer) => viewer.leave()));
   });
 
-  it('ten contents asked for in the same instant get ten engines', async () => {
+  it('ten contents requested at the same time get ten engines', async () => {
     await until('quiet', async () => (await pair.startedStreams()).length === 0);
     const viewers = await Promise.all(
       Array.from({ length: 10 }, (_, index) => Viewer.open(pair.streamUrl(contentId(100 + index)), { keep: false })),

@@ -7,7 +7,7 @@ import { until } from '../support/until.js';
 const LABEL = `acestream-orchestrator-test=${randomUUID()}`;
 const QUICK = ['--env', 'SIM_BOOT_MS=100'];
 
-/** `docker …`, the command that people use. */
+/** Runs the docker command line. */
 function cli(...args: string[]): Promise<ToolResult> {
   return runTool('docker', args, { limitMs: 30_000 });
 }
@@ -34,7 +34,7 @@ async function addressOf(id: string): Promise<string> {
   return `http://127.0.0.1:${NetworkSettings.Ports['6878/tcp'][0].HostPort}`;
 }
 
-/** The engine's answer, once it has booted. */
+/** The engine's answer after it has booted. */
 async function versionOf(id: string): Promise<string> {
   const url = `${await addressOf(id)}/webui/api/service?method=get_version`;
   return until('the engine answers', async () => (await fetch(url, { signal: AbortSignal.timeout(1000) })).text());
@@ -62,11 +62,11 @@ describe('the image of the simulator', () => {
     ['python main.py', [], ['python', 'main.py', '--bind-all', '--http-port', '6878', '--disable-sentry', '--log-stdout']],
     ['/app/start-engine', [], ['/app/start-engine', '--client-console', '--bind-all']],
     ['/acestream/acestreamengine', [], ['/acestream/acestreamengine', '--client-console', '--bind-all']],
-  ])('starts with %s, as one of the real images does', async (_form, options, command) => {
+  ])('starts with %s, like one of the real images', async (_form, options, command) => {
     expect(await versionOf(await run(options, command))).toContain('"error": null');
   });
 
-  it('shows a stream on the published port', async () => {
+  it('delivers a stream on the published port', async () => {
     const id = await run(['--env', 'BIND_ALL=true', '--env', 'SIM_PREBUF_MS=100']);
     await versionOf(id);
     const media = await fetch(`${await addressOf(id)}/ace/getstream?id=${'a'.repeat(40)}`, { signal: AbortSignal.timeout(10_000) });
@@ -87,7 +87,7 @@ describe('the image of the simulator', () => {
     await expect(fetch(await addressOf(id), { signal: AbortSignal.timeout(1000) })).rejects.toThrow();
   });
 
-  it('has what operators use inside: sh, cat, curl, du, rm and certificates, as an ordinary user', async () => {
+  it('has the tools that operators use: sh, cat, curl, du, rm and certificates, as an unprivileged user', async () => {
     const id = await run(['--env', 'BIND_ALL=true']);
     await versionOf(id);
     const script = [
@@ -105,7 +105,7 @@ describe('the image of the simulator', () => {
     expect((await exec(id, 'sh', '-c', 'echo x >/etc/x')).code).not.toBe(0);
   });
 
-  it('has a health check that the engine passes once it has booted, on the port it was given', async () => {
+  it('has a health check that succeeds after the boot, on the configured port', async () => {
     const id = await run(['--env', 'BIND_ALL=true', '--env', 'HTTP_PORT=7001', '--env', 'SIM_BOOT_MS=1000']);
     const { Healthcheck } = (await docker.getContainer(id).inspect()).Config as { Healthcheck?: { Test: string[] } };
     const [form, ...command] = Healthcheck!.Test;
@@ -114,7 +114,7 @@ describe('the image of the simulator', () => {
     await until('the health check passes', async () => (await exec(id, ...command)).code === 0);
   });
 
-  it('ends at once and cleanly when it is told to', async () => {
+  it('exits at once with success on SIGTERM', async () => {
     const id = await run(['--env', 'BIND_ALL=true']);
     await versionOf(id);
     await cli('stop', '--time', '10', id);
@@ -122,7 +122,7 @@ describe('the image of the simulator', () => {
     expect(State).toMatchObject({ ExitCode: 0, OOMKilled: false });
   });
 
-  it('refuses an option it does not know', async () => {
+  it('rejects an unknown option', async () => {
     const id = await run([], ['--no-such-option']);
     expect(await docker.getContainer(id).wait()).toMatchObject({ StatusCode: 1 });
     expect((await cli('logs', id)).output).toContain('unrecognized option: --no-such-option');

@@ -12,7 +12,7 @@ interface StreamStatus {
   engine: { container_id: string };
 }
 
-describe('an engine held in reserve for a stream whose engine is quiet', () => {
+describe('the standby engine of a stream whose engine is silent', () => {
   let pair: Pair;
   let second: ServiceProcess;
   let secondUrl: string;
@@ -38,7 +38,7 @@ describe('an engine held in reserve for a stream whose engine is quiet', () => {
   const statusOf = async (index: number): Promise<StreamStatus> =>
     (await (await fetch(`${pair.proxyUrl}/ace/status?id=${contentId(index)}`)).json()) as StreamStatus;
 
-  /** A stream that has just fallen quiet, with a reserve. */
+  /** A stream whose engine has just become silent, with a standby engine. */
   async function quiet(index: number) {
     const viewer = await Viewer.open(pair.streamUrl(contentId(index)), { keep: false });
     await viewer.untilBytes(500_000);
@@ -56,7 +56,7 @@ describe('an engine held in reserve for a stream whose engine is quiet', () => {
   it.each([
     ['another stream of the same proxy', () => pair.proxyUrl],
     ['a stream of another proxy', () => secondUrl],
-  ])('goes to %s that needs it now, at once, and the quiet stream goes on when its engine does', async (_who, url) => {
+  ])('goes at once to %s that needs it, and the silent stream continues when its engine does', async (_who, url) => {
     const { viewer, control, reserve } = await quiet(1);
     const other = await Viewer.open(`${url()}/ace/getstream?id=${contentId(2)}`, { keep: false });
     expect(other.status).toBe(200);
@@ -69,7 +69,7 @@ describe('an engine held in reserve for a stream whose engine is quiet', () => {
     await Promise.all([viewer, other].map((one) => one.leave()));
   });
 
-  it('is given back when the engine goes on', async () => {
+  it('is released when the engine continues', async () => {
     const { viewer, control } = await quiet(3);
     await control.clearFaults();
     await viewer.untilBytes(viewer.bytes + 300_000);

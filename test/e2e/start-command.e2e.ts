@@ -9,7 +9,7 @@ import { contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-/** The last of each kind stays unused: the stretch is held by it. */
+/** The last port of each kind stays unused: it holds the reservation. */
 const PORTS_OF_A_KIND = 50;
 
 /** Processes whose command line or environment names `text`. */
@@ -29,7 +29,7 @@ describe('npm start', () => {
   function start(args: string[] = []): ServiceProcess {
     return new ServiceProcess('npm start', [process.execPath, join(ROOT, 'scripts/start.mjs'), ...args], {
       cwd: folder,
-      // The folder is in the environment of every process of this pair, which is how the last test finds what is left.
+      // Every process of this pair has the folder in its environment. The last test finds leftover processes by it.
       env: { INIT_CWD: folder, SIM_BOOT_MS: '300' },
     });
   }
@@ -54,14 +54,14 @@ describe('npm start', () => {
     await stretch.release();
   });
 
-  it('says plainly that the engines are simulated, and prints the URLs to play and to call', () => {
+  it('says that the engines are simulated, and prints the playback and API URLs', () => {
     expect(launcher.log).toContain('SIMULATED engines');
     expect(launcher.log).toContain(`http://localhost:${proxyPort}/ace/getstream?id=`);
     expect(launcher.log).toContain(`http://localhost:${apiPort}`);
     expect(launcher.log).not.toContain('no orchestrator');
   });
 
-  it('keeps a key of its own in the data folder, readable by its owner only, that opens the API', async () => {
+  it('creates an API key in the data folder, readable only by its owner', async () => {
     const file = join(folder, 'data/api-key');
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const key = readFileSync(file, 'utf8').trim();
@@ -71,14 +71,14 @@ describe('npm start', () => {
     expect((await preview(`Bearer ${key}`)).status).not.toBe(401);
   });
 
-  it('plays', async () => {
+  it('plays a stream', async () => {
     const viewer = await Viewer.open(`http://127.0.0.1:${proxyPort}/ace/getstream?id=${contentId(1)}`, { keep: false });
     expect(viewer.status).toBe(200);
     await viewer.untilBytes(500_000);
     await viewer.leave();
   });
 
-  it('restarts a service that dies', async () => {
+  it('restarts a service that crashed', async () => {
     const [line] = processesNaming(folder).filter((text) => text.includes('apps/proxy/dist/main.js'));
     process.kill(Number(line.trim().split(/\s+/)[0]), 'SIGKILL');
     await until(
@@ -87,14 +87,14 @@ describe('npm start', () => {
     );
   });
 
-  it('says what is wrong when its ports are taken, and gives up', async () => {
+  it('reports ports that are in use, and exits', async () => {
     const second = start();
     const { code } = await second.exited;
     expect(code).not.toBe(0);
     expect(second.log).toMatch(/APP_PORT|ACEXY_LISTEN_ADDR|DATA_DIR/);
   });
 
-  it('names every wrong setting of both services at once, and starts neither', async () => {
+  it('reports all wrong settings of both services at once, and starts neither', async () => {
     const wrong = new ServiceProcess('npm start', [process.execPath, join(ROOT, 'scripts/start.mjs')], {
       cwd: folder,
       env: { INIT_CWD: folder, MIN_REPLICAS: 'many', AUTOSCALE_INTERVAL_S: '-1', ACEXY_START_TIMEOUT: '60', LOG_LEVEL: 'loud' },
@@ -107,7 +107,7 @@ describe('npm start', () => {
     expect(wrong.log).not.toContain('listening');
   });
 
-  it('runs the proxy alone, says which engine it uses, and takes an empty setting for none', async () => {
+  it('can run only the proxy, says which engine it uses, and treats an empty setting as not set', async () => {
     const own = mkdtempSync(join(tmpdir(), 'start-'));
     const [port, enginePort] = await freePorts(2);
     writeFileSync(
@@ -126,7 +126,7 @@ describe('npm start', () => {
     rmSync(own, { recursive: true, force: true });
   });
 
-  it('ends cleanly on Ctrl-C pressed twice, with no process left', async () => {
+  it('exits cleanly when Ctrl-C is pressed twice, and leaves no process', async () => {
     launcher.kill('SIGINT');
     launcher.kill('SIGINT');
     expect(await launcher.exited).toEqual({ code: 0, signal: null });

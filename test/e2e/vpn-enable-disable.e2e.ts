@@ -1,4 +1,4 @@
-/** Part of the long form (`npm run test:vpn`): a VPN that comes into the settings of a house that stands, and goes out of them. */
+/** Part of the long form (`npm run test:vpn`): a VPN is enabled and disabled in an existing installation. */
 import type { VpnStatus } from '@acexy/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FaultImpact } from '../support/fault-impact.js';
@@ -25,7 +25,7 @@ afterAll(async () => {
   if (!skip) await stack.stop();
 });
 
-/** Of every engine: whether it is in Gluetun's network. */
+/** For every engine: whether it is in Gluetun's network. */
 async function behind(): Promise<boolean[]> {
   const found = await docker.listContainers({ filters: { label: [stack.label] } });
   return found.map(({ HostConfig }) => HostConfig.NetworkMode.startsWith('container:'));
@@ -40,7 +40,7 @@ async function restartWith(settings: Record<string, string>): Promise<void> {
 const usable = async (): Promise<number> => (await stack.healthyEngines()).length;
 
 it.skipIf(skip)(
-  'engines from before the VPN was set are replaced one by one, those behind it play on when it is unset, and whoever watches stays',
+  'enabling the VPN replaces the engines one by one, disabling it keeps them, and viewers keep their stream',
   async () => {
     const day = await FaultImpact.begin('VPN set, and unset again', stack.label);
     const viewer = await day.watch(pair.streamUrl(contentId(1)));

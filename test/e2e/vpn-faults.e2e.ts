@@ -1,4 +1,4 @@
-/** The long form (`npm run test:vpn`): minutes, because a tunnel dies slowly. */
+/** The long form (`npm run test:vpn`) takes minutes, because tunnel failures are detected slowly. */
 import type { EngineState, VpnStatus } from '@acexy/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FaultImpact } from '../support/fault-impact.js';
@@ -36,12 +36,12 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
     fetch(`${pair.apiUrl}/provision/acestream`, { method: 'POST', headers: { Authorization: `Bearer ${pair.apiKey}` } });
 
   it(
-    'a changed forwarded port has its engine replaced, and whoever watches on it stays',
+    'a changed forwarded port replaces its engine, and its viewer keeps the stream',
     async () => {
       const its = await forwarded(51_413);
       const day = await FaultImpact.begin('forwarded port changed', stack.label);
       const viewer = await day.watch(pair.streamUrl(contentId(7)));
-      // The forwarded engine is preferred, so this one is on it.
+      // The engine with the forwarded port is preferred, so this stream is on it.
       await until('it is on that engine', async () => (await pair.startedStreams())[0]?.container_id === its.container_id);
       gluetun.forward(40_404);
       await forwarded(40_404);
@@ -63,7 +63,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
   );
 
   it(
-    'a dead tunnel is noticed within 15 s, nothing is started behind it, whoever watches gets bytes again, and engines are replaced one by one',
+    'a dead tunnel is detected within 15 s, no engine is started behind it, viewers get bytes again, and engines are replaced one by one',
     async () => {
       const before = (await until('two free engines', async () => (await usable()).length >= 2 && usable(), 60_000)).map(
         (engine) => engine.container_id,
@@ -75,7 +75,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       await until('disconnected', async () => !(await status()).connected, 30_000);
       day.note('dead tunnel noticed after');
       expect(performance.now() - cutAt).toBeLessThan(15_000);
-      // Gluetun still calls itself healthy, so one engine a minute may be tried; with that one on its way the next is refused.
+      // Gluetun still reports healthy, so one start per minute is allowed. During that start the next request is rejected.
       const refused = await until('refused', async () => {
         const answer = await provision();
         return answer.status === 503 && answer;
@@ -89,7 +89,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, 40_000 - (performance.now() - cutAt))));
       expect(await status()).toMatchObject({ connected: false, health: 'healthy' });
       expect(await usable()).toEqual([]);
-      // The pool's own for the viewer, before the cut, and the one try.
+      // One engine that the pool started for the viewer before the outage, and the one start.
       expect(day.made).toBeLessThanOrEqual(2);
       const madeBefore = day.made;
       const mendedAt = performance.now();
@@ -98,7 +98,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       console.info(`mended tunnel noticed after ${((performance.now() - mendedAt) / 1000).toFixed(1)} s`);
       await viewer.untilBytes(viewer.bytes + 1_000_000, 60_000);
       await until(
-        'every engine of before is replaced',
+        'all previous engines are replaced',
         async () => {
           const engines = await pair.api<EngineState[]>('/engines?state=all');
           return engines.every(({ container_id }) => !before.includes(container_id)) && (await usable()).length >= 3;
@@ -107,7 +107,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       );
       day.note('all replaced after');
       expect(day.lost).toBe(0);
-      // One for each that was there, and no storm: at most one more that was on its way.
+      // One replacement per engine, and only a few more that were already starting.
       expect(day.made - madeBefore).toBeLessThanOrEqual(before.length + 3);
       await day.end();
     },
@@ -115,7 +115,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
   );
 
   it(
-    'a Gluetun that is made anew has new engines within 30 s of being healthy, and the viewer of before plays on',
+    'a recreated Gluetun has new engines within 30 s of being healthy, and the viewer keeps its stream',
     async () => {
       await until('two engines', async () => (await usable()).length >= 2, 60_000);
       const day = await FaultImpact.begin('Gluetun removed and made anew', stack.label);
@@ -137,7 +137,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
     LIMIT_MS,
   );
 
-  it.skipIf(LEAK_DETECTOR_MISSING !== null)('on none of these days a packet left beside the tunnel', () => {
+  it.skipIf(LEAK_DETECTOR_MISSING !== null)('no packet left outside the tunnel during these faults', () => {
     expect(stack.leaks?.seen).toEqual([]);
   });
 });

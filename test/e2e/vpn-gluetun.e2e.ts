@@ -30,7 +30,7 @@ describe.skipIf(GLUETUN_MISSING !== null)('behind a real Gluetun', () => {
   const status = (): Promise<VpnStatus> => stack.status();
   const usable = (): Promise<EngineState[]> => stack.healthyEngines();
 
-  it('the start waits for the VPN, and the first engines are behind it: no network and no published port of their own', async () => {
+  it('the start waits for the VPN, and the first engines are behind it, without their own network and published ports', async () => {
     const engines = await until('two engines', async () => {
       const found = await usable();
       return found.length >= 2 && found;
@@ -48,13 +48,13 @@ describe.skipIf(GLUETUN_MISSING !== null)('behind a real Gluetun', () => {
       expect(HostConfig.NetworkMode).toMatch(/^container:[0-9a-f]{64}$/);
       expect(Object.keys(NetworkSettings.Networks)).toEqual([]);
       expect(NetworkSettings.Ports).toEqual({});
-      // The same namespace: no packet of an engine can leave by any other way than the VPN container's.
+      // The same namespace: packets of an engine can only leave through the VPN container.
       expect(await networkNamespace(container_id)).toBe(namespace);
       expect(port - pair.firstEnginePort).toBeLessThan(4);
     }
   });
 
-  it('one engine gets the forwarded port as soon as the VPN has it, and shows it', async () => {
+  it('one engine gets and shows the forwarded port as soon as the VPN has it', async () => {
     const { forwarded_port: port } = await until('a forwarded port', async () => {
       const answer = await status();
       return answer.forwarded_port !== null && answer;
@@ -71,7 +71,7 @@ describe.skipIf(GLUETUN_MISSING !== null)('behind a real Gluetun', () => {
     expect(Config.Env).toContain(`P2P_PORT=${port}`);
   });
 
-  it('a restart of Gluetun: engines are found at once, have their network back within 30 s, and the viewer stays', async () => {
+  it('after a restart of Gluetun its engines are unhealthy at once, have their network back within 30 s, and the viewer keeps its stream', async () => {
     await until('two engines that are well', async () => (await usable()).length >= 2, 30_000);
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
     await viewer.untilBytes(1_000_000);
@@ -87,7 +87,7 @@ describe.skipIf(GLUETUN_MISSING !== null)('behind a real Gluetun', () => {
     await viewer.untilBytes(bytes + 1_000_000, 30_000);
     const plays = performance.now() - restartedAt;
     expect(viewer.ended).toBe(false);
-    // The same containers, started again: they were not made anew.
+    // The same containers were restarted, not recreated.
     expect((await docker.getContainer(stream.container_id).inspect()).State.StartedAt).not.toBe(startedBefore);
     console.info(
       `Gluetun restarted: found after ${Math.round(found)} ms, engines back after ${Math.round(back)} ms, viewer has bytes after ${Math.round(plays)} ms`,

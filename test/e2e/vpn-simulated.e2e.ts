@@ -1,4 +1,4 @@
-/** Bad days of a simulated Gluetun, with engines that are processes: what a real one cannot be made to do on demand. */
+/** Faults of a simulated Gluetun with process engines, which a real Gluetun cannot produce on demand. */
 import type { EngineState, VpnStatus } from '@acexy/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GluetunSimulator } from '../support/gluetun-simulator.js';
@@ -23,7 +23,7 @@ function settings(gluetun: GluetunSimulator): Record<string, string> {
   };
 }
 
-/** A pair behind the VPN, and every engine it ever had. */
+/** A pair behind the VPN, and the ids of all its engines so far. */
 class World {
   readonly everyEngine = new Set<string>();
 
@@ -78,7 +78,7 @@ class World {
     return viewer;
   }
 
-  /** Longer than a flap, as the orchestrator sees it; Gluetun says all the time that it is well. */
+  /** Duration of an outage that is too long to be a flap. Gluetun reports healthy all the time. */
   async outage(): Promise<void> {
     await this.gluetun.set({ tunnel: false });
     await this.untilConnected(false);
@@ -97,7 +97,7 @@ class World {
   }
 }
 
-/** Engines that were drained for the outage, in that order, as the orchestrator's log tells. */
+/** Engines that were drained for the outage, in order, from the orchestrator's log. */
 function drainsIn(log: string): { id: string; at: number }[] {
   return log
     .split('\n')
@@ -106,7 +106,7 @@ function drainsIn(log: string): { id: string; at: number }[] {
     .map(({ engine_id, time }) => ({ id: engine_id, at: Date.parse(time) }));
 }
 
-describe('behind an older Gluetun that wants a name and a password', () => {
+describe('behind an older Gluetun with user name and password', () => {
   let world: World;
   let viewer: Viewer;
 
@@ -118,13 +118,13 @@ describe('behind an older Gluetun that wants a name and a password', () => {
   });
   afterAll(() => world?.stop());
 
-  it('the forwarded port is found by its older path, and one engine gets it', async () => {
+  it('the forwarded port is read from the older path, and one engine gets it', async () => {
     const forwarded = await until('an engine with the port', async () => (await world.engines()).find((engine) => engine.forwarded));
     expect(forwarded.labels['acestream-orchestrator.vpn-port']).toBe('51413');
     expect(await world.status()).toMatchObject({ connected: true, health: 'healthy', forwarded_port: 51_413, public_ip: '203.0.113.7' });
   });
 
-  it('after a short flap everything goes on: nothing is started while it lasts, no engine restarted or drained, and the viewer stays', async () => {
+  it('a short flap starts, restarts and drains no engine, and the viewer keeps its stream', async () => {
     viewer = await world.watch(1);
     await world.untilUsable(3);
     const before = (await world.engines()).map(({ container_id }) => container_id);
@@ -135,7 +135,7 @@ describe('behind an older Gluetun that wants a name and a password', () => {
     await world.untilConnected(true);
     expect((await world.engines()).length).toBe(atDown);
     await viewer.untilBytes(viewer.bytes + 500_000);
-    // The stream that fell silent may have taken an engine in reserve before anybody knew why, and the pool another for that.
+    // The silent stream may have leased a standby engine before the flap was known, and the pool may have started another one.
     const after = await until('those of before are well', async () => {
       const usable = await world.usable();
       return before.every((id) => usable.includes(id)) && usable;
@@ -160,10 +160,10 @@ describe('behind an older Gluetun that wants a name and a password', () => {
     },
   );
 
-  it('with Gluetun gone nothing is started and the reason is told; with it back the viewer plays on', async () => {
+  it('without Gluetun no engine is started and the reason is reported; when it is back the viewer continues', async () => {
     await world.gluetun.kill();
     await world.untilConnected(false);
-    // Gluetun itself says nothing at all, so not even one is tried.
+    // Gluetun does not answer, so not even one start is tried.
     const answer = await world.provision();
     expect([answer.status, await answer.json()]).toMatchObject([503, { detail: { code: 'vpn_disconnected', recovery_eta_seconds: 60 } }]);
     expect((await world.status()).reason).toContain('does not answer');
@@ -175,7 +175,7 @@ describe('behind an older Gluetun that wants a name and a password', () => {
   });
 });
 
-it('a wrong key leaves the engines as the only witnesses: connected, no port, and the setting that is wrong is named', async () => {
+it('with a wrong key the probes through engines decide: connected, no port, and the wrong setting is named', async () => {
   const gluetun = await GluetunSimulator.start({ HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE: '{"auth":"apikey","apikey":"r1ght"}' });
   const started = OrchestratorProcess.start({ ...settings(gluetun), GLUETUN_API_KEY: 'wr0ng', VPN_START_TIMEOUT_S: '0.2' });
   try {
@@ -192,12 +192,12 @@ it('a wrong key leaves the engines as the only witnesses: connected, no port, an
   }
 });
 
-/** Part of the long form (`npm run test:vpn`): what is no flap lasts longer than 20 s. */
+/** Part of the long form (`npm run test:vpn`): an outage that is not a flap lasts longer than 20 s. */
 describe.skipIf(!process.env.VPN_FAULTS)('a long outage', () => {
   const open = { HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE: '{"auth":"none"}' };
 
   it(
-    'ends streams cleanly once nothing can bring them back, starts nothing meanwhile, and no storm follows',
+    'ends streams cleanly when they cannot recover, starts no engine meanwhile, and no burst of starts follows',
     async () => {
       const world = await World.start(open, { proxy: { ACEXY_EMPTY_TIMEOUT: '5s' } });
       try {
@@ -209,7 +209,7 @@ describe.skipIf(!process.env.VPN_FAULTS)('a long outage', () => {
         const lostAt = performance.now();
         await until('the stream has ended', async () => viewer.ended, 60_000);
         expect(viewer.error).toBeNull();
-        // An honest status for whoever comes now.
+        // New viewers get the right status.
         const late = await fetch(world.pair.streamUrl(contentId(2)));
         expect([late.status, late.headers.has('retry-after')]).toEqual([503, true]);
         await until('an outage', async () => performance.now() - lostAt > 25_000, 40_000);
@@ -219,7 +219,7 @@ describe.skipIf(!process.env.VPN_FAULTS)('a long outage', () => {
         let most = 0;
         await world.gluetun.set({ tunnel: true, status: 'running', healthy: true, forwardedPort: 51_413 });
         await until(
-          'every engine is a new one',
+          'all engines are new',
           async () => {
             const engines = await world.engines();
             most = Math.max(most, engines.length);
@@ -227,7 +227,7 @@ describe.skipIf(!process.env.VPN_FAULTS)('a long outage', () => {
           },
           90_000,
         );
-        // One at a time: never more than one beyond those there were, and none made twice.
+        // One at a time: at most one more than before, and no replacement twice.
         expect(most).toBeLessThanOrEqual(before.size + 1);
         expect(world.everyEngine.size - before.size).toBeLessThanOrEqual(before.size + 1);
       } finally {
@@ -238,7 +238,7 @@ describe.skipIf(!process.env.VPN_FAULTS)('a long outage', () => {
   );
 
   it(
-    'has engines that play drained after it, after the idle ones and one at a time, and their viewers moved',
+    'drains engines in use after the idle ones, one at a time, and moves their viewers',
     async () => {
       const world = await World.start(open);
       try {
@@ -247,7 +247,7 @@ describe.skipIf(!process.env.VPN_FAULTS)('a long outage', () => {
         const before = (await world.engines()).map(({ container_id }) => container_id);
         await world.outage();
         await until(
-          'every engine is a new one',
+          'all engines are new',
           async () => (await world.engines()).every(({ container_id }) => !before.includes(container_id)),
           120_000,
         );
@@ -255,7 +255,7 @@ describe.skipIf(!process.env.VPN_FAULTS)('a long outage', () => {
         expect(drains.map(({ id }) => id)).toEqual(expect.arrayContaining(before));
         const pauses = drains.slice(1).map(({ at }, index) => at - drains[index].at);
         console.info(`engines replaced one by one, with ${pauses.map((ms) => (ms / 1000).toFixed(1)).join(', ')} s between them`);
-        // The one in whose place it comes has answered before the next is drained.
+        // The replacement is ready before the next engine is drained.
         expect(Math.min(...pauses)).toBeGreaterThanOrEqual(1000);
         for (const viewer of viewers) {
           await viewer.untilBytes(viewer.bytes + 500_000);
@@ -270,14 +270,14 @@ describe.skipIf(!process.env.VPN_FAULTS)('a long outage', () => {
   );
 
   it(
-    'leaves engines alone after it where VPN_RESTART_ENGINES_ON_RECONNECT=false',
+    'replaces no engine with VPN_RESTART_ENGINES_ON_RECONNECT=false',
     async () => {
       const world = await World.start(open, { orchestrator: { VPN_RESTART_ENGINES_ON_RECONNECT: 'false' } });
       try {
         const before = (await world.untilUsable(2)).sort();
         await world.outage();
         await world.untilUsable(2);
-        // Two looks and more after it is back.
+        // More than two checks after it is back.
         await new Promise((resolve) => setTimeout(resolve, 5_000));
         expect((await world.usable()).filter((id) => before.includes(id)).sort()).toEqual(before);
       } finally {

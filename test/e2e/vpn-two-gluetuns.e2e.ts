@@ -40,7 +40,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
   const usable = (): Promise<EngineState[]> => stack.healthyEngines();
   const inBalance = (): Promise<number[]> =>
     until(
-      'both carry as many engines',
+      'both have the same number of engines',
       async () => {
         const [a, b] = (await vpns()).map(({ engines: count }) => count);
         return a + b >= 4 && Math.abs(a - b) <= 1 && (await usable()).length === a + b && [a, b];
@@ -49,7 +49,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
     );
 
   it(
-    'carry as many engines each, and one of each has the port that its VPN forwards',
+    'have the same number of engines, and one engine of each has the forwarded port',
     async () => {
       await inBalance();
       for (const [{ name }, port] of [
@@ -71,7 +71,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
   );
 
   it(
-    'are one when the other fails: its engines are drained into it, nobody is lost, and it comes back to balance',
+    'when one fails, its engines are replaced behind the other, no viewer is lost, and the balance returns after recovery',
     async () => {
       const day = await FaultImpact.begin('one of two VPNs dead', stack.label);
       for (const index of [1, 2, 3]) await day.watch(pair.streamUrl(contentId(index)));
@@ -79,7 +79,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
       await first.cut();
       await until('it is seen', async () => !(await vpns())[0].connected, 20_000);
       expect(day.note('noticed after')).toBeLessThan(20);
-      // The house stands, on the other one.
+      // The service still works with the other VPN.
       expect(await pair.api<VpnStatus>('/vpn/status')).toMatchObject({ connected: true, container_name: second.name });
       await until('none is left behind it', async () => (await behindFirst()) === 0, 90_000);
       day.note('drained after');
@@ -99,7 +99,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
     LIMIT_MS,
   );
 
-  it.skipIf(LEAK_DETECTOR_MISSING !== null)('no packet left beside the tunnels', () => {
+  it.skipIf(LEAK_DETECTOR_MISSING !== null)('no packet left outside the tunnels', () => {
     expect(stack.leaks?.seen).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { OrchestratorProcess, type Reply } from '../support/orchestrator-process
 import { faultsOf, type Shape } from '../support/strict-shape.js';
 import { until } from '../support/until.js';
 
-/** Section 1 of the wire API, call by call, as clients in a strictly typed language read it. */
+/** Section 1 of the wire API, call by call, checked like a strictly typed client. */
 
 const KEY = 'cd'.repeat(20);
 const STREAM_ID = `${KEY}|p1`;
@@ -111,7 +111,7 @@ const post = (path: string, body?: unknown, headers?: Record<string, string>): P
 
 function startedEvent(): Record<string, unknown> {
   return {
-    // What the Go fork sends: its own container's id, the engine's published port on localhost.
+    // The event of the Go fork: its own container's id, and the engine's published port on localhost.
     container_id: 'f00dbabe1234',
     engine: { host: 'localhost', port: engine.port },
     stream: { key_type: 'infohash', key: KEY },
@@ -127,7 +127,7 @@ function startedEvent(): Record<string, unknown> {
 }
 
 describe('the wire API, call by call', () => {
-  it('GET /engines: the list, its freshness, and 304 to whoever has it already', async () => {
+  it('GET /engines: the list, its max-age, and 304 for a matching ETag', async () => {
     const { headers } = await expectAnswer(get('/engines'), 200, { list: engineState });
     expect(headers.get('cache-control')).toBe('max-age=5');
     expect(headers.get('etag')).toMatch(/^W\/"/);
@@ -136,7 +136,7 @@ describe('the wire API, call by call', () => {
     await expectAnswer(get('/engines?state=all'), 200, { list: engineState });
   });
 
-  it('GET /engines/{id}: the engine and what plays on it, or 404', async () => {
+  it('GET /engines/{id}: the engine with its streams, or 404', async () => {
     await expectAnswer(get(`/engines/${engine.container_id}`), 200, { fields: { engine: engineState, streams: { list: streamState } } });
     await expectAnswer(get('/engines/nobody'), 404, { fields: { detail: 'text' } });
   });
@@ -159,7 +159,7 @@ describe('the wire API, call by call', () => {
     expect(scores.every((score) => score >= 0 && score <= 100)).toBe(true);
   });
 
-  it('POST /provision/acestream: with no body, with the Go fork’s, and 503 with the reason when there may be no more', async () => {
+  it('POST /provision/acestream: without a body, with the Go fork’s, and 503 with the reason at the maximum', async () => {
     const provisioned: Shape = {
       fields: {
         container_id: 'text',
@@ -185,7 +185,7 @@ describe('the wire API, call by call', () => {
     await expectAnswer(get(`/containers/${id}`), 404, { fields: { detail: 'text' } });
   });
 
-  it('POST /provision: what runs no containers says so', async () => {
+  it('POST /provision: a runtime without containers rejects it', async () => {
     const { headers } = await expectAnswer(post('/provision', {}), 501, { fields: { detail: 'text' } });
     expect(headers.get('x-ratelimit-provisioning-limit')).toMatch(/^\d+$/);
   });
@@ -196,7 +196,7 @@ describe('the wire API, call by call', () => {
     await expectAnswer(get('/by-label'), 400, { fields: { detail: 'text' } });
   });
 
-  it('POST /events/stream_started: 202 with the stream, on our engine', async () => {
+  it('POST /events/stream_started: 202 with the stream on the right engine', async () => {
     const { body } = await expectAnswer(post('/events/stream_started', startedEvent()), 202, streamState);
     expect(body).toMatchObject({ id: STREAM_ID, container_id: engine.container_id, is_live: true, ended_at: null });
     const wrong = await expectAnswer(post('/events/stream_started', { ...startedEvent(), engine: { host: 'x' } }), 400, {
@@ -221,7 +221,7 @@ describe('the wire API, call by call', () => {
     await expectAnswer(get('/streams/nobody/stats'), 404, { fields: { detail: 'text' } });
   });
 
-  it('POST /events/stream_ended: 202, and whether it changed anything', async () => {
+  it('POST /events/stream_ended: 202, and whether it changed the stream', async () => {
     const ended: Shape = { fields: { updated: 'bool', stream: { nullable: streamState } } };
     const { body } = await expectAnswer(post('/events/stream_ended', { stream_id: STREAM_ID, reason: 'eof', more: 1 }), 202, ended);
     expect(body).toMatchObject({ updated: true, stream: { status: 'ended' } });
@@ -229,14 +229,14 @@ describe('the wire API, call by call', () => {
     expect(again.body).toEqual({ updated: false, stream: null });
   });
 
-  it('POST /events/batch: an answer for each, in order', async () => {
+  it('POST /events/batch: one answer per event, in order', async () => {
     const { body } = await expectAnswer(post('/events/batch', { started: [{}, startedEvent()], ended: [{ stream_id: STREAM_ID }] }), 200, {
       fields: { started: batched, ended: batched },
     });
     expect(body).toMatchObject({ started: [{ success: false }, { success: true, stream_id: STREAM_ID }], ended: [{ success: true }] });
   });
 
-  it('POST /scale/{demand} and POST /gc: a floor, and what goes when it is lifted', async () => {
+  it('POST /scale/{demand} and POST /gc: a manual minimum, and removals after it is lowered', async () => {
     const { body } = await expectAnswer(post('/scale/2'), 200, { fields: { scaled_to: 'int' } });
     expect(body).toEqual({ scaled_to: 2 });
     await until('two engines', async () => (await orchestrator.get<EngineState[]>('/engines')).length === 2);
@@ -245,7 +245,7 @@ describe('the wire API, call by call', () => {
     await until('one engine', async () => (await orchestrator.get<EngineState[]>('/engines?state=all')).length === 1);
   });
 
-  it('GET /vpn/status: what there is without one', async () => {
+  it('GET /vpn/status: without a VPN', async () => {
     const { body } = await expectAnswer(get('/vpn/status'), 200, {
       fields: {
         enabled: 'bool',
@@ -291,12 +291,12 @@ describe('the wire API, call by call', () => {
     expect(body).toMatchObject({ status: 'healthy', capacity: { max_replicas: 2, min_replicas: 1 }, vpn: { enabled: false } });
   });
 
-  it('POST /health/circuit-breaker/reset: of one kind, or 400', async () => {
+  it('POST /health/circuit-breaker/reset: one breaker, or 400', async () => {
     await expectAnswer(post('/health/circuit-breaker/reset?operation_type=general'), 200, { fields: { message: 'text' } });
     await expectAnswer(post('/health/circuit-breaker/reset?operation_type=luck'), 400, { fields: { detail: 'text' } });
   });
 
-  it('GET /metrics: Prometheus text, with the names that dashboards know', async () => {
+  it('GET /metrics: Prometheus text with the names that dashboards use', async () => {
     const { status, headers, body } = await get('/metrics');
     expect([status, headers.get('content-type')]).toEqual([200, expect.stringContaining('text/plain')]);
     for (const name of ['orch_events_started_total', 'orch_collect_errors_total', 'orch_streams_active', 'circuit_breaker'])
@@ -304,7 +304,7 @@ describe('the wire API, call by call', () => {
   });
 });
 
-describe('who may call, and how', () => {
+describe('authentication and methods', () => {
   it.each([
     ['POST', '/provision'],
     ['POST', '/provision/acestream'],
@@ -337,7 +337,7 @@ describe('who may call, and how', () => {
     '/vpn/status',
     '/metrics',
     '/docs',
-  ])('GET %s needs none', async (path) => {
+  ])('GET %s needs no key', async (path) => {
     expect((await get(path, { Authorization: '' })).status).toBe(200);
   });
 
@@ -348,16 +348,16 @@ describe('who may call, and how', () => {
     ['POST', '/streams', 'GET, HEAD'],
     ['POST', '/containers/x', 'DELETE, GET, HEAD'],
     ['PATCH', '/orchestrator/status', 'GET, HEAD'],
-  ])('%s %s is 405 and says what is taken', async (method, path, allow) => {
+  ])('%s %s is 405 and names the allowed methods', async (method, path, allow) => {
     const { status, headers, body } = await orchestrator.call(method, path);
     expect([status, headers.get('allow'), faultsOf({ fields: { detail: 'text' } }, body)]).toEqual([405, allow, []]);
   });
 
-  it('GET /panel and what else is not there is 404', async () => {
+  it('GET /panel and other unknown paths are 404', async () => {
     for (const path of ['/panel', '/nothing']) await expectAnswer(get(path), 404, { fields: { detail: 'text' } });
   });
 
-  it('a body that is no JSON, or too long, is refused with words', async () => {
+  it('a body that is not JSON or too long is rejected with a message', async () => {
     const broken = await fetch(`http://127.0.0.1:${orchestrator.port}/events/batch`, {
       method: 'POST',
       headers: { Authorization: `Bearer ${orchestrator.apiKey}`, 'Content-Type': 'application/json' },
@@ -367,7 +367,7 @@ describe('who may call, and how', () => {
     await expectAnswer(post('/events/batch', { padding: 'x'.repeat(1_100_000) }), 413, { fields: { detail: 'text' } });
   });
 
-  it('what is ours refuses fields that it does not know, and what is theirs ignores them', async () => {
+  it('our own calls reject unknown fields, and existing calls ignore them', async () => {
     const ours = await post('/engines/lease', { mood: 'good' });
     expect([ours.status, JSON.stringify(ours.body)]).toEqual([400, expect.stringContaining('property mood should not exist')]);
     expect((await post('/events/stream_ended', { stream_id: 'x', mood: 'good' })).status).toBe(202);

@@ -8,7 +8,7 @@ export const docker = new Docker({ timeout: 30_000 });
 
 /** Why tests that need Docker cannot run on this machine; null if they can. */
 export const DOCKER_MISSING: string | null = await whyNot();
-if (DOCKER_MISSING !== null) console.warn(`SKIPPED: ${DOCKER_MISSING}, so nothing here runs on a real Docker Engine`);
+if (DOCKER_MISSING !== null) console.warn(`SKIPPED: ${DOCKER_MISSING}, so tests on a real Docker Engine are skipped`);
 
 async function whyNot(): Promise<string | null> {
   try {

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 
 /** Debian package `ffmpeg`. Without it, tests that need a foreign decoder are skipped. */
 export const HAS_FFMPEG = spawnSync('ffmpeg', ['-version']).status === 0;
-if (!HAS_FFMPEG) console.warn('SKIPPED: ffmpeg is not installed, so nothing here is decoded by a foreign player');
+if (!HAS_FFMPEG) console.warn('SKIPPED: ffmpeg is not installed, so tests that decode with a foreign player are skipped');
 
 export interface ToolResult {
   code: number | null;

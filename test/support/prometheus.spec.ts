@@ -3,13 +3,13 @@ import { missingIn, parseQuery, parseScrape } from './prometheus.js';
 
 const SERIES = parseScrape('# HELP a_total x\na_total{kind="one",text="say \\"hi\\""} 3\nb_bucket{le="0.5"} 1\nc 2.5e-3\n');
 
-describe('what a query names is looked for in a scrape', () => {
+describe('the names in a query are compared with a scrape', () => {
   it.each([
     'rate(a_total{kind="one"}[5m]) > 0 and on (kind) sum by (kind) (a_total) or c',
     'histogram_quantile(0.95, sum by (le, instance) (rate(b_bucket[$__rate_interval])))',
     'c{instance=~"$instance"} * 100 > bool 3',
     'up{job="x"} == 0',
-  ])('%s: all is there', (query) => {
+  ])('%s: all names exist', (query) => {
     expect(missingIn(parseQuery(query), SERIES)).toEqual([]);
   });
 

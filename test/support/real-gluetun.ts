@@ -15,7 +15,7 @@ export const BEHIND_THE_TUNNEL = '10.2.0.1:80';
 /** Why tests that need a real Gluetun cannot run on this machine; null if they can. */
 export const GLUETUN_MISSING: string | null = DOCKER_MISSING ?? (await whyNot());
 if (DOCKER_MISSING === null && GLUETUN_MISSING !== null)
-  console.warn(`SKIPPED: ${GLUETUN_MISSING}, so nothing here runs behind a real VPN`);
+  console.warn(`SKIPPED: ${GLUETUN_MISSING}, so tests behind a real VPN are skipped`);
 
 async function whyNot(): Promise<string | null> {
   if (!existsSync(join(RECIPE, 'up'))) return `the recipe of a real Gluetun is not at ${RECIPE}`;

@@ -7,7 +7,7 @@ import { type TsRule, TsChecker, checkTs, sectionCrc } from './ts-checker.js';
 const library = new LoopLibrary();
 const START = 1_800_000_000_000;
 
-/** `seconds` of a simulated broadcast from a keyframe on. */
+/** `seconds` of a simulated broadcast, starting at a keyframe. */
 function broadcast(seconds: number, bitrate = 3_500_000): Buffer {
   const timeline = new Timeline(library.loop(bitrate, 'picture'), '0'.repeat(40));
   const first = timeline.groupStart(Math.ceil(START / 1920));
@@ -18,7 +18,7 @@ const clean = broadcast(24);
 const rulesBroken = (bytes: Buffer): TsRule[] => [...new Set(checkTs(bytes).faults.map(({ rule }) => rule))].sort();
 const pidAt = (bytes: Buffer, at: number): number => bytes.readUInt16BE(at + 1) & 0x1fff;
 
-/** Offset of the first packet from `from` on for which `is` holds. */
+/** Offset of the first packet at or after `from` for which `is` returns true. */
 function find(bytes: Buffer, from: number, is: (packet: Buffer) => boolean): number {
   for (let at = from; at < bytes.length; at += 188) if (is(bytes.subarray(at, at + 188))) return at;
   throw new Error('no such packet');
@@ -36,21 +36,21 @@ function damaged(change: (bytes: Buffer) => Buffer | void): Buffer {
 }
 
 describe('the checker', () => {
-  it('finds nothing wrong with a good stream', () => {
+  it('reports no fault in a good stream', () => {
     const report = checkTs(clean);
     expect(report.faults).toEqual([]);
     expect(report.seconds).toBeGreaterThan(23.5);
     expect(report.units.get(0x100)).toBeGreaterThan(590);
   });
 
-  it('judges a stream that comes in pieces as it does the whole', () => {
+  it('gives the same result for a stream in parts as for the whole', () => {
     const checker = new TsChecker();
     const broken = damaged((bytes) => dropOf(bytes, 0x101));
     for (let at = 0; at < broken.length; at += 10_007) checker.push(broken.subarray(at, at + 10_007));
     expect(checker.end()).toEqual(checkTs(broken));
   });
 
-  it('finds a viewer who does not begin with PAT, PMT and a picture to begin at', () => {
+  it('reports a viewer that does not start with PAT, PMT and a keyframe', () => {
     const startsBroken = (bytes: Buffer): boolean => checkTs(bytes, { fromJoin: true }).faults.some(({ rule }) => rule === 'start');
     expect(startsBroken(clean)).toBe(false);
     expect(startsBroken(clean.subarray(188))).toBe(true);
@@ -93,12 +93,12 @@ describe('the checker', () => {
     ['pat-late', (bytes) => withoutPid(bytes, 0, MIDDLE, MIDDLE + 188 * 1500)],
     ['pmt-late', (bytes) => withoutPid(bytes, 0x1000, MIDDLE, MIDDLE + 188 * 1500)],
   ];
-  it.each(seeded)('finds a breach of %s', (rule, change) => {
+  it.each(seeded)('reports a violation of %s', (rule, change) => {
     expect(rulesBroken(damaged(change))).toContain(rule);
   });
 });
 
-/** Two seconds off the times of a unit: three bits of the PTS, and of the DTS where it has one. */
+/** Shifts the times of a unit by two seconds: three bits of the PTS, and of the DTS if present. */
 function moveBack(bytes: Buffer, at: number): void {
   const pes = bytes.indexOf(Buffer.from([0, 0, 1, 0xe0]), at);
   for (const stamp of (bytes[pes + 7] & 0x40) > 0 ? [9, 14] : [9]) {
@@ -106,7 +106,7 @@ function moveBack(bytes: Buffer, at: number): void {
   }
 }
 
-/** Flips `bits` of byte `offset` of the section in the packet at `at` and signs it anew. */
+/** Flips `bits` of byte `offset` of the section in the packet at `at` and updates its CRC. */
 function changeTable(bytes: Buffer, at: number, offset: number, bits: number): void {
   const section = bytes.subarray(at + 5);
   section[offset] ^= bits;
@@ -114,12 +114,12 @@ function changeTable(bytes: Buffer, at: number, offset: number, bits: number): v
   section.writeUInt32BE(sectionCrc(section.subarray(0, end)), end);
 }
 
-/** The second halves of the stream one before the other. */
+/** Moves 2000 packets from the middle of the stream to its end. */
 function swapUnits(bytes: Buffer): Buffer {
   return Buffer.concat([bytes.subarray(0, MIDDLE), bytes.subarray(MIDDLE + 188 * 2000), bytes.subarray(MIDDLE, MIDDLE + 188 * 2000)]);
 }
 
-/** One packet in the middle of a unit of `pid` is missing. */
+/** Removes one packet in the middle of a unit of `pid`. */
 function dropOf(bytes: Buffer, pid: number): Buffer {
   const at = find(bytes, MIDDLE, (packet) => pidAt(packet, 0) === pid && !startsUnit(packet));
   return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 188)]);
@@ -133,11 +133,11 @@ function withoutPid(bytes: Buffer, pid: number, from: number, to: number): Buffe
   return Buffer.concat(parts);
 }
 
-describe('the simulated broadcast, taken from one engine after another', () => {
+describe('the simulated broadcast, read from one engine after another', () => {
   const perSecond = clean.length / 24;
   const at = (seconds: number): number => Math.floor(seconds * perSecond);
 
-  it('is the same byte for byte as from one engine, over the seam of its loop too', () => {
+  it('equals the stream of one engine byte for byte, also where its loop restarts', () => {
     const watched = new WatchedBroadcast();
     watched.feed(clean.subarray(0, at(6)), { size: 50_000 });
     const cuts = [8.3, 12.1, 12.4, 19.9, 24];
@@ -148,7 +148,7 @@ describe('the simulated broadcast, taken from one engine after another', () => {
     expect(watched.finish().equals(outputWithoutSwitch(clean))).toBe(true);
   });
 
-  it('with a hole is one stream to the checker', () => {
+  it('with a gap has no fault', () => {
     const watched = new WatchedBroadcast();
     watched.feed(clean.subarray(0, at(6.7)), { size: 50_000 });
     expect(watched.switchTo(clean.subarray(at(9.9)), { size: 50_000 }).kind).toBe('keyframe');
@@ -157,7 +157,7 @@ describe('the simulated broadcast, taken from one engine after another', () => {
     expect(faults.length).toBeLessThanOrEqual(1);
   });
 
-  it('a hundred times from a hole to the next is still one stream', () => {
+  it('with a hundred gaps has no fault', () => {
     const watched = new WatchedBroadcast();
     const long = broadcast(270, 500_000);
     const second = long.length / 270;

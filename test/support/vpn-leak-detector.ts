@@ -8,8 +8,7 @@ import { until } from './until.js';
 
 /** Why packets cannot be captured on this machine; null if they can. */
 export const LEAK_DETECTOR_MISSING: string | null = whyNot();
-if (LEAK_DETECTOR_MISSING !== null)
-  console.warn(`SKIPPED: ${LEAK_DETECTOR_MISSING}, so no test watches for packets that leave beside the tunnel`);
+if (LEAK_DETECTOR_MISSING !== null) console.warn(`SKIPPED: ${LEAK_DETECTOR_MISSING}, so no test checks for packets outside the tunnel`);
 
 function whyNot(): string | null {
   try {
@@ -44,7 +43,7 @@ export class VpnLeakDetector {
     const guard = new VpnLeakDetector(network, IPAM.Config[0].Subnet);
     await guard.listening();
     guard.sendBeside();
-    await until('a packet beside the tunnel is seen', async () => guard.packets.length > 0, 10_000);
+    await until('a packet outside the tunnel is detected', async () => guard.packets.length > 0, 10_000);
     guard.packets.length = 0;
     return guard;
   }
