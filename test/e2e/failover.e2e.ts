@@ -130,7 +130,7 @@ describe('when the only possible engine ends the session', () => {
       (await pair.api<StreamState[]>('/streams?status=ended')).find(({ key }) => key === id),
     );
     const log = pair.proxy.log;
-    expect(log).toContain('the engine ended the stream, and no other engine carried it on');
+    expect(log).toContain('the engine ended the stream, and no other engine could continue the stream');
   });
 });
 
