@@ -13,7 +13,7 @@ function failTimes(breaker: CircuitBreaker, times: number, now: number): void {
 }
 
 describe('the circuit breaker', () => {
-  it('opens at the threshold, not before, and says so once', () => {
+  it('opens at the threshold, and only the last failure reports it', () => {
     const breaker = make();
     const permits = [1, 2, 3].map(() => breaker.acquire(0) as CircuitPermit);
     expect(permits.map((permit) => breaker.fail(permit, 0))).toEqual([false, false, true]);
@@ -22,7 +22,7 @@ describe('the circuit breaker', () => {
     expect(breaker.retryInMs(1000)).toBe(TIMEOUT - 1000);
   });
 
-  it('counts failures in a row: a success in between begins anew', () => {
+  it('counts failures in a row: a success resets the count', () => {
     const breaker = make();
     failTimes(breaker, 2, 0);
     breaker.succeed(breaker.acquire(0) as CircuitPermit);
@@ -30,7 +30,7 @@ describe('the circuit breaker', () => {
     expect(breaker.state(0)).toBe('closed');
   });
 
-  it('lets one trial through after its time, and no second one beside it', () => {
+  it('permits one trial at a time when half open', () => {
     const breaker = make();
     failTimes(breaker, 3, 0);
     expect(breaker.state(TIMEOUT)).toBe('half_open');
@@ -41,7 +41,7 @@ describe('the circuit breaker', () => {
     expect(breaker.failures).toBe(0);
   });
 
-  it('opens for the whole time again when the trial fails', () => {
+  it('a failed trial opens it again for the whole timeout', () => {
     const breaker = make();
     failTimes(breaker, 3, 0);
     expect(breaker.fail(breaker.acquire(TIMEOUT) as CircuitPermit, TIMEOUT + 10)).toBe(true);
@@ -49,7 +49,7 @@ describe('the circuit breaker', () => {
     expect(breaker.state(2 * TIMEOUT + 10)).toBe('half_open');
   });
 
-  it('lets another try when the trial was abandoned, or was never concluded', () => {
+  it('permits another trial when one was abandoned or has no outcome within the timeout', () => {
     const breaker = make();
     failTimes(breaker, 3, 0);
     breaker.abandon(breaker.acquire(TIMEOUT) as CircuitPermit);
@@ -71,7 +71,7 @@ describe('the circuit breaker', () => {
     expect(breaker.retryInMs(100)).toBe(TIMEOUT - 100);
   });
 
-  it('is closed by hand as if nothing had failed, and learns nothing from what began before', () => {
+  it('a reset closes it, and outcomes of earlier attempts are ignored', () => {
     const breaker = make(2);
     failTimes(breaker, 2, 0);
     const trial = breaker.acquire(TIMEOUT) as CircuitPermit;
@@ -82,7 +82,7 @@ describe('the circuit breaker', () => {
     expect(breaker.state(TIMEOUT)).toBe('closed');
   });
 
-  it('never has two trials at once, and never lets anything through while it is open', () => {
+  it('never permits two trials at once, and permits nothing while open', () => {
     const step = fc.oneof(
       fc.record({ do: fc.constantFrom('acquire' as const, 'acquire' as const, 'reset' as const) }),
       fc.record({ do: fc.constantFrom('succeed' as const, 'fail' as const, 'abandon' as const), which: fc.nat() }),

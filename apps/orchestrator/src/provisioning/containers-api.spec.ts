@@ -41,7 +41,7 @@ describe('POST /provision', () => {
     return [status, (answer as { detail: string }).detail];
   };
 
-  it('starts a container with the name, image, environment, labels and ports of the caller', async () => {
+  it('starts a container with the caller’s name, image, environment, labels and ports', async () => {
     await start();
     const answer = await made({
       image: 'nginx:1',
@@ -64,7 +64,7 @@ describe('POST /provision', () => {
     });
   });
 
-  it('takes no body at all, and null for what is not asked for', async () => {
+  it('accepts a request without a body and null fields', async () => {
     await start();
     expect((await made()).container_name).toMatch(/^svc-/);
     expect((await orchestrator.http.post('/provision').set(AUTH)).status).toBe(200);
@@ -84,13 +84,13 @@ describe('POST /provision', () => {
     [{ labels: 'gold' }, 'labels must be an object whose values are strings'],
     [{ name_prefix: '-x' }, 'name_prefix must be letters, digits'],
     [{ name_prefix: '' }, 'name_prefix must be'],
-  ])('%j is refused with the field and what would be right', async (body, detail) => {
+  ])('%j is refused, and the answer names the field and the valid values', async (body, detail) => {
     await start();
     expect(await detailOf(body)).toEqual([400, expect.stringContaining(detail)]);
     expect(orchestrator.runtime.startCalls).toEqual([]);
   });
 
-  it('a port of an engine, of another container or of a foreign program is refused, and whose it is said', async () => {
+  it('a port of an engine, container or other program is refused, and the answer names the owner', async () => {
     await start();
     const engine = await orchestrator.http.post('/provision/acestream').set(AUTH).send({ host_port: 19100 });
     const { container_name: owner } = engine.body as ProvisionResponse;
@@ -102,14 +102,14 @@ describe('POST /provision', () => {
     expect((await orchestrator.http.get('/health/ready')).body).toMatchObject({ circuit_state: 'closed' });
   });
 
-  it('no engine is given a port that such a container has', async () => {
+  it('no engine gets a port of such a container', async () => {
     await start();
     const { container_name: owner } = await made({ ports: { '80/tcp': 19200 } });
     const { body } = await orchestrator.http.post('/provision/acestream').set(AUTH).send({ host_port: 19200 });
     expect(body).toMatchObject({ detail: { message: `port 19200 belongs to ${owner}` } });
   });
 
-  it('nobody takes our labels for theirs', async () => {
+  it('callers cannot set the labels of the orchestrator', async () => {
     await start();
     const labels = {
       'orchestrator.managed': 'no',
@@ -125,7 +125,7 @@ describe('POST /provision', () => {
     expect(installation).not.toBe('theirs');
   });
 
-  it('is no engine: not listed as one, never handed out, and not counted by MAX_REPLICAS', async () => {
+  it('is not an engine: neither listed nor leased as one, and not counted for MAX_REPLICAS', async () => {
     await start({ env: { MAX_REPLICAS: '1' } });
     await made();
     await made();
@@ -135,13 +135,13 @@ describe('POST /provision', () => {
     expect((await orchestrator.http.get('/metrics')).text).toMatch(/orch_provision_total\{kind="generic"\} [1-9]/);
   });
 
-  it('is known again after a restart, its port too, and can then be deleted', async () => {
+  it('is found after a restart with its port, and can be deleted', async () => {
     await start();
     const { container_id: id } = await made({ labels: { tier: 'gold' }, ports: { '80/tcp': 18090 } });
     await orchestrator.stop();
     const { runtime } = orchestrator;
     await start({ runtime: runtime.restarted() });
-    // A database of its own: another installation would not find it, the runtime here does not tell them apart.
+    // The database is new, so the installation differs; this runtime does not separate installations.
     await eventually(
       () => byLabel('key=tier&value=gold'),
       (ids) => ids.includes(id),
@@ -153,7 +153,7 @@ describe('POST /provision', () => {
     await made({ ports: { '80/tcp': 18090 } });
   });
 
-  it('one that has ended is its owner’s to start again or delete', async () => {
+  it('an exited container stays until its owner restarts or deletes it', async () => {
     await start({ env: { MONITOR_INTERVAL_S: '0.1' } });
     const { container_id: id } = await made({ labels: { tier: 'gold' } });
     orchestrator.runtime.die(id, 3);
@@ -165,7 +165,7 @@ describe('POST /provision', () => {
     expect((await orchestrator.http.delete(`/containers/${id}`).set(AUTH)).status).toBe(200);
   });
 
-  it('its failures are told to the caller, give its ports back and do not open the breaker', async () => {
+  it('a failed start is reported to the caller, releases the ports and does not open the circuit breaker', async () => {
     await start({ env: { CIRCUIT_BREAKER_THRESHOLD: '1' } });
     orchestrator.runtime.knobs.failStart = () => startFailure('exec: "nonsense": not found');
     const failed = await provision({ ports: { '80/tcp': 18100 } });
@@ -179,7 +179,7 @@ describe('POST /provision', () => {
     expect((await orchestrator.http.get('/health/ready')).body).toMatchObject({ circuit_state: 'closed' });
   });
 
-  it('is refused while the breaker is open', async () => {
+  it('is refused while the circuit breaker is open', async () => {
     await start({ env: { CIRCUIT_BREAKER_THRESHOLD: '1' } });
     orchestrator.runtime.knobs.failStart = () => startFailure();
     await orchestrator.http.post('/provision/acestream').set(AUTH);
@@ -188,7 +188,7 @@ describe('POST /provision', () => {
     expect(refused.headers['x-circuit-state']).toBe('open');
   });
 
-  it('wants the key, and says why not where engines are processes', async () => {
+  it('requires the API key, and answers 501 when engines are processes', async () => {
     await start({ runtime: new ListeningEngines() });
     expect((await orchestrator.http.post('/provision')).status).toBe(401);
     expect(await detailOf({})).toEqual([501, expect.stringContaining('ENGINE_RUNTIME=docker')]);
@@ -199,7 +199,7 @@ describe('GET /by-label', () => {
   let orchestrator: TestOrchestrator;
   afterEach(() => orchestrator.close());
 
-  it('lists containers with that label, engines too, from memory', async () => {
+  it('lists containers and engines with the label, from memory', async () => {
     orchestrator = await startOrchestrator({ runtime: new Containers() });
     const { http, runtime } = orchestrator;
     const ids = async (query: string): Promise<string[]> =>
@@ -224,7 +224,7 @@ describe('GET /by-label', () => {
     expect(await ids('key=toString')).toEqual([]);
   });
 
-  it('wants the key of the API and the name of a label', async () => {
+  it('requires the API key and the name of a label', async () => {
     orchestrator = await startOrchestrator();
     expect((await orchestrator.http.get('/by-label?key=tier')).status).toBe(401);
     const { status, body } = await orchestrator.http.get('/by-label?value=gold').set(AUTH);

@@ -16,8 +16,8 @@ function plan(request: EngineRequest = {}, context: Partial<EngineSpecContext> =
   return planEngineSpec(request, { ...CONTEXT, ...context });
 }
 
-describe('the plan of an engine', () => {
-  it('gives the image the environment that it knows', () => {
+describe('the engine spec', () => {
+  it('sets the environment that the usual images read', () => {
     expect(plan().env).toEqual({
       CONF: '--http-port=19000\n--https-port=45000\n--bind-all',
       HTTP_PORT: '19000',
@@ -29,7 +29,7 @@ describe('the plan of an engine', () => {
     });
   });
 
-  it('labels it so that a later start finds it, and the seed’s filter too', () => {
+  it('sets the labels that a restarted orchestrator and the documented filters use', () => {
     expect(plan({ labels: { tier: 'gold' } }).labels).toEqual({
       tier: 'gold',
       'orchestrator.managed': 'acestream',
@@ -42,12 +42,12 @@ describe('the plan of an engine', () => {
     });
   });
 
-  it('names no HTTPS port of the host where it is not published', () => {
+  it('has no label for an HTTPS port that is not published', () => {
     const { labels } = plan({}, { httpsOnHost: false });
     expect(labels).not.toHaveProperty('host.https_port');
   });
 
-  it('lets a caller set what it likes, but not the ports we publish nor the labels that adoption stands on', () => {
+  it('keeps the caller’s values, except published ports and labels needed for adoption', () => {
     const { env, labels } = plan({
       env: { CACHE_LIMIT: '2', BIND_ALL: 'false', HTTP_PORT: '1' },
       labels: { 'acestream.http_port': '1', 'orchestrator.managed': 'mine' },
@@ -56,19 +56,19 @@ describe('the plan of an engine', () => {
     expect(labels).toMatchObject({ 'acestream.http_port': '19000', 'orchestrator.managed': 'acestream' });
   });
 
-  it('reads the ports out of the caller’s CONF, however it is written', () => {
+  it('reads the ports from the caller’s CONF in every notation', () => {
     const conf = '--http-port 7000 --bind-all\n--https-port=7001';
     expect(requestedPorts({ env: { CONF: conf } })).toEqual({ http: 7000, https: 7001 });
     const spec = plan({ env: { CONF: conf } }, { ports: { ...CONTEXT.ports, http: 7000, https: 7001 } });
     expect(spec.env).toMatchObject({ CONF: conf, HTTP_PORT: '7000', HTTPS_PORT: '7001' });
   });
 
-  it('adds the ports that the caller’s CONF leaves open, or the engine would listen on ports nobody knows', () => {
+  it('adds the ports that the caller’s CONF leaves out', () => {
     expect(requestedPorts({ env: { CONF: '--bind-all' } })).toEqual({});
     expect(plan({ env: { CONF: '--bind-all --http-port=7000' } }).env.CONF).toBe('--https-port=45000\n--bind-all --http-port=7000');
   });
 
-  it('takes the last of two, as an engine does', () => {
+  it('uses the last of two values, as an engine does', () => {
     expect(requestedPorts({ env: { CONF: '--http-port=1\n--http-port=2' } })).toEqual({ http: 2 });
   });
 
@@ -76,13 +76,13 @@ describe('the plan of an engine', () => {
     expect(() => requestedPorts({ env: { CONF: `--http-port=${port}` } })).toThrow(EngineRequestError);
   });
 
-  it('wants the host port that was asked for, and says so when CONF wants another', () => {
+  it('requests the caller’s host port, and fails when CONF names another one', () => {
     expect(requestedPorts({ hostPort: 19005 })).toEqual({ http: 19005 });
     expect(requestedPorts({ hostPort: 7000, env: { CONF: '--http-port=7000' } })).toEqual({ http: 7000 });
     expect(() => requestedPorts({ hostPort: 19005, env: { CONF: '--http-port=7000' } })).toThrow('host_port 19005 and --http-port=7000');
   });
 
-  it('behind a VPN joins the network of its container, with all four ports its own', () => {
+  it('behind a VPN joins the network of the VPN container, with four ports of its own', () => {
     const spec = plan({}, { vpnSlot: { vpn: 'gluetun', labels: { 'acestream-orchestrator.vpn': 'gluetun' } } });
     expect(spec).toMatchObject({ joins: 'gluetun', labels: { 'acestream-orchestrator.vpn': 'gluetun' } });
     expect(spec.env.CONF.split('\n')).toEqual([
@@ -95,20 +95,20 @@ describe('the plan of an engine', () => {
     expect(plan()).not.toHaveProperty('joins');
   });
 
-  it('names an image only where the caller does', () => {
+  it('has an image only when the caller names one', () => {
     expect(plan({ image: 'example/engine:1' }).image).toBe('example/engine:1');
     expect(plan()).not.toHaveProperty('image');
   });
 });
 
 describe('CONTAINER_LABEL', () => {
-  it('is key=value, and a lone key has an empty value', () => {
+  it('is key=value; a key alone has an empty value', () => {
     expect(parseManagementLabel('orchestrator.managed=acestream')).toEqual({ key: 'orchestrator.managed', value: 'acestream' });
     expect(parseManagementLabel('mine')).toEqual({ key: 'mine', value: '' });
     expect(parseManagementLabel('a=b=c')).toEqual({ key: 'a', value: 'b=c' });
   });
 
-  it('needs a key', () => {
+  it('requires a key', () => {
     expect(() => parseManagementLabel('=acestream')).toThrow(RangeError);
   });
 });

@@ -10,7 +10,7 @@ import {
 } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 import type { EngineInstance, EngineSpec } from '../runtime/engine-runtime.js';
 
-/** A busy daemon: its engines run and are listed, and the answer to who started them comes when `answer` is called. */
+/** A busy daemon: engines run and are listed, but their starts return only when `answer` is called. */
 class LateAnswers extends ListeningEngines {
   answer!: () => void;
   private readonly answered = new Promise<void>((resolve) => (this.answer = resolve));
@@ -22,11 +22,11 @@ class LateAnswers extends ListeningEngines {
   }
 }
 
-describe('engines that are seen before their start has come back', () => {
+describe('engines that are listed before their start returns', () => {
   let orchestrator: TestOrchestrator;
   afterEach(() => orchestrator.close());
 
-  it('count once: nothing that callers wait for is called off, and nobody gets an engine too many', async () => {
+  it('count once: no needed start is revoked, and no surplus engine is started', async () => {
     const runtime = new LateAnswers();
     orchestrator = await startOrchestrator({ runtime, env: { MIN_REPLICAS: '0', MAX_CONCURRENT_PROVISIONS: '2' } });
     const { http } = orchestrator;

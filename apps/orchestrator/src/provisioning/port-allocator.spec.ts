@@ -11,11 +11,11 @@ const RANGES = {
 };
 
 describe('the port allocator', () => {
-  it('gives an engine one port of each range', () => {
+  it('allocates one port of each range', () => {
     expect(new PortAllocator(RANGES).allocate('a', 0)).toEqual({ http: 100, https: 200, api: 300, p2p: 400 });
   });
 
-  it('uses a port that was just given back last', () => {
+  it('reuses a released port last', () => {
     const ports = new PortAllocator(RANGES);
     ports.allocate('a', 0);
     ports.release('a');
@@ -23,7 +23,7 @@ describe('the port allocator', () => {
     expect(next).toEqual([101, 102, 103, 104, 100]);
   });
 
-  it('begins somewhere else in each installation, so that two on one host do not choose the same ports while their engines boot', () => {
+  it('starts at a different position for each installation, so that two on one host choose different ports', () => {
     const wide = { http: { first: 19_000, last: 19_999 }, https: RANGES.https, api: RANGES.api, p2p: RANGES.p2p };
     const choices = ['b1b2', 'c3d4', 'e5f6'].map((id) => new PortAllocator(wide, firstOffset(id)).allocate('a', 0).http);
     expect(new Set(choices).size).toBe(3);
@@ -32,7 +32,7 @@ describe('the port allocator', () => {
     expect(['a', 'b', 'c', 'd', 'e'].map((owner) => ports.allocate(owner, 0).http)).toEqual([103, 104, 100, 101, 102]);
   });
 
-  it('gives out nothing when one of the ranges is used up, and keeps nothing of the other three', () => {
+  it('allocates nothing when one of the ranges is exhausted', () => {
     const ports = new PortAllocator({ ...RANGES, api: { first: 300, last: 300 } });
     ports.allocate('a', 0);
     expect(() => ports.allocate('b', 0)).toThrow(NoPortsLeftError);
@@ -40,7 +40,7 @@ describe('the port allocator', () => {
     expect(ports.has('b')).toBe(false);
   });
 
-  it('keeps reserved ports from engines until they are given back, and counts their owner as none', () => {
+  it('does not allocate reserved ports until they are released, and does not count their owner as an engine', () => {
     const ports = new PortAllocator(RANGES);
     ports.reserve('web', [100, 101, 101]);
     expect(ports.allocate('a', 0).http).toBe(102);
@@ -51,18 +51,18 @@ describe('the port allocator', () => {
     expect([ports.ownerOf(100), ports.engineCount]).toEqual([undefined, 1]);
   });
 
-  it('gives the port that was asked for, also one outside of the ranges', () => {
+  it('allocates a requested port, also outside of the ranges', () => {
     expect(new PortAllocator(RANGES).allocate('a', 0, { http: 6878, https: 202 })).toEqual({ http: 6878, https: 202, api: 300, p2p: 400 });
   });
 
-  it('says who has the port that was asked for', () => {
+  it('names the owner of a requested port', () => {
     const ports = new PortAllocator(RANGES);
     ports.allocate('a', 0);
     expect(() => ports.allocate('b', 0, { http: 100 })).toThrow(new PortOwnedError(100, 'a'));
     expect(ports.ownedPortCount).toBe(4);
   });
 
-  it('leaves a port alone for a minute that a foreign program was found on', () => {
+  it('sets a port aside for a minute when another program uses it', () => {
     const ports = new PortAllocator({ ...RANGES, http: { first: 100, last: 101 } });
     ports.setAside(100, 1000);
     expect(ports.allocate('a', 2000).http).toBe(101);
@@ -70,7 +70,7 @@ describe('the port allocator', () => {
     expect(ports.allocate('b', 61_000).http).toBe(100);
   });
 
-  it('lets the first of two engines with the same port keep it, and names it', () => {
+  it('the first of two adopted engines keeps their common port, and the conflict names it', () => {
     const ports = new PortAllocator(RANGES);
     ports.adopt('a', { http: 100, https: 200, api: 300, p2p: 400 });
     expect(ports.adopt('b', { http: 101, https: 200, api: 301, p2p: 401 })).toEqual([{ port: 200, owner: 'a' }]);
@@ -78,14 +78,14 @@ describe('the port allocator', () => {
     expect(() => ports.allocate('c', 0, { https: 200 })).toThrow(PortOwnedError);
   });
 
-  it('takes no harm from one engine that uses a port for two things', () => {
+  it('accepts an engine that uses one port twice', () => {
     const ports = new PortAllocator(RANGES);
     expect(ports.adopt('a', { http: 100, https: 100, api: 300, p2p: 400 })).toEqual([]);
     ports.release('a');
     expect(ports.ownedPortCount).toBe(0);
   });
 
-  it('never gives a port two owners and forgets none, whatever happens in whatever order, with ranges that overlap too', () => {
+  it('never gives a port two owners and loses none, in any order of calls, also with overlapping ranges', () => {
     const overlapping = { ...RANGES, https: { first: 102, last: 108 } };
     const owner = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
     const port = fc.integer({ min: 99, max: 406 });

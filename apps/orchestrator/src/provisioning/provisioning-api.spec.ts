@@ -14,7 +14,7 @@ describe('POST /provision/acestream', () => {
   afterEach(() => orchestrator.close());
   const provision = () => orchestrator.http.post('/provision/acestream').set(AUTH);
 
-  it('is 200 when the container runs, without waiting for the engine inside, and takes no body', async () => {
+  it('answers 200 when the container runs, before the engine’s API answers, and needs no body', async () => {
     orchestrator = await startOrchestrator();
     orchestrator.runtime.silent.add('all');
     const { status, body, headers } = await provision();
@@ -26,14 +26,14 @@ describe('POST /provision/acestream', () => {
     expect(headers['x-circuit-state']).toBeUndefined();
   });
 
-  it('null is what was not asked for', async () => {
+  it('null fields count as absent', async () => {
     orchestrator = await startOrchestrator();
     const nulls = { image: null, labels: null, host_port: null };
     expect((await provision().send({ ...nulls, env: { CONF: '--http-port=19321\n--bind-all' } })).status).toBe(200);
     expect((await provision().send({ ...nulls, env: null })).status).toBe(200);
   });
 
-  it('every answer bears the limits: unauthorised, wrong, or refused', async () => {
+  it('every answer has the limit headers: 401, 400 and 503 too', async () => {
     orchestrator = await startOrchestrator({ env: { MAX_REPLICAS: '1' } });
     const unauthorised = await orchestrator.http.post('/provision/acestream');
     const wrong = await provision().send({ host_port: 'high' });
@@ -47,7 +47,7 @@ describe('POST /provision/acestream', () => {
     expect(refused.headers['x-ratelimit-provisioning-remaining']).toBe('0');
   });
 
-  it('fifty at once never make more than MAX_REPLICAS, and every one is answered', async () => {
+  it('fifty simultaneous requests start at most MAX_REPLICAS engines, and each is answered', async () => {
     orchestrator = await startOrchestrator({ env: { MAX_REPLICAS: '7' } });
     const answers = await Promise.all(Array.from({ length: 50 }, () => provision()));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(7);
@@ -55,7 +55,7 @@ describe('POST /provision/acestream', () => {
     expect(orchestrator.runtime.world.engines.size).toBe(7);
   });
 
-  it('failures are 500 with the reason, until the breaker opens: then 503 with the time left and the state in a header', async () => {
+  it('failures are 500 with the reason; when the circuit breaker is open, 503 with the remaining time and the state in a header', async () => {
     orchestrator = await startOrchestrator({ env: { CIRCUIT_BREAKER_THRESHOLD: '2' } });
     orchestrator.runtime.knobs.failStart = () => startFailure('no space left');
     const failed = await provision();
@@ -72,7 +72,7 @@ describe('POST /provision/acestream', () => {
     expect((await orchestrator.http.get('/metrics')).text).toContain('orch_circuit_state{state="open"} 1');
   });
 
-  it('is carried through though the caller has hung up', async () => {
+  it('continues when the caller has disconnected', async () => {
     orchestrator = await startOrchestrator();
     orchestrator.runtime.knobs.startMs = 200;
     await provision()
@@ -84,7 +84,7 @@ describe('POST /provision/acestream', () => {
     );
   });
 
-  it('an engine that never answers is removed after its grace and counts as a failed start', async () => {
+  it('an engine that never answers is removed after its startup grace and counts as a failed start', async () => {
     orchestrator = await startOrchestrator({
       env: { PROVISION_STARTUP_GRACE_S: '1', HEALTH_CHECK_TIMEOUT_S: '0.2', CIRCUIT_BREAKER_THRESHOLD: '1' },
     });
@@ -98,7 +98,7 @@ describe('POST /provision/acestream', () => {
     expect(body).toMatchObject({ circuit_state: 'open' });
   });
 
-  it('POST /health/circuit-breaker/reset closes it by hand, one or both, and engines come again at once', async () => {
+  it('POST /health/circuit-breaker/reset closes one or both circuit breakers, and engines start again at once', async () => {
     orchestrator = await startOrchestrator({ env: { CIRCUIT_BREAKER_THRESHOLD: '1', MIN_REPLICAS: '1', AUTOSCALE_INTERVAL_S: '3600' } });
     orchestrator.runtime.knobs.failStart = () => startFailure('no space left');
     const circuit = async (): Promise<string> =>
@@ -121,7 +121,7 @@ describe('POST /provision/acestream', () => {
     );
   });
 
-  it('a lease that nobody asks for any more leaves the queue with the engine that was ordered for it', async () => {
+  it('a released lease request leaves the queue, and the engine requested for it is revoked', async () => {
     orchestrator = await startOrchestrator({ env: { MAX_CONCURRENT_PROVISIONS: '1', MIN_PROVISION_INTERVAL_S: '60' } });
     const first = leaseRequest({ wait_ms: 0 });
     const second = leaseRequest({ wait_ms: 0 });

@@ -9,7 +9,7 @@ function make(limits: Partial<ProvisioningQueueLimits> = {}): ProvisioningQueue<
   return new ProvisioningQueue(['api', 'autoscaler'], { ...LIMITS, ...limits }, new SystemClock());
 }
 
-/** A task that takes so long and notes when it started. */
+/** A start that takes `ms` milliseconds and records when it began. */
 function work(starts: number[], ms: number) {
   return (signal: AbortSignal) =>
     new Promise<number>((resolve, reject) => {
@@ -31,7 +31,7 @@ describe('the provisioning queue', () => {
     vi.useRealTimers();
   });
 
-  it('starts the first at once and the next one an interval later', async () => {
+  it('begins the first start at once and the next one an interval later', async () => {
     const queue = make();
     const starts: number[] = [];
     const zero = performance.now();
@@ -41,7 +41,7 @@ describe('the provisioning queue', () => {
     expect(starts.map((at) => at - zero)).toEqual([0, 500]);
   });
 
-  it('never runs more than its limit at the same time', async () => {
+  it('never exceeds its limit of simultaneous starts', async () => {
     const queue = make({ minIntervalMs: 0 });
     const starts: number[] = [];
     const all = [1, 2, 3, 4].map(() => queue.run('api', work(starts, 1000)));
@@ -53,7 +53,7 @@ describe('the provisioning queue', () => {
     await Promise.all(all);
   });
 
-  it('serves both lanes in turn, each in order', async () => {
+  it('serves origins round-robin, each in order', async () => {
     const queue = make({ maxConcurrent: 1, minIntervalMs: 0 });
     const order: string[] = [];
     const task = (label: string) => async () => void order.push(label);
@@ -66,7 +66,7 @@ describe('the provisioning queue', () => {
     expect(order).toEqual(['a1', 'u1', 'a2', 'u2', 'a3', 'a4']);
   });
 
-  it('refuses at once when too many wait', async () => {
+  it('rejects a request at once when too many wait', async () => {
     const queue = make({ maxWaiting: 1 });
     const first = queue.run('api', work([], 10));
     const second = queue.run('api', work([], 10));
@@ -75,13 +75,13 @@ describe('the provisioning queue', () => {
     await Promise.all([first, second]);
   });
 
-  it('tells when a turn would come, by the pace, by the places, and by how long tasks take', async () => {
+  it('estimates the wait from interval, concurrency and duration of starts', async () => {
     const queue = make({ maxConcurrent: 2, minIntervalMs: 500 });
     expect(queue.expectedWaitMs('api')).toBe(0);
     const all = [1, 2, 3].map(() => queue.run('api', work([], 8000)));
     expect(queue.expectedWaitMs('api')).toBe(1500);
     await vi.advanceTimersByTimeAsync(500);
-    // Nothing has ended yet: only the pace is known.
+    // No start has ended yet: only the interval is known.
     expect([queue.inProgress, queue.expectedWaitMs('api')]).toEqual([2, 1000]);
     await vi.advanceTimersByTimeAsync(7500);
     expect([queue.inProgress, queue.waiting, queue.expectedWaitMs('api')]).toEqual([2, 0, 8000]);
@@ -90,7 +90,7 @@ describe('the provisioning queue', () => {
     expect(queue.expectedWaitMs('api')).toBe(0);
   });
 
-  it('counts of the other lane only those whose turn comes before', async () => {
+  it('counts of the other origin only the requests that are served earlier', async () => {
     const queue = make({ maxConcurrent: 1, minIntervalMs: 1000, maxWaiting: 30 });
     const all = [...Array<number>(20)].map(() => queue.run('autoscaler', work([], 10)));
     expect([queue.expectedWaitMs('api'), queue.expectedWaitMs('autoscaler')]).toEqual([2000, 20_000]);
@@ -98,7 +98,7 @@ describe('the provisioning queue', () => {
     await Promise.all(all);
   });
 
-  it('refuses at once whose turn would come later than it waits for, and says when the queue will be short enough', async () => {
+  it('rejects at once a request that would wait longer than its caller, and tells when the queue is short enough', async () => {
     const queue = make({ maxConcurrent: 1, minIntervalMs: 1000 });
     const all = [1, 2, 3, 4].map(() => queue.run('api', work([], 10)));
     const error = await queue.run('api', work([], 10), 2500).catch((thrown: unknown) => thrown);
@@ -109,7 +109,7 @@ describe('the provisioning queue', () => {
     await Promise.all([...all, late]);
   });
 
-  it('calls off the latest of a lane, never what runs nor another lane', async () => {
+  it('revokes the newest requests of an origin, never running starts or another origin', async () => {
     const queue = make({ maxConcurrent: 1, minIntervalMs: 0 });
     const ordered = Promise.allSettled([1, 2, 3].map(() => queue.run('autoscaler', work([], 10))));
     const other = queue.run('api', work([], 10));
@@ -121,7 +121,7 @@ describe('the provisioning queue', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('counts the wait in the queue into the limit', async () => {
+  it('includes the wait in the time limit', async () => {
     const queue = make({ maxConcurrent: 1, timeoutMs: 5000 });
     const starts: number[] = [];
     const outcomes = Promise.allSettled([
@@ -137,25 +137,25 @@ describe('the provisioning queue', () => {
     expect(starts).toHaveLength(2);
   });
 
-  it('answers in time although a task does not heed its signal, and keeps its place until it has ended', async () => {
+  it('answers in time when a start ignores its signal, and counts it as running until it ends', async () => {
     const queue = make({ maxConcurrent: 1, timeoutMs: 1000 });
     let finish = (): void => {};
-    const deaf = queue.run('api', () => new Promise<void>((resolve) => (finish = resolve))).catch((error: unknown) => error);
+    const ignoring = queue.run('api', () => new Promise<void>((resolve) => (finish = resolve))).catch((error: unknown) => error);
     await vi.advanceTimersByTimeAsync(1000);
-    expect(await deaf).toMatchObject({ code: 'start_timeout' });
+    expect(await ignoring).toMatchObject({ code: 'start_timeout' });
     expect(queue.inProgress).toBe(1);
     finish();
     await vi.advanceTimersByTimeAsync(0);
     expect(queue.inProgress).toBe(0);
   });
 
-  it('has the place free by the time the caller hears that its task has ended', async () => {
+  it('frees the place before the caller continues', async () => {
     const queue = make();
     await queue.run('api', async () => {});
     expect(queue.inProgress).toBe(0);
   });
 
-  it('is not stopped by a task that fails', async () => {
+  it('continues after a failed start', async () => {
     const queue = make({ maxConcurrent: 1 });
     const failing = queue.run('api', async () => Promise.reject(new Error('broken'))).catch((error: unknown) => error);
     const next = queue.run('api', async () => 'done');
@@ -164,7 +164,7 @@ describe('the provisioning queue', () => {
     expect(await next).toBe('done');
   });
 
-  it('at its end refuses who waits, aborts who runs, waits for them, and leaves no timer', async () => {
+  it('on close rejects waiting requests, aborts running starts, waits for them, and leaves no timer', async () => {
     const queue = make({ maxConcurrent: 1 });
     const outcomes = Promise.allSettled([queue.run('api', work([], 10_000)), queue.run('api', work([], 10))]);
     await vi.advanceTimersByTimeAsync(1);
@@ -175,7 +175,7 @@ describe('the provisioning queue', () => {
     await expect(queue.run('api', work([], 1))).rejects.toMatchObject({ code: 'queue_closed' });
   });
 
-  it('holds limit, spacing and order, answers everybody, and ends empty, whatever it is given', async () => {
+  it('keeps limit, interval and order, answers every request, and ends empty, for any requests', async () => {
     const task = fc.record({
       afterMs: fc.integer({ min: 0, max: 1500 }),
       lane: fc.constantFrom('api' as const, 'autoscaler' as const),
@@ -206,7 +206,7 @@ describe('the provisioning queue', () => {
             try {
               await new Promise<void>((resolve, reject) => {
                 setTimeout(() => (ends === 'badly' ? reject(new Error('badly')) : resolve()), takesMs);
-                // One that ends late does not heed the signal.
+                // A late one ignores the signal.
                 if (ends !== 'late') signal.addEventListener('abort', () => reject(signal.reason as Error));
               });
             } finally {

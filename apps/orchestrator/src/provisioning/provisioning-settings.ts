@@ -1,8 +1,7 @@
 import { Setting, SettingsGroup } from '@acexy/service-kit';
 import { VpnSettings } from '../vpn/vpn-settings.js';
 
-/** How fast engines are started, and what becomes of starts that fail. */
-@SettingsGroup('How fast engines are started')
+@SettingsGroup('Provisioning')
 export class ProvisioningSettings extends VpnSettings {
   @Setting({
     name: 'MAX_CONCURRENT_PROVISIONS',
@@ -10,7 +9,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 1,
     max: 100,
     default: '5',
-    help: 'Engines that are started at the same time',
+    help: 'Maximum number of engines that are started at the same time',
   })
   maxConcurrentProvisions!: number;
 
@@ -20,7 +19,7 @@ export class ProvisioningSettings extends VpnSettings {
     type: 'seconds',
     max: 600,
     default: '0.5',
-    help: 'Least time between the starts of two engines',
+    help: 'Minimum time between the starts of two engines',
   })
   minProvisionIntervalMs!: number;
 
@@ -30,7 +29,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 1,
     max: 3600,
     default: '120',
-    help: 'Limit of a whole provision, the wait in the queue included',
+    help: 'Time limit of a provision, including the wait in the queue',
   })
   provisionTimeoutMs!: number;
 
@@ -40,7 +39,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 1,
     max: 3600,
     default: '30',
-    help: 'Time from a running engine until its API must have answered',
+    help: 'Time limit from the moment an engine runs until its API answers; later it is removed',
   })
   startupGraceMs!: number;
 
@@ -50,7 +49,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 1,
     max: 3600,
     default: '25',
-    help: 'Limit of creating and starting, until the engine runs',
+    help: 'Time limit for creating and starting a container or process, until it runs',
   })
   startupTimeoutMs!: number;
 
@@ -61,7 +60,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 1,
     max: 1000,
     default: '5',
-    help: 'Failed provisions in a row that stop further ones',
+    help: 'Failed provisions in a row that open the circuit breaker and so stop further provisions',
   })
   circuitBreakerThreshold!: number;
 
@@ -72,7 +71,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 0.1,
     max: 86_400,
     default: '300',
-    help: 'How long they stay stopped before one is tried',
+    help: 'Time the circuit breaker stays open before one trial is permitted',
   })
   circuitBreakerTimeoutMs!: number;
 
@@ -82,7 +81,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 1,
     max: 1000,
     default: '3',
-    help: 'The same for engines started in place of unhealthy ones',
+    help: 'CIRCUIT_BREAKER_THRESHOLD for replacements of unhealthy engines',
   })
   replacementBreakerThreshold!: number;
 
@@ -92,7 +91,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 0.1,
     max: 86_400,
     default: '180',
-    help: 'How long those stay stopped before one is tried',
+    help: 'CIRCUIT_BREAKER_TIMEOUT_S for replacements of unhealthy engines',
   })
   replacementBreakerTimeoutMs!: number;
 
@@ -102,7 +101,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 0,
     max: 100,
     default: '3',
-    help: 'How often a failed call to an engine or a failed look at Docker is repeated before its next regular time',
+    help: 'Retries of a failed call to an engine or to the container runtime before the next regular call',
   })
   maxRetries!: number;
 
@@ -111,7 +110,7 @@ export class ProvisioningSettings extends VpnSettings {
     type: 'seconds',
     max: 600,
     default: '2',
-    help: 'Pause before the first repetition, doubled each time',
+    help: 'Delay before the first retry; doubled for each further one',
   })
   retryBackoffMs!: number;
 }

@@ -44,7 +44,7 @@ function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG):
   return { runtime, service, registry, settings, vpn };
 }
 
-/** Attached at once, so that a refusal in between is no unhandled rejection. */
+/** The handler is attached at once, so that an early refusal is not an unhandled rejection. */
 function outcome<T>(promise: Promise<T>): Promise<T | ProvisioningRefusedError> {
   return promise.catch((error: unknown) => {
     if (!(error instanceof ProvisioningRefusedError)) throw error;
@@ -61,7 +61,7 @@ describe('provisioning', () => {
     vi.useRealTimers();
   });
 
-  it('starts an engine with ports of the ranges, our labels and a name of its own', async () => {
+  it('starts an engine with ports from the ranges, the orchestrator’s labels and a unique name', async () => {
     const { service, runtime, settings } = build();
     const engine = await service.provision({}, 'api');
     expect(engine.state).toBe('running');
@@ -79,7 +79,7 @@ describe('provisioning', () => {
     expect(runtime.startCalls).toHaveLength(1);
   });
 
-  it('has engines for exactly MAX_REPLICAS of any number of calls made at the same moment', async () => {
+  it('starts exactly MAX_REPLICAS engines for any number of simultaneous requests', async () => {
     const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '2' });
     runtime.knobs.startMs = 100;
     const all = Array.from({ length: 50 }, () => outcome(service.provision({}, 'api')));
@@ -106,7 +106,7 @@ describe('provisioning', () => {
     await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
   });
 
-  it('counts engines that were found, once however often they are told', async () => {
+  it('counts an engine found in the runtime once', async () => {
     const { service, registry } = build({ MAX_REPLICAS: '2' });
     const { service: former } = build();
     const found = await former.provision({}, 'api');
@@ -118,7 +118,7 @@ describe('provisioning', () => {
     expect(await outcome(service.provision({}, 'api'))).toMatchObject({ code: 'max_capacity' });
   });
 
-  it('takes another port where one is taken, and leaves the taken one alone', async () => {
+  it('uses another port when one is in use, and sets that one aside', async () => {
     const { service, runtime } = build();
     const { http: first } = (await service.provision({}, 'api')).ports;
     runtime.world.occupiedPorts.add(first + 1).add(first + 2);
@@ -128,7 +128,7 @@ describe('provisioning', () => {
     expect((await service.provision({}, 'api')).ports.http).toBe(first + 4);
   });
 
-  it('gives up after a few taken ports, and holds it against nobody', async () => {
+  it('fails after a few ports in use, and the circuit breaker does not count it', async () => {
     const { service, runtime } = build();
     runtime.knobs.failStart = (spec) => new PortTakenError(spec.ports.http);
     expect(await outcome(service.provision({}, 'api'))).toMatchObject({ code: 'general_error' });
@@ -137,7 +137,7 @@ describe('provisioning', () => {
     expect(service.engineCount()).toBe(0);
   });
 
-  it('does not exchange a port that the caller asked for', async () => {
+  it('does not replace a port that the caller requested', async () => {
     const { service, runtime } = build();
     runtime.world.occupiedPorts.add(19500);
     const refusal = await outcome(service.provision({ hostPort: 19500 }, 'api'));
@@ -148,7 +148,7 @@ describe('provisioning', () => {
     expect(await outcome(service.provision({ hostPort: 19500 }, 'api'))).toMatchObject({ code: 'general_error' });
   });
 
-  it('gives everything back of a start that failed', async () => {
+  it('releases everything after a failed start', async () => {
     const { service, runtime } = build();
     runtime.knobs.failStart = () => startFailure('no space left on device');
     const refusal = await outcome(service.provision({}, 'api'));
@@ -164,7 +164,7 @@ describe('provisioning', () => {
     expect(service.status()).toMatchObject({ in_progress: 0, queued: 0 });
   });
 
-  it('gives up a start that hangs after STARTUP_TIMEOUT_S, and says which limit it was', async () => {
+  it('aborts a hanging start after STARTUP_TIMEOUT_S and names the limit', async () => {
     const { service, runtime } = build();
     runtime.knobs.startHangs = true;
     const answer = outcome(service.provision({}, 'api'));
@@ -177,7 +177,7 @@ describe('provisioning', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('answers after PROVISION_TIMEOUT_S, the wait in the queue included, and says that waiting helps', async () => {
+  it('answers after PROVISION_TIMEOUT_S, including the wait in the queue, and tells that waiting helps', async () => {
     const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '1', PROVISION_TIMEOUT_S: '20' });
     runtime.knobs.startHangs = true;
     runtime.knobs.abortMs = 5000;
@@ -191,7 +191,7 @@ describe('provisioning', () => {
     expect(runtime.startCalls).toHaveLength(1);
   });
 
-  it('keeps ports and place until a start that was given up is put away', async () => {
+  it('keeps ports and place until an aborted start has ended', async () => {
     const { service, runtime } = build();
     runtime.knobs.startHangs = true;
     runtime.knobs.abortMs = 10_000;
@@ -203,7 +203,7 @@ describe('provisioning', () => {
     expect(service.engineCount()).toBe(0);
   });
 
-  it('removes an engine that came up in the moment it was given up', async () => {
+  it('removes an engine that starts at the moment it is aborted', async () => {
     const { service, runtime } = build();
     const start = runtime.start.bind(runtime);
     vi.spyOn(runtime, 'start').mockImplementation(async (spec) => {
@@ -217,7 +217,7 @@ describe('provisioning', () => {
     expect(service.engineCount()).toBe(0);
   });
 
-  it('stops after CIRCUIT_BREAKER_THRESHOLD failures in a row, and tells when the next try is', async () => {
+  it('refuses after CIRCUIT_BREAKER_THRESHOLD failures in a row, with the time of the next trial', async () => {
     const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '2', CIRCUIT_BREAKER_TIMEOUT_S: '300' });
     runtime.knobs.failStart = () => startFailure();
     await outcome(service.provision({}, 'api'));
@@ -232,14 +232,14 @@ describe('provisioning', () => {
       threshold: 2,
       timeoutSeconds: 300,
       retryInSeconds: 299,
-      lastFailure: { reason: 'the engine ended at once', at: Date.now() - 1000 },
+      lastFailure: { reason: 'the engine exited at once', at: Date.now() - 1000 },
     });
     const metrics = await register.metrics();
     expect(metrics).toContain('orch_circuit_breaker_state{operation_type="general"} 2');
     expect(metrics).toContain('orch_circuit_breaker_failures{operation_type="general"} 2');
   });
 
-  it('keeps a breaker of its own for replacements: either kind fails, opens and is tried alone', async () => {
+  it('has a separate circuit breaker for replacements', async () => {
     const { service, registry, runtime } = build({
       CIRCUIT_BREAKER_REPLACEMENT_THRESHOLD: '1',
       CIRCUIT_BREAKER_REPLACEMENT_TIMEOUT_S: '180',
@@ -263,7 +263,7 @@ describe('provisioning', () => {
     expect(service.breakers.report('replacement').state).toBe('closed');
   });
 
-  it('is reset by hand: what failed before and what is still under way say nothing any more', async () => {
+  it('a reset ignores earlier failures and starts in progress', async () => {
     const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
     runtime.knobs.startHangs = true;
     const hanging = outcome(service.provision({}, 'api'));
@@ -282,7 +282,7 @@ describe('provisioning', () => {
     expect(service.breakers.reset('general')).toBe(false);
   });
 
-  it('200 requests in one instant: never more than MAX_CONCURRENT_PROVISIONS calls of the runtime, those served whose turn comes in time, the others refused at once with an ETA', async () => {
+  it('200 simultaneous requests: at most MAX_CONCURRENT_PROVISIONS calls to the runtime; requests that would wait too long are refused at once with an ETA', async () => {
     const { service, runtime } = build({
       MAX_REPLICAS: '300',
       MAX_CONCURRENT_PROVISIONS: '5',
@@ -316,7 +316,7 @@ describe('provisioning', () => {
     expect(runtime.world.engines.size).toBe(served.length);
   });
 
-  it('calls off what the autoscaler ordered and nobody needs any more, but carries through what a caller ordered', async () => {
+  it('revokes queued starts of the autoscaler, not those of API callers', async () => {
     const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '1' });
     runtime.knobs.startMs = 1000;
     const ordered = [1, 2, 3].map(() => outcome(service.provision({}, 'autoscaler')));
@@ -328,7 +328,7 @@ describe('provisioning', () => {
     expect(service.breakers.report('general').failures).toBe(0);
   });
 
-  it('logs the words that operators search for, at ERROR', async () => {
+  it('logs “Circuit breaker open” at ERROR', async () => {
     const lines: string[] = [];
     const log = createLog({ service: 'orchestrator', level: 'INFO', destination: { write: (line) => lines.push(line) } });
     const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' }, log);
@@ -337,7 +337,7 @@ describe('provisioning', () => {
     expect(lines.filter((line) => line.includes('"level":"ERROR"') && line.includes('"msg":"Circuit breaker open"'))).toHaveLength(1);
   });
 
-  it('stops what waits for its turn too when the breaker opens', async () => {
+  it('refuses queued starts, too, when the circuit breaker opens', async () => {
     const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1', MAX_CONCURRENT_PROVISIONS: '1' });
     runtime.knobs.failStart = () => startFailure();
     const answers = await Promise.all([1, 2, 3].map(() => outcome(service.provision({}, 'api'))));
@@ -349,7 +349,7 @@ describe('provisioning', () => {
     expect(runtime.startCalls).toHaveLength(1);
   });
 
-  it('lets one trial through when half open, and closes only when that engine has answered', async () => {
+  it('permits one trial when half open, and closes only when that engine has answered', async () => {
     const { service, registry, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
     runtime.knobs.failStart = () => startFailure();
     await outcome(service.provision({}, 'api'));
@@ -365,7 +365,7 @@ describe('provisioning', () => {
     await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
   });
 
-  it('learns of an engine that answers before its start has come back', async () => {
+  it('counts an engine that answers before its start returns', async () => {
     const { service, registry, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '2' });
     runtime.knobs.failStart = () => startFailure();
     await outcome(service.provision({}, 'api'));
@@ -379,7 +379,7 @@ describe('provisioning', () => {
     expect(service.breakers.report('general').failures).toBe(0);
   });
 
-  it('counts engines that run but never answer as failures, though others were started meanwhile', async () => {
+  it('counts engines that run but never answer as failures', async () => {
     const { service, registry } = build({ CIRCUIT_BREAKER_THRESHOLD: '2' });
     for (let count = 0; count < 2; count += 1) {
       const engine = await service.provision({}, 'autoscaler');
@@ -388,7 +388,7 @@ describe('provisioning', () => {
     expect(service.breakers.report('general').state).toBe('open');
   });
 
-  it('tries again when the engine of the trial was removed before it could answer', async () => {
+  it('permits another trial when the trial’s engine was removed before it could answer', async () => {
     const { service, registry, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
     runtime.knobs.failStart = () => startFailure();
     await outcome(service.provision({}, 'api'));
@@ -400,7 +400,7 @@ describe('provisioning', () => {
     await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
   });
 
-  it('does not hold a request that contradicts itself against the runtime', async () => {
+  it('does not count a contradictory request as a failure', async () => {
     const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
     const refusal = await outcome(service.provision({ hostPort: 1000, env: { CONF: '--http-port=2000' } }, 'api'));
     expect(refusal).toMatchObject({ code: 'general_error' });
@@ -408,7 +408,7 @@ describe('provisioning', () => {
     expect(runtime.startCalls).toHaveLength(0);
   });
 
-  it('says how much is left to be started', async () => {
+  it('reports how many further starts are possible', async () => {
     const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '3', MIN_PROVISION_INTERVAL_S: '0.5' });
     expect(service.status()).toEqual({
       max_concurrent: 3,
@@ -425,7 +425,7 @@ describe('provisioning', () => {
     await Promise.all(starting);
   });
 
-  it('counts and times what it starts', async () => {
+  it('counts and times starts', async () => {
     register.resetMetrics();
     const { service, runtime } = build();
     await service.provision({}, 'api');
@@ -437,7 +437,7 @@ describe('provisioning', () => {
     expect(metrics).toContain('orch_provision_duration_seconds_count{success="false"} 1');
   });
 
-  it('at its end leaves nothing running that is not known, and refuses further requests', async () => {
+  it('on shutdown leaves no unknown engine running, and refuses further requests', async () => {
     const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '1' });
     runtime.knobs.startHangs = true;
     const answers = [outcome(service.provision({}, 'api')), outcome(service.provision({}, 'autoscaler'))];
@@ -452,7 +452,7 @@ describe('provisioning', () => {
     expect(await outcome(service.provision({}, 'api'))).toMatchObject({ message: 'the service is shutting down' });
   });
 
-  it('holds its limits and loses no port through any history of starts, failures, deaths and waits', async () => {
+  it('keeps its limits and loses no port in any sequence of starts, failures, deaths and waits', async () => {
     const step = fc.oneof(
       {
         weight: 4,
@@ -465,7 +465,10 @@ describe('provisioning', () => {
       },
       {
         weight: 1,
-        arbitrary: fc.record({ do: fc.constant('mood' as const), mood: fc.constantFrom('well', 'slow', 'hangs', 'fails', 'taken') }),
+        arbitrary: fc.record({
+          do: fc.constant('behavior' as const),
+          behavior: fc.constantFrom('well', 'slow', 'hangs', 'fails', 'taken'),
+        }),
       },
     );
     await fc.assert(
@@ -477,22 +480,22 @@ describe('provisioning', () => {
           CIRCUIT_BREAKER_TIMEOUT_S: '20',
           PORT_RANGE_HOST: '19000-19009',
         });
-        let mood = 'well';
+        let behavior = 'well';
         let count = 0;
         runtime.knobs.failStart = (spec) => {
           count += 1;
-          if (mood === 'fails') return startFailure();
-          return mood === 'taken' && count % 2 === 0 ? new PortTakenError(spec.ports.http) : null;
+          if (behavior === 'fails') return startFailure();
+          return behavior === 'taken' && count % 2 === 0 ? new PortTakenError(spec.ports.http) : null;
         };
         const asked: Promise<unknown>[] = [];
         const pick = (which: number) => [...runtime.world.engines.values()][which % runtime.world.engines.size];
         for (const one of steps) {
           if (one.do === 'provision') asked.push(outcome(service.provision({}, one.origin)));
           else if (one.do === 'wait') await vi.advanceTimersByTimeAsync(one.ms);
-          else if (one.do === 'mood') {
-            mood = one.mood;
-            runtime.knobs.startHangs = mood === 'hangs';
-            runtime.knobs.startMs = mood === 'slow' ? 3000 : 0;
+          else if (one.do === 'behavior') {
+            behavior = one.behavior;
+            runtime.knobs.startHangs = behavior === 'hangs';
+            runtime.knobs.startMs = behavior === 'slow' ? 3000 : 0;
           } else if (runtime.world.engines.size > 0) {
             const engine = pick(one.which);
             if (one.do === 'ready') registry.ready(engine.id);
@@ -526,7 +529,7 @@ describe('provisioning behind a VPN', () => {
     for (const tunnel of vpn.tunnels) Object.assign(tunnel, { state: { ...UNSEEN, phase: 'up' }, own: 'good', forwardedPort });
   };
 
-  it('is refused while the VPN is not connected, with the reason and when to ask again, and the breaker learns nothing', async () => {
+  it('is refused while the VPN is not connected, with reason and ETA, and the circuit breaker does not count it', async () => {
     const setup = behind();
     const refusal = await outcome(setup.service.provision({}, 'api'));
     expect(refusal).toMatchObject({ code: 'vpn_disconnected', recoveryEtaSeconds: 60, canRetry: true, shouldWait: true });
@@ -537,7 +540,7 @@ describe('provisioning behind a VPN', () => {
     expect(setup.service.preparing()).toBeNull();
   });
 
-  it('gives the forwarded port to one engine at a time, and the next one that is free to the others', async () => {
+  it('gives the forwarded port to one engine at a time, and free ports to the others', async () => {
     const setup = behind();
     up(setup, 51_413);
     const engines = await Promise.all([1, 2, 3].map(() => setup.service.provision({}, 'api')));
@@ -549,7 +552,7 @@ describe('provisioning behind a VPN', () => {
     expect(setup.runtime.startCalls.map(({ joins }) => joins)).toEqual(['gluetun', 'gluetun', 'gluetun']);
   });
 
-  it('spreads engines over two VPNs, each with ports of its own, and never more than each can carry', async () => {
+  it('spreads engines over two VPNs with separate ports, up to the limit of each', async () => {
     const setup = build({ ENGINE_RUNTIME: 'docker', GLUETUN_CONTAINER_NAMES: 'a,b', MAX_ACTIVE_REPLICAS: '2' });
     up(setup);
     const engines = await Promise.all([1, 2, 3, 4].map(() => setup.service.provision({}, 'api')));
@@ -560,7 +563,7 @@ describe('provisioning behind a VPN', () => {
     expect(await outcome(setup.service.provision({}, 'api'))).toMatchObject({ code: 'max_capacity' });
   });
 
-  it('that fails because the VPN container is gone is told as such, gives its seat back, and is no fault of engines', async () => {
+  it('fails with vpn_error when the VPN container is gone, releases the slot, and the circuit breaker does not count it', async () => {
     const setup = behind({ MAX_ACTIVE_REPLICAS: '1' });
     up(setup, 51_413);
     setup.runtime.knobs.failStart = () => new NoSuchNetworkError('the start of acestream-1 failed: no such container');
