@@ -19,7 +19,7 @@ import { StreamHistory } from './stream-history.js';
 import type { StreamRow } from './stream-row.entity.js';
 import { WriteQueue } from './write-queue.js';
 
-/** Not on every file system. */
+/** Not every file system has chattr. */
 const HAS_CHATTR = chattrWorks();
 
 let folder: string;
@@ -87,7 +87,7 @@ describe('DB_URL', () => {
 });
 
 describe('the database', () => {
-  it('is made with its folder at the first start, and opened with WAL and its tables at the next', async () => {
+  it('is created with its folder at the first start, and opened with WAL and its tables at the next', async () => {
     file = join(folder, 'new', 'folder', 'o.db');
     await (await open()).destroy();
     const dataSource = await open();
@@ -103,14 +103,14 @@ describe('the database', () => {
     expect(upQueries.map(({ query }) => query)).toEqual([]);
   });
 
-  it('answers what is read at start from an index', async () => {
+  it('uses an index for the reads at start', async () => {
     const dataSource = await open();
     const plan = async (sql: string) => JSON.stringify(await dataSource.query(`EXPLAIN QUERY PLAN ${sql}`));
     expect(await plan(`SELECT * FROM streams WHERE status = 'started' ORDER BY started_at`)).toContain('USING INDEX streams_by_status');
     expect(await plan(`SELECT * FROM streams ORDER BY started_at DESC LIMIT 10`)).toContain('USING INDEX streams_by_start');
   });
 
-  it('gives the installation one name over restarts', async () => {
+  it('keeps the installation id over restarts', async () => {
     const first = await open();
     const id = await InstallationId.load(first);
     expect(id.value).toMatch(/^[0-9a-f-]{36}$/);
@@ -118,7 +118,7 @@ describe('the database', () => {
     expect((await InstallationId.load(await open())).value).toBe(id.value);
   });
 
-  it('that is damaged or no database at all is refused by name, and left as it is', async () => {
+  it('that is damaged or not a database is rejected by name, and not changed', async () => {
     const junk = `no database at all ${'x'.repeat(5000)}`;
     await writeFile(file, junk);
     await expect(openDatabase(file)).rejects.toMatchObject({
@@ -128,7 +128,7 @@ describe('the database', () => {
     expect(await readFile(file, 'utf8')).toBe(junk);
   });
 
-  it('that is a folder is refused', async () => {
+  it('that is a folder is rejected', async () => {
     await mkdir(file);
     await expect(openDatabase(file)).rejects.toMatchObject({ code: 'database_unusable' });
   });
@@ -138,7 +138,7 @@ describe('the database', () => {
     async () => {
       await (await open()).destroy();
       const protect = (flag: '+i' | '-i', mode: number): unknown =>
-        // Root may write what its mode forbids.
+        // Root may write what the mode forbids.
         process.getuid?.() === 0 ? execFileSync('chattr', [flag, file]) : chmod(file, mode);
       await protect('+i', 0o444);
       try {
@@ -149,13 +149,13 @@ describe('the database', () => {
     },
   );
 
-  it.skipIf(process.getuid?.() === 0)('that may not be read is refused with the reason (root may read everything)', async () => {
+  it.skipIf(process.getuid?.() === 0)('that may not be read is rejected with the reason (root may read everything)', async () => {
     await writeFile(file, '');
     await chmod(file, 0o000);
     await expect(openDatabase(file)).rejects.toThrow('this user may not read and write it');
   });
 
-  it('is waited for at start while somebody else is busy with it', async () => {
+  it('is waited for at start while another process locks it', async () => {
     const other = new Database(file);
     other.exec('BEGIN EXCLUSIVE');
     const opening = open();
@@ -167,7 +167,7 @@ describe('the database', () => {
     expect(await new DatabaseHealth(dataSource).isReachable()).toBe(true);
   });
 
-  it('need not be written to by a later start', async () => {
+  it('is not written to by a later start', async () => {
     const first = await open();
     const { value } = await InstallationId.load(first);
     await first.destroy();
@@ -178,13 +178,13 @@ describe('the database', () => {
   });
 });
 
-describe('the history of streams', () => {
+describe('the stream history', () => {
   async function history(): Promise<StreamHistory> {
     const dataSource = await open();
     return new StreamHistory(dataSource, new WriteQueue(dataSource, SILENT_LOG));
   }
 
-  it('gives back what was saved, field by field', async () => {
+  it('loads what was saved, field by field', async () => {
     const streams = await history();
     const full = row('s1', {
       infohash: 'ab'.repeat(20),
@@ -212,7 +212,7 @@ describe('the history of streams', () => {
     expect(await streams.loadRecent(10)).toMatchObject([{ playbackSessionId: 'p249' }]);
   });
 
-  it('saves what the row was when it was handed over', async () => {
+  it('saves the row as it was at the call', async () => {
     const streams = await history();
     const changing = row('s1');
     const saved = streams.save(changing);
@@ -221,7 +221,7 @@ describe('the history of streams', () => {
     expect((await streams.loadOpen())[0].key).not.toBe('changed');
   });
 
-  it('loads the open ones oldest first and the recent ones newest first, no more than asked for', async () => {
+  it('loads open streams oldest first and recent streams newest first, up to the limit', async () => {
     const streams = await history();
     const at = (hour: number) => `2026-01-01T${String(hour).padStart(2, '0')}:00:00.000Z`;
     await Promise.all(
@@ -235,7 +235,7 @@ describe('the history of streams', () => {
 });
 
 describe('the health of the database', () => {
-  it('is good while it can be read, also while somebody else writes, and bad when it is closed', async () => {
+  it('is good while the database can be read, also while another process writes, and bad when it is closed', async () => {
     const dataSource = await open();
     const health = new DatabaseHealth(dataSource);
     expect(await health.isReachable()).toBe(true);
@@ -265,7 +265,7 @@ describe('the database module', () => {
     return (await Test.createTestingModule({ imports: [module, DatabaseModule] }).compile()).init();
   }
 
-  it('gives its providers, and writes what still waits when the service ends', async () => {
+  it('provides its services, and commits waiting writes when the service ends', async () => {
     const settings = loadSettings(OrchestratorSettings, { DB_URL: `sqlite:///${file}` });
     const app = await start(settings);
     const saved = app.get(StreamHistory).save(row('s1'));
@@ -278,7 +278,7 @@ describe('the database module', () => {
     await again.close();
   });
 
-  it('fails with the words of the one who opened the file', async () => {
+  it('fails with the error of opening the file', async () => {
     await writeFile(file, 'x'.repeat(5000));
     await expect(start(loadSettings(OrchestratorSettings, { DB_URL: `sqlite:///${file}` }))).rejects.toMatchObject({
       code: 'database_unusable',

@@ -34,7 +34,7 @@ async function notes(): Promise<string[]> {
   return ((await dataSource.query('SELECT text FROM notes ORDER BY rowid')) as { text: string }[]).map(({ text }) => text);
 }
 
-/** How often a transaction was committed. */
+/** Number of committed transactions. */
 function countCommits(): () => number {
   const query = vi.spyOn(dataSource.createQueryRunner(), 'query');
   return () => query.mock.calls.filter(([sql]) => sql === 'COMMIT').length;
@@ -48,7 +48,7 @@ describe('the write queue', () => {
     other.close();
   });
 
-  it('commits what comes together together, in its order', async () => {
+  it('commits simultaneous writes together, in order', async () => {
     const commits = countCommits();
     const queue = make();
     const texts = Array.from({ length: 250 }, (_, count) => `n${count}`);
@@ -57,7 +57,7 @@ describe('the write queue', () => {
     expect(commits()).toBe(3);
   });
 
-  it('waits no longer than its gathering time for others', async () => {
+  it('waits at most its gathering time for other writes', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const queue = make();
@@ -71,7 +71,7 @@ describe('the write queue', () => {
     }
   });
 
-  it('tells the one bad write, and keeps the others of its batch', async () => {
+  it('rejects the one invalid write, and commits the others of its batch', async () => {
     const queue = make();
     const outcomes = await Promise.allSettled([
       queue.write(note('a')),
@@ -83,7 +83,7 @@ describe('the write queue', () => {
     expect(await notes()).toEqual(['a', 'b']);
   });
 
-  it('waits while somebody else holds the database, without holding up the event loop', async () => {
+  it('waits while another process locks the database, without blocking the event loop', async () => {
     const other = new Database(join(folder, 'o.db'));
     other.exec('BEGIN IMMEDIATE');
     let longestPauseMs = 0;
@@ -97,11 +97,11 @@ describe('the write queue', () => {
     clearInterval(watch);
     other.close();
     expect(await notes()).toEqual(['a']);
-    // 5 ms of the driver's own wait, and what a busy machine adds.
+    // 5 ms that the driver itself waits, plus the delay of a busy machine.
     expect(longestPauseMs).toBeLessThan(100);
   });
 
-  it('gives up when the database stays busy beyond the budget, and goes on with the next', async () => {
+  it('gives up when the database stays locked beyond the budget, and continues with the next write', async () => {
     const other = new Database(join(folder, 'o.db'));
     other.exec('BEGIN IMMEDIATE');
     const queue = make({ busyBudgetMs: 100 });
@@ -120,7 +120,7 @@ describe('the write queue', () => {
     expect(await notes()).toEqual(['a', 'b']);
   });
 
-  it('writes all that waits before it closes, and then takes nothing more', async () => {
+  it('commits all waiting writes before it closes, and then accepts no more', async () => {
     const queue = make({ gatherMs: 60_000 });
     const written = queue.write(note('a'));
     await queue.close();
@@ -129,7 +129,7 @@ describe('the write queue', () => {
     await expect(queue.write(note('b'))).rejects.toBeInstanceOf(WriteQueueClosedError);
   });
 
-  it('forgets no write that comes at the very moment when it has run dry', async () => {
+  it('loses no write that comes at the moment when the queue becomes empty', async () => {
     const queue = make();
     for (let round = 0; round < 20; round += 1) {
       await Promise.all(Array.from({ length: 100 }, (_, count) => queue.write(note(`${round}-${count}`))));
@@ -137,7 +137,7 @@ describe('the write queue', () => {
     expect(await notes()).toHaveLength(2000);
   });
 
-  it('writes what comes while it is writing', async () => {
+  it('commits writes that come during a commit', async () => {
     const queue = make({ batchSize: 1 });
     const first = queue.write(async (manager) => {
       await manager.query(`INSERT INTO notes VALUES ('a')`);

@@ -13,7 +13,7 @@ function setUp() {
 }
 
 describe('the engine registry', () => {
-  it('knows an engine as starting until its API has answered, then as ready and healthy', () => {
+  it('lists an engine as starting until its API has answered, then as ready and healthy', () => {
     const { registry, changes } = setUp();
     registry.add(anInstance('a'));
     expect(registry.get('a')).toMatchObject({ lifecycle: 'starting', health: 'unknown', answered: false });
@@ -22,7 +22,7 @@ describe('the engine registry', () => {
     expect(changes).toEqual(['added a started', 'ready a']);
   });
 
-  it('tells of what an earlier run left dead or not yet started: it may come up yet, and until it is cleared away it has its name and ports', () => {
+  it('reports stopped containers of an earlier run: they may still start, and keep their names and ports until they are cleared', () => {
     const { registry, changes } = setUp();
     const dead = anInstance('a', { state: 'exited' });
     const made = anInstance('b', { state: 'created' });
@@ -33,7 +33,7 @@ describe('the engine registry', () => {
     expect(changes.slice(2)).toEqual(['added a started', 'cleared b no longer there']);
   });
 
-  it('takes an engine that was restarted behind our back for a new one that has yet to answer', () => {
+  it('treats an engine that was restarted by somebody else as a new one that has not answered yet', () => {
     const { registry, clock, changes } = setUp();
     const look = (maxUptimeMs: number | null) => registry.observe([anInstance('a', { maxUptimeMs })], registry.mark());
     look(1000);
@@ -49,7 +49,7 @@ describe('the engine registry', () => {
     expect(registry.get('a')).toMatchObject({ lifecycle: 'starting' });
   });
 
-  it('says of one that was restarted since when it may run again: what began after that is not lost', () => {
+  it('reports since when a restarted engine may be running again: streams that began later are kept', () => {
     const { registry, clock } = setUp();
     const again: (number | undefined)[] = [];
     registry.onChange(({ type, restartedSince }) => type === 'gone' && again.push(restartedSince));
@@ -62,7 +62,7 @@ describe('the engine registry', () => {
     expect(again).toEqual([clock.wallTime() - 7000]);
   });
 
-  it('notices the restart of a young engine, too, and is not misled by a list that was long under way', () => {
+  it('notices the restart of a new engine, and is not misled by a list that took long', () => {
     const { registry, clock } = setUp();
     registry.add(anInstance('a'));
     registry.ready('a');
@@ -75,7 +75,7 @@ describe('the engine registry', () => {
     expect(registry.get('a')).toMatchObject({ lifecycle: 'starting' });
   });
 
-  it('is idle from when it is ready, not from when it began to start, and not while it is used', () => {
+  it('counts an engine as idle from when it is ready, not from its start, and not while it is in use', () => {
     const { registry, clock } = setUp();
     registry.add(anInstance('a'));
     clock.advance(6000);
@@ -88,7 +88,7 @@ describe('the engine registry', () => {
     expect(registry.get('a')?.idleSince).toBe(7000);
   });
 
-  it('takes over a list: new ones are found, missing ones are gone, dead ones are handed back to be cleared away', () => {
+  it('takes over a list: adds new engines, removes missing ones, and returns dead ones to be removed', () => {
     const { registry, changes } = setUp();
     registry.add(anInstance('old'));
     const leftovers = registry.observe([anInstance('new'), anInstance('dead', { state: 'exited', exitCode: 3 })], registry.mark());
@@ -96,7 +96,7 @@ describe('the engine registry', () => {
     expect(changes.slice(1)).toEqual(['gone old no longer there', 'added new found running', 'remains dead found exited']);
   });
 
-  it('tells of one that died whether its container is still there, and when that is cleared away', () => {
+  it('reports whether the container of a dead engine still exists, and when it is cleared', () => {
     const { registry, changes } = setUp();
     const remaining: (boolean | undefined)[] = [];
     registry.onChange(({ type, remains }) => type === 'gone' && remaining.push(remains));
@@ -111,7 +111,7 @@ describe('the engine registry', () => {
     expect(changes.slice(4)).toEqual(['cleared a no longer there']);
   });
 
-  it('one that died and is brought up again is added, and nothing of it was cleared away', () => {
+  it('adds a dead engine that is started again, without a cleared event', () => {
     const { registry, changes } = setUp();
     registry.add(anInstance('a'));
     registry.observe([anInstance('a', { state: 'exited' })], registry.mark());
@@ -121,7 +121,7 @@ describe('the engine registry', () => {
     expect(changes.slice(3)).toEqual(['gone a removed']);
   });
 
-  it('a list that was begun before an engine came does not take it away', () => {
+  it('a list requested before an engine was added does not remove it', () => {
     const { registry } = setUp();
     const mark = registry.mark();
     registry.add(anInstance('a'));
@@ -131,7 +131,7 @@ describe('the engine registry', () => {
     expect(registry.get('a')).toBeUndefined();
   });
 
-  it('a list that was begun before an engine went does not bring it back', () => {
+  it('a list requested before an engine was removed does not add it again', () => {
     const { registry } = setUp();
     registry.add(anInstance('a'));
     const mark = registry.mark();
@@ -140,7 +140,7 @@ describe('the engine registry', () => {
     expect(registry.get('a')).toBeUndefined();
   });
 
-  it('an engine that died and runs again under the same id starts anew', () => {
+  it('an engine that died and runs again under the same id is starting again', () => {
     const { registry } = setUp();
     registry.add(anInstance('a'));
     registry.ready('a');
@@ -149,14 +149,14 @@ describe('the engine registry', () => {
     expect(registry.get('a')).toMatchObject({ lifecycle: 'starting', answered: false });
   });
 
-  it('only the engines of the first list were started by an earlier run', () => {
+  it('only the engines of the first list are adopted', () => {
     const { registry } = setUp();
     registry.observe([anInstance('a')], registry.mark());
     registry.observe([anInstance('a'), anInstance('b')], registry.mark());
     expect([registry.get('a')?.adopted, registry.get('b')?.adopted]).toEqual([true, false]);
   });
 
-  it('drains once, and stays draining whatever its health becomes', () => {
+  it('an engine drains once, and keeps draining whatever its health becomes', () => {
     const { registry } = setUp();
     registry.add(anInstance('a'));
     registry.ready('a');
@@ -167,7 +167,7 @@ describe('the engine registry', () => {
     expect(registry.get('a')).toMatchObject({ lifecycle: 'draining', drain: { reason: 'unhealthy', deadline: 5 } });
   });
 
-  it('a probe that changes nothing is no news', () => {
+  it('a probe that changes nothing emits no event', () => {
     const { registry, changes, clock } = setUp();
     registry.add(anInstance('a'));
     registry.ready('a');
@@ -180,7 +180,7 @@ describe('the engine registry', () => {
     expect(changes).toEqual(['health a silent']);
   });
 
-  it('an engine that goes by itself before it answered was never ready; one that we removed is another matter', () => {
+  it('an engine that ends by itself before it answered was never ready; a removed one does not count', () => {
     const { registry } = setUp();
     const gone: boolean[] = [];
     registry.onChange(({ type, engine }) => type === 'gone' && gone.push(wasNeverReady(engine)));
@@ -191,7 +191,7 @@ describe('the engine registry', () => {
     expect(gone).toEqual([true, false, false]);
   });
 
-  it('containers that are no engines are known but never among the engines', () => {
+  it('generic containers are known, but are not engines', () => {
     const { registry } = setUp();
     registry.add(anInstance('a', { kind: 'generic' }));
     expect([registry.all().length, registry.everything().length]).toEqual([0, 1]);

@@ -8,7 +8,7 @@ import {
 } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 import type { EngineInstance } from '../runtime/engine-runtime.js';
 
-/** Its list is behind its events, as Docker's is: the first one after a death still shows the engine as running. */
+/** Its list lags behind its events, like Docker's: the first list after a death still shows the engine as running. */
 class LaggingList extends ListeningEngines {
   private stale: EngineInstance[] = [];
 
@@ -25,11 +25,11 @@ class LaggingList extends ListeningEngines {
   }
 }
 
-describe('the picture of what runs', () => {
+describe('the sync with the container runtime', () => {
   let orchestrator: TestOrchestrator;
   afterEach(() => orchestrator.close());
 
-  it('shows a death that was told of though the list is behind, and does not wait for the next interval', async () => {
+  it('shows a death after its event although the list lags, without waiting for the next interval', async () => {
     const runtime = new LaggingList();
     orchestrator = await startOrchestrator({ runtime, env: { MIN_REPLICAS: '1', MONITOR_INTERVAL_S: '3600' } });
     const engines = async (): Promise<EngineState[]> => (await orchestrator.http.get('/engines')).body as EngineState[];

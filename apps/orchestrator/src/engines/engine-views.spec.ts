@@ -15,7 +15,7 @@ function setUp() {
 
 type World = ReturnType<typeof setUp>;
 
-/** Everything that can happen to an engine, as far as a client could see it. */
+/** Everything that can happen to an engine and that clients can see. */
 const HAPPENINGS: Record<string, (world: World, id: string) => void> = {
   starts: ({ registry }, id) => registry.add(anInstance(id)),
   answers: ({ registry }, id) => registry.ready(id),
@@ -44,8 +44,8 @@ const HAPPENINGS: Record<string, (world: World, id: string) => void> = {
   goes: ({ registry }, id) => registry.gone(id, 'test'),
 };
 
-describe('the ETag of the list of engines', () => {
-  it('is what it would be if it were worked out anew, whatever has happened', () => {
+describe('the ETag of the engine list', () => {
+  it('is the same as a newly computed one, whatever has happened', () => {
     const step = fc.tuple(fc.constantFrom(...Object.keys(HAPPENINGS)), fc.constantFrom(...ENGINES));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
@@ -59,7 +59,7 @@ describe('the ETag of the list of engines', () => {
     );
   });
 
-  it('stays the same through sightings and probes, and is worked out once', () => {
+  it('does not change with sightings and probes, and is computed once', () => {
     const world = setUp();
     HAPPENINGS.starts(world, 'a');
     HAPPENINGS.answers(world, 'a');

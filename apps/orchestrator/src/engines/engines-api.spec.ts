@@ -28,7 +28,7 @@ describe('the API of engines and leases', () => {
       await ready(2);
     });
 
-    it('GET /engines is fresh for 5 s, and 304 for as long as nothing but sightings changes', async () => {
+    it('GET /engines is fresh for 5 s, and 304 while only sightings change', async () => {
       const first = await orchestrator.http.get('/engines');
       expect(first.headers['cache-control']).toBe('max-age=5');
       expect(first.headers.etag).toMatch(/^W\/"/);
@@ -39,21 +39,21 @@ describe('the API of engines and leases', () => {
       expect(changed.status).toBe(200);
     });
 
-    it('an engine has every field that Go clients parse, times as ISO 8601 or null', async () => {
+    it('an engine has every field that Go clients parse, with times as ISO 8601 or null', async () => {
       const [engine] = await engines();
       expect(engine).toMatchObject({ host: '127.0.0.1', forwarded: false, streams: [], health_status: 'healthy', last_stream_usage: null });
       for (const time of [engine.first_seen, engine.last_seen, engine.last_health_check])
         expect(new Date(time as string).toISOString()).toBe(time);
     });
 
-    it('one engine comes with its streams; an unknown one is 404 with a detail', async () => {
+    it('one engine is shown with its streams; an unknown one is 404 with a detail', async () => {
       const [{ container_id: id }] = await engines();
       expect((await orchestrator.http.get(`/engines/${id}`)).body).toMatchObject({ engine: { container_id: id }, streams: [] });
       const missing = await orchestrator.http.get('/engines/nobody');
       expect([missing.status, missing.body]).toMatchObject([404, { detail: 'no engine nobody' }]);
     });
 
-    it('two leases get two engines, and the third waits and then is refused with the reason', async () => {
+    it('two leases get two engines; the third waits and is then rejected with the reason', async () => {
       const granted = await Promise.all([lease(), lease()]);
       expect(granted.map(({ status }) => status)).toEqual([200, 200]);
       expect(new Set(granted.map(({ body }) => (body as LeaseGranted).engine.container_id)).size).toBe(2);
@@ -67,13 +67,13 @@ describe('the API of engines and leases', () => {
       expect(refused.headers['retry-after']).toBe(String(eta));
     });
 
-    it('the same request id is the same lease', async () => {
+    it('the same request id gets the same lease', async () => {
       const ask = leaseRequest();
       const [a, b] = await Promise.all([1, 2].map(() => orchestrator.http.post('/engines/lease').set(AUTH).send(ask)));
       expect((a.body as LeaseGranted).lease_id).toBe((b.body as LeaseGranted).lease_id);
     });
 
-    it('one who waits is answered at once when an engine is given back', async () => {
+    it('a waiting caller is answered at once when an engine is released', async () => {
       const [first] = await Promise.all([lease(), lease()]);
       const waiting = lease({ wait_ms: 10_000 });
       const answer = waiting.then((response) => response);
@@ -84,7 +84,7 @@ describe('the API of engines and leases', () => {
       expect((await orchestrator.http.delete(`/engines/lease/${id}`).set(AUTH)).status).toBe(404);
     });
 
-    it('one who waits no more gives its place up by its request id, and what was granted to it meanwhile', async () => {
+    it('a request id releases a place in the queue, and a lease that was granted meanwhile', async () => {
       const [first] = await Promise.all([lease(), lease()]);
       const [gone, next] = [randomUUID(), randomUUID()];
       const giveUp = (id: string) => orchestrator.http.delete(`/engines/lease/${id}`).set(AUTH);
@@ -101,7 +101,7 @@ describe('the API of engines and leases', () => {
       expect([(await giveUp(next)).status, (await giveUp(next)).status]).toEqual([200, 404]);
     });
 
-    it('says why it chose, of every engine; the preview says the same and reserves nothing', async () => {
+    it('gives a verdict for every engine; the preview gives the same and reserves nothing', async () => {
       const preview = await orchestrator.http.get('/engines/lease/preview').query({ key_type: 'content_id', key: 'x' }).set(AUTH);
       const { body } = await lease({ key: 'x' });
       const { engine, considered, reason } = body as LeaseGranted;
@@ -109,7 +109,7 @@ describe('the API of engines and leases', () => {
       expect(considered).toHaveLength(2);
     });
 
-    it('never gives the content that plays on an engine a second place there, and leaves out what is excluded', async () => {
+    it('never leases an engine twice for one content, and respects excluded engines', async () => {
       const first = (await lease({ key: 'same' })).body as LeaseGranted;
       const second = (await lease({ key: 'same' })).body as LeaseGranted;
       expect(second.engine.container_id).not.toBe(first.engine.container_id);
@@ -118,7 +118,7 @@ describe('the API of engines and leases', () => {
       expect([excluded.status, (excluded.body as LeaseWaiting).state]).toEqual([202, 'waiting']);
     });
 
-    it('wants the key, and refuses what it does not know', async () => {
+    it('requires the key, and rejects unknown fields', async () => {
       expect((await orchestrator.http.post('/engines/lease').send(leaseRequest())).status).toBe(401);
       expect((await orchestrator.http.get('/engines/lease/preview')).status).toBe(401);
       const unknown = await lease({ colour: 'red' });
@@ -127,7 +127,7 @@ describe('the API of engines and leases', () => {
       expect([wrong.status, (wrong.body as { detail: string }).detail]).toEqual([400, 'wait_ms must not be less than 0']);
     });
 
-    it('a container shows what the runtime says of it, and goes when it is deleted', async () => {
+    it('a container is shown as the runtime lists it, and is gone when it is deleted', async () => {
       const [{ container_id: id, port }] = await engines();
       const { body } = await orchestrator.http.get(`/containers/${id}`);
       expect(body).toMatchObject({ id, status: 'running', ports: { [`${port}/tcp`]: [{ HostPort: String(port) }] } });
@@ -138,7 +138,7 @@ describe('the API of engines and leases', () => {
       await ready(2);
     });
 
-    it('a wrong method is 405 with what would be right', async () => {
+    it('a wrong method is 405 with the allowed ones', async () => {
       const wrong = await orchestrator.http.post('/engines');
       expect([wrong.status, wrong.headers.allow]).toEqual([405, 'GET, HEAD']);
     });
@@ -151,7 +151,7 @@ describe('the API of engines and leases', () => {
     expect(orchestrator.runtime.startCalls).toHaveLength(1);
   });
 
-  it('ten contents asked for in the same instant get ten engines', async () => {
+  it('ten simultaneous requests for ten contents get ten engines', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0' } });
     const granted = await Promise.all(Array.from({ length: 10 }, () => lease()));
     expect(granted.map(({ status }) => status)).toEqual(Array(10).fill(200));
@@ -159,7 +159,7 @@ describe('the API of engines and leases', () => {
     expect(orchestrator.runtime.startCalls).toHaveLength(10);
   });
 
-  it('one who is told to wait knows the place in the queue and how many engines are on their way', async () => {
+  it('a waiting caller is told its place in the queue and how many engines are starting', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0' } });
     orchestrator.runtime.silent.add('all');
     const ask = leaseRequest({ wait_ms: 300 });
@@ -167,13 +167,13 @@ describe('the API of engines and leases', () => {
     expect([waiting.status, waiting.body]).toMatchObject([202, { state: 'waiting', position: 1, provisioning: 1 }]);
     const behind = await lease({ wait_ms: 0 });
     expect((behind.body as LeaseWaiting).position).toBe(2);
-    // Who waited here already is to ask again without a pause.
+    // A caller that waited here may ask again without a pause.
     expect([waiting, behind].map(({ body }) => (body as LeaseWaiting).retry_after_ms)).toEqual([0, 250]);
     expect((await orchestrator.http.get('/engines')).body).toEqual([]);
     expect(await engines('?state=all')).not.toEqual([]);
   });
 
-  it('an engine that dies is replaced, and its lease may be asked for anew', async () => {
+  it('an engine that dies is replaced, and its request gets a new lease', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1' } });
     await ready(1);
     const ask = leaseRequest();
@@ -185,14 +185,14 @@ describe('the API of engines and leases', () => {
     );
     const second = (await orchestrator.http.post('/engines/lease').set(AUTH).send(ask)).body as LeaseGranted;
     expect(second.lease_id).not.toBe(first.lease_id);
-    // What is left of it is put away once nobody can be about to bring it up again.
+    // Its container is removed when it can no longer be about to restart.
     await eventually(
       async () => orchestrator.runtime.world.engines.has(first.engine.container_id),
       (left) => !left,
     );
   });
 
-  it('callers who wait are told 503 when the service ends, and nothing keeps it from ending', async () => {
+  it('waiting callers get 503 when the service ends, and do not delay its end', async () => {
     orchestrator = await startOrchestrator({ env: { MAX_REPLICAS: '1' } });
     await lease();
     const waiting = lease({ wait_ms: 20_000 }).then((response) => response);
@@ -207,7 +207,7 @@ describe('the API of engines and leases', () => {
     expect(orchestrator.runtime.removeCalls).toEqual([]);
   });
 
-  it('a call that takes too long is 504, and is carried through', async () => {
+  it('a call that takes too long is 504, and its operation continues', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', API_LONG_OPERATION_TIMEOUT_S: '1' } });
     const [{ container_id: id }] = await ready(1);
     orchestrator.runtime.knobs.removeMs = 1200;
@@ -219,7 +219,7 @@ describe('the API of engines and leases', () => {
     );
   });
 
-  it('a lease id is a UUID, and so is a request id', async () => {
+  it('lease ids and request ids must be UUIDs', async () => {
     orchestrator = await startOrchestrator();
     expect((await orchestrator.http.delete('/engines/lease/7').set(AUTH)).status).toBe(400);
     expect((await orchestrator.http.delete(`/engines/lease/${randomUUID()}`).set(AUTH)).status).toBe(404);

@@ -3,18 +3,18 @@ import { ContentKeys } from './content-keys.js';
 
 const INFOHASH = 'AB'.repeat(20);
 
-describe('the names of a content', () => {
-  it('are the same for either case of an id', () => {
+describe('content keys', () => {
+  it('ignore the case of an id', () => {
     const keys = new ContentKeys();
     expect(keys.of({ keyType: 'infohash', key: INFOHASH })).toEqual(keys.of({ keyType: 'infohash', key: INFOHASH.toLowerCase() }));
   });
 
-  it('keep an id apart from an infohash that looks alike', () => {
+  it('distinguish a content id from an equal infohash', () => {
     const keys = new ContentKeys();
     expect(keys.of({ keyType: 'content_id', key: INFOHASH })).not.toEqual(keys.of({ keyType: 'infohash', key: INFOHASH }));
   });
 
-  it('share the infohash that anybody once told of a content id', () => {
+  it('include the infohash that any earlier request gave for a content id', () => {
     const keys = new ContentKeys();
     expect(keys.of({ keyType: 'content_id', key: 'c1' })).toHaveLength(1);
     keys.of({ keyType: 'content_id', key: 'c1', infohash: INFOHASH });
@@ -22,7 +22,7 @@ describe('the names of a content', () => {
     expect(keys.of({ keyType: 'content_id', key: 'C1' })).toContain(byInfohash);
   });
 
-  it('of 20,000 contents only so many are remembered', () => {
+  it('remember only a limited number of 20,000 contents', () => {
     const keys = new ContentKeys();
     for (let i = 0; i < 20_000; i++) keys.of({ keyType: 'content_id', key: `c${i}`, infohash: INFOHASH });
     expect(keys.of({ keyType: 'content_id', key: 'c0' })).toHaveLength(1);

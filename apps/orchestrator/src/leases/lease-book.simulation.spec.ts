@@ -7,7 +7,7 @@ import { EngineRegistry } from '../engines/engine-registry.js';
 import { anInstance } from '../../../../test/doubles/orchestrator/engines.fixture.js';
 import { KEEP_PLACE_MS, LEASE_MS, type Lease, LeaseBook } from './lease-book.js';
 
-/** One thing that happens; numbers choose engines, requests and proxies. */
+/** One event; numbers choose engines, requests and proxies. */
 type Step =
   | { do: 'ask'; request: number; content: number; byInfohash: boolean; exclude: number | null; purpose: 'start' | 'failover' | 'reserve' }
   | { do: 'report'; request: number }
@@ -53,7 +53,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** A small world around the book: engines that come and go, proxies that report or fall silent. */
+/** The surroundings of the book: engines that come and go, proxies that report or fall silent. */
 class World {
   readonly clock = new FakeClock();
   readonly registry = new EngineRegistry(this.clock);
@@ -136,7 +136,7 @@ class World {
     const excluded = exclude === null ? undefined : this.ids.get(exclude);
     const asked = this.book.ask({ requestId, proxyId: proxyOf(request), keys, exclude: new Set(excluded ? [excluded] : []), purpose });
     if (before) expect(asked).toMatchObject({ kind: 'granted', lease: { id: before.id, engineId: before.engineId } });
-    // A repeat may change its rank, never lose its place within it.
+    // A repeated request may change its rank, but keeps its place within a rank.
     if (position > 0 && asked.kind === 'waiting' && purpose === 'failover') expect(asked.position).toBeLessThanOrEqual(position);
   }
 
@@ -180,8 +180,8 @@ function proxyOf(request: number): string {
   return `p${request % PROXIES}`;
 }
 
-describe('the lease book through thousands of histories', () => {
-  it('never gives one content two places on an engine, never more than the maximum, and the same request the same lease', () => {
+describe('the lease book in thousands of random histories', () => {
+  it('never leases an engine twice for one content or above the maximum, and gives the same request the same lease', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 150, size: 'max' }), (max, steps) => {
         const world = new World(max);
@@ -194,7 +194,7 @@ describe('the lease book through thousands of histories', () => {
     );
   });
 
-  it('nobody who goes on asking starves: with as many engines as callers, everybody is served', () => {
+  it('callers that keep asking do not starve: with as many engines as callers, all are served', () => {
     fc.assert(
       fc.property(
         fc.array(step, { maxLength: 100, size: 'max' }),
@@ -202,7 +202,7 @@ describe('the lease book through thousands of histories', () => {
         (steps, callers) => {
           const world = new World(1);
           for (const each of steps) world.apply(each);
-          // Those of the history end; the callers ask on, every second, while engines come one by one.
+          // The requests of the history end; the callers ask every second, while engines are added one by one.
           world.clock.advance(KEEP_PLACE_MS + LEASE_MS);
           world.apply({ do: 'pass', ms: 1 });
           for (let proxy = 0; proxy < PROXIES; proxy++) world.apply({ do: 'silence', proxy });

@@ -32,13 +32,13 @@ function granted(book: LeaseBook, requestId: string): string | undefined {
 }
 
 describe('the lease book', () => {
-  it('gives a free engine at once, and never the same place twice', () => {
+  it('leases a free engine at once, and never the same place twice', () => {
     const { book } = setUp({ engines: ['e1', 'e2'] });
     expect(['a', 'b', 'c'].map((id) => book.ask(demand(id)).kind)).toEqual(['granted', 'granted', 'waiting']);
     expect(new Set([granted(book, 'a'), granted(book, 'b')]).size).toBe(2);
   });
 
-  it('the same request is the same lease however often it asks', () => {
+  it('a repeated request gets the same lease', () => {
     const { book, clock } = setUp();
     const first = book.ask(demand('a'));
     clock.advance(1000);
@@ -46,7 +46,7 @@ describe('the lease book', () => {
     expect(book.leaseCount).toBe(1);
   });
 
-  it('a lease that no report names lapses after 20 s, and the next in the queue gets the engine', () => {
+  it('a lease that no report names expires after 20 s, and the next request in the queue gets the engine', () => {
     const { book, clock } = setUp();
     book.ask(demand('a'));
     clock.advance(LEASE_MS - 1000);
@@ -58,7 +58,7 @@ describe('the lease book', () => {
     expect(granted(book, 'b')).toBe('e1');
   });
 
-  it('a lease that reports name stays for as long as they do', () => {
+  it('a lease stays while reports name it', () => {
     const { book, clock, claims } = setUp();
     book.ask(demand('a'));
     book.renew('p1', new Set(['lease-1']));
@@ -68,14 +68,14 @@ describe('the lease book', () => {
     expect(claims.on('e1').count).toBe(0);
   });
 
-  it('a report that crossed with the lease on its way does not end it', () => {
+  it('a report sent before the lease arrived does not end it', () => {
     const { book } = setUp();
     book.ask(demand('a'));
     expect(book.renew('p1', new Set())).toEqual([]);
     expect(granted(book, 'a')).toBe('e1');
   });
 
-  it('a lease and the stream it became count once', () => {
+  it('a lease and its stream count once', () => {
     const { book, claims } = setUp({ max: 2 });
     book.ask(demand('a'));
     claims.assign({ streamId: 's', engineId: 'e1', keys: ['content_id:a'], leaseId: 'lease-1' });
@@ -91,14 +91,14 @@ describe('the lease book', () => {
     expect([claims.on('e1').count, claims.on('e2').count, claims.streamsOn('e2')]).toEqual([0, 1, ['s']]);
   });
 
-  it('one content never gets two places on one engine, be it known by id or by infohash', () => {
+  it('one content never gets two places on an engine, whether named by id or infohash', () => {
     const { book } = setUp({ max: 5 });
     book.ask(demand('a', { keys: ['content_id:x', 'infohash:h'] }));
     expect(book.ask(demand('b', { keys: ['infohash:h'] })).kind).toBe('waiting');
     expect(book.ask(demand('c', { keys: ['content_id:y'] })).kind).toBe('granted');
   });
 
-  it('those who wait are served in the order they came, and asking again keeps the place', () => {
+  it('the queue is served in order of arrival, and a repeated request keeps its place', () => {
     const { book, clock } = setUp({ engines: [] });
     ['a', 'b', 'c'].forEach((id) => book.ask(demand(id)));
     clock.advance(1000);
@@ -106,7 +106,7 @@ describe('the lease book', () => {
     expect(book.ask(demand('c'))).toEqual({ kind: 'waiting', position: 3 });
   });
 
-  it('a stream that lost its engine comes before those that start, and what is taken in advance comes last', () => {
+  it('a failover comes before a start, and a standby engine last', () => {
     const { book } = setUp({ engines: [] });
     book.ask(demand('reserve', { purpose: 'reserve' }));
     book.ask(demand('start'));
@@ -114,7 +114,7 @@ describe('the lease book', () => {
     expect(['failover', 'start', 'reserve'].map((id) => book.position(id))).toEqual([1, 2, 3]);
   });
 
-  it('one who cannot use what is free does not hold up those behind', () => {
+  it('a request that cannot use the free engine does not block the next one', () => {
     const { book, registry } = setUp({ engines: [] });
     book.ask(demand('picky', { exclude: new Set(['e9']) }));
     book.ask(demand('next'));
@@ -124,7 +124,7 @@ describe('the lease book', () => {
     expect([granted(book, 'picky'), granted(book, 'next')]).toEqual([undefined, 'e9']);
   });
 
-  it('a caller who hung up keeps its place for 5 s, one whose call is open for as long as it waits', () => {
+  it('a caller that disconnected keeps its place for 5 s, one with an open call while it waits', () => {
     const { book, clock } = setUp({ engines: [] });
     book.ask(demand('gone'));
     book.ask(demand('open'));
@@ -137,7 +137,7 @@ describe('the lease book', () => {
     expect(book.waitingCount).toBe(0);
   });
 
-  it('what is granted to a caller who does not ask again is given back after 5 s, not 20', () => {
+  it('a lease granted to a caller that does not ask again expires after 5 s, not 20', () => {
     const { book, clock, registry } = setUp({ engines: [] });
     book.ask(demand('a'));
     registry.add(anInstance('e1'));
@@ -147,7 +147,7 @@ describe('the lease book', () => {
     expect(book.expire().expired).toHaveLength(1);
   });
 
-  it('what is granted to a caller who asks again in time runs its full time from then', () => {
+  it('a lease granted to a caller that asks again in time runs its full time from then', () => {
     const { book, clock, registry } = setUp({ engines: [] });
     book.ask(demand('a'));
     registry.add(anInstance('e1'));
@@ -159,7 +159,7 @@ describe('the lease book', () => {
     expect(book.expire().expired).toEqual([]);
   });
 
-  it('an engine that is kept back is not given, and is again once that is lifted', () => {
+  it('a cordoned engine is not leased until it is uncordoned', () => {
     const { book, claims } = setUp();
     claims.cordon('e1', 'me', { kind: 'open', reason: 'in quarantine' });
     expect(book.ask(demand('a')).kind).toBe('waiting');
@@ -171,7 +171,7 @@ describe('the lease book', () => {
     expect(granted(book, 'a')).toBe('e1');
   });
 
-  it('the leases of an engine that is gone end, and their requests may ask for another', () => {
+  it('the leases of a gone engine end, and their requests may get another engine', () => {
     const { book, registry } = setUp({ engines: ['e1', 'e2'] });
     book.ask(demand('a'));
     const first = granted(book, 'a') as string;
@@ -181,7 +181,7 @@ describe('the lease book', () => {
     expect(granted(book, 'a')).not.toBe(first);
   });
 
-  it('only so many may wait, and those who do keep their places', () => {
+  it('the queue has a limit, and waiting requests keep their places', () => {
     const { book } = setUp({ engines: [] });
     for (let i = 0; i < MAX_WAITING; i++) book.ask(demand(`r${i}`));
     expect(book.ask(demand('late'))).toEqual({ kind: 'full' });
@@ -195,8 +195,8 @@ describe('the lease book', () => {
   });
 });
 
-describe('an engine held in reserve', () => {
-  it.each(['start', 'failover'] as const)('is taken back when nothing else is free for a %s', (purpose) => {
+describe('a standby engine', () => {
+  it.each(['start', 'failover'] as const)('is revoked when no other engine is free for a %s', (purpose) => {
     const { book, revoked, claims } = setUp({ engines: ['e1', 'e2'] });
     book.ask(demand('a'));
     book.ask(demand('r', { purpose: 'reserve' }));
@@ -205,7 +205,7 @@ describe('an engine held in reserve', () => {
     expect(claims.on('e2').count).toBe(1);
   });
 
-  it('is not taken for another reserve, nor where it is of no use, nor while another one is free', () => {
+  it('is not revoked for another standby request, when it does not suit, or while another engine is free', () => {
     const { book, revoked } = setUp({ engines: ['e1', 'e2'] });
     book.ask(demand('r', { purpose: 'reserve' }));
     const [held, free] = granted(book, 'r') === 'e1' ? ['e1', 'e2'] : ['e2', 'e1'];
@@ -216,7 +216,7 @@ describe('an engine held in reserve', () => {
     expect([revoked, granted(book, 'r')]).toEqual([[], held]);
   });
 
-  it('is safe once it is asked for to be used: the same request keeps its lease', () => {
+  it('is not revoked once its request needs it: the request keeps its lease', () => {
     const { book, revoked } = setUp();
     const reserve = book.ask(demand('r', { purpose: 'reserve' }));
     const used = book.ask(demand('r', { purpose: 'failover' }));
@@ -225,7 +225,7 @@ describe('an engine held in reserve', () => {
     expect(revoked).toEqual([]);
   });
 
-  it('that was taken back is asked for anew by the same request', () => {
+  it('that was revoked can be requested again with the same request id', () => {
     const { book, registry } = setUp();
     book.ask(demand('r', { purpose: 'reserve' }));
     book.ask(demand('b', { purpose: 'failover' }));

@@ -5,7 +5,7 @@ import { obstacleOf, selectEngine } from './selection.policy.js';
 
 const ANY = { keys: ['content_id:x'], exclude: new Set<string>() };
 
-describe('the choice of an engine', () => {
+describe('the selection of an engine', () => {
   it.each([
     ['the healthy one before an unknown one', aCandidate('b', { health: 'unknown' }), aCandidate('z', { claims: 1 })],
     ['the one with fewest streams', aCandidate('a', { claims: 1, forwarded: true }), aCandidate('z')],
@@ -13,7 +13,7 @@ describe('the choice of an engine', () => {
     ['the one unused for longest', aCandidate('a', { lastStreamUsage: 2 }), aCandidate('z', { lastStreamUsage: 1 })],
     ['the one that was never used', aCandidate('a', { lastStreamUsage: 2 }), aCandidate('z')],
     ['the same one every time when all else is equal', aCandidate('b'), aCandidate('a')],
-  ])('takes %s', (_what, other, better) => {
+  ])('selects %s', (_what, other, better) => {
     expect(selectEngine([other, better], ANY, 3).chosen?.id).toBe(better.id);
     expect(selectEngine([better, other], ANY, 3).chosen?.id).toBe(better.id);
   });
@@ -26,12 +26,12 @@ describe('the choice of an engine', () => {
     [aCandidate('excluded'), 'excluded by the request'],
     [aCandidate('a', { claims: 1, contents: new Set(['infohash:1']) }), 'already has this content: stopping one stream would end both'],
     [aCandidate('a', { claims: 2 }), 'full: 2 of 2 streams'],
-  ])('never takes one that is not free, and says why (%#)', (candidate, verdict) => {
+  ])('never selects an engine that is not free, and gives the reason (%#)', (candidate, verdict) => {
     const criteria = { keys: ['content_id:x', 'infohash:1'], exclude: new Set(['excluded']) };
     expect(selectEngine([candidate], criteria, 2)).toMatchObject({ chosen: null, considered: [{ container_id: candidate.id, verdict }] });
   });
 
-  it('gives a verdict on every engine, the chosen one first', () => {
+  it('gives a verdict for every engine, the selected one first', () => {
     const { considered, reason } = selectEngine([aCandidate('a', { claims: 1 }), aCandidate('b'), aCandidate('c', { claims: 2 })], ANY, 2);
     expect(considered).toEqual([
       { container_id: 'b', verdict: 'chosen' },
@@ -41,7 +41,7 @@ describe('the choice of an engine', () => {
     expect(reason).toContain('best of 2 free');
   });
 
-  it('finds an engine whenever there is one without an obstacle, in whatever order they are listed', () => {
+  it('selects an engine whenever one meets the criteria, in any order of the list', () => {
     const candidates = fc.uniqueArray(
       fc.record({
         id: fc.string({ minLength: 1, maxLength: 3 }),

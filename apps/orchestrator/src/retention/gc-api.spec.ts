@@ -23,7 +23,7 @@ async function collect(): Promise<CollectedGarbage> {
 }
 
 describe('POST /gc', () => {
-  it('removes idle engines beyond the minimum though their grace is not over, and none that is leased', async () => {
+  it('removes idle engines beyond the minimum without a grace period, and no leased one', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1' } });
     await ready(1);
     const lease = await orchestrator.http.post('/engines/lease').set(AUTH).send(leaseRequest());
@@ -40,7 +40,7 @@ describe('POST /gc', () => {
     expect((await collect()).removed_engines).toEqual([]);
   });
 
-  it('removes what does not run any more, without waiting whether it comes back', async () => {
+  it('removes stopped containers, without waiting for a restart', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0' } });
     await provision();
     const [engine] = await ready(1);
@@ -49,7 +49,7 @@ describe('POST /gc', () => {
     expect(orchestrator.runtime.world.engines.size).toBe(0);
   });
 
-  it('many at once are one', async () => {
+  it('simultaneous calls are one', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0' } });
     await provision();
     await ready(1);
@@ -59,7 +59,7 @@ describe('POST /gc', () => {
     expect(answers.map(({ removed_engines: removed }) => removed.length)).toEqual([1, 1, 1]);
   });
 
-  it('wants the key, and another method is 405', async () => {
+  it('requires the key, and another method is 405', async () => {
     orchestrator = await startOrchestrator();
     expect((await orchestrator.http.post('/gc')).status).toBe(401);
     const { status, headers } = await orchestrator.http.get('/gc');

@@ -15,7 +15,7 @@ let database: Database.Database;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'orchestrator-upkeep-'));
-  // A first start makes the tables.
+  // The first start creates the tables.
   await (await startOrchestrator({ folder })).stop();
   database = new Database(join(folder, 'test.db'));
 });
@@ -42,8 +42,8 @@ const ids = (): string[] => (database.prepare('SELECT id FROM streams ORDER BY i
 const statCount = (id: string): number =>
   (database.prepare('SELECT count(*) AS count FROM stream_stats WHERE stream_id = ?').get(id) as { count: number }).count;
 
-describe('the upkeep of the database', () => {
-  it('forgets ended streams after their days, and of the others all but the newest', async () => {
+describe('the retention of the database', () => {
+  it('deletes ended streams after STREAM_HISTORY_DAYS, and all but the newest of the others', async () => {
     remember('old', { startedDaysAgo: 9, endedDaysAgo: 8 });
     for (const day of [1, 2, 3, 4]) remember(`day${day}`, { startedDaysAgo: day, endedDaysAgo: day });
     remember('plays', { startedDaysAgo: 20, proxyId: 'of its proxy' });
@@ -55,7 +55,7 @@ describe('the upkeep of the database', () => {
     expect(listed.map(({ id }) => id)).not.toContain('old');
   });
 
-  it('forgets statistics beyond their number, an hour after the end, and of what is not known', async () => {
+  it('deletes statistics beyond their limit, an hour after the end, and of unknown streams', async () => {
     remember('plays', { proxyId: 'of its proxy' });
     remember('ended', { startedDaysAgo: 1, endedDaysAgo: 0.5 });
     remember('just-ended', { startedDaysAgo: 1, endedDaysAgo: 0.01 });
@@ -66,14 +66,14 @@ describe('the upkeep of the database', () => {
     expect(['plays', 'ended', 'just-ended', 'nobody'].map(statCount)).toEqual([20, 0, 5, 0]);
   });
 
-  it('puts a row right whose last write was lost', async () => {
+  it('corrects a row whose last write was lost', async () => {
     orchestrator = await startOrchestrator({ folder });
     remember('lost');
     await orchestrator.app.get(Retention).sweep();
     expect(database.prepare('SELECT status, end_reason FROM streams').all()).toEqual([{ status: 'ended', end_reason: 'forgotten' }]);
   });
 
-  it('ends what was told of an engine that is not known, after a day', async () => {
+  it('ends streams from events whose engine is unknown, after a day', async () => {
     orchestrator = await startOrchestrator({ folder });
     const start = (id: string) =>
       orchestrator.http
@@ -92,7 +92,7 @@ describe('the upkeep of the database', () => {
     expect(streams.activeCount).toBe(0);
   });
 
-  it('gives the space back', async () => {
+  it('shrinks the file', async () => {
     remember('plays');
     rememberStats('nobody', 20_000);
     database.pragma('wal_checkpoint(TRUNCATE)');

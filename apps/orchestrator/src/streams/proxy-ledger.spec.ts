@@ -7,20 +7,20 @@ function report(bootId: string, seq: number, ...streamIds: string[]): ProxyRepor
 }
 
 describe('the ledger of proxies', () => {
-  it('says which streams a proxy lists no more', () => {
+  it('reports which streams a proxy no longer lists', () => {
     const ledger = new ProxyLedger();
     ledger.hear('p', report('b1', 1, 's1', 's2'), 0);
     expect(ledger.hear('p', report('b1', 2, 's2', 's3'), 0)).toMatchObject({ kind: 'taken', dropped: ['s1'], rebooted: false });
   });
 
-  it('ignores an older report of the same boot and answers with the newest it has; the same one again is taken', () => {
+  it('ignores an older report of the same boot and answers with the newest sequence number; a repeated report is accepted', () => {
     const ledger = new ProxyLedger();
     ledger.hear('p', report('b1', 5, 's1'), 0);
     expect(ledger.hear('p', report('b1', 4), 0)).toEqual({ kind: 'stale', seq: 5 });
     expect(ledger.hear('p', report('b1', 5, 's1'), 0)).toMatchObject({ kind: 'taken', dropped: [] });
   });
 
-  it('another boot replaces the earlier one, whose late reports bring nothing back', () => {
+  it('another boot replaces the earlier one, whose late reports are ignored', () => {
     const ledger = new ProxyLedger();
     ledger.hear('p', report('b1', 9, 's1'), 0);
     expect(ledger.hear('p', report('b2', 1, 's2'), 0)).toMatchObject({ kind: 'taken', seq: 1, dropped: ['s1'], rebooted: true });
@@ -28,7 +28,7 @@ describe('the ledger of proxies', () => {
     expect(ledger.hear('p', report('b2', 2), 0)).toMatchObject({ kind: 'taken', dropped: ['s2'] });
   });
 
-  it('a proxy is silent after 15 s, once, and hearing from it again starts anew', () => {
+  it('a proxy falls silent after 15 s, once, until it reports again', () => {
     const ledger = new ProxyLedger();
     ledger.hear('p', report('b1', 1, 's1'), 0);
     expect(ledger.fallenSilent(SILENCE_MS - 1)).toEqual([]);
@@ -38,7 +38,7 @@ describe('the ledger of proxies', () => {
     expect(ledger.fallenSilent(2 * SILENCE_MS + 2)).toHaveLength(1);
   });
 
-  it('waits for the proxies known from before our start until each has reported or fallen silent', () => {
+  it('waits for the proxies known from before the start until each has reported or fallen silent', () => {
     const ledger = new ProxyLedger();
     ledger.expect('p1', 's1', 0);
     ledger.expect('p2', 's2', 0);
@@ -49,7 +49,7 @@ describe('the ledger of proxies', () => {
     expect(ledger.awaitsAny).toBe(false);
   });
 
-  it('forgets a proxy of which nothing was heard for an hour', () => {
+  it('forgets a proxy that sent no report for an hour', () => {
     const ledger = new ProxyLedger();
     ledger.hear('p', report('b1', 7), 0);
     ledger.fallenSilent(3_600_000);

@@ -25,7 +25,7 @@ afterEach(async () => {
   await orchestrator.close();
 });
 
-/** Lets the clock of the whole process, which the service reads, jump ahead. */
+/** Advances the clock of the whole process. */
 function jumpAhead(ms: number): void {
   const real = performance.now.bind(performance);
   vi.spyOn(performance, 'now').mockImplementation(() => real() + ms);
@@ -36,7 +36,7 @@ async function engine(): Promise<EngineState> {
   return (await eventually(list, (engines) => engines.length === 1))[0];
 }
 
-/** One session of one proxy, and then nothing more of it until it is called again. */
+/** One session of one proxy, and no further report until it is called again. */
 async function reportOnce({ container_id, host, port }: EngineState, statPath = '/ace/stat/1/2'): Promise<() => Promise<void>> {
   const session = {
     stream_id: randomUUID(),
@@ -81,7 +81,7 @@ const ended = async (): Promise<StreamState[]> => (await orchestrator.http.get('
 const QUARANTINE = 'cordoned: in quarantine, its proxy fell silent';
 
 describe('the engine of a proxy that fell silent', () => {
-  it('is kept, and neither leased nor removed, until it says itself that the session is gone', async () => {
+  it('is neither leased nor removed until it no longer knows the session', async () => {
     orchestrator = await startOrchestrator({ env: ENV });
     orchestrator.runtime.statReply = STILL_THERE;
     const { container_id: id } = await reported();
@@ -96,7 +96,7 @@ describe('the engine of a proxy that fell silent', () => {
     expect((await engine()).container_id).toBe(id);
   });
 
-  it('is kept back by the next run of this service, too', async () => {
+  it('stays in quarantine after a restart of the orchestrator', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'orchestrator-quarantine-'));
     orchestrator = await startOrchestrator({ env: ENV, folder });
     orchestrator.runtime.statReply = STILL_THERE;
@@ -109,20 +109,20 @@ describe('the engine of a proxy that fell silent', () => {
     again.statReply = runtime.statReply;
     orchestrator = await startOrchestrator({ env: ENV, folder, runtime: again });
     await eventually(verdict, (text) => text === QUARANTINE);
-    // The engines' listeners belong to the run that started them.
+    // The engines' HTTP servers belong to the run that started them.
     runtime.statReply = GONE;
     askNow();
     await eventually(verdict, (text) => text === 'chosen');
   });
 
-  it('stays with its viewers when the proxy is heard again, whoever waits for an engine meanwhile', async () => {
+  it('stays with its viewers when the proxy reports again, even if a request waits for an engine', async () => {
     orchestrator = await startOrchestrator({ env: ENV });
     orchestrator.runtime.statReply = STILL_THERE;
     const one = await engine();
     const reportAgain = await reportOnce(one);
     jumpAhead(SILENCE_MS + 1000);
     await eventually(verdict, (text) => text === QUARANTINE);
-    // The first call takes a place in the queue, which is kept for the next one.
+    // The first call takes a place in the queue; the next call keeps it.
     const ask = leaseRequest({ wait_ms: 0 });
     const askForEngine = () => orchestrator.http.post('/engines/lease').set(AUTH).send(ask);
     const place = await askForEngine();
@@ -132,7 +132,7 @@ describe('the engine of a proxy that fell silent', () => {
     expect((await engine()).streams).toHaveLength(1);
   });
 
-  it('is free at once where nobody could ever say that the session is gone', async () => {
+  it('is free at once when its session has no stat URL that could be checked', async () => {
     orchestrator = await startOrchestrator({ env: ENV });
     orchestrator.runtime.statReply = STILL_THERE;
     await reportOnce(await engine(), '/webui/api/service?method=get_version');

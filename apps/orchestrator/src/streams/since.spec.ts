@@ -3,7 +3,7 @@ import { parseIsoTime } from './since.js';
 
 const NOON = Date.UTC(2026, 0, 31, 12);
 
-describe('a moment in a query', () => {
+describe('a time in a query', () => {
   it.each([
     ['2026-01-31T12:00:00.000Z', NOON],
     ['2026-01-31T12:00:00z', NOON],
@@ -12,7 +12,7 @@ describe('a moment in a query', () => {
     ['2026-01-31 12:00:00', NOON],
     ['2026-01-31T14:00:00+02:00', NOON],
     ['2026-01-31T14:00:00+0200', NOON],
-    // What an unencoded "+" arrives as.
+    // How an unencoded "+" arrives.
     ['2026-01-31T14:00:00 02:00', NOON],
     ['2026-01-31T12:00:00.123456+00:00', NOON + 123],
     ['2026-01-31T07:00:00-05:00', NOON],

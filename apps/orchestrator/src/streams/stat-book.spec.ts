@@ -6,7 +6,7 @@ function at(ts: number): StatSample {
 }
 
 describe('the statistics of streams', () => {
-  it('are the newest so many of each stream, oldest first', () => {
+  it('are limited to the newest of each stream, oldest first', () => {
     const book = new StatBook(3);
     for (let ts = 1; ts <= 10; ts++) {
       book.add('s', at(ts));
@@ -17,14 +17,14 @@ describe('the statistics of streams', () => {
     expect(book.oldest('another')).toBeNull();
   });
 
-  it('begin at the moment asked for, it included', () => {
+  it('begin at the requested time, inclusive', () => {
     const book = new StatBook(10);
     for (const ts of [10, 20, 30]) book.add('s', at(ts));
     expect(book.since('s', 20).map(({ ts }) => ts)).toEqual([20, 30]);
     expect(book.since('s', 31)).toEqual([]);
   });
 
-  it('of an earlier run come before what has been added meanwhile', () => {
+  it('of an earlier run come before those added meanwhile', () => {
     const book = new StatBook(3);
     book.add('s', at(40));
     book.restore('s', [at(10), at(20), at(30)]);

@@ -37,7 +37,7 @@ async function play(overrides: Record<string, unknown> = {}): Promise<EngineStat
 }
 
 describe('the statistics of a stream', () => {
-  it('are what its engine says, in whole numbers, the newest so many', async () => {
+  it('are what its engine reports, as integers, limited to the newest', async () => {
     orchestrator = await startOrchestrator({ env: ENV });
     orchestrator.runtime.statReply = PLAYING;
     await play();
@@ -55,11 +55,11 @@ describe('the statistics of a stream', () => {
     expect(await eventually(snapshots, (list) => list[4].ts > full[4].ts)).toHaveLength(5);
     expect(await snapshots(`?since=${full[3].ts}`)).not.toContainEqual(full[0]);
     expect(await snapshots('?since=2100-01-01T00:00:00Z')).toEqual([]);
-    // Asked as nobody who watches.
+    // A statistics request does not count as a viewer.
     expect(orchestrator.runtime.requests).toContain('/ace/stat/1/2?skip_player_activity=1');
   });
 
-  it('are 404 for a stream that nobody knows, 400 for a wrong moment, and empty where the engine was not asked yet', async () => {
+  it('are 404 for an unknown stream, 400 for an invalid time, and empty before the first poll', async () => {
     orchestrator = await startOrchestrator({ env: { ...ENV, COLLECT_INTERVAL_S: '3600' } });
     await play();
     expect(await snapshots()).toEqual([]);
@@ -68,7 +68,7 @@ describe('the statistics of a stream', () => {
     expect([wrong.status, (wrong.body as { detail: string }).detail]).toEqual([400, expect.stringContaining('since must be')]);
   });
 
-  it('outlive a restart', async () => {
+  it('are kept over a restart', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'orchestrator-stats-'));
     orchestrator = await startOrchestrator({ env: ENV, folder });
     orchestrator.runtime.statReply = PLAYING;
@@ -81,7 +81,7 @@ describe('the statistics of a stream', () => {
     expect((await snapshots()).length).toBeGreaterThanOrEqual(4);
   });
 
-  it('are never asked at an address that an event names, and nothing but a stat is asked for', async () => {
+  it('are never requested at an address from an event, and only stat paths are requested', async () => {
     orchestrator = await startOrchestrator({ env: ENV });
     orchestrator.runtime.statReply = PLAYING;
     await play({ stat_url: 'http://127.0.0.1:1/webui/api/service?method=shutdown', playback_session_id: 'other' });
@@ -90,7 +90,7 @@ describe('the statistics of a stream', () => {
     expect(orchestrator.runtime.requests.filter((url) => url.includes('shutdown'))).toEqual([]);
   });
 
-  it('a silent engine costs its limit and a count, and no more', async () => {
+  it('a silent engine costs only its timeout and one counted error', async () => {
     orchestrator = await startOrchestrator({ env: { ...ENV, HEALTH_CHECK_INTERVAL_S: '3600' } });
     const engine = await play();
     orchestrator.runtime.silent.add(engine.container_name);
@@ -101,7 +101,7 @@ describe('the statistics of a stream', () => {
     expect((await orchestrator.http.get('/streams?status=started')).body).toHaveLength(1);
   });
 
-  it('a stream whose end was lost is ended when its engine knows nothing of the session', async () => {
+  it('a stream whose end event was lost ends when its engine no longer knows the session', async () => {
     orchestrator = await startOrchestrator({ env: ENV });
     await play();
     const ended = async (): Promise<StreamState[]> => (await orchestrator.http.get('/streams?status=ended')).body as StreamState[];

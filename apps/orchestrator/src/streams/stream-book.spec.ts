@@ -22,7 +22,7 @@ function aStream(id: string, overrides: Partial<TrackedStream> = {}): TrackedStr
 }
 
 describe('the book of streams', () => {
-  it('the same stream told twice is one, and changes nothing', () => {
+  it('adding the same stream twice changes nothing', () => {
     const book = new StreamBook();
     expect(book.put(aStream('s'))?.type).toBe('started');
     expect(book.put(aStream('s', { startedAt: 2000 }))).toBeNull();
@@ -39,7 +39,7 @@ describe('the book of streams', () => {
     expect(book.put(aStream('s', { containerId: 'e2', infohash: 'h' }))?.type).toBe('updated');
   });
 
-  it('ends once, never before it began', () => {
+  it('a stream ends once, and never before its start', () => {
     const book = new StreamBook();
     book.put(aStream('s'));
     expect(book.end('s', 'over', 500)).toMatchObject({ type: 'ended', stream: { endedAt: 1000, endReason: 'over' } });
@@ -48,7 +48,7 @@ describe('the book of streams', () => {
     expect([book.activeCount, book.active().length]).toEqual([0, 0]);
   });
 
-  it('a stream that had ended and is told of again plays again', () => {
+  it('an ended stream that is added again plays again', () => {
     const book = new StreamBook();
     book.put(aStream('s'));
     book.end('s', 'its proxy fell silent', 5000);
@@ -56,7 +56,7 @@ describe('the book of streams', () => {
     expect(book.activeCount).toBe(1);
   });
 
-  it('remembers only so many ended streams, and every one that plays', () => {
+  it('keeps a limited number of ended streams, and every playing one', () => {
     const book = new StreamBook();
     book.put(aStream('playing'));
     for (let i = 0; i < 1500; i++) {

@@ -52,14 +52,14 @@ const streams = async (): Promise<StreamState[]> => (await orchestrator.http.get
 const rows = (): unknown[] => database.prepare('SELECT id, status FROM streams ORDER BY id').all();
 
 describe('an event', () => {
-  it('is in the database when it is answered, its end too', async () => {
+  it('is in the database when it is answered, for a start and an end', async () => {
     expect((await post('/events/stream_started', started('p1'))).status).toBe(202);
     expect(rows()).toEqual([{ id: `${KEY}|p1`, status: 'started' }]);
     expect((await post('/events/stream_ended', { stream_id: `${KEY}|p1` })).status).toBe(202);
     expect(rows()).toEqual([{ id: `${KEY}|p1`, status: 'ended' }]);
   });
 
-  it('sent by many at once is one stream, and none of them is answered before it is saved', async () => {
+  it('sent several times at once is one stream, and no call is answered before it is saved', async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, async () => {
         const { status } = await post('/events/stream_started', started('p1'));
@@ -70,7 +70,7 @@ describe('an event', () => {
     expect(await streams()).toHaveLength(1);
   });
 
-  it('is known to reads before it is answered, and waits for whoever holds the database', async () => {
+  it('is visible to reads before it is answered, and waits while the database is locked', async () => {
     database.exec('BEGIN IMMEDIATE');
     let answered = false;
     const answer = post('/events/stream_started', started('p1')).then((response) => {
@@ -84,7 +84,7 @@ describe('an event', () => {
     expect(rows()).toHaveLength(1);
   });
 
-  it('that cannot be saved is 503, and the same event again gets another try', async () => {
+  it('that cannot be saved is 503, and repeating it retries', async () => {
     vi.spyOn(orchestrator.app.get(StreamHistory), 'save').mockRejectedValueOnce(new WriteQueueFullError(20_000));
     const refused = await post('/events/stream_started', started('p1'));
     expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1']);
@@ -102,7 +102,7 @@ describe('POST /events/batch', () => {
     return response.body as EventBatchAnswer;
   };
 
-  it('takes good events and says of each bad one what is wrong, in the order given', async () => {
+  it('accepts valid events and reports the error of each invalid one, in the given order', async () => {
     const answer = await batch({
       started: [started('p1'), { engine: { host: 'x', port: 0 } }, null, started('p2', { colour: 'blue' })],
       ended: [{ stream_id: `${KEY}|p1`, reason: 'eof' }, { stream_id: 'unknown' }, {}, { container_id: 'nobody' }, 7],
@@ -136,7 +136,7 @@ describe('POST /events/batch', () => {
     expect(rows()).toEqual(before);
   });
 
-  it('may be empty, has its bounds, ignores what it does not know, and wants the key', async () => {
+  it('may be empty, has limits, ignores unknown fields, and requires the key', async () => {
     expect(await batch({})).toEqual({ started: [], ended: [] });
     expect(await batch({ started: null, mood: 'good' })).toEqual({ started: [], ended: [] });
     const many = await post('/events/batch', { ended: Array.from({ length: 1001 }, () => ({})) });
@@ -146,7 +146,7 @@ describe('POST /events/batch', () => {
   });
 });
 
-describe('an event right after a start of the service', () => {
+describe('an event right after the start of the service', () => {
   const startAgain = async (runtime: ListeningEngines): Promise<void> => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' }, folder, runtime });
   };
@@ -158,7 +158,7 @@ describe('an event right after a start of the service', () => {
   });
   afterEach(() => before.close());
 
-  it('is of the engine it names, however long the first look at the engines takes', async () => {
+  it('is assigned to the engine it names, however long the first list takes', async () => {
     const runtime = before.runtime.restarted();
     const list = runtime.list.bind(runtime);
     let look!: () => void;
@@ -172,7 +172,7 @@ describe('an event right after a start of the service', () => {
     expect(await streams()).toHaveLength(1);
   });
 
-  it('is taken while nothing is known of the engines, and is of the one it names as soon as they are', async () => {
+  it('is accepted before the first list, and is assigned to the engine it names after it', async () => {
     const runtime = before.runtime.restarted();
     runtime.knobs.listFails = new RuntimeUnreachableError('no Docker Engine answers');
     await startAgain(runtime);
@@ -180,7 +180,7 @@ describe('an event right after a start of the service', () => {
     runtime.knobs.listFails = null;
     const [stream] = await eventually(streams, ([one]) => one?.container_id === engine.container_id);
     expect(stream.id).toBe(`${KEY}|p1`);
-    // Told again of an engine that is not known, it stays where it is.
+    // A repeated event that names an unknown engine does not move it.
     await post('/events/stream_started', started('p1', { engine: { host: 'elsewhere', port: 1 } }));
     expect((await streams()).map(({ container_id: id }) => id)).toEqual([engine.container_id]);
   });

@@ -78,14 +78,14 @@ function startedEvent({ host, port }: { host: string; port: number }, overrides:
   };
 }
 
-describe('the events of foreign proxies', () => {
+describe('the events of other proxies', () => {
   let engine: EngineState;
   beforeEach(async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' } });
     [engine] = await ready(1);
   });
 
-  it('a start is 202 with the stream, on the engine found by host and port, with only the path of its URLs kept', async () => {
+  it('a start is 202 with the stream, on the engine found by host and port, keeping only the path of its URLs', async () => {
     const { status, body } = await post('/events/stream_started', startedEvent(engine));
     expect([status, body]).toMatchObject([
       202,
@@ -101,14 +101,14 @@ describe('the events of foreign proxies', () => {
     expect((await engines())[0].streams).toEqual([`${INFOHASH}|p1`]);
   });
 
-  it('the same event twice is one stream; its label may name it', async () => {
+  it('a repeated event is one stream; a label may name it', async () => {
     const event = startedEvent({ host: 'localhost', port: engine.port }, { labels: { stream_id: 'named' } });
     await post('/events/stream_started', event);
     await post('/events/stream_started', event);
     expect((await streams('?status=started')).map(({ id, container_id: at }) => [id, at])).toEqual([['named', engine.container_id]]);
   });
 
-  it('a stream that an event told of makes its engine full', async () => {
+  it('a stream from an event makes its engine full', async () => {
     await post('/events/stream_started', startedEvent(engine));
     const preview = await orchestrator.http.get('/engines/lease/preview').query({ key_type: 'content_id', key: 'x' }).set(AUTH);
     expect(preview.body).toMatchObject({ engine: null, considered: [{ verdict: 'full: 1 of 1 streams' }] });
@@ -116,7 +116,7 @@ describe('the events of foreign proxies', () => {
     expect((await post('/engines/lease', leaseRequest())).status).toBe(200);
   });
 
-  it('an end is 202 and says whether it changed anything', async () => {
+  it('an end is 202 and reports whether it changed anything', async () => {
     await post('/events/stream_started', startedEvent(engine));
     const ended = await post('/events/stream_ended', { container_id: engine.container_id, reason: 'eof' });
     expect([ended.status, ended.body]).toMatchObject([202, { updated: true, stream: { status: 'ended' } }]);
@@ -129,14 +129,14 @@ describe('the events of foreign proxies', () => {
     expect(await streams(`?status=ended&container_id=${engine.container_id}`)).toHaveLength(1);
   });
 
-  it('an empty text in an end is an id that was not given', async () => {
+  it('an empty id in an end counts as missing', async () => {
     await post('/events/stream_started', startedEvent(engine));
     const { body } = await post('/events/stream_ended', { stream_id: '', container_id: engine.container_id, reason: '' });
     expect(body).toMatchObject({ updated: true, stream: { id: `${INFOHASH}|p1` } });
     expect((await post('/events/stream_ended', { stream_id: '', container_id: '' })).body).toEqual({ updated: false, stream: null });
   });
 
-  it('a start that arrives after its end does not bring the stream back', async () => {
+  it('a start that arrives after its end does not restart the stream', async () => {
     await post('/events/stream_started', startedEvent(engine));
     await post('/events/stream_ended', { stream_id: `${INFOHASH}|p1` });
     const late = await post('/events/stream_started', startedEvent(engine));
@@ -144,7 +144,7 @@ describe('the events of foreign proxies', () => {
     expect(await streams('?status=started')).toEqual([]);
   });
 
-  it('a stream that nobody reports ends with its engine', async () => {
+  it('a stream from an event ends with its engine', async () => {
     await post('/events/stream_started', startedEvent(engine));
     orchestrator.runtime.vanish(engine.container_id);
     await eventually(
@@ -153,7 +153,7 @@ describe('the events of foreign proxies', () => {
     );
   });
 
-  it('a wrong event is 400 with the field, and without the key it is 401', async () => {
+  it('an invalid event is 400 with the field, and 401 without the key', async () => {
     const wrong = await post('/events/stream_started', startedEvent({ host: engine.host, port: 0 }));
     expect([wrong.status, (wrong.body as { detail: string }).detail]).toEqual([400, 'engine.port must not be less than 1']);
     expect((await orchestrator.http.post('/events/stream_started').send(startedEvent(engine))).status).toBe(401);
@@ -161,7 +161,7 @@ describe('the events of foreign proxies', () => {
   });
 });
 
-describe('the reports of our proxies', () => {
+describe('the reports of proxies', () => {
   let a: EngineState;
   let b: EngineState;
   beforeEach(async () => {
@@ -169,7 +169,7 @@ describe('the reports of our proxies', () => {
     [a, b] = await ready(2);
   });
 
-  it('make streams, move them, and end what is listed no more', async () => {
+  it('add streams, move them, and end those that are no longer listed', async () => {
     const playing = session(a);
     expect(await report({ sessions: [playing] })).toEqual({ boot_id: BOOT, ack_seq: 1, leave: [] });
     expect(await streams()).toMatchObject([
@@ -192,7 +192,7 @@ describe('the reports of our proxies', () => {
     expect(await streams('?status=started')).toHaveLength(1);
   });
 
-  it('keep a lease for as long as they name it, and give it back when they stop', async () => {
+  it('renew a lease while they name it, and end it when they no longer do', async () => {
     const { lease_id, engine } = await lease();
     const playing = session(engine, { lease_id });
     await report({ sessions: [playing] });
@@ -206,7 +206,7 @@ describe('the reports of our proxies', () => {
     expect((await third).engine.container_id).toBe(engine.container_id);
   });
 
-  it('a session that is still starting uses its engine and is no stream yet', async () => {
+  it('a starting session claims its engine and is not a stream yet', async () => {
     await report({ sessions: [session(a, { state: 'starting', playback_session_id: '', stat_url: '', command_url: '' })] });
     expect(await streams()).toEqual([]);
     expect((await lease()).engine.container_id).toBe(b.container_id);
@@ -214,7 +214,7 @@ describe('the reports of our proxies', () => {
     expect((await lease()).engine.container_id).toBe(a.container_id);
   });
 
-  it('tell the proxy which engine to leave', async () => {
+  it('are answered with the engines to leave', async () => {
     orchestrator.runtime.knobs.removeMs = 2000;
     const removal = orchestrator.http
       .delete(`/containers/${a.container_id}`)
@@ -227,13 +227,13 @@ describe('the reports of our proxies', () => {
     await removal;
   });
 
-  it('another boot of a proxy ends what the first one had', async () => {
+  it('another boot of a proxy ends the streams of the first one', async () => {
     await report({ seq: 9, sessions: [session(a)] });
     await report({ boot_id: randomUUID(), seq: 0, sessions: [session(b)] });
     expect((await streams('?status=started')).map((stream) => stream.container_id)).toEqual([b.container_id]);
   });
 
-  it('refuse what they do not know, name the field, and may be longer than other calls', async () => {
+  it('with an unknown field are rejected by name, and may be longer than other calls', async () => {
     const unknown = await orchestrator.http
       .put(`/proxies/${PROXY}/report`)
       .set(AUTH)
@@ -254,14 +254,14 @@ describe('the reports of our proxies', () => {
   });
 });
 
-describe('what becomes of streams when somebody is gone', () => {
-  /** Lets the clock of the whole process, which the service reads, jump ahead. */
+describe('streams after a failure', () => {
+  /** Advances the clock of the whole process. */
   function jumpAhead(ms: number): void {
     const real = performance.now.bind(performance);
     vi.spyOn(performance, 'now').mockImplementation(() => real() + ms);
   }
 
-  it("a silent proxy's streams end; its engine is kept back until it says that the session is gone", async () => {
+  it("a silent proxy's streams end; its engine is cordoned until it no longer knows the session", async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' } });
     const [engine] = await ready(1);
     orchestrator.runtime.statReply = { response: { status: 'dl', peers: 3 }, error: null };
@@ -277,13 +277,13 @@ describe('what becomes of streams when somebody is gone', () => {
     expect((await lease({ wait_ms: 1000 })).engine.container_id).toBe(engine.container_id);
   });
 
-  it('an orchestrator that was stopped itself listens before it takes anybody for silent', async () => {
+  it('an orchestrator that was suspended reads waiting reports before it treats a proxy as silent', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' } });
     const [engine] = await ready(1);
     const playing = session(engine);
     await report({ sessions: [playing] });
     jumpAhead(SILENCE_MS + 1000);
-    // The timer that runs before anything is read.
+    // The timer runs before waiting reports are read.
     orchestrator.app.get(ProxyReports)['checkSilence']();
     expect(await streams('?status=ended')).toEqual([]);
     await report({ seq: 2, sessions: [playing] });
@@ -291,7 +291,7 @@ describe('what becomes of streams when somebody is gone', () => {
     expect((await streams()).map(({ id, status }) => [id, status])).toEqual([[playing.stream_id, 'started']]);
   });
 
-  it('a stream that came by an event ends at the next start, where its engine went meanwhile', async () => {
+  it('a stream from an event ends at the next start if its engine disappeared meanwhile', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'orchestrator-restart-'));
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1' }, folder });
     const [engine] = await ready(1);
@@ -306,7 +306,7 @@ describe('what becomes of streams when somebody is gone', () => {
     );
   });
 
-  it('an engine on which a session was only starting when we were killed is not given to another after the restart', async () => {
+  it('an engine with a session that was starting at a kill is not leased to another proxy after the restart', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' } });
     const [engine] = await ready(1);
     const { runtime } = orchestrator;
@@ -323,7 +323,7 @@ describe('what becomes of streams when somebody is gone', () => {
     );
   });
 
-  it('a restart finds the same engines and streams, and starts none beyond need', async () => {
+  it('a restart finds the same engines and streams, and starts no unneeded engine', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'orchestrator-restart-'));
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2' }, folder });
     const [engine] = await ready(2);
@@ -337,7 +337,7 @@ describe('what becomes of streams when somebody is gone', () => {
     const after = await ready(3);
     expect(after.map(({ container_id: id, port }) => [id, port])).toEqual(before.map(({ container_id: id, port }) => [id, port]));
     expect(await streams('?status=started')).toMatchObject([{ id: playing.stream_id, container_id: engine.container_id }]);
-    // Its proxy has not reported: nothing we found is given away yet, and nothing is started in its place.
+    // Its proxy has not reported: no adopted engine is leased yet, and none is started instead.
     expect((await post('/engines/lease', leaseRequest({ wait_ms: 50 }))).status).toBe(202);
     await report({ seq: 2, sessions: [playing] });
     jumpAhead(2500);
