@@ -15,7 +15,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { ContentKey, StreamState } from './stream.js';
+import { ContentKey, EXAMPLE_COMMAND_URL, EXAMPLE_STAT_URL, StreamState } from './stream.js';
 import { IsLabelMap } from './validators.js';
 import { EVENTS_PER_BATCH } from './vocabulary.js';
 
@@ -42,18 +42,12 @@ export class EventSession {
   @Length(1, 256)
   playback_session_id!: string;
 
-  @ApiProperty({
-    description: PATH_ONLY,
-    example: 'http://127.0.0.1:19000/ace/stat/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
-  })
+  @ApiProperty({ description: PATH_ONLY, example: EXAMPLE_STAT_URL })
   @IsString()
   @Length(1, 2048)
   stat_url!: string;
 
-  @ApiProperty({
-    description: PATH_ONLY,
-    example: 'http://127.0.0.1:19000/ace/cmd/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
-  })
+  @ApiProperty({ description: PATH_ONLY, example: EXAMPLE_COMMAND_URL })
   @IsString()
   @Length(1, 2048)
   command_url!: string;

@@ -15,7 +15,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { ContentKeyWithInfohash } from './stream.js';
+import { ContentKeyWithInfohash, EXAMPLE_COMMAND_URL, EXAMPLE_STAT_URL } from './stream.js';
 import { IsMoment } from './validators.js';
 import { type ReportedSessionState, SESSION_STATES } from './vocabulary.js';
 
@@ -58,18 +58,12 @@ export class ReportedSession extends ContentKeyWithInfohash {
   @MaxLength(256)
   playback_session_id!: string;
 
-  @ApiProperty({
-    description: EMPTY_AT_FIRST,
-    example: 'http://127.0.0.1:19000/ace/stat/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
-  })
+  @ApiProperty({ description: EMPTY_AT_FIRST, example: EXAMPLE_STAT_URL })
   @IsString()
   @MaxLength(2048)
   stat_url!: string;
 
-  @ApiProperty({
-    description: EMPTY_AT_FIRST,
-    example: 'http://127.0.0.1:19000/ace/cmd/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1',
-  })
+  @ApiProperty({ description: EMPTY_AT_FIRST, example: EXAMPLE_COMMAND_URL })
   @IsString()
   @MaxLength(2048)
   command_url!: string;

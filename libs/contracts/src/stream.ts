@@ -2,6 +2,9 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsString, Length, Matches } from 'class-validator';
 import { INFOHASH_PATTERN, KEY_TYPES, type KeyType, STREAM_STATUSES, type StreamStatus } from './vocabulary.js';
 
+export const EXAMPLE_STAT_URL = 'http://127.0.0.1:19000/ace/stat/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1';
+export const EXAMPLE_COMMAND_URL = 'http://127.0.0.1:19000/ace/cmd/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1';
+
 /** Which content is requested. */
 export class ContentKey {
   @ApiProperty({ enum: KEY_TYPES })
