@@ -1,4 +1,4 @@
-/** Drops the rest of units (PES packets, sections) whose start is missing, so that every PID begins with the start of a unit. */
+/** Drops the rest of units (PES packets, sections) whose start is missing, so that every PID starts with a whole unit. */
 import { PACKET_SIZE, hasPayload, startsUnit } from './packet.js';
 
 export class UnitStartFilter {
@@ -6,7 +6,7 @@ export class UnitStartFilter {
   #bytesSeen = 0;
 
   /**
-   * `pids`: those to hold back until a unit starts; all others pass. After `maxBytes` nothing is held back any more, because subtitles and cue
+   * `pids`: those to hold back until a unit starts; all others pass. After `maxBytes` no PID is held back, because subtitles and cue
    * messages may start a unit only every few minutes.
    */
   constructor(

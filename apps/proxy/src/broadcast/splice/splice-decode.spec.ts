@@ -144,7 +144,7 @@ describe.skipIf(!ENCODERS.includes('libx264'))('other PIDs of the same broadcast
 });
 
 describe.skipIf(!ENCODERS.includes('mp2'))('audio without video (needs ffmpeg)', () => {
-  it('goes on over a hole at the next unit', () => {
+  it('continues over a gap at the next unit', () => {
     const audio = ffmpegClip([...TEST_SOUND, '-t', '20', '-c:a', 'mp2', '-b:a', '192k', '-muxrate', '300000']);
     const second = audio.length / 20;
     const watched = new WatchedBroadcast();
