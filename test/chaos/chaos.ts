@@ -42,7 +42,7 @@ export interface ChaosReport {
 const STREAMS = 4;
 const ENGINES = 8;
 /** Largest number of engines with a fault at the same time. With four, no spare engine would be left for four streams. */
-const MOST_ILL = 3;
+const MAX_FAULTY = 3;
 /** Shares of viewers that are slow or zap. The others stay. */
 const SLOW = 0.1;
 const ZAPPING = 0.2;
@@ -53,8 +53,8 @@ const PAUSE_MS = [150, 550] as const;
 /** Duration of a fault, ms. */
 const LAST_MS = [300, 2500] as const;
 /** A slow viewer reads this many bytes in this time: a third of the stream. */
-const SIP_BYTES = 20_000;
-const SIP_MS = 1000;
+const SLOW_READ_BYTES = 20_000;
+const SLOW_READ_MS = 1000;
 const MEMORY_SAMPLES = 60;
 /** A longer silence is logged, seconds. A stall, its standby engine and one failed start together take less. */
 const LONG_SILENCE_S = 8;
@@ -63,20 +63,20 @@ interface ChaosFault {
   readonly name: string;
   inflict(engine: FleetEngine): Promise<unknown>;
   /** With this fault the engine does not receive stop requests, or never sent its stop URL. */
-  readonly deaf?: true;
+  readonly unreachable?: true;
 }
 
-const knob = (name: string, values: Readonly<Record<string, unknown>>, deaf?: true): ChaosFault => ({
+const knob = (name: string, values: Readonly<Record<string, unknown>>, unreachable?: true): ChaosFault => ({
   name,
   inflict: (engine) => engine.control.faults(values),
-  deaf,
+  unreachable,
 });
 
 const FAULTS: readonly ChaosFault[] = [
   { name: 'ends its sessions', inflict: (engine) => engine.control.end('superseded') },
   { name: 'forgets its sessions', inflict: (engine) => engine.control.end('lost') },
-  { name: 'restarts', inflict: (engine) => engine.control.restart(), deaf: true },
-  { name: 'is killed', inflict: (engine) => engine.kill(), deaf: true },
+  { name: 'restarts', inflict: (engine) => engine.control.restart(), unreachable: true },
+  { name: 'is killed', inflict: (engine) => engine.kill(), unreachable: true },
   knob('ends streams', { eofAfterMs: 1 }),
   knob('breaks connections', { resetAfterMs: 1 }),
   knob('falls silent', { stallAfterMs: 1 }),
@@ -108,13 +108,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 class ChaosRun {
   private readonly random: SeededRandom;
   private readonly counts = new Map<string, number>();
-  private readonly ill = new Set<FleetEngine>();
+  private readonly faulty = new Set<FleetEngine>();
   private readonly lost: string[] = [];
   private readonly refused: string[] = [];
   private readonly breaches: string[] = [];
   private readonly memory: number[] = [];
   private readonly tellers = new Set<number>();
-  private readonly healing: Promise<void>[] = [];
+  private readonly recoveries: Promise<void>[] = [];
   private visits = 0;
   private longestSilence = 0;
   private over = false;
@@ -132,12 +132,12 @@ class ChaosRun {
     const before = await this.fleet.quiet();
     const zappers = Math.round(count * ZAPPING);
     const slow = Math.round(count * SLOW);
-    const staying = await Promise.all(Array.from({ length: count - zappers }, (_, index) => this.sit(index, index < slow)));
-    const zapping = Array.from({ length: zappers }, (_, index) => this.zap(new SeededRandom(this.options.seed + 1 + index)));
-    log(`${staying.length} viewers of ${STREAMS} streams stay, ${slow} of them slow, ${zappers} zap; ${ENGINES} engines`);
-    await this.rage();
+    const staying = await Promise.all(Array.from({ length: count - zappers }, (_, index) => this.openStayingViewer(index, index < slow)));
+    const zapping = Array.from({ length: zappers }, (_, index) => this.openZappingViewer(new SeededRandom(this.options.seed + 1 + index)));
+    log(`${staying.length} viewers of ${STREAMS} streams stay, ${slow} of them slow, ${zappers} openZappingViewer; ${ENGINES} engines`);
+    await this.injectFaults();
     this.over = true;
-    await Promise.all(this.healing);
+    await Promise.all(this.recoveries);
     await Promise.all(zapping);
     const failovers = await this.fleet.failovers();
     await Promise.all(staying.map((leave) => leave()));
@@ -164,20 +164,20 @@ class ChaosRun {
     await Promise.all(viewers.map((viewer) => viewer.leave()));
   }
 
-  private async rage(): Promise<void> {
+  private async injectFaults(): Promise<void> {
     const { faults, log } = this.options;
     for (let number = 1; number <= faults; number += 1) {
       await sleep(this.random.integer(...PAUSE_MS));
-      await until('an engine that is well', async () => this.ill.size < MOST_ILL, 60_000);
+      await until('an engine that is well', async () => this.faulty.size < MAX_FAULTY, 60_000);
       const engine = this.victim();
       const fault = this.random.pick(FAULTS);
       const lasts = this.random.integer(...LAST_MS);
       this.counts.set(fault.name, (this.counts.get(fault.name) ?? 0) + 1);
       log(`fault ${number}: engine ${engine.id} ${fault.name} for ${lasts} ms`);
-      this.ill.add(engine);
-      if (fault.deaf) engine.deafTimes += 1;
+      this.faulty.add(engine);
+      if (fault.unreachable) engine.unreachableTimes += 1;
       await fault.inflict(engine);
-      this.healing.push(this.heal(engine, lasts));
+      this.recoveries.push(this.recover(engine, lasts));
       if (number % Math.max(1, Math.floor(faults / MEMORY_SAMPLES)) === 0)
         this.memory.push((await processResourcesOf(this.fleet.proxyUrl)).resident);
     }
@@ -185,21 +185,21 @@ class ChaosRun {
 
   /** An engine without a fault, usually one in use. */
   private victim(): FleetEngine {
-    const well = (engines: readonly FleetEngine[]): FleetEngine[] => engines.filter((engine) => !this.ill.has(engine));
+    const well = (engines: readonly FleetEngine[]): FleetEngine[] => engines.filter((engine) => !this.faulty.has(engine));
     const inUse = well(this.fleet.inUse);
     return this.random.next() < IN_USE && inUse.length > 0 ? this.random.pick(inUse) : this.random.pick(well(this.fleet.engines));
   }
 
-  private async heal(engine: FleetEngine, afterMs: number): Promise<void> {
+  private async recover(engine: FleetEngine, afterMs: number): Promise<void> {
     await sleep(afterMs);
     await engine.revive();
-    this.ill.delete(engine);
+    this.faulty.delete(engine);
   }
 
   /** Opens a viewer that stays. The returned function closes it. */
-  private async sit(index: number, slow: boolean): Promise<() => Promise<void>> {
-    const judge = new ViewerStreamChecker({ fromJoin: true });
-    const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => judge.push(chunk) });
+  private async openStayingViewer(index: number, slow: boolean): Promise<() => Promise<void>> {
+    const checker = new ViewerStreamChecker({ fromJoin: true });
+    const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => checker.push(chunk) });
     const who = `viewer ${index} of stream ${index % STREAMS}${slow ? ', slow' : ''}`;
     if (viewer.status !== 200) this.refused.push(`${who}: ${viewer.status} ${await viewer.text()}`);
     let staying = true;
@@ -208,42 +208,42 @@ class ChaosRun {
     if (tells) this.tellers.add(index % STREAMS);
     let told = false;
     const tellSilence = (): void => {
-      if (judge.silentFor > LONG_SILENCE_S && !told) this.options.log(`${who} has had no byte for ${LONG_SILENCE_S} s`);
-      told = judge.silentFor > LONG_SILENCE_S;
+      if (checker.silentFor > LONG_SILENCE_S && !told) this.options.log(`${who} has had no byte for ${LONG_SILENCE_S} s`);
+      told = checker.silentFor > LONG_SILENCE_S;
     };
     const watch = tells ? setInterval(tellSilence, 500) : undefined;
-    const sips = slow ? readSlowly(viewer, SIP_BYTES, SIP_MS) : undefined;
+    const slowReads = slow ? readSlowly(viewer, SLOW_READ_BYTES, SLOW_READ_MS) : undefined;
     void viewer.closed.then(() => {
       if (staying) this.lost.push(`${who}: ${viewer.error?.message ?? 'a clean end'}`);
     });
     return async () => {
       staying = false;
       clearInterval(watch);
-      clearInterval(sips);
+      clearInterval(slowReads);
       await viewer.leave();
-      this.note(who, judge, slow);
+      this.note(who, checker, slow);
     };
   }
 
   /** A viewer that watches for a moment, leaves, and opens another stream. */
-  private async zap(random: SeededRandom): Promise<void> {
+  private async openZappingViewer(random: SeededRandom): Promise<void> {
     while (!this.over) {
       const index = random.integer(0, STREAMS - 1);
-      const judge = new ViewerStreamChecker({ fromJoin: true });
-      const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => judge.push(chunk) });
+      const checker = new ViewerStreamChecker({ fromJoin: true });
+      const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => checker.push(chunk) });
       this.visits += 1;
       if (viewer.status !== 200) this.refused.push(`zapping to stream ${index}: ${viewer.status} ${await viewer.text()}`);
       await sleep(random.integer(0, 1500));
       await viewer.leave();
-      this.note(`zapping viewer of stream ${index}`, judge, true);
+      this.note(`zapping viewer of stream ${index}`, checker, true);
     }
   }
 
-  private note(who: string, judge: ViewerStreamChecker, impatient: boolean): void {
-    const { ts, hastyFillers, longestSilence } = judge.verdict();
+  private note(who: string, checker: ViewerStreamChecker, impatient: boolean): void {
+    const { ts, earlyNullPackets, longestSilence } = checker.verdict();
     this.breaches.push(...ts.faults.map(({ rule, packet, pid, detail }) => `${who}: ${rule} at packet ${packet}, PID ${pid}: ${detail}`));
     if (impatient) return; // its pauses are its own, not the proxy's
-    this.breaches.push(...hastyFillers.map((text) => `${who}: ${text}`));
+    this.breaches.push(...earlyNullPackets.map((text) => `${who}: ${text}`));
     this.longestSilence = Math.max(this.longestSilence, longestSilence);
   }
 

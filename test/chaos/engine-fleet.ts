@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OrchestratorServer } from '../doubles/orchestrator-server.js';
-import { type PortStretch, claimStretch, freePorts } from '../support/ports.js';
+import { type ReservedPorts, reservePorts, freePorts } from '../support/ports.js';
 import { ROOT, ServiceProcess, startEngine } from '../support/service-process.js';
 import { SimulatorControl } from '../support/simulator-control.js';
-import { STRETCH } from '../support/engine-trio.js';
+import { PORTS_PER_STACK } from '../support/engine-trio.js';
 import { type ProcessResources, processResourcesOf } from '../support/process-resources.js';
 import { until } from '../support/until.js';
 
@@ -29,7 +29,7 @@ export const KEPT_FILES = 4;
 export class FleetEngine {
   readonly control: SimulatorControl;
   /** Number of faults during which it could not receive a stop. */
-  deafTimes = 0;
+  unreachableTimes = 0;
   private process: ServiceProcess;
 
   constructor(
@@ -64,7 +64,7 @@ export class FleetEngine {
 export class EngineFleet {
   private constructor(
     private readonly folder: string,
-    private readonly stretch: PortStretch,
+    private readonly reservedPorts: ReservedPorts,
     readonly engines: readonly FleetEngine[],
     private readonly orchestrator: OrchestratorServer,
     private readonly proxy: ServiceProcess,
@@ -74,9 +74,9 @@ export class EngineFleet {
   static async open(count: number): Promise<EngineFleet> {
     const folder = mkdtempSync(join(tmpdir(), 'fleet-'));
     const [orchestratorPort, proxyPort] = await freePorts(2);
-    const stretch = await claimStretch(STRETCH);
+    const reservedPorts = await reservePorts(PORTS_PER_STACK);
     const engines = Array.from({ length: count }, (_, index) => {
-      const [http, https, api, p2p, control] = [0, 1, 2, 3, 4].map((port) => stretch.first + 5 * index + port);
+      const [http, https, api, p2p, control] = [0, 1, 2, 3, 4].map((port) => reservedPorts.first + 5 * index + port);
       return new FleetEngine(String(index + 1), { http, https, api, p2p, control }, join(folder, String(index + 1)));
     });
     const orchestrator = new OrchestratorServer({ engines: engines.map(({ id, ports }) => ({ id, port: ports.http })) });
@@ -95,7 +95,7 @@ export class EngineFleet {
         ...(process.env.CHAOS_PROXY_LOG ? { ACEXY_LOG_LEVEL: 'DEBUG' } : {}),
       },
     });
-    const fleet = new EngineFleet(folder, stretch, engines, orchestrator, proxy, `http://127.0.0.1:${proxyPort}`);
+    const fleet = new EngineFleet(folder, reservedPorts, engines, orchestrator, proxy, `http://127.0.0.1:${proxyPort}`);
     try {
       await until('the proxy', async () => (await fetch(`${fleet.proxyUrl}/health/ready`)).ok);
       await Promise.all(engines.map((engine) => engine.revive()));
@@ -153,13 +153,14 @@ export class EngineFleet {
   /** Checks that every session was stopped by the proxy or ended by a fault. A session may expire only if its engine could not receive the stop. */
   async unaccounted(): Promise<string[]> {
     const books = await Promise.all(
-      this.engines.map(async ({ id, control, deafTimes }) => ({ id, deafTimes, ...(await control.metrics()) })),
+      this.engines.map(async ({ id, control, unreachableTimes }) => ({ id, unreachableTimes, ...(await control.metrics()) })),
     );
-    return books.flatMap(({ id, deafTimes, sessions, readers }) => {
+    return books.flatMap(({ id, unreachableTimes, sessions, readers }) => {
       const { opened, stopped, superseded, lost, expired } = sessions;
       const problems: string[] = [];
       if (opened !== stopped + superseded + lost + expired) problems.push(`engine ${id}: ${JSON.stringify(sessions)} do not add up`);
-      if (expired > deafTimes) problems.push(`engine ${id}: ${expired} sessions never stopped, and it was deaf ${deafTimes} times`);
+      if (expired > unreachableTimes)
+        problems.push(`engine ${id}: ${expired} sessions never stopped, and it was unreachable ${unreachableTimes} times`);
       if (readers.maxPerSession > 1) problems.push(`engine ${id}: ${readers.maxPerSession} readers of one session`);
       return problems;
     });
@@ -171,7 +172,7 @@ export class EngineFleet {
     if (process.env.CHAOS_PROXY_LOG) writeFileSync(process.env.CHAOS_PROXY_LOG, this.proxy.log);
     await Promise.all(this.engines.map((engine) => engine.stop()));
     await this.orchestrator.close();
-    await this.stretch.release();
+    await this.reservedPorts.release();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -35,11 +35,11 @@ export interface Row {
   readonly inflict: Fault;
   readonly expect: Readonly<Record<Phase, Outcome>>;
   /** The engine does not receive the stop, or never sent its stop URL. Its session expires later. */
-  readonly deaf?: true;
+  readonly unreachable?: true;
 }
 
-function row(group: string, fault: string, inflict: Fault, before: Outcome, mid: Outcome, during: Outcome, deaf?: true): Row {
-  return { group, fault, inflict, expect: { before, mid, during }, deaf };
+function row(group: string, fault: string, inflict: Fault, before: Outcome, mid: Outcome, during: Outcome, unreachable?: true): Row {
+  return { group, fault, inflict, expect: { before, mid, during }, unreachable };
 }
 
 const knobs = (values: Readonly<Record<string, unknown>>): Fault => ({ knobs: values });

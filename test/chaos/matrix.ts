@@ -35,13 +35,13 @@ const RELEASE_LIMIT_MS = 8000;
 export async function runMatrix(cells: readonly Cell[], lanes: number, onResult: (result: CellResult) => void): Promise<void> {
   const left = cells.map((cell, index) => ({ cell, index }));
   const lane = async (): Promise<void> => {
-    const stage = await EngineTrio.open();
+    const trio = await EngineTrio.open();
     try {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
-        onResult(await runCell(stage, next.cell, contentId(0x1000 + next.index)));
+        onResult(await runCell(trio, next.cell, contentId(0x1000 + next.index)));
       }
     } finally {
-      await stage.close();
+      await trio.close();
     }
   };
   // Each lane stops what it started, also if another lane failed.
@@ -49,38 +49,38 @@ export async function runMatrix(cells: readonly Cell[], lanes: number, onResult:
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
 }
 
-async function runCell(stage: EngineTrio, cell: Cell, id: string): Promise<CellResult> {
+async function runCell(trio: EngineTrio, cell: Cell, id: string): Promise<CellResult> {
   const { row, phase } = cell;
   const expected = row.expect[phase];
-  const judge = new ViewerStreamChecker({ fromJoin: true });
+  const checker = new ViewerStreamChecker({ fromJoin: true });
   const acts: Promise<void>[] = [];
   let viewer: Viewer | null = null;
   const problems: string[] = [];
   try {
-    const open = async (): Promise<Viewer> => Viewer.open(stage.streamUrl(id), { onChunk: (chunk) => judge.push(chunk) });
+    const open = async (): Promise<Viewer> => Viewer.open(trio.streamUrl(id), { onChunk: (chunk) => checker.push(chunk) });
     if (phase === 'before') {
-      acts.push(...(await inflict(stage, 'A', row.inflict)));
+      acts.push(...(await inflict(trio, 'A', row.inflict)));
       viewer = await open();
     } else {
       viewer = await open();
       await viewer.untilBytes(LIVE_BYTES);
-      acts.push(...(await inflict(stage, phase === 'mid' ? 'A' : 'B', row.inflict)));
-      if (phase === 'during') await stage.engine('A').end('superseded');
+      acts.push(...(await inflict(trio, phase === 'mid' ? 'A' : 'B', row.inflict)));
+      if (phase === 'during') await trio.engine('A').end('superseded');
     }
     if (viewer.status !== 200) throw new Error(`status ${viewer.status}: ${await viewer.text()}`);
-    await settle(stage, id, cell, viewer);
+    await settle(trio, id, cell, viewer);
   } catch (error) {
-    problems.push(`${(error as Error).message}; then: ${JSON.stringify(await stage.serving(id))}`);
+    problems.push(`${(error as Error).message}; then: ${JSON.stringify(await trio.serving(id))}`);
   }
   await viewer?.leave();
   await Promise.all(acts);
-  const verdict = judge.verdict();
+  const verdict = checker.verdict();
   const body = viewer?.body ?? Buffer.alloc(0);
   const content = contentOf(verdict);
   const difference = differenceFromBroadcast(body.subarray(0, body.length - (body.length % 188)), id, BITRATE);
   problems.push(...judgeContent(expected, verdict, content, difference));
-  problems.push(...(await leaks(stage, cell)));
-  await stage.reset();
+  problems.push(...(await leaks(trio, cell)));
+  await trio.reset();
   const by = problems.length === 0 ? expected.by : 'not as expected';
   return {
     ...cell,
@@ -91,11 +91,11 @@ async function runCell(stage: EngineTrio, cell: Cell, id: string): Promise<CellR
 }
 
 /** Waits until the expected engine plays the stream, and checks that this stays so while bytes arrive. */
-async function settle(stage: EngineTrio, id: string, { row, phase }: Cell, viewer: Viewer): Promise<void> {
+async function settle(trio: EngineTrio, id: string, { row, phase }: Cell, viewer: Viewer): Promise<void> {
   const { by } = row.expect[phase];
   const faulty: EngineName = phase === 'during' ? 'B' : 'A';
   const serves = async (): Promise<boolean> => {
-    const serving = await stage.serving(id);
+    const serving = await trio.serving(id);
     if (serving === null || serving.state !== 'playing' || (phase === 'during' && serving.failovers === 0)) return false;
     // A working engine may be chosen for other reasons too. A failing one must not be kept.
     return by === 'another' ? serving.on !== faulty : phase === 'during' || serving.on === faulty;
@@ -108,21 +108,21 @@ async function settle(stage: EngineTrio, id: string, { row, phase }: Cell, viewe
 }
 
 /** Resolves when the fault is in force. The returned promises are the actions that follow. */
-async function inflict(stage: EngineTrio, name: EngineName, fault: Fault): Promise<Promise<void>[]> {
-  const engine = stage.engine(name);
+async function inflict(trio: EngineTrio, name: EngineName, fault: Fault): Promise<Promise<void>[]> {
+  const engine = trio.engine(name);
   if ('knobs' in fault) {
     await engine.faults(fault.knobs);
     return [];
   }
   switch (fault.act) {
     case 'killed':
-      await stage.kill(name);
+      await trio.kill(name);
       return [];
     case 'restarts':
       await engine.restart();
       return [];
     case 'wanted':
-      stage.orchestrator.leave.add(name);
+      trio.orchestrator.leave.add(name);
       return [];
     case 'ends':
     case 'forgets': {
@@ -153,11 +153,11 @@ function contentOf({ breaks }: ViewerStreamReport): Content {
 
 function judgeContent(
   expected: Outcome,
-  { ts, hastyFillers }: ViewerStreamReport,
+  { ts, earlyNullPackets }: ViewerStreamReport,
   { lost, repeated }: Content,
   difference: string | null,
 ): string[] {
-  const problems = [...hastyFillers];
+  const problems = [...earlyNullPackets];
   const { lost: mayLose = 0, repeated: mayRepeat = 0, damaged = false } = expected;
   if (lost > mayLose) problems.push(`${lost} s lost, at most ${mayLose} expected`);
   if (repeated > mayRepeat) problems.push(`${repeated} s repeated, at most ${mayRepeat} expected`);
@@ -177,20 +177,20 @@ function words({ lost, repeated }: Content, { ts }: ViewerStreamReport): string 
 }
 
 /** Sessions that still exist some time after the viewer left. */
-async function leaks(stage: EngineTrio, { row, phase }: Cell): Promise<string[]> {
+async function leaks(trio: EngineTrio, { row, phase }: Cell): Promise<string[]> {
   const faulty = phase === 'during' ? 'B' : 'A';
-  const counted = ENGINE_NAMES.filter((name) => row.deaf === undefined || name !== faulty);
+  const counted = ENGINE_NAMES.filter((name) => row.unreachable === undefined || name !== faulty);
   try {
     await until(
       'sessions stopped',
       async () => {
-        const sessions = await stage.sessions();
+        const sessions = await trio.sessions();
         return counted.every((name) => sessions[name] === 0);
       },
       RELEASE_LIMIT_MS,
     );
     return [];
   } catch {
-    return [`sessions left behind: ${JSON.stringify(await stage.sessions())}`];
+    return [`sessions left behind: ${JSON.stringify(await trio.sessions())}`];
   }
 }

@@ -29,21 +29,21 @@ const SECRETS = {
 };
 const CONTENT = 'dd1e67078381739d14beca697356ab76d49d1a2d';
 
-let standIns: FakeCommands;
+let commands: FakeCommands;
 let folder: string;
 beforeEach(() => {
-  standIns = new FakeCommands();
+  commands = new FakeCommands();
   folder = mkdtempSync(join(tmpdir(), 'diagnostics-'));
 });
 afterEach(() => {
-  standIns.remove();
+  commands.remove();
   rmSync(folder, { recursive: true, force: true });
 });
 
 const run = (option = '', env: Record<string, string> = {}): Promise<Ran> =>
   runShell(`${ROOT}/scripts/collect_diagnostics.sh ${option}`, {
     cwd: folder,
-    env: { PATH: standIns.folder, ORCHESTRATOR_URL: 'http://127.0.0.1:9', ACEXY_URL: 'http://127.0.0.1:9', ...env },
+    env: { PATH: commands.folder, ORCHESTRATOR_URL: 'http://127.0.0.1:9', ACEXY_URL: 'http://127.0.0.1:9', ...env },
   });
 
 /** Logs with secrets and with useful lines. */
@@ -92,8 +92,8 @@ const ofDocker = `
 describe.each(['docker compose', 'docker-compose'])('with %s', (compose) => {
   beforeEach(() => {
     project();
-    if (compose === 'docker compose') standIns.add('docker', ofCompose('compose ') + ofDocker);
-    else standIns.add('docker', `"compose "*) exit 1 ;;${ofDocker}`).add('docker-compose', ofCompose(''));
+    if (compose === 'docker compose') commands.add('docker', ofCompose('compose ') + ofDocker);
+    else commands.add('docker', `"compose "*) exit 1 ;;${ofDocker}`).add('docker-compose', ofCompose(''));
   });
 
   it('the report has every section, no secret, and the useful lines', async () => {
@@ -132,7 +132,7 @@ describe('when a part is unavailable', () => {
   });
 
   it('it does not wait for a Docker that hangs', async () => {
-    standIns.add('docker', '*) exec sleep 100 ;;');
+    commands.add('docker', '*) exec sleep 100 ;;');
     const startedAt = performance.now();
     const { code, stdout } = await run('', { COMMAND_LIMIT_S: '0.2' });
     expect([code, stdout]).toEqual([0, expect.stringContaining('(docker did not finish within 0.2 s)')]);

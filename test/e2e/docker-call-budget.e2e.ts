@@ -9,16 +9,16 @@ const IMAGE = 'acestream-engine-simulator-fast:test';
 const ENGINES = 5;
 
 describe.skipIf(DOCKER_MISSING !== null)('calls of the Docker API', () => {
-  let tap: RecordingDockerProxy;
+  let dockerProxy: RecordingDockerProxy;
   let pair: Pair;
 
   beforeAll(async () => {
     simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
-    tap = await RecordingDockerProxy.open();
+    dockerProxy = await RecordingDockerProxy.open();
     pair = await Pair.start({
       orchestrator: {
         ENGINE_RUNTIME: 'docker',
-        DOCKER_HOST: tap.host,
+        DOCKER_HOST: dockerProxy.host,
         TARGET_IMAGE: IMAGE,
         IMAGE_PULL: 'never',
         MIN_REPLICAS: String(ENGINES),
@@ -32,11 +32,11 @@ describe.skipIf(DOCKER_MISSING !== null)('calls of the Docker API', () => {
   });
   afterAll(async () => {
     await pair?.stop();
-    await tap?.close();
+    await dockerProxy?.close();
   });
 
   it('a start of an engine makes one create, one start and one inspect; the image is inspected once, and there is one event subscription', () => {
-    const { 'GET /containers/json': lists, [`GET /images/${IMAGE}/json`]: images, ...rest } = tap.counts;
+    const { 'GET /containers/json': lists, [`GET /images/${IMAGE}/json`]: images, ...rest } = dockerProxy.counts;
     expect(rest).toEqual({ 'GET /events': 1, 'POST /containers/create': ENGINES, 'POST /containers/ID/start': ENGINES });
     expect(images).toBe(1);
     // One list per start and per round. A burst of events causes one list.
@@ -44,7 +44,7 @@ describe.skipIf(DOCKER_MISSING !== null)('calls of the Docker API', () => {
   });
 
   it('when nothing happens there is one list per round, for any number of engines and API reads', async () => {
-    const before = tap.calls.length;
+    const before = dockerProxy.calls.length;
     const startedAt = performance.now();
     const { container_id: id } = (await pair.engines())[0];
     const paths = [
@@ -61,7 +61,7 @@ describe.skipIf(DOCKER_MISSING !== null)('calls of the Docker API', () => {
       await Promise.all(paths.map((path) => fetch(pair.apiUrl + path, { headers: { Authorization: `Bearer ${pair.apiKey}` } })));
       reads += paths.length;
     }
-    const asked = tap.calls.slice(before);
+    const asked = dockerProxy.calls.slice(before);
     expect(reads).toBeGreaterThan(200);
     expect(new Set(asked)).toEqual(new Set(['GET /containers/json']));
     expect(asked.length).toBeLessThanOrEqual(6);
@@ -71,10 +71,10 @@ describe.skipIf(DOCKER_MISSING !== null)('calls of the Docker API', () => {
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
     await viewer.untilBytes(200_000);
     await until('another free one', async () => (await pair.engines()).length === ENGINES + 1);
-    const before = tap.calls.length;
+    const before = dockerProxy.calls.length;
     await viewer.untilBytes(viewer.bytes + 2_000_000);
-    expect(new Set(tap.calls.slice(before)).size).toBeLessThanOrEqual(1);
-    expect(tap.calls.some((call) => /stats|top|logs|exec|inspect|ID\/json/.test(call))).toBe(false);
+    expect(new Set(dockerProxy.calls.slice(before)).size).toBeLessThanOrEqual(1);
+    expect(dockerProxy.calls.some((call) => /stats|top|logs|exec|inspect|ID\/json/.test(call))).toBe(false);
     await viewer.leave();
   });
 });

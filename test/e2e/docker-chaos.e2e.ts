@@ -22,7 +22,7 @@ if (PRIVATE_DAEMON_MISSING !== null)
   console.warn(`SKIPPED: ${PRIVATE_DAEMON_MISSING}, so no random faults are tested on a real Docker Engine`);
 
 describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`chaos with seed ${SEED}, ${SECONDS} s of it`, () => {
-  let own: PrivateDockerDaemon;
+  let daemon: PrivateDockerDaemon;
   let pair: Pair;
   let watch: ContainerWatch;
   const viewers: Viewer[] = [];
@@ -34,7 +34,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
     await watch?.stop();
     await Promise.all(viewers.map((viewer) => viewer.leave()));
     await pair?.stop();
-    await own?.dispose();
+    await daemon?.dispose();
   });
 
   it(
@@ -42,11 +42,11 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
     async () => {
       const began = performance.now();
       const sinceBegin = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`;
-      own = await PrivateDockerDaemon.start(['--live-restore'], [IMAGE]);
+      daemon = await PrivateDockerDaemon.start(['--live-restore'], [IMAGE]);
       pair = await Pair.start({
         orchestrator: {
           ENGINE_RUNTIME: 'docker',
-          DOCKER_HOST: own.host,
+          DOCKER_HOST: daemon.host,
           TARGET_IMAGE: IMAGE,
           IMAGE_PULL: 'never',
           MIN_REPLICAS: String(MIN),
@@ -69,10 +69,10 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
         viewers.push(viewer);
       }
       await Promise.all(viewers.map((viewer) => viewer.untilBytes(200_000)));
-      watch = new ContainerWatch(own);
+      watch = new ContainerWatch(daemon);
 
       console.log(`they watch after ${sinceBegin()}`);
-      const chaos = new DockerChaos(SEED, pair, own, STORM);
+      const chaos = new DockerChaos(SEED, pair, daemon, STORM);
       const done = await chaos.run(SECONDS * 1000);
       console.log(`seed ${SEED}: ${done.join(', ')}; over after ${sinceBegin()}`);
       expect(chaos.stormed.every(({ status }) => status === 200 || status === 503 || status === 500)).toBe(true);
@@ -88,7 +88,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
         async () => {
           const [engines, containers] = await Promise.all([
             pair.api<EngineState[]>('/engines?state=all'),
-            own.client.listContainers({ all: true }),
+            daemon.client.listContainers({ all: true }),
           ]);
           const ids = engines.map(({ container_id: id }) => id).sort();
           return (
@@ -121,7 +121,7 @@ class ContainerWatch {
   private stopped = false;
   private readonly done: Promise<void>;
 
-  constructor(private readonly own: PrivateDockerDaemon) {
+  constructor(private readonly daemon: PrivateDockerDaemon) {
     this.done = this.run();
   }
 
@@ -133,7 +133,7 @@ class ContainerWatch {
   private async run(): Promise<void> {
     while (!this.stopped) {
       // An unreachable daemon is asked again.
-      const running = await this.own.client.listContainers().catch(() => []);
+      const running = await this.daemon.client.listContainers().catch(() => []);
       this.most = Math.max(this.most, running.length);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

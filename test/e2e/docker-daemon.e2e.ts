@@ -12,16 +12,16 @@ const READ_LIMIT_MS = 500;
 if (PRIVATE_DAEMON_MISSING !== null) console.warn(`SKIPPED: ${PRIVATE_DAEMON_MISSING}, so restarts of a Docker daemon are not tested`);
 
 describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the Docker daemon', () => {
-  let own: PrivateDockerDaemon;
+  let daemon: PrivateDockerDaemon;
   let pair: Pair;
   let reads: ReadWatch;
 
   const begin = async (...options: string[]): Promise<string[]> => {
-    own = await PrivateDockerDaemon.start(options, [IMAGE]);
+    daemon = await PrivateDockerDaemon.start(options, [IMAGE]);
     pair = await Pair.start({
       orchestrator: {
         ENGINE_RUNTIME: 'docker',
-        DOCKER_HOST: own.host,
+        DOCKER_HOST: daemon.host,
         TARGET_IMAGE: IMAGE,
         IMAGE_PULL: 'never',
         MIN_REPLICAS: '2',
@@ -35,10 +35,10 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
   };
   /** Resolves with the time of Docker's first answer afterwards. */
   const restart = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number> => {
-    await own.end(signal);
+    await daemon.end(signal);
     await until('that it is noticed', async () => (await fetch(`${pair.apiUrl}/health/ready`)).status === 503);
-    own.launch();
-    return own.untilAnswers();
+    daemon.launch();
+    return daemon.untilAnswers();
   };
   const wellAgain = (): Promise<string[]> =>
     until('two healthy engines, and ready', async () => {
@@ -46,7 +46,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
       const well = engines.length === 2 && engines.every(({ health_status }) => health_status === 'healthy');
       return well && (await fetch(`${pair.apiUrl}/health/ready`)).ok && idsOf(engines);
     });
-  const containers = async (): Promise<string[]> => (await own.client.listContainers({ all: true })).map(({ Id }) => Id).sort();
+  const containers = async (): Promise<string[]> => (await daemon.client.listContainers({ all: true })).map(({ Id }) => Id).sort();
 
   beforeAll(() => {
     simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
@@ -54,7 +54,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
   afterEach(async () => {
     await reads?.stop();
     await pair?.stop();
-    await own?.dispose();
+    await daemon?.dispose();
   });
 
   it.each([
@@ -92,12 +92,12 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
 
   it('hangs: every API read is answered meanwhile, and pending requests are carried out afterwards', async () => {
     await begin();
-    own.signal('SIGSTOP');
+    daemon.signal('SIGSTOP');
     const asked = pair.api<{ container_id: string }>('/provision/acestream', { method: 'POST', body: '{}' });
     try {
       await until('a hundred reads', async () => reads.count >= 100);
     } finally {
-      own.signal('SIGCONT');
+      daemon.signal('SIGCONT');
     }
     const { container_id: id } = await asked;
     await until('the engine that was asked for', async () => idsOf(await pair.engines()).includes(id));

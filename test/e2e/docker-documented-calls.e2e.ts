@@ -53,7 +53,7 @@ describe('the filter of docker-compose.gluetun.yml', () => {
 
 describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the documented calls of the Docker API', () => {
   let registry: ImageRegistry;
-  let tap: RecordingDockerProxy;
+  let dockerProxy: RecordingDockerProxy;
   let pair: Pair;
   const made = `acestream-calls-test:${randomBytes(4).toString('hex')}`;
 
@@ -67,11 +67,11 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the d
     rmSync(folder, { recursive: true });
     registry = await ImageRegistry.with(made);
     execFileSync('docker', ['rmi', made], { stdio: 'ignore' });
-    tap = await RecordingDockerProxy.open(DOCUMENTED as readonly DockerCall[]);
+    dockerProxy = await RecordingDockerProxy.open(DOCUMENTED as readonly DockerCall[]);
     pair = await Pair.start({
       orchestrator: {
         ENGINE_RUNTIME: 'docker',
-        DOCKER_HOST: tap.host,
+        DOCKER_HOST: dockerProxy.host,
         TARGET_IMAGE: registry.image,
         MIN_REPLICAS: '1',
         MIN_PROVISION_INTERVAL_S: '0.1',
@@ -81,7 +81,7 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the d
   });
   afterAll(async () => {
     await pair?.stop();
-    await tap?.close();
+    await dockerProxy?.close();
     execFileSync('docker', ['rmi', '-f', registry.image], { stdio: 'ignore' });
     await registry?.close();
   });
@@ -117,7 +117,7 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the d
 
     // Stops, together with its engines.
     await pair.orchestrator.stop();
-    expect(tap.refused).toEqual([]);
-    expect([...new Set(tap.calls)].sort()).toEqual(DOCUMENTED.map(({ name }) => name).sort());
+    expect(dockerProxy.refused).toEqual([]);
+    expect([...new Set(dockerProxy.calls)].sort()).toEqual(DOCUMENTED.map(({ name }) => name).sort());
   });
 });

@@ -229,8 +229,8 @@ describe('compatibility with players', () => {
   it('after a pause longer than the buffer the viewer continues on the same connection, at a keyframe, without an error', async () => {
     const id = contentId(contents++);
     const origin = `http://[::1]:${strictPort}`;
-    const judge = new ViewerStreamChecker({ fromJoin: true });
-    const viewer = await Viewer.open(origin + path(id), { keep: false, onChunk: (chunk) => judge.push(chunk) });
+    const checker = new ViewerStreamChecker({ fromJoin: true });
+    const viewer = await Viewer.open(origin + path(id), { keep: false, onChunk: (chunk) => checker.push(chunk) });
     await viewer.untilBytes(500_000);
     viewer.response.pause();
     // The socket buffers take some seconds. After that the viewer reads nothing while the proxy keeps two seconds of the stream.
@@ -247,7 +247,7 @@ describe('compatibility with players', () => {
     await until('it has caught up', async () => (await statusOf(id, origin)).viewers[0].skips === 1);
     const { bytes } = viewer;
     await viewer.untilBytes(bytes + 2_000_000);
-    const { ts, breaks } = judge.verdict();
+    const { ts, breaks } = checker.verdict();
     expect(ts.faults).toEqual([]);
     expect(breaks).toHaveLength(1);
     await viewer.leave();

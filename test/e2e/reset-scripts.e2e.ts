@@ -8,20 +8,20 @@ import { FakeCommands } from '../support/fake-commands.js';
 
 /** Runs the scripts for operators with a fake docker that records its calls. The same steps run for real in seed-guide.e2e.ts and .ci/stack.sh. */
 
-let standIns: FakeCommands;
+let commands: FakeCommands;
 let folder: string;
 beforeEach(() => {
-  standIns = new FakeCommands();
+  commands = new FakeCommands();
   folder = mkdtempSync(join(tmpdir(), 'resets-'));
   writeFileSync(join(folder, 'docker-compose.yml'), '');
 });
 afterEach(() => {
-  standIns.remove();
+  commands.remove();
   rmSync(folder, { recursive: true, force: true });
 });
 
 const run = (line: string, env: Record<string, string> = {}): Promise<Ran> =>
-  runShell(`${ROOT}/scripts/${line}`, { cwd: folder, env: { PATH: standIns.folder, HEALTH_LIMIT_S: '1', ...env } });
+  runShell(`${ROOT}/scripts/${line}`, { cwd: folder, env: { PATH: commands.folder, HEALTH_LIMIT_S: '1', ...env } });
 
 interface World {
   services: string[];
@@ -38,8 +38,8 @@ function given(compose: 'docker compose' | 'docker-compose', { services, engines
     "${prefix}exec -T docker docker ps -a "*format*|"ps -a "*format*) printf '%s\\n' ${engines.join(' ') || "''"} ;;
     "${prefix}exec -T docker docker ps -aq "*|"ps -aq "*) printf '%s\\n' ${engines.map((_, index) => `engine-${index}`).join(' ') || "''"} ;;`;
   const inspect = `inspect*) echo ${health} ;;`;
-  if (compose === 'docker compose') standIns.add('docker', ofCompose('compose ') + inspect);
-  else standIns.add('docker', `"compose "*) exit 1 ;;${ofCompose('')}${inspect}`).add('docker-compose', ofCompose(''));
+  if (compose === 'docker compose') commands.add('docker', ofCompose('compose ') + inspect);
+  else commands.add('docker', `"compose "*) exit 1 ;;${ofCompose('')}${inspect}`).add('docker-compose', ofCompose(''));
 }
 
 describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose) => {
@@ -47,7 +47,7 @@ describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose
     given(compose, { services: ['orchestrator', 'acexy'], engines: ['a', 'a'] });
     const { code, stdout } = await run('reset.sh --keep-database');
     expect([code, stdout]).toEqual([0, expect.stringMatching(/removed 2 engines[^]*orchestrator is healthy/)]);
-    expect(standIns.calls).toEqual([
+    expect(commands.calls).toEqual([
       `${compose} stop orchestrator`,
       expect.stringContaining('docker ps -a --filter label=acestream-orchestrator --format'),
       'docker ps -aq --filter label=acestream-orchestrator',
@@ -59,15 +59,15 @@ describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose
   it('engines inside the docker service are removed there', async () => {
     given(compose, { services: ['orchestrator', 'acexy', 'docker'], engines: ['a'] });
     expect((await run('reset.sh --keep-database')).code).toBe(0);
-    expect(standIns.calls).toContain(`${compose} exec -T docker docker rm -f engine-0`);
-    expect(standIns.calls.filter((call) => call.startsWith('docker rm'))).toEqual([]);
+    expect(commands.calls).toContain(`${compose} exec -T docker docker rm -f engine-0`);
+    expect(commands.calls.filter((call) => call.startsWith('docker rm'))).toEqual([]);
   });
 
   it('a complete reset removes engines, services and volumes of only this project, and starts it', async () => {
     given(compose, { services: ['orchestrator', 'acexy'], engines: ['a'] });
     const { code, stdout } = await run('reset.sh --everything --yes --images');
     expect([code, stdout]).toEqual([0, expect.stringMatching(/orchestrator is healthy\nacexy is healthy/)]);
-    expect(standIns.calls.filter((call) => !call.includes(' ps '))).toEqual([
+    expect(commands.calls.filter((call) => !call.includes(' ps '))).toEqual([
       `${compose} stop orchestrator`,
       'docker rm -f engine-0',
       `${compose} down --volumes --remove-orphans`,
@@ -80,7 +80,7 @@ describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose
     given(compose, { services: ['orchestrator', 'acexy-1', 'acexy-2', 'balancer'] });
     const { code, stdout } = await run('rolling-restart.sh');
     expect([code, stdout]).toEqual([0, expect.not.stringContaining('nobody can play')]);
-    expect(standIns.calls).toEqual(
+    expect(commands.calls).toEqual(
       ['acexy-1', 'acexy-2', 'orchestrator'].flatMap((service) => [`${compose} stop ${service}`, `${compose} up -d --no-deps ${service}`]),
     );
   });
@@ -91,22 +91,22 @@ describe('unclear situations', () => {
     given('docker compose', { services: ['orchestrator', 'acexy'] });
     const { code, stdout } = await run(`reset.sh ${option}`);
     expect([code, stdout]).toEqual([0, expect.stringContaining('no engine to remove')]);
-    expect(standIns.calls.filter((call) => call.includes('rm -f'))).toEqual([]);
+    expect(commands.calls.filter((call) => call.includes('rm -f'))).toEqual([]);
   });
 
   it('a complete reset without confirmation does nothing', async () => {
     given('docker compose', { services: ['orchestrator'] });
     const { code, stderr } = await run('reset.sh --everything');
-    expect([code, stderr, standIns.calls]).toEqual([1, expect.stringContaining('--yes'), []]);
+    expect([code, stderr, commands.calls]).toEqual([1, expect.stringContaining('--yes'), []]);
   });
 
   it('with engines of several installations on the same Docker Engine, a reset needs INSTALLATION', async () => {
     given('docker compose', { services: ['orchestrator'], engines: ['mine', 'theirs'] });
     const { code, stderr } = await run('reset.sh --keep-database');
     expect([code, stderr]).toEqual([1, expect.stringMatching(/INSTALLATION=[^]*mine\ntheirs/)]);
-    expect(standIns.calls.filter((call) => call.includes('rm -f'))).toEqual([]);
+    expect(commands.calls.filter((call) => call.includes('rm -f'))).toEqual([]);
     expect((await run('reset.sh --keep-database', { INSTALLATION: 'mine' })).code).toBe(0);
-    expect(standIns.calls).toContain(
+    expect(commands.calls).toContain(
       'docker ps -aq --filter label=acestream-orchestrator --filter label=acestream-orchestrator.installation=mine',
     );
   });
@@ -116,7 +116,7 @@ describe('unclear situations', () => {
     const { code, stderr, stdout } = await run('rolling-restart.sh');
     expect([code, stderr]).toEqual([1, expect.stringContaining('docker compose logs --tail=50 acexy-1')]);
     expect(stdout).toContain('nobody can play until acexy-1 is back');
-    expect(standIns.calls).toEqual(['docker compose stop acexy-1', 'docker compose up -d --no-deps acexy-1']);
+    expect(commands.calls).toEqual(['docker compose stop acexy-1', 'docker compose up -d --no-deps acexy-1']);
   });
 
   it.each([
@@ -128,11 +128,11 @@ describe('unclear situations', () => {
     given('docker compose', { services: ['orchestrator', 'acexy'] });
     const { code, stderr } = await run(line);
     expect([code, stderr]).toEqual([expected, expect.stringContaining(words)]);
-    expect(standIns.calls).toEqual([]);
+    expect(commands.calls).toEqual([]);
   });
 
   it('a missing docker compose or compose file is reported at once', async () => {
-    standIns.add('docker', '"compose "*) exit 1 ;;');
+    commands.add('docker', '"compose "*) exit 1 ;;');
     expect((await run('reset.sh --keep-database')).stderr).toContain('neither docker compose nor docker-compose answers');
     rmSync(join(folder, 'docker-compose.yml'));
     expect((await run('reset.sh --keep-database')).stderr).toContain('no docker-compose.yml in');

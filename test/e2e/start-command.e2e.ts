@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { claimStretch, freePorts, type PortStretch } from '../support/ports.js';
+import { reservePorts, freePorts, type ReservedPorts } from '../support/ports.js';
 import { ROOT, ServiceProcess } from '../support/service-process.js';
 import { contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
@@ -24,7 +24,7 @@ describe('npm start', () => {
   let launcher: ServiceProcess;
   let apiPort: number;
   let proxyPort: number;
-  let stretch: PortStretch;
+  let reservedPorts: ReservedPorts;
 
   function start(args: string[] = []): ServiceProcess {
     return new ServiceProcess('npm start', [process.execPath, join(ROOT, 'scripts/start.mjs'), ...args], {
@@ -36,9 +36,9 @@ describe('npm start', () => {
 
   beforeAll(async () => {
     [apiPort, proxyPort] = await freePorts(2);
-    stretch = await claimStretch(4 * PORTS_OF_A_KIND);
+    reservedPorts = await reservePorts(4 * PORTS_OF_A_KIND);
     const ranges = ['PORT_RANGE_HOST', 'ACE_HTTPS_RANGE', 'ACE_API_RANGE', 'ACE_P2P_RANGE'].map((name, index) => {
-      const first = stretch.first + index * PORTS_OF_A_KIND;
+      const first = reservedPorts.first + index * PORTS_OF_A_KIND;
       return `${name}=${first}-${first + PORTS_OF_A_KIND - 2}`;
     });
     writeFileSync(
@@ -51,7 +51,7 @@ describe('npm start', () => {
   afterAll(async () => {
     await launcher.stop();
     rmSync(folder, { recursive: true, force: true });
-    await stretch.release();
+    await reservedPorts.release();
   });
 
   it('says that the engines are simulated, and prints the playback and API URLs', () => {

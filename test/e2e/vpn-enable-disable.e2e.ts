@@ -42,8 +42,8 @@ const usable = async (): Promise<number> => (await stack.healthyEngines()).lengt
 it.skipIf(skip)(
   'enabling the VPN replaces the engines one by one, disabling it keeps them, and viewers keep their stream',
   async () => {
-    const day = await FaultImpact.begin('VPN set, and unset again', stack.label);
-    const viewer = await day.watch(pair.streamUrl(contentId(1)));
+    const impact = await FaultImpact.begin('VPN set, and unset again', stack.label);
+    const viewer = await impact.watch(pair.streamUrl(contentId(1)));
     await until('three engines', async () => (await usable()) >= 3, 60_000);
     expect(await behind()).not.toContain(true);
 
@@ -57,9 +57,9 @@ it.skipIf(skip)(
       },
       150_000,
     );
-    day.note('all behind it after');
+    impact.note('all behind it after');
     await viewer.untilBytes(viewer.bytes + 500_000);
-    expect(day.lost).toBe(0);
+    expect(impact.lost).toBe(0);
 
     const before = (await pair.engines()).map(({ container_id }) => container_id);
     await restartWith({});
@@ -67,9 +67,9 @@ it.skipIf(skip)(
     await until('they are taken over', async () => (await usable()) >= 3, 60_000);
     expect((await pair.engines()).map(({ container_id }) => container_id)).toEqual(expect.arrayContaining(before));
     await viewer.untilBytes(viewer.bytes + 1_000_000);
-    expect(day.lost).toBe(0);
-    expect(day.longestPause).toBeLessThan(15);
-    await day.end();
+    expect(impact.lost).toBe(0);
+    expect(impact.longestPause).toBeLessThan(15);
+    await impact.end();
   },
   LIMIT_MS,
 );

@@ -39,13 +39,13 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
     'a changed forwarded port replaces its engine, and its viewer keeps the stream',
     async () => {
       const its = await forwarded(51_413);
-      const day = await FaultImpact.begin('forwarded port changed', stack.label);
-      const viewer = await day.watch(pair.streamUrl(contentId(7)));
+      const impact = await FaultImpact.begin('forwarded port changed', stack.label);
+      const viewer = await impact.watch(pair.streamUrl(contentId(7)));
       // The engine with the forwarded port is preferred, so this stream is on it.
       await until('it is on that engine', async () => (await pair.startedStreams())[0]?.container_id === its.container_id);
       gluetun.forward(40_404);
       await forwarded(40_404);
-      day.note('right port in use after');
+      impact.note('right port in use after');
       await until(
         'no engine is left with the old port',
         async () => {
@@ -55,9 +55,9 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
         90_000,
       );
       await viewer.untilBytes(viewer.bytes + 1_000_000);
-      expect(day.lost).toBe(0);
-      expect(day.longestPause).toBeLessThan(5);
-      await day.end();
+      expect(impact.lost).toBe(0);
+      expect(impact.longestPause).toBeLessThan(5);
+      await impact.end();
     },
     LIMIT_MS,
   );
@@ -68,12 +68,12 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       const before = (await until('two free engines', async () => (await usable()).length >= 2 && usable(), 60_000)).map(
         (engine) => engine.container_id,
       );
-      const day = await FaultImpact.begin('tunnel dead for 40 s', stack.label);
-      const viewer = await day.watch(pair.streamUrl(contentId(8)));
+      const impact = await FaultImpact.begin('tunnel dead for 40 s', stack.label);
+      const viewer = await impact.watch(pair.streamUrl(contentId(8)));
       const cutAt = performance.now();
       await gluetun.cut();
       await until('disconnected', async () => !(await status()).connected, 30_000);
-      day.note('dead tunnel noticed after');
+      impact.note('dead tunnel noticed after');
       expect(performance.now() - cutAt).toBeLessThan(15_000);
       // Gluetun still reports healthy, so one start per minute is allowed. During that start the next request is rejected.
       const refused = await until('refused', async () => {
@@ -90,8 +90,8 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       expect(await status()).toMatchObject({ connected: false, health: 'healthy' });
       expect(await usable()).toEqual([]);
       // One engine that the pool started for the viewer before the outage, and the one start.
-      expect(day.made).toBeLessThanOrEqual(2);
-      const madeBefore = day.made;
+      expect(impact.made).toBeLessThanOrEqual(2);
+      const madeBefore = impact.made;
       const mendedAt = performance.now();
       await gluetun.mend();
       await until('connected', async () => (await status()).connected, 60_000);
@@ -105,11 +105,11 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
         },
         120_000,
       );
-      day.note('all replaced after');
-      expect(day.lost).toBe(0);
+      impact.note('all replaced after');
+      expect(impact.lost).toBe(0);
       // One replacement per engine, and only a few more that were already starting.
-      expect(day.made - madeBefore).toBeLessThanOrEqual(before.length + 3);
-      await day.end();
+      expect(impact.made - madeBefore).toBeLessThanOrEqual(before.length + 3);
+      await impact.end();
     },
     LIMIT_MS,
   );
@@ -118,21 +118,21 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
     'a recreated Gluetun has new engines within 30 s of being healthy, and the viewer keeps its stream',
     async () => {
       await until('two engines', async () => (await usable()).length >= 2, 60_000);
-      const day = await FaultImpact.begin('Gluetun removed and made anew', stack.label);
-      const viewer = await day.watch(pair.streamUrl(contentId(9)));
+      const impact = await FaultImpact.begin('Gluetun removed and made anew', stack.label);
+      const viewer = await impact.watch(pair.streamUrl(contentId(9)));
       await gluetun.remove();
       await until('not found', async () => (await status()).status === 'not_found', 10_000);
-      day.note('removal noticed after');
+      impact.note('removal noticed after');
       await until('no engine is believed well', async () => (await usable()).length === 0, 10_000);
       expect((await provision()).status).toBe(503);
       gluetun.start();
       await gluetun.untilHealthy();
-      day.note('healthy again after');
+      impact.note('healthy again after');
       await until('two new engines', async () => (await usable()).length >= 2, 30_000);
-      day.note('engines back after');
+      impact.note('engines back after');
       await viewer.untilBytes(viewer.bytes + 1_000_000, 30_000);
-      expect(day.lost).toBe(0);
-      await day.end();
+      expect(impact.lost).toBe(0);
+      await impact.end();
     },
     LIMIT_MS,
   );

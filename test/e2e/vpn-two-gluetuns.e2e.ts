@@ -73,28 +73,28 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
   it(
     'when one fails, its engines are replaced behind the other, no viewer is lost, and the balance returns after recovery',
     async () => {
-      const day = await FaultImpact.begin('one of two VPNs dead', stack.label);
-      for (const index of [1, 2, 3]) await day.watch(pair.streamUrl(contentId(index)));
+      const impact = await FaultImpact.begin('one of two VPNs dead', stack.label);
+      for (const index of [1, 2, 3]) await impact.watch(pair.streamUrl(contentId(index)));
       const behindFirst = async (): Promise<number> => (await engines()).filter((engine) => vpnOf(engine) === first.name).length;
       await first.cut();
       await until('it is seen', async () => !(await vpns())[0].connected, 20_000);
-      expect(day.note('noticed after')).toBeLessThan(20);
+      expect(impact.note('noticed after')).toBeLessThan(20);
       // The service still works with the other VPN.
       expect(await pair.api<VpnStatus>('/vpn/status')).toMatchObject({ connected: true, container_name: second.name });
       await until('none is left behind it', async () => (await behindFirst()) === 0, 90_000);
-      day.note('drained after');
+      impact.note('drained after');
       await until('as many behind the other', async () => (await usable()).length >= 5, 60_000);
-      day.note('as many behind the other after');
+      impact.note('as many behind the other after');
       expect((await usable()).every((engine) => vpnOf(engine) === second.name)).toBe(true);
-      expect(day.lost).toBe(0);
+      expect(impact.lost).toBe(0);
 
       await first.mend();
       await until('it is back', async () => (await vpns())[0].connected, 60_000);
-      day.note('connected again after');
+      impact.note('connected again after');
       console.info(`in balance again: ${(await inBalance()).join(' and ')} engines`);
-      day.note('in balance after');
-      expect(day.lost).toBe(0);
-      await day.end();
+      impact.note('in balance after');
+      expect(impact.lost).toBe(0);
+      await impact.end();
     },
     LIMIT_MS,
   );

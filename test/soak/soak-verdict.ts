@@ -5,7 +5,7 @@ import type { PlayerReport } from '../support/players.js';
 import type { ViewerStreamReport } from '../support/viewer-stream-checker.js';
 import { BURST_S, type SoakReport } from './soak.js';
 
-export function expectNobodyNoticed({ rounds, watching, joined, web, judge, slow, sessions }: SoakReport): void {
+export function expectNobodyNoticed({ rounds, watching, joined, web, checker, slow, sessions }: SoakReport): void {
   expect(sessions).toBe(1);
   expect(web?.fatal ?? []).toEqual([]);
   expect(watching.filter(({ endedWell }) => !endedWell)).toEqual([]);
@@ -13,13 +13,13 @@ export function expectNobodyNoticed({ rounds, watching, joined, web, judge, slow
     [...watching, ...joined].flatMap(({ player, form, complaints }) => complaints.map((line) => `${player} (${form}): ${line}`)),
   ).toEqual([]);
   expect(joined.filter(({ startedAfter }) => startedAfter === null).map(({ player }) => player)).toEqual([]);
-  expect(judge.ts.faults).toEqual([]);
-  expect(judge.hastyFillers).toEqual([]);
+  expect(checker.ts.faults).toEqual([]);
+  expect(checker.earlyNullPackets).toEqual([]);
   expect(slow.ts.faults).toEqual([]);
   expect(rounds.filter(({ exact, outcome, silence }) => exact && outcome !== 'exact' && silence < BURST_S)).toEqual([]);
 }
 
-export function summaryOf({ rounds, watching, joined, web, judge, slow, skips, watchedSeconds }: SoakReport): string[] {
+export function summaryOf({ rounds, watching, joined, web, checker, slow, skips, watchedSeconds }: SoakReport): string[] {
   const exact = rounds.filter(({ outcome }) => outcome === 'exact').length;
   return [
     `${rounds.length} losses, ${exact} carried on exactly; ${(watchedSeconds / 60).toFixed(0)} minutes watched by ${watching.length} players and ${joined.length} that joined`,
@@ -27,8 +27,8 @@ export function summaryOf({ rounds, watching, joined, web, judge, slow, skips, w
     `a joining player's first picture after: ${percentiles(joined.flatMap(({ startedAfter }) => startedAfter ?? []))}`,
     ...watching.map(lineOf),
     ...(web === null ? [] : [lineOfWeb(web)]),
-    `judge: ${lineOfJudge(judge)}`,
-    `slow neighbour: ${lineOfJudge(slow)}, moved on ${skips} times`,
+    `checker: ${describeReport(checker)}`,
+    `slow neighbour: ${describeReport(slow)}, moved on ${skips} times`,
   ];
 }
 
@@ -42,7 +42,7 @@ function lineOf({ player, form, watched, played, longestHold, complaints, remark
   return `${player} (${form}): ${watched.toFixed(0)} s, ${played.toFixed(0)} s of them played, longest stand-still ${longestHold.toFixed(1)} s, ${remarks} remarks about pauses, ${said}, ${end}`;
 }
 
-function lineOfJudge({ ts, markers, breaks }: ViewerStreamReport): string {
+function describeReport({ ts, markers, breaks }: ViewerStreamReport): string {
   const faults =
     ts.faults.length === 0 ? 'no fault' : `${ts.faults.length} FAULTS: ${ts.faults.slice(0, 20).map(describeFault).join('; ')}`;
   return `${ts.packets} packets, ${ts.seconds.toFixed(0)} s of PCR, ${faults}; ${markers} markers, ${breaks.length} breaks of the content`;

@@ -36,7 +36,7 @@ export interface SoakReport {
   readonly web: PlayerState | null;
   /** Largest number of engine sessions between two faults, after the sessions on failed engines ended. */
   readonly sessions: number;
-  readonly judge: ViewerStreamReport;
+  readonly checker: ViewerStreamReport;
   readonly slow: ViewerStreamReport;
   /** Number of times that the slow viewer was moved to a newer keyframe. */
   readonly skips: number;
@@ -90,8 +90,8 @@ const CALM_MS = 3000;
 /** Duration of the users' pause, ms. */
 const PAUSE_MS = 4000;
 /** A slow viewer reads this many bytes in this time: a quarter of the stream. */
-const SIP_BYTES = 100_000;
-const SIP_MS = 2000;
+const SLOW_READ_BYTES = 100_000;
+const SLOW_READ_MS = 2000;
 
 const STREAM = contentId(1);
 
@@ -145,27 +145,27 @@ class Soak {
   }
 
   async run(seconds: number): Promise<SoakReport> {
-    const judge = new ViewerStreamChecker({ fromJoin: true });
-    const viewer = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => judge.push(chunk) });
-    const slowJudge = new ViewerStreamChecker({ fromJoin: true });
-    const slow = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => slowJudge.push(chunk) });
-    const sips = readSlowly(slow, SIP_BYTES, SIP_MS);
+    const checker = new ViewerStreamChecker({ fromJoin: true });
+    const viewer = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => checker.push(chunk) });
+    const slowChecker = new ViewerStreamChecker({ fromJoin: true });
+    const slow = await Viewer.open(this.url, { keep: false, onChunk: (chunk) => slowChecker.push(chunk) });
+    const slowReads = readSlowly(slow, SLOW_READ_BYTES, SLOW_READ_MS);
     const watching = this.players.map((name) => new Player(name, this.url));
     if (this.hls) watching.push(...this.players.map((name) => new Player(name, this.playlist, 'hls')));
     const web = this.hls && HAS_BROWSER ? await BrowserPlayer.open(this.playlist) : null;
     await until('all players play', async () => watching.every((player) => player.report().startedAfter !== null), 60_000);
-    this.say(`${watching.length} players, ${web === null ? '' : 'a browser, '}a judge and a slow neighbour watch`);
+    this.say(`${watching.length} players, ${web === null ? '' : 'a browser, '}a checker and a slow neighbour watch`);
     const paused = this.hls ? this.pauseFor(PAUSE_MS, watching, web) : Promise.resolve();
 
     for (let index = 0; this.seconds() < seconds; index += 1) {
-      await this.round(this.losses[index % this.losses.length], this.visitorsOf(index), judge);
+      await this.round(this.losses[index % this.losses.length], this.visitorsOf(index), checker);
       const gone = watching.filter((player) => !player.report().endedWell);
       if (gone.length > 0) this.say(`GONE: ${gone.map(({ name }) => name).join(', ')}`);
     }
 
     await paused;
     const { viewers } = await this.status();
-    clearInterval(sips);
+    clearInterval(slowReads);
     const page = (await web?.state()) ?? null;
     await web?.close();
     const reports = await Promise.all(watching.map((player) => player.quit()));
@@ -177,8 +177,8 @@ class Soak {
       joined: this.joined,
       web: page,
       sessions: this.sessions,
-      judge: judge.verdict(),
-      slow: slowJudge.verdict(),
+      checker: checker.verdict(),
+      slow: slowChecker.verdict(),
       skips: Math.max(0, ...viewers.map(({ skips }) => skips)),
       watchedSeconds: [...reports, ...this.joined].reduce((sum, { watched }) => sum + watched, 0),
     };
@@ -199,13 +199,13 @@ class Soak {
   }
 
   /** One fault, while more players join and leave. */
-  private async round(loss: Loss, visitors: readonly PlayerName[], judge: ViewerStreamChecker): Promise<void> {
+  private async round(loss: Loss, visitors: readonly PlayerName[], checker: ViewerStreamChecker): Promise<void> {
     const before = await this.status();
     const engine = this.pair.controlOf(before.engine.port);
     const all = (await this.pair.engines()).map((state) => this.pair.control(state));
     this.sessions = Math.max(this.sessions, await settledSessions(all));
-    judge.takeSilence();
-    const breaks = judge.verdict().breaks.length;
+    checker.takeSilence();
+    const breaks = checker.verdict().breaks.length;
     const visits = visitors.map((name) => this.visit(name));
     await loss.inflict(engine, all);
     const after = await until(
@@ -218,9 +218,9 @@ class Soak {
     );
     await sleep(CALM_MS);
     await Promise.all(all.map((one) => one.clearFaults().catch(() => undefined))); // the killed engine does not answer
-    const gaps = judge.verdict().breaks.slice(breaks);
+    const gaps = checker.verdict().breaks.slice(breaks);
     const outcome = gaps.length === 0 ? 'exact' : gaps.map(({ from, to }) => `${((to - from - 1) / 10).toFixed(1)} s lost`).join(', ');
-    const silence = judge.takeSilence();
+    const silence = checker.takeSilence();
     this.rounds.push({ loss: loss.name, exact: loss.exact, outcome, silence });
     const joined = await Promise.all(visits);
     this.say(

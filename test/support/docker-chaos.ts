@@ -14,7 +14,7 @@ export class DockerChaos {
   constructor(
     seed: number,
     private readonly pair: Pair,
-    private readonly own: PrivateDockerDaemon,
+    private readonly daemon: PrivateDockerDaemon,
     private readonly stormSize: number,
   ) {
     this.state = seed;
@@ -25,12 +25,12 @@ export class DockerChaos {
     const done: string[] = [];
     const acts: [string, () => Promise<unknown>][] = [
       ['storm', () => this.storm()],
-      ['kill', () => this.onSome((id) => this.own.client.getContainer(id).kill())],
+      ['kill', () => this.onSome((id) => this.daemon.client.getContainer(id).kill())],
       ['orchestrator', () => this.killOrchestrator()],
-      ['rm', () => this.onSome((id) => this.own.client.getContainer(id).remove({ force: true }))],
-      ['pause', () => this.onSome((id) => this.own.client.getContainer(id).pause())],
+      ['rm', () => this.onSome((id) => this.daemon.client.getContainer(id).remove({ force: true }))],
+      ['pause', () => this.onSome((id) => this.daemon.client.getContainer(id).pause())],
       ['daemon', () => this.restartDaemon()],
-      ['restart', () => this.onSome((id) => this.own.client.getContainer(id).restart({ t: 0 }))],
+      ['restart', () => this.onSome((id) => this.daemon.client.getContainer(id).restart({ t: 0 }))],
     ];
     const end = performance.now() + durationMs;
     // Every fault once in random order, then random faults.
@@ -60,7 +60,7 @@ export class DockerChaos {
 
   /** Acts on one running container, if there is one. It may disappear before the call. */
   private async onSome(act: (id: string) => Promise<unknown>): Promise<void> {
-    const running = await this.own.client.listContainers();
+    const running = await this.daemon.client.listContainers();
     if (running.length === 0) return;
     await act(running[this.random(running.length)].Id).catch(() => undefined);
   }
@@ -73,10 +73,10 @@ export class DockerChaos {
   }
 
   private async restartDaemon(): Promise<void> {
-    await this.own.end(this.random(2) === 0 ? 'SIGTERM' : 'SIGKILL');
+    await this.daemon.end(this.random(2) === 0 ? 'SIGTERM' : 'SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, this.random(LONGEST_PAUSE_MS)));
-    this.own.launch();
-    await this.own.untilAnswers();
+    this.daemon.launch();
+    await this.daemon.untilAnswers();
   }
 
   private shuffled<T>(items: readonly T[]): T[] {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OrchestratorServer } from '../doubles/orchestrator-server.js';
-import { type PortStretch, claimStretch, freePorts } from './ports.js';
+import { type ReservedPorts, reservePorts, freePorts } from './ports.js';
 import { ROOT, ServiceProcess, startEngine } from './service-process.js';
 import { SimulatorControl } from './simulator-control.js';
 import { until } from './until.js';
@@ -27,7 +27,7 @@ export const LIMITS = {
 } as const;
 
 /** Number of ports for one test stack, the same everywhere so that ranges never overlap. */
-export const STRETCH = 200;
+export const PORTS_PER_STACK = 200;
 
 interface TrioEngine {
   readonly ports: { http: number; https: number; api: number; p2p: number; control: number };
@@ -38,9 +38,9 @@ interface TrioEngine {
 export class EngineTrio {
   private constructor(
     private readonly folder: string,
-    private readonly stretch: PortStretch,
+    private readonly reservedPorts: ReservedPorts,
     readonly orchestrator: OrchestratorServer,
-    private readonly staged: ReadonlyMap<EngineName, TrioEngine>,
+    private readonly engines: ReadonlyMap<EngineName, TrioEngine>,
     readonly proxy: ServiceProcess,
     readonly proxyUrl: string,
   ) {}
@@ -49,15 +49,15 @@ export class EngineTrio {
     const folder = mkdtempSync(join(tmpdir(), 'stage-'));
     const [orchestratorPort, proxyPort] = await freePorts(2);
     // Not ephemeral ports: an engine that closes its ports for a while must find them free afterwards.
-    const stretch = await claimStretch(STRETCH);
-    const staged = new Map(
+    const reservedPorts = await reservePorts(PORTS_PER_STACK);
+    const engines = new Map(
       ENGINE_NAMES.map((name, index) => {
-        const [http, https, api, p2p, control] = [0, 1, 2, 3, 4].map((port) => stretch.first + 5 * index + port);
+        const [http, https, api, p2p, control] = [0, 1, 2, 3, 4].map((port) => reservedPorts.first + 5 * index + port);
         const ports = { http, https, api, p2p, control };
         return [name, { ports, control: new SimulatorControl(control), process: run(ports, folder, name) }];
       }),
     );
-    const orchestrator = new OrchestratorServer({ engines: [...staged].map(([id, { ports }]) => ({ id, port: ports.http })) });
+    const orchestrator = new OrchestratorServer({ engines: [...engines].map(([id, { ports }]) => ({ id, port: ports.http })) });
     await orchestrator.listen(orchestratorPort);
     const proxy = new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
       cwd: folder,
@@ -68,15 +68,15 @@ export class EngineTrio {
         ...LIMITS,
       },
     });
-    const stage = new EngineTrio(folder, stretch, orchestrator, staged, proxy, `http://127.0.0.1:${proxyPort}`);
+    const trio = new EngineTrio(folder, reservedPorts, orchestrator, engines, proxy, `http://127.0.0.1:${proxyPort}`);
     try {
-      await until('the proxy', async () => (await fetch(`${stage.proxyUrl}/health/ready`)).ok);
-      await stage.reset();
+      await until('the proxy', async () => (await fetch(`${trio.proxyUrl}/health/ready`)).ok);
+      await trio.reset();
     } catch (error) {
-      await stage.close();
+      await trio.close();
       throw error;
     }
-    return stage;
+    return trio;
   }
 
   engine(name: EngineName): SimulatorControl {
@@ -98,13 +98,13 @@ export class EngineTrio {
     const response = await fetch(`${this.proxyUrl}/ace/status?id=${id}`);
     if (!response.ok) return null;
     const { engine, state, failovers } = (await response.json()) as { engine: { port: number } | null; state: string; failovers: number };
-    const on = [...this.staged].find(([, { ports }]) => ports.http === engine?.port)?.[0] ?? null;
+    const on = [...this.engines].find(([, { ports }]) => ports.http === engine?.port)?.[0] ?? null;
     return { on, state, failovers };
   }
 
   /** Active sessions by engine; 0 for an engine that does not run. */
   async sessions(): Promise<Record<EngineName, number>> {
-    const counts = await Promise.all([...this.staged.values()].map(async ({ control }) => control.metrics().catch(() => null)));
+    const counts = await Promise.all([...this.engines.values()].map(async ({ control }) => control.metrics().catch(() => null)));
     return Object.fromEntries(ENGINE_NAMES.map((name, index) => [name, counts[index]?.sessions.active ?? 0])) as Record<EngineName, number>;
   }
 
@@ -112,7 +112,7 @@ export class EngineTrio {
   async reset(): Promise<void> {
     this.orchestrator.leave.clear();
     await Promise.all(
-      [...this.staged].map(async ([name, engine]) => {
+      [...this.engines].map(async ([name, engine]) => {
         // The proxy waits a minute for the reply to an unanswered start and keeps the engine. Killing the engine ends that wait.
         if (this.orchestrator.leased.has(name)) await this.kill(name);
         await until(`engine ${name}`, async () => {
@@ -137,14 +137,14 @@ export class EngineTrio {
 
   async close(): Promise<void> {
     await this.proxy.stop();
-    await Promise.all([...this.staged.values()].map(({ process: engine }) => engine.stop()));
+    await Promise.all([...this.engines.values()].map(({ process: engine }) => engine.stop()));
     await this.orchestrator.close();
-    await this.stretch.release();
+    await this.reservedPorts.release();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   private of(name: EngineName): TrioEngine {
-    const engine = this.staged.get(name);
+    const engine = this.engines.get(name);
     if (engine === undefined) throw new Error(`no engine ${name}`);
     return engine;
   }

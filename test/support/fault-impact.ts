@@ -26,13 +26,13 @@ export class FaultImpact {
 
   /** Starts to measure. */
   static async begin(what: string, label: string): Promise<FaultImpact> {
-    const day = new FaultImpact(what);
-    for (const { Id } of await docker.listContainers({ all: true, filters: { label: [label] } })) day.known.add(Id);
+    const impact = new FaultImpact(what);
+    for (const { Id } of await docker.listContainers({ all: true, filters: { label: [label] } })) impact.known.add(Id);
     const stream = await docker.getEvents({ filters: { type: ['container'], event: ['start'], label: [label] } });
-    stream.on('data', (chunk: Buffer) => day.take(chunk.toString()));
-    day.stream = stream;
-    day.began = performance.now();
-    return day;
+    stream.on('data', (chunk: Buffer) => impact.take(chunk.toString()));
+    impact.stream = stream;
+    impact.began = performance.now();
+    return impact;
   }
 
   /** Opens a viewer that watches until the end; resolves when it has received media. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { claimStretch, freePorts, type PortStretch } from './ports.js';
+import { reservePorts, freePorts, type ReservedPorts } from './ports.js';
 import { ROOT, ServiceProcess } from './service-process.js';
 import { until } from './until.js';
 
@@ -24,13 +24,13 @@ export class OrchestratorProcess {
 
   private constructor(
     readonly port: number,
-    private readonly stretch: PortStretch,
+    private readonly reservedPorts: ReservedPorts,
     private readonly env: Record<string, string>,
   ) {}
 
   static async start(env: Record<string, string> = {}): Promise<OrchestratorProcess> {
     const [port] = await freePorts(1);
-    const orchestrator = new OrchestratorProcess(port, await claimStretch(4 * PORTS), env);
+    const orchestrator = new OrchestratorProcess(port, await reservePorts(4 * PORTS), env);
     try {
       await orchestrator.startAgain();
       return orchestrator;
@@ -42,7 +42,8 @@ export class OrchestratorProcess {
 
   /** Starts or restarts the process and waits until it is ready. */
   async startAgain(): Promise<void> {
-    const range = (index: number): string => `${this.stretch.first + index * PORTS}-${this.stretch.first + (index + 1) * PORTS - 2}`;
+    const range = (index: number): string =>
+      `${this.reservedPorts.first + index * PORTS}-${this.reservedPorts.first + (index + 1) * PORTS - 2}`;
     this.process = new ServiceProcess('orchestrator', [process.execPath, join(ROOT, 'apps/orchestrator/dist/main.js')], {
       cwd: this.folder,
       env: {
@@ -90,7 +91,7 @@ export class OrchestratorProcess {
 
   async stop(): Promise<void> {
     await this.process?.stop();
-    await this.stretch.release();
+    await this.reservedPorts.release();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

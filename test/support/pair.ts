@@ -2,7 +2,7 @@ import type { EngineState, StreamState } from '@acexy/contracts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { claimStretch, freePorts, type PortStretch } from './ports.js';
+import { reservePorts, freePorts, type ReservedPorts } from './ports.js';
 import { ROOT, ServiceProcess } from './service-process.js';
 import { SimulatorControl } from './simulator-control.js';
 import { until } from './until.js';
@@ -31,15 +31,15 @@ export class Pair {
   private constructor(
     readonly apiPort: number,
     readonly proxyPort: number,
-    private readonly stretch: PortStretch,
+    private readonly reservedPorts: ReservedPorts,
     private readonly options: PairOptions,
   ) {
-    this.firstEnginePort = stretch.first;
+    this.firstEnginePort = reservedPorts.first;
   }
 
   static async start(options: PairOptions = {}): Promise<Pair> {
     const [apiPort, proxyPort] = await freePorts(2);
-    const pair = new Pair(apiPort, proxyPort, await claimStretch(5 * (options.enginePorts ?? PORTS_PER_PAIR)), options);
+    const pair = new Pair(apiPort, proxyPort, await reservePorts(5 * (options.enginePorts ?? PORTS_PER_PAIR)), options);
     try {
       pair.startOrchestrator();
       pair.startProxy();
@@ -155,7 +155,7 @@ export class Pair {
     await this.orchestrator?.stop();
     if (process.env.PAIR_LOGS) writeFileSync(process.env.PAIR_LOGS, `${this.orchestrator?.log}\n${this.proxy?.log}`);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
-    await this.stretch.release();
+    await this.reservedPorts.release();
   }
 }
 

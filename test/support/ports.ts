@@ -18,14 +18,14 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 /** A range of ports with one owner, until released. */
-export interface PortStretch {
+export interface ReservedPorts {
   first: number;
   release(): Promise<void>;
 }
 
 /** Below the ephemeral ports (Linux: from 32,768). */
-const STRETCHES_FROM = 20_000;
-const STRETCHES_TO = 32_000;
+const RANGE_FIRST = 20_000;
+const RANGE_END = 32_000;
 /** Ranges consist of whole units, so that ranges of any size never overlap. */
 const UNIT = 200;
 
@@ -33,9 +33,9 @@ const UNIT = 200;
  * Reserves `size` consecutive ports that no other test on this machine has, in this process or another. The owner of a unit listens on its
  * last port. In a range of several units, these ports are also inside the range and not available.
  */
-export async function claimStretch(size: number): Promise<PortStretch> {
+export async function reservePorts(size: number): Promise<ReservedPorts> {
   const units = Math.ceil(size / UNIT);
-  for (let first = STRETCHES_FROM; first + units * UNIT <= STRETCHES_TO; first += UNIT) {
+  for (let first = RANGE_FIRST; first + units * UNIT <= RANGE_END; first += UNIT) {
     const gates = await Promise.all(Array.from({ length: units }, (_, unit) => listening(first + (unit + 1) * UNIT - 1)));
     const held = gates.filter((gate) => gate !== null);
     const release = async (): Promise<void> => {
@@ -44,7 +44,7 @@ export async function claimStretch(size: number): Promise<PortStretch> {
     if (held.length === units) return { first, release };
     await release();
   }
-  throw new Error(`every stretch of ${size} ports from ${STRETCHES_FROM} to ${STRETCHES_TO} is taken`);
+  throw new Error(`no ${size} consecutive ports from ${RANGE_FIRST} to ${RANGE_END} are free: stop other test runs`);
 }
 
 function listening(port: number): Promise<Server | null> {

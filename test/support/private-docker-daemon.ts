@@ -39,18 +39,18 @@ export class PrivateDockerDaemon {
   private constructor(private readonly options: readonly string[]) {}
 
   static async start(options: readonly string[], images: readonly string[]): Promise<PrivateDockerDaemon> {
-    const own = new PrivateDockerDaemon(options);
-    mkdirSync(own.socketFolder);
+    const daemon = new PrivateDockerDaemon(options);
+    mkdirSync(daemon.socketFolder);
     try {
       execFileSync('ip', ['link', 'add', BRIDGE, 'type', 'bridge']);
       execFileSync('ip', ['addr', 'add', BRIDGE_ADDRESS, 'dev', BRIDGE]);
       execFileSync('ip', ['link', 'set', BRIDGE, 'up']);
-      own.launch();
-      await own.untilAnswers();
-      execFileSync('sh', ['-c', `docker save ${images.join(' ')} | docker -H ${own.host} load`], { stdio: 'ignore' });
-      return own;
+      daemon.launch();
+      await daemon.untilAnswers();
+      execFileSync('sh', ['-c', `docker save ${images.join(' ')} | docker -H ${daemon.host} load`], { stdio: 'ignore' });
+      return daemon;
     } catch (error) {
-      await own.dispose();
+      await daemon.dispose();
       throw error;
     }
   }

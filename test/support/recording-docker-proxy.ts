@@ -42,10 +42,10 @@ export class RecordingDockerProxy {
 
   /** @param allowed the calls to forward; null forwards all */
   static async open(allowed: readonly DockerCall[] | null = null): Promise<RecordingDockerProxy> {
-    const tap = new RecordingDockerProxy(allowed);
-    tap.server.listen(tap.socket);
-    await once(tap.server, 'listening');
-    return tap;
+    const dockerProxy = new RecordingDockerProxy(allowed);
+    dockerProxy.server.listen(dockerProxy.socket);
+    await once(dockerProxy.server, 'listening');
+    return dockerProxy;
   }
 
   /** Value for DOCKER_HOST. */

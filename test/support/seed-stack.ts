@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DOCKER_MISSING, SIMULATOR_IMAGE } from './docker.js';
 import { PRIVATE_DAEMON_MISSING, PrivateDockerDaemon } from './private-docker-daemon.js';
 import { Pair } from './pair.js';
-import { claimStretch, freePorts, type PortStretch } from './ports.js';
+import { reservePorts, freePorts, type ReservedPorts } from './ports.js';
 import { ROOT } from './service-process.js';
 import { type Ran, runShell, runUntilSaid } from './shell.js';
 import { until } from './until.js';
@@ -62,14 +62,14 @@ export class SeedStack implements SeedHost {
   private constructor(
     readonly docker: PrivateDockerDaemon,
     [api, proxy, second]: number[],
-    private readonly stretch: PortStretch,
+    private readonly reservedPorts: ReservedPorts,
   ) {
     this.ports = { '8000': api, '8080': proxy, 'acexy-1:8080': second };
   }
 
   static async start(settings: Record<string, string>): Promise<SeedStack> {
     const docker = await PrivateDockerDaemon.start(['--shutdown-timeout', '1'], [SIMULATOR_IMAGE]);
-    const stack = new SeedStack(docker, await freePorts(3), await claimStretch(4 * PORTS_OF_A_KIND));
+    const stack = new SeedStack(docker, await freePorts(3), await reservePorts(4 * PORTS_OF_A_KIND));
     try {
       execFileSync('docker', ['-H', docker.host, 'build', '-q', '-t', 'engine', '-'], {
         input: `FROM ${SIMULATOR_IMAGE}\nENV SIM_BOOT_MS=200 SIM_PREBUF_MS=200\n`,
@@ -116,7 +116,7 @@ export class SeedStack implements SeedHost {
   async stop(): Promise<void> {
     await this.docker.dispose();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
-    await this.stretch.release();
+    await this.reservedPorts.release();
   }
 
   /** Adds a line to .env. */
@@ -134,7 +134,7 @@ export class SeedStack implements SeedHost {
   }
 
   private writeProject(settings: Record<string, string>): void {
-    const { first } = this.stretch;
+    const { first } = this.reservedPorts;
     const range = (index: number): string => `${first + index * PORTS_OF_A_KIND}-${first + (index + 1) * PORTS_OF_A_KIND - 2}`;
     const env: Record<string, string> = {
       APP_PORT: String(this.ports['8000']),

@@ -24,13 +24,13 @@ export interface ViewerStreamReport {
   /** Longest time without a byte of media, seconds. */
   readonly longestSilence: number;
   /** Descriptions of waits with more than one null packet in 250 ms. */
-  readonly hastyFillers: readonly string[];
+  readonly earlyNullPackets: readonly string[];
 }
 
 export class ViewerStreamChecker {
   private readonly checker: TsChecker;
   private readonly breaks: Break[] = [];
-  private readonly hastyFillers: string[] = [];
+  private readonly earlyNullPackets: string[] = [];
   private markers = 0;
   private last: number | null = null;
   private dataAt: number;
@@ -64,9 +64,9 @@ export class ViewerStreamChecker {
   }
 
   verdict(): ViewerStreamReport {
-    const { markers, breaks, hastyFillers } = this;
+    const { markers, breaks, earlyNullPackets } = this;
     const longestSilence = Math.max(this.longestSilence, this.clock() - this.dataAt) / 1000;
-    return { ts: this.checker.report(), markers, breaks: [...breaks], longestSilence, hastyFillers: [...hastyFillers] };
+    return { ts: this.checker.report(), markers, breaks: [...breaks], longestSilence, earlyNullPackets: [...earlyNullPackets] };
   }
 
   /** Seconds since the last byte of media. */
@@ -91,7 +91,7 @@ export class ViewerStreamChecker {
     const now = this.clock();
     const silentMs = now - this.dataAt;
     const due = 1 + Math.ceil((silentMs - WAIT_MS) / FILLER_MS);
-    if (silentMs > WAIT_MS && this.fillers > due) this.hastyFillers.push(`${this.fillers} null packets in ${Math.round(silentMs)} ms`);
+    if (silentMs > WAIT_MS && this.fillers > due) this.earlyNullPackets.push(`${this.fillers} null packets in ${Math.round(silentMs)} ms`);
     this.fillers = 0;
     this.longestSilence = Math.max(this.longestSilence, silentMs);
     this.dataAt = now;

@@ -40,12 +40,12 @@ export class VpnLeakDetector {
   /** Starts the capture, and proves that it detects a packet outside the tunnel. */
   static async on(network: string): Promise<VpnLeakDetector> {
     const { IPAM } = (await docker.getNetwork(network).inspect()) as { IPAM: { Config: { Subnet: string }[] } };
-    const guard = new VpnLeakDetector(network, IPAM.Config[0].Subnet);
-    await guard.listening();
-    guard.sendBeside();
-    await until('a packet outside the tunnel is detected', async () => guard.packets.length > 0, 10_000);
-    guard.packets.length = 0;
-    return guard;
+    const detector = new VpnLeakDetector(network, IPAM.Config[0].Subnet);
+    await detector.listening();
+    detector.sendBeside();
+    await until('a packet outside the tunnel is detected', async () => detector.packets.length > 0, 10_000);
+    detector.packets.length = 0;
+    return detector;
   }
 
   /** The packets seen so far, as tcpdump prints them. */
