@@ -1,6 +1,6 @@
 /**
- * Brings a checkout to where it can run: the packages of the lock file, their native parts for this Node, and the build.
- * Does only what is missing, so that a second start takes a second.
+ * Prepares a checkout: installs the packages of the lock file, builds their native parts for this Node, and compiles. Skips what exists, so a second
+ * start takes a second.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -25,16 +25,16 @@ export function prepare() {
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1])) return;
-  fail(`Node ${process.versions.node} is too old: ${LEAST_NODE.join('.')} or newer is needed`);
+  fail(`Node ${process.versions.node} is too old: install ${LEAST_NODE.join('.')} or newer`);
 }
 
-/** npm leaves its own copy of the lock file behind, as old as the last installation. */
+/** npm writes a copy of the lock file at each installation. */
 function installed() {
   const copy = join(ROOT, 'node_modules/.package-lock.json');
   return existsSync(copy) && statSync(copy).mtimeMs >= statSync(join(ROOT, 'package-lock.json')).mtimeMs;
 }
 
-/** False where the compiled SQLite is missing or was built for another Node. */
+/** False if the compiled SQLite driver is missing or was built for another Node. */
 function nativePartsLoad() {
   try {
     const Database = createRequire(join(ROOT, 'apps/orchestrator/package.json'))('better-sqlite3');
