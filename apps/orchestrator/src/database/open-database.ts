@@ -4,7 +4,9 @@ import { dirname } from 'node:path';
 import { DataSource } from 'typeorm';
 import type { BetterSqlite3DataSourceOptions } from 'typeorm/driver/better-sqlite3/BetterSqlite3DataSourceOptions.js';
 import { InstallationRow } from './installation-row.entity.js';
-import { MIGRATIONS } from './migrations/index.js';
+import { CreateInstallationAndStreams1764000000000 } from './migrations/1764000000000-create-installation-and-streams.js';
+import { CreatePool1764010000000 } from './migrations/1764010000000-create-pool.js';
+import { CreateStreamStats1764020000000 } from './migrations/1764020000000-create-stream-stats.js';
 import { PoolRow } from './pool-row.entity.js';
 import { isSqliteBusy, sqliteCode, whileBusyRetry } from './sqlite-busy.js';
 import { StreamRow } from './stream-row.entity.js';
@@ -36,7 +38,8 @@ export function dataSourceOptions(file: string): BetterSqlite3DataSourceOptions 
     type: 'better-sqlite3',
     database: file,
     entities: [InstallationRow, PoolRow, StreamRow, StreamStatRow],
-    migrations: MIGRATIONS,
+    // In the order in which they are applied. A released migration is never changed.
+    migrations: [CreateInstallationAndStreams1764000000000, CreatePool1764010000000, CreateStreamStats1764020000000],
     migrationsTransactionMode: 'all',
     synchronize: false,
     logging: false,

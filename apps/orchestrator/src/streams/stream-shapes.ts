@@ -71,21 +71,10 @@ export function fromReport(
   };
 }
 
-export function toRow(stream: TrackedStream): StreamRow {
-  return Object.assign(new StreamRow(), {
-    id: stream.id,
-    keyType: stream.keyType,
-    key: stream.key,
-    infohash: stream.infohash,
-    containerId: stream.containerId,
-    proxyId: stream.proxyId,
-    playbackSessionId: stream.playbackSessionId,
-    statUrl: stream.statUrl,
-    commandUrl: stream.commandUrl,
-    isLive: stream.isLive,
+export function toRow({ leaseId: _leaseId, ...stream }: TrackedStream): StreamRow {
+  return Object.assign(new StreamRow(), stream, {
     startedAt: isoTime(stream.startedAt),
     endedAt: isoTimeOrNull(stream.endedAt),
-    endReason: stream.endReason,
     status: stream.endedAt === null ? ('started' as const) : ('ended' as const),
   });
 }
