@@ -24,6 +24,7 @@ describe('an hour of HLS in compressed time', () => {
       { targetS: 4, idleMs: 60_000, maxBytes: 64 * 1024 * 1024 },
       clock,
       () => undefined,
+      () => undefined,
     );
     const subscription = {
       follow: (follower: StreamFollower, seconds: number) => {

@@ -68,6 +68,7 @@ export class HlsStream {
   /**
    * @param base numbers of the first segment; a later stream of this content must use higher ones than were ever used
    * @param onEnd called once: the stream has ended (`error` says why), or its last viewer has left
+   * @param onViewerEnd called for each viewer that has requested its own playlist
    */
   constructor(
     readonly id: string,
@@ -75,6 +76,7 @@ export class HlsStream {
     private readonly options: HlsOptions,
     private readonly clock: Clock,
     private readonly onEnd: (last: SegmentNumbers, error: Error | null) => void,
+    private readonly onViewerEnd: (reason: 'removed' | 'source-ended') => void,
   ) {
     this.last = base;
     this.window = new SegmentWindow(options.maxBytes);
@@ -204,10 +206,15 @@ export class HlsStream {
     for (const [viewerId, viewer] of this.viewers) {
       if (now < this.idleAt(viewer)) continue;
       this.viewers.delete(viewerId);
-      viewer.subscription.leave();
+      this.endViewer(viewer, 'removed');
     }
     if (this.viewers.size === 0 && this.joining === 0) this.end(null);
     else this.scheduleIdleCheck();
+  }
+
+  private endViewer({ subscription, hasOwnPlaylist }: HlsViewer, reason: 'removed' | 'source-ended'): void {
+    subscription.leave();
+    if (hasOwnPlaylist) this.onViewerEnd(reason);
   }
 
   private scheduleIdleCheck(): void {
@@ -223,7 +230,7 @@ export class HlsStream {
     this.clock.clearTimeout(this.timer);
     this.unfollow?.();
     this.wakeJoining();
-    for (const { subscription } of this.viewers.values()) subscription.leave();
+    for (const viewer of this.viewers.values()) this.endViewer(viewer, 'source-ended');
     this.viewers.clear();
     this.window.clear();
     this.onEnd(this.last, error);

@@ -9,6 +9,7 @@ import type { RequestedContent } from '../sessions/content-key.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { AccessSettings } from '../http/access-settings.js';
+import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { HlsSettings } from './hls-settings.js';
 import { type ManifestRequest, mediaPlaylistUrl, parseManifest, segmentUrl } from './hls.request.js';
 import { HlsStream, type HlsStatus, type SegmentNumbers } from './hls-stream.js';
@@ -35,6 +36,7 @@ export class HlsService {
     private readonly settings: HlsSettings,
     private readonly access: AccessSettings,
     private readonly clock: Clock,
+    private readonly metrics: ProxyMetrics,
     log: Log,
   ) {
     this.log = log.child('hls');
@@ -97,6 +99,7 @@ export class HlsService {
     // A download keeps the memory of the segment; one that is slower than the idle timeout is closed.
     const limit = this.clock.setTimeout(() => response.destroy(), this.settings.m3u8StreamTimeoutMs);
     response.once('close', () => this.clock.clearTimeout(limit));
+    response.once('finish', () => this.metrics.hlsSegmentSent(segment.bytes));
     response.cork();
     for (const part of segment.parts) response.write(part);
     response.uncork();
@@ -154,7 +157,7 @@ export class HlsService {
       idleMs: this.settings.m3u8StreamTimeoutMs,
       maxBytes: this.settings.hlsBufferMaxBytes,
     };
-    const stream = new HlsStream(streamId, base, options, this.clock, (last, error) => {
+    const onEnd = (last: SegmentNumbers, error: Error | null): void => {
       this.last = {
         sequence: Math.max(this.last.sequence, last.sequence),
         discontinuity: Math.max(this.last.discontinuity, last.discontinuity),
@@ -163,7 +166,8 @@ export class HlsService {
       const expected = error === null || error instanceof StreamEndedError;
       if (expected) this.log.info('HLS ended', { stream_id: streamId });
       else this.log.error('HLS failed', { stream_id: streamId, error });
-    });
+    };
+    const stream = new HlsStream(streamId, base, options, this.clock, onEnd, (reason) => this.metrics.viewerEnded(reason));
     this.streams.set(streamId, stream);
     this.log.info('HLS started', { stream_id: streamId });
     return stream;

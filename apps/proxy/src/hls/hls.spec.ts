@@ -5,6 +5,7 @@ import { type AddressInfo, type Socket, connect } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { DetailExceptionFilter, Log, SILENT_LOG } from '@acexy/service-kit';
+import { register } from 'prom-client';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SyntheticStream } from '../../../../test/doubles/proxy/broadcast.fixture.js';
@@ -16,6 +17,7 @@ import { SessionRegistry } from '../sessions/session-registry.js';
 import { CONTENT_ID, INFOHASH, makeSessions } from '../../../../test/doubles/proxy/sessions.fixture.js';
 import { AccessSettings } from '../http/access-settings.js';
 import { HlsSettings } from './hls-settings.js';
+import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { HlsController } from './hls.controller.js';
 import { HlsService } from './hls.service.js';
 
@@ -33,6 +35,14 @@ describe('HLS', () => {
   beforeEach(async () => {
     clock = new FakeClock();
     sessions = makeSessions(2, clock);
+    register.clear();
+    const metrics = new ProxyMetrics();
+    metrics.observe({
+      snapshots: () => sessions.registry.snapshots(),
+      orchestratorAway: () => null,
+      unsentEvents: () => 0,
+      hlsBytes: () => 0,
+    });
     Object.assign(settings, { hlsSegmentMs: 4000, m3u8StreamTimeoutMs: IDLE_MS, hlsBufferMaxBytes: 64 * 1024 * 1024 });
     const module = await Test.createTestingModule({
       controllers: [HlsController],
@@ -44,6 +54,7 @@ describe('HLS', () => {
         { provide: AccessSettings, useValue: {} },
         { provide: Clock, useValue: clock },
         { provide: Log, useValue: SILENT_LOG },
+        { provide: ProxyMetrics, useValue: metrics },
       ],
     }).compile();
     app = module.createNestApplication<NestExpressApplication>({ forceCloseConnections: true, bodyParser: false });
@@ -224,6 +235,26 @@ describe('HLS', () => {
     await clock.advanceAndSettle(IDLE_MS);
     await once(answers[0], 'close');
     expect(app.get(HlsService).statusOf(id)).toBeNull();
+  });
+
+  it('counts its viewers and their bytes like other viewers, but not players that never requested their media playlist', async () => {
+    const ends = async (): Promise<Record<string, number>> => {
+      const { values } = await register.getSingleMetric('acexy_viewers_ended_total')!.get();
+      return Object.fromEntries(values.map(({ labels, value }) => [labels.reason, value]));
+    };
+    const { own } = await open();
+    const uri = (await request(server()).get(own)).text.split('\n').find((line) => line.startsWith('hls/'))!;
+    const segment = await request(server()).get(`/ace/${uri}`).buffer().expect(200);
+    expect((await register.getSingleMetric('acexy_viewer_bytes_total')!.get()).values[0].value).toBe(
+      Number(segment.headers['content-length']),
+    );
+    await clock.advanceAndSettle(IDLE_MS);
+    expect(await ends()).toMatchObject({ removed: 1, 'source-ended': 0 });
+    const next = await open();
+    await request(server()).get(next.own).expect(200);
+    await request(server()).get(MANIFEST).expect(200);
+    await sessions.registry.sessions()[0].stop('source-lost', 'test');
+    expect(await ends()).toMatchObject({ removed: 1, 'source-ended': 1 });
   });
 
   it('frees the segments with the last viewer', async () => {

@@ -151,10 +151,15 @@ export class ProxyMetrics {
     gauge('acexy_events_unsent', 'Events that a foreign orchestrator has not been told yet', [], (set) => set(sources.unsentEvents()));
   }
 
-  viewerEnded(reason: ViewerEndReason, { bytesSent, skips }: { bytesSent: number; skips: number }): void {
+  /** A viewer of HLS counts its bytes with {@link hlsSegmentSent}. */
+  viewerEnded(reason: ViewerEndReason, { bytesSent, skips } = { bytesSent: 0, skips: 0 }): void {
     this.viewerEnds.inc({ reason });
     this.bytesSentToGone += bytesSent;
     this.skipsOfGone += skips;
+  }
+
+  hlsSegmentSent(bytes: number): void {
+    this.bytesSentToGone += bytes;
   }
 
   /** @param stream whether it played when the viewer came, or had to be started */
