@@ -1,4 +1,5 @@
 import type { KeyType } from '@acexy/contracts';
+import { BoundedMap } from '@acexy/service-kit/primitives';
 
 export interface ContentIdentity {
   keyType: KeyType;
@@ -15,21 +16,15 @@ const REMEMBERED = 10_000;
  * An engine stops all sessions of a content at once, so the names decide which streams may share an engine.
  */
 export class ContentKeys {
-  private readonly infohashes = new Map<string, string>();
+  private readonly infohashes = new BoundedMap<string, string>(REMEMBERED);
 
   /** The keys of a content. Remembers its infohash for later requests without one. */
   of({ keyType, key, infohash }: ContentIdentity): string[] {
     const own = nameOf(keyType, key);
     if (keyType === 'infohash') return [own];
-    if (infohash) this.remember(own, nameOf('infohash', infohash));
+    if (infohash) this.infohashes.set(own, nameOf('infohash', infohash));
     const known = this.infohashes.get(own);
     return known === undefined ? [own] : [own, known];
-  }
-
-  private remember(own: string, infohash: string): void {
-    this.infohashes.delete(own);
-    this.infohashes.set(own, infohash);
-    if (this.infohashes.size > REMEMBERED) this.infohashes.delete(this.infohashes.keys().next().value as string);
   }
 }
 

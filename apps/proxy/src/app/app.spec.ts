@@ -49,6 +49,9 @@ describe('the proxy', () => {
     ]) {
       expect(metrics).toContain(name);
     }
+    // OpenMetrics drops the suffix of a counter, so X and X_total would be one metric.
+    const names = new Set([...metrics.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+    expect([...names].filter((name) => names.has(`${name}_total`))).toEqual([]);
   });
 
   it('is alive but not ready while it shuts down', async () => {
