@@ -46,7 +46,7 @@ const proxy = [
   ['app', 'start the service: Nest modules, HTTP configuration, error mapping, shutdown', ALL],
   ['health', 'readiness of the proxy', ['sessions', 'selection', 'libs/orchestrator-client']],
   ['playback', '`/ace/getstream` and `/ace/status`', ['hls', 'metrics', 'sessions', 'broadcast', 'http']],
-  ['hls', '`/ace/manifest.m3u8`: segments and playlists', ['sessions', 'broadcast', 'http', 'libs/mpegts']],
+  ['hls', '`/ace/manifest.m3u8`: segments and playlists', ['metrics', 'sessions', 'broadcast', 'http', 'libs/mpegts']],
   ['playlists', '`/playlist.m3u`: rewrite lists of channels', ['http']],
   ['reporting', 'tell the orchestrator what plays', ['sessions', 'selection', 'libs/contracts', 'libs/orchestrator-client']],
   ['metrics', 'the metrics of the proxy', ['sessions', 'broadcast', 'libs/orchestrator-client']],
