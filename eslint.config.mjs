@@ -23,7 +23,7 @@ export default tseslint.config(
     },
   },
   {
-    // Plain scripts: what Node has without an import.
+    // Plain scripts: globals of Node.
     files: ['**/*.mjs', '**/*.cjs'],
     languageOptions: {
       globals: Object.fromEntries(

@@ -1,7 +1,7 @@
 import swc from 'unplugin-swc';
 import { defineConfig } from 'vitest/config';
 
-/** Nest reads constructor types from decorator metadata, which vitest's own compiler does not write; swc does. */
+/** Nest reads constructor types from decorator metadata. swc writes it, vitest's own compiler does not. */
 const plugins = [
   swc.vite({
     module: { type: 'es6' },
@@ -15,8 +15,8 @@ const plugins = [
 ];
 
 /**
- * The end-to-end tests run in two lanes at the same time, about as long as each other: beside the others those on real containers, which wait for
- * Docker most of the time, and those that watch one stream for long.
+ * The end-to-end tests run in two lanes at the same time, each about equally long. The second lane has the tests on real containers, which
+ * mostly wait for Docker, and the tests that watch one stream for long.
  */
 const apart = [
   ...['docker-*', 'seed-guide', 'simulator-image', 'vpn-*', 'hls*', 'browser', 'playback', 'player-compatibility'].map(
@@ -25,7 +25,7 @@ const apart = [
 ];
 const endToEnd = {
   environment: 'node' as const,
-  // Each file runs real services, engines and decoders: one file at a time in each lane keeps them from starving each other on 2 cores.
+  // Each file runs real services, engines and decoders. More than one file at a time in a lane would starve them on two cores.
   fileParallelism: false,
   testTimeout: 90_000,
   hookTimeout: 90_000,
@@ -37,7 +37,7 @@ export default defineConfig({
     projects: [
       {
         plugins,
-        // `source`: unit tests import the libraries' TypeScript, so that they never test an old build.
+        // `source`: unit tests import the TypeScript of the libraries, so that they never test an old build.
         ssr: { resolve: { conditions: ['source'] } },
         test: {
           name: 'unit',
@@ -47,7 +47,7 @@ export default defineConfig({
           // One module registry per worker: loading Nest once per file took more time than the tests.
           isolate: false,
           setupFiles: ['test/support/reset-between-files.ts'],
-          // By itself vitest leaves one core free, which is half of a small machine.
+          // By default vitest leaves one core unused, which is half of a small machine.
           maxWorkers: '100%',
         },
       },
@@ -55,7 +55,7 @@ export default defineConfig({
       { plugins, test: { ...endToEnd, name: 'e2e-apart', include: apart } },
       {
         plugins,
-        // The long tests (`npm run soak`, `matrix`, `chaos`, `load`); `npm test` runs short forms of them from test/.
+        // The long tests (`npm run soak`, `matrix`, `chaos`, `load`); `npm test` runs short forms of them from test/e2e.
         test: {
           name: 'long',
           environment: 'node',

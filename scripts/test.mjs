@@ -1,4 +1,4 @@
-/** `npm test`: installs and builds what is missing, then lint, types, unit tests and end-to-end tests; ends with one line of counts. */
+/** `npm test`: installs and builds what is missing, then runs lint, type checks, unit tests and end-to-end tests. The last line has the counts. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -10,17 +10,17 @@ prepare();
 buildSimulatorImage();
 const reports = mkdtempSync(join(tmpdir(), 'test-report-'));
 const counts = { passed: 0, failed: 0, skipped: 0 };
-/** Of every failed test its name and why: told again at the very end, where a log that was cut short still has it. */
+/** Name and error of every failed test. Printed at the end, because the beginning of a long log may be cut off. */
 const failures = [];
 let failed = false;
 
-// One core each, so two at a time fill a small machine.
+// Each check uses one core, so two at a time fill a small machine.
 await Promise.all([
-  // Type information makes much garbage. No cache here: whether a file is right may depend on the types of another one.
+  // A large young generation, because type information creates much garbage. No cache, because rules may depend on types of other files.
   step('lint', ['--max-semi-space-size=128', 'node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0']),
   step('format', ['node_modules/prettier/bin/prettier.cjs', '--check', '--cache', '--log-level', 'warn', '.'])
     .then(() =>
-      step('directions of imports', [
+      step('import rules', [
         ...['node_modules/dependency-cruiser/bin/dependency-cruise.mjs', '--config', '.dependency-cruiser.cjs'],
         ...['apps', 'libs'],
       ]),
@@ -34,17 +34,17 @@ for (const failure of failures) console.log(`FAILED: ${failure}`);
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exit(failed ? 1 : 0);
 
-/** With a Docker Engine the same promises are kept on real containers; their engine is the simulator, as it is in this checkout. */
+/** With a Docker Engine, tests also run on real containers. Their engine is the simulator of this checkout. */
 function buildSimulatorImage() {
   if (spawnSync('docker', ['info'], { stdio: 'ignore' }).status !== 0) {
-    console.log('SKIPPED: no Docker Engine answers, so nothing is tested on real containers');
+    console.log('SKIPPED: no Docker Engine answers, so tests on real containers are skipped');
     return;
   }
   const { status } = spawnSync(join(ROOT, 'docker/engine-simulator/build.sh'), { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
-  if (status !== 0) console.log('the image of the simulator could not be built here; the tests that need it say that they are skipped');
+  if (status !== 0) console.log('SKIPPED: the simulator image could not be built, so tests that need it are skipped');
 }
 
-/** One check; what it says is shown when it is done, so that two at a time stay apart. */
+/** Runs one check. Its output is printed when it has finished, so that the outputs of two checks do not mix. */
 async function step(name, args) {
   const started = performance.now();
   const check = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -61,7 +61,7 @@ async function step(name, args) {
   }
 }
 
-/** One vitest project. Of several at a time the first one's output is shown as it comes, the others' when they are done. */
+/** Runs one vitest project. The output of the first lane is printed at once, that of the others when they have finished. */
 async function tests(project, lane) {
   const report = join(reports, `${project}.json`);
   const shown = lane === 0 ? 'inherit' : 'pipe';
@@ -93,7 +93,7 @@ async function tests(project, lane) {
       if (file.status === 'failed' && broken.length === 0) failures.push(`${file.name}: ${file.message}`);
     }
   } catch (error) {
-    console.error(`the ${project} tests left no report: ${error.message}`);
+    console.error(`the ${project} tests wrote no report: ${error.message}`);
     failed = true;
   }
 }
