@@ -39,13 +39,13 @@ export function settingsOrExit(definition: SettingsDefinition | SettingsClass): 
 
 /**
  * Listens, and controls the end of the process. The first SIGTERM or SIGINT closes the application within a limit and exits with 0, the second
- * one exits at once. An unhandled rejection closes the application, too, and exits with 1; so does an uncaught exception, but at once, because
- * the state of the process is unknown. The supervisor then starts the service again.
+ * one exits at once. An uncaught exception exits with 1 at once, because the state of the process is unknown; the supervisor then starts the service
+ * again. An unhandled rejection is only logged: it ends one operation, and a restart would end the streams of every viewer.
  */
 export async function runService(app: NestExpressApplication, options: RunOptions): Promise<void> {
   const { log, listen, portSetting, shutdownLimitMs = DEFAULT_SHUTDOWN_LIMIT_MS } = options;
   let closing = false;
-  const close = async (exitCode: number): Promise<void> => {
+  const close = async (): Promise<void> => {
     closing = true;
     const limit = setTimeout(() => {
       log.error('shutdown timed out', { limit_ms: shutdownLimitMs });
@@ -59,7 +59,7 @@ export async function runService(app: NestExpressApplication, options: RunOption
       return process.exit(1);
     }
     log.info('stopped');
-    process.exit(exitCode);
+    process.exit(0);
   };
   const onSignal = (signal: string): void => {
     if (closing) {
@@ -67,16 +67,13 @@ export async function runService(app: NestExpressApplication, options: RunOption
       process.exit(EXIT_INTERRUPTED);
     }
     log.info('shutting down', { signal });
-    void close(0);
+    void close();
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   // Without its supervisor, nothing would ever stop this process.
   if (process.connected) process.once('disconnect', () => onSignal('supervisor gone'));
-  process.on('unhandledRejection', (error) => {
-    log.error('unhandled rejection, shutting down', { error });
-    if (!closing) void close(1);
-  });
+  process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }));
   process.on('uncaughtException', (error) => {
     log.error('uncaught exception, exiting', { error });
     process.exit(1);
