@@ -1,9 +1,8 @@
 import { Setting, SettingsGroup } from '@acexy/service-kit';
-import { ProvisioningSettings } from '../provisioning/provisioning-settings.js';
 
 /** When an engine is unhealthy, and how unhealthy engines are replaced. */
 @SettingsGroup('Health of engines')
-export class HealthSettings extends ProvisioningSettings {
+export class HealthSettings {
   @Setting({
     name: 'HEALTH_CHECK_INTERVAL_S',
     type: 'seconds',

@@ -1,15 +1,14 @@
 import { Setting, SettingsGroup } from '@acexy/service-kit';
-import { VpnSettings } from '../vpn/vpn-settings.js';
 
 @SettingsGroup('Provisioning')
-export class ProvisioningSettings extends VpnSettings {
+export class ProvisioningSettings {
   @Setting({
     name: 'MAX_CONCURRENT_PROVISIONS',
     type: 'integer',
     min: 1,
     max: 100,
     default: '5',
-    help: 'Maximum number of engines that are started at the same time',
+    help: 'Maximum engines started at the same time',
   })
   maxConcurrentProvisions!: number;
 
@@ -19,7 +18,7 @@ export class ProvisioningSettings extends VpnSettings {
     type: 'seconds',
     max: 600,
     default: '0.5',
-    help: 'Minimum time between the starts of two engines',
+    help: 'Minimum seconds between the starts of two engines',
   })
   minProvisionIntervalMs!: number;
 
@@ -29,7 +28,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 1,
     max: 3600,
     default: '120',
-    help: 'Time limit of a provision, including the wait in the queue',
+    help: 'Maximum seconds of a provision, including its time in the queue',
   })
   provisionTimeoutMs!: number;
 
@@ -39,19 +38,9 @@ export class ProvisioningSettings extends VpnSettings {
     min: 1,
     max: 3600,
     default: '30',
-    help: 'Time limit from the moment an engine runs until its API answers; later it is removed',
+    help: 'Maximum seconds from the start of an engine until its API answers',
   })
   startupGraceMs!: number;
-
-  @Setting({
-    name: 'STARTUP_TIMEOUT_S',
-    type: 'seconds',
-    min: 1,
-    max: 3600,
-    default: '25',
-    help: 'Time limit for creating and starting a container or process, until it runs',
-  })
-  startupTimeoutMs!: number;
 
   @Setting({
     name: 'CIRCUIT_BREAKER_THRESHOLD',
@@ -60,7 +49,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 1,
     max: 1000,
     default: '5',
-    help: 'Failed provisions in a row that open the circuit breaker and so stop further provisions',
+    help: 'Failed provisions in a row that open the circuit breaker',
   })
   circuitBreakerThreshold!: number;
 
@@ -71,7 +60,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 0.1,
     max: 86_400,
     default: '300',
-    help: 'Time the circuit breaker stays open before one trial is permitted',
+    help: 'Seconds that the circuit breaker stays open before a trial provision',
   })
   circuitBreakerTimeoutMs!: number;
 
@@ -81,7 +70,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 1,
     max: 1000,
     default: '3',
-    help: 'CIRCUIT_BREAKER_THRESHOLD for replacements of unhealthy engines',
+    help: 'Failed replacements in a row that open the circuit breaker of replacements',
   })
   replacementBreakerThreshold!: number;
 
@@ -91,26 +80,7 @@ export class ProvisioningSettings extends VpnSettings {
     min: 0.1,
     max: 86_400,
     default: '180',
-    help: 'CIRCUIT_BREAKER_TIMEOUT_S for replacements of unhealthy engines',
+    help: 'Seconds that the circuit breaker of replacements stays open before a trial',
   })
   replacementBreakerTimeoutMs!: number;
-
-  @Setting({
-    name: 'MAX_RETRIES',
-    type: 'integer',
-    min: 0,
-    max: 100,
-    default: '3',
-    help: 'Retries of a failed call to an engine or to the container runtime before the next regular call',
-  })
-  maxRetries!: number;
-
-  @Setting({
-    name: 'RETRY_BACKOFF_S',
-    type: 'seconds',
-    max: 600,
-    default: '2',
-    help: 'Delay before the first retry; doubled for each further one',
-  })
-  retryBackoffMs!: number;
 }

@@ -1,29 +1,28 @@
 import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit';
-import { DockerSettings } from '../runtime/docker/docker-settings.js';
 
-/** Settings of engines behind a VPN; without a container's name there is none. */
+/** Without a container name there is no VPN. */
 @SettingsGroup('Engines behind a VPN')
-export class VpnSettings extends DockerSettings {
+export class VpnSettings {
   @Setting({ name: 'GLUETUN_CONTAINER_NAME', type: 'string', help: 'Gluetun container whose network the engines share; none by default' })
   gluetunContainerName?: string;
 
   @Setting({
     name: 'GLUETUN_CONTAINER_NAMES',
     type: 'string',
-    help: 'Several of them, separated by commas: engines are spread over all, and a failed one is left for the others',
+    help: 'Several Gluetun containers, separated by commas: engines are spread over all, and leave one that fails',
   })
   gluetunContainerNames?: string;
 
   @Setting({ name: 'GLUETUN_API_PORT', type: 'port', default: '8000', help: "Port of Gluetun's control server" })
   gluetunApiPort!: number;
 
-  @Setting({ name: 'GLUETUN_API_KEY', type: 'string', secret: true, help: 'Key of its control server (a role with auth = "apikey")' })
+  @Setting({ name: 'GLUETUN_API_KEY', type: 'string', secret: true, help: 'Key of the control server (role with auth = "apikey")' })
   gluetunApiKey?: string;
 
-  @Setting({ name: 'GLUETUN_API_USERNAME', type: 'string', help: 'Or a name and a password (a role with auth = "basic")' })
+  @Setting({ name: 'GLUETUN_API_USERNAME', type: 'string', help: 'User name for the control server (role with auth = "basic")' })
   gluetunApiUsername?: string;
 
-  @Setting({ name: 'GLUETUN_API_PASSWORD', type: 'string', secret: true, help: 'The password to that name' })
+  @Setting({ name: 'GLUETUN_API_PASSWORD', type: 'string', secret: true, help: 'Password for the control server' })
   gluetunApiPassword?: string;
 
   @Setting({
@@ -32,7 +31,7 @@ export class VpnSettings extends DockerSettings {
     min: 0.1,
     max: 300,
     default: '5',
-    help: 'Longest time between two looks at the VPN and at what its engines say of the network',
+    help: 'Maximum seconds between two checks of the VPN and of the network of its engines',
   })
   gluetunCheckIntervalMs!: number;
 
@@ -41,7 +40,7 @@ export class VpnSettings extends DockerSettings {
     type: 'seconds',
     max: 86_400,
     default: '60',
-    help: 'How long a forwarded port is believed before Gluetun is asked again',
+    help: 'Seconds that a forwarded port is cached',
   })
   gluetunPortTtlMs!: number;
 
@@ -49,7 +48,7 @@ export class VpnSettings extends DockerSettings {
     name: 'VPN_RESTART_ENGINES_ON_RECONNECT',
     type: 'boolean',
     default: 'true',
-    help: 'Replace engines one by one after the VPN was away for longer than a moment',
+    help: 'Replace the engines one by one after an outage of the VPN',
   })
   restartEnginesOnReconnect!: boolean;
 
@@ -58,7 +57,7 @@ export class VpnSettings extends DockerSettings {
     type: 'seconds',
     max: 3600,
     default: '60',
-    help: 'How long the start of the service waits for the VPN before it goes on without',
+    help: 'Maximum seconds that the service waits for the VPN at its start',
   })
   vpnStartTimeoutMs!: number;
 
@@ -68,7 +67,7 @@ export class VpnSettings extends DockerSettings {
     min: 1,
     max: 10_000,
     default: '20',
-    help: 'Engines that one VPN carries: so many ports of PORT_RANGE_HOST are its own',
+    help: 'Maximum engines per VPN; each VPN reserves this many ports of PORT_RANGE_HOST',
   })
   maxActiveReplicas!: number;
 
@@ -78,18 +77,8 @@ export class VpnSettings extends DockerSettings {
     return [...new Set(names.map((name) => (name ?? '').trim()).filter((name) => name !== ''))];
   }
 
-  protected vpnFaults(runtime: string): SettingFault[] {
-    const faults: SettingFault[] = [];
-    if (runtime === 'process' && this.vpnContainers.length > 1) {
-      faults.push({
-        name: 'GLUETUN_CONTAINER_NAMES',
-        value: this.gluetunContainerNames ?? '',
-        problem: 'must name one host where ENGINE_RUNTIME=process: local engines all use the network of this machine',
-      });
-    }
-    if (this.gluetunApiPassword !== undefined && this.gluetunApiUsername === undefined) {
-      faults.push({ name: 'GLUETUN_API_PASSWORD', value: '(hidden)', problem: 'needs GLUETUN_API_USERNAME' });
-    }
-    return faults;
+  faults(): SettingFault[] {
+    if (this.gluetunApiPassword === undefined || this.gluetunApiUsername !== undefined) return [];
+    return [{ name: 'GLUETUN_API_PASSWORD', value: '(hidden)', problem: 'needs GLUETUN_API_USERNAME' }];
   }
 }

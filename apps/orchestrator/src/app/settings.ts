@@ -1,0 +1,78 @@
+import { type Environment, loadAllSettings, type LoadedSettings, type SettingFault } from '@acexy/service-kit';
+import { DatabaseSettings } from '../database/database-settings.js';
+import { PoolSettings } from '../engines/pool-settings.js';
+import { RetrySettings } from '../engines/retry-settings.js';
+import { HealthSettings } from '../health/health-settings.js';
+import { HttpSettings } from '../http/http-settings.js';
+import { EngineSpecSettings } from '../provisioning/engine-spec-settings.js';
+import { ProvisioningSettings } from '../provisioning/provisioning-settings.js';
+import { RetentionSettings } from '../retention/retention-settings.js';
+import { DockerSettings } from '../runtime/docker/docker-settings.js';
+import { RuntimeSettings } from '../runtime/runtime-settings.js';
+import { StatisticsSettings } from '../streams/statistics-settings.js';
+import { EngineLimit } from '../vpn/engine-limit.js';
+import { VpnSettings } from '../vpn/vpn-settings.js';
+import { LogSettings } from './log-settings.js';
+
+/** All settings of the orchestrator, in the order of the documentation. Each module declares and injects its own group. */
+export const ORCHESTRATOR_SETTINGS = {
+  groups: [
+    HttpSettings,
+    LogSettings,
+    DatabaseSettings,
+    PoolSettings,
+    RuntimeSettings,
+    EngineSpecSettings,
+    DockerSettings,
+    ProvisioningSettings,
+    RetrySettings,
+    HealthSettings,
+    VpnSettings,
+    StatisticsSettings,
+    RetentionSettings,
+  ],
+  faultsBetween: (settings: LoadedSettings): SettingFault[] =>
+    faultsBetween({ ...settings.of(RuntimeSettings), ...settings.of(EngineSpecSettings) }, settings.of(VpnSettings)),
+};
+
+/** Checks settings of different groups against each other. */
+export function faultsBetween(
+  { engineRuntime, portRangeHost }: Pick<RuntimeSettings & EngineSpecSettings, 'engineRuntime' | 'portRangeHost'>,
+  { vpnContainers, gluetunContainerNames, maxActiveReplicas }: VpnSettings,
+): SettingFault[] {
+  const faults: SettingFault[] = [];
+  if (engineRuntime === 'process' && vpnContainers.length > 1) {
+    const problem = 'must name one host where ENGINE_RUNTIME=process: local engines all use the network of this machine';
+    faults.push({ name: 'GLUETUN_CONTAINER_NAMES', value: gluetunContainerNames ?? '', problem });
+  }
+  const needed = vpnContainers.length * maxActiveReplicas;
+  const { first, last } = portRangeHost;
+  if (needed > last - first + 1) {
+    const problem = `must have ${needed} ports: MAX_ACTIVE_REPLICAS (${maxActiveReplicas}) for each VPN`;
+    faults.push({ name: 'PORT_RANGE_HOST', value: `${first}-${last}`, problem });
+  }
+  return faults;
+}
+
+/** All values in one object, for the doctor, scripts and tests; modules inject their own group. */
+export type OrchestratorSettings = HttpSettings &
+  LogSettings &
+  DatabaseSettings &
+  PoolSettings &
+  RuntimeSettings &
+  EngineSpecSettings &
+  DockerSettings &
+  ProvisioningSettings &
+  RetrySettings &
+  HealthSettings &
+  VpnSettings &
+  StatisticsSettings &
+  RetentionSettings & { engineLimit: number };
+
+/** @throws SettingsError with every fault */
+export function loadOrchestratorSettings(environment: Environment): OrchestratorSettings {
+  const settings = loadAllSettings(ORCHESTRATOR_SETTINGS, environment);
+  const vpn = settings.of(VpnSettings);
+  const engineLimit = new EngineLimit(settings.of(PoolSettings), vpn).engines;
+  return { ...settings.values, vpnContainers: vpn.vpnContainers, engineLimit } as unknown as OrchestratorSettings;
+}

@@ -1,0 +1,65 @@
+import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit';
+
+@SettingsGroup('Engine pool')
+export class PoolSettings {
+  @Setting({ name: 'MIN_REPLICAS', type: 'integer', min: 0, max: 10_000, default: '3', help: 'Free engines kept ready' })
+  minReplicas!: number;
+
+  @Setting({ name: 'MAX_REPLICAS', type: 'integer', min: 1, max: 10_000, default: '20', help: 'Maximum number of engines' })
+  maxReplicas!: number;
+
+  @Setting({ name: 'MAX_STREAMS_PER_ENGINE', type: 'integer', min: 1, max: 100, default: '1', help: 'Maximum streams per engine' })
+  maxStreamsPerEngine!: number;
+
+  @Setting({
+    name: 'AUTOSCALE_INTERVAL_S',
+    type: 'seconds',
+    min: 0.1,
+    max: 86_400,
+    default: '30',
+    help: 'Maximum seconds between two rounds of the reconcile loop',
+  })
+  autoscaleIntervalMs!: number;
+
+  @Setting({
+    name: 'ENGINE_GRACE_PERIOD_S',
+    type: 'seconds',
+    max: 86_400,
+    default: '30',
+    help: 'Seconds until a surplus idle engine is removed',
+  })
+  engineGracePeriodMs!: number;
+
+  @Setting({
+    name: 'IDLE_TTL_S',
+    type: 'seconds',
+    max: 604_800,
+    default: '600',
+    help: 'Seconds until a surplus idle engine is removed with AUTO_DELETE=false',
+  })
+  idleTtlMs!: number;
+
+  @Setting({
+    name: 'AUTO_DELETE',
+    type: 'boolean',
+    default: 'true',
+    help: 'Remove surplus engines after ENGINE_GRACE_PERIOD_S; with `false` after IDLE_TTL_S',
+  })
+  autoDelete!: boolean;
+
+  @Setting({
+    name: 'MONITOR_INTERVAL_S',
+    type: 'seconds',
+    min: 0.1,
+    max: 3600,
+    default: '10',
+    help: 'Maximum seconds between two lists of the engines of the runtime',
+  })
+  monitorIntervalMs!: number;
+
+  faults(): SettingFault[] {
+    if (this.minReplicas <= this.maxReplicas) return [];
+    const problem = `must not be more than MAX_REPLICAS (${this.maxReplicas})`;
+    return [{ name: 'MIN_REPLICAS', value: String(this.minReplicas), problem }];
+  }
+}

@@ -1,0 +1,23 @@
+import { Setting, SettingsGroup } from '@acexy/service-kit';
+
+@SettingsGroup('Retries')
+export class RetrySettings {
+  @Setting({
+    name: 'MAX_RETRIES',
+    type: 'integer',
+    min: 0,
+    max: 100,
+    default: '3',
+    help: 'Maximum retries of a failed call to an engine, Gluetun or Docker, before its next regular time',
+  })
+  maxRetries!: number;
+
+  @Setting({
+    name: 'RETRY_BACKOFF_S',
+    type: 'seconds',
+    max: 600,
+    default: '2',
+    help: 'Seconds before the first retry, doubled each time',
+  })
+  retryBackoffMs!: number;
+}
