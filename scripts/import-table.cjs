@@ -84,8 +84,8 @@ function rules() {
         mayImport === ALL
           ? [`${source}/`, 'libs/']
           : [
-              // Settings of the whole service are ground: every folder may read them.
-              `${source}/settings\\.ts$`,
+              // The doctor reads the settings of the whole service; every other folder has its own group.
+              ...(name === 'doctor' ? [`${source}/settings\\.ts$`] : []),
               'libs/service-kit/',
               ...[name, ...mayImport].map((target) => (target.startsWith('libs/') ? `${target}/` : `${source}/${target}/`)),
             ];

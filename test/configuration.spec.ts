@@ -3,13 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
-import { OrchestratorSettings } from '../apps/orchestrator/src/settings.js';
+import { ORCHESTRATOR_SETTINGS } from '../apps/orchestrator/src/settings.js';
 import { PROXY_SETTINGS } from '../apps/proxy/src/app/settings.js';
 import { ROOT } from './support/service-process.js';
 
 const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
 const page = read('docs/configuration.md');
-const settings = [...declaredSettings(OrchestratorSettings), ...PROXY_SETTINGS.groups.flatMap(declaredSettings)];
+const settings = [...ORCHESTRATOR_SETTINGS.groups, ...PROXY_SETTINGS.groups].flatMap(declaredSettings);
 /** All settings by each of their names; a name may belong to both services. */
 const settingsNamed = (name: string): DeclaredSetting[] =>
   settings.filter(({ name: own, aliases = [], secret }) => [own, ...aliases, ...(secret ? [`${own}_FILE`] : [])].includes(name));
@@ -24,7 +24,7 @@ const forCompose = [
 describe('docs/configuration.md', () => {
   it('matches the declarations of the settings (npm run docs:configuration writes it)', async () => {
     const file = join(ROOT, 'docs/configuration.md');
-    const made = withSettings(page, { orchestrator: OrchestratorSettings, proxy: PROXY_SETTINGS.groups });
+    const made = withSettings(page, { orchestrator: ORCHESTRATOR_SETTINGS.groups, proxy: PROXY_SETTINGS.groups });
     expect(page).toBe(await format(made, { ...(await resolveConfig(file)), filepath: file }));
   });
 

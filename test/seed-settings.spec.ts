@@ -1,9 +1,9 @@
-import { loadAllSettings, loadSettings } from '@acexy/service-kit';
+import { loadAllSettings } from '@acexy/service-kit';
 import { parse as parseDotenv } from 'dotenv';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { OrchestratorSettings } from '../apps/orchestrator/src/settings.js';
+import { loadOrchestratorSettings } from '../apps/orchestrator/src/settings.js';
 import { PROXY_SETTINGS } from '../apps/proxy/src/app/settings.js';
 import { ROOT } from './support/service-process.js';
 
@@ -13,7 +13,7 @@ import { ROOT } from './support/service-process.js';
 
 const load = (environment: Record<string, string>): object => ({
   ...loadAllSettings(PROXY_SETTINGS, environment).values,
-  ...loadSettings(OrchestratorSettings, { MAX_REPLICAS: '100', ...environment }),
+  ...loadOrchestratorSettings({ MAX_REPLICAS: '100', ...environment }),
 });
 
 describe('the defaults in the guide', () => {

@@ -1,5 +1,5 @@
 /** The orchestrator on engines of paper, for orchestrator.mjs: a runtime that keeps them in a map; one listener answers for all, each has a loopback address. */
-import { SILENT_LOG, loadSettings } from '@acexy/service-kit';
+import { SILENT_LOG, loadAllSettings } from '@acexy/service-kit';
 import { Test } from '@nestjs/testing';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -8,7 +8,7 @@ import { apiServer, configureApp } from '../../apps/orchestrator/dist/app/config
 import { AppModule } from '../../apps/orchestrator/dist/app/app.module.js';
 import { ReconcileService } from '../../apps/orchestrator/dist/autoscaling/reconcile.service.js';
 import { ENGINE_RUNTIME } from '../../apps/orchestrator/dist/runtime/engine-runtime.js';
-import { OrchestratorSettings } from '../../apps/orchestrator/dist/settings.js';
+import { ORCHESTRATOR_SETTINGS } from '../../apps/orchestrator/dist/settings.js';
 
 const ROUNDS = 300;
 
@@ -71,7 +71,7 @@ engineServer.listen(0, '0.0.0.0');
 await once(engineServer, 'listening');
 
 const [{ folder, count, key }] = await once(process, 'message');
-const settings = loadSettings(OrchestratorSettings, {
+const settings = loadAllSettings(ORCHESTRATOR_SETTINGS, {
   API_KEY: key,
   DB_URL: `sqlite:///${path.join(folder, 'bench.db')}`,
   DATA_DIR: folder,

@@ -2,8 +2,8 @@ import { parse as parseDotenv } from 'dotenv';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadAllSettings, loadSettings, readEnvironment } from '@acexy/service-kit';
-import { OrchestratorSettings } from '../../apps/orchestrator/src/settings.js';
+import { loadAllSettings, readEnvironment } from '@acexy/service-kit';
+import { loadOrchestratorSettings } from '../../apps/orchestrator/src/settings.js';
 import { PROXY_SETTINGS } from '../../apps/proxy/src/app/settings.js';
 import { Pair } from '../support/pair.js';
 import { ROOT } from '../support/service-process.js';
@@ -75,14 +75,14 @@ describe.each(Object.entries(PROFILES))('the profile %s', (name, { streams, valu
     ]);
     expect(Object.keys(file).filter((setting) => !known.has(setting))).toEqual([]);
     expect(file.ENV_FILE).toBe(`deploy/profiles/${name}.env`);
-    const settings = loadSettings(OrchestratorSettings, environment);
+    const settings = loadOrchestratorSettings(environment);
     loadAllSettings(PROXY_SETTINGS, environment);
     expect(settings.minReplicas).toBe(Number(values.MIN_REPLICAS));
     expect(settings.minProvisionIntervalMs).toBe(Number(values.PROVISION_INTERVAL_S ?? values.MIN_PROVISION_INTERVAL_S) * 1000);
   });
 
   it('has enough engines, ports and queue length for its streams', () => {
-    const settings = loadSettings(OrchestratorSettings, file);
+    const settings = loadOrchestratorSettings(file);
     expect(settings.maxReplicas).toBeGreaterThan(streams + settings.minReplicas);
     for (const { first, last } of [settings.portRangeHost, settings.httpsRange, settings.apiRange, settings.p2pRange])
       expect(last - first + 1).toBeGreaterThan(settings.maxReplicas * 2);
@@ -110,7 +110,7 @@ describe.each(held)('with the profile %s', (name, streams) => {
     `${streams} streams that begin at once are held for ${HOLD_SECONDS} s without a gap, and the free engines are back`,
     async () => {
       const { ENV_FILE: _self, ENGINES_MEMORY: _memory, ...values } = parseDotenv(readFileSync(join(FOLDER, `${name}.env`)));
-      const settings = loadSettings(OrchestratorSettings, values);
+      const settings = loadOrchestratorSettings(values);
       const pair = await Pair.start({
         orchestrator: { ...values, LOG_LEVEL: 'INFO' },
         proxy: { ...values, ACEXY_LOG_LEVEL: 'INFO', ACEXY_LINGER: '0s' },

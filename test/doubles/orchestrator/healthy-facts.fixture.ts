@@ -1,6 +1,5 @@
 /** Facts of a healthy installation, for tests that break one thing. */
-import { loadSettings } from '@acexy/service-kit';
-import { OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
+import { loadOrchestratorSettings, type OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
 import type { DockerFacts, Facts, OrchestratorFacts, ProxyFacts } from '../../../apps/orchestrator/src/doctor/facts.js';
 import { Scrape } from '../../../apps/orchestrator/src/doctor/scrape.js';
 
@@ -154,5 +153,5 @@ export const HEALTHY: Facts = {
 
 /** Settings with a key, Docker, and what is given. */
 export function settingsWith(environment: Record<string, string>): OrchestratorSettings {
-  return loadSettings(OrchestratorSettings, { API_KEY: 'a-key-that-is-long-enough', ENGINE_RUNTIME: 'docker', ...environment });
+  return loadOrchestratorSettings({ API_KEY: 'a-key-that-is-long-enough', ENGINE_RUNTIME: 'docker', ...environment });
 }

@@ -1,4 +1,4 @@
-import { loadSettings, SILENT_LOG } from '@acexy/service-kit';
+import { loadAllSettings, SILENT_LOG } from '@acexy/service-kit';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { randomUUID } from 'node:crypto';
@@ -12,7 +12,7 @@ import { AppModule } from '../../../apps/orchestrator/src/app/app.module.js';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineSpec } from '../../../apps/orchestrator/src/runtime/engine-runtime.js';
 import { ScriptedServer, replyJson } from '../scripted-server.js';
 import { FakeEngineHost, FakeEngineRuntime } from './fake-engine-runtime.js';
-import { OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
+import { ORCHESTRATOR_SETTINGS } from '../../../apps/orchestrator/src/settings.js';
 
 export const API_KEY = 'test-key';
 /** Below the ephemeral ports: Linux assigns 32768 and above, other systems start higher. */
@@ -101,7 +101,7 @@ export async function startOrchestrator({
   runtime = new ListeningEngines(),
   folder = mkdtempSync(join(tmpdir(), 'orchestrator-')),
 }: TestOptions = {}): Promise<TestOrchestrator> {
-  const settings = loadSettings(OrchestratorSettings, {
+  const settings = loadAllSettings(ORCHESTRATOR_SETTINGS, {
     API_KEY,
     DB_URL: `sqlite:///${join(folder, 'test.db')}`,
     DATA_DIR: folder,

@@ -1,6 +1,6 @@
 /** One start of the orchestrator without HTTP, Docker and disk: its real services on a simulated world, under timers that a test owns. */
 import type { OperationType } from '@acexy/contracts';
-import { loadSettings, SILENT_LOG } from '@acexy/service-kit';
+import { SILENT_LOG } from '@acexy/service-kit';
 import type { HttpAdapterHost } from '@nestjs/core';
 import { EventEmitter } from 'node:events';
 import { PoolSnapshotService } from '../../../apps/orchestrator/src/autoscaling/pool-snapshot.service.js';
@@ -25,7 +25,7 @@ import { StartupProbe } from '../../../apps/orchestrator/src/health/startup-prob
 import type { ProvisioningBreakers, OperationPermit } from '../../../apps/orchestrator/src/provisioning/provisioning-breakers.js';
 import { EngineLauncher } from '../../../apps/orchestrator/src/provisioning/engine-launcher.js';
 import { ProvisioningService } from '../../../apps/orchestrator/src/provisioning/provisioning.service.js';
-import { OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
+import { loadOrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
 import { Quarantine } from '../../../apps/orchestrator/src/streams/quarantine.service.js';
 import type { SessionStat } from '../../../apps/orchestrator/src/streams/session-stat.js';
 import { ProxyReports } from '../../../apps/orchestrator/src/streams/proxy-reports.service.js';
@@ -37,7 +37,8 @@ import { VpnService } from '../../../apps/orchestrator/src/vpn/vpn.service.js';
 import { VpnWatcher } from '../../../apps/orchestrator/src/vpn/vpn-watcher.service.js';
 import { SimulatedProber, SimulatedRuntime, SimulatedSessionStat, type SimulatedWorld } from './simulated-world.js';
 
-export const SETTINGS = loadSettings(OrchestratorSettings, {
+/** The whole object stands for each settings group. */
+export const SETTINGS = loadOrchestratorSettings({
   MIN_REPLICAS: '2',
   MAX_REPLICAS: '6',
   AUTOSCALE_INTERVAL_S: '10',
@@ -60,6 +61,7 @@ export const SETTINGS = loadSettings(OrchestratorSettings, {
   RETRY_BACKOFF_S: '1',
   PORT_RANGE_HOST: '19000-19019',
 });
+const LIMIT = { engines: SETTINGS.engineLimit };
 
 const COMMIT_MS = 10;
 
@@ -114,13 +116,35 @@ export class SimulatedOrchestrator {
     const outlook = new ProvisioningOutlook();
     this.runtime = new SimulatedRuntime(world, (id) => this.removing(id));
     this.floor = new ManualMinimum(poolOrders(disk), clock, SILENT_LOG);
-    this.leases = new LeaseService(registry, claims, contents, outlook, clock, SETTINGS, SILENT_LOG);
+    this.leases = new LeaseService(registry, claims, contents, outlook, clock, SETTINGS, SETTINGS, SILENT_LOG);
     const remover = new EngineRemover(this.runtime, registry, clock, SILENT_LOG);
-    this.sync = new EngineSync(this.runtime, registry, remover, SETTINGS, clock, SILENT_LOG);
+    this.sync = new EngineSync(this.runtime, registry, remover, SETTINGS, SETTINGS, SETTINGS, clock, SILENT_LOG);
     const vpn = new VpnService(SETTINGS, registry);
-    const slots = new VpnSlots(vpn, registry, SETTINGS, clock);
-    const launcher = new EngineLauncher(this.runtime, SETTINGS, new InstallationId('simulated'), slots, clock, SILENT_LOG);
-    this.provisioning = new ProvisioningService(this.runtime, launcher, registry, this.sync, slots, SETTINGS, clock, SILENT_LOG);
+    const slots = new VpnSlots(vpn, registry, SETTINGS, SETTINGS, clock);
+    const launcher = new EngineLauncher(
+      this.runtime,
+      SETTINGS,
+      SETTINGS,
+      SETTINGS,
+      SETTINGS,
+      new InstallationId('simulated'),
+      slots,
+      clock,
+      SILENT_LOG,
+    );
+    this.provisioning = new ProvisioningService(
+      this.runtime,
+      launcher,
+      registry,
+      this.sync,
+      slots,
+      SETTINGS,
+      SETTINGS,
+      SETTINGS,
+      LIMIT,
+      clock,
+      SILENT_LOG,
+    );
     watchTrials(this.provisioning.breakers, violations);
     this.quarantine = new Quarantine(registry, claims, new SimulatedSessionStat(world) as unknown as SessionStat, SILENT_LOG);
     this.streams = new StreamService(registry, claims, contents, streamHistory(disk), this.sync, clock, SILENT_LOG);
@@ -128,8 +152,8 @@ export class SimulatedOrchestrator {
     this.events = new StreamEvents(this.streams, registry, this.sync, clock);
     const prober = new SimulatedProber(world, SETTINGS.healthCheckTimeoutMs) as unknown as EngineProber;
     this.watch = new StartupProbe(registry, remover, claims, prober, SETTINGS, clock, SILENT_LOG);
-    this.health = new HealthMonitor(registry, prober, SETTINGS, clock, SILENT_LOG);
-    this.picture = new PoolSnapshotService(registry, this.leases, claims, this.floor, this.provisioning, SETTINGS, clock);
+    this.health = new HealthMonitor(registry, prober, SETTINGS, SETTINGS, clock, SILENT_LOG);
+    this.picture = new PoolSnapshotService(registry, this.leases, claims, this.floor, this.provisioning, SETTINGS, LIMIT, clock);
     const adapterHost = { httpAdapter: { getHttpServer: () => this.server } } as unknown as HttpAdapterHost;
     this.reconcile = new ReconcileService(
       this.runtime,
@@ -143,6 +167,7 @@ export class SimulatedOrchestrator {
       this.readiness,
       this.picture,
       new VpnWatcher(this.runtime, vpn, registry, SETTINGS, clock, new VpnMetrics(vpn), SILENT_LOG),
+      SETTINGS,
       SETTINGS,
       clock,
       adapterHost,

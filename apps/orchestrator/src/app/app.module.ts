@@ -1,4 +1,4 @@
-import { Log } from '@acexy/service-kit';
+import { type LoadedSettings, Log } from '@acexy/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
@@ -9,7 +9,6 @@ import { RequestLimitInterceptor } from '../http/request-limit.interceptor.js';
 import { LeasesModule } from '../leases/leases.module.js';
 import { ProvisioningModule } from '../provisioning/provisioning.module.js';
 import { RetentionModule } from '../retention/retention.module.js';
-import { OrchestratorSettings } from '../settings.js';
 import { StreamsModule } from '../streams/streams.module.js';
 import { VpnModule } from '../vpn/vpn.module.js';
 import { CoreModule } from './core.module.js';
@@ -30,7 +29,7 @@ import { CoreModule } from './core.module.js';
   providers: [{ provide: APP_INTERCEPTOR, useClass: RequestLimitInterceptor }],
 })
 export class AppModule {
-  static with(settings: OrchestratorSettings, log: Log): DynamicModule {
+  static with(settings: LoadedSettings, log: Log): DynamicModule {
     return { module: AppModule, imports: [CoreModule.with(settings, log)] };
   }
 }

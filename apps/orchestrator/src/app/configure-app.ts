@@ -6,6 +6,7 @@ import {
   buildInfo,
   DetailExceptionFilter,
   LimitedExpressAdapter,
+  type LoadedSettings,
   type Log,
   secureHeaders,
   versionOf,
@@ -15,32 +16,32 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import type { NextFunction, Request, Response } from 'express';
 import type { IncomingMessage } from 'node:http';
 import { ProvisioningHeaders } from '../provisioning/provisioning-headers.js';
-import type { OrchestratorSettings } from '../settings.js';
+import { HttpSettings } from '../http/http-settings.js';
 import { completeDocument } from './documented-constraints.js';
 import { mapError } from './error-mapping.js';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
-/** A report lists all sessions of a proxy: 5,000 of about 3 KB. */
+/** A report lists all sessions of a proxy: 5,000 sessions of about 3 KB. */
 const REPORT_LIMIT_BYTES = 16 * BODY_LIMIT_BYTES;
 
-/** Until the headers of a request are complete; a call as a whole has API_REQUEST_TIMEOUT_S to arrive, and its answer the same. */
+/** Limit until the headers of a request are complete. The whole request must arrive within API_REQUEST_TIMEOUT_S. */
 const HEADERS_LIMIT_MS = 10_000;
 
 /** The HTTP server of the application. */
-export function apiServer(settings: OrchestratorSettings, log: Log): LimitedExpressAdapter {
-  const { maxConnections, apiRequestTimeoutMs } = settings;
+export function apiServer(settings: LoadedSettings, log: Log): LimitedExpressAdapter {
+  const { maxConnections, apiRequestTimeoutMs } = settings.of(HttpSettings);
   return new LimitedExpressAdapter(
     { connections: maxConnections, headersMs: HEADERS_LIMIT_MS, requestMs: apiRequestTimeoutMs },
     log.child('api'),
   );
 }
 
-/** All that the application is besides its modules: bodies, errors, metrics of calls, documentation. Made with `bodyParser: false`. */
-export function configureApp(app: NestExpressApplication, settings: OrchestratorSettings, log: Log): void {
+/** Adds everything that is not a module: body parsers, error replies, call metrics, OpenAPI. Create the application with `bodyParser: false`. */
+export function configureApp(app: NestExpressApplication, settings: LoadedSettings, log: Log): void {
   app.use(apiMetrics('orch'));
   buildInfo('orch', versionOf(new URL('../../package.json', import.meta.url)));
-  secureHeaders(app, settings.corsOrigins);
-  app.use(honourConditions);
+  secureHeaders(app, settings.of(HttpSettings).corsOrigins);
+  app.use(ignoreNoCache);
   // Before the body is read: an answer to one that cannot be parsed bears the headers too.
   const provisioningHeaders = app.get(ProvisioningHeaders);
   app.use('/provision', provisioningHeaders.use.bind(provisioningHeaders));
@@ -56,7 +57,7 @@ export function configureApp(app: NestExpressApplication, settings: Orchestrator
 export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
   const about = new DocumentBuilder()
     .setTitle('AceStream orchestrator')
-    .setDescription('Starts, watches, hands out and removes AceStream engines')
+    .setDescription('Starts, monitors, leases and removes AceStream engines')
     .setVersion('1')
     .addBearerAuth()
     .build();
@@ -64,10 +65,10 @@ export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
 }
 
 /**
- * Whoever names the ETag that it has wants to hear whether there is news. Express answers in full where the request says `no-cache` as well,
- * which concerns caches on the way, and which `fetch` adds by itself.
+ * A request with If-None-Match gets 304 when nothing has changed. Express would send the whole body when the request also has `no-cache`, which is
+ * meant for caches between client and server and is added by `fetch`.
  */
-function honourConditions(request: Request, _response: Response, next: NextFunction): void {
+function ignoreNoCache(request: Request, _response: Response, next: NextFunction): void {
   if (request.headers['if-none-match'] !== undefined) delete request.headers['cache-control'];
   next();
 }

@@ -1,22 +1,25 @@
-import { ACCESS_POLICY, Log } from '@acexy/service-kit';
+import { ACCESS_POLICY, type LoadedSettings, Log } from '@acexy/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Clock, SystemClock } from '@acexy/service-kit/primitives';
-import { OrchestratorSettings } from '../settings.js';
+import { HttpSettings } from '../http/http-settings.js';
+import { EngineLimit } from '../vpn/engine-limit.js';
 
-/** What every part needs: settings, log, clock, and who may call. */
+/** Provided to every module: settings, log, clock, and the access policy. */
 @Module({})
 export class CoreModule {
-  static with(settings: OrchestratorSettings, log: Log): DynamicModule {
+  static with(settings: LoadedSettings, log: Log): DynamicModule {
+    const { apiKey, auth } = settings.of(HttpSettings);
     return {
       module: CoreModule,
       global: true,
       providers: [
-        { provide: OrchestratorSettings, useValue: settings },
+        ...settings.providers,
+        EngineLimit,
         { provide: Log, useValue: log },
         { provide: Clock, useClass: SystemClock },
-        { provide: ACCESS_POLICY, useValue: { apiKey: settings.apiKey, open: settings.auth === 'open' } },
+        { provide: ACCESS_POLICY, useValue: { apiKey, open: auth === 'open' } },
       ],
-      exports: [OrchestratorSettings, Log, Clock, ACCESS_POLICY],
+      exports: [...settings.providers.map(({ provide }) => provide), EngineLimit, Log, Clock, ACCESS_POLICY],
     };
   }
 }

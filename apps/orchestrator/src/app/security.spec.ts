@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadSettings } from '@acexy/service-kit';
 import { AUTH, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
-import { OrchestratorSettings } from '../settings.js';
+import { HttpSettings } from '../http/http-settings.js';
 
 /** Every call that changes something or belongs to our own proxy, as it stands in the wire API. */
 const PROTECTED: ['get' | 'post' | 'put' | 'delete', string][] = [
@@ -62,7 +62,7 @@ describe('who may call what', () => {
   it('a key from a file counts', () => {
     const folder = mkdtempSync(join(tmpdir(), 'key-'));
     writeFileSync(join(folder, 'key'), 'from-a-file\n', { mode: 0o600 });
-    expect(loadSettings(OrchestratorSettings, { API_KEY_FILE: join(folder, 'key') }).apiKey).toBe('from-a-file');
+    expect(loadSettings(HttpSettings, { API_KEY_FILE: join(folder, 'key') }).apiKey).toBe('from-a-file');
     rmSync(folder, { recursive: true });
     return start();
   });

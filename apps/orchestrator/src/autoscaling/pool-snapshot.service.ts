@@ -5,7 +5,8 @@ import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineClaimBook } from '../leases/engine-claims.js';
 import { LeaseService } from '../leases/lease.service.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
-import { OrchestratorSettings } from '../settings.js';
+import { PoolSettings } from '../engines/pool-settings.js';
+import { EngineLimit } from '../vpn/engine-limit.js';
 import { RecentTargets, StartupTime, TakenEngines } from './demand.js';
 import { ManualMinimum } from './manual-minimum.js';
 import type { PoolEngine, PoolLimits, PoolState } from './scaling.policy.js';
@@ -30,7 +31,8 @@ export class PoolSnapshotService implements OnModuleInit, OnModuleDestroy {
     private readonly claims: EngineClaimBook,
     private readonly manualMinimum: ManualMinimum,
     private readonly provisioning: ProvisioningService,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: PoolSettings,
+    private readonly limit: EngineLimit,
     private readonly clock: Clock,
   ) {}
 
@@ -62,7 +64,7 @@ export class PoolSnapshotService implements OnModuleInit, OnModuleDestroy {
   }
 
   get limits(): PoolLimits {
-    return { minFree: this.settings.minReplicas, max: this.settings.engineLimit, idleGraceMs: this.idleGraceMs };
+    return { minFree: this.settings.minReplicas, max: this.limit.engines, idleGraceMs: this.idleGraceMs };
   }
 
   recordTarget(target: number): void {

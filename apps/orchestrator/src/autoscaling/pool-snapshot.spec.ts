@@ -5,7 +5,7 @@ import { EngineClaimBook } from '../leases/engine-claims.js';
 import type { LeaseService } from '../leases/lease.service.js';
 import type { ManualMinimum } from './manual-minimum.js';
 import type { ProvisioningService } from '../provisioning/provisioning.service.js';
-import type { OrchestratorSettings } from '../settings.js';
+import type { PoolSettings } from '../engines/pool-settings.js';
 import { PoolSnapshotService } from './pool-snapshot.service.js';
 
 const GRACE_MS = 300;
@@ -17,7 +17,8 @@ function snapshotsOfAnEmptyPool(clock: FakeClock): PoolSnapshotService {
     new EngineClaimBook(),
     { value: null } as ManualMinimum,
     { engineCount: () => 0, pending: 0, revocable: 0 } as ProvisioningService,
-    { minReplicas: 0, engineLimit: 9, autoDelete: true, engineGracePeriodMs: GRACE_MS } as OrchestratorSettings,
+    { minReplicas: 0, autoDelete: true, engineGracePeriodMs: GRACE_MS } as PoolSettings,
+    { engines: 9 },
     clock,
   );
 }

@@ -15,7 +15,8 @@ import { QueueError } from '../provisioning/provisioning-queue.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { ProvisioningRefusedError } from '../provisioning/refusals.policy.js';
 import { ENGINE_RUNTIME, type EngineRuntime, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
-import { OrchestratorSettings } from '../settings.js';
+import { PoolSettings } from '../engines/pool-settings.js';
+import { HealthSettings } from '../health/health-settings.js';
 import { VpnWatcher } from '../vpn/vpn-watcher.service.js';
 import { DecisionLog } from './decision-log.js';
 import { ManualMinimum } from './manual-minimum.js';
@@ -59,7 +60,8 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     private readonly readiness: Readiness,
     private readonly snapshots: PoolSnapshotService,
     private readonly vpn: VpnWatcher,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: PoolSettings,
+    private readonly healthSettings: HealthSettings,
     private readonly clock: Clock,
     private readonly adapterHost: HttpAdapterHost,
     log: Log,
@@ -146,7 +148,8 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   private gather(pool: PoolSnapshot): RoundInputs {
-    const { minReplicas, unhealthyGraceMs, replacementCooldownMs, autoscaleIntervalMs } = this.settings;
+    const { minReplicas, autoscaleIntervalMs } = this.settings;
+    const { unhealthyGraceMs, replacementCooldownMs } = this.healthSettings;
     return {
       pool,
       limits: {

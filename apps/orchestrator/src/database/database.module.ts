@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { OrchestratorSettings } from '../settings.js';
+import { DatabaseSettings } from './database-settings.js';
 import { DatabaseCompaction } from './compaction.js';
 import { DatabaseHealth } from './database-health.js';
 import { databaseFile } from './database-url.js';
@@ -16,9 +16,9 @@ import { WriteQueue } from './write-queue.js';
 @Module({
   imports: [
     TypeOrmModule.forRootAsync({
-      inject: [OrchestratorSettings],
+      inject: [DatabaseSettings],
       // `openDatabase` retries what a retry can solve; everything else needs the operator.
-      useFactory: (settings: OrchestratorSettings) => ({ ...dataSourceOptions(databaseFile(settings.dbUrl)), toRetry: () => false }),
+      useFactory: (settings: DatabaseSettings) => ({ ...dataSourceOptions(databaseFile(settings.dbUrl)), toRetry: () => false }),
       dataSourceFactory: (options) => openDatabase(String(options?.database)),
     }),
   ],

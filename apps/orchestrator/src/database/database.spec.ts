@@ -9,7 +9,7 @@ import { Test } from '@nestjs/testing';
 import Database from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { OrchestratorSettings } from '../settings.js';
+import { DatabaseSettings } from './database-settings.js';
 import { DatabaseHealth } from './database-health.js';
 import { databaseFile } from './database-url.js';
 import { DatabaseModule } from './database.module.js';
@@ -79,7 +79,7 @@ describe('DB_URL', () => {
   it.each(['postgres://db/orchestrator', 'sqlite://o.db', 'sqlite:///', 'sqlite:///:memory:', './o.db'])(
     '%s is a fault that says what would be right',
     (url) => {
-      const load = () => loadSettings(OrchestratorSettings, { DB_URL: url });
+      const load = () => loadSettings(DatabaseSettings, { DB_URL: url });
       expect(load).toThrow(SettingsError);
       expect(load).toThrow(`DB_URL=${url}: must be sqlite:///./file.db`);
     },
@@ -252,21 +252,21 @@ describe('the database module', () => {
   @Module({})
   class Surroundings {}
 
-  async function start(settings: OrchestratorSettings) {
+  async function start(settings: DatabaseSettings) {
     const module = {
       module: Surroundings,
       global: true,
       providers: [
-        { provide: OrchestratorSettings, useValue: settings },
+        { provide: DatabaseSettings, useValue: settings },
         { provide: Log, useValue: SILENT_LOG },
       ],
-      exports: [OrchestratorSettings, Log],
+      exports: [DatabaseSettings, Log],
     };
     return (await Test.createTestingModule({ imports: [module, DatabaseModule] }).compile()).init();
   }
 
   it('provides its services, and commits waiting writes when the service ends', async () => {
-    const settings = loadSettings(OrchestratorSettings, { DB_URL: `sqlite:///${file}` });
+    const settings = loadSettings(DatabaseSettings, { DB_URL: `sqlite:///${file}` });
     const app = await start(settings);
     const saved = app.get(StreamHistory).save(row('s1'));
     const id = app.get(InstallationId).value;
@@ -280,7 +280,7 @@ describe('the database module', () => {
 
   it('fails with the error of opening the file', async () => {
     await writeFile(file, 'x'.repeat(5000));
-    await expect(start(loadSettings(OrchestratorSettings, { DB_URL: `sqlite:///${file}` }))).rejects.toMatchObject({
+    await expect(start(loadSettings(DatabaseSettings, { DB_URL: `sqlite:///${file}` }))).rejects.toMatchObject({
       code: 'database_unusable',
     });
   });

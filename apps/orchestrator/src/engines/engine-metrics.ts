@@ -1,13 +1,13 @@
 import { HEALTH_STATUSES } from '@acexy/contracts';
 import { readGauge } from '@acexy/service-kit';
 import { Injectable } from '@nestjs/common';
-import { OrchestratorSettings } from '../settings.js';
+import { PoolSettings } from './pool-settings.js';
 import { LIFECYCLES } from './engine.js';
 import { EngineRegistry } from './engine-registry.js';
 
 @Injectable()
 export class EngineMetrics {
-  constructor(registry: EngineRegistry, settings: OrchestratorSettings) {
+  constructor(registry: EngineRegistry, settings: PoolSettings) {
     readGauge('orch_engines_total', 'Engines by health', ['health_status'], (set) => {
       for (const status of HEALTH_STATUSES) set(registry.all().filter(({ health }) => health === status).length, { health_status: status });
     });

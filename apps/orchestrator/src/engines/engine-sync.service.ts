@@ -2,7 +2,9 @@ import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock, ListenerSet, OneShotTimer, retryDelayMs, WakeableLoop } from '@acexy/service-kit/primitives';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime, type RuntimeEvent } from '../runtime/engine-runtime.js';
-import { OrchestratorSettings } from '../settings.js';
+import { RuntimeSettings } from '../runtime/runtime-settings.js';
+import { PoolSettings } from './pool-settings.js';
+import { RetrySettings } from './retry-settings.js';
 import { EngineRegistry } from './engine-registry.js';
 import { EngineRemover } from './engine-remover.service.js';
 
@@ -41,7 +43,9 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly registry: EngineRegistry,
     private readonly remover: EngineRemover,
-    private readonly settings: OrchestratorSettings,
+    private readonly runtimeSettings: RuntimeSettings,
+    private readonly retries: RetrySettings,
+    pool: PoolSettings,
     private readonly clock: Clock,
     log: Log,
   ) {
@@ -55,7 +59,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     this.secondList = new OneShotTimer(clock, () => this.loop.wake());
     this.loop = new WakeableLoop({
       name: 'engine sync',
-      intervalMs: settings.monitorIntervalMs,
+      intervalMs: pool.monitorIntervalMs,
       gapMs: GAP_MS,
       round: () => this.round(),
       log: this.log,
@@ -131,7 +135,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   /** After all removals have ended. Engines keep running unless STOP_ENGINES_ON_EXIT is set. */
   async onApplicationShutdown(): Promise<void> {
     await this.remover.settled();
-    if (this.settings.stopEnginesOnExit) await this.removeAll();
+    if (this.runtimeSettings.stopEnginesOnExit) await this.removeAll();
     await this.runtime.close();
   }
 
@@ -154,7 +158,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     } catch (error) {
       if (this.reached !== false) this.log.warn('container runtime unreachable', { reason: (error as Error).message });
       this.setReached(false);
-      return retryDelayMs(++this.misses, this.settings) ?? undefined;
+      return retryDelayMs(++this.misses, this.retries) ?? undefined;
     }
     this.misses = 0;
     const leftovers = this.leftoversOf(this.registry.observe(instances, mark));
@@ -204,7 +208,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     if ([...seen.values()].some((since) => now - since < DEAD_GRACE_MS)) this.secondList.set(DEAD_GRACE_MS);
     return stopped.filter(({ id, state, createdAt }) => {
       if (now - (seen.get(id) ?? now) < DEAD_GRACE_MS) return false;
-      return state === 'exited' || this.clock.wallTime() - createdAt > this.settings.startupTimeoutMs * 2;
+      return state === 'exited' || this.clock.wallTime() - createdAt > this.runtimeSettings.startupTimeoutMs * 2;
     });
   }
 }

@@ -212,7 +212,7 @@ describe('the API of engines and leases', () => {
     const [{ container_id: id }] = await ready(1);
     orchestrator.runtime.knobs.removeMs = 1200;
     const { status, body } = await orchestrator.http.delete(`/containers/${id}`).set(AUTH);
-    expect([status, (body as { detail: string }).detail]).toEqual([504, 'no answer within 1 s; the operation goes on']);
+    expect([status, (body as { detail: string }).detail]).toEqual([504, 'no result within 1 s; the operation continues']);
     await eventually(
       async () => (await orchestrator.http.get(`/containers/${id}`)).status,
       (now) => now === 404,

@@ -2,14 +2,14 @@ import { EngineClient, EngineError } from '@acexy/engine-client';
 import { Injectable } from '@nestjs/common';
 import type { Engine } from '../engines/engine.js';
 import { communicationErrors } from '../runtime/communication-errors.js';
-import { OrchestratorSettings } from '../settings.js';
+import { HealthSettings } from './health-settings.js';
 
 /** Sends a health check to an engine. */
 @Injectable()
 export class EngineProber {
   private readonly errors = communicationErrors();
 
-  constructor(private readonly settings: OrchestratorSettings) {}
+  constructor(private readonly settings: HealthSettings) {}
 
   /** @returns null after a valid answer, otherwise the error; an abort counts as an error too */
   async probe(engine: Engine, signal: AbortSignal, { counted = true } = {}): Promise<EngineError | null> {

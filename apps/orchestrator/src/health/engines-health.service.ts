@@ -6,7 +6,8 @@ import { isoTimeOrNull, toEngineState } from '../engines/engine-state.js';
 import { EngineClaimBook } from '../leases/engine-claims.js';
 import type { OperationReport } from '../provisioning/provisioning-breakers.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
-import { OrchestratorSettings } from '../settings.js';
+import { PoolSettings } from '../engines/pool-settings.js';
+import { HealthSettings } from './health-settings.js';
 import { HealthMonitor } from './health-monitor.service.js';
 import { healthScore } from './health-score.policy.js';
 
@@ -18,7 +19,8 @@ export class EnginesHealth {
     private readonly claims: EngineClaimBook,
     private readonly monitor: HealthMonitor,
     private readonly provisioning: ProvisioningService,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: HealthSettings,
+    private readonly pool: PoolSettings,
   ) {}
 
   /** Scores of all engines whose API has answered, best first. */
@@ -37,7 +39,7 @@ export class EnginesHealth {
       healthy_engines: count('healthy'),
       unhealthy_engines: count('unhealthy'),
       marked_for_replacement: this.inService().filter(({ lifecycle, health }) => lifecycle === 'draining' && health === 'unhealthy').length,
-      minimum_required: this.settings.minReplicas,
+      minimum_required: this.pool.minReplicas,
       health_check_interval: wholeSeconds(this.settings.healthCheckIntervalMs),
       circuit_breakers: { general: breakerStatus(general), replacement: breakerStatus(replacement) },
     };
@@ -55,7 +57,7 @@ export class EnginesHealth {
       health: engine.health,
       missedChecks: this.monitor.missedChecks(engine.id),
       claims: count,
-      maxStreams: this.settings.maxStreamsPerEngine,
+      maxStreams: this.pool.maxStreamsPerEngine,
       cordoned: engine.cutOff ?? cordon?.reason ?? null,
     });
     return { container_id, host, port, health_score: score, stream_count: engine.streams.length, health_status, reasons };

@@ -3,7 +3,8 @@ import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@
 import { Clock, forEachConcurrently, retryDelayMs, WakeableLoop } from '@acexy/service-kit/primitives';
 import type { Engine } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
-import { OrchestratorSettings } from '../settings.js';
+import { RetrySettings } from '../engines/retry-settings.js';
+import { HealthSettings } from './health-settings.js';
 import { EngineProber } from './engine-prober.js';
 import { healthVerdict } from './health-verdict.policy.js';
 
@@ -30,7 +31,8 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly registry: EngineRegistry,
     private readonly prober: EngineProber,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: HealthSettings,
+    private readonly retries: RetrySettings,
     private readonly clock: Clock,
     log: Log,
   ) {
@@ -74,7 +76,7 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
     const error = await this.prober.probe(engine, signal);
     const before = { health: engine.health, failures: this.missedChecks(engine.id) };
     const { health, failures } = healthVerdict(before, error === null, healthFailureThreshold);
-    const delayMs = Math.min(intervalMs, retryDelayMs(failures, this.settings) ?? intervalMs);
+    const delayMs = Math.min(intervalMs, retryDelayMs(failures, this.retries) ?? intervalMs);
     // The interval counts from the start of the check, a retry delay from its end.
     this.checks.set(engine.id, { failures, nextAt: (failures === 0 ? startedAt : this.clock.now()) + delayMs });
     if (error) this.log.warn('engine health check failed', { engine_id: engine.id, failures, reason: error.message });

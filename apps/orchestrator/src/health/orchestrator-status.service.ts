@@ -2,13 +2,12 @@ import type { BlockedReason, CapacityFigures, OrchestratorStatus, ProvisioningAb
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '@acexy/service-kit/primitives';
 import { EngineRegistry } from '../engines/engine-registry.js';
-import { EngineSync } from '../engines/engine-sync.service.js';
 import { isoTime, isoTimeOrNull } from '../engines/engine-state.js';
 import { EngineClaimBook } from '../leases/engine-claims.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
-import { capacityRefusal, circuitRefusal, type ProvisioningRefusedError, unreachableRefusal } from '../provisioning/refusals.policy.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
-import { OrchestratorSettings } from '../settings.js';
+import { PoolSettings } from '../engines/pool-settings.js';
+import { EngineLimit } from '../vpn/engine-limit.js';
 import { StreamService } from '../streams/stream.service.js';
 import { VpnService } from '../vpn/vpn.service.js';
 import { EnginesHealth, wholeSeconds } from './engines-health.service.js';
@@ -20,14 +19,14 @@ export class OrchestratorStatusReport {
   constructor(
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly registry: EngineRegistry,
-    private readonly sync: EngineSync,
     private readonly claims: EngineClaimBook,
     private readonly streams: StreamService,
     private readonly provisioning: ProvisioningService,
     private readonly health: EnginesHealth,
     private readonly readiness: ReadinessReport,
     private readonly vpn: VpnService,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: PoolSettings,
+    private readonly limit: EngineLimit,
     private readonly clock: Clock,
   ) {}
 
@@ -54,7 +53,7 @@ export class OrchestratorStatusReport {
 
   /** In streams, because an engine may carry several. */
   private capacity(): CapacityFigures {
-    const { engineLimit, minReplicas, maxStreamsPerEngine } = this.settings;
+    const { minReplicas, maxStreamsPerEngine } = this.settings;
     const usable = this.registry
       .all()
       .filter(({ lifecycle, health, cutOff }) => lifecycle === 'ready' && health !== 'unhealthy' && cutOff === null);
@@ -64,13 +63,13 @@ export class OrchestratorStatusReport {
       total: usable.length * maxStreamsPerEngine,
       used: sum(claims.map(({ count }) => count)),
       available: sum(free),
-      max_replicas: engineLimit,
+      max_replicas: this.limit.engines,
       min_replicas: minReplicas,
     };
   }
 
   private ability(): ProvisioningAbility {
-    const detail = this.refusal()?.toDetail() ?? null;
+    const detail = this.provisioning.refusal()?.toDetail() ?? null;
     return {
       can_provision: detail === null,
       circuit_breaker_state: this.provisioning.breakers.report('general').state,
@@ -78,17 +77,6 @@ export class OrchestratorStatusReport {
       blocked_reason: detail?.message ?? null,
       blocked_reason_details: detail && withoutError(detail),
     };
-  }
-
-  /** The refusal that `POST /provision/acestream` would get now, or null. */
-  private refusal(): ProvisioningRefusedError | null {
-    const { engineLimit, autoscaleIntervalMs, monitorIntervalMs, startupGraceMs } = this.settings;
-    if (this.sync.runtimeReached === false) return unreachableRefusal(monitorIntervalMs);
-    const preparing = this.provisioning.preparing();
-    if (preparing) return preparing;
-    const { breakers } = this.provisioning;
-    if (!breakers.permits('general')) return circuitRefusal(breakers.report('general'), startupGraceMs);
-    return this.provisioning.engineCount() >= engineLimit ? capacityRefusal(engineLimit, autoscaleIntervalMs) : null;
   }
 }
 

@@ -6,7 +6,7 @@ import { type Engine, NEVER_ANSWERED } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineRemover } from '../engines/engine-remover.service.js';
 import { EngineClaimBook } from '../leases/engine-claims.js';
-import { OrchestratorSettings } from '../settings.js';
+import { ProvisioningSettings } from '../provisioning/provisioning-settings.js';
 import { EngineProber } from './engine-prober.js';
 
 /** Pause between two probes of a starting engine: viewers wait for it, and a refused connection costs almost nothing. */
@@ -28,7 +28,7 @@ export class StartupProbe implements OnModuleInit, OnModuleDestroy {
     private readonly remover: EngineRemover,
     private readonly claims: EngineClaimBook,
     private readonly prober: EngineProber,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: ProvisioningSettings,
     private readonly clock: Clock,
     log: Log,
   ) {

@@ -8,19 +8,19 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { type Observable, throwError, timeout } from 'rxjs';
-import { OrchestratorSettings } from '../settings.js';
+import { HttpSettings } from './http-settings.js';
 
 const LONG_OPERATION = 'acexy:long-operation';
 
-/** The call removes or starts engines: API_LONG_OPERATION_TIMEOUT_S instead of API_REQUEST_TIMEOUT_S. */
+/** For a call that removes or starts engines: its timeout is API_LONG_OPERATION_TIMEOUT_S instead of API_REQUEST_TIMEOUT_S. */
 export const LongOperation = (): MethodDecorator => SetMetadata(LONG_OPERATION, true);
 
-/** No call stays without an answer: 504 at its limit. What the call began is carried through all the same. */
+/** Answers 504 when a call takes too long. Its operation continues. */
 @Injectable()
 export class RequestLimitInterceptor implements NestInterceptor {
   constructor(
     private readonly reflector: Reflector,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: HttpSettings,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -29,7 +29,7 @@ export class RequestLimitInterceptor implements NestInterceptor {
     return next.handle().pipe(
       timeout({
         each: limitMs,
-        with: () => throwError(() => new GatewayTimeoutException(`no answer within ${limitMs / 1000} s; the operation goes on`)),
+        with: () => throwError(() => new GatewayTimeoutException(`no result within ${limitMs / 1000} s; the operation continues`)),
       }),
     );
   }

@@ -5,7 +5,8 @@ import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/com
 import { randomUUID } from 'node:crypto';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { isoTime, toEngineState } from '../engines/engine-state.js';
-import { OrchestratorSettings } from '../settings.js';
+import { PoolSettings } from '../engines/pool-settings.js';
+import { HttpSettings } from '../http/http-settings.js';
 import { type ContentIdentity, ContentKeys } from './content-keys.js';
 import { EngineClaimBook } from './engine-claims.js';
 import { type Lease, LeaseBook, LEASE_MS } from './lease-book.js';
@@ -43,7 +44,8 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     private readonly contents: ContentKeys,
     private readonly outlook: ProvisioningOutlook,
     private readonly clock: Clock,
-    private readonly settings: OrchestratorSettings,
+    private readonly http: HttpSettings,
+    pool: PoolSettings,
     log: Log,
   ) {
     this.log = log.child('leases');
@@ -52,7 +54,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
       clock,
       claims,
       engines: () => registry.all(),
-      maxStreamsPerEngine: settings.maxStreamsPerEngine,
+      maxStreamsPerEngine: pool.maxStreamsPerEngine,
       newId: randomUUID,
       onGrant: (lease) => {
         this.log.info('engine leased', describeLease(lease));
@@ -115,7 +117,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     this.demandChanges.emit();
     if (outcome.kind === 'granted') return this.granted(outcome.lease);
     if (outcome.kind === 'full') throw this.refusal(QUEUE_FULL);
-    const waitMs = Math.min(request.wait_ms, this.settings.apiRequestTimeoutMs * SHARE_OF_REQUEST_LIMIT);
+    const waitMs = Math.min(request.wait_ms, this.http.apiRequestTimeoutMs * SHARE_OF_REQUEST_LIMIT);
     const askedAt = this.clock.now();
     if (waitMs > 0) await this.wait(requestId, waitMs, hangUp);
     if (this.closing) throw this.refusal(SHUTTING_DOWN);

@@ -4,7 +4,10 @@ import { Clock } from '@acexy/service-kit/primitives';
 import { Inject, Injectable } from '@nestjs/common';
 import { InstallationId } from '../database/installation-id.js';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime, type EngineSpec, PortTakenError } from '../runtime/engine-runtime.js';
-import { OrchestratorSettings } from '../settings.js';
+import { PortSettings } from '../engines/port-settings.js';
+import { DockerSettings } from '../runtime/docker/docker-settings.js';
+import { RuntimeSettings } from '../runtime/runtime-settings.js';
+import { ProvisioningSettings } from './provisioning-settings.js';
 import { VpnSlots } from '../vpn/vpn-slots.service.js';
 import {
   type ContainerRequest,
@@ -41,14 +44,17 @@ export class EngineLauncher {
 
   constructor(
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: ProvisioningSettings,
+    private readonly runtimeSettings: RuntimeSettings,
+    private readonly docker: DockerSettings,
+    ports: PortSettings,
     private readonly installation: InstallationId,
     private readonly vpnSlots: VpnSlots,
     private readonly clock: Clock,
     log: Log,
   ) {
     this.log = log.child('provisioning');
-    const { portRangeHost: http, httpsRange: https, apiRange: api, p2pRange: p2p } = settings;
+    const { portRangeHost: http, httpsRange: https, apiRange: api, p2pRange: p2p } = ports;
     this.ports = new PortAllocator({ http, https, api, p2p }, firstOffset(installation.value));
   }
 
@@ -71,7 +77,7 @@ export class EngineLauncher {
           const spec = planEngineSpec(request, {
             ...this.specContext(name),
             ports,
-            httpsOnHost: this.runtime.name === 'process' || this.settings.mapHttps,
+            httpsOnHost: this.runtime.name === 'process' || this.docker.mapHttps,
             cacheLimitGb: this.settings.engineCacheLimitGb,
             vpnSlot,
           });
@@ -130,7 +136,7 @@ export class EngineLauncher {
 
   /** Leaves nothing running when STARTUP_TIMEOUT_S is over or `signal` aborts. */
   private async startWithinLimit(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
-    const limitMs = this.settings.startupTimeoutMs;
+    const limitMs = this.runtimeSettings.startupTimeoutMs;
     const startup = new AbortController();
     const timer = setTimeout(() => startup.abort(new StartupTimeoutError(limitMs)), limitMs);
     const either = AbortSignal.any([signal, startup.signal]);

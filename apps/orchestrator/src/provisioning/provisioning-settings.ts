@@ -1,4 +1,5 @@
 import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { parseManagementLabel } from './management-label.js';
 
 @SettingsGroup('Provisioning')
 export class ProvisioningSettings {
@@ -83,4 +84,23 @@ export class ProvisioningSettings {
     help: 'Seconds that the circuit breaker of replacements stays open before a trial',
   })
   replacementBreakerTimeoutMs!: number;
+
+  @Setting({
+    name: 'CONTAINER_LABEL',
+    type: 'string',
+    default: 'orchestrator.managed=acestream',
+    check: parseManagementLabel,
+    help: 'Label of every managed engine, key=value',
+  })
+  containerLabel!: string;
+
+  @Setting({
+    name: 'ENGINE_CACHE_LIMIT_GB',
+    type: 'integer',
+    min: 1,
+    max: 10_000,
+    default: '1',
+    help: 'Maximum disk cache of each engine in gigabytes (CACHE_LIMIT of its image)',
+  })
+  engineCacheLimitGb!: number;
 }

@@ -1,4 +1,4 @@
-import { createLog, type Log, SILENT_LOG, loadSettings } from '@acexy/service-kit';
+import { createLog, type Log, SILENT_LOG } from '@acexy/service-kit';
 import * as fc from 'fast-check';
 import { register } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -8,7 +8,7 @@ import { EngineRegistry } from '../engines/engine-registry.js';
 import type { EngineSync } from '../engines/engine-sync.service.js';
 import { type EngineInstance, NoSuchNetworkError, PortTakenError } from '../runtime/engine-runtime.js';
 import { FakeEngineRuntime, startFailure } from '../../../../test/doubles/orchestrator/fake-engine-runtime.js';
-import { OrchestratorSettings } from '../settings.js';
+import { loadOrchestratorSettings, type OrchestratorSettings } from '../settings.js';
 import { VpnSlots } from '../vpn/vpn-slots.service.js';
 import { UNSEEN } from '../vpn/tunnel.policy.js';
 import { VpnService } from '../vpn/vpn.service.js';
@@ -25,7 +25,7 @@ interface Setup {
 }
 
 function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG): Setup {
-  const settings = loadSettings(OrchestratorSettings, {
+  const settings = loadOrchestratorSettings({
     MIN_PROVISION_INTERVAL_S: '0',
     MAX_REPLICAS: '5',
     MIN_REPLICAS: '0',
@@ -35,11 +35,23 @@ function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG):
   const clock = new SystemClock();
   const registry = new EngineRegistry(clock);
   const vpn = new VpnService(settings, registry);
-  const slots = new VpnSlots(vpn, registry, settings, clock);
+  const slots = new VpnSlots(vpn, registry, settings, settings, clock);
   slots.onModuleInit();
-  const launcher = new EngineLauncher(runtime, settings, new InstallationId('b1b2'), slots, clock, log);
+  const launcher = new EngineLauncher(runtime, settings, settings, settings, settings, new InstallationId('b1b2'), slots, clock, log);
   const sync = { isSynced: true } as EngineSync;
-  const service = new ProvisioningService(runtime, launcher, registry, sync, slots, settings, clock, log);
+  const service = new ProvisioningService(
+    runtime,
+    launcher,
+    registry,
+    sync,
+    slots,
+    settings,
+    settings,
+    settings,
+    { engines: settings.engineLimit },
+    clock,
+    log,
+  );
   service.onModuleInit();
   return { runtime, service, registry, settings, vpn };
 }

@@ -6,7 +6,10 @@ import { type EngineChange, wasNeverReady } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime } from '../runtime/engine-runtime.js';
-import { OrchestratorSettings } from '../settings.js';
+import { PoolSettings } from '../engines/pool-settings.js';
+import { HttpSettings } from '../http/http-settings.js';
+import { EngineLimit } from '../vpn/engine-limit.js';
+import { ProvisioningSettings } from './provisioning-settings.js';
 import { VpnSlots } from '../vpn/vpn-slots.service.js';
 import { ProvisioningBreakers } from './provisioning-breakers.js';
 import { EngineLauncher, newName } from './engine-launcher.js';
@@ -52,7 +55,10 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
     private readonly registry: EngineRegistry,
     private readonly sync: EngineSync,
     private readonly vpnSlots: VpnSlots,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: ProvisioningSettings,
+    private readonly pool: PoolSettings,
+    private readonly http: HttpSettings,
+    private readonly limit: EngineLimit,
     private readonly clock: Clock,
     log: Log,
   ) {
@@ -70,7 +76,7 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
       {
         maxConcurrent: settings.maxConcurrentProvisions,
         minIntervalMs: settings.minProvisionIntervalMs,
-        maxWaiting: settings.engineLimit,
+        maxWaiting: limit.engines,
         timeoutMs: settings.provisionTimeoutMs,
       },
       clock,
@@ -142,14 +148,14 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
   }
 
   status(): ProvisioningStatus & { circuitState: CircuitState } {
-    const { maxConcurrentProvisions, minProvisionIntervalMs, engineLimit } = this.settings;
+    const { maxConcurrentProvisions, minProvisionIntervalMs } = this.settings;
     const { inProgress, waiting } = this.queue;
     return {
       max_concurrent: maxConcurrentProvisions,
       min_interval_s: minProvisionIntervalMs / 1000,
       in_progress: inProgress,
       queued: waiting,
-      remaining: Math.max(0, Math.min(maxConcurrentProvisions - inProgress - waiting, engineLimit - this.engineCount())),
+      remaining: Math.max(0, Math.min(maxConcurrentProvisions - inProgress - waiting, this.limit.engines - this.engineCount())),
       circuitState: this.breakers.report('general').state,
     };
   }
@@ -187,9 +193,18 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
     return this.imageMissing() ?? this.vpnDown();
   }
 
+  /** Why `POST /provision/acestream` would be refused now; null when it would not. */
+  refusal(): ProvisioningRefusedError | null {
+    if (this.sync.runtimeReached === false) return unreachableRefusal(this.pool.monitorIntervalMs);
+    const preparing = this.preparing();
+    if (preparing) return preparing;
+    if (!this.breakers.permits('general')) return this.circuitRefusal('general');
+    return this.engineCount() >= this.limit.engines ? capacityRefusal(this.limit.engines, this.pool.autoscaleIntervalMs) : null;
+  }
+
   /** Why a start would fail now without being tried; null when it may succeed. A half-open circuit breaker permits a trial. */
   blocked(operation: OperationType): ProvisioningRefusedError | null {
-    if (this.sync.runtimeReached === false) return unreachableRefusal(this.settings.monitorIntervalMs);
+    if (this.sync.runtimeReached === false) return unreachableRefusal(this.pool.monitorIntervalMs);
     const isOpen = this.breakers.report(operation).state === 'open';
     return this.preparing() ?? (isOpen ? this.circuitRefusal(operation) : null);
   }
@@ -226,7 +241,7 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
 
   /** Engines of an earlier run count and own ports, so nothing is started before they are known. */
   private async firstSync(): Promise<void> {
-    if (!(await this.sync.knowsWhatRuns())) throw unreachableRefusal(this.settings.monitorIntervalMs);
+    if (!(await this.sync.knowsWhatRuns())) throw unreachableRefusal(this.pool.monitorIntervalMs);
   }
 
   private checkStart(image: string | undefined, operation: OperationType): void {
@@ -236,10 +251,9 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
   }
 
   private checkCapacity(): void {
-    const { engineLimit, autoscaleIntervalMs } = this.settings;
     const vpnDown = this.vpnDown();
     if (vpnDown) throw vpnDown;
-    if (this.engineCount() >= engineLimit) throw capacityRefusal(engineLimit, autoscaleIntervalMs);
+    if (this.engineCount() >= this.limit.engines) throw capacityRefusal(this.limit.engines, this.pool.autoscaleIntervalMs);
   }
 
   private imageMissing(): ProvisioningRefusedError | null {
@@ -258,9 +272,9 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
 
   private async enqueue(origin: StartOrigin, start: Start): Promise<EngineInstance> {
     const requestedAt = this.clock.now();
-    const { apiRequestTimeoutMs, provisionTimeoutMs } = this.settings;
+    const { provisionTimeoutMs } = this.settings;
     // A caller of the API gets 504 after API_REQUEST_TIMEOUT_S and would not see a later result.
-    const patienceMs = origin === 'autoscaler' ? provisionTimeoutMs : Math.min(apiRequestTimeoutMs, provisionTimeoutMs);
+    const patienceMs = origin === 'autoscaler' ? provisionTimeoutMs : Math.min(this.http.apiRequestTimeoutMs, provisionTimeoutMs);
     let started = false;
     const run = (signal: AbortSignal): Promise<EngineInstance> => {
       started = true;

@@ -5,7 +5,7 @@ import { Interval } from '@nestjs/schedule';
 import { DatabaseCompaction } from '../database/compaction.js';
 import { StreamHistory } from '../database/stream-history.js';
 import { WriteQueueClosedError } from '../database/write-queue.js';
-import { OrchestratorSettings } from '../settings.js';
+import { RetentionSettings } from './retention-settings.js';
 import { StatsCollector } from '../streams/stats-collector.service.js';
 import { StreamService } from '../streams/stream.service.js';
 
@@ -28,7 +28,7 @@ export class Retention {
     private readonly collector: StatsCollector,
     private readonly history: StreamHistory,
     private readonly compaction: DatabaseCompaction,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: RetentionSettings,
     private readonly clock: Clock,
     log: Log,
   ) {

@@ -2,13 +2,13 @@ import { Log } from '@acexy/service-kit';
 import { Module } from '@nestjs/common';
 import { DatabaseModule } from '../database/database.module.js';
 import { InstallationId } from '../database/installation-id.js';
-import { OrchestratorSettings } from '../settings.js';
 import { DockerRuntime } from './docker/docker-runtime.js';
-import { dockerOptions } from './docker/docker-settings.js';
+import { dockerOptions, DockerSettings } from './docker/docker-settings.js';
 import { INSTALLATION_LABEL } from './engine-labels.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from './engine-runtime.js';
 import { MeteredRuntime } from './metered-runtime.js';
 import { ProcessRuntime } from './process/process-runtime.js';
+import { RuntimeSettings } from './runtime-settings.js';
 
 /** How engines are run. EngineSync opens and closes the runtime. */
 @Module({
@@ -16,22 +16,22 @@ import { ProcessRuntime } from './process/process-runtime.js';
   providers: [
     {
       provide: ENGINE_RUNTIME,
-      inject: [OrchestratorSettings, InstallationId, Log],
-      useFactory: (settings: OrchestratorSettings, installation: InstallationId, log: Log) =>
-        new MeteredRuntime(makeRuntime(settings, installation, log)),
+      inject: [RuntimeSettings, DockerSettings, InstallationId, Log],
+      useFactory: (settings: RuntimeSettings, docker: DockerSettings, installation: InstallationId, log: Log) =>
+        new MeteredRuntime(createRuntime(settings, docker, installation, log)),
     },
   ],
   exports: [ENGINE_RUNTIME],
 })
 export class RuntimeModule {}
 
-function makeRuntime(settings: OrchestratorSettings, installation: InstallationId, log: Log): EngineRuntime {
+function createRuntime(settings: RuntimeSettings, docker: DockerSettings, installation: InstallationId, log: Log): EngineRuntime {
   switch (settings.engineRuntime) {
     case 'process':
       return new ProcessRuntime(settings, log);
     case 'docker':
       return new DockerRuntime(
-        dockerOptions(settings, settings.engineHost, `${INSTALLATION_LABEL}=${installation.value}`),
+        dockerOptions(docker, settings.engineHost, `${INSTALLATION_LABEL}=${installation.value}`),
         log.child('docker'),
       );
     default:

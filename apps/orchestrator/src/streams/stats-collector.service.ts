@@ -5,7 +5,7 @@ import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@
 import { StatHistory } from '../database/stat-history.js';
 import type { StreamStatRow } from '../database/stream-stat-row.entity.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
-import { OrchestratorSettings } from '../settings.js';
+import { StatisticsSettings } from './statistics-settings.js';
 import { hasStat, saysGone, SessionStat } from './session-stat.js';
 import { StatBook, type StatSample } from './stat-book.js';
 import type { TrackedStream } from './stream-book.js';
@@ -36,7 +36,7 @@ export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly registry: EngineRegistry,
     private readonly history: StatHistory,
     private readonly stat: SessionStat,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: StatisticsSettings,
     private readonly clock: Clock,
     log: Log,
   ) {

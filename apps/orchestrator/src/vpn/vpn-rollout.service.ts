@@ -6,7 +6,7 @@ import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineClaimBook } from '../leases/engine-claims.js';
 import { VPN_PORT_LABEL } from '../runtime/engine-labels.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
-import { OrchestratorSettings } from '../settings.js';
+import { EngineLimit } from './engine-limit.js';
 import { networkOf } from './reachability-probes.js';
 import { type EngineBehindVpn, planRollout, type RolloutView, usableOf } from './vpn-rollout.plan.js';
 import type { Tunnel } from './tunnel.js';
@@ -31,7 +31,7 @@ export class VpnRollout implements OnModuleInit, OnModuleDestroy {
     private readonly vpn: VpnService,
     private readonly registry: EngineRegistry,
     private readonly claims: EngineClaimBook,
-    private readonly settings: OrchestratorSettings,
+    private readonly limit: EngineLimit,
     private readonly clock: Clock,
     private readonly metrics: VpnMetrics,
     log: Log,
@@ -87,7 +87,7 @@ export class VpnRollout implements OnModuleInit, OnModuleDestroy {
         renewBefore,
       })),
       total: engines.length,
-      limit: this.settings.engineLimit,
+      limit: this.limit.engines,
       last: this.last && { agoMs: now - this.last.at, usableBefore: this.last.usableBefore },
     };
   }

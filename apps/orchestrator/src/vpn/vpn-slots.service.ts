@@ -3,7 +3,8 @@ import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/com
 import { Clock } from '@acexy/service-kit/primitives';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { VPN_LABEL, VPN_PORT_LABEL } from '../runtime/engine-labels.js';
-import { OrchestratorSettings } from '../settings.js';
+import { PortSettings } from '../engines/port-settings.js';
+import { VpnSettings } from './vpn-settings.js';
 import { chooseSlot, givesPort, NoVpnSlotError, portsOf, type TunnelForSlot } from './vpn-slots.policy.js';
 import type { Tunnel } from './tunnel.js';
 import { mayStart } from './tunnel.policy.js';
@@ -30,7 +31,8 @@ export class VpnSlots implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly vpn: VpnService,
     private readonly registry: EngineRegistry,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: VpnSettings,
+    private readonly ports: PortSettings,
     private readonly clock: Clock,
   ) {}
 
@@ -66,7 +68,7 @@ export class VpnSlots implements OnModuleInit, OnModuleDestroy {
     const p2pPort = givesPort(chosen) ? chosen.forwardedPort : null;
     const seat: VpnSlot = {
       vpn: chosen.name,
-      httpPorts: portsOf(chosen.index, this.settings.maxActiveReplicas, this.settings.portRangeHost),
+      httpPorts: portsOf(chosen.index, this.settings.maxActiveReplicas, this.ports.portRangeHost),
       p2pPort,
       labels: { [VPN_LABEL]: chosen.name, ...(p2pPort !== null && { [VPN_PORT_LABEL]: String(p2pPort) }) },
     };

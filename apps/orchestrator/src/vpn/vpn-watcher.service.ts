@@ -4,7 +4,7 @@ import { Clock, WakeableLoop } from '@acexy/service-kit/primitives';
 import type { Engine } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { ENGINE_RUNTIME, type EngineRuntime, type NetworkOwner } from '../runtime/engine-runtime.js';
-import { OrchestratorSettings } from '../settings.js';
+import { VpnSettings } from './vpn-settings.js';
 import { ReachabilityProber, networkOf } from './reachability-probes.js';
 import { GluetunClient, GluetunError } from './gluetun-client.js';
 import { type ControlWord, reportedStatus } from './reported-status.policy.js';
@@ -42,7 +42,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly vpn: VpnService,
     private readonly registry: EngineRegistry,
-    private readonly settings: OrchestratorSettings,
+    private readonly settings: VpnSettings,
     private readonly clock: Clock,
     private readonly metrics: VpnMetrics,
     log: Log,

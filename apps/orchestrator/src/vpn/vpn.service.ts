@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Engine } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { VPN_LABEL } from '../runtime/engine-labels.js';
-import { OrchestratorSettings } from '../settings.js';
+import { VpnSettings } from './vpn-settings.js';
 import { Tunnel } from './tunnel.js';
 
 const DISABLED: VpnStatus = {
@@ -28,7 +28,7 @@ export class VpnService {
   readonly tunnels: readonly Tunnel[];
 
   constructor(
-    settings: OrchestratorSettings,
+    settings: VpnSettings,
     private readonly registry: EngineRegistry,
   ) {
     this.tunnels = settings.vpnContainers.map((name, index) => new Tunnel(name, index));

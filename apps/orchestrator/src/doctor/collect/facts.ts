@@ -5,7 +5,6 @@ import {
   type SettingsDefinition,
   SettingsError,
   loadAllSettings,
-  loadSettings,
   parseSize,
   versionOf,
 } from '@acexy/service-kit';
@@ -13,7 +12,7 @@ import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { databaseFile } from '../../database/database-url.js';
-import { OrchestratorSettings } from '../../settings.js';
+import { loadOrchestratorSettings, type OrchestratorSettings } from '../../settings.js';
 import type { Facts, ProxySettingsSeen, VpnContainerFacts } from '../facts.js';
 import { askGluetun, DockerCollector } from './docker.js';
 import { lookAtMachine } from './machine.js';
@@ -38,7 +37,7 @@ const COMPOSE_MEMORY = 'ENGINES_MEMORY';
 export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
   const { env, folder, place } = options;
   const faults = new Map<string, SettingFault>();
-  const settings = read(() => loadSettings(OrchestratorSettings, env), faults);
+  const settings = read(() => loadOrchestratorSettings(env), faults);
   const proxyDefinition = options.proxySettings;
   const proxySettings = proxyDefinition
     ? read(() => loadAllSettings(proxyDefinition, env).values as unknown as ProxySettingsSeen, faults)

@@ -8,6 +8,7 @@ export class DockerSettings {
   @Setting({
     name: 'DOCKER_HOST',
     type: 'string',
+    check: (text) => dockerEndpoint(text),
     help: 'Docker Engine: unix:///path/of/socket or tcp://host:port; the local socket by default',
   })
   dockerHost?: string;

@@ -1,6 +1,6 @@
 import { loadSettings, SettingsError } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { OrchestratorSettings } from '../../settings.js';
+import { RuntimeSettings } from '../runtime-settings.js';
 import type { EngineSpec } from '../engine-runtime.js';
 import { engineEnvironment, fillEngineCommand, parseEngineCommand } from './engine-command.js';
 
@@ -35,7 +35,7 @@ describe('the engine command', () => {
   });
 
   it('is a settings error when it is invalid', () => {
-    const load = (command: string) => () => loadSettings(OrchestratorSettings, { ENGINE_COMMAND: command });
+    const load = (command: string) => () => loadSettings(RuntimeSettings, { ENGINE_COMMAND: command });
     expect(load('engine {port}')).toThrow(SettingsError);
     expect(load('engine {port}')).toThrow('{http_port} {https_port} {api_port} {p2p_port} {name} {state_dir}');
     expect(load('engine "unclosed')).toThrow('must close its " quote');

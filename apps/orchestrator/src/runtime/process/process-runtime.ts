@@ -3,7 +3,6 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Log } from '@acexy/service-kit';
 import { ListenerSet } from '@acexy/service-kit/primitives';
-import type { OrchestratorSettings } from '../../settings.js';
 import {
   type EngineInstance,
   type EngineRuntime,
@@ -12,10 +11,11 @@ import {
   type RuntimeEvent,
   RuntimeFailedError,
 } from '../engine-runtime.js';
+import type { RuntimeSettings } from '../runtime-settings.js';
 import { DataDirInUseError, DataDirLock } from './data-dir-lock.js';
 import { engineEnvironment } from './engine-command.js';
 import { EngineFolder } from './engine-folder.js';
-import { EngineLauncher, lastLine } from './engine-launcher.js';
+import { EngineSpawner, lastLine } from './engine-spawner.js';
 import { EngineProcess } from './engine-process.js';
 import { Heartbeat } from './heartbeat.js';
 import { probePorts } from './port-probe.js';
@@ -41,7 +41,7 @@ export class ProcessRuntime implements EngineRuntime {
   private readonly host: string;
   private readonly log: Log;
   private readonly heartbeat: Heartbeat;
-  private readonly launcher: EngineLauncher;
+  private readonly spawner: EngineSpawner;
   private readonly engines = new Map<string, EngineProcess>();
   private readonly listeners = new ListenerSet<RuntimeEvent>((error) => this.log.error('runtime event listener failed', { error }));
   private lock: DataDirLock | null = null;
@@ -49,19 +49,19 @@ export class ProcessRuntime implements EngineRuntime {
   private polling: Promise<void> = Promise.resolve();
   private polls = 0;
 
-  constructor(settings: Pick<OrchestratorSettings, 'dataDir' | 'engineCommand' | 'engineHost'>, log: Log) {
+  constructor(settings: Pick<RuntimeSettings, 'dataDir' | 'engineCommand' | 'engineHost'>, log: Log) {
     this.log = log.child('runtime');
     this.dataDir = resolve(settings.dataDir);
     this.root = join(this.dataDir, 'engines');
     this.host = settings.engineHost ?? '127.0.0.1';
     const heartbeatFile = join(this.dataDir, 'heartbeat');
     this.heartbeat = new Heartbeat(heartbeatFile, this.log);
-    this.launcher = new EngineLauncher(settings.engineCommand, heartbeatFile);
+    this.spawner = new EngineSpawner(settings.engineCommand, heartbeatFile);
   }
 
   /** @throws DataDirInUseError, RuntimeFailedError */
   async open(): Promise<void> {
-    this.launcher.check();
+    this.spawner.check();
     try {
       await mkdir(this.root, { recursive: true });
       this.lock = await DataDirLock.acquire(this.dataDir);
@@ -92,11 +92,11 @@ export class ProcessRuntime implements EngineRuntime {
     let engine: EngineProcess | null = null;
     try {
       await folder.create(record);
-      const child = await this.launcher.launch(folder, spec, environment);
+      const child = await this.spawner.spawn(folder, spec, environment);
       engine = new EngineProcess(record, folder, child, null);
       this.engines.set(record.id, engine);
       child.once('exit', () => void this.pollSafely());
-      await this.launcher.settle(engine, signal);
+      await this.spawner.settle(engine, signal);
       engine.state = 'running';
     } catch (error) {
       await this.undoStart(engine, folder);

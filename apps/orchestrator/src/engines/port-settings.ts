@@ -1,17 +1,7 @@
 import { type PortRange, Setting, SettingsGroup } from '@acexy/service-kit';
-import { parseManagementLabel } from './management-label.js';
 
-@SettingsGroup('Labels, ports and limits of engines')
-export class EngineSpecSettings {
-  @Setting({
-    name: 'CONTAINER_LABEL',
-    type: 'string',
-    default: 'orchestrator.managed=acestream',
-    check: parseManagementLabel,
-    help: 'Label of every managed engine, key=value',
-  })
-  containerLabel!: string;
-
+@SettingsGroup('Ports of engines')
+export class PortSettings {
   @Setting({ name: 'PORT_RANGE_HOST', type: 'port-range', default: '19000-19999', help: 'HTTP ports of engines on the host' })
   portRangeHost!: PortRange;
 
@@ -23,14 +13,4 @@ export class EngineSpecSettings {
 
   @Setting({ name: 'ACE_P2P_RANGE', type: 'port-range', default: '36000-36999', help: 'P2P ports of engines' })
   p2pRange!: PortRange;
-
-  @Setting({
-    name: 'ENGINE_CACHE_LIMIT_GB',
-    type: 'integer',
-    min: 1,
-    max: 10_000,
-    default: '1',
-    help: 'Maximum disk cache of each engine in gigabytes (CACHE_LIMIT of its image)',
-  })
-  engineCacheLimitGb!: number;
 }

@@ -26,7 +26,7 @@ const SETTLE_POLL_MS = 25;
 const PORT_MESSAGE = /EADDRINUSE|address (is )?already in use/i;
 
 /** Starts the process of an engine, below a guard that ends it when the orchestrator is gone. */
-export class EngineLauncher {
+export class EngineSpawner {
   constructor(
     private readonly engineCommand: string | undefined,
     private readonly heartbeatFile: string,
@@ -38,7 +38,7 @@ export class EngineLauncher {
       throw new RuntimeFailedError(`the engine simulator is not built (${SIMULATOR}): run npm run build, or set ENGINE_COMMAND`);
   }
 
-  async launch(folder: EngineFolder, spec: EngineSpec, env: Record<string, string>): Promise<ChildProcess> {
+  async spawn(folder: EngineFolder, spec: EngineSpec, env: Record<string, string>): Promise<ChildProcess> {
     const words = this.engineCommand
       ? parseEngineCommand(this.engineCommand)
       : [process.execPath, SIMULATOR, ...parseEngineCommand(SIMULATOR_FLAGS)];

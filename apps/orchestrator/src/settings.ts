@@ -1,18 +1,18 @@
 import { type Environment, loadAllSettings, type LoadedSettings, type SettingFault } from '@acexy/service-kit';
-import { DatabaseSettings } from '../database/database-settings.js';
-import { PoolSettings } from '../engines/pool-settings.js';
-import { RetrySettings } from '../engines/retry-settings.js';
-import { HealthSettings } from '../health/health-settings.js';
-import { HttpSettings } from '../http/http-settings.js';
-import { EngineSpecSettings } from '../provisioning/engine-spec-settings.js';
-import { ProvisioningSettings } from '../provisioning/provisioning-settings.js';
-import { RetentionSettings } from '../retention/retention-settings.js';
-import { DockerSettings } from '../runtime/docker/docker-settings.js';
-import { RuntimeSettings } from '../runtime/runtime-settings.js';
-import { StatisticsSettings } from '../streams/statistics-settings.js';
-import { EngineLimit } from '../vpn/engine-limit.js';
-import { VpnSettings } from '../vpn/vpn-settings.js';
-import { LogSettings } from './log-settings.js';
+import { DatabaseSettings } from './database/database-settings.js';
+import { PoolSettings } from './engines/pool-settings.js';
+import { RetrySettings } from './engines/retry-settings.js';
+import { HealthSettings } from './health/health-settings.js';
+import { HttpSettings } from './http/http-settings.js';
+import { PortSettings } from './engines/port-settings.js';
+import { ProvisioningSettings } from './provisioning/provisioning-settings.js';
+import { RetentionSettings } from './retention/retention-settings.js';
+import { DockerSettings } from './runtime/docker/docker-settings.js';
+import { RuntimeSettings } from './runtime/runtime-settings.js';
+import { StatisticsSettings } from './streams/statistics-settings.js';
+import { EngineLimit } from './vpn/engine-limit.js';
+import { VpnSettings } from './vpn/vpn-settings.js';
+import { LogSettings } from './app/log-settings.js';
 
 /** All settings of the orchestrator, in the order of the documentation. Each module declares and injects its own group. */
 export const ORCHESTRATOR_SETTINGS = {
@@ -22,7 +22,7 @@ export const ORCHESTRATOR_SETTINGS = {
     DatabaseSettings,
     PoolSettings,
     RuntimeSettings,
-    EngineSpecSettings,
+    PortSettings,
     DockerSettings,
     ProvisioningSettings,
     RetrySettings,
@@ -32,13 +32,17 @@ export const ORCHESTRATOR_SETTINGS = {
     RetentionSettings,
   ],
   faultsBetween: (settings: LoadedSettings): SettingFault[] =>
-    faultsBetween({ ...settings.of(RuntimeSettings), ...settings.of(EngineSpecSettings) }, settings.of(VpnSettings)),
+    faultsBetween({ ...settings.of(RuntimeSettings), ...settings.of(PortSettings) }, settings.of(VpnSettings)),
 };
 
 /** Checks settings of different groups against each other. */
 export function faultsBetween(
-  { engineRuntime, portRangeHost }: Pick<RuntimeSettings & EngineSpecSettings, 'engineRuntime' | 'portRangeHost'>,
-  { vpnContainers, gluetunContainerNames, maxActiveReplicas }: VpnSettings,
+  { engineRuntime, portRangeHost }: Pick<RuntimeSettings & PortSettings, 'engineRuntime' | 'portRangeHost'>,
+  {
+    vpnContainers,
+    gluetunContainerNames,
+    maxActiveReplicas,
+  }: Pick<VpnSettings, 'vpnContainers' | 'gluetunContainerNames' | 'maxActiveReplicas'>,
 ): SettingFault[] {
   const faults: SettingFault[] = [];
   if (engineRuntime === 'process' && vpnContainers.length > 1) {
@@ -60,7 +64,7 @@ export type OrchestratorSettings = HttpSettings &
   DatabaseSettings &
   PoolSettings &
   RuntimeSettings &
-  EngineSpecSettings &
+  PortSettings &
   DockerSettings &
   ProvisioningSettings &
   RetrySettings &

@@ -1,0 +1,74 @@
+import { type SettingFault, SettingsError } from '@acexy/service-kit';
+import { describe, expect, it } from 'vitest';
+import { faultsBetween, loadOrchestratorSettings } from './settings.js';
+
+function faultsOf(environment: Record<string, string>): SettingFault[] {
+  try {
+    loadOrchestratorSettings(environment);
+    return [];
+  } catch (error) {
+    return [...(error as SettingsError).faults];
+  }
+}
+
+describe('the settings of the orchestrator', () => {
+  it('are valid without any variable', () => {
+    expect(loadOrchestratorSettings({})).toMatchObject({
+      port: 8000,
+      minReplicas: 3,
+      maxReplicas: 20,
+      engineRuntime: 'process',
+      engineLimit: 20,
+    });
+  });
+
+  it.each([
+    [{ MIN_REPLICAS: '30' }, 'MIN_REPLICAS', 'must not be more than MAX_REPLICAS (20)'],
+    [{ DB_URL: 'mysql://db' }, 'DB_URL', 'must be'],
+    [{ CONTAINER_LABEL: '=value' }, 'CONTAINER_LABEL', 'must be'],
+    [{ CORS_ORIGINS: 'tv.example/x' }, 'CORS_ORIGINS', 'must be origins'],
+    [{ DOCKER_HOST: 'docker:2375' }, 'DOCKER_HOST', 'must be unix://'],
+    [{ ENGINE_COMMAND: 'engine {port}' }, 'ENGINE_COMMAND', 'placeholders'],
+    [{ GLUETUN_API_PASSWORD: 'p' }, 'GLUETUN_API_PASSWORD', 'needs GLUETUN_API_USERNAME'],
+    [{ GLUETUN_CONTAINER_NAMES: 'a,b' }, 'GLUETUN_CONTAINER_NAMES', 'must name one host where ENGINE_RUNTIME=process'],
+    [{ GLUETUN_CONTAINER_NAME: 'a', PORT_RANGE_HOST: '19000-19009' }, 'PORT_RANGE_HOST', 'must have 20 ports'],
+  ])('report the fault of %j', (environment, name, problem) => {
+    expect(faultsOf(environment)).toEqual([
+      { name, value: expect.any(String) as string, problem: expect.stringContaining(problem) as string },
+    ]);
+  });
+
+  it('report the faults of all groups at once', () => {
+    const environment = { APP_PORT: '0', MIN_REPLICAS: '30', HEALTH_FAILURE_THRESHOLD: 'x', GLUETUN_CONTAINER_NAMES: 'a,b' };
+    expect(faultsOf(environment).map(({ name }) => name)).toEqual([
+      'APP_PORT',
+      'MIN_REPLICAS',
+      'HEALTH_FAILURE_THRESHOLD',
+      'GLUETUN_CONTAINER_NAMES',
+    ]);
+  });
+
+  it('do not report a fault that follows from another one', () => {
+    expect(faultsOf({ MAX_REPLICAS: 'x', MIN_REPLICAS: '30' }).map(({ name }) => name)).toEqual(['MAX_REPLICAS']);
+  });
+
+  it('limit the engines behind VPNs to MAX_ACTIVE_REPLICAS for each', () => {
+    const vpns = { ENGINE_RUNTIME: 'docker', GLUETUN_CONTAINER_NAMES: 'a,b' };
+    expect(loadOrchestratorSettings({ ...vpns, MAX_ACTIVE_REPLICAS: '5' }).engineLimit).toBe(10);
+    expect(loadOrchestratorSettings({ ...vpns, MAX_REPLICAS: '7' }).engineLimit).toBe(7);
+  });
+});
+
+describe('faults between settings groups', () => {
+  const ports = { portRangeHost: { first: 19_000, last: 19_999 } };
+  const vpn = { vpnContainers: ['a', 'b'], gluetunContainerNames: 'a,b', maxActiveReplicas: 20 };
+
+  it('are none with Docker and enough ports', () => {
+    expect(faultsBetween({ engineRuntime: 'docker', ...ports }, vpn)).toEqual([]);
+  });
+
+  it('are both reported', () => {
+    const faults = faultsBetween({ engineRuntime: 'process', ...ports }, { ...vpn, maxActiveReplicas: 501 });
+    expect(faults.map(({ name }) => name)).toEqual(['GLUETUN_CONTAINER_NAMES', 'PORT_RANGE_HOST']);
+  });
+});
