@@ -111,7 +111,7 @@ export class SessionRegistry implements OtherSessions {
     const stopped = Promise.all(this.sessions().map((session) => session.stop('shutdown', 'the proxy is shutting down')));
     const limit = this.context.clock.setTimeout(() => {
       this.log.warn('engines did not answer in time', { streams: this.all.size });
-      for (const session of this.all.values()) session.abandonEngines();
+      for (const session of this.all.values()) session.engines.abandon();
     }, limitMs);
     await stopped;
     this.context.clock.clearTimeout(limit);
@@ -137,12 +137,12 @@ export class SessionRegistry implements OtherSessions {
   }
 
   shareEngine(session: StreamSession, address: EngineAddress): boolean {
-    return this.sessions().some((other) => other !== session && other.uses(address));
+    return this.sessions().some((other) => other !== session && other.engines.includes(address));
   }
 
   /** Ends the session that has lingered longest, else releases a standby engine. Returns true when an engine becomes free. */
   freeEngine(): boolean {
-    const holding = this.sessions().filter(({ holdsEngine }) => holdsEngine);
+    const holding = this.sessions().filter(({ engines }) => engines.anyUnreleased);
     const lingering = holding.filter(({ unwatchedSince }) => unwatchedSince !== null);
     lingering.sort((a, b) => (a.unwatchedSince ?? 0) - (b.unwatchedSince ?? 0));
     const oldest = lingering.at(0);

@@ -42,18 +42,21 @@ export class StreamSession implements StartingStream, FailoverTarget {
   readonly names: ContentNames & { keyType: SelectorType };
   /** Resolves when viewers need not wait any longer: the stream plays, its start failed, it was merged or it ended. Never rejects. */
   readonly settled: Promise<void>;
+  readonly engines: StreamEngines;
+  /** null before the first packet. */
+  broadcast: Broadcast | null = null;
+  /** Why the stream never played; null while it may or does. */
+  startError: Error | null = null;
+  /** Time of the clock when lingering began; null while it does not linger. */
+  unwatchedSince: number | null = null;
   private readonly log: Log;
   private readonly startedAt: string;
   private readonly createdAt: number;
   private readonly abort = new AbortController();
   private readonly subscribers = new Set<Subscriber>();
-  private readonly engines: StreamEngines;
   private readonly linger: OneShotTimer;
-  private lingeringSince: number | null = null;
   private failover: FailoverController | null = null;
-  private currentBroadcast: Broadcast | null = null;
   private currentState: SessionState = 'starting';
-  private failure: Error | null = null;
   private twin: StreamSession | null = null;
   private noneFree = false;
   private stoppedAt: number | null = null;
@@ -81,15 +84,6 @@ export class StreamSession implements StartingStream, FailoverTarget {
     return this.currentState;
   }
 
-  /** Why the stream never played; null while it may or does. */
-  get startError(): Error | null {
-    return this.failure;
-  }
-
-  get broadcast(): Broadcast | null {
-    return this.currentBroadcast;
-  }
-
   get viewerCount(): number {
     return this.subscribers.size;
   }
@@ -98,27 +92,14 @@ export class StreamSession implements StartingStream, FailoverTarget {
     return this.subscribers.size > 0;
   }
 
-  /** Time of the clock when lingering began; null while it does not linger. */
-  get unwatchedSince(): number | null {
-    return this.lingeringSince;
-  }
-
   /** Whether its engine has accepted the start. */
   get isAnswered(): boolean {
     return this.engines.current?.playback != null;
   }
 
-  get holdsEngine(): boolean {
-    return this.engines.anyUnreleased;
-  }
-
-  uses(address: EngineAddress): boolean {
-    return this.engines.includes(address);
-  }
-
   /** Its engine is free within the time of a normal stop; an engine that does not answer its stop is not counted on. */
   get isReleasingEngine(): boolean {
-    return this.stoppedAt !== null && this.holdsEngine && this.context.clock.now() - this.stoppedAt < STOP_MS;
+    return this.stoppedAt !== null && this.engines.anyUnreleased && this.context.clock.now() - this.stoppedAt < STOP_MS;
   }
 
   /** Viewers wait, and the selector found no free engine. */
@@ -171,11 +152,6 @@ export class StreamSession implements StartingStream, FailoverTarget {
   /** Releases the standby engine for another session. Returns false when there is none. */
   releaseStandby(): boolean {
     return this.failover?.standby.release('preempted') ?? false;
-  }
-
-  /** Stops waiting for engines that have not answered their start. */
-  abandonEngines(): void {
-    this.engines.abandon();
   }
 
   snapshot(): SessionSnapshot {
@@ -246,7 +222,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
   }
 
   private play({ source, broadcast, firstByteMs }: StartedStream): void {
-    this.currentBroadcast = broadcast;
+    this.broadcast = broadcast;
     this.engines.use(source.engine);
     this.failover = new FailoverController(this, broadcast, source, this.context, this.log, this.abort.signal);
     this.become(this.isWatched ? 'playing' : 'lingering');
@@ -263,7 +239,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
   }
 
   private failStart(error: Error): void {
-    this.failure = error;
+    this.startError = error;
     const text = error.message.startsWith('no engines available') ? error.message : `start failed: ${error.message}`;
     this.log.warn(text, { code: (error as { code?: string }).code });
     this.context.emit({ type: 'start_failed', error, startMs: this.ageMs });
@@ -277,8 +253,8 @@ export class StreamSession implements StartingStream, FailoverTarget {
     const end: SessionEnd = { cause, reason, at: clock.iso() };
     this.log.info('stream stopping', { cause, reason });
     this.stopLingering();
-    emit({ type: 'closing', streamId: this.id, content: this.content, end, startError: this.failure });
-    if (!this.failover) this.failure ??= cause === 'shutdown' ? new ShuttingDownError() : new StreamEndedError(reason);
+    emit({ type: 'closing', streamId: this.id, content: this.content, end, startError: this.startError });
+    if (!this.failover) this.startError ??= cause === 'shutdown' ? new ShuttingDownError() : new StreamEndedError(reason);
     this.failover?.stop();
     this.broadcast?.end();
     this.abort.abort(new StreamEndedError(reason));
@@ -303,19 +279,19 @@ export class StreamSession implements StartingStream, FailoverTarget {
 
   /** A session without viewers lingers, unless it waits for an engine itself or another session needs its engine. */
   private lingerOrStop(): void {
-    const forbidden = this.holdsEngine ? this.others.lingeringForbidden() : 'the last viewer left before there was an engine';
+    const forbidden = this.engines.anyUnreleased ? this.others.lingeringForbidden() : 'the last viewer left before there was an engine';
     if (forbidden !== null) {
       void this.stop('viewers-left', forbidden);
       return;
     }
     this.failover?.standby.release('returned');
     this.stopLingering();
-    this.lingeringSince = this.context.clock.now();
+    this.unwatchedSince = this.context.clock.now();
     this.linger.set(this.context.settings.lingerMs);
   }
 
   private stopLingering(): void {
     this.linger.clear();
-    this.lingeringSince = null;
+    this.unwatchedSince = null;
   }
 }
