@@ -17,7 +17,7 @@ const orchestrator = [
   [
     'health',
     'does an engine, a dependency, the service work',
-    ['streams', 'provisioning', 'vpn', 'leases', 'engines', 'runtime', 'database', 'http', 'libs/contracts', 'libs/engine-client'],
+    ['streams', 'provisioning', 'vpn', 'leases', 'engines', 'runtime', 'database', 'libs/contracts', 'libs/engine-client'],
   ],
   [
     'streams',
@@ -27,12 +27,12 @@ const orchestrator = [
   [
     'provisioning',
     'start an engine: ports, spec, queue, circuit breaker, its REST calls',
-    ['vpn', 'leases', 'engines', 'runtime', 'database', 'http', 'libs/contracts'],
+    ['vpn', 'engines', 'runtime', 'database', 'http', 'libs/contracts'],
   ],
   [
     'vpn',
     'Gluetun: tunnel status, forwarded port, engines behind it',
-    ['leases', 'engines', 'runtime', 'http', 'libs/contracts', 'libs/engine-client'],
+    ['leases', 'engines', 'runtime', 'libs/contracts', 'libs/engine-client'],
   ],
   ['leases', 'who may use which engine: lease service and book, claims, selection', ['engines', 'http', 'libs/contracts']],
   ['engines', 'which engines exist: registry, sync with the runtime, removal', ['runtime', 'http', 'libs/contracts']],
@@ -53,11 +53,11 @@ const proxy = [
   [
     'sessions',
     'the life of an engine session: `start/`, `failover/`, stop',
-    ['metrics', 'selection', 'broadcast', 'libs/contracts', 'libs/engine-client'],
+    ['selection', 'broadcast', 'http', 'libs/contracts', 'libs/engine-client'],
   ],
   ['selection', 'which engine: lease, list, fallback', ['libs/contracts', 'libs/engine-client', 'libs/orchestrator-client']],
   ['broadcast', 'bytes only: ring buffer, viewers, joining two sources', ['libs/mpegts']],
-  ['http', 'what every controller uses: request parsing, access tokens, limits', ['sessions']],
+  ['http', 'what every controller uses: request parsing, content keys, access tokens, limits', []],
 ];
 
 /** Apps without rows of their own, and libraries. All services may import libs/service-kit. */

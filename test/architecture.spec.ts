@@ -37,6 +37,14 @@ describe('the import table', () => {
     expect(names(table[service])).toEqual(foldersIn(`apps/${service}/src`).sort());
   });
 
+  it.each(['orchestrator', 'proxy'] as const)('of %s allows only imports of rows below', (service) => {
+    const folders = table[service].map(([name]) => name);
+    const upwards = table[service].flatMap(([name, , mayImport], at) =>
+      mayImport.filter((target) => folders.slice(0, at).includes(target)).map((target) => `${name} → ${target}`),
+    );
+    expect(upwards).toEqual([]);
+  });
+
   it('has a row for each other app and each library', () => {
     const apps = foldersIn('apps').filter((name) => !['orchestrator', 'proxy'].includes(name));
     expect(names(table.workspaces)).toEqual(

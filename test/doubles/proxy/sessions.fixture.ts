@@ -8,7 +8,7 @@ import type { Clock } from '@acexy/service-kit/primitives';
 import { FakeClock } from '../fake-clock.js';
 import { type LeasedEngine, EngineSelector, NoEngineError, type SelectRequest } from '../../../apps/proxy/src/selection/engine-selector.js';
 import type { ViewerSubscription } from '../../../apps/proxy/src/sessions/viewer-subscription.js';
-import type { RequestedContent } from '../../../apps/proxy/src/sessions/content-key.js';
+import type { RequestedContent } from '../../../apps/proxy/src/http/content-key.js';
 import type { EngineApi } from '../../../apps/proxy/src/sessions/engine-session.js';
 import { EngineStartLock } from '../../../apps/proxy/src/sessions/start/engine-start-lock.js';
 import type { SessionSettings } from '../../../apps/proxy/src/sessions/session-context.js';

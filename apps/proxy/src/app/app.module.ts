@@ -8,12 +8,18 @@ import { HlsModule } from '../hls/hls.module.js';
 import { PlaybackModule } from '../playback/playback.module.js';
 import { PlaylistsModule } from '../playlists/playlists.module.js';
 import { ProxyLifecycle } from './proxy-lifecycle.js';
+import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { ReportingModule } from '../reporting/reporting.module.js';
 import { SelectionModule } from '../selection/selection.module.js';
+import { SessionRegistry } from '../sessions/session-registry.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 
 @Module({})
 export class AppModule {
+  constructor(registry: SessionRegistry, metrics: ProxyMetrics) {
+    registry.events.subscribe((event) => metrics.count(event));
+  }
+
   static with(settings: LoadedSettings, log: Log): DynamicModule {
     return {
       module: AppModule,

@@ -1,6 +1,6 @@
 /** Reads playlist requests and builds the URLs in the reply. The URLs are relative, so that they work behind any reverse proxy. */
 import { parseChoices } from '../http/getstream.request.js';
-import type { RequestedContent } from '../sessions/content-key.js';
+import type { RequestedContent } from '../http/content-key.js';
 
 export interface ManifestRequest {
   /** In the viewer's order of preference. */

@@ -5,7 +5,7 @@ import { Log } from '@acexy/service-kit';
 import { Clock } from '@acexy/service-kit/primitives';
 import { Alternatives } from '../sessions/start/alternatives.js';
 import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
-import type { RequestedContent } from '../sessions/content-key.js';
+import type { RequestedContent } from '../http/content-key.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { AccessSettings } from '../http/access-settings.js';

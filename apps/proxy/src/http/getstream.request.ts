@@ -1,5 +1,5 @@
 /** Reads the query of `/ace/getstream`. */
-import { type RequestedContent, type SelectorType, requestKey } from '../sessions/content-key.js';
+import { type RequestedContent, type SelectorType, requestKey } from './content-key.js';
 
 /** The query names no content, or has a parameter that viewers may not set. The message names the parameter. */
 export class PlaybackRequestError extends Error {

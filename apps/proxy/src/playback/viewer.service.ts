@@ -7,7 +7,7 @@ import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { Alternatives } from '../sessions/start/alternatives.js';
 import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
-import type { RequestedContent } from '../sessions/content-key.js';
+import type { RequestedContent } from '../http/content-key.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { PlaybackRequestError } from '../http/getstream.request.js';

@@ -13,7 +13,7 @@ import {
 import type { Log } from '@acexy/service-kit';
 import { type Clock, backoffMs, sleep, within } from '@acexy/service-kit/primitives';
 import type { LeasedEngine } from '../selection/engine-selector.js';
-import type { RequestedContent } from './content-key.js';
+import type { RequestedContent } from '../http/content-key.js';
 import type { StopOutcome } from './session-events.js';
 
 export type EngineApi = Pick<EngineClient, 'startPlayback' | 'stop' | 'openHls' | 'infohashOf'> & {

@@ -4,7 +4,7 @@ import type { Log } from '@acexy/service-kit';
 import type { Clock } from '@acexy/service-kit/primitives';
 import type { BroadcastSettings } from '../broadcast/broadcast.js';
 import type { ContentNames, EngineSelector, LeasedEngine } from '../selection/engine-selector.js';
-import type { RequestedContent } from './content-key.js';
+import type { RequestedContent } from '../http/content-key.js';
 import type { EngineApiFactory, EngineSession } from './engine-session.js';
 import type { FailoverLimits } from './failover/failover.plan.js';
 import type { EmitSessionEvent } from './session-events.js';

@@ -1,6 +1,6 @@
 /** What happens to sessions. {@link SessionRegistry} emits these events; metrics, reports and {@link Alternatives} read them. */
 import type { SpliceKind } from '../broadcast/broadcast.js';
-import type { RequestedContent } from './content-key.js';
+import type { RequestedContent } from '../http/content-key.js';
 import type { FailoverCause } from './failover/failover.plan.js';
 
 export type SessionEvent =

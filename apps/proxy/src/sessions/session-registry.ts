@@ -3,7 +3,7 @@ import type { LeaveOrder } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { BoundedMap, ListenerSet } from '@acexy/service-kit/primitives';
-import { type RequestedContent, contentKey, requestKey } from './content-key.js';
+import { type RequestedContent, contentKey, requestKey } from '../http/content-key.js';
 import { ShuttingDownError, TooManyViewersError } from './errors.js';
 import type { SessionContext, ViewerLimits } from './session-context.js';
 import type { SessionEvent, ViewerLimit } from './session-events.js';

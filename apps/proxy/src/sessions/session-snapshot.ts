@@ -1,7 +1,7 @@
 import type { Playback } from '@acexy/engine-client';
 import type { BroadcastSnapshot } from '../broadcast/broadcast.js';
 import type { LeasedEngine } from '../selection/engine-selector.js';
-import type { SelectorType } from './content-key.js';
+import type { SelectorType } from '../http/content-key.js';
 import type { SessionState } from './session-state.js';
 
 /** A session at one moment. */

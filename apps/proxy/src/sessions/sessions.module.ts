@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
 import { Clock } from '@acexy/service-kit/primitives';
-import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { EngineSelector } from '../selection/engine-selector.js';
 import { ENGINE_CLIENTS, type EngineClients } from '../selection/injection-tokens.js';
 import { SelectionModule } from '../selection/selection.module.js';
@@ -19,7 +18,7 @@ import { ViewerSettings } from './viewer-settings.js';
   providers: [
     {
       provide: SessionRegistry,
-      inject: [EngineSelector, ENGINE_CLIENTS, StartSettings, FailoverSettings, ViewerSettings, BufferSettings, ProxyMetrics, Clock, Log],
+      inject: [EngineSelector, ENGINE_CLIENTS, StartSettings, FailoverSettings, ViewerSettings, BufferSettings, Clock, Log],
       useFactory: (
         selector: EngineSelector,
         engineApi: EngineClients,
@@ -27,11 +26,10 @@ import { ViewerSettings } from './viewer-settings.js';
         failover: FailoverSettings,
         viewers: ViewerSettings,
         buffer: BufferSettings,
-        metrics: ProxyMetrics,
         clock: Clock,
         log: Log,
       ) => {
-        const registry = new SessionRegistry({
+        return new SessionRegistry({
           selector,
           engineApi,
           startLock: new EngineStartLock(clock),
@@ -41,8 +39,6 @@ import { ViewerSettings } from './viewer-settings.js';
           random: Math.random,
           log,
         });
-        registry.events.subscribe((event) => metrics.count(event));
-        return registry;
       },
     },
     {

@@ -6,7 +6,7 @@ import type { Log } from '@acexy/service-kit';
 import { OneShotTimer } from '@acexy/service-kit/primitives';
 import type { Broadcast } from '../broadcast/broadcast.js';
 import type { ContentNames, LeasedEngine } from '../selection/engine-selector.js';
-import { type RequestedContent, type SelectorType, requestKey } from './content-key.js';
+import { type RequestedContent, type SelectorType, requestKey } from '../http/content-key.js';
 import type { EngineSession } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
 import { FailoverController } from './failover/failover-controller.js';

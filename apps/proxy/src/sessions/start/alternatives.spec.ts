@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../../../../test/doubles/fake-clock.js';
 import type { ViewerSubscription } from '../viewer-subscription.js';
 import { Alternatives, DEAD_MS } from './alternatives.js';
-import type { RequestedContent } from '../content-key.js';
+import type { RequestedContent } from '../../http/content-key.js';
 import { CONTENT_ID, LINGER_MS, byId, makeSessions, watch } from '../../../../../test/doubles/proxy/sessions.fixture.js';
 
 const OTHER_ID = 'e'.repeat(40);

@@ -3,7 +3,7 @@
  * the next one. A dead content is tried last for a while.
  */
 import { BoundedMap, type Clock, within } from '@acexy/service-kit/primitives';
-import { type RequestedContent, requestKey } from '../content-key.js';
+import { type RequestedContent, requestKey } from '../../http/content-key.js';
 import { EnginesRefusedError, EnginesSilentError, StreamEndedError } from '../errors.js';
 import type { SessionRegistry } from '../session-registry.js';
 import type { ViewerSubscription } from '../viewer-subscription.js';
