@@ -26,9 +26,9 @@ export function summaryOf(report: ChaosReport): string[] {
   const mb = (bytes: number): string => (bytes / MB).toFixed(0);
   return [
     `${total} faults: ${[...faults].map(([name, count]) => `${name} ${count}`).join(', ')}`,
-    `${failovers} failovers, ${visits} visits of zapping viewers; ${lost.length} viewers lost the socket, ${refused.length} were refused`,
-    `${breaches.length} breaches of the standard in all that viewers got; the longest time without a byte ${longestSilence.toFixed(1)} s`,
-    `sessions: ${unaccounted.length === 0 ? 'every one stopped, or ended on purpose' : unaccounted.join('; ')}`,
+    `${failovers} failovers, ${visits} visits of viewers that change channel; ${lost.length} viewers lost their connection, ${refused.length} were rejected`,
+    `${breaches.length} violations of the standard in all viewers' streams; longest time without a byte ${longestSilence.toFixed(1)} s`,
+    `sessions: ${unaccounted.length === 0 ? 'all stopped by the proxy or ended by a fault' : unaccounted.join('; ')}`,
     `files ${before.files} before, ${after.files} after; timers ${before.timers} before, ${after.timers} after`,
     `resident memory ${mb(before.resident)} MB before, ${memory.map(mb).join(' ')} while it went on, ${mb(after.resident)} MB after; heap ${mb(before.heap)} and ${mb(after.heap)} MB`,
     ...[...lost, ...refused, ...breaches].slice(0, 40),

@@ -10,13 +10,13 @@ const viewers = Number(process.env.CHAOS_VIEWERS ?? 50);
 const file = process.env.CHAOS_LOG;
 
 describe(`chaos with seed ${seed}`, () => {
-  it(`${faults} faults take the stream from none of ${viewers} viewers, and leave nothing behind`, async () => {
+  it(`after ${faults} faults none of ${viewers} viewers lost its stream, and no resources are left`, async () => {
     const log = (line: string): void => {
       console.log(line);
       if (file !== undefined) appendFileSync(file, `${line}\n`);
     };
     if (file !== undefined) writeFileSync(file, '');
-    log(`chaos with seed ${seed}, begun ${new Date().toISOString()}, Node ${process.version}`);
+    log(`chaos with seed ${seed}, started ${new Date().toISOString()}, Node ${process.version}`);
     const report = await runChaos({ seed, faults, viewers, log });
     for (const line of summaryOf(report)) log(line);
     expectNothingLostOrLeft(report);

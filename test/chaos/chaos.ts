@@ -168,7 +168,7 @@ class ChaosRun {
     const { faults, log } = this.options;
     for (let number = 1; number <= faults; number += 1) {
       await sleep(this.random.integer(...PAUSE_MS));
-      await until('an engine that is well', async () => this.faulty.size < MAX_FAULTY, 60_000);
+      await until('an engine without a fault', async () => this.faulty.size < MAX_FAULTY, 60_000);
       const engine = this.victim();
       const fault = this.random.pick(FAULTS);
       const lasts = this.random.integer(...LAST_MS);

@@ -95,7 +95,7 @@ export class OrchestratorServer {
 
   private report({ boot_id, seq }: Record<string, unknown>): Reply {
     const deadline = new Date(Date.now() + 60_000).toISOString();
-    const leave = [...this.leave].map((container_id) => ({ container_id, reason: 'wanted back by the test', deadline }));
+    const leave = [...this.leave].map((container_id) => ({ container_id, reason: 'requested by the test', deadline }));
     return { status: 200, body: { boot_id, ack_seq: seq, leave } };
   }
 }

@@ -64,7 +64,7 @@ describe('a pair after playback, a failover and rejected requests', () => {
     await fetch(`${pair.proxyUrl}/ace/status`);
     for (const path of ['/engines', '/streams']) await fetch(pair.apiUrl + path);
     const scrape = async (url: string): Promise<Series[]> => parseScrape(await (await fetch(`${url}/metrics`)).text());
-    series = await until('the end of the stream told', async () => {
+    series = await until('the end of the stream is reported', async () => {
       const all = [...(await scrape(pair.apiUrl)), ...(await scrape(pair.proxyUrl))];
       return all.some(({ name, value }) => name === 'orch_events_ended_total' && value > 0) && all;
     });

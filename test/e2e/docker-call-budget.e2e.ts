@@ -70,7 +70,7 @@ describe.skipIf(DOCKER_MISSING !== null)('calls of the Docker API', () => {
   it('while streams play it is the same; a stream only adds the start of another free engine', async () => {
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
     await viewer.untilBytes(200_000);
-    await until('another free one', async () => (await pair.engines()).length === ENGINES + 1);
+    await until('another free engine', async () => (await pair.engines()).length === ENGINES + 1);
     const before = dockerProxy.calls.length;
     await viewer.untilBytes(viewer.bytes + 2_000_000);
     expect(new Set(dockerProxy.calls.slice(before)).size).toBeLessThanOrEqual(1);

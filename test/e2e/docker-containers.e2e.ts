@@ -49,12 +49,12 @@ describe.skipIf(DOCKER_MISSING !== null)('generic containers on a real Docker En
     expect(Config.Labels).toMatchObject({ tier: 'gold', 'orchestrator.managed': 'acestream' });
     expect(HostConfig.PortBindings).toEqual({ '40001/tcp': [{ HostIp: '', HostPort: String(port) }] });
     expect(HostConfig.Memory).toBe(0);
-    await until('what runs in it answers', async () => (await fetch(`http://127.0.0.1:${port}/`)).status > 0);
+    await until('the container answers', async () => (await fetch(`http://127.0.0.1:${port}/`)).status > 0);
 
     pair.orchestrator.kill('SIGKILL');
     await pair.orchestrator.exited;
     pair.startOrchestrator();
-    const [found] = await until('known again', async () => {
+    const [found] = await until('the container is listed again', async () => {
       const list = await pair.api<ContainerInfo[]>('/by-label?key=tier&value=gold');
       return list.length > 0 && list;
     });

@@ -36,7 +36,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
   /** Resolves with the time of Docker's first answer afterwards. */
   const restart = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number> => {
     await daemon.end(signal);
-    await until('that it is noticed', async () => (await fetch(`${pair.apiUrl}/health/ready`)).status === 503);
+    await until('the outage is detected', async () => (await fetch(`${pair.apiUrl}/health/ready`)).status === 503);
     daemon.launch();
     return daemon.untilAnswers();
   };
@@ -69,7 +69,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
       expect(performance.now() - backAt).toBeLessThan(2_000);
       expect(await containers()).toEqual(before);
       // Docker reports the uptime in whole seconds, so the restart of a young engine may only be detected with the next list.
-      await until('nothing to complain of', async () => (await pair.api<{ status: string }>('/health/ready')).status === 'ok', 2_000);
+      await until('no problem', async () => (await pair.api<{ status: string }>('/health/ready')).status === 'ok', 2_000);
       expect(await pair.api('/health/ready')).toMatchObject({ circuit_state: 'closed' });
       await reads.stop();
       expect(reads.slowestMs).toBeLessThan(READ_LIMIT_MS);
@@ -100,7 +100,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
       daemon.signal('SIGCONT');
     }
     const { container_id: id } = await asked;
-    await until('the engine that was asked for', async () => idsOf(await pair.engines()).includes(id));
+    await until('the requested engine', async () => idsOf(await pair.engines()).includes(id));
     await reads.stop();
     expect(reads.slowestMs).toBeLessThan(READ_LIMIT_MS);
   });

@@ -104,7 +104,7 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the d
 
     // Removed by somebody else: an event reports it long before the next list.
     await docker.getContainer(asked.container_id).remove({ force: true });
-    await until('it is gone', async () => !(await pair.engines()).some(({ container_id: id }) => id === asked.container_id), 5_000);
+    await until('the engine is gone', async () => !(await pair.engines()).some(({ container_id: id }) => id === asked.container_id), 5_000);
 
     // After a kill and a restart it takes over the running engines.
     const before = (await pair.engines()).map(({ container_id: id }) => id);

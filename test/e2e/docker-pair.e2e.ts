@@ -60,7 +60,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
   });
 
   it('ten contents at once get ten containers, and surplus containers are removed afterwards', async () => {
-    await until('quiet', async () => (await pair.startedStreams()).length === 0);
+    await until('no stream is left', async () => (await pair.startedStreams()).length === 0);
     const viewers = await Promise.all(
       Array.from({ length: 10 }, (_, index) => Viewer.open(pair.streamUrl(contentId(100 + index)), { keep: false })),
     );
@@ -68,7 +68,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     await Promise.all(viewers.map((viewer) => viewer.untilBytes(200_000)));
     expect(new Set((await pair.startedStreams()).map(({ container_id }) => container_id)).size).toBe(10);
     await Promise.all(viewers.map((viewer) => viewer.leave()));
-    await until('no container left', async () => (await pair.api<unknown[]>('/engines?state=all')).length === 0, 60_000);
+    await until('no container is left', async () => (await pair.api<unknown[]>('/engines?state=all')).length === 0, 60_000);
   });
 
   it.each([
@@ -79,7 +79,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     await until('ready', async () => idsOf(await pair.engines()).includes(id));
     await act(id);
     await until('gone', async () => !idsOf(await pair.engines()).includes(id), 2_000);
-    await until('and put away', async () => !idsOf(await pair.api('/engines?state=all')).includes(id), 10_000);
+    await until('the container is removed', async () => !idsOf(await pair.api('/engines?state=all')).includes(id), 10_000);
   });
 
   it('an occupied host port is replaced by another one and is not a failure', async () => {
@@ -131,7 +131,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     await Promise.all(viewers.map((viewer, index) => viewer.untilBytes(bytes[index] + 200_000)));
     expect(viewers.every(({ ended }) => !ended)).toBe(true);
     await Promise.all(viewers.map((viewer) => viewer.leave()));
-    await until('no container left', async () => (await pair.api<unknown[]>('/engines?state=all')).length === 0, 60_000);
+    await until('no container is left', async () => (await pair.api<unknown[]>('/engines?state=all')).length === 0, 60_000);
   });
 
   it('two pairs on one Docker Engine do not touch each other’s engines', async () => {
@@ -214,13 +214,13 @@ describe.skipIf(DOCKER_MISSING !== null)('an engine that somebody else restarts'
     const startedAt = async (): Promise<string> => (await docker.getContainer(id).inspect()).State.StartedAt;
     const before = await startedAt();
     // Docker reports the uptime in whole seconds only.
-    await until('it has been up for a while', async () => Date.now() - Date.parse(before) > 5_000);
+    await until('the container has run for some seconds', async () => Date.now() - Date.parse(before) > 5_000);
     await act(id);
-    const restartedAt = await until('started anew', async () => {
+    const restartedAt = await until('the container is restarted', async () => {
       const now = await startedAt();
       return now !== before && Date.parse(now);
     });
-    const engine = await until('known as a new one, and ready', async () => {
+    const engine = await until('the restarted engine is listed and ready', async () => {
       const found = (await pair.engines()).find(({ container_id }) => container_id === id);
       return found?.health_status === 'healthy' && Date.parse(found.first_seen) >= restartedAt && found;
     });

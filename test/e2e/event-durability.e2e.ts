@@ -70,7 +70,7 @@ describe('an acknowledged event', () => {
     const acknowledged: Acknowledged = new Map();
     for (const killAt of [40, 100, 160]) {
       const telling = tellUntil(() => false, acknowledged);
-      await until('some are acknowledged', () => Promise.resolve(acknowledged.size >= killAt));
+      await until('some events are acknowledged', () => Promise.resolve(acknowledged.size >= killAt));
       await orchestrator.kill();
       await telling;
       await orchestrator.startAgain();

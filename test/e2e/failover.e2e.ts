@@ -72,7 +72,7 @@ describe('when the engine fails during playback', () => {
     const { viewer, engine } = await play(pair, id);
     await pair.control(engine).fault('hangAll', true);
     await viewer.untilBytes(viewer.bytes + 4 * SOME);
-    await until('the hung one is gone, and as many well ones as before are there', async () => {
+    await until('the hanging engine is removed and replaced', async () => {
       const engines = await pair.api<EngineState[]>('/engines?state=all');
       const well = engines.filter(({ health_status: health }) => health === 'healthy');
       return well.length >= 3 && engines.every(({ container_id: other }) => other !== engine.container_id);

@@ -37,12 +37,12 @@ describe('when the orchestrator is killed', () => {
     const viewer = await opening;
     viewers.push(viewer);
     expect(viewer.status).toBe(200);
-    await until('the list is what runs, and the streams are what plays', () => agree(pair, viewers.length), 5_000);
+    await until('engines and streams in the API match the processes and viewers', () => agree(pair, viewers.length), 5_000);
     expect(performance.now() - restartedAt).toBeLessThan(8_000);
 
     // No engine was changed, none was started twice for the same viewer, and no viewer lost the stream.
     expect(engineProcesses(pair.folder)).toEqual(expect.arrayContaining(before));
-    await until('one free engine beside those that play, and no more', async () => {
+    await until('exactly one free engine besides the engines in use', async () => {
       const engines = await pair.api<EngineState[]>('/engines?state=all');
       return engines.length === viewers.length + 1 && engineProcesses(pair.folder).length === engines.length;
     });

@@ -58,15 +58,15 @@ describe('when the orchestrator is killed during playback', () => {
   });
 
   it('a new stream still gets a known engine while the orchestrator is unreachable', async () => {
-    await until('quiet', async () => (await pair.startedStreams()).length === 0);
+    await until('no stream is left', async () => (await pair.startedStreams()).length === 0);
     pair.orchestrator.kill('SIGKILL');
     await pair.orchestrator.exited;
     const viewer = await Viewer.open(pair.streamUrl(contentId(2)), { keep: false });
     expect(viewer.status).toBe(200);
     await viewer.untilBytes(300_000);
     pair.startOrchestrator();
-    await until('the stream is known', async () => (await pair.startedStreams()).some(({ key }) => key === contentId(2)));
+    await until('the orchestrator lists the stream', async () => (await pair.startedStreams()).some(({ key }) => key === contentId(2)));
     await viewer.leave();
-    await until('and its end', async () => (await pair.startedStreams()).length === 0);
+    await until('the end of the stream', async () => (await pair.startedStreams()).length === 0);
   });
 });

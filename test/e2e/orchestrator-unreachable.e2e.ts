@@ -34,7 +34,7 @@ describe('when the orchestrator hangs', () => {
     await until('fallback engine', async () => (await fetch(`http://127.0.0.1:${http}/webui/api/service?method=get_version`)).ok);
     await until('two engines', async () => (await pair.engines()).length === 2);
     // Both start together: the proxy may not have reached the orchestrator at first.
-    await until('it is known to be there', () => orchestratorIs('reachable'));
+    await until('the proxy reaches the orchestrator', () => orchestratorIs('reachable'));
   });
   afterAll(async () => {
     pair?.orchestrator.kill('SIGCONT');
@@ -52,7 +52,7 @@ describe('when the orchestrator hangs', () => {
     const first = await watch(1);
     await first.untilBytes(500_000);
     const { stream_id: firstId } = await statusOf(1);
-    await until('the stream is known there', async () => (await pair.startedStreams()).some(({ id }) => id === firstId));
+    await until('the orchestrator lists the stream', async () => (await pair.startedStreams()).some(({ id }) => id === firstId));
     // The cached list now has both engines.
     const looks = async (): Promise<number> =>
       [...(await metricsOf(pair)).matchAll(/call_seconds_count\{endpoint="engines",outcome="(?:ok|not_modified)"\} (\d+)/g)].reduce(
@@ -60,10 +60,10 @@ describe('when the orchestrator hangs', () => {
         0,
       );
     const looked = await looks();
-    await until('the list is asked for anew', async () => (await looks()) > looked);
+    await until('the engine list is requested again', async () => (await looks()) > looked);
 
     pair.orchestrator.kill('SIGSTOP');
-    await until('it is known to be away', () => orchestratorIs('away'));
+    await until('the proxy reports the orchestrator as unreachable', () => orchestratorIs('away'));
     await first.untilBytes(first.bytes + 500_000);
 
     // An engine of the cached list at once: nobody waits 3 s (ACEXY_ORCH_TIMEOUT) for an orchestrator that is known to be unreachable.
@@ -87,11 +87,11 @@ describe('when the orchestrator hangs', () => {
     await first.leave();
     await until('its end', async () => (await fetch(`${pair.proxyUrl}/ace/status?id=${contentId(1)}`)).status === 404);
     pair.orchestrator.kill('SIGCONT');
-    const ended = await until('the end is known there', async () =>
+    const ended = await until('the orchestrator shows the end', async () =>
       (await pair.api<StreamState[]>('/streams?status=ended')).find(({ id }) => id === firstId),
     );
     expect(ended.key).toBe(contentId(1));
-    await until('what has begun meanwhile is known, too', async () => {
+    await until('the orchestrator lists the new streams', async () => {
       const keys = (await pair.startedStreams()).map(({ key }) => key);
       return keys.includes(contentId(2)) && keys.includes(contentId(3));
     });

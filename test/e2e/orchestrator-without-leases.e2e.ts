@@ -106,10 +106,13 @@ describe.each([404, 405] as const)('with an orchestrator without lease API, whic
   });
 
   it('keeps playing and starts streams while it is unreachable, and sends the missed events afterwards', async () => {
-    await until('quiet', async () => ((await (await fetch(`${proxyUrl}/ace/status`)).json()) as { streams: number }).streams === 0);
+    await until(
+      'no stream is left',
+      async () => ((await (await fetch(`${proxyUrl}/ace/status`)).json()) as { streams: number }).streams === 0,
+    );
     const viewer = await Viewer.open(`${proxyUrl}/ace/getstream?id=${contentId(4)}`, { keep: false });
     await viewer.untilBytes(300_000);
-    await until('the start is told', () => Promise.resolve(keysOf('stream_started').includes(contentId(4))));
+    await until('the start event arrives', () => Promise.resolve(keysOf('stream_started').includes(contentId(4))));
     await orchestrator.close();
     await viewer.untilBytes(viewer.bytes + 300_000);
     await viewer.leave();
@@ -120,7 +123,7 @@ describe.each([404, 405] as const)('with an orchestrator without lease API, whic
     await next.untilBytes(300_000);
     expect(keysOf('stream_started')).not.toContain(contentId(5));
     await orchestrator.listen(orchestratorPort);
-    await until('the start is told', () => Promise.resolve(keysOf('stream_started').includes(contentId(5))), 45_000);
+    await until('the start event arrives', () => Promise.resolve(keysOf('stream_started').includes(contentId(5))), 45_000);
     const started = orchestrator.bodiesOf('/events/stream_started') as { stream: { key: string }; labels: { stream_id: string } }[];
     const ends = orchestrator.bodiesOf('/events/stream_ended') as { stream_id: string }[];
     const before = started.find(({ stream }) => stream.key === contentId(4))!;

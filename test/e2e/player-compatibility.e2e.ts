@@ -200,7 +200,7 @@ describe('compatibility with players', () => {
     const [paused, other] = await Promise.all([1, 2].map(() => Viewer.open(url, { keep: false })));
     await paused.untilBytes(100_000);
     paused.response.pause();
-    await until('the end of the one that paused', () => Promise.resolve(pair.proxy.log.includes('"reason":"too-slow"')));
+    await until('the end of the paused viewer', () => Promise.resolve(pair.proxy.log.includes('"reason":"too-slow"')));
     const { bytes } = other;
     await other.untilBytes(bytes + 1_000_000);
     paused.response.resume();
@@ -235,13 +235,13 @@ describe('compatibility with players', () => {
     viewer.response.pause();
     // The socket buffers take some seconds. After that the viewer reads nothing while the proxy keeps two seconds of the stream.
     let sent = -1;
-    await until('the viewer takes nothing', async () => {
+    await until('the viewer reads nothing', async () => {
       const before = sent;
       sent = (await statusOf(id, origin)).viewers[0].bytes_sent;
       return new Promise<boolean>((resolve) => setTimeout(() => resolve(sent === before), 400));
     });
     const from = (await statusOf(id, origin)).bytes_in;
-    await until('the stream has gone on', async () => (await statusOf(id, origin)).bytes_in > from + 4_000_000);
+    await until('the stream continues', async () => (await statusOf(id, origin)).bytes_in > from + 4_000_000);
     expect((await statusOf(id, origin)).viewers).toMatchObject([{ bytes_sent: sent, skips: 0 }]);
     viewer.response.resume();
     await until('it has caught up', async () => (await statusOf(id, origin)).viewers[0].skips === 1);

@@ -315,13 +315,13 @@ describe('for any request', () => {
 
   /** Checks that it still plays, with the same resources as before. */
   async function expectWellAfter(before: { files: number; memory: number }): Promise<void> {
-    await until('the last stream is over', async () => (await streams()) === 0);
+    await until('the last stream has ended', async () => (await streams()) === 0);
     await until('every connection is closed', () => Promise.resolve(files() <= before.files + 10), 20_000);
     expect(pair.proxy.log).not.toMatch(/"level":"ERROR"|unhandled rejection/);
     if (RUNS >= 10_000) expect(await memory()).toBeLessThan(before.memory + 150 * 1024 * 1024);
     const viewer = await Viewer.open(pair.streamUrl(contentId(99)), { keep: false });
     await viewer.untilBytes(200_000);
     await viewer.leave();
-    await until('that one is over, too', async () => (await streams()) === 0);
+    await until('this stream has ended too', async () => (await streams()) === 0);
   }
 });

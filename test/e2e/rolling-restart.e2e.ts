@@ -69,7 +69,7 @@ describe('two proxies behind a load balancer, restarted one by one', () => {
       expect([own.ended, own.error]).toEqual([true, null]);
       expect(await proxy.service.exited).toEqual({ code: 0, signal: null });
       expect(proxy.service.log).toContain('waiting for viewers to leave');
-      const ended = await until('the end is known', async () =>
+      const ended = await until('the end is listed', async () =>
         (await pair.api<StreamState[]>('/streams?status=ended')).find(({ id }) => id === sessions[0].stream_id),
       );
       expect((await pair.engines()).find(({ container_id: id }) => id === ended.container_id)?.streams).toEqual([]);

@@ -291,7 +291,7 @@ describe.skipIf(STACK_MISSING !== null)('Emergency procedures', () => {
     await viewer.untilBytes(viewer.bytes + 300_000);
     expect(viewer.ended).toBe(false);
     await until(
-      'the stream is known',
+      'the orchestrator lists the stream',
       async () => ((await (await fetch(`${host.apiUrl}/streams?status=started`)).json()) as unknown[]).length === 1,
     );
     await viewer.leave();
@@ -305,7 +305,7 @@ describe.skipIf(STACK_MISSING !== null)('Emergency procedures', () => {
     expect([code, stderr]).toEqual([0, expect.anything()]);
     await stack.untilReady();
     const after = await until(
-      'engines of its own again',
+      'new engines after the reset',
       async () =>
         (await engines()).length > 0 && json<EngineState[]>(await host.shell(`curl ${AUTHORIZED} \\\n  http://localhost:8000/engines`)),
     );

@@ -26,7 +26,7 @@ describe('the standby engine of a stream whose engine is silent', () => {
     const [port] = await freePorts(1);
     second = pair.startProxy(port);
     secondUrl = `http://127.0.0.1:${port}`;
-    await until('the second proxy', async () => (await fetch(`${secondUrl}/health/ready`)).ok);
+    await until('the second proxy is ready', async () => (await fetch(`${secondUrl}/health/ready`)).ok);
     await until('two engines', async () => (await pair.engines()).length === 2);
   });
   afterAll(async () => {
@@ -45,7 +45,7 @@ describe('the standby engine of a stream whose engine is silent', () => {
     const { engine } = await statusOf(index);
     const control = pair.control((await pair.engines()).find(({ container_id: id }) => id === engine.container_id)!);
     await control.fault('stallAfterMs', 1);
-    const { reserve } = await until('a reserve', async () => {
+    const { reserve } = await until('a standby engine', async () => {
       const status = await statusOf(index);
       return status.reserve !== null && status;
     });

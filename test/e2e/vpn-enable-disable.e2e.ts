@@ -64,7 +64,7 @@ it.skipIf(skip)(
     const before = (await pair.engines()).map(({ container_id }) => container_id);
     await restartWith({});
     expect(await pair.api<VpnStatus>('/vpn/status')).toMatchObject({ enabled: false });
-    await until('they are taken over', async () => (await usable()) >= 3, 60_000);
+    await until('the engines are taken over', async () => (await usable()) >= 3, 60_000);
     expect((await pair.engines()).map(({ container_id }) => container_id)).toEqual(expect.arrayContaining(before));
     await viewer.untilBytes(viewer.bytes + 1_000_000);
     expect(impact.lost).toBe(0);

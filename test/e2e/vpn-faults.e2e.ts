@@ -42,7 +42,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       const impact = await FaultImpact.begin('forwarded port changed', stack.label);
       const viewer = await impact.watch(pair.streamUrl(contentId(7)));
       // The engine with the forwarded port is preferred, so this stream is on it.
-      await until('it is on that engine', async () => (await pair.startedStreams())[0]?.container_id === its.container_id);
+      await until('the stream is on that engine', async () => (await pair.startedStreams())[0]?.container_id === its.container_id);
       gluetun.forward(40_404);
       await forwarded(40_404);
       impact.note('right port in use after');
@@ -123,7 +123,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       await gluetun.remove();
       await until('not found', async () => (await status()).status === 'not_found', 10_000);
       impact.note('removal noticed after');
-      await until('no engine is believed well', async () => (await usable()).length === 0, 10_000);
+      await until('no engine is healthy', async () => (await usable()).length === 0, 10_000);
       expect((await provision()).status).toBe(503);
       gluetun.start();
       await gluetun.untilHealthy();

@@ -72,16 +72,16 @@ describe.skipIf(GLUETUN_MISSING !== null)('behind a real Gluetun', () => {
   });
 
   it('after a restart of Gluetun its engines are unhealthy at once, have their network back within 30 s, and the viewer keeps its stream', async () => {
-    await until('two engines that are well', async () => (await usable()).length >= 2, 30_000);
+    await until('two healthy engines', async () => (await usable()).length >= 2, 30_000);
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
     await viewer.untilBytes(1_000_000);
     const [stream] = await pair.startedStreams();
     const startedBefore = (await docker.getContainer(stream.container_id).inspect()).State.StartedAt;
     const restartedAt = performance.now();
     await gluetun.restart();
-    await until('no engine is believed well', async () => (await usable()).length === 0, 10_000);
+    await until('no engine is healthy', async () => (await usable()).length === 0, 10_000);
     const found = performance.now() - restartedAt;
-    await until('two engines are well again', async () => (await usable()).length >= 2, 30_000);
+    await until('two engines are healthy again', async () => (await usable()).length >= 2, 30_000);
     const back = performance.now() - restartedAt;
     const bytes = viewer.bytes;
     await viewer.untilBytes(bytes + 1_000_000, 30_000);

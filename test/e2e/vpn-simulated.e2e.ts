@@ -136,7 +136,7 @@ describe('behind an older Gluetun with user name and password', () => {
     expect((await world.engines()).length).toBe(atDown);
     await viewer.untilBytes(viewer.bytes + 500_000);
     // The silent stream may have leased a standby engine before the flap was known, and the pool may have started another one.
-    const after = await until('those of before are well', async () => {
+    const after = await until('the previous engines are healthy', async () => {
       const usable = await world.usable();
       return before.every((id) => usable.includes(id)) && usable;
     });
@@ -149,7 +149,7 @@ describe('behind an older Gluetun with user name and password', () => {
     async (answers) => {
       const checkedBefore = (await world.status()).last_check_at ?? '';
       await world.gluetun.set({ answers });
-      const heard = await until('it is told', async () => {
+      const heard = await until('the state is reported', async () => {
         const status = await world.status();
         return (
           String(status.last_check_at) > checkedBefore && /does not answer|has status 500|no JSON/.test(String(status.reason)) && status

@@ -77,19 +77,19 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
       for (const index of [1, 2, 3]) await impact.watch(pair.streamUrl(contentId(index)));
       const behindFirst = async (): Promise<number> => (await engines()).filter((engine) => vpnOf(engine) === first.name).length;
       await first.cut();
-      await until('it is seen', async () => !(await vpns())[0].connected, 20_000);
+      await until('the outage is detected', async () => !(await vpns())[0].connected, 20_000);
       expect(impact.note('noticed after')).toBeLessThan(20);
       // The service still works with the other VPN.
       expect(await pair.api<VpnStatus>('/vpn/status')).toMatchObject({ connected: true, container_name: second.name });
-      await until('none is left behind it', async () => (await behindFirst()) === 0, 90_000);
+      await until('no engine is left behind it', async () => (await behindFirst()) === 0, 90_000);
       impact.note('drained after');
-      await until('as many behind the other', async () => (await usable()).length >= 5, 60_000);
+      await until('the same number of engines behind the other VPN', async () => (await usable()).length >= 5, 60_000);
       impact.note('as many behind the other after');
       expect((await usable()).every((engine) => vpnOf(engine) === second.name)).toBe(true);
       expect(impact.lost).toBe(0);
 
       await first.mend();
-      await until('it is back', async () => (await vpns())[0].connected, 60_000);
+      await until('the VPN is connected again', async () => (await vpns())[0].connected, 60_000);
       impact.note('connected again after');
       console.info(`in balance again: ${(await inBalance()).join(' and ')} engines`);
       impact.note('in balance after');

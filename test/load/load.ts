@@ -186,7 +186,11 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
     const restartMs = performance.now() - awayAt;
     figures.afterRestart();
     await Promise.all(during);
-    await until('all streams known again', async () => (await pair.startedStreams()).length >= streams - unheard(phases), READY_LIMIT_MS);
+    await until(
+      'all streams are listed again',
+      async () => (await pair.startedStreams()).length >= streams - unheard(phases),
+      READY_LIMIT_MS,
+    );
     await pause((seconds * 1000) / 2);
     audience.note('restart');
     log(

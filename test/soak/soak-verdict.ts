@@ -22,13 +22,13 @@ export function expectNobodyNoticed({ rounds, watching, joined, web, checker, sl
 export function summaryOf({ rounds, watching, joined, web, checker, slow, skips, watchedSeconds }: SoakReport): string[] {
   const exact = rounds.filter(({ outcome }) => outcome === 'exact').length;
   return [
-    `${rounds.length} losses, ${exact} carried on exactly; ${(watchedSeconds / 60).toFixed(0)} minutes watched by ${watching.length} players and ${joined.length} that joined`,
-    `time without a byte after a loss: ${percentiles(rounds.map(({ silence }) => silence))}`,
-    `a joining player's first picture after: ${percentiles(joined.flatMap(({ startedAfter }) => startedAfter ?? []))}`,
+    `${rounds.length} engine faults, ${exact} with exact continuation; ${(watchedSeconds / 60).toFixed(0)} minutes watched by ${watching.length} players and ${joined.length} that joined`,
+    `time without a byte after a fault: ${percentiles(rounds.map(({ silence }) => silence))}`,
+    `start time of joining players: ${percentiles(joined.flatMap(({ startedAfter }) => startedAfter ?? []))}`,
     ...watching.map(lineOf),
     ...(web === null ? [] : [lineOfWeb(web)]),
     `checker: ${describeReport(checker)}`,
-    `slow neighbour: ${describeReport(slow)}, moved on ${skips} times`,
+    `slow viewer: ${describeReport(slow)}, skipped ${skips} times`,
   ];
 }
 
@@ -37,9 +37,9 @@ function lineOfWeb({ seconds, frames, dropped, longestFreezeMs, fatal }: PlayerS
 }
 
 function lineOf({ player, form, watched, played, longestHold, complaints, remarks, endedWell }: PlayerReport): string {
-  const end = endedWell ? 'watched to the end' : 'DID NOT LAST';
-  const said = complaints.length === 0 ? 'nothing to complain about' : `complained ${complaints.length} times: ${complaints.join(' | ')}`;
-  return `${player} (${form}): ${watched.toFixed(0)} s, ${played.toFixed(0)} s of them played, longest stand-still ${longestHold.toFixed(1)} s, ${remarks} remarks about pauses, ${said}, ${end}`;
+  const end = endedWell ? 'watched to the end' : 'EXITED EARLY';
+  const said = complaints.length === 0 ? 'no errors' : `${complaints.length} ERRORS: ${complaints.join(' | ')}`;
+  return `${player} (${form}): ${watched.toFixed(0)} s, ${played.toFixed(0)} s of them played, longest freeze ${longestHold.toFixed(1)} s, ${remarks} messages about pauses, ${said}, ${end}`;
 }
 
 function describeReport({ ts, markers, breaks }: ViewerStreamReport): string {

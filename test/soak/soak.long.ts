@@ -8,8 +8,8 @@ import { runSoak } from './soak.js';
 const minutes = Number(process.env.SOAK_MINUTES ?? 3);
 const file = process.env.SOAK_LOG;
 
-describe(`players watch for ${minutes} minutes while engines are lost`, () => {
-  it('and nobody notices more than a pause', async () => {
+describe(`players watch for ${minutes} minutes while engines fail`, () => {
+  it('no player notices more than a pause', async () => {
     const log = (line: string): void => {
       console.log(line);
       if (file !== undefined) appendFileSync(file, `${line}\n`);
@@ -17,7 +17,7 @@ describe(`players watch for ${minutes} minutes while engines are lost`, () => {
     if (file !== undefined) writeFileSync(file, '');
     const players = installedPlayers();
     expect(players.length).toBeGreaterThan(0);
-    log(`soak of ${minutes} minutes, begun ${new Date().toISOString()}, Node ${process.version}`);
+    log(`soak of ${minutes} minutes, started ${new Date().toISOString()}, Node ${process.version}`);
     const report = await runSoak({ seconds: minutes * 60, players, only: process.env.SOAK_ONLY, log });
     for (const line of summaryOf(report)) log(line);
     expectNobodyNoticed(report);

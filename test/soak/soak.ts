@@ -68,10 +68,10 @@ const OUTAGE_MS = 9000;
 const LOSSES: readonly Loss[] = [
   { name: 'the engine is killed', exact: true, inflict: async (engine) => process.kill(await engine.pid(), 'SIGKILL') },
   { name: 'the engine ends the session', exact: true, inflict: (engine) => engine.end('superseded') },
-  { name: 'the engine breaks the connection', exact: true, inflict: (engine) => engine.fault('resetAfterMs', 1) },
-  { name: 'the engine forgets the session and is silent', exact: true, inflict: (engine) => engine.end('lost') },
+  { name: 'the engine resets the connection', exact: true, inflict: (engine) => engine.fault('resetAfterMs', 1) },
+  { name: 'the engine loses the session and becomes silent', exact: true, inflict: (engine) => engine.end('lost') },
   { name: 'the engine hangs', exact: true, inflict: (engine) => engine.fault('hangAll', true) },
-  { name: 'the engine is ill and is drained', exact: true, inflict: (engine) => engine.fault('unavailable', true) },
+  { name: 'the engine is unhealthy and drained', exact: true, inflict: (engine) => engine.fault('unavailable', true) },
   { name: 'garbage between the packets', exact: true, inflict: (engine) => engine.fault('garbagePpm', 700) },
   {
     name: `no engine plays for ${OUTAGE_MS / 1000} s`,
@@ -209,7 +209,7 @@ class Soak {
     const visits = visitors.map((name) => this.visit(name));
     await loss.inflict(engine, all);
     const after = await until(
-      `the stream goes on after: ${loss.name}`,
+      `the stream continues after: ${loss.name}`,
       async () => {
         const status = await this.status();
         return status.failovers > before.failovers && status.state === 'playing' && status;
@@ -239,7 +239,7 @@ class Soak {
 
   private describe(report: PlayerReport): string {
     const { player, startedAfter, complaints } = report;
-    const picture = startedAfter === null ? 'without a picture' : `and played after ${startedAfter.toFixed(1)} s`;
+    const picture = startedAfter === null ? 'without playback' : `and played after ${startedAfter.toFixed(1)} s`;
     return `${player} joined ${picture}${complaints.length === 0 ? '' : `, COMPLAINED: ${complaints.join(' | ')}`}`;
   }
 

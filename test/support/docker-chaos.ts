@@ -69,7 +69,7 @@ export class DockerChaos {
     this.pair.orchestrator.kill('SIGKILL');
     await this.pair.orchestrator.exited;
     this.pair.startOrchestrator();
-    await until('the orchestrator answers again', async () => (await fetch(`${this.pair.apiUrl}/health`)).ok);
+    await until('the orchestrator answers after its restart', async () => (await fetch(`${this.pair.apiUrl}/health`)).ok);
   }
 
   private async restartDaemon(): Promise<void> {

@@ -126,7 +126,7 @@ export class EngineTrio {
     );
     // The proxy repeats an unanswered stop for some seconds before it releases the lease.
     await until(
-      'quiet',
+      'no stream is left',
       async () => {
         const { streams } = (await (await fetch(`${this.proxyUrl}/ace/status`)).json()) as { streams: number };
         return streams === 0 && this.orchestrator.leased.size === 0;
