@@ -42,10 +42,10 @@ export function configureApp(app: NestExpressApplication, settings: LoadedSettin
   buildInfo('orch', versionOf(new URL('../../package.json', import.meta.url)));
   secureHeaders(app, settings.of(HttpSettings).corsOrigins);
   app.use(ignoreNoCache);
-  // Before the body is read: an answer to one that cannot be parsed bears the headers too.
+  // Before the body parser, so that the reply to an invalid body has the headers too.
   const provisioningHeaders = app.get(ProvisioningHeaders);
   app.use('/provision', provisioningHeaders.use.bind(provisioningHeaders));
-  // A body is read of those alone who bear the key: every call that takes one is protected, and strangers need no memory of ours.
+  // Bodies are read only with a valid key: every call with a body is protected, and other clients must not use our memory.
   const access = new Access(app.get<AccessPolicy>(ACCESS_POLICY));
   const isRead = (request: IncomingMessage): boolean => isJson(request) && access.allows(request.headers.authorization);
   app.useBodyParser('json', { limit: REPORT_LIMIT_BYTES, type: (request: IncomingMessage) => isReport(request) && isRead(request) });

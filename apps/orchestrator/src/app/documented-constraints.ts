@@ -1,6 +1,6 @@
 /**
- * Completes the OpenAPI document from what the contract library says already: the limits that requests are checked against, and for every
- * schema one whole example. So neither can ever differ from the code.
+ * Adds to the OpenAPI document what the contracts declare already: the limits of their validators, and a complete example of every schema.
+ * So the document cannot differ from the validation. The plugin of @nestjs/swagger does the same only at compile time with tsc.
  */
 import * as contracts from '@acexy/contracts';
 import type { OpenAPIObject } from '@nestjs/swagger';
@@ -37,7 +37,7 @@ export function schemasOf(document: OpenAPIObject): Record<string, ClassSchema> 
   return (document.components?.schemas ?? {}) as Record<string, ClassSchema>;
 }
 
-/** The class of the contract library that a schema was made from, where it was. */
+/** The contract class of a schema; undefined for a schema of the service itself. */
 export function contractOf(schemaName: string): (new () => object) | undefined {
   const found = (contracts as Record<string, unknown>)[schemaName];
   return typeof found === 'function' && /^class /.test(String(found)) ? (found as new () => object) : undefined;
@@ -48,10 +48,8 @@ function limitsOf(schemaName: string): [string, Record<string, unknown>][] {
   if (!type) return [];
   return getMetadataStorage()
     .getTargetValidationMetadatas(type, '', true, false)
-    .map(({ name, each, propertyName, constraints }) => {
-      const limit = limitOf(name ?? '', (constraints ?? []) as unknown[]);
-      return [propertyName, each ? {} : limit];
-    });
+    .filter(({ each }) => !each)
+    .map(({ name, propertyName, constraints }) => [propertyName, limitOf(name ?? '', (constraints ?? []) as unknown[])]);
 }
 
 function limitOf(validator: string, [first, second]: unknown[]): Record<string, unknown> {
@@ -84,7 +82,7 @@ const EXAMPLES: Record<string, string> = {
   'date-time': '2026-01-31T12:00:00.000Z',
 };
 
-/** What the schema describes, as an example; undefined where a text has none. */
+/** An example of the schema; undefined for a text that declares none. */
 export function exampleOf(schema: ClassSchema, schemas: Record<string, ClassSchema>): unknown {
   if (schema.example !== undefined) return schema.example;
   const ref = schema.$ref ?? schema.allOf?.[0]?.$ref;

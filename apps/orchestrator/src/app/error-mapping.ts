@@ -7,7 +7,7 @@ import { EngineRequestError } from '../provisioning/engine-spec.plan.js';
 import { ProvisioningRefusedError } from '../provisioning/refusals.policy.js';
 import { RuntimeFailedError } from '../runtime/engine-runtime.js';
 
-/** What our own errors become on the wire. */
+/** Maps errors of the service to HTTP replies; null for an unknown error. */
 export function mapError(error: unknown): ErrorReply | null {
   if (error instanceof ProvisioningRefusedError) {
     if (error.cause instanceof EngineRequestError) return { status: 400, detail: error.cause.message };
@@ -15,7 +15,7 @@ export function mapError(error: unknown): ErrorReply | null {
   }
   if (error instanceof NoEngineError) return refusal(error.detail);
   if (error instanceof WriteQueueFullError || error instanceof WriteQueueClosedError || isDatabaseUnavailable(error))
-    return { status: 503, detail: `the database takes nothing just now: ${(error as Error).message}`, headers: { 'Retry-After': '1' } };
+    return { status: 503, detail: `database unavailable: ${(error as Error).message}`, headers: { 'Retry-After': '1' } };
   if (error instanceof RuntimeFailedError) return { status: 500, detail: error.message };
   return null;
 }

@@ -61,7 +61,7 @@ describe('GET /metrics', () => {
         'orch_communication_errors_total{source="engine",error_type="engine_timeout"}',
       ],
     ],
-  ])('grep %s finds what the troubleshooting guide looks for', async (word, series) => {
+  ])('a search for %s finds the metrics of the troubleshooting guide', async (word, series) => {
     const found = (await scrape()).filter((line) => line.includes(word));
     for (const one of series)
       expect(
@@ -70,7 +70,7 @@ describe('GET /metrics', () => {
       ).toBe(true);
   });
 
-  it('says how the pool, the leases, the queue, the loop and the database are', async () => {
+  it('reports the pool, the leases, the queue, the loop and the database', async () => {
     expect(await valueOf('orch_engines_use{use="busy"}')).toBe(1);
     expect(await valueOf('orch_engines_lifecycle{lifecycle="ready"}')).toBe(1);
     expect(await valueOf('orch_pool_limit{limit="max"}')).toBe(20);
@@ -85,7 +85,7 @@ describe('GET /metrics', () => {
     expect(await valueOf('orch_database_queue_waiting')).toBe(0);
   });
 
-  it('counts a refused provision under the code that the caller was told', async () => {
+  it('counts a refused provision by the code in the reply', async () => {
     const series = 'orch_provision_refused_total{code="general_error"}';
     const before = (await valueOf(series)) ?? 0;
     orchestrator.runtime.knobs.failStart = () => new RuntimeFailedError('the disk is full');
@@ -95,7 +95,7 @@ describe('GET /metrics', () => {
     expect(await valueOf('orch_circuit_breaker_failures{operation_type="general"}')).toBe(1);
   });
 
-  it('names requests by the pattern of their route, however many paths strangers try', async () => {
+  it('labels requests with the pattern of their route, whatever paths clients try', async () => {
     const { container_id: id } = ((await orchestrator.http.get('/engines')).body as { container_id: string }[])[0];
     await orchestrator.http.get(`/engines/${id}`).expect(200);
     for (let index = 0; index < 20; index += 1) await orchestrator.http.get(`/no/such/path-${index}?x=${index}`).expect(404);

@@ -11,7 +11,7 @@ import { openApiDocument } from './configure-app.js';
 import { type ClassSchema, contractOf, exampleOf, type PropertySchema, schemasOf } from './documented-constraints.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
-/** The only numbers that may be fractions. */
+/** The only numbers that are not integers. */
 const FRACTIONS = ['ProvisioningFigures.min_interval_s'];
 
 let orchestrator: TestOrchestrator;
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => orchestrator.close());
 
 describe('the OpenAPI document and the code', () => {
-  it('have the same classes with the same properties, each of the same type', () => {
+  it('have the same classes with the same properties and types', () => {
     const declared = declaredClasses();
     const drift = Object.entries(schemas).flatMap(([name, { properties = {}, required = [] }]) => {
       const type = declared.get(name);
@@ -42,14 +42,14 @@ describe('the OpenAPI document and the code', () => {
     expect(drift).toEqual([]);
   });
 
-  it('have whole numbers wherever a client counts', () => {
+  it('use integers for all counts', () => {
     const fractions = Object.entries(schemas).flatMap(([name, { properties = {} }]) =>
       Object.entries(properties).flatMap(([property, { type }]) => (type === 'number' ? [`${name}.${property}`] : [])),
     );
     expect(fractions).toEqual(FRACTIONS);
   });
 
-  it('show an example of everything, and each example of a request is one that we take', async () => {
+  it('have an example of everything, and accept each example of a request', async () => {
     const missing = Object.entries(schemas).flatMap(([name, { properties = {} }]) =>
       Object.entries(properties).flatMap(([property, schema]) => (exampleOf(schema, schemas) === undefined ? [`${name}.${property}`] : [])),
     );
@@ -62,7 +62,7 @@ describe('the OpenAPI document and the code', () => {
     }
   });
 
-  it('name the limits that requests are checked against', () => {
+  it('have the limits of the validators', () => {
     const { LeaseRequest: lease, EventBatch: batch, EventEngine: engine, ProvisionAcestreamRequest: provision } = schemas;
     expect(lease.properties).toMatchObject({ request_id: { format: 'uuid' }, wait_ms: { type: 'integer', minimum: 0, maximum: 60_000 } });
     expect(batch.properties).toMatchObject({ started: { maxItems: 1000 } });
@@ -73,7 +73,7 @@ describe('the OpenAPI document and the code', () => {
     expect(provision.properties).toMatchObject({ image: { maxLength: 512, pattern: expect.any(String) as string } });
   });
 
-  it('agree with what is really answered', async () => {
+  it('match the real replies', async () => {
     orchestrator.runtime.statReply = { response: { status: 'dl', peers: 4, speed_down: 1.5, downloaded: 1 }, error: null };
     const list = async () => (await orchestrator.http.get('/engines')).body as { container_id: string; host: string; port: number }[];
     const [{ container_id: id, host, port }] = await eventually(list, (engines) => engines.length === 1);
@@ -116,7 +116,7 @@ describe('the OpenAPI document and the code', () => {
   });
 });
 
-/** What a body may hold before it has been looked at is `unknown` in the code; the document says what it should be. */
+/** Items that are validated later are `unknown` in the code; the document has their type. */
 function agree(inCode: string | undefined, inDocument: string | undefined): boolean {
   return inCode === (inCode?.startsWith('list of unknown') ? inDocument?.replace(/list of \w+/, 'list of unknown') : inDocument);
 }
@@ -129,7 +129,7 @@ function responseSchema(route: string, status: number): PropertySchema {
   return (operation.responses[String(status)]?.content?.['application/json'].schema ?? { undocumented: status }) as PropertySchema;
 }
 
-/** What of `value` the schema does not say, or says otherwise. */
+/** Where `value` differs from the schema. */
 function faultsOf(schema: PropertySchema, value: unknown, path = '$'): string[] {
   if (value === null) return schema.nullable ? [] : [`${path} is null`];
   const ref = schema.$ref ?? schema.allOf?.[0].$ref;

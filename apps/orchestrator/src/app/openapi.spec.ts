@@ -9,7 +9,7 @@ interface Operation {
   requestBody?: { content: Record<string, { schema: { $ref?: string } }> };
 }
 
-/** The routes there are, the key they want, and the schema of what they take and give. */
+/** All routes: whether they need the key, and the schemas of their requests and replies. */
 const ROUTES: [string, { key: boolean; takes?: string; gives: Record<string, string> }][] = [
   ['GET /engines', { key: false, gives: { 200: 'EngineState[]' } }],
   ['GET /engines/{id}', { key: false, gives: { 200: 'EngineWithStreams' } }],
@@ -75,13 +75,13 @@ describe('the OpenAPI document', () => {
   });
   afterAll(() => orchestrator.close());
 
-  it('lists every route of the service, and no other', () => {
+  it('lists exactly the routes of the service', () => {
     const served = routesOf(orchestrator).filter((route) => !route.includes('/docs'));
     expect([...operations.keys()].sort()).toEqual(served.sort());
     expect(served.filter((route) => route !== 'GET /metrics').sort()).toEqual(ROUTES.map(([route]) => route).sort());
   });
 
-  it.each(ROUTES)('says of %s what it takes, gives and who may call it', (route, { key, takes, gives }) => {
+  it.each(ROUTES)('documents the request, replies and access of %s', (route, { key, takes, gives }) => {
     const operation = operations.get(route) as Operation;
     expect(operation.summary).toBeTruthy();
     expect(Boolean(operation.security)).toBe(key);
@@ -92,7 +92,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('is open at /docs', async () => {
+  it('needs no key at /docs', async () => {
     expect((await orchestrator.http.get('/docs')).status).toBe(200);
     expect((await orchestrator.http.get('/docs-json')).body).toMatchObject({ info: { title: 'AceStream orchestrator' } });
   });
@@ -103,7 +103,7 @@ function nameOf(schema: { $ref?: string; type?: string; items?: { $ref?: string 
   return ref && ref.replace('#/components/schemas/', '') + (schema?.type === 'array' ? '[]' : '');
 }
 
-/** What Express really serves, in the document's notation. */
+/** The routes of Express, in the notation of the document. */
 function routesOf({ app }: TestOrchestrator): string[] {
   const { router } = app.getHttpAdapter().getInstance() as {
     router: { stack: { route?: { path: string; methods: Record<string, boolean> } }[] };

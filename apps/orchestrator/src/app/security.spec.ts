@@ -7,7 +7,7 @@ import { loadSettings } from '@acexy/service-kit';
 import { AUTH, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 import { HttpSettings } from '../http/http-settings.js';
 
-/** Every call that changes something or belongs to our own proxy, as it stands in the wire API. */
+/** Every call that changes something or belongs to our own proxy. */
 const PROTECTED: ['get' | 'post' | 'put' | 'delete', string][] = [
   ['post', '/provision'],
   ['post', '/provision/acestream'],
@@ -26,12 +26,12 @@ const PROTECTED: ['get' | 'post' | 'put' | 'delete', string][] = [
   ['put', '/proxies/5f0c4a2e-7f0c-4b7b-9f43-7a1a1a1a1a1a/report'],
 ];
 
-describe('who may call what', () => {
+describe('protected calls', () => {
   let orchestrator: TestOrchestrator;
   const start = async (env: Record<string, string> = {}): Promise<void> => void (orchestrator = await startOrchestrator({ env }));
   afterEach(() => orchestrator.close());
 
-  it('every protected call wants the key, and says what is missing', async () => {
+  it('reject a missing or wrong key with 401, and say what is missing', async () => {
     await start();
     for (const [method, path] of PROTECTED) {
       const { status, body, headers } = await orchestrator.http[method](path).send({});
@@ -43,7 +43,7 @@ describe('who may call what', () => {
     }
   });
 
-  it('without a key they are closed to everybody, and say how to open them', async () => {
+  it('reject everybody when no API_KEY is set, and say how to change that', async () => {
     await start({ API_KEY: '' });
     for (const [method, path] of PROTECTED) {
       const { status, body } = await orchestrator.http[method](path).set('Authorization', 'Bearer ').send({});
@@ -53,13 +53,13 @@ describe('who may call what', () => {
     await orchestrator.http.get('/engines').expect(200);
   });
 
-  it('with AUTH=open nobody needs one', async () => {
+  it('need no key with AUTH=open', async () => {
     await start({ API_KEY: '', AUTH: 'open' });
     await orchestrator.http.get('/by-label?key=a&value=b').expect(200);
     await orchestrator.http.post('/events/stream_ended').send({ stream_id: 'none' }).expect(202);
   });
 
-  it('a key from a file counts', () => {
+  it('accept a key from API_KEY_FILE', () => {
     const folder = mkdtempSync(join(tmpdir(), 'key-'));
     writeFileSync(join(folder, 'key'), 'from-a-file\n', { mode: 0o600 });
     expect(loadSettings(HttpSettings, { API_KEY_FILE: join(folder, 'key') }).apiKey).toBe('from-a-file');
@@ -67,7 +67,7 @@ describe('who may call what', () => {
     return start();
   });
 
-  it('the body of a stranger is not even read: malformed and far too large is 401 all the same', async () => {
+  it('do not read a body without the key: a malformed or too large body is 401 too', async () => {
     await start();
     await orchestrator.http.post('/events/stream_started').set('Content-Type', 'application/json').send('{"broken').expect(401);
     await orchestrator.http
@@ -77,7 +77,7 @@ describe('who may call what', () => {
       .expect(401);
   });
 
-  it('a body is bounded: 1 MiB, 16 MiB for the report of a proxy', async () => {
+  it('limit a body to 1 MiB, and the report of a proxy to 16 MiB', async () => {
     await start();
     const large = (bytes: number): string => JSON.stringify({ junk: 'x'.repeat(bytes) });
     const post = (path: string, text: string) => orchestrator.http.put(path).set(AUTH).set('Content-Type', 'application/json').send(text);

@@ -1,7 +1,7 @@
 import { ProvisioningBlocked } from '@acexy/contracts';
 import { ApiProperty } from '@nestjs/swagger';
 
-/** The body of a refused provisioning: existing clients read `detail`. */
+/** Body of a refused provision; existing clients read `detail`. */
 export class ProvisioningRefusal {
   @ApiProperty({ type: 'integer', example: 503 })
   statusCode!: number;

@@ -1,7 +1,7 @@
 import { ValidationPipe } from '@nestjs/common';
 
-/** For the calls that existing clients speak: what we do not know in a body is left out, because some of them send more. */
+/** For the calls of existing clients: removes unknown fields of a body, because some clients send them. */
 export const LENIENT = new ValidationPipe({ transform: true, whitelist: true });
 
-/** For our own calls: an unknown field is a mistake. */
+/** For our own calls: rejects unknown fields. */
 export const STRICT = new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true });
