@@ -41,9 +41,17 @@ export default tseslint.config(
           'AbortController',
           'AbortSignal',
           'Buffer',
-          'module',
         ].map((name) => [name, 'readonly']),
       ),
     },
+  },
+  {
+    // CommonJS, which dependency-cruiser, textlint and nest build load with require.
+    files: ['**/*.cjs', 'scripts/textlint-rules/*.js'],
+    languageOptions: {
+      sourceType: 'commonjs',
+      globals: Object.fromEntries(['module', 'exports', 'require', '__dirname'].map((name) => [name, 'readonly'])),
+    },
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
   },
 );

@@ -35,7 +35,7 @@ remove_engines() {
   installations=$(engines_docker ps -a "${filters[@]}" --format "{{.Label \"$INSTALLATION_LABEL\"}}" | sort -u) || fail 'Docker cannot list the engines'
   if [ -n "${INSTALLATION-}" ]; then filters+=(--filter "label=$INSTALLATION_LABEL=$INSTALLATION")
   elif [ "$(grep -c . <<<"$installations")" -gt 1 ]; then
-    fail "this Docker Engine has engines of several installations: set INSTALLATION to one of
+    fail "this Docker Engine has engines of several installations: name one with INSTALLATION=…
 $installations"
   fi
   containers=$(engines_docker ps -aq "${filters[@]}") || fail 'Docker cannot list the engines'

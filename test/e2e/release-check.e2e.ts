@@ -85,7 +85,7 @@ describe('the release check reports', () => {
     ['a package for one processor only', /arm64: newcomer 1\.0\.0 is for x64 only/, () => withPackage({ ...fine, cpu: ['x64'] })],
     [
       'an image for one processor only',
-      /arm64: the Dockerfile is bound/,
+      /arm64: the Dockerfile is limited/,
       () => change('Dockerfile', /^FROM \$\{NODE_IMAGE\} AS packages/m, 'FROM --platform=linux/amd64 ${NODE_IMAGE} AS packages'),
     ],
   ])('%s', (_what, says, spoil) => {

@@ -133,7 +133,7 @@ describe('unclear situations', () => {
 
   it('a missing docker compose or compose file is reported at once', async () => {
     commands.add('docker', '"compose "*) exit 1 ;;');
-    expect((await run('reset.sh --keep-database')).stderr).toContain('neither docker compose nor docker-compose answers');
+    expect((await run('reset.sh --keep-database')).stderr).toContain('neither docker compose nor docker-compose works');
     rmSync(join(folder, 'docker-compose.yml'));
     expect((await run('reset.sh --keep-database')).stderr).toContain('no docker-compose.yml in');
   });
