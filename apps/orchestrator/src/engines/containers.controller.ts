@@ -57,7 +57,7 @@ export class ContainersController {
   @Get('by-label')
   @UseGuards(BearerGuard)
   @ApiBearerAuth()
-  @ApiOperation({ summary: 'Lists the containers of this installation that have a label' })
+  @ApiOperation({ operationId: 'ByLabelController_list', summary: 'Lists the containers of this installation that have a label' })
   @ApiQuery({ name: 'key', description: 'Name of the label' })
   @ApiQuery({ name: 'value', required: false, description: 'Value of the label; without it any value matches' })
   @ApiOkResponse({ type: [ContainerInfo] })

@@ -27,7 +27,7 @@ export class CircuitBreakerController {
   @HttpCode(HttpStatus.OK)
   @UseGuards(BearerGuard)
   @ApiBearerAuth()
-  @ApiOperation({ summary: 'Closes one circuit breaker, or both without operation_type' })
+  @ApiOperation({ operationId: 'CircuitsController_reset', summary: 'Closes one circuit breaker, or both without operation_type' })
   @ApiQuery({ name: 'operation_type', required: false, enum: OPERATION_TYPES })
   @ApiOkResponse({ type: CircuitReset })
   @ApiBadRequestResponse()

@@ -22,7 +22,7 @@ export class EngineStreamsController {
   ) {}
 
   @Get(':id')
-  @ApiOperation({ summary: 'Describes one engine and the streams that play on it' })
+  @ApiOperation({ operationId: 'EnginesController_one', summary: 'Describes one engine and the streams that play on it' })
   @ApiOkResponse({ type: EngineWithStreams })
   @ApiNotFoundResponse()
   one(@Param('id') id: string): EngineWithStreams {
