@@ -103,7 +103,7 @@ class Deaths {
 
   /** Milliseconds since the epoch. */
   of(id: string): Promise<number> {
-    return until('Docker tells of the death', () => Promise.resolve(this.last.get(id)));
+    return until('Docker reports the death', () => Promise.resolve(this.last.get(id)));
   }
 
   stop(): void {

@@ -71,7 +71,7 @@ describe('npm run doctor', () => {
   });
 
   it('detects a wrong key of the proxy, and an API port that another program uses', async () => {
-    const refused = await doctor(folder, { ...env, ACEXY_ORCH_APIKEY: 'the-key-of-another-house' }, '--json');
+    const refused = await doctor(folder, { ...env, ACEXY_ORCH_APIKEY: 'the-key-of-another-installation' }, '--json');
     expect(wrong(refused.output)).toEqual([expect.stringMatching(/^link: .*rejects the key of the proxy/)]);
     const taken = await doctor(folder, { ...env, APP_PORT: String(pair.proxyPort) }, '--json');
     expect(wrong(taken.output)).toEqual([

@@ -1,8 +1,9 @@
+/** Random requests to the proxy. One file of more than 300 lines, because all tests share the generators and one pair. */
 import { readdirSync } from 'node:fs';
-import { type Server, createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ScriptedServer } from '../doubles/scripted-server.js';
 import { Pair, contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
@@ -156,30 +157,24 @@ function decoded(text: string): string {
 
 describe('for any request', () => {
   let pair: Pair;
-  let source: Server;
-  const fetched: string[] = [];
+  const source = new ScriptedServer((response) => response.end(`#EXTM3U\n#EXTINF:-1,One\nacestream://${HEX}\n`));
+  const fetched = (): string[] => source.requests.map(({ path }) => path);
 
   beforeAll(async () => {
-    source = createServer((request, response) => {
-      fetched.push(request.url ?? '');
-      response.end(`#EXTM3U\n#EXTINF:-1,One\nacestream://${HEX}\n`);
-    });
-    await new Promise<void>((resolve) => source.listen(0, '127.0.0.1', resolve));
+    await source.listen();
     pair = await Pair.start({
       engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' },
       orchestrator: { MIN_REPLICAS: '1', MIN_PROVISION_INTERVAL_S: '0.05', LOG_LEVEL: 'INFO' },
       // A stream that starts by mistake stays visible.
-      proxy: { ACEXY_LINGER: '1s', ACEXY_PLAYLIST_SOURCES: `${origin()}/tv/`, ACEXY_LOG_LEVEL: 'INFO' },
+      proxy: { ACEXY_LINGER: '1s', ACEXY_PLAYLIST_SOURCES: `${source.url}/tv/`, ACEXY_LOG_LEVEL: 'INFO' },
     });
     await until('an engine', async () => (await pair.engines()).length >= 1);
   });
   afterAll(async () => {
     await pair?.stop();
-    source.closeAllConnections();
-    source.close();
+    await source.kill();
   });
 
-  const origin = (): string => `http://127.0.0.1:${(source.address() as AddressInfo).port}`;
   const files = (): number => readdirSync(`/proc/${pair.proxy.pid}/fd`).length;
   const memory = async (): Promise<number> =>
     Number(/^process_resident_memory_bytes (\S+)/m.exec(await (await fetch(`${pair.proxyUrl}/metrics`)).text())?.[1]);
@@ -240,9 +235,9 @@ describe('for any request', () => {
   it(
     'only allowed playlists are fetched, in every spelling of the address',
     async () => {
-      const { port } = source.address() as AddressInfo;
+      const { port } = source;
       const from = fc.constantFrom(
-        origin(),
+        source.url,
         `http://localhost:${port}`,
         `http://x@127.0.0.1:${port}`,
         `http:127.0.0.1:${port}`,
@@ -275,18 +270,18 @@ describe('for any request', () => {
       const path = fc.array(part, { maxLength: 6 }).map((parts) => parts.join(''));
       await fc.assert(
         fc.asyncProperty(from, path, async (start, rest) => {
-          fetched.length = 0;
+          source.requests.length = 0;
           const reply = await fetch(`${pair.proxyUrl}/playlist.m3u?url=${encodeURIComponent(start + rest)}`);
           await reply.arrayBuffer();
           expect([200, 400, 403, 502]).toContain(reply.status);
-          for (const path of fetched.map((url) => url.replace(/\?.*$/, ''))) {
+          for (const path of fetched().map((url) => url.replace(/\?.*$/, ''))) {
             expect(path).toMatch(/^\/tv\/(?!.*(%2f|%5c|\\))/i);
             expect(decoded(path)).not.toMatch(/\/\.\.(\/|$)/);
           }
         }),
         { numRuns: Math.ceil(RUNS / 5) },
       );
-      expect((await fetch(`${pair.proxyUrl}/playlist.m3u?url=${encodeURIComponent(`${origin()}/tv/a.m3u`)}`)).status).toBe(200);
+      expect((await fetch(`${pair.proxyUrl}/playlist.m3u?url=${encodeURIComponent(`${source.url}/tv/a.m3u`)}`)).status).toBe(200);
     },
     LIMIT_MS,
   );

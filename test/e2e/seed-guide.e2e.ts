@@ -11,7 +11,7 @@ import { Viewer } from '../support/viewer.js';
 
 /**
  * The operators' troubleshooting guide, line by line: each case has the line number and the line. Lines run unchanged, except
- * for hosts, placeholders and service managers. Its settings are tested in seed-settings.spec.ts.
+ * for hosts, placeholders and service managers. Its settings are tested in seed-settings.spec.ts. One file, in the order of the guide.
  */
 
 const SETTINGS = {

@@ -118,7 +118,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
     'a recreated Gluetun has new engines within 30 s of being healthy, and the viewer keeps its stream',
     async () => {
       await until('two engines', async () => (await usable()).length >= 2, 60_000);
-      const impact = await FaultImpact.begin('Gluetun removed and made anew', stack.label);
+      const impact = await FaultImpact.begin('Gluetun removed and recreated', stack.label);
       const viewer = await impact.watch(pair.streamUrl(contentId(9)));
       await gluetun.remove();
       await until('not found', async () => (await status()).status === 'not_found', 10_000);

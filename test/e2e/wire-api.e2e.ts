@@ -4,7 +4,7 @@ import { OrchestratorProcess, type Reply } from '../support/orchestrator-process
 import { faultsOf, type Shape } from '../support/strict-shape.js';
 import { until } from '../support/until.js';
 
-/** Section 1 of the wire API, call by call, checked like a strictly typed client. */
+/** Section 1 of the wire API, call by call, checked like a strictly typed client. One file, in the order of that section. */
 
 const KEY = 'cd'.repeat(20);
 const STREAM_ID = `${KEY}|p1`;

@@ -78,7 +78,7 @@ export class FaultImpact {
     const figures = [
       `viewers lost ${lost} of ${this.watching.length}`,
       `longest without bytes ${longestPause < GUST_S ? '0' : longestPause.toFixed(1)} s`,
-      `engines restarted ${this.restarted}, made anew ${this.made}`,
+      `engines restarted ${this.restarted}, created ${this.made}`,
     ];
     console.info(`${this.what}: ${[...figures, ...this.lines].join('; ')}`);
     (this.stream as (NodeJS.ReadableStream & { destroy(): void }) | null)?.destroy();

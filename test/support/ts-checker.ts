@@ -1,6 +1,7 @@
 /**
  * An independent checker of viewers' streams. It reads a transport stream by ISO/IEC 13818-1 with its own parser, and reports every violation of
  * what a decoder may rely on. It shares no code with the product, so the same error cannot be in both.
+ * More than 300 lines, because it must not import anything of the product.
  */
 
 export type TsRule =
