@@ -2,11 +2,9 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Log } from '../logging/log.js';
 import {
   type LoadedSettings,
-  type SettingsClass,
   type SettingsDefinition,
   SettingsError,
   loadAllSettings,
-  loadSettings,
   readEnvironment,
 } from '../settings/load-settings.js';
 
@@ -25,11 +23,9 @@ const EXIT_INTERRUPTED = 130;
 export const EXIT_CONFIG = 78;
 
 /** Loads the settings of a service from its environment and `.env` file. If some are invalid, prints all faults and exits with 78. */
-export function settingsOrExit(definition: SettingsDefinition): LoadedSettings;
-export function settingsOrExit<T extends object>(group: SettingsClass<T>): T;
-export function settingsOrExit(definition: SettingsDefinition | SettingsClass): object {
+export function settingsOrExit(definition: SettingsDefinition): LoadedSettings {
   try {
-    return 'groups' in definition ? loadAllSettings(definition, readEnvironment()) : loadSettings(definition, readEnvironment());
+    return loadAllSettings(definition, readEnvironment());
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -9,7 +9,7 @@ class Below {
 }
 
 @SettingsGroup('Above')
-class Above extends Below {
+class Above {
   @Setting({ name: 'KEY', type: 'string', secret: true, help: 'A key' })
   key?: string;
 }
@@ -17,8 +17,8 @@ class Above extends Below {
 const PLACE = 'before\n<!-- settings of it -->\nold\n<!-- end of it -->\nafter\n';
 
 describe('the documentation of settings', () => {
-  it('replaces the text between the marks by a table for each class of the chain, with name, alias, type, default and meaning', () => {
-    const page = withSettings(PLACE, { it: Above });
+  it('replaces the text between the marks by a table for each group, with name, alias, type, default and meaning', () => {
+    const page = withSettings(PLACE, { it: [Above, Below] });
     expect(page.replace(/^before\n|\nafter\n$/g, '').split('\n')).toEqual([
       '<!-- settings of it -->',
       '',
@@ -36,10 +36,10 @@ describe('the documentation of settings', () => {
       '',
       '<!-- end of it -->',
     ]);
-    expect(withSettings(page, { it: Above })).toBe(page);
+    expect(withSettings(page, { it: [Above, Below] })).toBe(page);
   });
 
   it('rejects a page without marks, and names them', () => {
-    expect(() => withSettings('', { it: Above })).toThrow('<!-- settings of it -->');
+    expect(() => withSettings('', { it: [Above, Below] })).toThrow('<!-- settings of it -->');
   });
 });

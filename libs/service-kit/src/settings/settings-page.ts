@@ -13,27 +13,22 @@ export function SettingsGroup(title: string): ClassDecorator {
  * Replaces the text between the marks of each service, `<!-- settings of NAME -->` and `<!-- end of NAME -->`, by the tables of its settings.
  * @throws Error when the page has no marks for a service
  */
-export function withSettings(page: string, services: Record<string, SettingsClass | readonly SettingsClass[]>): string {
+export function withSettings(page: string, services: Record<string, readonly SettingsClass[]>): string {
   return Object.entries(services).reduce((text, [name, groups]) => {
     const marked = new RegExp(`(<!-- settings of ${name} -->\n)[^]*(<!-- end of ${name} -->)`);
     if (!marked.test(text))
       throw new Error(`the page has no marks for ${name}: add <!-- settings of ${name} --> and <!-- end of ${name} -->`);
     // A function, because `$` in a replacement string has a special meaning.
-    return text.replace(marked, (_, begin: string, end: string) => `${begin}\n${[groups].flat().map(settingsTables).join('\n')}\n${end}`);
+    return text.replace(marked, (_, begin: string, end: string) => `${begin}\n${groups.map(settingsTable).join('\n')}\n${end}`);
   }, page);
 }
 
-/** A table for the class and for each class that it extends, derived classes first. */
-function settingsTables(type: SettingsClass): string {
-  const parent = Object.getPrototypeOf(type) as SettingsClass;
-  // The parent of a class without `extends` is Function.prototype.
-  const isRoot = parent.prototype === undefined;
-  const inherited = new Set(isRoot ? [] : declaredSettings(parent).map(({ name }) => name));
-  const own = declaredSettings(type).filter(({ name }) => !inherited.has(name));
-  const title = Reflect.getOwnMetadata(GROUP, type) as string | undefined;
-  if (title === undefined) throw new Error(`${type.name} has no @SettingsGroup`);
-  const table = [`### ${title}`, '', '| Name | Type | Default | Meaning |', '|---|---|---|---|', ...own.map(row), ''].join('\n');
-  return isRoot ? table : `${table}\n${settingsTables(parent)}`;
+function settingsTable(group: SettingsClass): string {
+  const title = Reflect.getOwnMetadata(GROUP, group) as string | undefined;
+  if (title === undefined) throw new Error(`${group.name} has no @SettingsGroup`);
+  return [`### ${title}`, '', '| Name | Type | Default | Meaning |', '|---|---|---|---|', ...declaredSettings(group).map(row), ''].join(
+    '\n',
+  );
 }
 
 function row(setting: DeclaredSetting): string {
