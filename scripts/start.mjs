@@ -30,9 +30,7 @@ if (unknown.length > 0) {
 }
 
 prepare();
-const { EXIT_CONFIG, SettingsError, loadAllSettings, loadSettings, readEnvironment } = await import(
-  join(ROOT, 'libs/service-kit/dist/index.js')
-);
+const { EXIT_CONFIG, SettingsError, loadAllSettings, readEnvironment } = await import(join(ROOT, 'libs/service-kit/dist/index.js'));
 const pair = wanted.length === 0;
 const names = pair ? ['orchestrator', 'proxy'] : wanted;
 const folder = process.env.INIT_CWD ?? process.cwd();
@@ -101,15 +99,15 @@ function withDefaults(given) {
 
 /** The settings by the name of the service. Errors of both services are reported before any service starts. */
 async function readSettings() {
-  const load = {
-    orchestrator: async () => loadSettings((await import(join(ROOT, 'apps/orchestrator/dist/settings.js'))).OrchestratorSettings, env),
-    proxy: async () => loadAllSettings((await import(join(ROOT, 'apps/proxy/dist/app/settings.js'))).PROXY_SETTINGS, env).values,
+  const definitions = {
+    orchestrator: async () => (await import(join(ROOT, 'apps/orchestrator/dist/settings.js'))).ORCHESTRATOR_SETTINGS,
+    proxy: async () => (await import(join(ROOT, 'apps/proxy/dist/app/settings.js'))).PROXY_SETTINGS,
   };
   const result = {};
   const faults = new Map();
   for (const name of names) {
     try {
-      result[name] = await load[name]();
+      result[name] = loadAllSettings(await definitions[name](), env).values;
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
       // Both services read some settings: report each error once.
