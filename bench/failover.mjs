@@ -105,7 +105,7 @@ const rows = ['killed', 'ended'].flatMap((how) =>
   }),
 );
 rows.push({
-  what: 'Failover: of the stream missing, and repeated, worst of all',
+  what: 'Failover: stream lost and repeated, worst round',
   ours: `${Math.max(...runs.map(({ missingSeconds }) => missingSeconds))} s, ${Math.max(...runs.map(({ repeatedSeconds }) => repeatedSeconds))} s`,
   other: `pause without any loss, p95: ${Math.round(
     percentile(

@@ -62,7 +62,7 @@ await finish(
   parameters,
   [
     {
-      what: 'Longest wait of a viewer (p95 of viewers), a fifth of the others stalled',
+      what: 'Longest wait of a viewer (p95 of viewers), one in five of the others stalled',
       ours: told(measured.fifth),
       other: `nobody stalled ${told(measured.none)}`,
       ratio: round(median(measured.fifth) / median(measured.none), 2),

@@ -174,7 +174,7 @@ try {
     [`in batches of ${BATCH}`, batched],
   ])
     rows.push({
-      what: `Events kept, ${what}`,
+      what: `Events stored, ${what}`,
       ours: `${Math.round(perSecond)} a second`,
       other: `bare inserts ${Math.round(bareRate)} a second`,
       ratio: round(perSecond / bareRate, 2),
@@ -193,7 +193,7 @@ try {
     goal: 'p99 50 ms',
     met: percentile(thousand, 0.99) <= 50,
   });
-  rows.push({ what: `From none to ${pool} engines, on paper`, ours: `${round(large.fillSeconds, 1)} s` });
+  rows.push({ what: `From 0 to ${pool} engines, fake runtime`, ours: `${round(large.fillSeconds, 1)} s` });
   details.reconcileMs = p50p95p99(thousand, 2);
 } finally {
   await large.stop();
