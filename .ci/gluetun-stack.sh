@@ -25,16 +25,16 @@ main() {
   # Try again, because a service on a slow machine may be unhealthy for a moment.
   step 'up' eventually 180 docker compose --progress plain up -d --no-build --wait --wait-timeout 120
   docker compose ps --format 'table {{.Service}}\t{{.Status}}'
-  check 'the VPN is connected, by the key' eventually 60 vpn_says '.connected and .forwarded_port != null and (.reason | test("GLUETUN_API_KEY") | not)'
-  check 'the control server answers 401 without the key, and with another' control_is_guarded
-  check 'its role allows the routes that are read, and no others' role_is_narrow
-  check 'engines are there, and reached at Gluetun' eventually 60 engines_at "$GLUETUN_CONTAINER_NAME"
-  check 'they are in its network, with no port of their own' engines_in_its_network
+  check 'the VPN is connected, and the key is accepted' eventually 60 vpn_says '.connected and .forwarded_port != null and (.reason | test("GLUETUN_API_KEY") | not)'
+  check 'the control server answers 401 without the key, and with a wrong key' control_is_guarded
+  check 'the role allows only the routes that the orchestrator reads' role_is_narrow
+  check 'engines run and have the address of Gluetun' eventually 60 engines_at "$GLUETUN_CONTAINER_NAME"
+  check 'engines use the network of Gluetun and publish no port' engines_in_its_network
   check 'a stream plays through the proxy from an engine behind the VPN' plays
-  check 'the filtering proxy lets through what docs/security.md lists, and nothing else' filtered
-  check 'the filtering proxy has no capabilities, and writes nothing' proxy_is_bare
+  check 'the filter allows the calls in docs/security.md and no others' filtered
+  check 'the filter has no capabilities and a read-only file system' proxy_is_bare
   step 'Gluetun restarted' docker restart -t 2 "$GLUETUN_CONTAINER_NAME"
-  check 'its engines are back in its network' eventually 60 engines_in_its_network
+  check 'the engines use its network again' eventually 60 engines_in_its_network
   check 'a stream plays again' plays
 
   [ "$failures" = 0 ] || { echo "Gluetun stack: $failures of the checks above failed" >&2 && docker compose logs --tail 40 && exit 1; }

@@ -25,17 +25,17 @@ main() {
   export COMPOSE_PROJECT_NAME=$PROJECT COMPOSE_FILE=docker-compose.yml:test/images/compose.stand-ins.yml
   check 'Compose reads both files, also without an .env' compose_files_are_valid
   step 'images of the services' docker compose --progress plain build
-  check 'the images are as a release wants them' node "$root/scripts/release-check.mjs" --only images --orchestrator acestream-test/orchestrator --acexy acestream-test/acexy
+  check 'the images pass the release check' node "$root/scripts/release-check.mjs" --only images --orchestrator acestream-test/orchestrator --acexy acestream-test/acexy
   step 'an engine image inside the Docker Engine of the stack' load_simulator
   step 'up, without any .env' docker compose --progress plain up -d --wait --wait-timeout 120
   docker compose ps --format 'table {{.Service}}\t{{.Status}}'
   check 'all three services are healthy' all_healthy 3
-  check 'the services run as an ordinary user on a read-only system' unprivileged
-  check 'the limits of the containers are those of the compose file' limits_hold
-  check 'a protected call wants the key that was made at the first start' key_counts "$(docker compose exec -T orchestrator cat /keys/api-key)" wrong
-  check 'a stream plays through the proxy from an engine in the Docker Engine of the stack' plays
-  check 'the proxy reported it, so both services have the key' eventually 10 streams_reported 1
-  check 'engines are reached through the service docker' engines_are_at docker
+  check 'the services run without root on a read-only file system' unprivileged
+  check 'the containers have the limits of the compose file' limits_hold
+  check 'a protected call needs the key that the first start created' key_counts "$(docker compose exec -T orchestrator cat /keys/api-key)" wrong
+  check 'a stream plays through the proxy from an engine in the service docker' plays
+  check 'the proxy reported the stream, so both services have the key' eventually 10 streams_reported 1
+  check 'engines have the address of the service docker' engines_are_at docker
   check 'after the last viewer no stream is left' eventually 20 no_stream_left
   check 'the doctor in the container finds nothing wrong' docker compose exec -T orchestrator doctor
 
@@ -44,16 +44,16 @@ main() {
   printf 'API_KEY=a-key-of-my-own\nLOG_LEVEL=DEBUG\n' >"$work/checkout/.env"
   step "$(compose_name) restart, with a new .env" standalone_compose restart
   check 'all three services are healthy again' eventually 120 all_healthy 3
-  check 'the key in .env counts now, and the earlier one no longer' key_counts a-key-of-my-own "$old_key"
-  check 'the engines of before are taken over' eventually 60 same_engines "$engines_before"
+  check 'the key in .env is valid now, and the old key is not' key_counts a-key-of-my-own "$old_key"
+  check 'the old engines are taken over' eventually 60 same_engines "$engines_before"
   check 'a stream plays after the restart' plays
-  check 'the proxy reported it with the new key' eventually 10 streams_reported 2
-  check 'the database is looked after where it is' docker compose exec -T orchestrator sqlite3 /data/orchestrator.db 'PRAGMA integrity_check'
-  step 'diagnostics, as a bundle' scripts/collect_diagnostics.sh --bundle "$work/told.tar.gz"
-  check 'it has the engines inside, and not the key' told_without a-key-of-my-own
+  check 'the proxy reported the stream with the new key' eventually 10 streams_reported 2
+  check 'sqlite3 in the container checks the database' docker compose exec -T orchestrator sqlite3 /data/orchestrator.db 'PRAGMA integrity_check'
+  step 'diagnostics, as a bundle' scripts/collect_diagnostics.sh --bundle "$work/bundle.tar.gz"
+  check 'the bundle contains the engines, and not the key' bundle_lacks a-key-of-my-own
   engines_before=$(engine_ids)
   step 'a reset that keeps the database' scripts/reset.sh --keep-database
-  check 'engines of its own are back, none of them of before' eventually 60 other_engines "$engines_before"
+  check 'new engines run, and no old one is left' eventually 60 other_engines "$engines_before"
   check 'the database was kept' streams_reported 2
   check 'a stream plays after the reset' plays
 
@@ -61,9 +61,9 @@ main() {
   step 'two proxies in place of the one' docker compose --progress plain up -d --no-build --remove-orphans --wait --wait-timeout 120
   check 'both proxies, the orchestrator and the Docker Engine are healthy' all_healthy 4
   check 'a stream plays through the balancer' plays
-  check 'each content is on one proxy, with all its viewers, and both proxies have some' contents_are_spread
-  check 'with one proxy stopped its contents play through the other, whose viewers notice nothing' one_proxy_is_enough
-  check 'it comes back into the rotation' eventually 60 all_healthy 4
+  check 'each content is on one proxy with all its viewers, and both proxies have contents' contents_are_spread
+  check 'when one proxy stops, its contents play through the other, whose viewers notice nothing' one_proxy_is_enough
+  check 'the proxy gets viewers again' eventually 60 all_healthy 4
   step 'a rolling restart' scripts/rolling-restart.sh
   check 'a stream plays after the rolling restart' plays
   step "$(compose_name) down" standalone_compose down
@@ -75,9 +75,9 @@ main() {
   step "up on this machine's own Docker Engine" docker compose --progress plain up -d --no-build --wait --wait-timeout 120
   docker compose ps --format 'table {{.Service}}\t{{.Status}}'
   check 'both services are healthy' all_healthy 2
-  check 'the orchestrator is not root though it uses the socket' unprivileged
-  check 'a stream plays through the proxy from an engine beside it' plays
-  check 'engines are reached by their names' engines_are_at 'acestream-.*'
+  check 'the orchestrator uses the socket and is not root' unprivileged
+  check 'a stream plays through the proxy from an engine on the same Docker Engine' plays
+  check 'engines are reached by name' engines_are_at 'acestream-.*'
 
   [ "$failures" = 0 ] || { echo "stack: $failures of the checks above failed" >&2 && docker compose logs --tail 40; exit 1; }
   echo 'stack: all checks passed'
@@ -240,9 +240,9 @@ other_engines() {
   now=$(engine_ids)
   [ -n "$now" ] && [ -z "$(comm -12 <(echo "$1") <(echo "$now"))" ]
 }
-told_without() {
-  mkdir -p "$work/told" && tar -xzf "$work/told.tar.gz" -C "$work/told" && grep -q 'acestream-engine-simulator' "$work"/told/*/report.txt || return 1
-  ! grep -r -e "$1" "$work/told"
+bundle_lacks() {
+  mkdir -p "$work/bundle" && tar -xzf "$work/bundle.tar.gz" -C "$work/bundle" && grep -q 'acestream-engine-simulator' "$work"/bundle/*/report.txt || return 1
+  ! grep -r -e "$1" "$work/bundle"
 }
 # Number of streams ever reported, ended ones too.
 streams_reported() { call "http://localhost:$api_port/streams" | tee /dev/stderr | jq -e --argjson n "$1" 'length == $n' >/dev/null; }
