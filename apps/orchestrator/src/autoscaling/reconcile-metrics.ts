@@ -1,5 +1,4 @@
-import { counterOf, metric, readGauge } from '@acexy/service-kit';
-import { Histogram } from 'prom-client';
+import { counterOf, readGauge, histogramOf } from '@acexy/service-kit';
 
 /** Seconds; a round decides in memory and does not wait. */
 const ROUND_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
@@ -8,10 +7,7 @@ const ACTIONS = ['start', 'drain', 'remove'] as const;
 export class ReconcileMetrics {
   private target = 0;
   private lastRoundAt = 0;
-  private readonly rounds = metric(
-    'orch_reconcile_duration_seconds',
-    (name) => new Histogram({ name, help: 'Duration of one round of the reconcile loop', buckets: ROUND_BUCKETS }),
-  );
+  private readonly rounds = histogramOf('orch_reconcile_duration_seconds', 'Duration of one round of the reconcile loop', ROUND_BUCKETS);
   private readonly failures = counterOf('orch_reconcile_failures_total', 'Failed rounds of the reconcile loop', []);
   private readonly actions = counterOf(
     'orch_reconcile_actions_total',

@@ -1,20 +1,13 @@
-import { counterOf, metric, readGauge } from '@acexy/service-kit';
+import { counterOf, readGauge, histogramOf } from '@acexy/service-kit';
 import { statSync } from 'node:fs';
-import { Histogram } from 'prom-client';
 
 /** Seconds: a batch of small rows takes milliseconds, a VACUUM by an operator locks the database for seconds. */
 const COMMIT_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const BATCH_BUCKETS = [1, 2, 5, 10, 20, 50, 100];
 
 export class DatabaseMetrics {
-  private readonly commits = metric(
-    'orch_database_commit_seconds',
-    (name) => new Histogram({ name, help: 'Seconds per transaction, including retries', buckets: COMMIT_BUCKETS }),
-  );
-  private readonly batches = metric(
-    'orch_database_batch_writes',
-    (name) => new Histogram({ name, help: 'Writes per transaction', buckets: BATCH_BUCKETS }),
-  );
+  private readonly commits = histogramOf('orch_database_commit_seconds', 'Seconds per transaction, including retries', COMMIT_BUCKETS);
+  private readonly batches = histogramOf('orch_database_batch_writes', 'Writes per transaction', BATCH_BUCKETS);
   private readonly retries = counterOf('orch_database_busy_retries_total', 'Retries because another process has locked the database', []);
   private readonly failures = counterOf('orch_database_write_errors_total', 'Failed writes', []);
 

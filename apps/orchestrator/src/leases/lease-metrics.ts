@@ -1,6 +1,5 @@
 import { BLOCKED_CODES, type BlockedCode, LEASE_PURPOSES } from '@acexy/contracts';
-import { counterOf, metric, readGauge } from '@acexy/service-kit';
-import { Histogram } from 'prom-client';
+import { counterOf, readGauge, histogramOf } from '@acexy/service-kit';
 import type { Engine } from '../engines/engine.js';
 import type { EngineRegistry } from '../engines/engine-registry.js';
 import type { EngineClaimBook } from './engine-claims.js';
@@ -33,11 +32,9 @@ export class LeaseMetrics {
     ['code'],
     BLOCKED_CODES.map((code) => ({ code })),
   );
-  private readonly waits = metric(
-    'orch_lease_wait_seconds',
-    (name) =>
-      new Histogram({ name, help: 'Seconds from the first lease request until the grant', labelNames: ['purpose'], buckets: WAIT_BUCKETS }),
-  );
+  private readonly waits = histogramOf('orch_lease_wait_seconds', 'Seconds from the first lease request until the grant', WAIT_BUCKETS, [
+    'purpose',
+  ]);
 
   constructor(
     registry: EngineRegistry,

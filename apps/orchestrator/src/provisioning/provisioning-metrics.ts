@@ -1,6 +1,5 @@
 import { CIRCUIT_STATES, type CircuitState, OPERATION_TYPES, BLOCKED_CODES, type ProvisioningStatus } from '@acexy/contracts';
-import { counterOf, metric, readGauge } from '@acexy/service-kit';
-import { Histogram } from 'prom-client';
+import { counterOf, readGauge, histogramOf } from '@acexy/service-kit';
 import type { ProvisioningBreakers } from './provisioning-breakers.js';
 
 /** Seconds: a process starts within tenths, an image on a slow disk within tens. */
@@ -21,20 +20,13 @@ export class ProvisioningMetrics {
     ['kind'],
     [{ kind: 'acestream' }, { kind: 'generic' }],
   );
-  readonly duration = metric(
+  readonly duration = histogramOf(
     'orch_provision_duration_seconds',
-    (name) =>
-      new Histogram({
-        name,
-        help: 'Time from the request until the engine runs or its start has failed',
-        labelNames: ['success'],
-        buckets: DURATION_BUCKETS,
-      }),
+    'Time from the request until the engine runs or its start has failed',
+    DURATION_BUCKETS,
+    ['success'],
   );
-  readonly queueWait = metric(
-    'orch_provision_queue_wait_seconds',
-    (name) => new Histogram({ name, help: 'Time a provision waited in the queue', buckets: DURATION_BUCKETS }),
-  );
+  readonly queueWait = histogramOf('orch_provision_queue_wait_seconds', 'Time a provision waited in the queue', DURATION_BUCKETS);
 
   constructor(breakers: ProvisioningBreakers, status: () => ProvisioningStatus) {
     this.duration.zero({ success: 'true' });

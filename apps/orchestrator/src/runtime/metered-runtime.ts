@@ -1,5 +1,4 @@
-import { metric } from '@acexy/service-kit';
-import { Histogram } from 'prom-client';
+import { histogramOf } from '@acexy/service-kit';
 import { communicationErrors } from './communication-errors.js';
 import {
   type EngineImage,
@@ -16,11 +15,10 @@ const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 3
 /** Times the calls to a runtime and counts its failures. */
 export class MeteredRuntime implements EngineRuntime {
   private readonly errors = communicationErrors();
-  private readonly calls = metric(
-    'orch_runtime_call_seconds',
-    (name) =>
-      new Histogram({ name, help: 'Duration of calls to the engine runtime', labelNames: ['call', 'success'], buckets: CALL_BUCKETS }),
-  );
+  private readonly calls = histogramOf('orch_runtime_call_seconds', 'Duration of calls to the engine runtime', CALL_BUCKETS, [
+    'call',
+    'success',
+  ]);
 
   constructor(private readonly runtime: EngineRuntime) {}
 

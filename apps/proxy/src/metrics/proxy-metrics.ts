@@ -1,21 +1,20 @@
-/** The proxy's own metrics, all named `acexy_…`. What can be counted when it is asked for is not kept up. */
+/** The metrics of the proxy, all named `acexy_…`. Values that can be read at the scrape are not stored. */
 import type { OrchestratorCall } from '@acexy/orchestrator-client';
-import { counterOf as counter, metric as own, readGauge as gauge, readTotal as total } from '@acexy/service-kit';
-import { Histogram } from 'prom-client';
+import { counterOf as counter, histogramOf as histogram, readGauge as gauge, readTotal as total } from '@acexy/service-kit';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import type { FailoverCause } from '../sessions/failover/failover.plan.js';
 import type { FailoverOutcome, HedgeOutcome, SessionEvent, StandbyOutcome, StopOutcome, ViewerLimit } from '../sessions/session-events.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 
-/** Seconds; a warm engine delivers within one, a dead one is given up at 30 and 60. */
+/** In seconds. A warm engine delivers within one; the timeouts are 30 and 60. */
 const START_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60];
-/** Seconds without bytes; players have one or two of them in hand. */
+/** In seconds. Players buffer one or two seconds. */
 const GAP_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60];
-/** Seconds; a viewer of a stream that plays has its first bytes within milliseconds. */
+/** In seconds. A viewer of a playing stream gets its first bytes within milliseconds. */
 const JOIN_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60];
 const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Shown as 0 from the start, or the first of each would be a new series and no rise to whoever watches for it. */
+/** Shown as 0 from the start: otherwise the first one is a new series, and alerts see no increase. */
 const START_OUTCOMES = ['playing', 'no_engine', 'engines_refused', 'engines_silent'].map((outcome) => ({ outcome }));
 const VIEWER_ENDS = (['removed', 'source-ended', 'too-slow', 'write-failed'] satisfies ViewerEndReason[]).map((reason) => ({ reason }));
 const STOP_OUTCOMES = (['stopped', 'already_gone', 'nothing_to_stop', 'failed'] satisfies StopOutcome[]).map((outcome) => ({ outcome }));
@@ -26,13 +25,13 @@ const LOSSES = (['eof', 'reset', 'stall', 'drained'] satisfies FailoverCause[]).
   (['exact', 'renumbered', 'keyframe', 'given-up'] satisfies FailoverOutcome[]).map((outcome) => ({ cause, outcome })),
 );
 
-/** What the gauges are read from. */
+/** Where the gauges read their values. */
 export interface MetricSources {
   snapshots(): SessionSnapshot[];
-  /** null: no orchestrator is set. */
+  /** Null without ACEXY_ORCH_URL. */
   orchestratorAway(): boolean | null;
   unsentEvents(): number;
-  /** Of segments, over all streams. */
+  /** Bytes of HLS segments of all streams. */
   hlsBytes(): number;
 }
 
@@ -40,56 +39,30 @@ export class ProxyMetrics {
   private bytesInOfEnded = 0;
   private bytesSentToGone = 0;
   private skipsOfGone = 0;
-  private readonly starts = counter('acexy_starts_total', 'Streams asked of engines, by what came of it', ['outcome'], START_OUTCOMES);
-  private readonly firstByte = own(
-    'acexy_first_byte_seconds',
-    (name) => new Histogram({ name, help: "From an engine's answer to a start to the first packet of the stream", buckets: START_BUCKETS }),
-  );
-  private readonly startTimes = own(
-    'acexy_start_seconds',
-    (name) =>
-      new Histogram({
-        name,
-        help: 'From the first request for a stream to what came of its start',
-        labelNames: ['outcome'],
-        buckets: START_BUCKETS,
-      }),
-  );
-  private readonly joins = own(
+  private readonly starts = counter('acexy_starts_total', 'Stream starts, by outcome', ['outcome'], START_OUTCOMES);
+  private readonly firstByte = histogram('acexy_first_byte_seconds', 'Time from the reply of an engine to the first packet', START_BUCKETS);
+  private readonly startTimes = histogram('acexy_start_seconds', 'Duration of a stream start, by outcome', START_BUCKETS, ['outcome']);
+  private readonly joins = histogram(
     'acexy_join_seconds',
-    (name) =>
-      new Histogram({
-        name,
-        help: "From a viewer's request to its first bytes, by whether the stream played already",
-        labelNames: ['stream'],
-        buckets: JOIN_BUCKETS,
-      }),
+    'Time from the request of a viewer to its first bytes, by whether the stream was already playing',
+    JOIN_BUCKETS,
+    ['stream'],
   );
   private readonly ends = counter('acexy_streams_ended_total', 'Streams that ended, by cause', ['cause']);
-  private readonly viewerEnds = counter(
-    'acexy_viewers_ended_total',
-    'Viewers that had the stream and left or were let go',
-    ['reason'],
-    VIEWER_ENDS,
-  );
-  private readonly refusals = counter(
+  private readonly viewerEnds = counter('acexy_viewers_ended_total', 'Viewers that ended after they joined', ['reason'], VIEWER_ENDS);
+  private readonly rejections = counter(
     'acexy_viewers_refused_total',
-    'Viewers turned away, by what had as many as it may have: the stream, or all of them together',
+    'Viewers rejected at a maximum number of viewers: of the stream, or of the proxy (all)',
     ['full'],
     VIEWER_LIMITS,
   );
   private readonly stops = counter(
     'acexy_engine_stops_total',
-    'Engine sessions closed, by what their stop came to',
+    'Engine sessions closed, by outcome of the stop',
     ['outcome'],
     STOP_OUTCOMES,
   );
-  private readonly failovers = counter(
-    'acexy_failovers_total',
-    'Streams carried on from another engine, or not, by what came of it',
-    ['cause', 'outcome'],
-    LOSSES,
-  );
+  private readonly failovers = counter('acexy_failovers_total', 'Failovers, by cause and outcome', ['cause', 'outcome'], LOSSES);
   private readonly standbys = counter(
     'acexy_standby_outcomes_total',
     'Standby engines requested while a source was silent, by outcome',
@@ -98,25 +71,21 @@ export class ProxyMetrics {
   );
   private readonly hedges = counter(
     'acexy_hedges_total',
-    'Engines looked for beside one that was slow to begin, by whether they were quicker',
+    'Second engines started beside a slow one, by whether they were faster',
     ['outcome'],
     HEDGE_OUTCOMES,
   );
-  private readonly gaps = own(
+  private readonly gaps = histogram(
     'acexy_failover_gap_seconds',
-    (name) =>
-      new Histogram({
-        name,
-        help: 'From the last byte of a lost engine to the first of the one that carries the stream on',
-        buckets: GAP_BUCKETS,
-      }),
+    'Time from the last byte of a lost engine to the first byte of the next one',
+    GAP_BUCKETS,
   );
-  private readonly calls = own(
-    'acexy_orchestrator_call_seconds',
-    (name) => new Histogram({ name, help: 'Exchanges with the orchestrator', labelNames: ['endpoint', 'outcome'], buckets: CALL_BUCKETS }),
-  );
+  private readonly calls = histogram('acexy_orchestrator_call_seconds', 'Duration of calls to the orchestrator', CALL_BUCKETS, [
+    'endpoint',
+    'outcome',
+  ]);
 
-  /** The metrics that are read from the streams themselves. */
+  /** Registers the metrics that are read at the scrape. */
   observe(sources: MetricSources): void {
     const broadcasts = () => sources.snapshots().flatMap(({ broadcast }) => broadcast ?? []);
     const viewers = () => broadcasts().flatMap((broadcast) => broadcast.viewers);
@@ -125,17 +94,19 @@ export class ProxyMetrics {
         set(sources.snapshots().filter((session) => session.state === state).length, { state });
       }
     });
-    gauge('acexy_viewers', 'Viewers, those that wait for a start among them', [], (set) =>
+    gauge('acexy_viewers', 'Viewers, including those that wait for the start of their stream', [], (set) =>
       set(sources.snapshots().reduce((sum, session) => sum + session.viewers, 0)),
     );
-    gauge('acexy_viewer_lag_seconds_max', 'How far the slowest viewer is behind', [], (set) =>
+    gauge('acexy_viewer_lag_seconds_max', 'Seconds that the slowest viewer is behind the live edge', [], (set) =>
       set(Math.max(0, ...viewers().map(({ lagMs }) => lagMs / 1000))),
     );
     gauge('acexy_standby_engines', 'Engines leased as standby for streams whose source is silent', [], (set) =>
       set(sources.snapshots().filter(({ standbyEngine }) => standbyEngine !== null).length),
     );
-    gauge('acexy_buffer_bytes', 'Stream kept in memory', [], (set) => set(broadcasts().reduce((sum, { ring }) => sum + ring.bytes, 0)));
-    gauge('acexy_hls_bytes', 'Stream kept in memory as segments; the newest of it is in acexy_buffer_bytes too', [], (set) =>
+    gauge('acexy_buffer_bytes', 'Bytes of stream in the buffers', [], (set) =>
+      set(broadcasts().reduce((sum, { ring }) => sum + ring.bytes, 0)),
+    );
+    gauge('acexy_hls_bytes', 'Bytes of HLS segments; the newest ones are also counted in acexy_buffer_bytes', [], (set) =>
       set(sources.hlsBytes()),
     );
     total('acexy_engine_bytes_total', 'Bytes received from engines', () =>
@@ -144,14 +115,12 @@ export class ProxyMetrics {
     total('acexy_viewer_bytes_total', 'Bytes of stream sent to viewers', () =>
       viewers().reduce((sum, { bytesSent }) => sum + bytesSent, this.bytesSentToGone),
     );
-    total('acexy_viewer_skips_total', 'Times that viewers too slow for the stream skipped a part of it', () =>
-      viewers().reduce((sum, { skips }) => sum + skips, this.skipsOfGone),
-    );
-    gauge('acexy_orchestrator_away', '1 while the orchestrator is known to be away', [], (set) => set(sources.orchestratorAway() ? 1 : 0));
-    gauge('acexy_events_unsent', 'Events that a foreign orchestrator has not been told yet', [], (set) => set(sources.unsentEvents()));
+    total('acexy_viewer_skips_total', 'Skips of slow viewers', () => viewers().reduce((sum, { skips }) => sum + skips, this.skipsOfGone));
+    gauge('acexy_orchestrator_away', '1 while the orchestrator is unreachable', [], (set) => set(sources.orchestratorAway() ? 1 : 0));
+    gauge('acexy_events_unsent', 'Events not yet sent to an orchestrator without lease API', [], (set) => set(sources.unsentEvents()));
   }
 
-  /** A viewer of HLS counts its bytes with {@link hlsSegmentSent}. */
+  /** The bytes of HLS viewers are counted by {@link hlsSegmentSent}. */
   viewerEnded(reason: ViewerEndReason, { bytesSent, skips } = { bytesSent: 0, skips: 0 }): void {
     this.viewerEnds.inc({ reason });
     this.bytesSentToGone += bytesSent;
@@ -162,7 +131,7 @@ export class ProxyMetrics {
     this.bytesSentToGone += bytes;
   }
 
-  /** @param stream whether it played when the viewer came, or had to be started */
+  /** @param stream whether it was already playing, or had to be started */
   viewerJoined(joinMs: number, stream: 'playing' | 'started'): void {
     this.joins.observe({ stream }, joinMs / 1000);
   }
@@ -201,7 +170,7 @@ export class ProxyMetrics {
         this.stops.inc({ outcome: event.outcome });
         return;
       case 'viewer_rejected':
-        this.refusals.inc({ full: event.limit });
+        this.rejections.inc({ full: event.limit });
         return;
       default: {
         const unknown: never = event;

@@ -2,7 +2,7 @@
  * Metrics in the global registry. A process may contain several applications (in tests): they share counters, and a metric that is read at the
  * scrape is read from the application that was created last.
  */
-import { Counter, Gauge, register } from 'prom-client';
+import { Counter, Gauge, Histogram, register } from 'prom-client';
 
 /** The metric of that name, created on first use. */
 export function metric<T>(name: string, make: (name: string) => T): T {
@@ -21,6 +21,15 @@ export function counterOf<L extends string>(
     for (const labels of initial) counter.inc(labels, 0);
     return counter;
   });
+}
+
+export function histogramOf<L extends string = never>(
+  name: string,
+  help: string,
+  buckets: number[],
+  labelNames: readonly L[] = [],
+): Histogram<L> {
+  return metric(name, () => new Histogram({ name, help, labelNames, buckets }));
 }
 
 export type SetValue<L extends string> = (value: number, labels?: Partial<Record<L, string>>) => void;
