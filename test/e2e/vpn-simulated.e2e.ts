@@ -101,7 +101,7 @@ class World {
 function drainsIn(log: string): { id: string; at: number }[] {
   return log
     .split('\n')
-    .filter((line) => line.includes('its VPN was away since it was started'))
+    .filter((line) => line.includes('its VPN was disconnected since it was started'))
     .map((line) => JSON.parse(line) as { engine_id: string; time: string })
     .map(({ engine_id, time }) => ({ id: engine_id, at: Date.parse(time) }));
 }
@@ -141,7 +141,7 @@ describe('behind an older Gluetun with user name and password', () => {
       return before.every((id) => usable.includes(id)) && usable;
     });
     expect(after.length - before.length).toBeLessThanOrEqual(1);
-    expect(world.pair.orchestrator.log).not.toContain('its VPN was away');
+    expect(world.pair.orchestrator.log).not.toContain('its VPN was disconnected');
   });
 
   it.each(['never', 'error', 'garbage'] as const)(

@@ -193,7 +193,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
   ],
   ['a dead tunnel', behindVpn({}, { connected: false, forwarded_port: null }), 'vpn', 'wrong', /the tunnel is dead/, /restart gluetun/],
   [
-    'a key that Gluetun refuses',
+    'a key that Gluetun rejects',
     behindVpn({ control: { ok: false, code: 'unauthorized', problem: 'Gluetun refuses' } }),
     'vpn',
     'wrong',

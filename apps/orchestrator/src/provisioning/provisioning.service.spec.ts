@@ -10,7 +10,7 @@ import { type EngineInstance, NoSuchNetworkError, PortTakenError } from '../runt
 import { FakeEngineRuntime, startFailure } from '../../../../test/doubles/orchestrator/fake-engine-runtime.js';
 import { loadOrchestratorSettings, type OrchestratorSettings } from '../settings.js';
 import { VpnSlots } from '../vpn/vpn-slots.service.js';
-import { UNSEEN } from '../vpn/tunnel.policy.js';
+import { UNKNOWN_TUNNEL } from '../vpn/tunnel.policy.js';
 import { VpnService } from '../vpn/vpn.service.js';
 import { EngineLauncher } from './engine-launcher.js';
 import { ProvisioningService } from './provisioning.service.js';
@@ -538,7 +538,7 @@ describe('provisioning', () => {
 describe('provisioning behind a VPN', () => {
   const behind = (environment: Record<string, string> = {}): Setup => build({ GLUETUN_CONTAINER_NAME: 'gluetun', ...environment });
   const up = ({ vpn }: Setup, forwardedPort: number | null = null): void => {
-    for (const tunnel of vpn.tunnels) Object.assign(tunnel, { state: { ...UNSEEN, phase: 'up' }, own: 'good', forwardedPort });
+    for (const tunnel of vpn.tunnels) Object.assign(tunnel, { state: { ...UNKNOWN_TUNNEL, phase: 'up' }, own: 'good', forwardedPort });
   };
 
   it('is refused while the VPN is not connected, with reason and ETA, and the circuit breaker does not count it', async () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GluetunClient, type GluetunCredentials } from './gluetun-client.js';
 import { GluetunControlServer } from '../../../../test/doubles/gluetun-control-server.js';
 
-describe("Gluetun's control server", () => {
+describe("the client of Gluetun's control server", () => {
   let control: GluetunControlServer;
   const never = new AbortController().signal;
 
@@ -14,14 +14,14 @@ describe("Gluetun's control server", () => {
   const client = (credentials: GluetunCredentials = {}): GluetunClient =>
     new GluetunClient({ host: '127.0.0.1', port: control.port, credentials, timeoutMs: 1000 });
 
-  it('tells the status of the VPN, its address and its forwarded port', async () => {
+  it('returns the status of the VPN, its public address and its forwarded port', async () => {
     control.up(40_404);
     expect(await client().vpnStatus(never)).toBe('running');
     expect(await client().publicIp(never)).toBe('203.0.113.7');
     expect(await client().forwardedPort(never)).toBe(40_404);
   });
 
-  it('has no port while it says 0, and no address while it says nothing', async () => {
+  it('returns no port while Gluetun says 0, and no address while it says nothing', async () => {
     control.up(0);
     control.answers.set('/v1/publicip/ip', { public_ip: '' });
     expect(await client().forwardedPort(never)).toBeNull();
@@ -29,9 +29,9 @@ describe("Gluetun's control server", () => {
   });
 
   it.each([
-    ['does not know the newer path', 404],
-    ['has a role that lists only the older path', 401],
-  ])('is asked for its port by the older path where it %s, and from then on by that one alone', async (_, status) => {
+    ['does not exist', 404],
+    ['is not allowed by the role', 401],
+  ])('uses the older path for the port if the new one %s, and from then on only that path', async (_, status) => {
     control.answers.set('/v1/portforward', status);
     control.answers.set('/v1/openvpn/portforwarded', { port: 5000 });
     const asked = client();
@@ -42,25 +42,25 @@ describe("Gluetun's control server", () => {
 
   it.each([
     ['a key', { apiKey: 'k3y' }, { 'x-api-key': 'k3y' }],
-    ['a name and a password', { username: 'me', password: 'pass' }, { authorization: `Basic ${btoa('me:pass')}` }],
-  ])('is given %s', async (_, credentials, headers) => {
+    ['user name and password', { username: 'me', password: 'pass' }, { authorization: `Basic ${btoa('me:pass')}` }],
+  ])('sends %s', async (_, credentials, headers) => {
     control.up();
     await client(credentials).vpnStatus(never);
     expect(control.requests[0].headers).toMatchObject(headers);
   });
 
-  it('that refuses is told by the setting that would help, without the key', async () => {
+  it('names the setting that helps if the server rejects the key, without showing the key', async () => {
     const refused = client({ apiKey: 'wr0ng' }).forwardedPort(never);
     await expect(refused).rejects.toMatchObject({ code: 'unauthorized', message: expect.stringContaining('GLUETUN_API_KEY') as string });
     await expect(refused).rejects.not.toMatchObject({ message: expect.stringContaining('wr0ng') as string });
   });
 
   it.each([
-    ['no JSON', 'pong', /no JSON object but "pong"/],
+    ['no JSON', 'pong', /no JSON object: "pong"/],
     ['no port', { port: 'many' }, /has no port/],
-    ['no port that there can be', { port: 70_000 }, /has no port/],
-    ['an error of its own', 500, /has status 500/],
-  ])('that answers with %s is not believed', async (_, answer, message) => {
+    ['an impossible port', { port: 70_000 }, /has no port/],
+    ['an error status', 500, /has status 500/],
+  ])('does not accept a reply with %s', async (_, answer, message) => {
     control.answers.set('/v1/portforward', answer);
     await expect(client().forwardedPort(never)).rejects.toMatchObject({
       code: 'bad_reply',
@@ -68,7 +68,7 @@ describe("Gluetun's control server", () => {
     });
   });
 
-  it('that is away is told with its address', async () => {
+  it('names the address of a server that does not answer', async () => {
     const away = new GluetunClient({ host: '127.0.0.1', port: 1, credentials: {}, timeoutMs: 1000 });
     await expect(away.vpnStatus(never)).rejects.toMatchObject({
       code: 'unreachable',

@@ -1,6 +1,6 @@
 import axios, { type AxiosInstance, type AxiosResponse, isAxiosError } from 'axios';
 
-/** Who may call Gluetun's control server: a key, or a name with a password; neither where its role needs none. */
+/** Credentials for Gluetun's control server: an API key, or user name and password, or none if its role needs none. */
 export interface GluetunCredentials {
   apiKey?: string;
   username?: string;
@@ -12,13 +12,13 @@ export interface GluetunClientOptions {
   host: string;
   port: number;
   credentials: GluetunCredentials;
-  /** Milliseconds for one call. */
+  /** Timeout of one call, in milliseconds. */
   timeoutMs: number;
 }
 
 export type GluetunErrorCode = 'unauthorized' | 'not_found' | 'unreachable' | 'bad_reply';
 
-/** The control server did not answer as it should; the message says what to do about it. */
+/** A call to the control server failed; the message says what to do. */
 export class GluetunError extends Error {
   constructor(
     readonly code: GluetunErrorCode,
@@ -30,12 +30,12 @@ export class GluetunError extends Error {
   }
 }
 
-/** The second is its name before Gluetun 3.41; newer ones only redirect from there. */
+/** The second path is for Gluetun before 3.41; newer versions only redirect from it. */
 const PORT_PATHS = ['/v1/portforward', '/v1/openvpn/portforwarded'] as const;
-/** Replies have some dozen bytes. */
+/** Replies have less than a hundred bytes. */
 const MAX_REPLY_BYTES = 64 * 1024;
 
-/** The control server of one Gluetun container. Every call ends within its limit, in an answer or in a {@link GluetunError}. */
+/** Client for the control server of one Gluetun container. Every call ends within its timeout, with a reply or a {@link GluetunError}. */
 export class GluetunClient {
   private readonly http: AxiosInstance;
   private portPath: (typeof PORT_PATHS)[number] | null = null;
@@ -64,20 +64,20 @@ export class GluetunClient {
     throw badReply('/v1/vpn/status', 'has no status');
   }
 
-  /** The port that the VPN forwards to us; null where it forwards none (yet). */
+  /** The forwarded port; null if there is none, or none yet. */
   async forwardedPort(signal: AbortSignal): Promise<number | null> {
     const { port } = this.portPath === null ? await this.findPort(signal) : await this.get(this.portPath, signal);
     if (typeof port !== 'number' || !Number.isInteger(port) || port < 0 || port > 65_535) throw badReply('/v1/portforward', 'has no port');
     return port === 0 ? null : port;
   }
 
-  /** The address that the Internet sees; null where Gluetun does not look for it. */
+  /** The public IP address; null if Gluetun does not determine it. */
   async publicIp(signal: AbortSignal): Promise<string | null> {
     const { public_ip: address } = await this.get('/v1/publicip/ip', signal);
     return typeof address === 'string' && address !== '' ? address : null;
   }
 
-  /** By whichever name this Gluetun knows it. A role that has only one of them answers 401 to the other, as it does to what it does not know. */
+  /** Finds the path that this version supports. A role that allows only one path answers 401 to the other. */
   private async findPort(signal: AbortSignal): Promise<Record<string, unknown>> {
     let first: GluetunError | undefined;
     for (const path of PORT_PATHS) {
@@ -110,11 +110,11 @@ export class GluetunClient {
       case 403:
         throw new GluetunError(
           'unauthorized',
-          `Gluetun refuses GET ${path}: set GLUETUN_API_KEY to the key of a role that lists this route (see docs/vpn.md)`,
+          `Gluetun rejects GET ${path}: set GLUETUN_API_KEY to the key of a role that allows this route (see docs/vpn.md)`,
         );
       case 301:
       case 404:
-        throw new GluetunError('not_found', `Gluetun knows no ${path}`);
+        throw new GluetunError('not_found', `Gluetun has no route ${path}`);
       default:
         throw badReply(path, `has status ${response.status}`);
     }
@@ -126,11 +126,11 @@ function parseObject(path: string, text: string): Record<string, unknown> {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
   } catch {
-    // Told below, with what was said instead.
+    // reported below, with the start of the text
   }
-  throw badReply(path, `is no JSON object but "${text.slice(0, 60)}"`);
+  throw badReply(path, `is no JSON object: "${text.slice(0, 60)}"`);
 }
 
 function badReply(path: string, what: string): GluetunError {
-  return new GluetunError('bad_reply', `the answer of Gluetun to GET ${path} ${what}`);
+  return new GluetunError('bad_reply', `the reply of Gluetun to GET ${path} ${what}`);
 }

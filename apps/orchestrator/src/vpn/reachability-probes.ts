@@ -1,88 +1,81 @@
 import { EngineClient, EngineError } from '@acexy/engine-client';
+import { forEachConcurrently } from '@acexy/service-kit/primitives';
 import type { Engine } from '../engines/engine.js';
 import type { NetworkOwner } from '../runtime/engine-runtime.js';
 import type { ReachabilityProbes } from './tunnel.policy.js';
 
-/** An engine that has just booted may not have found the Internet yet. */
-const MATURE_MS = 5_000;
-/** Engines asked at the same time. */
-const CONCURRENT = 16;
-/** So many looks in a row, and an engine alone is believed to have no network. */
-const LOOKS = 2;
+/** A younger engine may not have found the Internet yet. */
+const MIN_AGE_MS = 5_000;
+/** Engines probed at the same time. */
+const CONCURRENCY = 16;
+/** Failed probes in a row after which a single engine counts as having no network. */
+const MIN_FAILURES = 2;
 
-type Word = 'connected' | 'cut-off' | 'silent';
-
-interface Testimony {
-  /** Looks in a row that were no "connected". */
-  against: number;
-  /** Monotonic milliseconds of the first of them; null while it is connected. */
+interface ProbeFailures {
+  /** Failed probes in a row. */
+  failures: number;
+  /** Time of the first of them, monotonic milliseconds; null while the engine is connected. */
   since: number | null;
 }
 
-/** Where an engine's network comes from: `present` is that of the running container. */
-export type NetworkOfEngine = 'present' | 'earlier-life' | 'other-container' | 'unknown';
+/** Where an engine's network comes from. `present`: the running container. */
+export type NetworkOfEngine = 'present' | 'earlier-generation' | 'other-container' | 'unknown';
 
 /**
- * Whose network an engine lives in. One that was started before the container it shares has kept nothing but its own loopback; one of
- * another container's id can never get back.
+ * An engine that started before its container was restarted has only its loopback left. One that refers to the id of another container can never
+ * get its network back.
  */
 export function networkOf({ instance }: Pick<Engine, 'instance'>, owner: NetworkOwner | null | undefined): NetworkOfEngine {
   const { network } = instance;
   if (owner === undefined || network === undefined) return owner === undefined && network === undefined ? 'present' : 'unknown';
   if (owner === null || network.ownerId !== owner.id) return 'other-container';
   if (network.startedAt === null) return 'unknown';
-  return network.startedAt >= owner.startedAt ? 'present' : 'earlier-life';
+  return network.startedAt >= owner.startedAt ? 'present' : 'earlier-generation';
 }
 
-/** What engines themselves say of their network (`get_network_connection_status`). */
+/** Asks engines whether they reach the Internet (`get_network_connection_status`). */
 export class ReachabilityProber {
-  private readonly book = new Map<string, Testimony>();
+  private readonly results = new Map<string, ProbeFailures>();
 
   constructor(private readonly timeoutMs: number) {}
 
-  /** Asks all of them; `now` is monotonic milliseconds. */
+  /** Probes all engines; `now` is monotonic milliseconds. */
   async ask(engines: readonly Engine[], now: number, signal: AbortSignal): Promise<ReachabilityProbes> {
-    const witnesses: ReachabilityProbes = { connected: 0, cutOff: 0 };
-    const queue = engines[Symbol.iterator]();
-    const worker = async (): Promise<void> => {
-      for (const engine of queue) {
-        const word = await this.wordOf(engine, signal);
-        if (word === 'connected') {
-          this.book.set(engine.id, { against: 0, since: null });
-          witnesses.connected++;
-        } else if (now - engine.lifecycleSince >= MATURE_MS || engine.lifecycle === 'draining') {
-          const { against, since } = this.book.get(engine.id) ?? { against: 0, since: null };
-          this.book.set(engine.id, { against: against + 1, since: since ?? now });
-          witnesses.cutOff++;
-        }
+    const probes: ReachabilityProbes = { connected: 0, cutOff: 0 };
+    await forEachConcurrently(engines, CONCURRENCY, async (engine) => {
+      if (await this.isConnected(engine, signal)) {
+        this.results.set(engine.id, { failures: 0, since: null });
+        probes.connected++;
+      } else if (now - engine.lifecycleSince >= MIN_AGE_MS || engine.lifecycle === 'draining') {
+        const { failures, since } = this.results.get(engine.id) ?? { failures: 0, since: null };
+        this.results.set(engine.id, { failures: failures + 1, since: since ?? now });
+        probes.cutOff++;
       }
-    };
-    await Promise.all(Array.from({ length: CONCURRENT }, worker));
-    return witnesses;
+    });
+    return probes;
   }
 
-  /** Since when the engine alone has had no network, monotonic milliseconds; null where it has, or where that is not certain yet. */
+  /** Time since which only this engine has had no network, monotonic milliseconds; null if it has one, or if that is not certain yet. */
   cutOffSince(engineId: string): number | null {
-    const testimony = this.book.get(engineId);
-    return testimony && testimony.against >= LOOKS ? testimony.since : null;
+    const result = this.results.get(engineId);
+    return result && result.failures >= MIN_FAILURES ? result.since : null;
   }
 
-  /** It was started anew: what was said of its earlier life counts no more. */
-  forget(engineId: string): void {
-    this.book.delete(engineId);
+  /** Discards earlier results, for example after a restart of the engine. */
+  reset(engineId: string): void {
+    this.results.delete(engineId);
   }
 
   keepOnly(known: ReadonlySet<string>): void {
-    for (const id of this.book.keys()) if (!known.has(id)) this.book.delete(id);
+    for (const id of this.results.keys()) if (!known.has(id)) this.results.delete(id);
   }
 
-  private async wordOf({ instance: { host, port } }: Engine, signal: AbortSignal): Promise<Word> {
+  private async isConnected({ instance: { host, port } }: Engine, signal: AbortSignal): Promise<boolean> {
     try {
-      const connected = await new EngineClient({ host, port }, { timeoutMs: this.timeoutMs }).getNetworkConnectionStatus(signal);
-      return connected ? 'connected' : 'cut-off';
+      return await new EngineClient({ host, port }, { timeoutMs: this.timeoutMs }).getNetworkConnectionStatus(signal);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      return 'silent';
+      return false;
     }
   }
 }

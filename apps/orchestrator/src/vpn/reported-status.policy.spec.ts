@@ -14,21 +14,21 @@ const owner = (changes: Partial<NetworkOwner>): NetworkOwner => ({
 });
 const control = (vpnStatus: string): { vpnStatus: string } => ({ vpnStatus });
 
-describe("a VPN container's own word", () => {
+describe('the reported status of a VPN container', () => {
   it.each([
-    ['there is none', null, null, 'missing'],
+    ['it does not exist', null, null, 'missing'],
     ['it does not run', owner({ running: false, state: 'exited' }), null, 'stopped'],
     ['it is healthy', owner({}), control('running'), 'good'],
-    ['it is healthy and its control server says nothing', owner({}), null, 'good'],
+    ['it is healthy and its control server does not answer', owner({}), null, 'good'],
     ['it is still healthy, and its VPN was just stopped', owner({}), control('stopped'), 'bad'],
-    ['it is unhealthy, whatever its VPN says', owner({ health: 'unhealthy' }), control('running'), 'bad'],
-    ['its health is not known yet', owner({ health: 'starting' }), control('running'), 'starting'],
+    ['it is unhealthy, whatever its control server reports', owner({ health: 'unhealthy' }), control('running'), 'bad'],
+    ['its health is still unknown', owner({ health: 'starting' }), control('running'), 'starting'],
     ['it has no health check, and its VPN runs', owner({ health: 'none' }), control('running'), 'good'],
     ['it has no health check, and its VPN crashed', owner({ health: 'none' }), control('crashed'), 'bad'],
-    ['it has no health check and says nothing', owner({ health: 'none' }), null, 'unknown'],
+    ['it has no health check and reports nothing', owner({ health: 'none' }), null, 'unknown'],
     ['there are no containers, and its VPN runs', undefined, control('running'), 'good'],
-    ['nobody says anything', undefined, null, 'unknown'],
-  ])('where %s', (_, container, said, word) => {
-    expect(reportedStatus(container, said)).toBe(word);
+    ['nothing is reported', undefined, null, 'unknown'],
+  ])('if %s', (_, container, reported, status) => {
+    expect(reportedStatus(container, reported)).toBe(status);
   });
 });

@@ -1,38 +1,36 @@
-/** What the VPN container and its control server together say of the tunnel. Pure. */
+/** Combines Docker's health of the VPN container and the reply of its control server. */
 import type { NetworkOwner } from '../runtime/engine-runtime.js';
 import type { ReportedStatus } from './tunnel.policy.js';
 
-/** What the control server said in this look; null where it did not answer. */
-export interface ControlWord {
-  /** As Gluetun writes it: running, stopped, crashed and so on. */
+/** Reply of the control server. */
+export interface ControlReply {
+  /** Gluetun's status: running, stopped, crashed and so on. */
   vpnStatus: string;
 }
 
-/**
- * @param owner null: there is no such container; undefined: nobody knows (Docker is away, or engines are no containers)
- */
-export function reportedStatus(owner: NetworkOwner | null | undefined, control: ControlWord | null): ReportedStatus {
+/** @param owner null if the container does not exist; undefined if unknown (Docker does not answer, or engines are no containers) */
+export function reportedStatus(owner: NetworkOwner | null | undefined, control: ControlReply | null): ReportedStatus {
   if (owner === null) return 'missing';
   if (owner && !owner.running) return 'stopped';
-  const said = control && wordOf(control.vpnStatus);
+  const reported = control && statusOf(control.vpnStatus);
   const health = owner?.health;
   switch (health) {
     case undefined:
     case 'none':
-      return said ?? 'unknown';
+      return reported ?? 'unknown';
     case 'healthy':
-      // Healthy by its last check only; what it says of itself is younger.
-      return said === 'bad' ? 'bad' : 'good';
+      // Docker's health is from its last check; the control server is more recent.
+      return reported === 'bad' ? 'bad' : 'good';
     case 'unhealthy':
       return 'bad';
     case 'starting':
-      return said === 'bad' ? 'bad' : 'starting';
+      return reported === 'bad' ? 'bad' : 'starting';
     default:
       return health satisfies never;
   }
 }
 
-function wordOf(vpnStatus: string): ReportedStatus {
+function statusOf(vpnStatus: string): ReportedStatus {
   switch (vpnStatus) {
     case 'running':
       return 'good';

@@ -1,38 +1,38 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  DOUBT_TRIAL_AFTER_MS,
-  DOUBT_MS,
+  CANARY_AFTER_SUSPECT_MS,
+  SUSPECT_MS,
   isConnected,
-  look,
+  observe,
   mayStart,
   type ReportedStatus,
-  TRIAL_AFTER_MS,
-  TRIAL_MS,
+  CANARY_AFTER_DOWN_MS,
+  CANARY_INTERVAL_MS,
   type TunnelEvent,
   type TunnelState,
-  UNSEEN,
+  UNKNOWN_TUNNEL,
 } from './tunnel.policy.js';
 
 const LIFE = 'gluetun@1';
 const nobody = { connected: 0, cutOff: 0 };
 
-/** A tunnel that is looked at once a second. */
+/** A tunnel that is observed once a second. */
 class Watched {
-  state: TunnelState = UNSEEN;
+  state: TunnelState = UNKNOWN_TUNNEL;
   readonly events: TunnelEvent[] = [];
   private now = 1_000_000;
 
-  sees(own: ReportedStatus, witnesses: Partial<typeof nobody> = {}, life: string | null = LIFE): this {
-    const { state, events } = look(this.state, { at: this.now, own, life, witnesses: { ...nobody, ...witnesses } });
+  sees(own: ReportedStatus, probes: Partial<typeof nobody> = {}, generation: string | null = LIFE): this {
+    const { state, events } = observe(this.state, { at: this.now, own, generation, probes: { ...nobody, ...probes } });
     this.state = state;
     this.events.push(...events);
     this.now += 1000;
     return this;
   }
 
-  seesFor(seconds: number, own: ReportedStatus, witnesses: Partial<typeof nobody> = {}): this {
-    for (let second = 0; second < seconds; second++) this.sees(own, witnesses);
+  seesFor(seconds: number, own: ReportedStatus, probes: Partial<typeof nobody> = {}): this {
+    for (let second = 0; second < seconds; second++) this.sees(own, probes);
     return this;
   }
 
@@ -42,83 +42,83 @@ class Watched {
 }
 
 describe('a tunnel', () => {
-  it('is up when its container is well and nobody lives behind it yet', () => {
+  it('is up when its container is healthy and no engine is behind it yet', () => {
     expect(new Watched().sees('starting').sees('good').phase).toBe('up');
   });
 
-  it('is up when an engine reaches the Internet, whatever a broken health check says', () => {
+  it('is up when an engine reaches the Internet, even if its health check fails', () => {
     expect(new Watched().sees('good').seesFor(60, 'bad', { connected: 1, cutOff: 3 }).phase).toBe('up');
   });
 
-  it('is down within three looks when two engines do not reach the Internet, though its container is healthy', () => {
+  it('is down within three observations when two engines do not reach the Internet, although its container is healthy', () => {
     const watched = new Watched().sees('good', { connected: 2 }).seesFor(3, 'good', { cutOff: 2 });
     expect(watched.phase).toBe('down');
     expect(watched.events.at(-1)).toEqual({ type: 'disconnected', reason: '2 engines do not reach the Internet' });
   });
 
-  it('is not down after a single look', () => {
+  it('is not down after a single observation', () => {
     expect(isConnected(new Watched().sees('good').sees('good', { cutOff: 5 }).state)).toBe(true);
   });
 
-  it('is never down for one engine alone', () => {
+  it('is never down because of one engine only', () => {
     const watched = new Watched().sees('good').seesFor(600, 'good', { cutOff: 1 });
     expect(isConnected(watched.state)).toBe(true);
-    expect(watched.phase).toBe('doubtful');
+    expect(watched.phase).toBe('suspect');
   });
 
-  it('is down for one engine and its own word', () => {
+  it('is down because of one engine and its own status', () => {
     expect(new Watched().sees('good').seesFor(3, 'bad', { cutOff: 1 }).phase).toBe('down');
   });
 
-  it('comes back with the first engine that reaches the Internet', () => {
+  it('is up again with the first engine that reaches the Internet', () => {
     const watched = new Watched().sees('good').seesFor(30, 'bad', { cutOff: 3 }).sees('bad', { connected: 1, cutOff: 2 });
     expect(watched.phase).toBe('up');
     expect(watched.events.at(-1)).toEqual({ type: 'connected', outageMs: 29_000 });
   });
 
-  it('comes back by its own word when nobody is left behind it', () => {
+  it('is up again by its own status when no engine is behind it', () => {
     expect(new Watched().sees('good').seesFor(10, 'bad').sees('good').phase).toBe('up');
   });
 
-  it('is gone at once with its container, whatever engines still say', () => {
+  it('is gone together with its container, whatever engines report', () => {
     expect(new Watched().sees('good').sees('stopped', { connected: 1 }).phase).toBe('stopped');
     expect(new Watched().sees('good').sees('missing', { connected: 1 }, null).phase).toBe('missing');
   });
 
-  it('is as it was while nobody tells anything', () => {
+  it('keeps its state while nothing is reported', () => {
     expect(new Watched().sees('good').seesFor(100, 'unknown').phase).toBe('up');
     expect(new Watched().seesFor(100, 'unknown').phase).toBe('starting');
   });
 
-  it('tells of a container that was restarted or made anew', () => {
+  it('reports a container that was restarted or recreated', () => {
     const watched = new Watched().sees('good').sees('stopped').sees('starting', {}, 'gluetun@2').sees('good', {}, 'gluetun@2');
-    expect(watched.events.map(({ type }) => type)).toEqual(['connected', 'disconnected', 'reborn', 'connected']);
+    expect(watched.events.map(({ type }) => type)).toEqual(['connected', 'disconnected', 'restarted', 'connected']);
   });
 });
 
 describe('starting engines behind a tunnel', () => {
   const stateOf = (own: ReportedStatus, cutOff: number): TunnelState => new Watched().sees('good').seesFor(5, own, { cutOff }).state;
 
-  it('is free while it is up, and refused while its own word is that it is down', () => {
+  it('is allowed while the tunnel is up, and refused while its own status is down', () => {
     const up = stateOf('good', 0);
     expect(mayStart(up, 'good', up.since, up.since)).toBe(true);
     const down = stateOf('bad', 2);
-    expect(mayStart(down, 'bad', down.since + TRIAL_MS, null)).toBe(false);
-    expect(mayStart(UNSEEN, 'unknown', TRIAL_MS, null)).toBe(false);
+    expect(mayStart(down, 'bad', down.since + CANARY_INTERVAL_MS, null)).toBe(false);
+    expect(mayStart(UNKNOWN_TUNNEL, 'unknown', CANARY_INTERVAL_MS, null)).toBe(false);
   });
 
-  it('is tried once a minute while only engines speak against it, so that a bad one cannot stand in the way of good ones', () => {
+  it('is tried once a minute while only engines report a failure, so that a broken engine cannot block healthy ones', () => {
     for (const cutOff of [1, 2]) {
       const state = stateOf('good', cutOff);
-      const now = state.since + TRIAL_AFTER_MS;
-      const tried = [null, now, now - TRIAL_MS + 1, now - TRIAL_MS];
+      const now = state.since + CANARY_AFTER_DOWN_MS;
+      const tried = [null, now, now - CANARY_INTERVAL_MS + 1, now - CANARY_INTERVAL_MS];
       expect(tried.map((at) => mayStart(state, 'good', now, at))).toEqual([true, false, false, true]);
     }
   });
 
   it.each([
-    ['goes down', 'down', 2, TRIAL_AFTER_MS],
-    ['comes into doubt', 'doubtful', 1, DOUBT_TRIAL_AFTER_MS],
+    ['goes down', 'down', 2, CANARY_AFTER_DOWN_MS],
+    ['comes into doubt', 'suspect', 1, CANARY_AFTER_SUSPECT_MS],
   ] as const)('is not tried at once when it %s, so that a short flap starts nothing', (_, phase, cutOff, afterMs) => {
     const state = stateOf('good', cutOff);
     expect(state.phase).toBe(phase);
@@ -126,24 +126,26 @@ describe('starting engines behind a tunnel', () => {
   });
 });
 
-describe('thousands of histories of a tunnel', () => {
-  const sighting = fc.record({
+describe('a tunnel in thousands of random histories', () => {
+  const observation = fc.record({
     own: fc.constantFrom<ReportedStatus>('missing', 'stopped', 'starting', 'good', 'bad', 'unknown'),
-    life: fc.constantFrom('a@1', 'a@2', 'b@1'),
+    generation: fc.constantFrom('a@1', 'a@2', 'b@1'),
     stepMs: fc.integer({ min: 200, max: 10_000 }),
     connected: fc.constantFrom(0, 0, 1, 3),
     cutOff: fc.constantFrom(0, 0, 1, 2, 5),
   });
-  const histories = (check: (before: TunnelState, seen: Parameters<typeof look>[1], after: ReturnType<typeof look>) => void): void => {
+  const histories = (
+    check: (before: TunnelState, seen: Parameters<typeof observe>[1], after: ReturnType<typeof observe>) => void,
+  ): void => {
     fc.assert(
-      fc.property(fc.array(sighting, { minLength: 1, maxLength: 60 }), (steps) => {
-        let state = UNSEEN;
+      fc.property(fc.array(observation, { minLength: 1, maxLength: 60 }), (steps) => {
+        let state = UNKNOWN_TUNNEL;
         let at = 0;
-        for (const { own, life, stepMs, connected, cutOff } of steps) {
+        for (const { own, generation, stepMs, connected, cutOff } of steps) {
           at += stepMs;
           const gone = own === 'missing' || own === 'stopped';
-          const seen = { at, own, life: own === 'missing' ? null : life, witnesses: gone ? nobody : { connected, cutOff } };
-          const after = look(state, seen);
+          const seen = { at, own, generation: own === 'missing' ? null : generation, probes: gone ? nobody : { connected, cutOff } };
+          const after = observe(state, seen);
           check(state, seen, after);
           state = after.state;
         }
@@ -152,41 +154,41 @@ describe('thousands of histories of a tunnel', () => {
     );
   };
 
-  it('connections and their losses alternate, and the events tell every one of them', () => {
+  it('connects and disconnects in turn, with one event for each', () => {
     histories((before, _, { state, events }) => {
-      const told = events.filter(({ type }) => type !== 'reborn').map(({ type }) => type);
+      const told = events.filter(({ type }) => type !== 'restarted').map(({ type }) => type);
       const [was, is] = [isConnected(before), isConnected(state)];
       expect(told).toEqual(was === is ? [] : [is ? 'connected' : 'disconnected']);
       expect(state.lostAt === null).toBe(is);
     });
   });
 
-  it('an engine that reaches the Internet always means connected, a container that does not run never', () => {
-    histories((_, { own, witnesses }, { state }) => {
+  it('is connected whenever an engine reaches the Internet, and never while its container is not running', () => {
+    histories((_, { own, probes }, { state }) => {
       if (own === 'missing' || own === 'stopped') expect(isConnected(state)).toBe(false);
-      else if (witnesses.connected > 0) expect(state.phase).toBe('up');
+      else if (probes.connected > 0) expect(state.phase).toBe('up');
     });
   });
 
-  it('what is up and runs on is lost for a reason only: two engines, or the word of its own; and never in one look', () => {
-    histories((before, { at, own, life, witnesses }, { state }) => {
-      if (!isConnected(before) || isConnected(state) || life !== before.life) return;
+  it('is lost only because of two engines or its own status, and never after one observation', () => {
+    histories((before, { at, own, generation, probes }, { state }) => {
+      if (!isConnected(before) || isConnected(state) || generation !== before.generation) return;
       if (own === 'missing' || own === 'stopped' || own === 'starting') return;
-      expect(witnesses.cutOff >= 2 || own === 'bad').toBe(true);
-      expect(before.phase).toBe('doubtful');
-      expect(at - before.since).toBeGreaterThanOrEqual(DOUBT_MS);
+      expect(probes.cutOff >= 2 || own === 'bad').toBe(true);
+      expect(before.phase).toBe('suspect');
+      expect(at - before.since).toBeGreaterThanOrEqual(SUSPECT_MS);
     });
   });
 
-  it('no history leaves a state that cannot be left: a good look at an empty or connected tunnel is always up', () => {
-    histories((_, { at, life }, { state }) => {
-      const good = { at: at + 1, own: 'good' as const, life: life ?? 'c@1' };
-      expect(look(state, { ...good, witnesses: nobody }).state.phase).toBe('up');
-      expect(look(state, { ...good, witnesses: { connected: 1, cutOff: 9 } }).state.phase).toBe('up');
+  it('can leave every state: a good observation of an empty or connected tunnel is always up', () => {
+    histories((_, { at, generation }, { state }) => {
+      const good = { at: at + 1, own: 'good' as const, generation: generation ?? 'c@1' };
+      expect(observe(state, { ...good, probes: nobody }).state.phase).toBe('up');
+      expect(observe(state, { ...good, probes: { connected: 1, cutOff: 9 } }).state.phase).toBe('up');
     });
   });
 
-  it('an outage is as long as it was, and none is told of the first connection', () => {
+  it('reports the true length of an outage, and none at the first connection', () => {
     histories((before, { at }, { events }) => {
       const connected = events.find((event) => event.type === 'connected');
       if (!connected) return;

@@ -1,81 +1,88 @@
 /**
- * Is the tunnel of one VPN container up? From one look after another; pure.
+ * Decides from one observation after another whether the tunnel of a VPN container is up.
  *
- * Neither Docker's health nor Gluetun's control server tells soon that a tunnel is dead: Gluetun stays "healthy" for almost three minutes,
- * and its health check may be broken while the tunnel is fine. So the engines behind it are witnesses: one that reaches the Internet proves
- * the tunnel; it takes two that do not, or one and Gluetun's own word, to disprove it, so that no single engine stops the house.
+ * Neither Docker's health check nor Gluetun's control server report a dead tunnel soon: Gluetun stays "healthy" for almost three minutes, and its
+ * health check may fail while the tunnel works. So the engines behind the tunnel are probed. One engine that reaches the Internet proves the tunnel.
+ * To disprove it takes two engines that do not, or one and Gluetun's own status, so that a single engine cannot stop the pool.
  */
 
 /**
- * `unknown`: not looked at yet. `missing`: no container of that name. `stopped`: it does not run. `starting`: it runs, the tunnel is not up
- * yet. `up`. `doubtful`: was up, and something speaks against it; still counts as connected. `down`: it runs, and the tunnel is dead.
+ * `unknown`: not observed yet. `missing`: no container with this name. `stopped`: the container does not run. `starting`: it runs, the tunnel is not
+ * up yet. `up`. `suspect`: was up, and something indicates that it is down; still counts as connected. `down`: the container runs, the tunnel is dead.
  */
-export type TunnelPhase = 'unknown' | 'missing' | 'stopped' | 'starting' | 'up' | 'doubtful' | 'down';
+export type TunnelPhase = 'unknown' | 'missing' | 'stopped' | 'starting' | 'up' | 'suspect' | 'down';
 
-/** What runs the tunnel, as Docker or its control server tell. */
+/** Status of the tunnel as reported by Docker and Gluetun's control server. */
 export type ReportedStatus = 'missing' | 'stopped' | 'starting' | 'good' | 'bad' | 'unknown';
 
-/** What engines behind the tunnel said in this look; only those that live in the container's present network. */
+/** Results of probing the engines behind the tunnel; only engines in the container's current network count. */
 export interface ReachabilityProbes {
-  /** They reach the Internet. */
+  /** Engines that reach the Internet. */
   connected: number;
-  /** They say that they do not, or do not answer at all. */
+  /** Engines that do not, or do not answer. */
   cutOff: number;
 }
 
-export interface TunnelSighting {
+export interface TunnelObservation {
   /** Monotonic milliseconds. */
   at: number;
   own: ReportedStatus;
-  /** Names one life of the container: its id and when it was started. Null where there is none, or nobody tells. */
-  life: string | null;
-  witnesses: ReachabilityProbes;
+  /** Id and start time of the container: changes with each restart. Null if there is no container or Docker does not answer. */
+  generation: string | null;
+  probes: ReachabilityProbes;
 }
 
 export interface TunnelState {
   readonly phase: TunnelPhase;
-  /** Monotonic milliseconds since which it is in this phase. */
+  /** Start of the phase, monotonic milliseconds. */
   readonly since: number;
-  /** Since when it has not been connected; null while it is. */
+  /** Time of the disconnect, monotonic milliseconds; null while connected. */
   readonly lostAt: number | null;
-  readonly life: string | null;
-  /** It has been up before. */
+  readonly generation: string | null;
+  /** The tunnel was up before. */
   readonly wasUp: boolean;
-  /** In words, for logs and answers. */
+  /** For logs and API replies. */
   readonly reason: string;
 }
 
 export type TunnelEvent =
-  | { type: 'connected'; /** How long it was away; null the first time. */ outageMs: number | null }
+  | { type: 'connected'; /** Length of the outage; null at the first connection. */ outageMs: number | null }
   | { type: 'disconnected'; reason: string }
-  /** The container was restarted or made anew: what shared its network has none any more. */
-  | { type: 'reborn' };
+  /** The container was restarted or recreated: engines that shared its network have none now. */
+  | { type: 'restarted' };
 
-/** Doubt becomes certainty when it has lasted so long, and not in a single look. */
-export const DOUBT_MS = 900;
+/** A suspect tunnel counts as down after this time, and never after a single observation. */
+export const SUSPECT_MS = 900;
 
-export const UNSEEN: TunnelState = { phase: 'unknown', since: 0, lostAt: null, life: null, wasUp: false, reason: 'not looked at yet' };
+export const UNKNOWN_TUNNEL: TunnelState = {
+  phase: 'unknown',
+  since: 0,
+  lostAt: null,
+  generation: null,
+  wasUp: false,
+  reason: 'not observed yet',
+};
 
 export function isConnected({ phase }: Pick<TunnelState, 'phase'>): boolean {
-  return phase === 'up' || phase === 'doubtful';
+  return phase === 'up' || phase === 'suspect';
 }
 
-/** What the next state is after one more look, and what happened on the way. */
-export function look(before: TunnelState, sighting: TunnelSighting): { state: TunnelState; events: TunnelEvent[] } {
+/** The next state after one more observation, and the events in between. */
+export function observe(before: TunnelState, observation: TunnelObservation): { state: TunnelState; events: TunnelEvent[] } {
   const events: TunnelEvent[] = [];
-  const reborn = sighting.life !== null && before.life !== null && sighting.life !== before.life;
-  if (reborn) events.push({ type: 'reborn' });
-  const { phase, reason } = nextPhase(before, sighting, reborn);
+  const restarted = observation.generation !== null && before.generation !== null && observation.generation !== before.generation;
+  if (restarted) events.push({ type: 'restarted' });
+  const { phase, reason } = nextPhase(before, observation, restarted);
   const connected = isConnected({ phase });
   const wasConnected = isConnected(before);
   if (connected && !wasConnected)
-    events.push({ type: 'connected', outageMs: before.wasUp ? sighting.at - (before.lostAt ?? sighting.at) : null });
+    events.push({ type: 'connected', outageMs: before.wasUp ? observation.at - (before.lostAt ?? observation.at) : null });
   if (!connected && wasConnected) events.push({ type: 'disconnected', reason });
   const state: TunnelState = {
     phase,
-    since: phase === before.phase ? before.since : sighting.at,
-    lostAt: connected ? null : (before.lostAt ?? sighting.at),
-    life: sighting.life ?? before.life,
+    since: phase === before.phase ? before.since : observation.at,
+    lostAt: connected ? null : (before.lostAt ?? observation.at),
+    generation: observation.generation ?? before.generation,
     wasUp: before.wasUp || connected,
     reason,
   };
@@ -87,50 +94,56 @@ interface Verdict {
   reason: string;
 }
 
-function nextPhase(before: TunnelState, sighting: TunnelSighting, reborn: boolean): Verdict {
-  const { own, witnesses } = sighting;
-  if (own === 'missing') return { phase: 'missing', reason: 'there is no such container' };
-  if (own === 'stopped') return { phase: 'stopped', reason: 'the container does not run' };
-  if (witnesses.connected > 0) return { phase: 'up', reason: count(witnesses.connected, 'reaches', 'reach') };
-  const against = objection(own, witnesses);
-  if (against === null) return own === 'good' ? { phase: 'up', reason: 'the VPN says that it is up' } : undecided(before, own, reborn);
-  // What has just been started is not up yet, and no reason for doubt.
-  if (own === 'starting') return { phase: 'starting', reason: 'the tunnel is being set up' };
-  return doubt(before, against, sighting.at, reborn);
+function nextPhase(before: TunnelState, observation: TunnelObservation, restarted: boolean): Verdict {
+  const { own, probes } = observation;
+  if (own === 'missing') return { phase: 'missing', reason: 'the container does not exist' };
+  if (own === 'stopped') return { phase: 'stopped', reason: 'the container is not running' };
+  if (probes.connected > 0) return { phase: 'up', reason: count(probes.connected, 'reaches', 'reach') };
+  const failure = failureOf(own, probes);
+  if (failure === null)
+    return own === 'good' ? { phase: 'up', reason: 'Gluetun reports the VPN as up' } : undecided(before, own, restarted);
+  // A container that has just started is not up yet, which is no failure.
+  if (own === 'starting') return { phase: 'starting', reason: 'the tunnel is starting' };
+  return judgeFailure(before, failure, observation.at, restarted);
 }
 
-/** What speaks against the tunnel, or null where nothing does. */
-function objection(own: ReportedStatus, { cutOff }: ReachabilityProbes): { reason: string; enough: boolean } | null {
+/** What indicates that the tunnel is down; null if nothing does. */
+function failureOf(own: ReportedStatus, { cutOff }: ReachabilityProbes): { reason: string; enough: boolean } | null {
   const engines = count(cutOff, 'does not reach', 'do not reach');
   if (cutOff >= 2) return { reason: engines, enough: true };
-  if (cutOff === 1) return { reason: own === 'bad' ? `${engines}, and the VPN says that it is down` : engines, enough: own === 'bad' };
-  return own === 'bad' ? { reason: 'the VPN says that it is down', enough: true } : null;
+  if (cutOff === 1) return { reason: own === 'bad' ? `${engines}, and Gluetun reports the VPN as down` : engines, enough: own === 'bad' };
+  return own === 'bad' ? { reason: 'Gluetun reports the VPN as down', enough: true } : null;
 }
 
-function undecided(before: TunnelState, own: ReportedStatus, reborn: boolean): Verdict {
-  if (own === 'starting') return { phase: 'starting', reason: 'the tunnel is being set up' };
-  // Nobody tells anything: what was last known holds, unless it was known of another container.
-  if (reborn || before.phase === 'missing' || before.phase === 'stopped' || before.phase === 'unknown')
-    return { phase: 'starting', reason: 'nothing tells yet that the tunnel is up' };
+function undecided(before: TunnelState, own: ReportedStatus, restarted: boolean): Verdict {
+  if (own === 'starting') return { phase: 'starting', reason: 'the tunnel is starting' };
+  // Nothing is reported: the last state holds, unless it was of another container.
+  if (restarted || before.phase === 'missing' || before.phase === 'stopped' || before.phase === 'unknown')
+    return { phase: 'starting', reason: 'no sign yet that the tunnel is up' };
   return { phase: before.phase, reason: before.reason };
 }
 
-/** A single look may err, and a single engine, too. */
-function doubt(before: TunnelState, { reason, enough }: { reason: string; enough: boolean }, at: number, reborn: boolean): Verdict {
+/** A single observation may be wrong, and a single engine too. */
+function judgeFailure(
+  before: TunnelState,
+  { reason, enough }: { reason: string; enough: boolean },
+  at: number,
+  restarted: boolean,
+): Verdict {
   switch (before.phase) {
     case 'up':
-      return reborn ? { phase: 'starting', reason } : { phase: 'doubtful', reason };
-    case 'doubtful':
-      if (reborn) return { phase: 'starting', reason };
-      return { phase: enough && at - before.since >= DOUBT_MS ? 'down' : 'doubtful', reason };
+      return restarted ? { phase: 'starting', reason } : { phase: 'suspect', reason };
+    case 'suspect':
+      if (restarted) return { phase: 'starting', reason };
+      return { phase: enough && at - before.since >= SUSPECT_MS ? 'down' : 'suspect', reason };
     case 'down':
-      // One engine alone that cannot do without Gluetun's word keeps it down as little as it could bring it down.
-      return enough ? { phase: 'down', reason } : { phase: 'doubtful', reason };
+      // One engine without Gluetun's status is not enough to bring the tunnel down, so it is not enough to keep it down.
+      return enough ? { phase: 'down', reason } : { phase: 'suspect', reason };
     case 'unknown':
     case 'missing':
     case 'stopped':
     case 'starting':
-      return enough ? { phase: 'down', reason } : { phase: 'doubtful', reason };
+      return enough ? { phase: 'down', reason } : { phase: 'suspect', reason };
     default:
       return before.phase satisfies never;
   }
@@ -140,27 +153,27 @@ function count(engines: number, one: string, many: string): string {
   return `${engines} ${engines === 1 ? `engine ${one}` : `engines ${many}`} the Internet`;
 }
 
-/** While the word of engines alone says that it is down, one new engine may be tried each time this has gone by. */
-export const TRIAL_MS = 60_000;
-/** A tunnel that is down for less is not tried: a short flap starts nothing. */
-export const TRIAL_AFTER_MS = 10_000;
-/** Nor is one in doubt before a doubt that becomes certainty would have. */
-export const DOUBT_TRIAL_AFTER_MS = 3_000;
+/** While only probes of engines indicate a dead tunnel, one new engine (canary) may be started per interval. */
+export const CANARY_INTERVAL_MS = 60_000;
+/** A short outage starts no canary. */
+export const CANARY_AFTER_DOWN_MS = 10_000;
+/** A suspect tunnel gets no canary before it would normally have become `down`. */
+export const CANARY_AFTER_SUSPECT_MS = 3_000;
 
 /**
- * Whether an engine may be started behind this tunnel now: always where it is up; where it is in doubt or down although its container is
- * well, one a minute, since only a new engine can tell whether the others are at fault.
- * @param at the present, and when the last one was tried: monotonic milliseconds
+ * Decides whether an engine may be started behind this tunnel now: always if it is up; one per minute if it is suspect or down although its
+ * container is healthy, because only a new engine shows whether the others are the problem.
+ * @param at current time, monotonic milliseconds, as is `lastCanaryAt`
  */
-export function mayStart({ phase, since }: TunnelState, own: ReportedStatus, at: number, triedAt: number | null): boolean {
-  const mayTry = own === 'good' && (triedAt === null || at - triedAt >= TRIAL_MS);
+export function mayStart({ phase, since }: TunnelState, own: ReportedStatus, at: number, lastCanaryAt: number | null): boolean {
+  const canaryAllowed = own === 'good' && (lastCanaryAt === null || at - lastCanaryAt >= CANARY_INTERVAL_MS);
   switch (phase) {
     case 'up':
       return true;
-    case 'doubtful':
-      return mayTry && at - since >= DOUBT_TRIAL_AFTER_MS;
+    case 'suspect':
+      return canaryAllowed && at - since >= CANARY_AFTER_SUSPECT_MS;
     case 'down':
-      return mayTry && at - since >= TRIAL_AFTER_MS;
+      return canaryAllowed && at - since >= CANARY_AFTER_DOWN_MS;
     case 'unknown':
     case 'missing':
     case 'stopped':

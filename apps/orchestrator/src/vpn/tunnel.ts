@@ -1,27 +1,27 @@
 import type { VpnContainerStatus, VpnHealth } from '@acexy/contracts';
 import type { NetworkOwner } from '../runtime/engine-runtime.js';
-import { isConnected, type ReportedStatus, type TunnelState, UNSEEN } from './tunnel.policy.js';
+import { isConnected, type ReportedStatus, type TunnelState, UNKNOWN_TUNNEL } from './tunnel.policy.js';
 
-/** What is remembered of one VPN. Only the watcher writes here. */
+/** State of one VPN. Only VpnWatcher changes it. */
 export class Tunnel {
-  state: TunnelState = UNSEEN;
-  /** null: there is no such container; undefined: not known. */
+  state: TunnelState = UNKNOWN_TUNNEL;
+  /** Null if the container does not exist; undefined if unknown. */
   owner: NetworkOwner | null | undefined;
   own: ReportedStatus = 'unknown';
   forwardedPort: number | null = null;
-  /** Monotonic milliseconds of the last answer about the port; null: it is to be asked anew. */
+  /** Time of the last reply about the port, monotonic milliseconds; null if it must be requested again. */
   portAskedAt: number | null = null;
   publicIp: string | null = null;
-  /** What does not work between us and it, for the operator; null where all does. */
-  trouble: string | null = null;
+  /** The last problem with the control server, for the operator; null if there is none. */
+  lastError: string | null = null;
   /** Milliseconds since the epoch. */
   lastCheck: number | null = null;
-  /** Engines seen earlier than this (milliseconds since the epoch) are to be replaced, one by one. */
-  renewBefore = 0;
+  /** Engines first seen before this time (milliseconds since the epoch) are replaced one by one. */
+  replaceBefore = 0;
 
   constructor(
     readonly name: string,
-    /** Its place in the settings: says which ports are its own. */
+    /** Position in the settings: determines its ports. */
     readonly index: number,
   ) {}
 
@@ -32,7 +32,7 @@ export class Tunnel {
   describe(engines: number): VpnContainerStatus {
     const lastCheck = this.lastCheck === null ? null : new Date(this.lastCheck).toISOString();
     return {
-      status: this.statusWord(),
+      status: this.status(),
       container_name: this.name,
       container: this.name,
       health: this.health(),
@@ -40,23 +40,23 @@ export class Tunnel {
       forwarded_port: this.connected ? this.forwardedPort : null,
       last_check: lastCheck,
       last_check_at: lastCheck,
-      reason: [this.state.reason, this.trouble].filter((text) => text !== null).join('; '),
+      reason: [this.state.reason, this.lastError].filter((text) => text !== null).join('; '),
       public_ip: this.connected ? this.publicIp : null,
       engines,
     };
   }
 
-  private statusWord(): string {
+  private status(): string {
     if (this.owner === null) return 'not_found';
     if (this.owner) return this.owner.state;
-    // No containers here, or Docker is away.
+    // Engines are no containers, or Docker does not answer.
     return this.connected ? 'running' : 'error';
   }
 
   private health(): VpnHealth {
     if (this.owner === null || this.owner?.running === false) return 'unknown';
-    const told = this.owner?.health;
-    if (told !== undefined && told !== 'none') return told;
+    const reported = this.owner?.health;
+    if (reported !== undefined && reported !== 'none') return reported;
     switch (this.own) {
       case 'good':
         return 'healthy';

@@ -27,7 +27,7 @@ describe('GET /vpn/status', () => {
   };
   const status = async (): Promise<Status> => (await orchestrator.http.get('/vpn/status')).body as Status;
 
-  it('without a VPN says that there is none', async () => {
+  it('says so if there is no VPN', async () => {
     orchestrator = await startOrchestrator();
     expect(await status()).toMatchObject({
       enabled: false,
@@ -42,7 +42,7 @@ describe('GET /vpn/status', () => {
     });
   });
 
-  it('tells of the VPN whose network the local engines are in: connected, its port, and when that was seen', async () => {
+  it('shows the VPN of the local engines: connected, its port, and the time of the check', async () => {
     control.up(40_404);
     await start();
     expect(await eventually(status, ({ forwarded_port }) => forwarded_port !== null)).toMatchObject({
@@ -58,7 +58,7 @@ describe('GET /vpn/status', () => {
     });
   });
 
-  it('follows the VPN down and up again, and the port with it', async () => {
+  it('follows the VPN down and up again, and its port', async () => {
     control.up(40_404);
     await start();
     await eventually(status, ({ forwarded_port }) => forwarded_port === 40_404);
@@ -71,7 +71,7 @@ describe('GET /vpn/status', () => {
     });
   });
 
-  it('is followed by the other reports: no engine can be started, the service is degraded and alive', async () => {
+  it('agrees with the other reports: no engine can be started, the service is degraded and alive', async () => {
     control.up(40_404);
     await start();
     await eventually(status, ({ connected }) => connected);
@@ -86,7 +86,7 @@ describe('GET /vpn/status', () => {
     expect((await orchestrator.http.get('/health')).status).toBe(200);
   });
 
-  it('says which setting helps where the control server wants a key', async () => {
+  it('names the setting that helps if the control server requires a key', async () => {
     await start();
     expect((await eventually(status, ({ reason }) => String(reason).includes('GLUETUN_API_KEY'))).connected).toBe(false);
   });

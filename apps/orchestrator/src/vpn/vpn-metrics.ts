@@ -3,11 +3,11 @@ import { Injectable } from '@nestjs/common';
 import { type TunnelEvent } from './tunnel.policy.js';
 import { VpnService } from './vpn.service.js';
 
-const TRANSITIONS = ['connected', 'disconnected', 'reborn'] as const satisfies readonly TunnelEvent['type'][];
+const TRANSITIONS = ['connected', 'disconnected', 'restarted'] as const satisfies readonly TunnelEvent['type'][];
 const HEALTHS = ['healthy', 'unhealthy', 'starting', 'unknown'] as const;
 const OUTCOMES = ['restarted', 'failed'] as const;
 
-/** The VPNs in figures; without a VPN there are none. */
+/** Metrics of the VPNs; none without a VPN. */
 @Injectable()
 export class VpnMetrics {
   private readonly transitions;
@@ -18,29 +18,29 @@ export class VpnMetrics {
     const names = tunnels.map(({ name }) => name);
     this.transitions = counterOf(
       'orch_vpn_transitions_total',
-      'Times that a VPN came up, was lost, or had its container started anew',
+      'Transitions of a VPN: connected, disconnected, container restarted',
       ['vpn', 'to'],
       names.flatMap((name) => TRANSITIONS.map((to) => ({ vpn: name, to }))),
     );
     this.rejoins = counterOf(
       'orch_vpn_rejoins_total',
-      'Engines put back into the network of a restarted VPN container; those that failed are replaced',
+      'Engines restarted to rejoin the network of a restarted VPN container; engines that fail are replaced',
       ['vpn', 'outcome'],
       names.flatMap((name) => OUTCOMES.map((outcome) => ({ vpn: name, outcome }))),
     );
     readGauge('orch_vpn_connected', '1 while the tunnel is up', ['vpn'], (set) => {
       for (const { name, connected } of tunnels) set(connected ? 1 : 0, { vpn: name });
     });
-    readGauge('orch_vpn_health', '1 for what the VPN container says of itself', ['vpn', 'health'], (set) => {
+    readGauge('orch_vpn_health', '1 for the health that the VPN container reports', ['vpn', 'health'], (set) => {
       for (const tunnel of tunnels) {
         const { health: present } = tunnel.describe(0);
         for (const health of HEALTHS) set(health === present ? 1 : 0, { vpn: tunnel.name, health });
       }
     });
-    readGauge('orch_vpn_forwarded_port', 'The port that the VPN forwards; 0 for none', ['vpn'], (set) => {
+    readGauge('orch_vpn_forwarded_port', 'Forwarded port of the VPN; 0 if there is none', ['vpn'], (set) => {
       for (const { name, connected, forwardedPort } of tunnels) set((connected && forwardedPort) || 0, { vpn: name });
     });
-    readGauge('orch_vpn_engines', 'Engines behind the VPN, and how many of them have the forwarded port', ['vpn', 'port'], (set) => {
+    readGauge('orch_vpn_engines', 'Engines behind the VPN, by whether they use the forwarded port', ['vpn', 'port'], (set) => {
       for (const tunnel of tunnels) {
         const behind = this.vpn.enginesBehind(tunnel);
         const forwarded = behind.filter((engine) => engine.forwarded).length;

@@ -14,10 +14,10 @@ import { VpnWatcher } from './vpn-watcher.service.js';
 import { VpnMetrics } from './vpn-metrics.js';
 import { VpnService } from './vpn.service.js';
 
-/** For an engine without a network to end by itself: nobody hears it any more. */
+/** Time for an engine without a network to stop; no viewer can reach it anyway. */
 const REJOIN_GRACE_MS = 2_000;
 
-/** After every look at the VPNs: says of each engine whether its network is there, and puts right what the plan says. */
+/** After each observation of the VPNs: records for each engine whether it has a network, and carries out the rollout plan. */
 @Injectable()
 export class VpnRollout implements OnModuleInit, OnModuleDestroy {
   private readonly rejoining = new Map<string, Promise<void>>();
@@ -40,7 +40,7 @@ export class VpnRollout implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleInit(): void {
-    this.unsubscribe = this.watcher.onLook(() => this.apply());
+    this.unsubscribe = this.watcher.onRound(() => this.apply());
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -67,11 +67,11 @@ export class VpnRollout implements OnModuleInit, OnModuleDestroy {
 
   private cutOff(engine: Engine, tunnel: Tunnel): string | null {
     const network = networkOf(engine, tunnel.owner);
-    if (network === 'earlier-life') return `the VPN container ${tunnel.name} was restarted`;
-    if (network === 'other-container') return `the VPN container ${tunnel.name} is another one`;
-    // Not looked at yet: what an earlier run left is presumed well.
+    if (network === 'earlier-generation') return `the VPN container ${tunnel.name} was restarted`;
+    if (network === 'other-container') return `the VPN container ${tunnel.name} was recreated`;
+    // Before the first observation, engines of an earlier run count as healthy.
     if (!tunnel.connected && tunnel.state.phase !== 'unknown') return `the VPN ${tunnel.name} is not connected`;
-    return this.watcher.aloneSince(engine.id) === null ? null : 'it reaches nobody, though its VPN is up';
+    return this.watcher.unreachableSince(engine.id) === null ? null : 'it has no network, although its VPN is up';
   }
 
   private view(): RolloutView {
@@ -79,12 +79,12 @@ export class VpnRollout implements OnModuleInit, OnModuleDestroy {
     const engines = this.registry.all();
     return {
       engines: engines.map((engine) => this.describe(engine, now)),
-      tunnels: this.vpn.tunnels.map(({ index, connected, state, forwardedPort, renewBefore }) => ({
+      tunnels: this.vpn.tunnels.map(({ index, connected, state, forwardedPort, replaceBefore }) => ({
         index,
         connected,
         lostMs: state.lostAt === null ? 0 : now - state.lostAt,
         forwardedPort,
-        renewBefore,
+        replaceBefore,
       })),
       total: engines.length,
       limit: this.limit.engines,
@@ -95,28 +95,28 @@ export class VpnRollout implements OnModuleInit, OnModuleDestroy {
   private describe(engine: Engine, now: number): EngineBehindVpn {
     const { id, lifecycle, cutOff, firstSeen, instance } = engine;
     const tunnel = this.vpn.tunnelOf(engine);
-    const aloneSince = this.watcher.aloneSince(id);
+    const unreachableSince = this.watcher.unreachableSince(id);
     const givenPort = instance.labels[VPN_PORT_LABEL];
     return {
       id,
-      // One that is being restarted comes back as a new one.
+      // An engine that is being restarted returns as a new one.
       lifecycle: this.rejoining.has(id) ? 'starting' : lifecycle,
       claims: this.claims.on(id).count,
       tunnel: tunnel?.index ?? null,
       network: this.rejoining.has(id) ? 'unknown' : tunnel ? networkOf(engine, tunnel.owner) : 'unknown',
       cutOff: cutOff !== null,
-      aloneMs: aloneSince === null ? null : now - aloneSince,
+      unreachableMs: unreachableSince === null ? null : now - unreachableSince,
       firstSeen,
       p2pPort: instance.ports.p2p,
       givenPort: givenPort === undefined ? null : Number(givenPort),
     };
   }
 
-  /** Restarting is enough where the container is the same; what cannot be restarted is made anew. */
+  /** Restarts an engine to join the new network of its VPN container. If that fails, the engine is replaced. */
   private rejoin(id: string): void {
     const { networkOwners } = this.runtime;
     if (!networkOwners || this.rejoining.has(id)) return;
-    this.log.info('engine is restarted into the new network of its VPN container', { engine_id: id });
+    this.log.info('restarting engine after VPN restart', { engine_id: id });
     const engine = this.registry.get(id);
     const vpn = (engine && this.vpn.tunnelOf(engine)?.name) ?? 'none';
     const rejoining = networkOwners
@@ -124,9 +124,9 @@ export class VpnRollout implements OnModuleInit, OnModuleDestroy {
       .then(() => this.metrics.rejoined(vpn, 'restarted'))
       .catch((error: unknown) => {
         this.metrics.rejoined(vpn, 'failed');
-        this.log.warn('engine could not be restarted and is replaced', { engine_id: id, reason: (error as Error).message });
+        this.log.warn('engine restart failed', { engine_id: id, error: (error as Error).message });
         this.registry.startDraining(id, {
-          reason: 'it could not be put back into the network of its VPN',
+          reason: 'it could not rejoin the network of its VPN',
           deadline: this.clock.wallTime(),
         });
       })

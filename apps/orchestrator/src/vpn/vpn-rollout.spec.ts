@@ -48,7 +48,7 @@ class EnginesBehindGluetun extends ListeningEngines {
     this.looked();
   }
 
-  /** It lives in the network that the container has now. */
+  /** True if it is in the current network of the container. */
   private join(id: string): EngineInstance {
     const engine = { ...this.world.engines.get(id)!, network: { ownerId: this.owner.id, startedAt: this.owner.startedAt + 1 } };
     this.world.engines.set(id, engine);
@@ -57,7 +57,7 @@ class EnginesBehindGluetun extends ListeningEngines {
   }
 }
 
-describe('engines of a VPN container that was restarted', () => {
+describe('engines of a restarted VPN container', () => {
   let orchestrator: TestOrchestrator;
   afterEach(() => orchestrator.close());
 
@@ -73,7 +73,7 @@ describe('engines of a VPN container that was restarted', () => {
     return container_id;
   };
 
-  it('are put back into its network', async () => {
+  it('rejoin its network', async () => {
     const runtime = new EnginesBehindGluetun(false);
     const id = await start(runtime);
     const before = await figure('restarted');
@@ -86,7 +86,7 @@ describe('engines of a VPN container that was restarted', () => {
     await eventually(engines, (all) => all.some(({ container_id, health_status }) => container_id === id && health_status === 'healthy'));
   });
 
-  it('are replaced where that fails, and not tried again and again', async () => {
+  it('are replaced if that fails, and the restart is not repeated forever', async () => {
     const runtime = new EnginesBehindGluetun(true);
     const id = await start(runtime);
     const before = await figure('failed');

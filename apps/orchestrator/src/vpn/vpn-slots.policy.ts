@@ -1,17 +1,17 @@
-/** Behind which VPN the next engine is started. Pure. */
+/** Selects the VPN for the next engine. */
 
 export interface TunnelForSlot {
   name: string;
-  /** Its place in the settings. */
+  /** Position in the settings. */
   index: number;
   /** An engine may be started behind it now. */
   open: boolean;
-  /** It is open for a single try only. */
-  trial: boolean;
-  /** Engines behind it and on their way there. */
+  /** It may get a single engine only, to find out whether its tunnel works. */
+  canary: boolean;
+  /** Running and starting engines behind it. */
   engines: number;
   forwardedPort: number | null;
-  /** An engine has that port already, or is being started with it. */
+  /** An engine uses the forwarded port, or is starting with it. */
   portTaken: boolean;
 }
 
@@ -25,22 +25,22 @@ export class NoVpnSlotError extends Error {
   }
 }
 
-/** The one that carries the fewest, of those that are up and have room; one that is only to be tried comes last. */
+/** The VPN with the fewest engines, of those that are up and have room. A canary comes last. */
 export function chooseSlot(tunnels: readonly TunnelForSlot[], room: number): TunnelForSlot | null {
   const free = tunnels.filter(({ open, engines }) => open && engines < room);
   free.sort(
     (a, b) =>
-      Number(a.trial) - Number(b.trial) || a.engines - b.engines || Number(givesPort(b)) - Number(givesPort(a)) || a.index - b.index,
+      Number(a.canary) - Number(b.canary) || a.engines - b.engines || Number(getsPort(b)) - Number(getsPort(a)) || a.index - b.index,
   );
   return free[0] ?? null;
 }
 
-/** Whether the next engine behind it gets the forwarded port. */
-export function givesPort({ trial, forwardedPort, portTaken }: TunnelForSlot): boolean {
-  return !trial && forwardedPort !== null && !portTaken;
+/** True if the next engine behind it gets the forwarded port. */
+export function getsPort({ canary, forwardedPort, portTaken }: TunnelForSlot): boolean {
+  return !canary && forwardedPort !== null && !portTaken;
 }
 
-/** The HTTP ports that belong to one VPN: its stretch of the host's range, so that it can be published once and for all. */
+/** The HTTP ports of one VPN: a fixed part of the host's range, so that the VPN container can publish it in advance. */
 export function portsOf(index: number, room: number, range: { first: number; last: number }): { first: number; last: number } {
   const first = range.first + index * room;
   return { first, last: Math.min(range.last, first + room - 1) };

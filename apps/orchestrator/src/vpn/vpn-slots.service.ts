@@ -5,27 +5,27 @@ import { EngineRegistry } from '../engines/engine-registry.js';
 import { VPN_LABEL, VPN_PORT_LABEL } from '../runtime/engine-labels.js';
 import { PortSettings } from '../engines/port-settings.js';
 import { VpnSettings } from './vpn-settings.js';
-import { chooseSlot, givesPort, NoVpnSlotError, portsOf, type TunnelForSlot } from './vpn-slots.policy.js';
+import { chooseSlot, getsPort, NoVpnSlotError, portsOf, type TunnelForSlot } from './vpn-slots.policy.js';
 import type { Tunnel } from './tunnel.js';
 import { mayStart } from './tunnel.policy.js';
 import { VpnService } from './vpn.service.js';
 
-/** Where a new engine is started: whose network it joins, and which ports are its. */
+/** Where a new engine starts: whose network it joins, and its ports. */
 export interface VpnSlot {
   vpn: string;
   httpPorts: PortRange;
-  /** The forwarded port, for one engine at a time; null for the others. */
+  /** The forwarded port, for one engine at a time; null for other engines. */
   p2pPort: number | null;
   labels: Readonly<Record<string, string>>;
 }
 
-/** Gives each new engine its place behind a VPN, and remembers those on their way until the registry has them. */
+/** Assigns each new engine to a VPN, and counts starting engines until the registry knows them. */
 @Injectable()
 export class VpnSlots implements OnModuleInit, OnModuleDestroy {
-  /** By the name of the engine. */
-  private readonly given = new Map<string, VpnSlot>();
-  /** By the name of the VPN: when the last engine was tried behind it while it was in doubt, monotonic milliseconds. */
-  private readonly trials = new Map<string, number>();
+  /** By engine name. */
+  private readonly pending = new Map<string, VpnSlot>();
+  /** Time of the last canary, by VPN name, monotonic milliseconds. */
+  private readonly canaries = new Map<string, number>();
   private unsubscribe: (() => void) | undefined;
 
   constructor(
@@ -38,7 +38,7 @@ export class VpnSlots implements OnModuleInit, OnModuleDestroy {
 
   onModuleInit(): void {
     this.unsubscribe = this.registry.onChange(({ type, engine }) => {
-      if (type === 'added') this.given.delete(engine.instance.name);
+      if (type === 'added') this.pending.delete(engine.instance.name);
     });
   }
 
@@ -46,14 +46,14 @@ export class VpnSlots implements OnModuleInit, OnModuleDestroy {
     this.unsubscribe?.();
   }
 
-  /** Why no engine can be started behind any VPN, or null; always null without a VPN. */
+  /** Why no engine can be started behind any VPN; null if one can, and always without a VPN. */
   closed(): string | null {
     if (!this.vpn.enabled || this.vpn.tunnels.some((tunnel) => this.isOpen(tunnel))) return null;
     return this.vpn.tunnels.map(({ name, state }) => `${name}: ${state.reason}`).join('; ');
   }
 
   /**
-   * A seat for the engine of this name, until `release` or until the registry knows it; null without a VPN.
+   * Assigns a slot to the engine with this name, until `release` or until the registry knows the engine. Null without a VPN.
    * @throws NoVpnSlotError
    */
   take(engineName: string): VpnSlot | null {
@@ -63,41 +63,43 @@ export class VpnSlots implements OnModuleInit, OnModuleDestroy {
       this.settings.maxActiveReplicas,
     );
     if (!chosen)
-      throw new NoVpnSlotError(this.closed() ?? `every VPN carries ${this.settings.maxActiveReplicas} engines (MAX_ACTIVE_REPLICAS)`);
-    if (chosen.trial) this.trials.set(chosen.name, this.clock.now());
-    const p2pPort = givesPort(chosen) ? chosen.forwardedPort : null;
-    const seat: VpnSlot = {
+      throw new NoVpnSlotError(
+        this.closed() ?? `every VPN has ${this.settings.maxActiveReplicas} engines (MAX_ACTIVE_REPLICAS): raise it, or add a VPN`,
+      );
+    if (chosen.canary) this.canaries.set(chosen.name, this.clock.now());
+    const p2pPort = getsPort(chosen) ? chosen.forwardedPort : null;
+    const slot: VpnSlot = {
       vpn: chosen.name,
       httpPorts: portsOf(chosen.index, this.settings.maxActiveReplicas, this.ports.portRangeHost),
       p2pPort,
       labels: { [VPN_LABEL]: chosen.name, ...(p2pPort !== null && { [VPN_PORT_LABEL]: String(p2pPort) }) },
     };
-    this.given.set(engineName, seat);
-    return seat;
+    this.pending.set(engineName, slot);
+    return slot;
   }
 
-  /** The start has failed. */
+  /** Releases the slot after a failed start. */
   release(engineName: string): void {
-    this.given.delete(engineName);
+    this.pending.delete(engineName);
   }
 
   private describe(tunnel: Tunnel): TunnelForSlot {
     const { name, index, forwardedPort } = tunnel;
     const behind = this.vpn.enginesBehind(tunnel);
-    const onTheirWay = [...this.given.values()].filter(({ vpn }) => vpn === name);
+    const starting = [...this.pending.values()].filter(({ vpn }) => vpn === name);
     return {
       name,
       index,
       open: this.isOpen(tunnel),
-      trial: tunnel.state.phase !== 'up',
-      engines: behind.length + onTheirWay.length,
+      canary: tunnel.state.phase !== 'up',
+      engines: behind.length + starting.length,
       forwardedPort,
       portTaken:
-        behind.some(({ instance }) => instance.ports.p2p === forwardedPort) || onTheirWay.some(({ p2pPort }) => p2pPort === forwardedPort),
+        behind.some(({ instance }) => instance.ports.p2p === forwardedPort) || starting.some(({ p2pPort }) => p2pPort === forwardedPort),
     };
   }
 
   private isOpen({ name, state, own }: Tunnel): boolean {
-    return mayStart(state, own, this.clock.now(), this.trials.get(name) ?? null);
+    return mayStart(state, own, this.clock.now(), this.canaries.get(name) ?? null);
   }
 }

@@ -1,38 +1,38 @@
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Clock, WakeableLoop } from '@acexy/service-kit/primitives';
+import { Clock, ListenerSet, WakeableLoop } from '@acexy/service-kit/primitives';
 import type { Engine } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { ENGINE_RUNTIME, type EngineRuntime, type NetworkOwner } from '../runtime/engine-runtime.js';
 import { VpnSettings } from './vpn-settings.js';
 import { ReachabilityProber, networkOf } from './reachability-probes.js';
 import { GluetunClient, GluetunError } from './gluetun-client.js';
-import { type ControlWord, reportedStatus } from './reported-status.policy.js';
+import { type ControlReply, reportedStatus } from './reported-status.policy.js';
 import type { Tunnel } from './tunnel.js';
-import { look, type TunnelEvent } from './tunnel.policy.js';
+import { observe, type TunnelEvent } from './tunnel.policy.js';
 import { VpnMetrics } from './vpn-metrics.js';
 import { VpnService } from './vpn.service.js';
 
-/** Docker's events of one restart come within a second. */
+/** Minimum time between two rounds: Docker's events of one restart arrive within a second. */
 const GAP_MS = 200;
-/** The next look where something is in doubt or about to change. */
+/** Time until the next round while a tunnel is suspect or about to change. */
 const SOON_MS = 1_000;
-/** One call to the control server, and one question to an engine. */
+/** Timeout of one call to the control server, and of one probe of an engine. */
 const CALL_LIMIT_MS = 2_000;
-/** An outage shorter than this is a flap, after which everything goes on as it was. */
+/** A shorter outage needs no replacement of engines. */
 const FLAP_MS = 20_000;
-/** Gluetun has its forwarded port some seconds after the tunnel; where there is none so long after, it forwards none. */
+/** Gluetun knows its forwarded port some seconds after the tunnel is up. Without one after this time it forwards none. */
 const PORT_SOON_MS = 60_000;
 
-/** Looks at every VPN again and again, and at once when Docker tells of it: the container, its control server, the engines behind it. */
+/** Observes every VPN periodically, and at once after a Docker event: the container, its control server, and the engines behind it. */
 @Injectable()
 export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
   private readonly loop: WakeableLoop;
   private readonly log: Log;
-  private readonly witnesses = new ReachabilityProber(CALL_LIMIT_MS);
+  private readonly prober = new ReachabilityProber(CALL_LIMIT_MS);
   private readonly clients = new Map<string, { host: string; client: GluetunClient }>();
-  private readonly changeListeners = new Set<() => void>();
-  private readonly lookListeners = new Set<() => void>();
+  private readonly changes = new ListenerSet();
+  private readonly rounds = new ListenerSet();
   private readonly settled: Promise<void>;
   private markSettled!: () => void;
   private unwatch: (() => Promise<void>) | undefined;
@@ -62,9 +62,9 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     if (!this.vpn.enabled) return this.markSettled();
     const names = this.vpn.tunnels.map(({ name }) => name);
     this.unwatch = this.runtime.networkOwners?.watch(names, () => this.loop.wake());
-    // An engine that has just answered is a witness, and may be the one that has the forwarded port.
+    // An engine that has just become ready can be probed, and may have the forwarded port.
     this.unsubscribe = this.registry.onChange(({ type, engine }) => {
-      if (type === 'added') this.witnesses.forget(engine.id);
+      if (type === 'added') this.prober.reset(engine.id);
       if (type === 'added' || type === 'ready' || type === 'gone') this.loop.wake();
     });
     this.loop.start();
@@ -76,7 +76,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     this.markSettled();
   }
 
-  /** Resolves when a VPN is connected for the first time, or VPN_START_TIMEOUT_S is over; at once where there is none. */
+  /** Resolves when a VPN is connected for the first time, after VPN_START_TIMEOUT_S at the latest, or at once without a VPN. */
   async firstConnected(): Promise<void> {
     if (!this.vpn.enabled) return;
     let limit: NodeJS.Timeout | undefined;
@@ -87,84 +87,82 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     clearTimeout(limit);
   }
 
-  /** Calls back after a look that changed whether or where engines can be started, until the returned function is called. */
+  /** Calls the listener after each round that changed whether or where engines can be started. */
   onChange(listener: () => void): () => void {
-    this.changeListeners.add(listener);
-    return () => this.changeListeners.delete(listener);
+    return this.changes.subscribe(listener);
   }
 
-  /** Calls back after every look. */
-  onLook(listener: () => void): () => void {
-    this.lookListeners.add(listener);
-    return () => this.lookListeners.delete(listener);
+  /** Calls the listener after each round. */
+  onRound(listener: () => void): () => void {
+    return this.rounds.subscribe(listener);
   }
 
-  /** Since when an engine whose VPN is up has had no network, monotonic milliseconds; null where that is not so, or not certain yet. */
-  aloneSince(engineId: string): number | null {
-    return this.witnesses.cutOffSince(engineId);
+  /** Time since which an engine whose VPN is up has had no network, monotonic milliseconds; null if it has one, or if that is not certain yet. */
+  unreachableSince(engineId: string): number | null {
+    return this.prober.cutOffSince(engineId);
   }
 
-  /** Has all VPNs looked at now. */
+  /** Observes all VPNs now. */
   wake(): void {
     this.loop.wake();
   }
 
   private async round(signal: AbortSignal): Promise<number | void> {
     const before = this.fingerprint();
-    await Promise.all(this.vpn.tunnels.map((tunnel) => this.lookAt(tunnel, signal)));
-    this.witnesses.keepOnly(new Set(this.registry.all().map(({ id }) => id)));
+    await Promise.all(this.vpn.tunnels.map((tunnel) => this.check(tunnel, signal)));
+    this.prober.keepOnly(new Set(this.registry.all().map(({ id }) => id)));
     if (this.vpn.connected) this.markSettled();
-    for (const listener of this.lookListeners) listener();
-    if (this.fingerprint() !== before) for (const listener of this.changeListeners) listener();
+    this.rounds.emit();
+    if (this.fingerprint() !== before) this.changes.emit();
     if (this.vpn.tunnels.some((tunnel) => this.isUnsettled(tunnel))) return SOON_MS;
   }
 
-  private async lookAt(tunnel: Tunnel, signal: AbortSignal): Promise<void> {
+  private async check(tunnel: Tunnel, signal: AbortSignal): Promise<void> {
     tunnel.owner = await this.ownerOf(tunnel);
     const { owner } = tunnel;
-    const asksControl = owner === undefined || owner?.running === true;
-    const present = this.vpn.enginesBehind(tunnel).filter((engine) => this.canTestify(engine, owner));
-    const askedAt = this.clock.now();
-    const [control, witnesses] = await Promise.all([
-      asksControl ? this.askControl(tunnel, signal) : null,
-      this.witnesses.ask(present, askedAt, signal),
+    const hasControlServer = owner === undefined || owner?.running === true;
+    const present = this.vpn.enginesBehind(tunnel).filter((engine) => this.canProbe(engine, owner));
+    const now = this.clock.now();
+    const [control, probes] = await Promise.all([
+      hasControlServer ? this.askControl(tunnel, signal) : null,
+      this.prober.ask(present, now, signal),
     ]);
     tunnel.own = reportedStatus(owner, control);
-    const life = owner ? `${owner.id}@${owner.startedAt}` : null;
-    const { state, events } = look(tunnel.state, { at: this.clock.now(), own: tunnel.own, life, witnesses });
-    if (state.phase !== tunnel.state.phase) this.announce(tunnel, state.phase, state.reason);
+    const generation = owner ? `${owner.id}@${owner.startedAt}` : null;
+    const { state, events } = observe(tunnel.state, { at: this.clock.now(), own: tunnel.own, generation, probes });
+    if (state.phase !== tunnel.state.phase) this.logPhase(tunnel, state.phase, state.reason);
     tunnel.state = state;
     tunnel.lastCheck = this.clock.wallTime();
-    for (const event of events) this.take(tunnel, event);
+    for (const event of events) this.handle(tunnel, event);
     if (tunnel.connected) await this.refreshPort(tunnel, signal);
   }
 
-  private canTestify(engine: Engine, owner: NetworkOwner | null | undefined): boolean {
+  private canProbe(engine: Engine, owner: NetworkOwner | null | undefined): boolean {
     return engine.lifecycle !== 'starting' && networkOf(engine, owner) === 'present';
   }
 
-  /** Docker away: what was last known of the container is not known any more, and says nothing. */
+  /** Undefined while Docker does not answer: the last known state of the container is no longer valid. */
   private async ownerOf({ name }: Tunnel): Promise<NetworkOwner | null | undefined> {
     try {
       return await this.runtime.networkOwners?.inspect(name);
     } catch (error) {
-      this.log.warn('the VPN container cannot be looked at', { vpn: name, reason: (error as Error).message });
+      this.log.warn('VPN container not inspected', { vpn: name, error: (error as Error).message });
       return undefined;
     }
   }
 
-  private async askControl(tunnel: Tunnel, signal: AbortSignal): Promise<ControlWord | null> {
+  private async askControl(tunnel: Tunnel, signal: AbortSignal): Promise<ControlReply | null> {
     try {
       const vpnStatus = await this.clientOf(tunnel).vpnStatus(signal);
-      tunnel.trouble = null;
+      tunnel.lastError = null;
       return { vpnStatus };
     } catch (error) {
-      this.noteTrouble(tunnel, error);
+      this.noteError(tunnel, error);
       return null;
     }
   }
 
-  /** Asked anew while there is none, after every reconnection, and when what is known has grown old. */
+  /** Requests the forwarded port while there is none, after every reconnect, and when the cached one has expired. */
   private async refreshPort(tunnel: Tunnel, signal: AbortSignal): Promise<void> {
     const now = this.clock.now();
     const known = tunnel.forwardedPort !== null && tunnel.portAskedAt !== null;
@@ -172,16 +170,16 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     const client = this.clientOf(tunnel);
     try {
       const [port, publicIp] = await Promise.all([client.forwardedPort(signal), this.publicIp(client, signal)]);
-      if (port !== tunnel.forwardedPort) this.log.info('forwarded port', { vpn: tunnel.name, port, before: tunnel.forwardedPort });
+      if (port !== tunnel.forwardedPort) this.log.info('forwarded port changed', { vpn: tunnel.name, port, before: tunnel.forwardedPort });
       tunnel.forwardedPort = port;
       tunnel.portAskedAt = now;
       tunnel.publicIp = publicIp;
     } catch (error) {
-      this.noteTrouble(tunnel, error);
+      this.noteError(tunnel, error);
     }
   }
 
-  /** For people only: a role need not allow it. */
+  /** Only shown to people, so the role of the control server may forbid it. */
   private async publicIp(client: GluetunClient, signal: AbortSignal): Promise<string | null> {
     try {
       return await client.publicIp(signal);
@@ -191,18 +189,18 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  private take(tunnel: Tunnel, event: TunnelEvent): void {
+  private handle(tunnel: Tunnel, event: TunnelEvent): void {
     this.metrics.transition(tunnel.name, event.type);
     switch (event.type) {
       case 'connected':
         if (event.outageMs !== null && event.outageMs >= FLAP_MS && this.settings.restartEnginesOnReconnect)
-          tunnel.renewBefore = this.clock.wallTime() - event.outageMs;
-        // One engine has proven it; the others find their network within seconds, and none need be started in their place.
-        for (const { id } of this.vpn.enginesBehind(tunnel)) this.witnesses.forget(id);
+          tunnel.replaceBefore = this.clock.wallTime() - event.outageMs;
+        // The other engines find their network within seconds, so their earlier failures must not cause a replacement.
+        for (const { id } of this.vpn.enginesBehind(tunnel)) this.prober.reset(id);
         break;
-      case 'reborn':
+      case 'restarted':
       case 'disconnected':
-        // Whatever port it had, it may have another when it is back.
+        // After the reconnect the VPN may forward another port.
         tunnel.forwardedPort = null;
         tunnel.portAskedAt = null;
         break;
@@ -211,19 +209,20 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  private announce(tunnel: Tunnel, phase: string, reason: string): void {
+  private logPhase(tunnel: Tunnel, phase: string, reason: string): void {
     const bad = phase === 'down' || phase === 'missing' || phase === 'stopped';
     this.log[bad ? 'error' : 'info'](`VPN ${phase}`, { vpn: tunnel.name, before: tunnel.state.phase, reason });
   }
 
-  private noteTrouble(tunnel: Tunnel, error: unknown): void {
+  private noteError(tunnel: Tunnel, error: unknown): void {
     if (!(error instanceof GluetunError)) throw error;
-    // What does not answer while it starts or is gone is told by the state already.
-    if (error.message !== tunnel.trouble) this.log[tunnel.connected ? 'warn' : 'debug'](error.message, { vpn: tunnel.name });
-    tunnel.trouble = error.message;
+    // While the tunnel is not connected, its state already explains the error.
+    if (error.message !== tunnel.lastError)
+      this.log[tunnel.connected ? 'warn' : 'debug']('Gluetun control server failed', { vpn: tunnel.name, error: error.message });
+    tunnel.lastError = error.message;
   }
 
-  /** Its address changes when the container is made anew; while Docker is away the last one that was known serves. */
+  /** The address changes when the container is recreated. While Docker does not answer, the last known address is used. */
   private clientOf({ name, owner }: Tunnel): GluetunClient {
     const known = this.clients.get(name);
     const host = owner?.host ?? known?.host ?? name;
@@ -237,7 +236,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
 
   private isUnsettled(tunnel: Tunnel): boolean {
     switch (tunnel.state.phase) {
-      case 'doubtful':
+      case 'suspect':
       case 'starting':
       case 'unknown':
         return true;
@@ -254,7 +253,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
 
   private fingerprint(): string {
     return JSON.stringify(
-      this.vpn.tunnels.map(({ state, forwardedPort, renewBefore }) => [state.phase, state.life, forwardedPort, renewBefore]),
+      this.vpn.tunnels.map(({ state, forwardedPort, replaceBefore }) => [state.phase, state.generation, forwardedPort, replaceBefore]),
     );
   }
 }

@@ -10,7 +10,7 @@ export class VpnController {
 
   @Get('status')
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'The VPN in front of the engines: connected or not and why, and its forwarded port' })
+  @ApiOperation({ summary: 'Status of the VPN of the engines: connection, reason and forwarded port' })
   @ApiOkResponse({ type: VpnStatus })
   status(): VpnStatus {
     return this.vpn.status();

@@ -9,7 +9,7 @@ import { VpnMetrics } from './vpn-metrics.js';
 import { VpnService } from './vpn.service.js';
 import { VpnWatcher } from './vpn-watcher.service.js';
 
-/** The VPN containers in front of the engines: are they up, what do they forward, and what becomes of the engines behind them. */
+/** VPN containers: their status and forwarded ports, and the engines behind them. */
 @Module({
   imports: [EnginesModule, LeasesModule, RuntimeModule],
   controllers: [VpnController],

@@ -22,7 +22,7 @@ const DISABLED: VpnStatus = {
   vpns: [],
 };
 
-/** What is known of the VPNs, from memory; the watcher keeps it. */
+/** The current state of the VPNs, kept by VpnWatcher. */
 @Injectable()
 export class VpnService {
   readonly tunnels: readonly Tunnel[];
@@ -43,14 +43,14 @@ export class VpnService {
     return this.tunnels.some((tunnel) => tunnel.connected);
   }
 
-  /** The answer of `GET /vpn/status`; its summary is that of the first tunnel that is up, else of the first. */
+  /** Reply of `GET /vpn/status`; the summary is that of the first connected tunnel, else of the first tunnel. */
   status(): VpnStatus {
     if (!this.enabled) return DISABLED;
     const vpns = this.tunnels.map((tunnel) => tunnel.describe(this.enginesBehind(tunnel).length));
     return { enabled: true, ...(vpns.find(({ connected }) => connected) ?? vpns[0]), vpns };
   }
 
-  /** The engines in a tunnel's network, or in the network of an earlier container of its name. */
+  /** The engines in a tunnel's network, or in the network of an earlier container with its name. */
   enginesBehind(tunnel: Tunnel): Engine[] {
     return this.registry.all().filter((engine) => this.tunnelOf(engine) === tunnel);
   }
