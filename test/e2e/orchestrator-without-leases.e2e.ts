@@ -101,7 +101,7 @@ describe.each([404, 405] as const)('with an orchestrator without lease API, whic
     orchestrator.provision = () => ({ status: 403, body: { detail: 'Not authenticated' } });
     const unknown = await fetch(`${proxyUrl}/ace/getstream?id=${contentId(3)}`);
     expect(unknown.status).toBe(503);
-    expect(await unknown.text()).toContain('refuses our key');
+    expect(await unknown.text()).toContain('rejects our API key');
     await viewer.leave();
   });
 

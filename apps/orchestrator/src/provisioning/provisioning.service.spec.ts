@@ -545,7 +545,7 @@ describe('provisioning behind a VPN', () => {
     const setup = behind();
     const refusal = await outcome(setup.service.provision({}, 'api'));
     expect(refusal).toMatchObject({ code: 'vpn_disconnected', recoveryEtaSeconds: 60, canRetry: true, shouldWait: true });
-    expect((refusal as Error).message).toContain('gluetun: not looked at yet');
+    expect((refusal as Error).message).toContain('gluetun: not observed yet');
     expect(setup.service.breakers.report('general').failures).toBe(0);
     expect(setup.service.preparing()).toMatchObject({ code: 'vpn_disconnected' });
     up(setup);
