@@ -5,15 +5,15 @@ import { simulationRuns } from './doubles/simulation/simulation-runs.js';
 import { SETTINGS, SimulatedDisk, SimulatedOrchestrator } from './doubles/simulation/simulated-orchestrator.js';
 import { SimulatedForeignProxy } from './doubles/simulation/simulated-foreign-proxy.js';
 import { SimulatedProxy } from './doubles/simulation/simulated-proxy.js';
-import { type Mood, MOODS, SimulatedWorld } from './doubles/simulation/simulated-world.js';
+import { RUNTIME_FAULTS, type RuntimeFault, SimulatedWorld } from './doubles/simulation/simulated-world.js';
 
-/** One thing that happens; numbers choose engines and viewers. */
+/** One event; numbers choose engines and viewers. `unheard`: the runtime sends no event. */
 type Step =
   | { do: 'arrive' | 'provision' | 'scale'; count: number }
   | { do: 'leave' | 'die' | 'die unheard' | 'vanish' | 'vanish unheard' | 'restart' | 'hang' | 'wake'; which: number }
-  | { do: 'mood'; mood: Mood }
-  | { do: 'tell' | 'tell again' | 'tell end'; which: number }
-  | { do: 'silence'; which: number; seconds: number }
+  | { do: 'fault'; fault: RuntimeFault }
+  | { do: 'send start' | 'repeat event' | 'send end'; which: number }
+  | { do: 'disconnect'; which: number; seconds: number }
   | { do: 'gc' | 'reset' | 'kill' | 'stop' }
   | { do: 'pass'; seconds: number };
 
@@ -32,19 +32,25 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('hang' as const, 'hang' as const, 'wake' as const), which }) },
   {
     weight: 4,
-    arbitrary: fc.record({ do: fc.constant('mood' as const), mood: fc.constantFrom(...MOODS, 'well' as const, 'well' as const) }),
+    arbitrary: fc.record({
+      do: fc.constant('fault' as const),
+      fault: fc.constantFrom(...RUNTIME_FAULTS, 'none' as const, 'none' as const),
+    }),
   },
   {
     weight: 5,
-    arbitrary: fc.record({ do: fc.constantFrom('tell' as const, 'tell' as const, 'tell again' as const, 'tell end' as const), which }),
+    arbitrary: fc.record({
+      do: fc.constantFrom('send start' as const, 'send start' as const, 'repeat event' as const, 'send end' as const),
+      which,
+    }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('silence' as const), which, seconds: fc.integer({ min: 5, max: 60 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('disconnect' as const), which, seconds: fc.integer({ min: 5, max: 60 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('provision' as const), count: fc.integer({ min: 1, max: 8 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('scale' as const), count: fc.nat(9) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('gc' as const, 'reset' as const, 'kill' as const, 'stop' as const) }) },
 );
 
-/** Breakers, back-off, grace, drains and idle times one after another. */
+/** Circuit breakers, backoff, grace periods, drains and idle times, one after another. */
 const RESTORED_WITHIN_S = 120;
 const AT_REST_WITHIN_S = 300;
 
@@ -55,8 +61,8 @@ class History {
   readonly violations: string[] = [];
   readonly foreign = new SimulatedForeignProxy(this.world, this.violations);
   private orchestrator!: SimulatedOrchestrator;
-  /** Floors that were acknowledged. */
-  private floor: number | null = null;
+  /** The acknowledged manual minimum. */
+  private manualMinimum: number | null = null;
 
   async start(): Promise<void> {
     this.orchestrator = await SimulatedOrchestrator.start(this.world, this.disk, this.violations);
@@ -71,41 +77,41 @@ class History {
       case 'leave':
         this.proxies[step.which % 2].leave(step.which, orchestrator);
         break;
-      case 'silence':
-        this.proxies[step.which % 2].fallSilent(step.seconds);
+      case 'disconnect':
+        this.proxies[step.which % 2].disconnect(step.seconds);
         break;
-      case 'tell':
+      case 'send start':
         this.foreign.start(orchestrator);
         break;
-      case 'tell again':
+      case 'repeat event':
         this.foreign.repeat(step.which, orchestrator);
         break;
-      case 'tell end':
+      case 'send end':
         this.foreign.end(step.which, orchestrator);
         break;
       case 'provision':
-        // What becomes of it is told to its caller, who may be gone.
+        // The caller may be gone.
         for (let i = 0; i < step.count; i++) orchestrator.provisioning.provision({}, 'api').catch(() => undefined);
         break;
       case 'scale':
-        await this.order(() => orchestrator.floor.set(step.count), step.count);
+        await this.order(() => orchestrator.manualMinimum.set(step.count), step.count);
         break;
       case 'gc':
-        await this.order(() => orchestrator.floor.remove(), null);
+        await this.order(() => orchestrator.manualMinimum.remove(), null);
         void orchestrator.reconcile.collect();
         break;
       case 'reset':
         orchestrator.provisioning.breakers.reset('general');
         orchestrator.provisioning.breakers.reset('replacement');
         break;
-      case 'mood':
-        world.mood = step.mood;
+      case 'fault':
+        world.fault = step.fault;
         break;
       case 'kill':
         await this.kill();
         break;
       case 'stop':
-        await this.restartInOrder();
+        await this.restartGracefully();
         break;
       case 'pass':
         for (let second = 0; second < step.seconds; second++) await this.second();
@@ -116,12 +122,12 @@ class History {
     this.check();
   }
 
-  /** All faults are over, and everybody goes. */
+  /** All faults end and all viewers leave. */
   async calmDown(): Promise<void> {
-    this.world.mood = 'well';
+    this.world.fault = 'none';
     this.world.hung.clear();
     for (const proxy of this.proxies) {
-      proxy.comeBack();
+      proxy.reconnect();
       while (proxy.sessions.length > 0) proxy.leave(0, this.orchestrator);
     }
     this.foreign.endAll(this.orchestrator);
@@ -140,7 +146,7 @@ class History {
       .length;
   }
 
-  /** What world, registry, ports, queue and leases say. */
+  /** The state in world, registry, ports, queue and leases. */
   state(): object {
     const { registry, provisioning, leases } = this.orchestrator;
     return {
@@ -157,7 +163,7 @@ class History {
     };
   }
 
-  /** Nothing plays: the minimum and not one more, and all agree on which. */
+  /** The state in which nothing plays: exactly the minimum of engines, the same everywhere. */
   rest(): object {
     const engines = this.world.running.map(({ id }) => id).sort();
     const { minReplicas } = SETTINGS;
@@ -179,13 +185,14 @@ class History {
   private check(): void {
     const { world } = this;
     const running = world.running;
-    if (running.length + world.underWay.size > SETTINGS.maxReplicas)
-      this.violations.push(`${running.length} engines run and ${world.underWay.size} are being started, above MAX_REPLICAS`);
-    if (world.underWay.size > SETTINGS.maxConcurrentProvisions) this.violations.push(`${world.underWay.size} starts at once`);
+    if (running.length + world.startsInProgress.size > SETTINGS.maxReplicas)
+      this.violations.push(`${running.length} engines run and ${world.startsInProgress.size} are being started, above MAX_REPLICAS`);
+    if (world.startsInProgress.size > SETTINGS.maxConcurrentProvisions)
+      this.violations.push(`${world.startsInProgress.size} starts at once`);
     const ports = running.flatMap((engine) => Object.values(engine.ports as unknown as Record<string, number>));
     if (new Set(ports).size < ports.length) this.violations.push('a port has two owners');
     const playing = [...this.proxies, this.foreign].flatMap((proxy) => proxy.playingOn());
-    if (new Set(playing).size < playing.length) this.violations.push('two streams were given one engine');
+    if (new Set(playing).size < playing.length) this.violations.push('two streams have the same engine');
     this.foreign.check(this.orchestrator);
     expect(this.violations).toEqual([]);
   }
@@ -209,7 +216,7 @@ class History {
       case 'restart': {
         const others = world.running.filter(({ id }) => id !== engine.id).flatMap(({ ports }) => [ports.http, ports.https]);
         if (others.includes(engine.ports.http) || others.includes(engine.ports.https))
-          this.violations.push('the port of an engine that may be brought up again was given to another one');
+          this.violations.push('the port of an engine that may restart was given to another one');
         orchestrator.runtime.restart(engine.id);
         break;
       }
@@ -224,25 +231,25 @@ class History {
     }
   }
 
-  private async order(act: () => Promise<unknown>, floor: number | null): Promise<void> {
+  private async order(act: () => Promise<unknown>, minimum: number | null): Promise<void> {
     const done = act();
     await vi.advanceTimersByTimeAsync(20);
     await done;
-    this.floor = floor;
+    this.manualMinimum = minimum;
   }
 
-  /** kill -9 in the middle of everything: what was asked of the runtime may still be carried out. */
+  /** kill -9 at any moment: the runtime may still complete starts in progress. */
   private async kill(): Promise<void> {
-    const underWay = [...this.world.underWay];
-    this.world.underWay.clear();
+    const startsInProgress = [...this.world.startsInProgress];
+    this.world.startsInProgress.clear();
     this.orchestrator.kill();
     this.foreign.serviceKilled();
-    for (const [index, spec] of underWay.entries()) if (index % 2 === 0) await this.world.carryOut(spec);
+    for (const [index, spec] of startsInProgress.entries()) if (index % 2 === 0) await this.world.completeStart(spec);
     await this.start();
-    if (this.orchestrator.floor.value !== this.floor) this.violations.push('a floor that was acknowledged is lost');
+    if (this.orchestrator.manualMinimum.value !== this.manualMinimum) this.violations.push('an acknowledged manual minimum is lost');
   }
 
-  private async restartInOrder(): Promise<void> {
+  private async restartGracefully(): Promise<void> {
     const stopped = this.orchestrator.stop();
     await vi.advanceTimersByTimeAsync(15_000);
     await stopped;
@@ -250,7 +257,7 @@ class History {
   }
 }
 
-describe('the whole pool through simulated histories of faults', () => {
+describe('the whole pool in simulated histories of faults', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -258,7 +265,7 @@ describe('the whole pool through simulated histories of faults', () => {
     vi.useRealTimers();
   });
 
-  it('is never above its maximum, gives no port and no engine twice, loses no acknowledged event and no engine of a proxy it cannot hear, tries once when half open, and is whole again soon after the faults', async () => {
+  it('never exceeds its maximum, never gives a port or engine twice, loses no acknowledged event and no engine of a disconnected proxy, permits one trial when half open, and recovers soon after the faults', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), async (steps) => {
         const history = new History();

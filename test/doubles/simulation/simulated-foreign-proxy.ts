@@ -1,4 +1,4 @@
-/** A proxy that chooses engines from the list and tells of its streams by events, as programs do that know no leases. */
+/** A proxy without leases: it chooses engines from the list and reports its streams with events. */
 import type { StreamStartedEvent } from '@acexy/contracts';
 import type { SimulatedOrchestrator } from './simulated-orchestrator.js';
 import type { SimulatedWorld } from './simulated-world.js';
@@ -7,7 +7,7 @@ interface ForeignStream {
   id: string;
   event: StreamStartedEvent;
   engineId: string;
-  /** What the orchestrator has acknowledged of it. */
+  /** The last event that the orchestrator acknowledged. */
   acknowledged: 'nothing' | 'start' | 'end';
 }
 
@@ -17,18 +17,18 @@ export class SimulatedForeignProxy {
 
   constructor(
     private readonly world: SimulatedWorld,
-    /** What must never happen and did. */
+    /** Broken invariants. */
     private readonly violations: string[],
   ) {}
 
-  /** Plays on an engine that is free as far as the list says, and tells of it. */
+  /** Plays on an engine that the list shows as free, and sends the event. */
   start({ registry, claims, events }: SimulatedOrchestrator): void {
     const free = registry
       .all()
       .find(
         ({ id, lifecycle, health }) => lifecycle === 'ready' && health === 'healthy' && claims.on(id).count === 0 && !claims.on(id).cordon,
       );
-    // One that does not answer is not played on.
+    // An engine that does not answer plays nothing.
     if (!free || !this.world.answers(free.id)) return;
     const id = `foreign-${++this.counter}`;
     const { host, port } = free.instance;
@@ -53,7 +53,7 @@ export class SimulatedForeignProxy {
     });
   }
 
-  /** The same news once more, of whatever stream: it changes nothing. */
+  /** Sends the start event of any stream again, which must change nothing. */
   repeat(which: number, { events }: SimulatedOrchestrator): void {
     const stream = this.streams[which % this.streams.length];
     if (stream && stream.acknowledged !== 'nothing') void events.started(stream.event);
@@ -69,18 +69,18 @@ export class SimulatedForeignProxy {
     for (const stream of this.streams) if (stream.acknowledged !== 'end') this.finish(stream, orchestrator);
   }
 
-  /** Who had no answer to a start before the service was killed has no stream. */
+  /** Streams whose start was not acknowledged before the kill do not exist. */
   serviceKilled(): void {
     for (const stream of this.streams) if (stream.acknowledged === 'nothing') this.world.playing.delete(stream.id);
   }
 
-  /** Engines of acknowledged streams that still play there. */
+  /** Engines of acknowledged streams that still play. */
   playingOn(): string[] {
     const playing = this.streams.filter(({ id, acknowledged }) => acknowledged === 'start' && this.world.playing.has(id));
     return playing.map(({ engineId }) => engineId);
   }
 
-  /** What was acknowledged is known: as started, unless the engine is gone that it played on, or as ended. */
+  /** Acknowledged streams are known: as started, unless their engine is gone, or as ended. */
   check({ streams }: SimulatedOrchestrator): void {
     for (const { id, acknowledged } of this.streams) {
       if (acknowledged === 'nothing') continue;
@@ -94,7 +94,7 @@ export class SimulatedForeignProxy {
 
   private finish(stream: ForeignStream, { events }: SimulatedOrchestrator): void {
     this.world.playing.delete(stream.id);
-    // The answer to a start that was never acknowledged may be that nothing is known of it: what counts then is not told.
+    // If the start was never acknowledged, the stream may be unknown, so its end proves nothing.
     const wasKnown = stream.acknowledged === 'start';
     void events.ended({ stream_id: stream.id }).then(() => {
       if (wasKnown) stream.acknowledged = 'end';

@@ -1,4 +1,4 @@
-/** One start of the orchestrator without HTTP, Docker and disk: its real services on a simulated world, under timers that a test owns. */
+/** One run of the orchestrator: its real services without HTTP, Docker and disk, in a simulated world, with fake timers. */
 import type { OperationType } from '@acexy/contracts';
 import { SILENT_LOG } from '@acexy/service-kit';
 import type { HttpAdapterHost } from '@nestjs/core';
@@ -65,11 +65,11 @@ const LIMIT = { engines: SETTINGS.engineLimit };
 
 const COMMIT_MS = 10;
 
-/** What is on disk: it outlives a kill, as far as it was committed. */
+/** What is on disk: committed writes survive a kill. */
 export class SimulatedDisk {
-  floor: number | null = null;
+  manualMinimum: number | null = null;
   readonly streams = new Map<string, StreamRow>();
-  /** Grows with every kill: what was not committed by then never is. */
+  /** Grows with every kill: writes not committed by then are lost. */
   kills = 0;
 
   /** Resolves after the commit. */
@@ -89,7 +89,7 @@ export class SimulatedOrchestrator {
   readonly clock = new SystemClock();
   readonly runtime: SimulatedRuntime;
   readonly registry = new EngineRegistry(this.clock);
-  readonly floor: ManualMinimum;
+  readonly manualMinimum: ManualMinimum;
   readonly claims = new EngineClaimBook();
   readonly leases: LeaseService;
   readonly provisioning: ProvisioningService;
@@ -99,8 +99,8 @@ export class SimulatedOrchestrator {
   readonly reconcile: ReconcileService;
   readonly sync: EngineSync;
   readonly readiness = new Readiness();
-  private readonly picture: PoolSnapshotService;
-  private readonly watch: StartupProbe;
+  private readonly snapshots: PoolSnapshotService;
+  private readonly startupProbe: StartupProbe;
   private readonly health: HealthMonitor;
   private readonly quarantine: Quarantine;
   private readonly server = new EventEmitter();
@@ -108,14 +108,14 @@ export class SimulatedOrchestrator {
   private constructor(
     private readonly world: SimulatedWorld,
     private readonly disk: SimulatedDisk,
-    /** What must never happen and did. */
+    /** Broken invariants. */
     readonly violations: string[],
   ) {
     const { clock, registry, claims } = this;
     const contents = new ContentKeys();
     const outlook = new ProvisioningOutlook();
     this.runtime = new SimulatedRuntime(world, (id) => this.removing(id));
-    this.floor = new ManualMinimum(poolOrders(disk), clock, SILENT_LOG);
+    this.manualMinimum = new ManualMinimum(poolOrders(disk), clock, SILENT_LOG);
     this.leases = new LeaseService(registry, claims, contents, outlook, clock, SETTINGS, SETTINGS, SILENT_LOG);
     const remover = new EngineRemover(this.runtime, registry, clock, SILENT_LOG);
     this.sync = new EngineSync(this.runtime, registry, remover, SETTINGS, SETTINGS, SETTINGS, clock, SILENT_LOG);
@@ -151,21 +151,21 @@ export class SimulatedOrchestrator {
     this.reports = new ProxyReports(registry, claims, this.leases, this.streams, this.quarantine, clock, SILENT_LOG);
     this.events = new StreamEvents(this.streams, registry, this.sync, clock);
     const prober = new SimulatedProber(world, SETTINGS.healthCheckTimeoutMs) as unknown as EngineProber;
-    this.watch = new StartupProbe(registry, remover, claims, prober, SETTINGS, clock, SILENT_LOG);
+    this.startupProbe = new StartupProbe(registry, remover, claims, prober, SETTINGS, clock, SILENT_LOG);
     this.health = new HealthMonitor(registry, prober, SETTINGS, SETTINGS, clock, SILENT_LOG);
-    this.picture = new PoolSnapshotService(registry, this.leases, claims, this.floor, this.provisioning, SETTINGS, LIMIT, clock);
+    this.snapshots = new PoolSnapshotService(registry, this.leases, claims, this.manualMinimum, this.provisioning, SETTINGS, LIMIT, clock);
     const adapterHost = { httpAdapter: { getHttpServer: () => this.server } } as unknown as HttpAdapterHost;
     this.reconcile = new ReconcileService(
       this.runtime,
       registry,
       this.leases,
-      this.floor,
+      this.manualMinimum,
       outlook,
       this.sync,
       remover,
       this.provisioning,
       this.readiness,
-      this.picture,
+      this.snapshots,
       new VpnWatcher(this.runtime, vpn, registry, SETTINGS, clock, new VpnMetrics(vpn), SILENT_LOG),
       SETTINGS,
       SETTINGS,
@@ -177,11 +177,11 @@ export class SimulatedOrchestrator {
 
   static async start(world: SimulatedWorld, disk: SimulatedDisk, violations: string[]): Promise<SimulatedOrchestrator> {
     const its = new SimulatedOrchestrator(world, disk, violations);
-    await its.floor.onModuleInit();
+    await its.manualMinimum.onModuleInit();
     its.leases.onModuleInit();
     its.provisioning.onModuleInit();
-    its.watch.onModuleInit();
-    its.picture.onModuleInit();
+    its.startupProbe.onModuleInit();
+    its.snapshots.onModuleInit();
     await its.sync.onModuleInit();
     await its.streams.onModuleInit();
     await its.reports.onModuleInit();
@@ -192,20 +192,20 @@ export class SimulatedOrchestrator {
     return its;
   }
 
-  /** kill -9: whatever it still does has no effect, and its timers are put away. */
+  /** kill -9: nothing it does has an effect any more, and its timers are removed. */
   kill(): void {
     this.disk.kills += 1;
     this.runtime.kill();
-    // None of them waits for another: what it waits for itself never comes.
+    // Not awaited: pending calls of a killed runtime never settle.
     for (const one of [
       this.reconcile,
       this.health,
       this.quarantine,
-      this.watch,
+      this.startupProbe,
       this.streams,
       this.reports,
       this.leases,
-      this.picture,
+      this.snapshots,
       this.sync,
       this.provisioning,
     ])
@@ -218,11 +218,11 @@ export class SimulatedOrchestrator {
     await this.reconcile.onModuleDestroy();
     await this.health.onModuleDestroy();
     await this.quarantine.onModuleDestroy();
-    await this.watch.onModuleDestroy();
+    await this.startupProbe.onModuleDestroy();
     this.reports.onModuleDestroy();
     this.streams.onModuleDestroy();
     this.leases.onModuleDestroy();
-    this.picture.onModuleDestroy();
+    this.snapshots.onModuleDestroy();
     await this.sync.onModuleDestroy();
     await this.provisioning.beforeApplicationShutdown();
     await this.sync.onApplicationShutdown();
@@ -232,45 +232,45 @@ export class SimulatedOrchestrator {
   private removing(id: string): void {
     const { world } = this;
     if (world.answers(id) && world.isPlayedOn(id) && !this.registry.get(id)?.drain)
-      this.violations.push('an engine that is well was removed under its viewers');
+      this.violations.push('a healthy engine with viewers was removed');
   }
 }
 
-/** A breaker lets nothing through while it is open, and one trial at a time when half open. */
-function watchTrials(circuits: ProvisioningBreakers, violations: string[]): void {
+/** Checks that a circuit breaker permits nothing while open, and one trial at a time when half open. */
+function watchTrials(breakers: ProvisioningBreakers, violations: string[]): void {
   const trials = new Map<OperationType, { permit: OperationPermit; since: number }>();
-  const acquire = circuits.acquire.bind(circuits);
-  circuits.acquire = (operation) => {
-    const { state, timeoutSeconds } = circuits.report(operation);
+  const acquire = breakers.acquire.bind(breakers);
+  breakers.acquire = (operation) => {
+    const { state, timeoutSeconds } = breakers.report(operation);
     const permit = acquire(operation);
-    if (permit && state === 'open') violations.push(`the ${operation} breaker let something through while it was open`);
+    if (permit && state === 'open') violations.push(`the ${operation} circuit breaker permitted a start while open`);
     if (permit?.permit.trial) {
       const other = trials.get(operation);
       if (other && performance.now() - other.since < timeoutSeconds * 1000)
-        violations.push(`two trials of the ${operation} breaker at once`);
+        violations.push(`two simultaneous trials of the ${operation} circuit breaker`);
       trials.set(operation, { permit, since: performance.now() });
     }
     return permit;
   };
-  const settled = (permit: OperationPermit): void => {
+  const endTrial = (permit: OperationPermit): void => {
     if (trials.get(permit.operation)?.permit === permit) trials.delete(permit.operation);
   };
   const { succeed, fail, abandon, reset } = {
-    succeed: circuits.succeed.bind(circuits),
-    fail: circuits.fail.bind(circuits),
-    abandon: circuits.abandon.bind(circuits),
-    reset: circuits.reset.bind(circuits),
+    succeed: breakers.succeed.bind(breakers),
+    fail: breakers.fail.bind(breakers),
+    abandon: breakers.abandon.bind(breakers),
+    reset: breakers.reset.bind(breakers),
   };
-  circuits.succeed = (permit) => (settled(permit), succeed(permit));
-  circuits.fail = (permit, reason) => (settled(permit), fail(permit, reason));
-  circuits.abandon = (permit) => (settled(permit), abandon(permit));
-  circuits.reset = (operation) => (trials.delete(operation), reset(operation));
+  breakers.succeed = (permit) => (endTrial(permit), succeed(permit));
+  breakers.fail = (permit, reason) => (endTrial(permit), fail(permit, reason));
+  breakers.abandon = (permit) => (endTrial(permit), abandon(permit));
+  breakers.reset = (operation) => (trials.delete(operation), reset(operation));
 }
 
 function poolOrders(disk: SimulatedDisk): PoolOrders {
   return {
-    loadManualMinimum: () => Promise.resolve(disk.floor),
-    saveManualMinimum: (floor: number | null) => disk.commit(() => (disk.floor = floor)),
+    loadManualMinimum: () => Promise.resolve(disk.manualMinimum),
+    saveManualMinimum: (floor: number | null) => disk.commit(() => (disk.manualMinimum = floor)),
   } as unknown as PoolOrders;
 }
 

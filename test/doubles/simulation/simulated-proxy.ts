@@ -1,4 +1,4 @@
-/** A proxy with its viewers: it asks for engines, reports what it plays every second, and moves a stream whose engine is lost or drains. */
+/** A proxy with viewers: it leases engines, reports its sessions every second, and moves a stream whose engine is lost or drains. */
 import type { LeaseGranted, LeasePurpose, ReportedSession } from '@acexy/contracts';
 import { NoEngineError } from '../../../apps/orchestrator/src/leases/provisioning-outlook.js';
 import type { SimulatedOrchestrator } from './simulated-orchestrator.js';
@@ -8,10 +8,10 @@ interface Session {
   id: string;
   key: string;
   startedAt: string;
-  /** What it plays on. */
+  /** The lease it plays on. */
   on: LeaseGranted | null;
-  /** What it asks for: a first engine, or another one. */
-  wish: { requestId: string; purpose: LeasePurpose; exclude: string[] } | null;
+  /** Its open lease request. */
+  request: { requestId: string; purpose: LeasePurpose; exclude: string[] } | null;
 }
 
 const NEVER = new AbortController().signal;
@@ -21,7 +21,7 @@ export class SimulatedProxy {
   private ended: { stream_id: string; reason: string; ended_at: string }[] = [];
   private counter = 0;
   private seq = 0;
-  private silentUntil = -Infinity;
+  private disconnectedUntil = -Infinity;
 
   constructor(
     readonly id: string,
@@ -30,38 +30,38 @@ export class SimulatedProxy {
 
   arrive(): void {
     const id = `${this.id}-${++this.counter}`;
-    const session: Session = { id, key: id, startedAt: new Date().toISOString(), on: null, wish: null };
-    this.wishFor(session, 'start', []);
+    const session: Session = { id, key: id, startedAt: new Date().toISOString(), on: null, request: null };
+    this.requestEngine(session, 'start', []);
     this.sessions.push(session);
   }
 
-  /** Plays on, and neither says nor hears anything meanwhile. */
-  fallSilent(seconds: number): void {
-    this.silentUntil = performance.now() + seconds * 1000;
-    this.world.silent.add(this.id);
+  /** Keeps playing, but is disconnected from the orchestrator for a while. */
+  disconnect(seconds: number): void {
+    this.disconnectedUntil = performance.now() + seconds * 1000;
+    this.world.disconnected.add(this.id);
   }
 
-  comeBack(): void {
-    this.silentUntil = -Infinity;
-    this.world.silent.delete(this.id);
+  reconnect(): void {
+    this.disconnectedUntil = -Infinity;
+    this.world.disconnected.delete(this.id);
   }
 
   leave(which: number, connected: SimulatedOrchestrator): void {
     if (this.sessions.length === 0) return;
-    const orchestrator = this.isSilent ? null : connected;
+    const orchestrator = this.isDisconnected ? null : connected;
     const [session] = this.sessions.splice(which % this.sessions.length, 1);
     this.ended.push({ stream_id: session.id, reason: 'the last viewer left', ended_at: new Date().toISOString() });
     this.world.playing.delete(playbackId(session));
     if (session.on) orchestrator?.leases.release(session.on.lease_id);
-    if (session.wish) orchestrator?.leases.release(session.wish.requestId);
+    if (session.request) orchestrator?.leases.release(session.request.requestId);
   }
 
-  /** A second goes by. */
+  /** One second passes. */
   async pass(orchestrator: SimulatedOrchestrator): Promise<void> {
-    for (const session of this.sessions) this.lookAt(session);
-    if (this.isSilent) return;
-    this.comeBack();
-    for (const session of this.sessions) if (session.wish) await this.ask(session, session.wish, orchestrator);
+    for (const session of this.sessions) this.checkEngine(session);
+    if (this.isDisconnected) return;
+    this.reconnect();
+    for (const session of this.sessions) if (session.request) await this.ask(session, session.request, orchestrator);
     this.report(orchestrator);
   }
 
@@ -69,39 +69,39 @@ export class SimulatedProxy {
     return this.sessions.flatMap(({ on }) => (on ? [on.engine.container_id] : []));
   }
 
-  private get isSilent(): boolean {
-    return performance.now() < this.silentUntil;
+  private get isDisconnected(): boolean {
+    return performance.now() < this.disconnectedUntil;
   }
 
-  private lookAt(session: Session): void {
+  private checkEngine(session: Session): void {
     const lost = session.on?.engine.container_id;
     if (lost === undefined || (this.world.playing.get(playbackId(session)) === lost && !this.world.hung.has(lost))) return;
     session.on = null;
     this.world.playing.delete(playbackId(session));
-    if (!session.wish) this.wishFor(session, 'failover', [lost]);
+    if (!session.request) this.requestEngine(session, 'failover', [lost]);
   }
 
-  private async ask(session: Session, wish: NonNullable<Session['wish']>, { leases }: SimulatedOrchestrator): Promise<void> {
+  private async ask(session: Session, request: NonNullable<Session['request']>, { leases }: SimulatedOrchestrator): Promise<void> {
     try {
       const answer = await leases.ask(
         {
-          request_id: wish.requestId,
+          request_id: request.requestId,
           proxy_id: this.id,
           boot_id: this.id,
           key_type: 'content_id',
           key: session.key,
-          exclude: wish.exclude,
-          purpose: wish.purpose,
+          exclude: request.exclude,
+          purpose: request.purpose,
           wait_ms: 0,
         },
         NEVER,
       );
       if ('state' in answer) return;
       if (session.on) leases.release(session.on.lease_id);
-      Object.assign(session, { on: answer, wish: null });
+      Object.assign(session, { on: answer, request: null });
       this.world.playing.set(playbackId(session), answer.engine.container_id);
     } catch (error) {
-      // It asks again, as a viewer does.
+      // It requests again in the next second.
       if (!(error instanceof NoEngineError)) throw error;
     }
   }
@@ -116,12 +116,12 @@ export class SimulatedProxy {
     this.ended = [];
     for (const session of this.sessions) {
       const drained = leave.find(({ container_id: id }) => id === session.on?.engine.container_id);
-      if (drained && !session.wish) this.wishFor(session, 'failover', [drained.container_id]);
+      if (drained && !session.request) this.requestEngine(session, 'failover', [drained.container_id]);
     }
   }
 
-  private wishFor(session: Session, purpose: LeasePurpose, exclude: string[]): void {
-    session.wish = { requestId: `request-${session.id}-${++this.counter}`, purpose, exclude };
+  private requestEngine(session: Session, purpose: LeasePurpose, exclude: string[]): void {
+    session.request = { requestId: `request-${session.id}-${++this.counter}`, purpose, exclude };
   }
 }
 

@@ -1,4 +1,4 @@
-/** The world around a simulated orchestrator: engines that boot, hang and die on a host that outlives every start of the service. */
+/** What surrounds a simulated orchestrator: engines that boot, hang and die, on a host that survives restarts of the service. */
 import { EngineTimeoutError, UnknownSessionError } from '@acexy/engine-client';
 import {
   type EngineInstance,
@@ -9,37 +9,37 @@ import {
 } from '../../../apps/orchestrator/src/runtime/engine-runtime.js';
 import { FakeEngineHost, FakeEngineRuntime } from '../orchestrator/fake-engine-runtime.js';
 
-export const MOODS = ['well', 'slow', 'hangs', 'no space', 'away', 'port taken', 'keeps engines'] as const;
-/** How the runtime behaves just now. */
-export type Mood = (typeof MOODS)[number];
+export const RUNTIME_FAULTS = ['none', 'slow', 'hangs', 'no space', 'away', 'port taken', 'keeps engines'] as const;
+/** How the runtime behaves. */
+export type RuntimeFault = (typeof RUNTIME_FAULTS)[number];
 
 const BOOT_MS = 3000;
 
 export class SimulatedWorld extends FakeEngineHost {
-  mood: Mood = 'well';
-  /** Engines that take connections and say nothing. */
+  fault: RuntimeFault = 'none';
+  /** Engines that accept connections and do not answer. */
   readonly hung = new Set<string>();
-  /** Since when each engine runs, milliseconds of the clock that never goes back. */
+  /** Start time of each engine, in monotonic milliseconds. */
   readonly upSince = new Map<string, number>();
-  /** What plays: the engine of each session by its playback id. */
+  /** Engine id of each playing session, by playback id. */
   readonly playing = new Map<string, string>();
-  /** Proxies that play on and are not heard of. */
-  readonly silent = new Set<string>();
-  /** What was asked for and is not there yet: a daemon may carry it out though the caller is gone. */
-  readonly underWay = new Set<EngineSpec>();
+  /** Proxies that play but are disconnected. */
+  readonly disconnected = new Set<string>();
+  /** Starts in progress: a daemon may complete them after the caller is gone. */
+  readonly startsInProgress = new Set<EngineSpec>();
 
   get running(): EngineInstance[] {
     return [...this.engines.values()].filter(({ state, kind }) => state === 'running' && kind === 'acestream');
   }
 
-  /** A start that nobody waits for any more, carried out all the same. */
-  async carryOut(spec: EngineSpec): Promise<void> {
+  /** Completes a start that nobody waits for. */
+  async completeStart(spec: EngineSpec): Promise<void> {
     const runtime = new FakeEngineRuntime(this);
     const { id } = await runtime.start(spec, new AbortController().signal);
     this.upSince.set(id, performance.now());
   }
 
-  /** The engine ended or began anew: what it played is over. */
+  /** The engine exited or restarted: its sessions are gone. */
   endSessionsOn(id: string): void {
     for (const [session, engine] of this.playing) if (engine === id) this.playing.delete(session);
   }
@@ -54,11 +54,11 @@ export class SimulatedWorld extends FakeEngineHost {
   }
 }
 
-/** The world as one start of the service sees it; dead with it. */
+/** The runtime of one run of the service. */
 export class SimulatedRuntime extends FakeEngineRuntime {
   private killed = false;
 
-  /** @param onRemove told of every removal that will be carried out */
+  /** @param onRemove called before every removal that succeeds */
   constructor(
     override readonly world: SimulatedWorld,
     private readonly onRemove: (id: string) => void,
@@ -66,7 +66,7 @@ export class SimulatedRuntime extends FakeEngineRuntime {
     super(world);
   }
 
-  /** The service was killed: nothing it does any more has an effect, and nothing that it waits for comes. */
+  /** The service was killed: further calls have no effect and never settle. */
   kill(): void {
     this.killed = true;
   }
@@ -77,21 +77,21 @@ export class SimulatedRuntime extends FakeEngineRuntime {
 
   override async start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
     await this.alive();
-    this.behave();
-    this.world.underWay.add(spec);
+    this.applyFault();
+    this.world.startsInProgress.add(spec);
     try {
       const instance = await super.start(spec, signal);
       this.world.upSince.set(instance.id, performance.now());
       return instance;
     } finally {
-      this.world.underWay.delete(spec);
+      this.world.startsInProgress.delete(spec);
       await this.alive();
     }
   }
 
   override async list(): Promise<EngineInstance[]> {
     await this.alive();
-    this.behave();
+    this.applyFault();
     const instances = await super.list();
     return instances.map((one) => {
       const since = this.world.upSince.get(one.id);
@@ -101,7 +101,7 @@ export class SimulatedRuntime extends FakeEngineRuntime {
 
   override async remove(id: string): Promise<void> {
     await this.alive();
-    this.behave();
+    this.applyFault();
     if (!this.knobs.removeFails) this.onRemove(id);
     await super.remove(id);
     this.world.endSessionsOn(id);
@@ -109,7 +109,7 @@ export class SimulatedRuntime extends FakeEngineRuntime {
     this.world.hung.delete(id);
   }
 
-  /** A process that ends and is brought up again by its restart policy, with or without our hearing of it. */
+  /** An engine exits and its restart policy starts it again. */
   restart(id: string): void {
     const engine = this.world.engines.get(id);
     if (!engine) return;
@@ -120,27 +120,27 @@ export class SimulatedRuntime extends FakeEngineRuntime {
   }
 
   private async alive(): Promise<void> {
-    // Also what was called in the very moment before the kill.
+    // Also stops calls made at the moment of the kill.
     await Promise.resolve();
     if (this.killed) await new Promise<never>(() => {});
   }
 
-  private behave(): void {
+  private applyFault(): void {
     const { knobs, world } = this;
-    const { mood } = world;
-    knobs.startMs = mood === 'slow' ? 8000 : 300;
-    knobs.startHangs = mood === 'hangs';
-    knobs.listFails = mood === 'away' ? new RuntimeUnreachableError('no Docker Engine answers') : null;
-    knobs.removeFails = mood === 'away' || mood === 'keeps engines' ? new RuntimeFailedError('the removal failed') : null;
+    const { fault } = world;
+    knobs.startMs = fault === 'slow' ? 8000 : 300;
+    knobs.startHangs = fault === 'hangs';
+    knobs.listFails = fault === 'away' ? new RuntimeUnreachableError('no Docker Engine answers') : null;
+    knobs.removeFails = fault === 'away' || fault === 'keeps engines' ? new RuntimeFailedError('the removal failed') : null;
     knobs.failStart = (spec) => {
-      if (mood === 'away') return new RuntimeUnreachableError('no Docker Engine answers');
-      if (mood === 'no space') return new RuntimeFailedError('no space left on device');
-      return mood === 'port taken' && spec.ports.http % 2 === 0 ? new PortTakenError(spec.ports.http) : null;
+      if (fault === 'away') return new RuntimeUnreachableError('no Docker Engine answers');
+      if (fault === 'no space') return new RuntimeFailedError('no space left on device');
+      return fault === 'port taken' && spec.ports.http % 2 === 0 ? new PortTakenError(spec.ports.http) : null;
     };
   }
 }
 
-/** One question to a simulated engine; a hung one takes its whole limit. */
+/** Probes a simulated engine; a hung one uses the whole time limit. */
 export class SimulatedProber {
   constructor(
     private readonly world: SimulatedWorld,
@@ -154,7 +154,7 @@ export class SimulatedProber {
   }
 }
 
-/** What a simulated engine says of a session: nothing while it hangs, and that it does not know one that nobody plays any more. */
+/** Session statistics of a simulated engine: no answer while it hangs, and an error for an unknown session. */
 export class SimulatedSessionStat {
   constructor(private readonly world: SimulatedWorld) {}
 
