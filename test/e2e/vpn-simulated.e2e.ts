@@ -15,7 +15,7 @@ function settings(gluetun: GluetunSimulator): Record<string, string> {
     GLUETUN_API_PORT: String(gluetun.port),
     GLUETUN_HEALTH_CHECK_INTERVAL_S: '0.5',
     GLUETUN_PORT_CACHE_TTL_S: '1',
-    SIM_TUNNEL_PROBE: gluetun.farEnd,
+    SIM_TUNNEL_PROBE: gluetun.tunnelTarget,
     MIN_REPLICAS: '2',
     MAX_REPLICAS: '5',
     MAX_ACTIVE_REPLICAS: '10',

@@ -10,21 +10,21 @@ export class GluetunSimulator {
 
   private constructor(
     readonly port: number,
-    private readonly badDayPort: number,
-    private readonly farEndPort: number,
+    private readonly faultApiPort: number,
+    private readonly tunnelTargetPort: number,
     private readonly env: Record<string, string>,
   ) {}
 
   static async start(env: Record<string, string>): Promise<GluetunSimulator> {
-    const [port, badDayPort, farEndPort] = await freePorts(3);
-    const gluetun = new GluetunSimulator(port, badDayPort, farEndPort, env);
+    const [port, faultApiPort, tunnelTargetPort] = await freePorts(3);
+    const gluetun = new GluetunSimulator(port, faultApiPort, tunnelTargetPort, env);
     await gluetun.startAgain();
     return gluetun;
   }
 
   /** Address that engines probe to know whether the tunnel works (SIM_TUNNEL_PROBE). */
-  get farEnd(): string {
-    return `127.0.0.1:${this.farEndPort}`;
+  get tunnelTarget(): string {
+    return `127.0.0.1:${this.tunnelTargetPort}`;
   }
 
   /** Starts or restarts it; resolves when the tunnel is up. */
@@ -33,15 +33,15 @@ export class GluetunSimulator {
       cwd: ROOT,
       env: {
         GLUETUN_SIM_PORT: String(this.port),
-        GLUETUN_SIM_CONTROL_PORT: String(this.badDayPort),
-        GLUETUN_SIM_TUNNEL_PORT: String(this.farEndPort),
+        GLUETUN_SIM_CONTROL_PORT: String(this.faultApiPort),
+        GLUETUN_SIM_TUNNEL_PORT: String(this.tunnelTargetPort),
         ...this.env,
       },
     });
     await until(
       'the simulated Gluetun has a tunnel',
       async () => {
-        const response = await fetch(`http://127.0.0.1:${this.badDayPort}/__sim/state`);
+        const response = await fetch(`http://127.0.0.1:${this.faultApiPort}/__sim/state`);
         return ((await response.json()) as VpnState).tunnel;
       },
       15_000,
@@ -51,7 +51,7 @@ export class GluetunSimulator {
   /** Changes the state, for `forMs` milliseconds if given. */
   async set(change: Partial<VpnState>, forMs?: number): Promise<void> {
     const body = JSON.stringify({ ...change, forMs });
-    const response = await fetch(`http://127.0.0.1:${this.badDayPort}/__sim/state`, { method: 'PUT', body });
+    const response = await fetch(`http://127.0.0.1:${this.faultApiPort}/__sim/state`, { method: 'PUT', body });
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
   }
 

@@ -1,4 +1,4 @@
-/** What tests ask and order, on a port of its own: `GET /__sim/state`, `PUT /__sim/state`, and `GET /__sim/health` for a container's health check. */
+/** Fault injection for tests on a separate port: `GET /__sim/state`, `PUT /__sim/state`, and `GET /__sim/health` for a container's health check. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readObject, reply } from './json-http.js';
 import { ANSWERS, type SimulatedVpn, VPN_STATUSES, type VpnState } from './simulated-vpn.js';
@@ -14,7 +14,7 @@ const FIELDS: Record<keyof VpnState, { is: Check; right: string }> = {
   answers: { is: (value) => ANSWERS.some((answer) => answer === value), right: ANSWERS.join(', ') },
 };
 
-/** Reads what is to change, and for how many milliseconds (`forMs`). Throws where a field is none, or says what cannot be. */
+/** Reads the changed fields and their duration in milliseconds (`forMs`). Throws if a field is unknown or invalid. */
 export function parseChange(body: Record<string, unknown>): { change: Partial<VpnState>; forMs?: number } {
   const { forMs, ...change } = body;
   if (forMs !== undefined && !(typeof forMs === 'number' && forMs > 0)) throw new Error('forMs is a number of milliseconds above 0');
@@ -26,7 +26,7 @@ export function parseChange(body: Record<string, unknown>): { change: Partial<Vp
   return { change, forMs };
 }
 
-export function createBadDayApi(vpn: SimulatedVpn): Server {
+export function createFaultApi(vpn: SimulatedVpn): Server {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     switch (`${request.method} ${request.url}`) {
       case 'GET /__sim/health':

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createBadDayApi, parseChange } from './fault-api.js';
+import { createFaultApi, parseChange } from './fault-api.js';
 import { createControlServer, type Generation } from './control-server.js';
 import { readOptions } from './options.js';
 import { parseRole, type Role } from './roles.js';
@@ -24,7 +24,7 @@ async function simulated(
 ): Promise<{ url: string; orders: string }> {
   vpn = new SimulatedVpn({ connectMs: 0, portDelayMs: 0, forwardedPort: 51_413, publicIp: '203.0.113.7' });
   vpn.set({ tunnel: true, status: 'running', healthy: true, forwardedPort: 51_413, publicIp: '203.0.113.7' });
-  return { url: await open(createControlServer(vpn, role, generation)), orders: await open(createBadDayApi(vpn)) };
+  return { url: await open(createControlServer(vpn, role, generation)), orders: await open(createFaultApi(vpn)) };
 }
 
 afterEach(() => {

@@ -6,12 +6,12 @@ export interface Options {
   vpn: VpnOptions;
   role: Role | null;
   generation: Generation;
-  /** Ports of the control server, of the orders of tests, and of what lies behind the tunnel. */
+  /** Ports of the control server, of the fault API and of the target behind the tunnel. */
   controlPort: number;
-  badDayPort: number;
-  farEndPort: number;
-  /** Where the orders of tests are heard: elsewhere than on 127.0.0.1 only in a container. */
-  badDayHost: string;
+  faultApiPort: number;
+  tunnelTargetPort: number;
+  /** Listen address of the fault API; other than 127.0.0.1 only in a container. */
+  faultApiHost: string;
 }
 
 const ROLE = 'HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE';
@@ -37,8 +37,8 @@ export function readOptions(env: Readonly<Record<string, string | undefined>>): 
     role: parseRole(ROLE, env[ROLE]),
     generation,
     controlPort: port('GLUETUN_SIM_PORT', 8000),
-    badDayPort: port('GLUETUN_SIM_CONTROL_PORT', 8001),
-    farEndPort: port('GLUETUN_SIM_TUNNEL_PORT', 8002),
-    badDayHost: env.GLUETUN_SIM_CONTROL_HOST || '127.0.0.1',
+    faultApiPort: port('GLUETUN_SIM_CONTROL_PORT', 8001),
+    tunnelTargetPort: port('GLUETUN_SIM_TUNNEL_PORT', 8002),
+    faultApiHost: env.GLUETUN_SIM_CONTROL_HOST || '127.0.0.1',
   };
 }

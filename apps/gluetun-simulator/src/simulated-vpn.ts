@@ -1,4 +1,4 @@
-/** The VPN that is simulated: what it is, and what it says of itself. The two differ on bad days. */
+/** State of the simulated VPN. Its real and its reported state can differ, to simulate faults. */
 
 /** As Gluetun writes it in `GET /v1/vpn/status`. */
 export const VPN_STATUSES = ['running', 'starting', 'stopping', 'stopped', 'crashed', 'completed'] as const;

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 
-/** What is reached through the tunnel only: it accepts connections while the tunnel carries, and engines probe it (`SIM_TUNNEL_PROBE`). */
-export class FarEnd {
+/** TCP server behind the tunnel: it accepts connections while the tunnel works. Engines probe it (`SIM_TUNNEL_PROBE`). */
+export class TunnelTarget {
   private readonly sockets = new Set<Socket>();
   private readonly server: Server;
   private wanted = false;
@@ -16,9 +16,9 @@ export class FarEnd {
     this.server.on('close', () => this.settle());
   }
 
-  /** Throws, as an event of the process, where the port is taken. */
-  carry(carries: boolean): void {
-    this.wanted = carries;
+  /** If the port is in use, the process ends with an uncaught error event. */
+  setReachable(reachable: boolean): void {
+    this.wanted = reachable;
     this.settle();
   }
 
