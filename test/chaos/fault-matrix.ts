@@ -117,7 +117,6 @@ export const FAULT_MATRIX: readonly Row[] = [
 
   // A viewer of the transport stream does not use any of these.
   row('HLS',        'its playlists are frozen and forbidden',          knobs({ hlsFrozenAfterMs: 1, hlsForbidden: true }),       IT,      IT,      IT),
-  row('line API',   'its line API is not ready',                       knobs({ lineNotReady: true }),                            IT,      IT,      IT),
   row('resources',  'its memory and its cache grow',                   knobs({ memoryMb: 40, diskGrowKbPerSec: 500 }),           IT,      IT,      IT),
 
   row('orchestrator', 'the orchestrator wants it to be left',          act('wanted'),                                            ANOTHER, ANOTHER, ANOTHER),

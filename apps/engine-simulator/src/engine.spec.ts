@@ -16,7 +16,7 @@ afterEach(async () => {
 const useFakeIntervals = () => vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout', 'Date'] });
 
 describe('an engine', () => {
-  it('opens HTTP before the line API and says so', async () => {
+  it('opens the HTTP port before the API port and logs both', async () => {
     running = await startEngine();
     expect(running.lines.map((line) => /\((\w+)\)$/.exec(line)?.[1])).toEqual(['http', 'https', 'p2p', 'api']);
     expect(running.engine.state).toBe('up');

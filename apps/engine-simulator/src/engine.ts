@@ -8,7 +8,6 @@ import { Broadcasts, type EngineParts } from './engine-parts.js';
 import { FaultBook } from './faults/fault-book.js';
 import type { Knobs } from './faults/knobs.js';
 import { EngineHttp } from './http/engine-http.js';
-import { LineApi } from './line-api/line-api.js';
 import { Listener } from './listener.js';
 import { NetworkState } from './network/network-state.js';
 import type { EngineOptions } from './options/engine-options.js';
@@ -65,8 +64,13 @@ export class Engine {
     this.folder = StateFolder.prepare(options, this.parts.accessToken);
     this.http = new Listener('http', new EngineHttp(this.parts).server, options.host, options.httpPort);
     this.https = new Listener('https', createServer(), options.host, options.httpsPort);
-    const lineApi = new LineApi(this.parts, () => this.http.port);
-    this.api = new Listener('api', lineApi.server, options.host, options.apiPort);
+    // Nothing in this product uses the line protocol. The port still listens: engines that share a network must collide on it, as real ones do.
+    this.api = new Listener(
+      'api',
+      createServer((socket) => socket.destroy()),
+      options.host,
+      options.apiPort,
+    );
     // Peers connect, and hear nothing.
     this.p2p = new Listener(
       'p2p',

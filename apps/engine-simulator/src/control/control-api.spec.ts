@@ -121,7 +121,7 @@ describe('a port that is taken', () => {
 });
 
 describe('the other ports', () => {
-  it('take connections', async () => {
+  it('accept connections, and the API port closes them at once', async () => {
     const { engine } = await startEngine();
     putAway.push(() => engine.down());
     for (const { port } of [engine.https, engine.p2p]) {
@@ -129,5 +129,6 @@ describe('the other ports', () => {
       await once(socket, 'connect');
       socket.destroy();
     }
+    await once(connect(engine.api.port, '127.0.0.1').resume(), 'close');
   });
 });

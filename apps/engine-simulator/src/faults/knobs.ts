@@ -143,14 +143,6 @@ export const KNOBS = {
   hlsMasterPlaylist: flag('content'),
   hlsForbidden: flag('content'),
 
-  // Line API
-  lineNotReady: flag('engine'),
-  lineAuth0: flag('engine'),
-  lineNoLoadresp: flag('content'),
-  lineDropAfterMs: optional('content'),
-  lineStopAfterMs: optional('content'),
-  lineNoStatus: flag('content'),
-
   // Resources
   memoryMb: number('engine', 0),
   diskGrowKbPerSec: number('engine', 0),

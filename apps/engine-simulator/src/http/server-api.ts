@@ -5,14 +5,14 @@ import type { Exchange } from './exchange.js';
 import { selectContent } from './start.js';
 
 /** major·10^6 + minor·10^4 + patch·100; what follows the patch number (rc4) does not count. */
-export function versionCode(version: string): number {
+function versionCode(version: string): number {
   const [major, minor, patch] = version.split('.').map((part) => Number.parseInt(part, 10));
   return major * 1_000_000 + minor * 10_000 + patch * 100;
 }
 
 const WEBSOCKET_PORT = 37_293;
 
-export function versionFields(version: string) {
+function versionFields(version: string) {
   return { code: versionCode(version), platform: 'linux', version };
 }
 

@@ -4,7 +4,7 @@ import type { Content } from '../contents/content-directory.js';
 import type { SessionEnd } from '../counters/counters.js';
 import type { PlaybackKind } from './player.policy.js';
 
-/** What hangs on a session and must go when it ends: readers, long polls, line connections. */
+/** What hangs on a session and must go when it ends: readers and long polls. */
 export interface Dependant {
   sessionEnded(how: SessionEnd): void;
 }

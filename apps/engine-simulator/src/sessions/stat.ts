@@ -1,4 +1,4 @@
-/** The statistics of a playback as the engine tells them (stat_url, and the line API's STATUS). */
+/** The statistics of a playback as the engine tells them at stat_url. */
 import type { Knobs } from '../faults/knobs.js';
 import { WINDOW_MS } from '../media/layout.js';
 import { noise } from '../noise.js';
@@ -75,7 +75,7 @@ export function statisticsOf(session: Session, knobs: Knobs, now: number, edgeTi
 }
 
 /** livepos as the engine writes it: every value a text. */
-export function liveposFields({ first, last, pos }: NonNullable<Statistics['livepos']>): Record<string, string> {
+function liveposFields({ first, last, pos }: NonNullable<Statistics['livepos']>): Record<string, string> {
   return {
     last: String(last),
     live_first: String(first),

@@ -7,7 +7,7 @@
 export interface EnginePorts {
   http: number;
   https: number;
-  /** The line API (62062 by default). */
+  /** The port of the engine's line protocol (62062 by default); it must be free, but nothing here uses the protocol. */
   api: number;
   p2p: number;
 }
