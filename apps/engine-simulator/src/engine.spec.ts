@@ -22,7 +22,7 @@ describe('an engine', () => {
     expect(running.engine.state).toBe('up');
   });
 
-  it('tells of every playback', async () => {
+  it('logs every playback', async () => {
     running = await startEngine();
     const { infohash, command_url } = await running.play(`id=${'01'.repeat(20)}&pid=p`);
     await running.json(`${command_url}?method=stop`);

@@ -1,4 +1,4 @@
-/** The routes of Gluetun's control server that clients use, with its statuses for whoever may not call them. */
+/** The routes of Gluetun's control server that clients use. A client without the right role gets the status of a real Gluetun. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readObject, reply } from './json-http.js';
 import { mayCall, type Role } from './roles.js';

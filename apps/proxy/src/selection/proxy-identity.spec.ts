@@ -26,7 +26,7 @@ describe('who the proxy is', () => {
     expect(load(8080).proxyId).not.toBe(load(8081).proxyId);
   });
 
-  it('is made anew when the file holds something else, or cannot be kept', () => {
+  it('is created again when the file is invalid or cannot be written', () => {
     const { proxyId } = load();
     writeFileSync(join(folder, readdirSync(folder)[0]), 'nonsense');
     expect(load().proxyId).not.toBe(proxyId);
