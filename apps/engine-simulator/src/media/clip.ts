@@ -15,7 +15,7 @@ import {
 } from '@acexy/mpegts';
 import { AUDIO_FRAMES_PER_LOOP, AUDIO_PID, FRAMES_PER_LOOP, VIDEO_PID } from './layout.js';
 
-export interface PoolSnapshot {
+export interface Picture {
   /** Decoding time after the first picture's, ticks of 90 kHz. */
   dts: number;
   /** Presentation time after the first picture's decoding time, ticks of 90 kHz. */
@@ -25,7 +25,7 @@ export interface PoolSnapshot {
 }
 
 export interface Clip {
-  pictures: PoolSnapshot[];
+  pictures: Picture[];
   /** ADTS frames of 1024 samples. */
   audioFrames: Buffer[];
 }

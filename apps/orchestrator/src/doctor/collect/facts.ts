@@ -35,10 +35,9 @@ const PROXY_IN_COMPOSE = 'http://acexy:8080';
 const COMPOSE_MEMORY = 'ENGINES_MEMORY';
 
 export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
-  const { env, folder, place } = options;
+  const { env, folder, place, proxySettings: proxyDefinition } = options;
   const faults = new Map<string, SettingFault>();
   const settings = read(() => loadOrchestratorSettings(env), faults);
-  const proxyDefinition = options.proxySettings;
   const proxySettings = proxyDefinition
     ? read(() => loadAllSettings(proxyDefinition, env).values as unknown as ProxySettingsSeen, faults)
     : null;
