@@ -2,7 +2,7 @@
  * Measures how long viewers get nothing when their engine is lost, and how much of the stream they miss. Compared with what a player does without us:
  * it requests the stream again from another ready engine.
  *
- *   npm run build && node bench/failover.mjs [--rounds 20] [--save]
+ *   npm run build && node bench/failover.mjs [--rounds 20] [--save]        (at least 2 rounds)
  *
  * Two kinds of loss take turns: the engine is killed (its connections break), and the media end in order. The gap is the longest pause between two
  * pieces that reach a viewer in the next 6 s. Without a loss it is about one chunk (250 ms), which is printed too. The simulator's marker packets, ten
@@ -74,14 +74,14 @@ function missed(body) {
 }
 
 const runs = [];
-const anew = [];
+const newStarts = [];
 try {
   for (let index = 0; index < rounds; index += 1) {
     const run = await lose(contentId(1000 + index), index % 2 === 0 ? 'killed' : 'ended');
     runs.push(run);
-    anew.push((await engine.timeOfStart(contentId(2000 + index), 100_000)).firstMs);
+    newStarts.push((await engine.timeOfStart(contentId(2000 + index), 100_000)).firstMs);
     console.log(
-      `round ${index + 1}: ${run.how}, gap ${Math.round(run.gapMs)} ms, missing ${run.missingSeconds} s, repeated ${run.repeatedSeconds} s; new start ${Math.round(anew.at(-1))} ms`,
+      `round ${index + 1}: ${run.how}, gap ${Math.round(run.gapMs)} ms, missing ${run.missingSeconds} s, repeated ${run.repeatedSeconds} s; new start ${Math.round(newStarts.at(-1))} ms`,
     );
   }
 } finally {
@@ -95,7 +95,7 @@ const rows = ['killed', 'ended'].flatMap((how) =>
       of(how).map(({ gapMs }) => gapMs),
       share,
     );
-    const other = percentile(anew, share);
+    const other = percentile(newStarts, share);
     return {
       what: `Failover, engine ${how}: gap, p${share * 100}`,
       ours: `${Math.round(ours)} ms`,
@@ -114,14 +114,14 @@ rows.push({
     ),
   )} ms`,
 });
-await finish(
-  'failover',
-  { rounds },
+await finish({
+  benchmark: 'failover',
+  parameters: { rounds },
   rows,
-  {
+  details: {
     gapMs: { killed: p50p95p99(of('killed').map(({ gapMs }) => gapMs)), ended: p50p95p99(of('ended').map(({ gapMs }) => gapMs)) },
-    anewMs: p50p95p99(anew),
+    newStartMs: p50p95p99(newStarts),
     runs,
   },
   save,
-);
+});

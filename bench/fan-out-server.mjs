@@ -17,7 +17,7 @@ const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: video/MP2T\r\nTransfer-Encoding: 
 
 /** The contenders. Each requests a stream from the engine at `port` and returns a function that adds a viewer. */
 const contenders = {
-  /** The obvious implementation. */
+  /** The plain implementation. */
   async pipe(port) {
     const exchange = http.get({ port, host: '127.0.0.1', agent: false });
     const [source] = await once(exchange, 'response');

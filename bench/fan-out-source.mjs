@@ -1,4 +1,4 @@
-/** Engine of fan-out.mjs: sends a generated stream in real time. A process of its own, so that nothing delays it. */
+/** Engine of fan-out.mjs: sends a generated stream in real time. Runs in its own process, so that nothing delays it. */
 import http from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { PACKET_SIZE, buildPat, buildPmt, packetizeSection } from '@acexy/mpegts';

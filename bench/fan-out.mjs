@@ -9,55 +9,29 @@
  *
  * A pipe writes each piece to every viewer, so its cost depends on the size of the pieces (--arrival, bytes). Ours does not.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
-import { machine, tell } from './support/bench.mjs';
+import { finish, pause, readOptions, round } from './support/bench.mjs';
+import { ARRIVAL_BYTES, reply, startFanOut } from './support/fan-out.mjs';
 
 /** Goals: share of the cost of a plain pipe, and megabytes of memory. */
 const GOAL = 0.25;
 const MEMORY_GOAL_MB = 150;
 
-const options = parseArgs({
-  options: {
-    streams: { type: 'string', default: '1' },
-    viewers: { type: 'string', default: '400' },
-    megabits: { type: 'string', default: '8' },
-    seconds: { type: 'string', default: '8' },
-    rounds: { type: 'string', default: '2' },
-    arrival: { type: 'string', default: '8192' },
-    save: { type: 'boolean', default: false },
-  },
-}).values;
-const streams = Number(options.streams);
-/** For each stream. */
-const viewers = Number(options.viewers);
-const bytesPerSecond = (Number(options.megabits) * 1e6) / 8;
-const seconds = Number(options.seconds);
-const arrivalBytes = Number(options.arrival);
+const { save, ...parameters } = readOptions({ streams: 1, viewers: 400, megabits: 8, seconds: 8, rounds: 2, arrival: ARRIVAL_BYTES });
+/** `viewers` is the number for each stream. */
+const { streams, viewers, megabits, seconds, rounds, arrival: arrivalBytes } = parameters;
+const bytesPerSecond = (megabits * 1e6) / 8;
 
 async function measure(name) {
-  const engine = child('./fan-out-source.mjs');
-  const server = child('./fan-out-server.mjs');
-  const client = child('./fan-out-clients.mjs');
-  engine.send({ bytesPerSecond, arrivalBytes });
-  const { port: sourcePort } = await message(engine, 'listening');
-  server.send({ contender: name, streams, sourcePort });
-  const { port } = await message(server, 'listening');
-  client.send({ port, streams, viewers });
-  await message(client, 'all-served');
-
+  const fanOut = await startFanOut({ contender: name, streams, bytesPerSecond, arrivalBytes }, 'fan-out-clients.mjs', { viewers });
   const startedAt = performance.now();
-  server.send('begin');
-  client.send('mark');
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-  server.send('end');
-  client.send('mark');
-  const [cost, { received, least, most }] = await Promise.all([message(server, 'cost'), message(client, 'received')]);
+  fanOut.server.send('begin');
+  fanOut.viewers.send('mark');
+  await pause(seconds * 1000);
+  fanOut.server.send('end');
+  fanOut.viewers.send('mark');
+  const [cost, { received, least, most }] = await Promise.all([reply(fanOut.server, 'cost'), reply(fanOut.viewers, 'received')]);
   const elapsed = (performance.now() - startedAt) / 1000;
-  for (const process of [engine, client, server]) process.kill();
-  await once(client, 'exit');
+  await fanOut.stop();
   const gigabytes = received / 1e9;
   const cpuSeconds = (cost.user + cost.system) / 1e6;
   return {
@@ -75,30 +49,8 @@ async function measure(name) {
   };
 }
 
-function child(file) {
-  return fork(new URL(file, import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-}
-
-async function message(client, type) {
-  while (true) {
-    const [answer] = await once(client, 'message');
-    if (answer.type === type) return answer;
-  }
-}
-
-function round(value) {
-  return Math.round(value * 1000) / 1000;
-}
-
-function cost(runs, name) {
-  const own = runs.filter((run) => run.name === name);
-  return own.reduce((sum, run) => sum + run.cpuSeconds, 0) / own.reduce((sum, run) => sum + run.gigabytes, 0);
-}
-
-const peak = (name) => Math.max(...runs.filter((run) => run.name === name).map(({ peakMegabytes }) => peakMegabytes));
-
 const runs = [];
-for (let index = 0; index < Number(options.rounds); index += 1) {
+for (let index = 0; index < rounds; index += 1) {
   for (const name of ['pipe', 'broadcast']) {
     const run = await measure(name);
     runs.push(run);
@@ -107,45 +59,48 @@ for (let index = 0; index < Number(options.rounds); index += 1) {
     );
   }
 }
-const result = {
-  benchmark: 'fan-out',
-  at: new Date().toISOString(),
-  machine: machine(),
-  parameters: { streams, viewers, megabits: Number(options.megabits), arrivalBytes, seconds, rounds: Number(options.rounds) },
-  runs,
-  cpuSecondsPerGigabyte: { pipe: round(cost(runs, 'pipe')), broadcast: round(cost(runs, 'broadcast')) },
-  ratio: round(cost(runs, 'broadcast') / cost(runs, 'pipe')),
-  peakMegabytes: { pipe: peak('pipe'), broadcast: peak('broadcast') },
-};
-const { broadcast: ours, pipe } = result.cpuSecondsPerGigabyte;
-const inTime = (name) => Math.round(100 * Math.min(...runs.filter((run) => run.name === name).map(({ ofRealTime }) => ofRealTime)));
-const cell = (value) => value.toFixed(3);
-// A pipe that falls behind gets larger pieces and looks cheap: its figure is not valid then.
-const kept = inTime('pipe') >= 95;
-result.rows = [
-  {
-    what: `Fan-out ${streams} x ${viewers} at ${options.megabits} Mb/s, CPU s/GB`,
-    ours: `${cell(ours)}, ${inTime('broadcast')} % of real time`,
-    other: `pipe ${cell(pipe)}, ${inTime('pipe')} % of real time`,
-    ratio: result.ratio,
-    ...(kept ? { goal: String(GOAL), met: result.ratio <= GOAL } : {}),
-  },
-  {
-    what: '– peak memory',
-    ours: `${Math.round(result.peakMegabytes.broadcast)} MB`,
-    other: `pipe ${Math.round(result.peakMegabytes.pipe)} MB`,
-    goal: `${MEMORY_GOAL_MB} MB`,
-    met: result.peakMegabytes.broadcast <= MEMORY_GOAL_MB,
-  },
-];
-tell(result.rows);
-process.send?.({ type: 'result', result });
-if (options.save) {
-  const folder = new URL('./results/', import.meta.url);
-  await mkdir(folder, { recursive: true });
-  await writeFile(
-    new URL(`fan-out-${streams > 1 ? `${streams}x` : ''}${viewers}x${options.megabits}-arrival-${arrivalBytes}.json`, folder),
-    `${JSON.stringify(result, null, 2)}\n`,
-  );
+
+/** What all runs of one contender show together. */
+function summary(name) {
+  const own = runs.filter((run) => run.name === name);
+  const sum = (field) => own.reduce((total, run) => total + run[field], 0);
+  return {
+    cost: sum('cpuSeconds') / sum('gigabytes'),
+    peakMegabytes: Math.max(...own.map(({ peakMegabytes }) => peakMegabytes)),
+    realTimePercent: Math.round(100 * Math.min(...own.map(({ ofRealTime }) => ofRealTime))),
+  };
 }
-process.exitCode = result.rows.some(({ met }) => met === false) ? 1 : 0;
+const ours = summary('broadcast');
+const pipe = summary('pipe');
+const ratio = round(ours.cost / pipe.cost);
+const shown = ({ cost, realTimePercent }) => `${cost.toFixed(3)}, ${realTimePercent} % of real time`;
+// A pipe that falls behind gets larger pieces and looks cheap: its figure is not valid then.
+const pipeIsValid = pipe.realTimePercent >= 95;
+await finish({
+  benchmark: 'fan-out',
+  file: `fan-out-${streams > 1 ? `${streams}x` : ''}${viewers}x${megabits}-arrival-${arrivalBytes}`,
+  parameters: { streams, viewers, megabits, arrivalBytes, seconds, rounds },
+  rows: [
+    {
+      what: `Fan-out ${streams} x ${viewers} at ${megabits} Mb/s, CPU s/GB`,
+      ours: shown(ours),
+      other: `pipe ${shown(pipe)}`,
+      ratio,
+      ...(pipeIsValid && { goal: String(GOAL), met: ratio <= GOAL }),
+    },
+    {
+      what: '– peak memory',
+      ours: `${Math.round(ours.peakMegabytes)} MB`,
+      other: `pipe ${Math.round(pipe.peakMegabytes)} MB`,
+      goal: `${MEMORY_GOAL_MB} MB`,
+      met: ours.peakMegabytes <= MEMORY_GOAL_MB,
+    },
+  ],
+  details: {
+    runs,
+    cpuSecondsPerGigabyte: { pipe: round(pipe.cost), broadcast: round(ours.cost) },
+    ratio,
+    peakMegabytes: { pipe: pipe.peakMegabytes, broadcast: ours.peakMegabytes },
+  },
+  save,
+});

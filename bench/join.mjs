@@ -80,10 +80,10 @@ const rows = [
     met: percentile(keyframe, 0.95) <= GOAL_MS,
   },
 ];
-await finish(
-  'join',
-  { joins, megabits },
+await finish({
+  benchmark: 'join',
+  parameters: { joins, megabits },
   rows,
-  { firstByteMs: p50p95p99(first), keyframeMs: p50p95p99(keyframe), floorMs: p50p95p99(floors) },
+  details: { firstByteMs: p50p95p99(first), keyframeMs: p50p95p99(keyframe), floorMs: p50p95p99(floors) },
   save,
-);
+});

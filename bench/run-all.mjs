@@ -27,8 +27,8 @@ for (const [file, ...options] of ALL) {
   if (status !== 0) missed += 1;
 }
 
-const judged = ({ goal, met }) => (goal === undefined ? '' : `${goal}: ${met ? 'met' : '**missed**'}`);
+const verdict = ({ goal, met }) => (goal === undefined ? '' : `${goal}: ${met ? 'met' : '**missed**'}`);
 console.log('\n| What | Ours | Against | Ratio | Goal |\n| - | - | - | - | - |');
-for (const row of rows) console.log(`| ${row.what} | ${row.ours} | ${row.other ?? ''} | ${row.ratio ?? ''} | ${judged(row)} |`);
+for (const row of rows) console.log(`| ${row.what} | ${row.ours} | ${row.other ?? ''} | ${row.ratio ?? ''} | ${verdict(row)} |`);
 console.log(missed === 0 ? '\nall goals met' : `\n${missed} of ${ALL.length} benchmarks missed a goal or failed`);
 process.exitCode = missed === 0 ? 0 : 1;

@@ -4,7 +4,7 @@
  *
  *   npm run build && node bench/stream-start.mjs [--rounds 60] [--save]
  *
- * The two take turns in one run, each time with a content that nobody watches. The simulated engines need 500 ms until they have a stream.
+ * The two take turns in one run, each time with a content that is not playing. The simulated engines need 500 ms until they have a stream.
  */
 import { finish, p50p95p99, percentile, readOptions, round } from './support/bench.mjs';
 import { Engine } from './support/engine.mjs';
@@ -45,20 +45,20 @@ const rows = [
       direct.map((times) => times[field]),
       share,
     );
-    const judged = field === 'firstMs' && share === 0.95 && { goal: `${GOAL_MS} ms more`, met: ours - other <= GOAL_MS };
+    const goal = field === 'firstMs' && share === 0.95 && { goal: `${GOAL_MS} ms more`, met: ours - other <= GOAL_MS };
     return {
       what: `Start of a stream, ${what}, p${share * 100}`,
       ours: `${round(ours)} ms`.replace(/\.\d+/, ''),
       other: `engine alone ${Math.round(other)} ms: ${Math.round(ours - other)} ms more`,
       ratio: round(ours / other, 2),
-      ...judged,
+      ...goal,
     };
   }),
 );
-await finish(
-  'stream-start',
-  { rounds },
+await finish({
+  benchmark: 'stream-start',
+  parameters: { rounds },
   rows,
-  { directMs: p50p95p99(direct.map(({ firstMs }) => firstMs)), throughMs: p50p95p99(through.map(({ firstMs }) => firstMs)) },
+  details: { directMs: p50p95p99(direct.map(({ firstMs }) => firstMs)), throughMs: p50p95p99(through.map(({ firstMs }) => firstMs)) },
   save,
-);
+});

@@ -1,4 +1,4 @@
-/** Shared by the benchmarks: statistics, the machine, and storing results. */
+/** Shared by the benchmarks: statistics, options, and storing results. */
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -44,7 +44,7 @@ export async function until(what, condition, everyMs = 20, limitMs = 60_000) {
 }
 
 /** The machine, and how busy it was. */
-export function machine() {
+function machine() {
   return {
     cpu: os.cpus()[0].model,
     cpus: os.cpus().length,
@@ -55,33 +55,25 @@ export function machine() {
   };
 }
 
-/** Prints one line for each row of a result. */
-export function tell(rows) {
+function printRows(rows) {
   for (const { what, ours, other, ratio, goal, met } of rows) {
-    const judged = goal === undefined ? '' : ` (goal: ${goal}${met ? '' : ', MISSED'})`;
-    console.log(`${what}: ${ours}${other ? `, ${other}` : ''}${ratio === undefined ? '' : `, ratio ${ratio}`}${judged}`);
+    const verdict = goal === undefined ? '' : ` (goal: ${goal}${met ? '' : ', MISSED'})`;
+    console.log(`${what}: ${ours}${other ? `, ${other}` : ''}${ratio === undefined ? '' : `, ratio ${ratio}`}${verdict}`);
   }
 }
 
 /**
- * Prints the rows of the result, stores it with --save, and exits with 1 if a goal is missed. A row has `what`, `ours`, `other` (texts), and optionally
- * `ratio`, `goal`, `met`.
+ * Prints the rows of the result, stores it with --save, and exits with 1 if a goal is missed. A row has `what` and `ours` (texts), and optionally
+ * `other` (text), `ratio`, `goal` and `met`. `file` is the name of the stored result where it is not that of the benchmark.
  */
-export async function finish(name, parameters, rows, details, save) {
-  const result = {
-    benchmark: name,
-    at: new Date().toISOString(),
-    machine: machine(),
-    parameters,
-    rows,
-    ...details,
-  };
-  tell(rows);
+export async function finish({ benchmark, file = benchmark, parameters, rows, details, save }) {
+  const result = { benchmark, at: new Date().toISOString(), machine: machine(), parameters, rows, ...details };
+  printRows(rows);
   process.send?.({ type: 'result', result });
   if (save) {
     const folder = new URL('../results/', import.meta.url);
     await mkdir(folder, { recursive: true });
-    await writeFile(new URL(`${name}.json`, folder), `${JSON.stringify(result, null, 2)}\n`);
+    await writeFile(new URL(`${file}.json`, folder), `${JSON.stringify(result, null, 2)}\n`);
   }
   process.exitCode = rows.some(({ met }) => met === false) ? 1 : 0;
 }

@@ -1,4 +1,4 @@
-/** A simulated engine without an orchestrator, and a stream requested from it directly. */
+/** A simulated engine without an orchestrator, and streams requested from an engine directly. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,6 +11,22 @@ import { timeOf } from './pair.mjs';
 const ENTRY = fileURLToPath(new URL('../../apps/engine-simulator/dist/main.js', import.meta.url));
 let players = 0;
 
+export function untilAnswers(engineUrl) {
+  return until('the engine answers', async () => (await fetch(`${engineUrl}/webui/api/service?method=get_version`)).ok);
+}
+
+/** Milliseconds from the request to the first byte, and to `bytes`. Stops the session. */
+export async function timeOfStart(engineUrl, id, bytes) {
+  const startedAt = performance.now();
+  const reply = await (await fetch(`${engineUrl}/ace/getstream?format=json&id=${id}&pid=bench-${players++}`)).json();
+  if (reply.error) throw new Error(reply.error);
+  const askedMs = performance.now() - startedAt;
+  const { firstMs, enoughMs, leave } = await timeOf(reply.response.playback_url, bytes);
+  await leave();
+  await (await fetch(`${reply.response.command_url}?method=stop`)).text();
+  return { firstMs: askedMs + firstMs, enoughMs: askedMs + enoughMs };
+}
+
 export class Engine {
   static async start(env) {
     const engine = new Engine();
@@ -22,20 +38,12 @@ export class Engine {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: { PATH: process.env.PATH, ...env },
     });
-    await until('the engine answers', async () => (await fetch(`${engine.url}/webui/api/service?method=get_version`)).ok);
+    await untilAnswers(engine.url);
     return engine;
   }
 
-  /** Milliseconds from the request to the first byte, and to `bytes`. Stops the session. */
-  async timeOfStart(id, bytes) {
-    const startedAt = performance.now();
-    const reply = await (await fetch(`${this.url}/ace/getstream?format=json&id=${id}&pid=bench-${players++}`)).json();
-    if (reply.error) throw new Error(reply.error);
-    const askedMs = performance.now() - startedAt;
-    const { firstMs, enoughMs, leave } = await timeOf(reply.response.playback_url, bytes);
-    await leave();
-    await (await fetch(`${reply.response.command_url}?method=stop`)).text();
-    return { firstMs: askedMs + firstMs, enoughMs: askedMs + enoughMs };
+  timeOfStart(id, bytes) {
+    return timeOfStart(this.url, id, bytes);
   }
 
   async stop() {

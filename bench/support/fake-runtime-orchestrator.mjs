@@ -1,4 +1,7 @@
-/** The orchestrator on engines of paper, for orchestrator.mjs: a runtime that keeps them in a map; one listener answers for all, each has a loopback address. */
+/**
+ * The orchestrator on a fake runtime, for orchestrator.mjs: its engines are entries in a map. Each has its own loopback address, and one listener
+ * answers for all.
+ */
 import { SILENT_LOG, loadAllSettings } from '@acexy/service-kit';
 import { Test } from '@nestjs/testing';
 import { once } from 'node:events';
@@ -12,7 +15,7 @@ import { ORCHESTRATOR_SETTINGS } from '../../apps/orchestrator/dist/settings.js'
 
 const ROUNDS = 300;
 
-class PaperRuntime {
+class FakeRuntime {
   name = 'process';
   networkOwners = null;
   engines = new Map();
@@ -37,7 +40,7 @@ class PaperRuntime {
       id,
       name,
       kind,
-      image: 'paper',
+      image: 'fake',
       state: 'running',
       host,
       port: this.port,
@@ -86,7 +89,7 @@ const settings = loadAllSettings(ORCHESTRATOR_SETTINGS, {
 });
 const testing = await Test.createTestingModule({ imports: [AppModule.with(settings, SILENT_LOG)] })
   .overrideProvider(ENGINE_RUNTIME)
-  .useValue(new PaperRuntime(engineServer.address().port))
+  .useValue(new FakeRuntime(engineServer.address().port))
   .compile();
 const app = testing.createNestApplication(apiServer(settings, SILENT_LOG), { bodyParser: false, logger: false });
 configureApp(app, settings, SILENT_LOG);
@@ -95,10 +98,10 @@ process.send({ port: app.getHttpServer().address().port });
 process.on('message', (what) => {
   if (what !== 'rounds') return;
   const reconcile = app.get(ReconcileService, { strict: false });
-  const thousand = Array.from({ length: ROUNDS }, () => {
+  const roundsMs = Array.from({ length: ROUNDS }, () => {
     const startedAt = performance.now();
     reconcile['round']();
     return performance.now() - startedAt;
   });
-  process.send({ thousand });
+  process.send({ roundsMs });
 });
