@@ -22,9 +22,10 @@ import type { EngineProber } from '../../../apps/orchestrator/src/health/engine-
 import { HealthMonitor } from '../../../apps/orchestrator/src/health/health-monitor.service.js';
 import { Readiness } from '../../../apps/orchestrator/src/health/readiness.js';
 import { StartupProbe } from '../../../apps/orchestrator/src/health/startup-probe.service.js';
-import type { ProvisioningBreakers, OperationPermit } from '../../../apps/orchestrator/src/provisioning/provisioning-breakers.js';
+import { type OperationPermit, ProvisioningBreakers } from '../../../apps/orchestrator/src/provisioning/provisioning-breakers.js';
 import { EngineLauncher } from '../../../apps/orchestrator/src/provisioning/engine-launcher.js';
 import { ProvisioningService } from '../../../apps/orchestrator/src/provisioning/provisioning.service.js';
+import { StartChecks } from '../../../apps/orchestrator/src/provisioning/start-checks.js';
 import { loadOrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
 import { Quarantine } from '../../../apps/orchestrator/src/streams/quarantine.service.js';
 import type { SessionStat } from '../../../apps/orchestrator/src/streams/session-stat.js';
@@ -132,20 +133,21 @@ export class SimulatedOrchestrator {
       clock,
       SILENT_LOG,
     );
+    const breakers = new ProvisioningBreakers(SETTINGS, clock, SILENT_LOG);
+    watchTrials(breakers, violations);
+    const checks = new StartChecks(this.runtime, this.sync, slots, breakers, SETTINGS, SETTINGS, LIMIT);
     this.provisioning = new ProvisioningService(
-      this.runtime,
       launcher,
       registry,
       this.sync,
-      slots,
-      SETTINGS,
+      breakers,
+      checks,
       SETTINGS,
       SETTINGS,
       LIMIT,
       clock,
       SILENT_LOG,
     );
-    watchTrials(this.provisioning.breakers, violations);
     this.quarantine = new Quarantine(registry, claims, new SimulatedSessionStat(world) as unknown as SessionStat, SILENT_LOG);
     this.streams = new StreamService(registry, claims, contents, streamHistory(disk), this.sync, clock, SILENT_LOG);
     this.reports = new ProxyReports(registry, claims, this.leases, this.streams, this.quarantine, clock, SILENT_LOG);

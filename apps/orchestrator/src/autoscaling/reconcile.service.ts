@@ -160,7 +160,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
         intervalMs: autoscaleIntervalMs,
       },
       removing: this.removing,
-      blocked: { general: this.provisioning.blocked('general'), replacement: this.provisioning.blocked('replacement') },
+      blocked: { general: this.provisioning.checks.blocked('general'), replacement: this.provisioning.checks.blocked('replacement') },
       replacementsInProgress: this.replacementsRequested + this.replacementsStarting.size,
       sinceLastReplacementMs: this.clock.now() - this.lastReplacementAt,
     };

@@ -35,7 +35,7 @@ export class ReadinessReport {
     // Degraded: no engine can be started, or none is healthy.
     const degraded =
       circuitState !== 'closed' ||
-      this.provisioning.preparing() !== null ||
+      this.provisioning.checks.preparing() !== null ||
       !inService.some(({ health, cutOff }) => health === 'healthy' && cutOff === null);
     return {
       ...result,

@@ -122,7 +122,7 @@ export class EngineLauncher {
       return this.ports.reserve(name, unowned);
     }
     for (const conflict of this.ports.adopt(name, ports))
-      this.log.warn('two engines have the same port', { container_id: id, port: conflict.port, other: conflict.owner });
+      this.log.warn('two engines have the same port', { engine_id: id, port: conflict.port, other: conflict.owner });
   }
 
   /** Releases the ports of an instance that is gone. */

@@ -1,7 +1,9 @@
 import { OPERATION_TYPES, type OperationType } from '@acexy/contracts';
-import { counterOf, type Log } from '@acexy/service-kit';
-import { type Clock, ListenerSet } from '@acexy/service-kit/primitives';
-import { CircuitBreaker, type CircuitBreakerSettings, type CircuitPermit, type CircuitReport } from './circuit-breaker.js';
+import { counterOf, Log } from '@acexy/service-kit';
+import { Clock, ListenerSet } from '@acexy/service-kit/primitives';
+import { Injectable } from '@nestjs/common';
+import { CircuitBreaker, type CircuitPermit, type CircuitReport } from './circuit-breaker.js';
+import { ProvisioningSettings } from './provisioning-settings.js';
 
 export interface LastFailure {
   reason: string;
@@ -25,6 +27,7 @@ export type ReadinessOutcome = 'ready' | 'never_ready';
  * One circuit breaker for general provisioning and one for replacements, so that failed replacements do not stop starts for viewers, and vice
  * versa. A start succeeds only when the engine answers: an image whose containers run but never answer is broken, too.
  */
+@Injectable()
 export class ProvisioningBreakers {
   private readonly breakers: Record<OperationType, CircuitBreaker>;
   private readonly failures: Record<OperationType, LastFailure | null> = { general: null, replacement: null };
@@ -41,13 +44,19 @@ export class ProvisioningBreakers {
   private readonly unproven = new Map<string, OperationPermit>();
   /** Outcomes reported before the start returned: the runtime shows an engine, and it is probed, earlier than that. */
   private readonly earlyOutcomes = new Map<string, ReadinessOutcome>();
+  private readonly log: Log;
 
   constructor(
-    settings: Record<OperationType, CircuitBreakerSettings>,
+    settings: ProvisioningSettings,
     private readonly clock: Clock,
-    private readonly log: Log,
+    log: Log,
   ) {
-    this.breakers = { general: new CircuitBreaker(settings.general), replacement: new CircuitBreaker(settings.replacement) };
+    this.log = log.child('provisioning');
+    const { circuitBreakerThreshold: threshold, circuitBreakerTimeoutMs: timeoutMs } = settings;
+    this.breakers = {
+      general: new CircuitBreaker({ threshold, timeoutMs }),
+      replacement: new CircuitBreaker({ threshold: settings.replacementBreakerThreshold, timeoutMs: settings.replacementBreakerTimeoutMs }),
+    };
   }
 
   permits(operation: OperationType): boolean {

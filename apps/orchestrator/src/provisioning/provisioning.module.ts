@@ -5,15 +5,17 @@ import { RuntimeModule } from '../runtime/runtime.module.js';
 import { VpnModule } from '../vpn/vpn.module.js';
 import { CircuitBreakerController } from './circuit-breaker.controller.js';
 import { EngineLauncher } from './engine-launcher.js';
+import { ProvisioningBreakers } from './provisioning-breakers.js';
 import { ProvisioningController } from './provisioning.controller.js';
 import { ProvisioningHeaders } from './provisioning-headers.js';
 import { ProvisioningService } from './provisioning.service.js';
+import { StartChecks } from './start-checks.js';
 
 /** How new engines are started, and the REST API for it. */
 @Module({
   imports: [EnginesModule, RuntimeModule, DatabaseModule, VpnModule],
   controllers: [ProvisioningController, CircuitBreakerController],
-  providers: [ProvisioningService, ProvisioningHeaders, EngineLauncher],
+  providers: [ProvisioningService, ProvisioningHeaders, ProvisioningBreakers, StartChecks, EngineLauncher],
   exports: [ProvisioningService, ProvisioningHeaders],
 })
 export class ProvisioningModule {}

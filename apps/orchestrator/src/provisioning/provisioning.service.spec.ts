@@ -13,8 +13,10 @@ import { VpnSlots } from '../vpn/vpn-slots.service.js';
 import { UNKNOWN_TUNNEL } from '../vpn/tunnel.policy.js';
 import { VpnService } from '../vpn/vpn.service.js';
 import { EngineLauncher } from './engine-launcher.js';
+import { ProvisioningBreakers } from './provisioning-breakers.js';
 import { ProvisioningService } from './provisioning.service.js';
 import { ProvisioningRefusedError } from './refusals.policy.js';
+import { StartChecks } from './start-checks.js';
 
 interface Setup {
   runtime: FakeEngineRuntime;
@@ -39,19 +41,10 @@ function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG):
   slots.onModuleInit();
   const launcher = new EngineLauncher(runtime, settings, settings, settings, settings, new InstallationId('b1b2'), slots, clock, log);
   const sync = { isSynced: true } as EngineSync;
-  const service = new ProvisioningService(
-    runtime,
-    launcher,
-    registry,
-    sync,
-    slots,
-    settings,
-    settings,
-    settings,
-    { engines: settings.engineLimit },
-    clock,
-    log,
-  );
+  const limit = { engines: settings.engineLimit };
+  const breakers = new ProvisioningBreakers(settings, clock, log);
+  const checks = new StartChecks(runtime, sync, slots, breakers, settings, settings, limit);
+  const service = new ProvisioningService(launcher, registry, sync, breakers, checks, settings, settings, limit, clock, log);
   service.onModuleInit();
   return { runtime, service, registry, settings, vpn };
 }
@@ -547,9 +540,9 @@ describe('provisioning behind a VPN', () => {
     expect(refusal).toMatchObject({ code: 'vpn_disconnected', recoveryEtaSeconds: 60, canRetry: true, shouldWait: true });
     expect((refusal as Error).message).toContain('gluetun: not observed yet');
     expect(setup.service.breakers.report('general').failures).toBe(0);
-    expect(setup.service.preparing()).toMatchObject({ code: 'vpn_disconnected' });
+    expect(setup.service.checks.preparing()).toMatchObject({ code: 'vpn_disconnected' });
     up(setup);
-    expect(setup.service.preparing()).toBeNull();
+    expect(setup.service.checks.preparing()).toBeNull();
   });
 
   it('gives the forwarded port to one engine at a time, and free ports to the others', async () => {

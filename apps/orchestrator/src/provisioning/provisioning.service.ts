@@ -1,46 +1,34 @@
 import type { CircuitState, OperationType, ProvisioningStatus } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
 import { Clock, ListenerSet } from '@acexy/service-kit/primitives';
-import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { type EngineChange, wasNeverReady } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
-import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime } from '../runtime/engine-runtime.js';
-import { PoolSettings } from '../engines/pool-settings.js';
+import type { EngineInstance } from '../runtime/engine-runtime.js';
 import { HttpSettings } from '../http/http-settings.js';
 import { EngineLimit } from '../vpn/engine-limit.js';
 import { ProvisioningSettings } from './provisioning-settings.js';
-import { VpnSlots } from '../vpn/vpn-slots.service.js';
 import { ProvisioningBreakers } from './provisioning-breakers.js';
 import { EngineLauncher, newName } from './engine-launcher.js';
 import type { ContainerRequest, EngineRequest } from './engine-spec.plan.js';
 import { ProvisioningMetrics } from './provisioning-metrics.js';
 import { ProvisioningQueue, QueueError } from './provisioning-queue.js';
-import {
-  capacityRefusal,
-  circuitRefusal,
-  countsAsFailure,
-  preparingRefusal,
-  ProvisioningRefusedError,
-  refusalOf,
-  unreachableRefusal,
-  vpnRefusal,
-} from './refusals.policy.js';
+import { countsAsFailure, ProvisioningRefusedError, refusalOf } from './refusals.policy.js';
+import { StartChecks } from './start-checks.js';
 
 export type ProvisioningOrigin = 'api' | 'autoscaler';
 type StartOrigin = ProvisioningOrigin | 'container';
 type Start = (signal: AbortSignal, requestedAt: number) => Promise<EngineInstance>;
 
 /**
- * Decides which starts are allowed and when: checks image, circuit breaker, VPN and capacity, then queues the start, and adds what was started
- * to the registry.
+ * Starts engines and containers: checks whether a start is possible, queues it, and adds what was started to the registry.
  *
  * Every engine counts from its request on, so simultaneous requests never exceed MAX_REPLICAS: while it waits by its place in the queue, then
  * by its ports. Changes of the registry update the ports and tell the circuit breakers which engines answered.
  */
 @Injectable()
 export class ProvisioningService implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown {
-  readonly breakers: ProvisioningBreakers;
   private readonly queue: ProvisioningQueue<StartOrigin>;
   private readonly metrics: ProvisioningMetrics;
   private readonly settled = new ListenerSet();
@@ -50,27 +38,18 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
   private readonly log: Log;
 
   constructor(
-    @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly launcher: EngineLauncher,
     private readonly registry: EngineRegistry,
     private readonly sync: EngineSync,
-    private readonly vpnSlots: VpnSlots,
+    readonly breakers: ProvisioningBreakers,
+    readonly checks: StartChecks,
     private readonly settings: ProvisioningSettings,
-    private readonly pool: PoolSettings,
     private readonly http: HttpSettings,
     private readonly limit: EngineLimit,
     private readonly clock: Clock,
     log: Log,
   ) {
     this.log = log.child('provisioning');
-    this.breakers = new ProvisioningBreakers(
-      {
-        general: { threshold: settings.circuitBreakerThreshold, timeoutMs: settings.circuitBreakerTimeoutMs },
-        replacement: { threshold: settings.replacementBreakerThreshold, timeoutMs: settings.replacementBreakerTimeoutMs },
-      },
-      clock,
-      this.log,
-    );
     this.queue = new ProvisioningQueue(
       ['api', 'autoscaler', 'container'],
       {
@@ -81,7 +60,7 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
       },
       clock,
     );
-    this.metrics = new ProvisioningMetrics(this.breakers, () => this.status());
+    this.metrics = new ProvisioningMetrics(breakers, () => this.status());
   }
 
   onModuleInit(): void {
@@ -105,13 +84,12 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
     const name = newName('acestream');
     this.requested.add(name);
     try {
-      if (!this.sync.isSynced) await this.firstSync();
+      if (!this.sync.isSynced) throwIfRefused(await this.checks.knowsWhatRuns());
       // No await between the checks and the queue, or simultaneous requests could exceed MAX_REPLICAS.
-      this.checkStart(request.image, operation);
-      this.checkCapacity();
+      throwIfRefused(this.checks.forEngine(request.image, operation, this.engineCount()));
       return await this.enqueue(origin, async (signal, requestedAt) => {
         const permit = this.breakers.acquire(operation);
-        if (!permit) throw this.circuitRefusal(operation);
+        if (!permit) throw this.checks.circuit(operation);
         try {
           const instance = await this.timed(origin, requestedAt, this.launcher.startEngine(request, name, signal));
           this.breakers.started(permit, instance.id);
@@ -137,8 +115,8 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
    */
   async provisionContainer(request: ContainerRequest): Promise<EngineInstance> {
     try {
-      if (!this.sync.isSynced) await this.firstSync();
-      this.checkStart(request.image, 'general');
+      if (!this.sync.isSynced) throwIfRefused(await this.checks.knowsWhatRuns());
+      throwIfRefused(this.checks.forContainer(request.image));
       return await this.enqueue('container', (signal, requestedAt) =>
         this.timed('container', requestedAt, this.launcher.startContainer(request, signal)),
       );
@@ -188,27 +166,6 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
     return this.settled.subscribe(listener);
   }
 
-  /** Why no engine can be started because of its image or the VPN; null when it can. */
-  preparing(): ProvisioningRefusedError | null {
-    return this.imageMissing() ?? this.vpnDown();
-  }
-
-  /** Why `POST /provision/acestream` would be refused now; null when it would not. */
-  refusal(): ProvisioningRefusedError | null {
-    if (this.sync.runtimeReached === false) return unreachableRefusal(this.pool.monitorIntervalMs);
-    const preparing = this.preparing();
-    if (preparing) return preparing;
-    if (!this.breakers.permits('general')) return this.circuitRefusal('general');
-    return this.engineCount() >= this.limit.engines ? capacityRefusal(this.limit.engines, this.pool.autoscaleIntervalMs) : null;
-  }
-
-  /** Why a start would fail now without being tried; null when it may succeed. A half-open circuit breaker permits a trial. */
-  blocked(operation: OperationType): ProvisioningRefusedError | null {
-    if (this.sync.runtimeReached === false) return unreachableRefusal(this.pool.monitorIntervalMs);
-    const isOpen = this.breakers.report(operation).state === 'open';
-    return this.preparing() ?? (isOpen ? this.circuitRefusal(operation) : null);
-  }
-
   private followRegistry({ type, engine, remains }: EngineChange): void {
     switch (type) {
       case 'added':
@@ -239,37 +196,6 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
     this.breakers.forget(instance.id);
   }
 
-  /** Engines of an earlier run count and own ports, so nothing is started before they are known. */
-  private async firstSync(): Promise<void> {
-    if (!(await this.sync.knowsWhatRuns())) throw unreachableRefusal(this.pool.monitorIntervalMs);
-  }
-
-  private checkStart(image: string | undefined, operation: OperationType): void {
-    const missing = image === undefined ? this.imageMissing() : null;
-    if (missing) throw missing;
-    if (!this.breakers.permits(operation)) throw this.circuitRefusal(operation);
-  }
-
-  private checkCapacity(): void {
-    const vpnDown = this.vpnDown();
-    if (vpnDown) throw vpnDown;
-    if (this.engineCount() >= this.limit.engines) throw capacityRefusal(this.limit.engines, this.pool.autoscaleIntervalMs);
-  }
-
-  private imageMissing(): ProvisioningRefusedError | null {
-    const reason = this.runtime.preparing();
-    return reason === null ? null : preparingRefusal(reason);
-  }
-
-  private vpnDown(): ProvisioningRefusedError | null {
-    const reason = this.vpnSlots.closed();
-    return reason === null ? null : vpnRefusal(reason);
-  }
-
-  private circuitRefusal(operation: OperationType): ProvisioningRefusedError {
-    return circuitRefusal(this.breakers.report(operation), this.settings.startupGraceMs);
-  }
-
   private async enqueue(origin: StartOrigin, start: Start): Promise<EngineInstance> {
     const requestedAt = this.clock.now();
     const { provisionTimeoutMs } = this.settings;
@@ -298,7 +224,7 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
       const seconds = this.secondsSince(requestedAt);
       this.metrics.started.inc({ kind });
       this.metrics.duration.observe({ success: 'true' }, seconds);
-      this.log.info(`${kind === 'generic' ? 'container' : 'engine'} runs`, { container_id: id, name, port, origin, seconds });
+      this.log.info(`${kind === 'generic' ? 'container' : 'engine'} runs`, { engine_id: id, name, port, origin, seconds });
       return instance;
     } catch (error) {
       this.metrics.duration.observe({ success: 'false' }, this.secondsSince(requestedAt));
@@ -314,4 +240,8 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
   private secondsSince(monotonicMs: number): number {
     return Math.round(this.clock.now() - monotonicMs) / 1000;
   }
+}
+
+function throwIfRefused(refusal: ProvisioningRefusedError | null): void {
+  if (refusal) throw refusal;
 }
