@@ -21,7 +21,7 @@ try {
 } catch (error) {
   // An error with a code is ours and written for the operator; any other error needs its stack.
   const known = error instanceof Error && typeof (error as { code?: unknown }).code === 'string';
-  log.error(known ? `cannot start: ${error.message}` : 'cannot start', known ? {} : { error });
+  log.error('service start failed', { error: known ? error.message : error });
   process.exitCode = 1;
   setImmediate(() => process.exit());
 }
@@ -34,8 +34,8 @@ async function start(settings: LoadedSettings, log: Log): Promise<void> {
     bodyParser: false,
   });
   configureApp(app, settings, log);
-  if (!apiKey && auth === 'key') log.warn('API_KEY is not set, protected calls are rejected: set API_KEY (or AUTH=open)');
+  if (!apiKey && auth === 'key') log.warn('API_KEY not set, protected calls rejected', { advice: 'set API_KEY or AUTH=open' });
   if (apiKey !== undefined && apiKey.length < SHORT_KEY)
-    log.warn('API_KEY is short and can be guessed', { characters: apiKey.length, recommended: SHORT_KEY });
+    log.warn('API_KEY is too short', { characters: apiKey.length, recommended: SHORT_KEY });
   await runService(app, { listen: { host, port }, portSetting: 'APP_PORT', log });
 }

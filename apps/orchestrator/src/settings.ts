@@ -46,7 +46,7 @@ export function faultsBetween(
 ): SettingFault[] {
   const faults: SettingFault[] = [];
   if (engineRuntime === 'process' && vpnContainers.length > 1) {
-    const problem = 'must name one host where ENGINE_RUNTIME=process: local engines all use the network of this machine';
+    const problem = 'must name one host when ENGINE_RUNTIME=process: local engines all use the network of this machine';
     faults.push({ name: 'GLUETUN_CONTAINER_NAMES', value: gluetunContainerNames ?? '', problem });
   }
   const needed = vpnContainers.length * maxActiveReplicas;

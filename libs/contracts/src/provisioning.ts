@@ -112,7 +112,7 @@ export class BlockedReason {
   @ApiProperty({ enum: BLOCKED_CODES })
   code!: BlockedCode;
 
-  @ApiProperty({ example: 'all 20 engines of MAX_REPLICAS exist already' })
+  @ApiProperty({ example: 'MAX_REPLICAS is 20 and that many engines exist: raise MAX_REPLICAS or wait' })
   message!: string;
 
   // A fraction or a null here makes Go clients drop the whole answer.

@@ -124,7 +124,8 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     const pool = { ...this.takeSnapshot(), taken: 0, recentPeak: 0 };
     const decision = decideScaling(pool, { ...this.snapshots.limits, idleGraceMs: 0 });
     const remove = decision.remove.filter(({ id }) => !this.removing.has(id));
-    if (remove.length > 0) this.log.info('collection by hand', { remove: remove.length, reasons: remove.map(({ reason }) => reason) });
+    if (remove.length > 0)
+      this.log.info('manual garbage collection', { remove: remove.length, reasons: remove.map(({ reason }) => reason) });
     await Promise.all(remove.map(({ id }) => this.removeEngine(id, 'collected by hand')));
     return remove.map(({ id }) => id).filter((id) => this.registry.get(id) === undefined);
   }
@@ -172,7 +173,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     this.snapshots.recordTarget(target);
     this.metrics.decided(target, { start: started, drain: drained.length, remove: removed.length });
     const isNew = this.decisions.add(decision, new Date(this.clock.wallTime()));
-    if (started + revoked + drained.length + removed.length > 0) this.log.info('pool changes', decision);
+    if (started + revoked + drained.length + removed.length > 0) this.log.info('pool changed', decision);
     else if (isNew) this.log.debug('pool unchanged', decision);
   }
 

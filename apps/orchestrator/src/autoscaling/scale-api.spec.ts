@@ -130,7 +130,7 @@ describe('GET /autoscaler/decisions', () => {
       () => decisions(),
       (list) => list[0].inputs.waiting === 1,
     );
-    expect(latest).toMatchObject({ started: 0, blocked: 'all 1 engines of MAX_REPLICAS exist already' });
+    expect(latest).toMatchObject({ started: 0, blocked: 'MAX_REPLICAS is 1 and that many engines exist: raise MAX_REPLICAS or wait' });
     expect(latest.reasons).toContainEqual(expect.stringContaining('MAX_REPLICAS=1 allows'));
   });
 

@@ -145,7 +145,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
       this.log.info('removing all engines', { engines: engines.length });
       await Promise.all(engines.map(({ id }) => this.runtime.remove(id, EXIT_GRACE_MS)));
     } catch (error) {
-      this.log.error('some engines not removed', { error });
+      this.log.error('engine removal at exit failed', { error });
     }
   }
 
@@ -156,7 +156,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     try {
       instances = await this.runtime.list();
     } catch (error) {
-      if (this.reached !== false) this.log.warn('container runtime unreachable', { reason: (error as Error).message });
+      if (this.reached !== false) this.log.warn('container runtime unreachable', { error: (error as Error).message });
       this.setReached(false);
       return retryDelayMs(++this.misses, this.retries) ?? undefined;
     }
@@ -186,7 +186,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   private async clearAway(leftovers: readonly EngineInstance[]): Promise<void> {
     const removals = await Promise.allSettled(leftovers.map((instance) => this.remover.remove(instance.id, `leftover, ${instance.state}`)));
     for (const removal of removals) {
-      if (removal.status === 'rejected') this.log.warn('leftover not removed', { error: removal.reason as Error });
+      if (removal.status === 'rejected') this.log.warn('leftover engine removal failed', { error: removal.reason as Error });
     }
   }
 

@@ -58,7 +58,7 @@ export interface EngineChange {
 }
 
 /** Why an engine is removed that did not answer in time. */
-export const NEVER_ANSWERED = 'never answered after its start';
+export const NEVER_ANSWERED = 'did not answer in time after its start';
 
 /** Whether the engine ended by itself, or was given up, before its API ever answered. */
 export function wasNeverReady({ answered, drain, instance }: Engine): boolean {

@@ -43,7 +43,7 @@ export class PoolSettings {
     name: 'AUTO_DELETE',
     type: 'boolean',
     default: 'true',
-    help: 'Remove surplus engines after ENGINE_GRACE_PERIOD_S; with `false` after IDLE_TTL_S',
+    help: 'Whether surplus engines are removed after ENGINE_GRACE_PERIOD_S (`true`) or after IDLE_TTL_S (`false`)',
   })
   autoDelete!: boolean;
 
@@ -53,7 +53,7 @@ export class PoolSettings {
     min: 0.1,
     max: 3600,
     default: '10',
-    help: 'Maximum seconds between two lists of the engines of the runtime',
+    help: 'Maximum seconds until the service reads the list of engines from the container runtime again',
   })
   monitorIntervalMs!: number;
 

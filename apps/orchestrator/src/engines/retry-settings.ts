@@ -8,7 +8,7 @@ export class RetrySettings {
     min: 0,
     max: 100,
     default: '3',
-    help: 'Maximum retries of a failed call to an engine, Gluetun or Docker, before its next regular time',
+    help: 'Maximum retries of a failed call to an engine, Gluetun or Docker; after them the call waits for its regular interval',
   })
   maxRetries!: number;
 
@@ -17,7 +17,7 @@ export class RetrySettings {
     type: 'seconds',
     max: 600,
     default: '2',
-    help: 'Seconds before the first retry, doubled each time',
+    help: 'Seconds before the first retry of such a call; doubled before each further retry',
   })
   retryBackoffMs!: number;
 }

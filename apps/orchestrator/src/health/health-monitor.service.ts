@@ -79,7 +79,7 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
     const delayMs = Math.min(intervalMs, retryDelayMs(failures, this.retries) ?? intervalMs);
     // The interval counts from the start of the check, a retry delay from its end.
     this.checks.set(engine.id, { failures, nextAt: (failures === 0 ? startedAt : this.clock.now()) + delayMs });
-    if (error) this.log.warn('engine health check failed', { engine_id: engine.id, failures, reason: error.message });
+    if (error) this.log.warn('engine health check failed', { engine_id: engine.id, failures, error: error.message });
     this.registry.probed(engine.id, health, error?.message);
   }
 }

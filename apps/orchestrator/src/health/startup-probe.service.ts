@@ -69,7 +69,7 @@ export class StartupProbe implements OnModuleInit, OnModuleDestroy {
   }
 
   private async giveUp(engine: Engine, reason: string): Promise<void> {
-    this.log.error('engine never answered', { engine_id: engine.id, within_s: this.settings.startupGraceMs / 1000, reason });
+    this.log.error('engine startup timed out', { engine_id: engine.id, within_s: this.settings.startupGraceMs / 1000, error: reason });
     // An adopted engine with a viewer may still send media. It stays, as unhealthy, and is drained later.
     if (this.claims.on(engine.id).count > 0) {
       this.registry.ready(engine.id);

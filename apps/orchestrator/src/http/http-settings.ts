@@ -11,14 +11,20 @@ export class HttpSettings {
   @Setting({ name: 'API_KEY', type: 'string', secret: true, help: 'Key for the protected calls' })
   apiKey?: string;
 
-  @Setting({ name: 'AUTH', type: 'choice', choices: ['key', 'open'], default: 'key', help: '`open`: the protected calls need no key' })
+  @Setting({
+    name: 'AUTH',
+    type: 'choice',
+    choices: ['key', 'open'],
+    default: 'key',
+    help: 'Access to the protected calls: `key`, only with API_KEY; `open`, without a key',
+  })
   auth!: 'key' | 'open';
 
   @Setting({
     name: 'CORS_ORIGINS',
     type: 'string',
     check: parseOrigins,
-    help: 'Sites whose scripts may call the API (https://tv.example,…; * for all); none by default',
+    help: 'Web origins whose scripts may call the API (`https://tv.example,…`; `*`: all); none by default',
   })
   corsOrigins?: string;
 

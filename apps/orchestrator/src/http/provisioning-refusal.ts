@@ -9,7 +9,7 @@ export class ProvisioningRefusal {
   @ApiProperty({ example: 'Service Unavailable' })
   error!: string;
 
-  @ApiProperty({ example: 'all 20 engines of MAX_REPLICAS exist already' })
+  @ApiProperty({ example: 'MAX_REPLICAS is 20 and that many engines exist: raise MAX_REPLICAS or wait' })
   message!: string;
 
   @ApiProperty({ type: () => ProvisioningBlocked })

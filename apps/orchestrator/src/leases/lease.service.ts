@@ -198,7 +198,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     const { refusal } = this.outlook;
     if (refusal && position > coming) {
       this.book.withdraw(requestId);
-      this.log.warn('no engine for a lease', { request_id: requestId, code: refusal.code, reason: refusal.message });
+      this.log.warn('lease request refused', { request_id: requestId, code: refusal.code, error: refusal.message });
       throw this.refusal(refusal);
     }
     // A caller that waited here may ask again at once: during a pause it would miss an engine that becomes ready.

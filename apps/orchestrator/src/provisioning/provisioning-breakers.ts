@@ -88,7 +88,7 @@ export class ProvisioningBreakers {
     }
     this.unproven.delete(containerId);
     if (outcome === 'ready') this.succeed(start);
-    else this.fail(start, `engine ${containerId} never answered`);
+    else this.fail(start, `engine ${containerId} did not answer in time after its start`);
   }
 
   /** The engine is gone. */
@@ -112,10 +112,10 @@ export class ProvisioningBreakers {
     const opened = this.breakers[operation].fail(permit, this.clock.now());
     this.failures[operation] = { reason, at: this.clock.wallTime() };
     const { failures, threshold, retryInSeconds } = this.report(operation);
-    this.log.warn('provisioning failed', { operation_type: operation, reason, failures, threshold });
+    this.log.warn('provisioning failed', { operation_type: operation, error: reason, failures, threshold });
     if (!opened) return;
     this.openings.inc({ operation_type: operation });
-    this.log.error('Circuit breaker open', { operation_type: operation, failures, retry_in_s: retryInSeconds, reason });
+    this.log.error('Circuit breaker open', { operation_type: operation, failures, retry_in_s: retryInSeconds, error: reason });
   }
 
   abandon(start: OperationPermit): void {
@@ -123,16 +123,16 @@ export class ProvisioningBreakers {
     this.breakers[start.operation].abandon(start.permit);
   }
 
-  /** Closes a breaker by hand. @returns whether it was open or half open */
+  /** Closes a breaker on an operator's request. @returns whether it was open or half open */
   reset(operation: OperationType): boolean {
     const wasOpen = this.breakers[operation].state(this.clock.now()) !== 'closed';
     this.breakers[operation].reset();
-    this.log.info('Circuit breaker reset by hand', { operation_type: operation, was_closed: !wasOpen });
+    this.log.info('Circuit breaker reset by operator', { operation_type: operation, was_closed: !wasOpen });
     this.resets.emit();
     return wasOpen;
   }
 
-  /** Calls back after every reset by hand, until the returned function is called. */
+  /** Calls back after every reset by an operator, until the returned function is called. */
   onReset(listener: () => void): () => void {
     return this.resets.subscribe(listener);
   }

@@ -86,8 +86,14 @@ export class ProvisioningQueue<Origin extends string> {
       const timer = setTimeout(() => {
         controller.abort(
           this.running.has(controller)
-            ? new QueueError('start_timeout', `not done within ${timeoutMs / 1000} s`)
-            : new QueueError('queue_timeout', `no turn within ${timeoutMs / 1000} s`),
+            ? new QueueError(
+                'start_timeout',
+                `the start did not finish within ${timeoutMs / 1000} s (PROVISION_TIMEOUT_S): check the container runtime`,
+              )
+            : new QueueError(
+                'queue_timeout',
+                `this start waited ${timeoutMs / 1000} s in the queue; retry later, or raise MAX_CONCURRENT_PROVISIONS`,
+              ),
         );
       }, timeoutMs);
       const entry: Waiting = {
@@ -134,7 +140,7 @@ export class ProvisioningQueue<Origin extends string> {
   revoke(origin: Origin, count: number): number {
     const queue = this.queueOf(origin);
     const revoked = queue.splice(Math.max(0, queue.length - count));
-    for (const { controller } of revoked) controller.abort(new QueueError('queue_revoked', 'revoked: no longer needed'));
+    for (const { controller } of revoked) controller.abort(new QueueError('queue_revoked', 'the start is no longer needed'));
     return revoked.length;
   }
 
@@ -151,10 +157,10 @@ export class ProvisioningQueue<Origin extends string> {
   private rejection(origin: Origin, patienceMs: number): QueueError | null {
     if (this.closed) return closedError();
     const { waiting } = this;
-    if (waiting >= this.limits.maxWaiting) return new QueueError('queue_full', `${waiting} starts are already waiting`);
+    if (waiting >= this.limits.maxWaiting) return new QueueError('queue_full', `the queue is full with ${waiting} starts; retry later`);
     const waitMs = this.expectedWaitMs(origin);
     if (waitMs <= patienceMs) return null;
-    const message = `${waiting} starts are already waiting, the turn would come in about ${Math.ceil(waitMs / 1000)} s`;
+    const message = `${waiting} starts are waiting, a new one would wait about ${Math.ceil(waitMs / 1000)} s; retry later`;
     return new QueueError('queue_too_long', message, waitMs - patienceMs);
   }
 

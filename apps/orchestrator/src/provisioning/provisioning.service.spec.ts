@@ -96,7 +96,7 @@ describe('provisioning', () => {
     expect(refused[0].toDetail()).toEqual({
       error: 'provisioning_blocked',
       code: 'max_capacity',
-      message: 'all 5 engines of MAX_REPLICAS exist already',
+      message: 'MAX_REPLICAS is 5 and that many engines exist: raise MAX_REPLICAS or wait',
       recovery_eta_seconds: 30,
       can_retry: false,
       should_wait: true,
@@ -182,15 +182,22 @@ describe('provisioning', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('answers after PROVISION_TIMEOUT_S, including the wait in the queue, and tells that waiting helps', async () => {
+  it('answers after PROVISION_TIMEOUT_S, including the wait in the queue, and says that waiting helps', async () => {
     const { service, runtime } = build({ MAX_CONCURRENT_PROVISIONS: '1', PROVISION_TIMEOUT_S: '20' });
     runtime.knobs.startHangs = true;
     runtime.knobs.abortMs = 5000;
     const first = outcome(service.provision({}, 'api'));
     const second = outcome(service.provision({}, 'api'));
     await vi.advanceTimersByTimeAsync(20_000);
-    expect(await first).toMatchObject({ code: 'general_error', message: 'not done within 20 s' });
-    expect(await second).toMatchObject({ code: 'max_capacity', shouldWait: true, message: expect.stringContaining('no turn within 20 s') });
+    expect(await first).toMatchObject({
+      code: 'general_error',
+      message: 'the start did not finish within 20 s (PROVISION_TIMEOUT_S): check the container runtime',
+    });
+    expect(await second).toMatchObject({
+      code: 'max_capacity',
+      shouldWait: true,
+      message: expect.stringContaining('waited 20 s in the queue'),
+    });
     await vi.runAllTimersAsync();
     expect(service.engineCount()).toBe(0);
     expect(runtime.startCalls).toHaveLength(1);

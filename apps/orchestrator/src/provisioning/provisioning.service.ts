@@ -210,7 +210,7 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
     const instance = await this.queue.run(origin, run, patienceMs).catch((error: unknown) => {
       const refusal = refusalOf(error, this.queue.expectedWaitMs(origin));
       const isRoutine = error instanceof QueueError && (error.code === 'queue_closed' || error.code === 'queue_revoked');
-      this.log[isRoutine ? 'info' : 'warn']('provisioning refused', { origin, code: refusal.code, reason: refusal.message, started });
+      this.log[isRoutine ? 'info' : 'warn']('provisioning refused', { origin, code: refusal.code, error: refusal.message, started });
       throw refusal;
     });
     this.registry.add(instance);
@@ -224,7 +224,7 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
       const seconds = this.secondsSince(requestedAt);
       this.metrics.started.inc({ kind });
       this.metrics.duration.observe({ success: 'true' }, seconds);
-      this.log.info(`${kind === 'generic' ? 'container' : 'engine'} runs`, { engine_id: id, name, port, origin, seconds });
+      this.log.info(`${kind === 'generic' ? 'container' : 'engine'} started`, { engine_id: id, name, port, origin, seconds });
       return instance;
     } catch (error) {
       this.metrics.duration.observe({ success: 'false' }, this.secondsSince(requestedAt));

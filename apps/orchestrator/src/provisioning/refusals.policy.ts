@@ -59,7 +59,11 @@ export function circuitRefusal({ state, failures, retryInSeconds }: CircuitRepor
 
 /** @param nextRoundMs time until the next reconcile round; an engine that becomes free earlier is leased without provisioning */
 export function capacityRefusal(maxReplicas: number, nextRoundMs: number): ProvisioningRefusedError {
-  return new ProvisioningRefusedError('max_capacity', `all ${maxReplicas} engines of MAX_REPLICAS exist already`, { etaMs: nextRoundMs });
+  return new ProvisioningRefusedError(
+    'max_capacity',
+    `MAX_REPLICAS is ${maxReplicas} and that many engines exist: raise MAX_REPLICAS or wait`,
+    { etaMs: nextRoundMs },
+  );
 }
 
 /** The remaining time of an image pull is unknown, and asking again after half a minute costs nothing. */

@@ -62,7 +62,7 @@ export class Retention {
     const streams = await this.history.deleteEnded(new Date(before), this.settings.streamHistoryMax);
     const stats = await this.collector.prune();
     const pages = await this.compaction.run();
-    if (streams + stats + pages > 0) this.log.info('database swept', { streams, stats, pages });
+    if (streams + stats + pages > 0) this.log.info('old rows deleted', { streams, stats, pages });
     return { streams, stats };
   }
 }

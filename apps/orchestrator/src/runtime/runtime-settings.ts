@@ -3,7 +3,13 @@ import { parseEngineCommand } from './process/engine-command.js';
 
 @SettingsGroup('How engines are run')
 export class RuntimeSettings {
-  @Setting({ name: 'ENGINE_RUNTIME', type: 'choice', choices: ['process', 'docker'], default: 'process', help: 'Runtime of the engines' })
+  @Setting({
+    name: 'ENGINE_RUNTIME',
+    type: 'choice',
+    choices: ['process', 'docker'],
+    default: 'process',
+    help: 'How engines run: `process`, local processes; `docker`, containers',
+  })
   engineRuntime!: 'process' | 'docker';
 
   @Setting({
@@ -20,11 +26,15 @@ export class RuntimeSettings {
     name: 'STOP_ENGINES_ON_EXIT',
     type: 'boolean',
     default: 'false',
-    help: 'Remove all engines and containers when the service stops; otherwise they keep running and the next start adopts them',
+    help: 'Whether the service removes all engines and containers when it stops. With `false` they keep running, and the next start adopts them',
   })
   stopEnginesOnExit!: boolean;
 
-  @Setting({ name: 'ENGINE_HOST', type: 'string', help: 'Address of all engines for proxies; overrides the one of the runtime' })
+  @Setting({
+    name: 'ENGINE_HOST',
+    type: 'string',
+    help: 'Host name or address at which proxies reach every engine; by default the one that the container runtime reports',
+  })
   engineHost?: string;
 
   @Setting({

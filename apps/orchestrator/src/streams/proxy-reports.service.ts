@@ -21,7 +21,7 @@ const SILENCE_CHECK_MS = 500;
 /** A check this long after the previous one means that this process did not run in between. */
 const LATE_MS = 4 * SILENCE_CHECK_MS;
 const CORDON_OWNER = 'first reports';
-const FELL_SILENT = 'its proxy fell silent';
+const STOPPED_REPORTING = 'its proxy stopped reporting';
 
 /** Takes reports of proxies: which sessions each one has, which leases it still uses, and whether it has fallen silent. */
 @Injectable()
@@ -123,8 +123,9 @@ export class ProxyReports implements OnModuleInit, OnModuleDestroy {
   }
 
   private engineAdopted({ id }: Engine): void {
-    // Streams that ended because their proxy fell silent in an earlier run may still have viewers.
-    for (const stream of this.streams.all()) if (stream.containerId === id && stream.endReason === FELL_SILENT) this.quarantine.add(stream);
+    // Streams that ended because their proxy stopped reporting in an earlier run may still have viewers.
+    for (const stream of this.streams.all())
+      if (stream.containerId === id && stream.endReason === STOPPED_REPORTING) this.quarantine.add(stream);
     if (this.hadTimeToReport()) return;
     this.cordoned.add(id);
     this.claims.cordon(id, CORDON_OWNER, { kind: 'brief', reason: 'its proxy has not reported since the start of the orchestrator' });
@@ -141,11 +142,11 @@ export class ProxyReports implements OnModuleInit, OnModuleDestroy {
 
   private endSilent(now: number): void {
     for (const { proxyId, sessions } of this.ledger.fallenSilent(now)) {
-      if (sessions.length > 0) this.log.warn('proxy fell silent', { proxy_id: proxyId, streams: sessions.length });
+      if (sessions.length > 0) this.log.warn('proxy stopped reporting', { proxy_id: proxyId, streams: sessions.length });
       for (const id of sessions) {
         const stream = this.streams.get(id);
         if (stream?.endedAt === null) this.quarantine.add(stream);
-        this.endSession(id, FELL_SILENT);
+        this.endSession(id, STOPPED_REPORTING);
       }
       this.leases.releaseOf(proxyId);
     }

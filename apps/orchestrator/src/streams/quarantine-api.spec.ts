@@ -78,9 +78,9 @@ function askNow(): void {
 }
 
 const ended = async (): Promise<StreamState[]> => (await orchestrator.http.get('/streams?status=ended')).body as StreamState[];
-const QUARANTINE = 'cordoned: in quarantine, its proxy fell silent';
+const QUARANTINE = 'cordoned: in quarantine, its proxy stopped reporting';
 
-describe('the engine of a proxy that fell silent', () => {
+describe('the engine of a proxy that stopped reporting', () => {
   it('is neither leased nor removed until it no longer knows the session', async () => {
     orchestrator = await startOrchestrator({ env: ENV });
     orchestrator.runtime.statReply = STILL_THERE;

@@ -11,7 +11,7 @@ const CHECK_INTERVAL_MS = 5000;
 const CONCURRENT_CHECKS = 16;
 
 /**
- * Engines of a proxy that fell silent may still play for viewers. They are cordoned until the engine no longer knows the session, or the proxy
+ * Engines of a proxy that stopped reporting may still play for viewers. They are cordoned until the engine no longer knows the session, or the proxy
  * reports again.
  */
 @Injectable()
@@ -47,7 +47,7 @@ export class Quarantine implements OnApplicationBootstrap, OnModuleDestroy {
   add(stream: TrackedStream): void {
     if (!this.registry.get(stream.containerId) || !hasStat(stream)) return;
     this.streams.set(stream.id, stream);
-    this.claims.cordon(stream.containerId, owner(stream), { kind: 'open', reason: 'in quarantine, its proxy fell silent' });
+    this.claims.cordon(stream.containerId, owner(stream), { kind: 'open', reason: 'in quarantine, its proxy stopped reporting' });
     this.log.warn('engine put into quarantine', { engine_id: stream.containerId, stream_id: stream.id, proxy_id: stream.proxyId });
     this.loop.wake();
   }

@@ -51,7 +51,7 @@ describe('the book of streams', () => {
   it('an ended stream that is added again plays again', () => {
     const book = new StreamBook();
     book.put(aStream('s'));
-    book.end('s', 'its proxy fell silent', 5000);
+    book.end('s', 'its proxy stopped reporting', 5000);
     expect(book.put(aStream('s'))).toMatchObject({ type: 'started', stream: { endedAt: null } });
     expect(book.activeCount).toBe(1);
   });

@@ -272,7 +272,7 @@ describe('streams after a failure', () => {
       (list) => list.length === 1,
     );
     const preview = await orchestrator.http.get('/engines/lease/preview').query({ key_type: 'content_id', key: 'x' }).set(AUTH);
-    expect(preview.body).toMatchObject({ engine: null, considered: [{ verdict: 'cordoned: in quarantine, its proxy fell silent' }] });
+    expect(preview.body).toMatchObject({ engine: null, considered: [{ verdict: 'cordoned: in quarantine, its proxy stopped reporting' }] });
     await report({ seq: 2, sessions: [] });
     expect((await lease({ wait_ms: 1000 })).engine.container_id).toBe(engine.container_id);
   });

@@ -9,7 +9,7 @@ export class VpnSettings {
   @Setting({
     name: 'GLUETUN_CONTAINER_NAMES',
     type: 'string',
-    help: 'Several Gluetun containers, separated by commas: engines are spread over all, and leave one that fails',
+    help: 'Several Gluetun containers, separated by commas: engines are spread over all of them and move away from one that fails',
   })
   gluetunContainerNames?: string;
 
@@ -48,7 +48,7 @@ export class VpnSettings {
     name: 'VPN_RESTART_ENGINES_ON_RECONNECT',
     type: 'boolean',
     default: 'true',
-    help: 'Replace the engines one by one after an outage of the VPN',
+    help: 'Whether the engines are replaced, one by one, after an outage of the VPN',
   })
   restartEnginesOnReconnect!: boolean;
 

@@ -146,7 +146,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     try {
       return await this.runtime.networkOwners?.inspect(name);
     } catch (error) {
-      this.log.warn('VPN container not inspected', { vpn: name, error: (error as Error).message });
+      this.log.warn('VPN container inspection failed', { vpn: name, error: (error as Error).message });
       return undefined;
     }
   }

@@ -3,7 +3,12 @@ import { Setting, SettingsGroup } from '@acexy/service-kit';
 /** How streams are cut into HLS segments, and how long segments are kept. */
 @SettingsGroup('HLS')
 export class HlsSettings {
-  @Setting({ name: 'ACEXY_M3U8', type: 'boolean', default: 'false', help: '`/ace/getstream` also answers with the HLS playlist' })
+  @Setting({
+    name: 'ACEXY_M3U8',
+    type: 'boolean',
+    default: 'false',
+    help: 'Whether `/ace/getstream` answers with an HLS playlist instead of MPEG-TS',
+  })
   m3u8!: boolean;
 
   @Setting({
@@ -30,7 +35,7 @@ export class HlsSettings {
     type: 'size',
     default: '64MiB',
     min: '1MiB',
-    help: 'Maximum bytes of segments kept per stream; up to twice that if three target durations need it. Bytes that are also in the stream buffer use no further memory',
+    help: 'Maximum bytes of HLS segments kept per stream; up to twice as much where three segments need it. Bytes that the stream buffer also keeps are not stored twice',
   })
   hlsBufferMaxBytes!: number;
 }

@@ -16,7 +16,7 @@ export class HlsController {
   @Get('hls/:stream/:file')
   segment(@Param('stream') stream: string, @Param('file') file: string, @Req() request: Request, @Res() response: Response): void {
     const sequence = parseSegment(file);
-    if (sequence === null) throw new NotFoundException(`${file} is no segment: segments are named <number>.ts`);
+    if (sequence === null) throw new NotFoundException(`${file} is not a segment: segments are named <number>.ts`);
     this.hls.serveSegment(stream, sequence, request, response);
   }
 }

@@ -9,7 +9,7 @@ export class AccessSettings {
     type: 'string',
     secret: true,
     check: parseTokens,
-    help: 'Access tokens, separated by commas or line breaks: a viewer must send one of them as `?token=…`, as a path (`/t/<token>/ace/…`) or as `Authorization: Bearer`. Without tokens everybody may watch',
+    help: 'Access tokens, separated by commas or line breaks; without tokens everybody may watch. A viewer sends one as `?token=…`, in the path (`/t/<token>/ace/…`) or as `Authorization: Bearer`',
   })
   tokens?: string;
 }

@@ -83,7 +83,8 @@ export class ViewerService {
     const client = clientOf(socket);
     this.streaming.add(socket);
     socket.once('close', () => this.streaming.delete(socket));
-    const onSkip = (skips: number): void => this.log.debug('slow viewer skipped', { stream_id: subscription.streamId, client, skips });
+    const onSkip = (skips: number): void =>
+      this.log.debug('slow viewer skipped ahead', { stream_id: subscription.streamId, client, skips });
     let failure: Error | undefined;
     const reason = await new Promise<ViewerEndReason>((resolve) =>
       subscription.attach(sink, {

@@ -60,7 +60,8 @@ export class PlaylistsController {
     this.fetching += 1;
     try {
       const playlist = await fetchPlaylist(url, this.sources);
-      if (!isPlaylist(playlist)) throw new BadGatewayException(`the reply of ${url.host} is no playlist: it does not start with #EXTM3U`);
+      if (!isPlaylist(playlist))
+        throw new BadGatewayException(`the reply of ${url.host} is not a playlist: it does not start with #EXTM3U`);
       return playlist;
     } catch (error) {
       throw error instanceof PlaylistSourceError ? new BadGatewayException(error.message) : error;

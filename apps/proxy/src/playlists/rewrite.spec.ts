@@ -107,7 +107,7 @@ describe('the allowed sources', () => {
 
   it('are none by default, and a value that is not a URL is named', () => {
     expect(isAllowed(new URL('http://x/'), parseSources(''))).toBe(false);
-    expect(() => parseSources('lists.example')).toThrow('must be http(s) URLs separated by commas; "lists.example" is none');
+    expect(() => parseSources('lists.example')).toThrow('must be http(s) URLs separated by commas; "lists.example" is not an http(s) URL');
   });
 });
 

@@ -9,7 +9,7 @@ export function parseSources(setting: string): URL[] {
     .map((part) => {
       const url = URL.canParse(part) ? new URL(part) : null;
       if (url === null || !/^https?:$/.test(url.protocol))
-        throw new RangeError(`must be http(s) URLs separated by commas; "${part}" is none`);
+        throw new RangeError(`must be http(s) URLs separated by commas; "${part}" is not an http(s) URL`);
       return url;
     });
 }

@@ -59,7 +59,7 @@ export class EventOutbox {
     this.retry.clear();
     await this.sending;
     if (this.waiting.length > 0) await this.sendAll();
-    if (this.waiting.length > 0) this.options.log.warn('events were not sent', { events: this.waiting.length });
+    if (this.waiting.length > 0) this.options.log.warn('events not sent', { events: this.waiting.length });
   }
 
   private flush(): void {
@@ -95,7 +95,7 @@ export class EventOutbox {
       }
       if (link.failed('event', error) === 'unreachable') return false;
       this.refusals += 1;
-      log.warn('event refused', { stream_id: next.streamId, event: next.kind, code: error.code, problem: error.message });
+      log.warn('event refused', { stream_id: next.streamId, event: next.kind, code: error.code, error: error.message });
       if (this.refusals < MAX_REFUSALS) return false;
     }
     this.refusals = 0;
@@ -111,6 +111,6 @@ export class EventOutbox {
     const before = this.waiting.length;
     if (whole) this.waiting.splice(0, before, ...this.waiting.filter(({ streamId }) => streamId !== whole.streamId));
     else this.waiting.splice(1, 1);
-    this.options.log.warn('too many events waiting, dropped some', { dropped: before - this.waiting.length });
+    this.options.log.warn('event queue full, events dropped', { dropped: before - this.waiting.length });
   }
 }

@@ -58,7 +58,7 @@ export class LeaseSelector extends EngineSelector {
     const { clock, log, timeoutMs } = this.options;
     for (let first = true; ; first = false) {
       const left = request.deadline - clock.now();
-      if (left <= 0) throw new NoEngineError('none came free in time', 5);
+      if (left <= 0) throw new NoEngineError('no engine became free in time', 5);
       let pauseMs = MIN_PAUSE_MS;
       try {
         own.queued = true;

@@ -42,7 +42,7 @@ export class ListSelector {
       const engine = await this.choose(request, started);
       if (engine) return this.reserve(engine, request);
       const left = request.deadline - clock.now();
-      if (left <= 0) throw new NoEngineError(started ? 'the engine that was started is not ready yet' : 'none came free in time', 5);
+      if (left <= 0) throw new NoEngineError(started ? 'the engine that was started is not ready yet' : 'no engine became free in time', 5);
       if (request.onNoneFree()) {
         await reservations.change(Math.min(left, RELEASING_PAUSE_MS), request.signal);
         continue;

@@ -72,7 +72,7 @@ export class OrchestratedSelector extends EngineSelector {
       return await this.list.select(request, { provision: false });
     } catch (error) {
       if (!(error instanceof OrchestratorError) && !(error instanceof NoEngineError)) throw error;
-      this.log.info('using the fallback engine', { stream_id: request.streamId, problem: error.message });
+      this.log.info('using the fallback engine', { stream_id: request.streamId, error: error.message });
     }
     return this.fallback.select(request);
   }

@@ -59,21 +59,21 @@ export class OrchestratorLink {
     }
     this.markReachable();
     if (error instanceof CallNotSupportedError) {
-      if (this.kind !== 'foreign') this.log.info('orchestrator has no lease API, using its engine list');
+      if (this.kind !== 'foreign') this.log.info('orchestrator has no lease API');
       this.foreignUntil = this.clock.now() + FOREIGN_FOR_MS;
       return 'foreign';
     }
     if (this.problems.get(call) !== error.code) {
-      this.log.error('orchestrator rejected the request', { call, code: error.code, problem: error.message });
+      this.log.error('orchestrator rejected the request', { call, code: error.code, error: error.message });
     }
     this.problems.set(call, error.code);
     return 'reachable';
   }
 
-  markUnreachable(problem: string): void {
+  markUnreachable(error: string): void {
     if (this.unreachableSince !== null) return;
     this.unreachableSince = this.clock.now();
-    this.log.warn('orchestrator unreachable, continuing without it', { problem });
+    this.log.warn('orchestrator unreachable, continuing without it', { error });
   }
 
   private markReachable(): void {

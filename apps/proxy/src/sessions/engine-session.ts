@@ -63,7 +63,7 @@ export class EngineSession {
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       // The start that follows shows what is wrong.
-      this.context.log.debug('infohash lookup failed', { engine_id: this.engineId, key: contentId, problem: error.message });
+      this.context.log.debug('infohash lookup failed', { engine_id: this.engineId, key: contentId, error: error.message });
       return null;
     }
   }

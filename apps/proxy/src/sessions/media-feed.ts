@@ -127,7 +127,9 @@ export class MediaFeed {
     this.failBeginning(
       reason === 'eof'
         ? new NoStreamError('media_ended', 'the media ended before the first packet')
-        : new NoStreamError('media_broke', `the media broke before the first packet${error ? `: ${error.message}` : ''}`, { cause: error }),
+        : new NoStreamError('media_broke', `the media connection broke before the first packet${error ? `: ${error.message}` : ''}`, {
+            cause: error,
+          }),
     );
     this.lose(reason);
   }

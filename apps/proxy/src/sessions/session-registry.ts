@@ -102,7 +102,7 @@ export class SessionRegistry implements OtherSessions {
       };
     });
     this.onNoViewers = null;
-    this.log.info('shutting down', { viewers: this.viewers });
+    this.log.info('ending all streams', { viewers: this.viewers });
   }
 
   /** Accepts no more viewers, ends those that are left cleanly and stops every engine session. Waits at most `limitMs` for engines that have not answered. */
@@ -110,7 +110,7 @@ export class SessionRegistry implements OtherSessions {
     this.closed = true;
     const stopped = Promise.all(this.sessions().map((session) => session.stop('shutdown', 'the proxy is shutting down')));
     const limit = this.context.clock.setTimeout(() => {
-      this.log.warn('engines did not answer in time', { streams: this.all.size });
+      this.log.warn('engine stops timed out', { streams: this.all.size });
       for (const session of this.all.values()) session.engines.abandon();
     }, limitMs);
     await stopped;

@@ -5,7 +5,7 @@ import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { OneShotTimer } from '@acexy/service-kit/primitives';
 import type { Broadcast } from '../broadcast/broadcast.js';
-import type { ContentNames, LeasedEngine } from '../selection/engine-selector.js';
+import { type ContentNames, type LeasedEngine, NoEngineError } from '../selection/engine-selector.js';
 import { type RequestedContent, type SelectorType, requestKey } from '../http/content-key.js';
 import type { EngineSession } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
@@ -240,10 +240,13 @@ export class StreamSession implements StartingStream, FailoverTarget {
 
   private failStart(error: Error): void {
     this.startError = error;
-    const text = error.message.startsWith('no engines available') ? error.message : `start failed: ${error.message}`;
-    this.log.warn(text, { code: (error as { code?: string }).code });
+    const noEngine = error instanceof NoEngineError;
+    this.log.warn(noEngine ? 'no engines available' : 'stream start failed', {
+      code: (error as { code?: string }).code,
+      error: noEngine ? error.reason : error.message,
+    });
     this.context.emit({ type: 'start_failed', error, startMs: this.ageMs });
-    void this.stop('start-failed', text);
+    void this.stop('start-failed', noEngine ? error.message : `start failed: ${error.message}`);
   }
 
   private async close(cause: EndCause, reason: string): Promise<void> {

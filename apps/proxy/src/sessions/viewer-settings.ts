@@ -32,7 +32,7 @@ export class ViewerSettings {
     type: 'choice',
     choices: SLOW_CLIENT,
     default: 'skip',
-    help: 'What happens to a viewer that is too slow for the stream: `skip`, it continues at a newer keyframe; `drop`, its connection is closed',
+    help: 'What happens to a viewer that is too slow for the stream: with `skip` it continues at a newer keyframe, with `drop` its connection is closed',
   })
   slowClient!: (typeof SLOW_CLIENT)[number];
 
@@ -42,7 +42,7 @@ export class ViewerSettings {
     min: 0,
     max: 1_000_000,
     default: '20',
-    help: 'Number of skips after which a slow viewer is dropped',
+    help: 'Maximum skips of a slow viewer; at the next one its connection is closed',
   })
   maxSkips!: number;
 
@@ -51,7 +51,7 @@ export class ViewerSettings {
     type: 'duration',
     default: '10m',
     min: '1ms',
-    help: 'Time without taking a byte after which the connection of a paused or vanished viewer is closed',
+    help: 'Time after which a viewer that takes no bytes is disconnected, for example a paused player',
   })
   clientStallMs!: number;
 

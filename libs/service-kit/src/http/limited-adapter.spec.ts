@@ -82,7 +82,7 @@ describe('a server with limits', () => {
     const url = await start({ connections: 3 });
     const held = await Promise.all([open(), open(), open()]);
     for (let index = 0; index < 5; index += 1) await raw('');
-    expect(logged.filter((line) => line.includes('connections refused'))).toHaveLength(1);
+    expect(logged.filter((line) => line.includes('connection limit reached'))).toHaveLength(1);
     for (const socket of held) {
       socket.destroy();
       await once(socket, 'close');

@@ -64,7 +64,7 @@ export class LimitedExpressAdapter extends ExpressAdapter {
     this.refused += 1;
     if (performance.now() - this.loggedAt < LOG_INTERVAL_MS) return;
     this.loggedAt = performance.now();
-    this.log.warn('connections refused, too many are open', { limit: this.limits.connections, refused: this.refused });
+    this.log.warn('connection limit reached', { limit: this.limits.connections, refused: this.refused });
     this.refused = 0;
   }
 }

@@ -78,7 +78,7 @@ export async function runService(app: NestExpressApplication, options: RunOption
     await (listen.host ? app.listen(listen.port, listen.host) : app.listen(listen.port));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    log.error('port in use by another program: stop it or change the setting', { port: listen.port, setting: portSetting });
+    log.error('port in use by another program', { port: listen.port, advice: `stop that program or change ${portSetting}` });
     process.exit(1);
   }
   // Tells the supervisor that this process listens on the port, and not another program.

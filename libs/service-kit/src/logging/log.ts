@@ -29,7 +29,7 @@ export class Log {
     this.logger.warn(fields, event);
   }
 
-  /** `fields.error` may be an Error: its stack is logged. */
+  /** `fields.error`: an expected failure as its text, an unexpected one as the Error, whose stack is logged. */
   error(event: string, fields: LogFields = {}): void {
     this.logger.error(fields, event);
   }
@@ -91,7 +91,7 @@ function secretFilter(secrets: readonly (string | undefined)[]): (line: string) 
 function textLine(json: string): string {
   const { time, level, service, part, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const error = fields.error as { message?: string; stack?: string } | undefined;
-  if (error?.stack) fields.error = error.message;
+  if (error?.message !== undefined) fields.error = error.message;
   const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
   const stack = error?.stack && level === 'ERROR' ? `\n${error.stack}` : '';
   return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${[service, part].filter(Boolean).join('/')}: ${String(msg)}${rest.join('')}${stack}\n`;

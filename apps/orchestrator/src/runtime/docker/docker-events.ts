@@ -58,7 +58,7 @@ export class DockerEvents {
         this.log.warn('Docker event stream ended');
       } catch (error) {
         if (signal.aborted) return;
-        this.log[subscribed ? 'warn' : 'debug']('Docker event subscription failed', { reason: (error as Error).message });
+        this.log[subscribed ? 'warn' : 'debug']('Docker event subscription failed', { error: (error as Error).message });
         subscribed = false;
       }
       failures += 1;

@@ -36,14 +36,14 @@ export class DockerSettings {
     type: 'choice',
     choices: ['missing', 'always', 'never'],
     default: 'missing',
-    help: 'When the service pulls the engine image, in the background at start',
+    help: 'When to pull the engine image in the background at the start: `missing`, if it is not present; `always`; `never`',
   })
   imagePull!: ImagePolicy;
 
   @Setting({ name: 'ENGINE_MEMORY_LIMIT', type: 'size', help: 'Memory limit of each engine, such as 1GiB; no limit by default' })
   engineMemoryBytes?: number;
 
-  @Setting({ name: 'ACE_MAP_HTTPS', type: 'boolean', default: 'false', help: 'Publish the HTTPS port of each engine too' })
+  @Setting({ name: 'ACE_MAP_HTTPS', type: 'boolean', default: 'false', help: 'Whether the HTTPS port of each engine is published too' })
   mapHttps!: boolean;
 }
 

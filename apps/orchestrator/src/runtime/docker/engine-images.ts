@@ -42,7 +42,7 @@ export class EngineImages {
       case 'present':
         return null;
       case 'unknown':
-        return `image ${image} is being looked for`;
+        return `checking whether image ${image} is present`;
       case 'pulling':
         return `image ${image} is being pulled: ${status.percent} %`;
       case 'missing':

@@ -52,7 +52,7 @@ export class ImagePull {
         if (this.closed.signal.aborted) return;
         const reason = error instanceof Error ? error.message : String(error);
         this.current = { state: 'missing', reason };
-        this.log.error('image pull failed', { image: this.image, reason });
+        this.log.error('image pull failed', { image: this.image, error: reason });
         if (this.onPresent) this.timer = setTimeout(() => this.begin(), RETRY_MS);
       })
       .finally(() => (this.running = null));
@@ -93,7 +93,7 @@ export class ImagePull {
       this.log.info('image pull finished', { image: this.image });
     } catch (error) {
       if (!present) throw error;
-      this.log.warn('image refresh failed, using local copy', { image: this.image, reason: (error as Error).message });
+      this.log.warn('image refresh failed, using local copy', { image: this.image, error: (error as Error).message });
     }
   }
 

@@ -93,12 +93,12 @@ export class FailoverController {
   leaveEngine({ container_id: id, reason }: LeaveOrder): void {
     if (this.signal.aborted) return;
     if (this.candidate?.containerId === id) {
-      this.log.info('failover candidate is drained', { engine_id: id, reason });
+      this.log.info('failover candidate draining', { engine_id: id, reason });
       this.candidate.cancel.abort(new Error(`the orchestrator drains the engine: ${reason}`));
       return;
     }
     if (this.source.engine.leased.containerId !== id || this.cause !== null) return;
-    this.log.info('moving off drained engine', { engine_id: id, reason });
+    this.log.info('moving off draining engine', { engine_id: id, reason });
     this.begin('drained');
   }
 
@@ -115,7 +115,7 @@ export class FailoverController {
     const now = this.context.clock.now();
     if (this.cause !== null || now - this.movedForQualityAt < QUALITY_PAUSE_MS) return;
     this.movedForQualityAt = now;
-    this.log.warn('source quality is bad', { fault, reason: describeCause(fault), engine_id: this.engineId });
+    this.log.warn('source is faulty', { fault, reason: describeCause(fault), engine_id: this.engineId });
     if (fault === 'looping') this.onLoss(fault);
     else this.begin(fault);
   }
@@ -234,11 +234,11 @@ export class FailoverController {
       }
       case 'no-engine':
         this.noneFree = this.lost;
-        this.log.warn('no engine for failover', { problem: messageOf(result.error), silent_ms: Math.round(search.silentMs) });
+        this.log.warn('no engine for failover', { error: messageOf(result.error), silent_ms: Math.round(search.silentMs) });
         return;
       case 'failed':
         this.avoid(result.engineId, result.error instanceof EngineRefusedError ? 'declined' : 'failed');
-        this.log.warn('failover attempt failed', { engine_id: result.engineId, problem: messageOf(result.error) });
+        this.log.warn('failover attempt failed', { engine_id: result.engineId, error: messageOf(result.error) });
         return;
       case 'refused':
         this.log.warn('codec changed, cannot splice', { engine_id: result.engineId, ...result.refusal });

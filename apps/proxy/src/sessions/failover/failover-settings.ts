@@ -7,7 +7,7 @@ export class FailoverSettings {
     name: 'ACEXY_STALL_TIMEOUT',
     type: 'duration',
     min: '1ms',
-    help: 'Silence after which a playing stream counts as lost; by default adaptive, 5 to 10 s (10 to 15 s below 1.5 Mb/s). After half of it a standby engine is leased',
+    help: 'Time without bytes after which a playing stream counts as lost. By default it adapts to the stream: 5 to 10 s, or 10 to 15 s below 1.5 Mb/s. After half of it a standby engine is leased',
   })
   stallTimeoutMs?: number;
 
@@ -15,7 +15,7 @@ export class FailoverSettings {
     name: 'ACEXY_EMPTY_TIMEOUT',
     type: 'duration',
     default: '1m',
-    help: 'Time that viewers of a lost stream are kept without bytes while another engine is searched for; 0: they end at once',
+    help: 'Maximum time that viewers of a lost stream wait without bytes while another engine is searched for; 0: they are disconnected at once',
   })
   emptyTimeoutMs!: number;
 
@@ -24,11 +24,16 @@ export class FailoverSettings {
     type: 'duration',
     default: '250ms',
     min: '1ms',
-    help: 'Pause before the second engine is tried for a lost stream; it doubles with each further engine',
+    help: 'Pause before the second engine is tried for a lost stream; it doubles before each further engine',
   })
   failoverPauseMs!: number;
 
-  @Setting({ name: 'ACEXY_FAILOVER_BACKOFF_MAX', type: 'duration', default: '5s', help: 'Maximum of that pause' })
+  @Setting({
+    name: 'ACEXY_FAILOVER_BACKOFF_MAX',
+    type: 'duration',
+    default: '5s',
+    help: 'Maximum pause before another engine is tried for a lost stream',
+  })
   failoverPauseMaxMs!: number;
 
   faults(): SettingFault[] {

@@ -54,11 +54,11 @@ export class StandbyEngine {
     this.search = null;
     this.leased = null;
     if (search !== null) {
-      search.abort(new Error('no standby engine is needed any longer'));
+      search.abort(new Error('the standby engine is no longer needed'));
       this.finish('none');
     }
     if (leased === null) return false;
-    this.log.info('standby engine released', { engine_id: leased.engineId, why: outcome });
+    this.log.info('standby engine released', { engine_id: leased.engineId, outcome });
     this.finish(outcome);
     this.releasing = Promise.all([this.releasing, leased.release()]);
     return true;
@@ -85,7 +85,7 @@ export class StandbyEngine {
       if (search.signal.aborted) return;
       this.search = null;
       this.finish('none');
-      if (error instanceof NoEngineError) this.log.debug('no standby engine free', { problem: error.message });
+      if (error instanceof NoEngineError) this.log.debug('no standby engine free', { error: error.message });
       else this.log.warn('standby lease failed', { error });
     }
   }

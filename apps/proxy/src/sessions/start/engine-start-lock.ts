@@ -26,7 +26,7 @@ export class EngineStartLock {
       if (this.tails.get(engine) === tail) this.tails.delete(engine);
     });
     try {
-      const onLimit = (): Error => new EngineTimeoutError(`the start before this one on ${engine}`, 'reply', waitMs);
+      const onLimit = (): Error => new EngineTimeoutError(`an earlier start on ${engine}`, 'reply', waitMs);
       await within(this.clock, before, waitMs, onLimit, signal);
       return await start();
     } finally {

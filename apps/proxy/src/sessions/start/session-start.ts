@@ -107,7 +107,7 @@ export class SessionStart {
       }
     } catch (error) {
       if (!(error instanceof NoEngineError)) throw error;
-      this.log.debug('no second engine free', { problem: error.message });
+      this.log.debug('no second engine free', { error: error.message });
       return null;
     }
   }
@@ -134,7 +134,7 @@ export class SessionStart {
       signal.throwIfAborted();
       const { engineId } = engine;
       const failed = { engineId, kind: kindOf((error as { code?: string } | null)?.code, progress.phase), reason: reasonOf(error) };
-      this.log.warn('start attempt failed', { engine_id: engineId, kind: failed.kind, reason: failed.reason });
+      this.log.warn('start attempt failed', { engine_id: engineId, kind: failed.kind, error: failed.reason });
       this.failed.push(failed);
       return null;
     }
@@ -185,7 +185,7 @@ export class SessionStart {
     const verdict = verdictOf(this.failed);
     switch (verdict) {
       case 'no-engine':
-        return new NoEngineError(this.failed.map(({ reason }) => reason).join('; ') || 'none came free in time', 5);
+        return new NoEngineError(this.failed.map(({ reason }) => reason).join('; ') || 'no engine became free in time', 5);
       case 'silent':
         return new EnginesSilentError(this.failed);
       case 'refused':

@@ -8,7 +8,7 @@ export class StartSettings {
     type: 'duration',
     default: '20s',
     min: '1ms',
-    help: 'Timeout of the reply of an engine to a start request',
+    help: 'Maximum time until an engine replies to a start request',
   })
   noResponseTimeoutMs!: number;
 
@@ -17,7 +17,7 @@ export class StartSettings {
     type: 'duration',
     default: '30s',
     min: '1ms',
-    help: 'Time from that reply to the first packet of the stream',
+    help: 'Maximum time from the reply to a start request until the first packet of the stream',
   })
   firstByteTimeoutMs!: number;
 
@@ -26,7 +26,7 @@ export class StartSettings {
     type: 'duration',
     default: '60s',
     min: '1ms',
-    help: 'Time for the whole start of a stream: the wait for a free engine and all engines tried',
+    help: 'Maximum time for the start of a stream: the wait for a free engine plus the attempts on all engines',
   })
   startTimeoutMs!: number;
 
@@ -35,7 +35,7 @@ export class StartSettings {
     name: 'ACEXY_HEDGE_AFTER',
     type: 'duration',
     default: '0',
-    help: 'Time without a first packet after which a second, idle engine is started as well; the faster one plays. For pools with spare engines: 8s; 0: off',
+    help: 'Time without a first packet after which the stream is also started on a second, idle engine; the faster one plays. 8s suits pools with spare engines; 0: off',
   })
   hedgeAfterMs!: number;
 
@@ -44,7 +44,7 @@ export class StartSettings {
     type: 'duration',
     default: '15s',
     min: '1ms',
-    help: 'Time that a viewer with alternatives (`alt=…`) waits for one content before it is given the next',
+    help: 'Time that a viewer with alternatives (`alt=…`) waits for one content before the next one is tried',
   })
   alternativeAfterMs!: number;
 }
