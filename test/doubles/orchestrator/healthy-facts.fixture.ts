@@ -1,9 +1,7 @@
 /** Facts of a healthy installation, for tests that break one thing. */
 import { loadOrchestratorSettings, type OrchestratorSettings } from '../../../apps/orchestrator/src/settings.js';
-import type { DockerFacts, Facts, OrchestratorFacts, ProxyFacts } from '../../../apps/orchestrator/src/doctor/facts.js';
+import type { DockerFacts, Facts, OrchestratorFacts, ProxyFacts, Reached } from '../../../apps/orchestrator/src/doctor/facts.js';
 import { Scrape } from '../../../apps/orchestrator/src/doctor/scrape.js';
-
-export type Reached<T extends { reached: boolean }> = Extract<T, { reached: true }>;
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 
@@ -95,7 +93,7 @@ export const HEALTHY_ORCHESTRATOR: Reached<OrchestratorFacts> = {
   },
   vpn: null,
   image: null,
-  provisioning: { inProgress: 0, queued: 0, remaining: 5 },
+  provisioning: { queued: 0, remaining: 5 },
   keyAccepted: true,
   proxyKeyAccepted: true,
 };
@@ -113,7 +111,6 @@ export const HEALTHY_PROXY: Reached<ProxyFacts> = {
 
 export const HEALTHY: Facts = {
   now: NOW,
-  place: 'host',
   version: '1.0.0',
   faults: [],
   settings: settingsWith({}),
@@ -123,11 +120,8 @@ export const HEALTHY: Facts = {
     orchestratorApiKey: 'a-key-that-is-long-enough',
     orchestratorTimeoutMs: 3_000,
     startTimeoutMs: 60_000,
-    firstByteTimeoutMs: 30_000,
     engineCacheTtlMs: 5_000,
     maxConnections: 10_000,
-    fallbackHost: 'localhost',
-    fallbackPort: 6878,
   },
   enginesMemoryBytes: null,
   machine: {

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { CHECKS, diagnose, exitCode } from './diagnosis.plan.js';
-import type { Facts, OrchestratorFacts, ProxyFacts } from './facts.js';
+import type { Facts, OrchestratorFacts, ProxyFacts, Reached } from './facts.js';
 import { report } from './report.js';
-import type { State } from './verdict.js';
+import type { State } from './check.js';
 import {
   ORCHESTRATOR_FIGURES,
   PROXY_FIGURES,
-  type Reached,
   scrapeOf,
   settingsWith,
   HEALTHY,
@@ -36,12 +35,12 @@ const breaker = (change: object): Partial<Facts> => {
 const gluetun = { name: 'gluetun', container: { status: 'running', health: 'healthy' }, control: null };
 const behindVpn = (
   vpn: Partial<(typeof HEALTHY.vpns)[number]>,
-  told: object | null = { connected: true, forwarded_port: 5000 },
+  reported: object | null = { connected: true, forwarded_port: 5000 },
 ): Partial<Facts> => ({
   ...settings({ GLUETUN_CONTAINER_NAME: 'gluetun' }),
   vpns: [{ ...gluetun, ...vpn }],
   ...orchestrator({
-    vpn: told && ({ vpns: [{ container_name: 'gluetun', reason: 'the tunnel is dead', health: 'healthy', ...told }] } as never),
+    vpn: reported && ({ vpns: [{ container_name: 'gluetun', reason: 'the tunnel is dead', health: 'healthy', ...reported }] } as never),
   }),
 });
 
@@ -64,11 +63,11 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
   ['an API without a key', { ...settings({ API_KEY: '' }), ...orchestrator({ keyAccepted: false }) }, 'key', 'wrong', /401/, /API_KEY/],
   ['an API without authentication', settings({ AUTH: 'open' }), 'key', 'warning', /AUTH=open/],
   ['a key that can be guessed', settings({ API_KEY: 'short' }), 'key', 'warning', /5 characters/],
-  ['another key than the running orchestrator', orchestrator({ keyAccepted: false }), 'key', 'wrong', /rejects the API_KEY/],
+  ['a key that the running orchestrator rejects', orchestrator({ keyAccepted: false }), 'key', 'wrong', /rejects the API_KEY/],
   ['an old Node', machine({ node: 'v18.4.0' }), 'node', 'wrong', /too old/, /20\.19/],
   ['a clock in the past', { now: HEALTHY.machine.builtAt - 3_600_000 }, 'clock', 'wrong', /before this build/],
   [
-    'another clock on the machine of Docker',
+    'a clock on the machine of Docker that is wrong',
     docker({ host: { ...HEALTHY_DOCKER.host!, clock: HEALTHY.now + 90_000 } }),
     'clock',
     'wrong',
@@ -87,20 +86,34 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
   ['exhausted memory', machine({ memory: { total: 4e9, available: 90e6 } }), 'memory', 'wrong', /90 MB of 4\.0 GB/],
   ['little memory', machine({ memory: { total: 4e9, available: 400e6 } }), 'memory', 'warning', /400 MB/],
   [
-    'more engines than ENGINES_MEMORY carries',
+    'more engines than fit into ENGINES_MEMORY',
     { ...settings({ MAX_REPLICAS: '60' }), enginesMemoryBytes: 4e9 },
     'memory',
     'warning',
     /18 GB.*4\.0 GB/,
   ],
-  ["more engines than Docker's machine carries", settings({ MAX_REPLICAS: '900' }), 'memory', 'warning', /270 GB.*64 GB/, /MAX_REPLICAS/],
+  [
+    "more engines than fit into the memory of Docker's machine",
+    settings({ MAX_REPLICAS: '900' }),
+    'memory',
+    'warning',
+    /270 GB.*64 GB/,
+    /MAX_REPLICAS/,
+  ],
   ['a busy processor', machine({ load: 40 }), 'cpu', 'warning', /load 40\.0 on 8/],
-  ['few file descriptors', { ...machine({ openFiles: 1024 }), ...proxy({ scrape: null }) }, 'files', 'warning', /1024 files/, /ulimit -n/],
+  [
+    'too few file descriptors',
+    { ...machine({ openFiles: 1024 }), ...proxy({ scrape: null }) },
+    'files',
+    'warning',
+    /1024 files/,
+    /ulimit -n/,
+  ],
   ['more viewers allowed than files', proxyShows({ process_max_fds: 5_000 }), 'files', 'warning', /ACEXY_MAX_CONNECTIONS=10000/],
   ['nearly all connections taken', proxyShows({ acexy_viewers: 9_500 }), 'files', 'wrong', /9500 viewers of at most 10000/],
-  ['a machine out of files', machine({ openFilesOfAll: { used: 95, max: 100 } }), 'files', 'wrong', /95 of 100/],
+  ['a machine that has too many files open', machine({ openFilesOfAll: { used: 95, max: 100 } }), 'files', 'wrong', /95 of 100/],
   [
-    'a port of another program',
+    'a port that another program uses',
     { orchestrator: { reached: false, url: 'http://localhost:8000', problem: 'another program answers there' } },
     'ports',
     'wrong',
@@ -109,7 +122,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
   ],
   ['too few ports for the engines', settings({ PORT_RANGE_HOST: '19000-19004' }), 'engine-ports', 'wrong', /5 ports for up to 20/],
   [
-    'ports used by other programs',
+    'engine ports that other programs use',
     {
       ...settings({ PORT_RANGE_HOST: '19000-19019' }),
       ...machine({ enginePortsTaken: Array.from({ length: 25 }, (_, at) => 19000 + at) }),
@@ -175,7 +188,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /docker pull/,
   ],
   [
-    'an image on its way',
+    'an image that is being pulled',
     { ...docker({ image: 'missing' }), ...orchestrator({ image: { name: 'x', state: 'pulling', percent: 40, reason: null } }) },
     'image',
     'warning',
@@ -268,11 +281,18 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
   ],
   ['two versions', proxy({ version: '0.9.0' }), 'versions', 'warning', /orchestrator 1\.0\.0, proxy 0\.9\.0/],
   ['a doctor of another version', { version: '2.0.0' }, 'versions', 'warning', /the doctor is 2\.0\.0/],
-  ['a hasty proxy', proxySettings({ orchestratorTimeoutMs: 500 }), 'timeouts', 'warning', /ACEXY_ORCH_TIMEOUT is 500 ms/, /10s/],
-  ['a start that is given up too soon', proxySettings({ startTimeoutMs: 20_000 }), 'timeouts', 'warning', /ACEXY_START_TIMEOUT/],
-  ['a provision that is given up too soon', settings({ PROVISION_TIMEOUT_S: '20' }), 'timeouts', 'warning', /PROVISION_TIMEOUT_S \(20 s\)/],
   [
-    'a pool that is full',
+    'a proxy with a short timeout for the orchestrator',
+    proxySettings({ orchestratorTimeoutMs: 500 }),
+    'timeouts',
+    'warning',
+    /ACEXY_ORCH_TIMEOUT is 500 ms/,
+    /10s/,
+  ],
+  ['a start timeout that is too short', proxySettings({ startTimeoutMs: 20_000 }), 'timeouts', 'warning', /ACEXY_START_TIMEOUT/],
+  ['a provision timeout that is too short', settings({ PROVISION_TIMEOUT_S: '20' }), 'timeouts', 'warning', /PROVISION_TIMEOUT_S \(20 s\)/],
+  [
+    'a full pool',
     orchestratorShows({ 'orch_engines_use{use="free"}': 0, 'orch_engines_lifecycle{lifecycle="ready"}': 20, orch_leases_waiting: 2 }),
     'no-engines',
     'wrong',
@@ -280,7 +300,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /MAX_REPLICAS/,
   ],
   [
-    'no engine, and none can be started',
+    'no free engine, and none can be started',
     {
       ...orchestrator({
         scrape: scrapeOf({ ...ORCHESTRATOR_FIGURES, 'orch_engines_use{use="free"}': 0 }),
@@ -291,9 +311,9 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     'wrong',
     /none can be started: the VPN is down/,
   ],
-  ['no free engine just now', orchestratorShows({ 'orch_engines_use{use="free"}': 0 }), 'no-engines', 'warning', /0 of 5/, /scale\/10/],
+  ['no free engine', orchestratorShows({ 'orch_engines_use{use="free"}': 0 }), 'no-engines', 'warning', /0 of 5/, /scale\/10/],
   [
-    'fewer free ones than wanted',
+    'fewer free engines than MIN_REPLICAS',
     orchestratorShows({ 'orch_engines_use{use="free"}': 1 }),
     'no-engines',
     'warning',
@@ -315,7 +335,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /opened 4 times/,
     /CIRCUIT_BREAKER_THRESHOLD=10/,
   ],
-  ['a breaker about to open', breaker({ failure_count: 3 }), 'circuit-breaker', 'warning', /3 failures in a row; 5 open/],
+  ['a breaker that will open soon', breaker({ failure_count: 3 }), 'circuit-breaker', 'warning', /3 failures in a row; 5 open/],
   [
     'starts that fail',
     orchestratorShows({ 'orch_provision_duration_seconds_count{success="false"}': 5 }),
@@ -333,11 +353,11 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /PROVISION_STARTUP_GRACE_S/,
   ],
   [
-    'a queue before provisioning',
+    'starts that wait in the queue',
     {
       ...orchestrator({
         scrape: scrapeOf({ ...ORCHESTRATOR_FIGURES, orch_provision_queue_wait_seconds_sum: 150 }),
-        provisioning: { inProgress: 5, queued: 12, remaining: 0 },
+        provisioning: { queued: 12, remaining: 0 },
       }),
     },
     'rate-limit',
@@ -371,14 +391,14 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
   ['a very slow API', orchestrator({ latencyMs: { engines: 4, streams: 4_000 } }), 'latency', 'wrong', /GET \/streams took 4\.0 s/],
   ['a proxy without a cache', proxySettings({ engineCacheTtlMs: 0 }), 'latency', 'warning', /ACEXY_ENGINE_CACHE_TTL_S=0/],
   [
-    'starts without an engine',
+    'starts that found no engine',
     proxyShows({ 'acexy_starts_total{outcome="no_engine"}': 10 }),
     'streams-start',
     'wrong',
     /10 of 30 starts.*no engine/,
   ],
   [
-    'starts without a byte',
+    'starts that received no byte',
     proxyShows({ 'acexy_starts_total{outcome="engines_silent"}': 10 }),
     'streams-start',
     'warning',
@@ -412,7 +432,7 @@ describe('what cannot be checked is unknown and counts as no fault:', () => {
     ['wrong settings', { settings: null, proxySettings: null, docker: null }, ['key', 'timeouts', 'engine-ports', 'docker', 'vpn']],
     ['engines that are processes', { docker: null }, ['docker', 'docker-load', 'network', 'image', 'containers']],
     ['a filter in front of Docker', docker({ host: null, image: 'unknown', network: 'unknown' }), ['network', 'image']],
-    ['a doctor in a container', { place: 'container', ...machine({ ports: [] }) }, ['ports']],
+    ['a doctor in a container', machine({ ports: [] }), ['ports']],
     [
       'services without metrics',
       { ...orchestrator({ scrape: null, version: null }), ...proxy({ scrape: null, version: null }) },

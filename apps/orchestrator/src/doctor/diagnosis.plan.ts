@@ -1,35 +1,28 @@
-/** All checks, causes before effects, so that the first problem is the first to fix. */
-import type { Check } from './check.js';
-import { containersAreHealthy, dockerAnswers, dockerKeepsUp, imageExists, networkExists } from './checks/docker.plan.js';
-import { apiIsFast, streamsStart } from './checks/load.plan.js';
-import {
-  clockIsRight,
-  disksHaveSpace,
-  openFilesSuffice,
-  memorySuffices,
-  nodeIsNewEnough,
-  portsAreAvailable,
-  processorsKeepUp,
-} from './checks/machine.plan.js';
-import { breakerIsClosed, enginesAreAvailable, enginesAreHealthy, provisioningIsFast, rateLimitFits } from './checks/pool.plan.js';
-import { databaseIsSmall, orchestratorIsReady, proxyIsReady, servicesFindEachOther, versionsAgree } from './checks/services.plan.js';
-import { apiKeyIsSet, poolFitsItsPorts, settingsAreValid, timeoutsAreLongEnough } from './checks/settings.plan.js';
-import { vpnIsUp } from './checks/vpn.plan.js';
+import { type Check, type Verdict, verdictsOf } from './check.js';
+import { DOCKER_CHECKS } from './checks/docker.plan.js';
+import { LOAD_CHECKS } from './checks/load.plan.js';
+import { MACHINE_CHECKS } from './checks/machine.plan.js';
+import { POOL_CHECKS } from './checks/pool.plan.js';
+import { SERVICE_CHECKS } from './checks/services.plan.js';
+import { SETTINGS_CHECKS } from './checks/settings.plan.js';
+import { VPN_CHECK } from './checks/vpn.plan.js';
 import type { Facts } from './facts.js';
-import type { Verdict } from './verdict.js';
 
+/** All checks, causes before effects, so that the first problem is the first to fix. */
 export const CHECKS: readonly Check[] = [
-  ...[settingsAreValid, apiKeyIsSet, nodeIsNewEnough, clockIsRight, disksHaveSpace, memorySuffices, processorsKeepUp, openFilesSuffice],
-  ...[portsAreAvailable, poolFitsItsPorts, dockerAnswers, dockerKeepsUp, networkExists, imageExists, containersAreHealthy, vpnIsUp],
-  ...[orchestratorIsReady, databaseIsSmall, proxyIsReady, servicesFindEachOther, versionsAgree, timeoutsAreLongEnough],
-  ...[enginesAreAvailable, breakerIsClosed, provisioningIsFast, rateLimitFits, enginesAreHealthy],
-  ...[apiIsFast, streamsStart],
+  ...SETTINGS_CHECKS,
+  ...MACHINE_CHECKS,
+  ...DOCKER_CHECKS,
+  VPN_CHECK,
+  ...SERVICE_CHECKS,
+  ...POOL_CHECKS,
+  ...LOAD_CHECKS,
 ];
 
 export type Diagnosis = Verdict & Pick<Check, 'id' | 'question'>;
 
 export function diagnose(facts: Facts): Diagnosis[] {
-  return CHECKS.flatMap(({ id, question, look }) => look(facts).map((verdict) => ({ id, question, ...verdict })));
+  return CHECKS.flatMap(({ id, question, look }) => verdictsOf(look(facts)).map((verdict) => ({ id, question, ...verdict })));
 }
 
 /** 1 if something is wrong, else 0, also with warnings. */

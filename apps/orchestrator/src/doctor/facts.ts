@@ -7,8 +7,6 @@ import type { Scrape } from './scrape.js';
 export interface Facts {
   /** Wall clock of this machine. */
   now: number;
-  /** Where the doctor runs. In a container it cannot see ports and processes of other containers. */
-  place: 'host' | 'container';
   version: string;
   faults: readonly SettingFault[];
   /** Null if a setting is invalid. */
@@ -32,11 +30,8 @@ export interface ProxySettingsSeen {
   orchestratorApiKey?: string;
   orchestratorTimeoutMs: number;
   startTimeoutMs: number;
-  firstByteTimeoutMs: number;
   engineCacheTtlMs: number;
   maxConnections: number;
-  fallbackHost: string;
-  fallbackPort: number;
 }
 
 export interface MachineFacts {
@@ -91,13 +86,15 @@ export interface VpnContainerFacts {
   control: { ok: true; status: string } | { ok: false; code: string; problem: string } | null;
 }
 
+export type Reached<T extends { reached: boolean }> = Extract<T, { reached: true }>;
+
 interface Unreached {
   reached: false;
   url: string;
   problem: string;
 }
 
-interface Reached {
+interface ReachedService {
   reached: true;
   url: string;
   /** Its clock minus ours, from its `Date` header (whole seconds). */
@@ -110,14 +107,14 @@ interface Reached {
 
 export type OrchestratorFacts =
   | Unreached
-  | (Reached & {
+  | (ReachedService & {
       /** Median of some calls of `/engines` and `/streams`. */
       latencyMs: { engines: number; streams: number };
       status: OrchestratorStatus | null;
       health: EnginesHealthStatus | null;
       vpn: VpnStatus | null;
       image: { name: string; state: string; percent: number | null; reason: string | null } | null;
-      provisioning: { inProgress: number; queued: number; remaining: number } | null;
+      provisioning: { queued: number; remaining: number } | null;
       /** Whether it accepts our key, and the key of the proxy; null without a key. */
       keyAccepted: boolean | null;
       proxyKeyAccepted: boolean | null;
@@ -125,7 +122,7 @@ export type OrchestratorFacts =
 
 export type ProxyFacts =
   | Unreached
-  | (Reached & {
+  | (ReachedService & {
       latencyMs: number;
       orchestrator: 'reachable' | 'away' | 'not set' | 'unknown';
     });

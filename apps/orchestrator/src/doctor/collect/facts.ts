@@ -22,7 +22,8 @@ export interface DoctorOptions {
   env: Environment;
   /** The folder in which the services start. */
   folder: string;
-  place: Facts['place'];
+  /** Where the doctor runs. In a container it cannot see ports and processes of other containers. */
+  place: 'host' | 'container';
   /** Given if the settings of the proxy can be read too. */
   proxySettings?: SettingsDefinition;
   orchestratorUrl?: string;
@@ -64,7 +65,6 @@ export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
   ]);
   return {
     now: Date.now(),
-    place,
     version: versionOf(new URL('../../../package.json', import.meta.url)),
     faults: [...faults.values()],
     settings,
@@ -94,7 +94,7 @@ function local(host: string | undefined, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-function folders(settings: OrchestratorSettings | null, folder: string, place: Facts['place']): { what: string; path: string }[] {
+function folders(settings: OrchestratorSettings | null, folder: string, place: DoctorOptions['place']): { what: string; path: string }[] {
   if (settings === null) return [{ what: place === 'container' ? 'the data volume' : 'the folder of the services', path: folder }];
   const database = dirname(databaseFile(settings.dbUrl, folder));
   const data = resolve(folder, settings.dataDir);
@@ -113,7 +113,7 @@ function ports(
 }
 
 /** Engines of a remote Docker Engine, or of one in another container, publish their ports there. */
-function publishesHere(settings: OrchestratorSettings, place: Facts['place']): boolean {
+function publishesHere(settings: OrchestratorSettings, place: DoctorOptions['place']): boolean {
   return place === 'host' && (settings.engineRuntime === 'process' || !/^(tcp|https?):/.test(settings.dockerHost ?? ''));
 }
 
@@ -125,7 +125,11 @@ function memoryOf(text: string | undefined): number | null {
   return parseSize(`${match[1]}${unit === 'b' ? 'b' : `${unit}ib`}`);
 }
 
-function vpnFacts(settings: OrchestratorSettings, docker: DockerCollector | null, place: Facts['place']): Promise<VpnContainerFacts[]> {
+function vpnFacts(
+  settings: OrchestratorSettings,
+  docker: DockerCollector | null,
+  place: DoctorOptions['place'],
+): Promise<VpnContainerFacts[]> {
   return Promise.all(
     settings.vpnContainers.map(async (name) => ({
       name,

@@ -2,22 +2,19 @@
 import type { EnginesHealthStatus, OrchestratorStatus, VpnStatus } from '@acexy/contracts';
 import type { OrchestratorFacts, ProxyFacts } from '../facts.js';
 import { Scrape } from '../scrape.js';
-import { type Answer, objectOf, probe, typicalMs } from './http-probe.js';
+import { objectOf, probe, typicalMs } from './http-probe.js';
 
 interface ReadyBody {
   error?: Record<string, { message?: string }>;
   info?: { orchestrator?: { state?: string } };
   image?: { name: string; state: string; percent: number | null; reason: string | null };
-  provisioning?: { in_progress: number; queued: number; remaining: number };
+  provisioning?: { queued: number; remaining: number };
 }
 
-export async function askOrchestrator(url: string, key: string | undefined, proxyKey: string | undefined): Promise<OrchestratorFacts> {
-  try {
-    const ready = await probe(`${url}/health/ready`);
-    const body = objectOf(ready, 200, 503) as ReadyBody | null;
-    if (body?.provisioning === undefined) return { reached: false, url, problem: 'another program answers there' };
-    const [scrape, status, health, vpn, keyAccepted, proxyKeyAccepted] = await Promise.all([
-      scrapeOf(url),
+export function askOrchestrator(url: string, key: string | undefined, proxyKey: string | undefined): Promise<OrchestratorFacts> {
+  return ask(url, 'orch_build_info', async ({ provisioning, image }) => {
+    if (provisioning === undefined) return null;
+    const [status, health, vpn, keyAccepted, proxyKeyAccepted] = await Promise.all([
       bodyOf<OrchestratorStatus>(`${url}/orchestrator/status`),
       bodyOf<EnginesHealthStatus>(`${url}/health/status`),
       bodyOf<VpnStatus>(`${url}/vpn/status`),
@@ -25,47 +22,34 @@ export async function askOrchestrator(url: string, key: string | undefined, prox
       acceptsKey(url, proxyKey),
     ]);
     const latencyMs = { engines: await typicalMs(`${url}/engines`), streams: await typicalMs(`${url}/streams?status=started`) };
-    const { in_progress: inProgress, queued, remaining } = body.provisioning;
-    return {
-      ...commonFacts(url, ready, scrape, 'orch_build_info'),
-      latencyMs,
-      status,
-      health,
-      vpn,
-      image: body.image ?? null,
-      provisioning: { inProgress, queued, remaining },
-      keyAccepted,
-      proxyKeyAccepted,
-    };
-  } catch (error) {
-    return { reached: false, url, problem: (error as Error).message };
-  }
+    return { latencyMs, status, health, vpn, image: image ?? null, provisioning, keyAccepted, proxyKeyAccepted };
+  });
 }
 
-export async function askProxy(url: string): Promise<ProxyFacts> {
+export function askProxy(url: string): Promise<ProxyFacts> {
+  return ask(url, 'acexy_build_info', async ({ info }) => {
+    if (info === undefined) return null;
+    const { state } = info.orchestrator ?? {};
+    const orchestrator = state === 'reachable' || state === 'away' || state === 'not set' ? state : 'unknown';
+    return { latencyMs: await typicalMs(`${url}/ace/status`), orchestrator };
+  });
+}
+
+/** @param factsOf the facts of this service, from its reply to `/health/ready`; null if the reply is of another program */
+async function ask<T extends object>(url: string, buildInfo: string, factsOf: (ready: ReadyBody) => Promise<T | null>) {
   try {
     const ready = await probe(`${url}/health/ready`);
+    const clockOffsetMs = ready.date === null ? null : ready.date - Date.now();
     const body = objectOf(ready, 200, 503) as ReadyBody | null;
-    if (body?.info === undefined) return { reached: false, url, problem: 'another program answers there' };
+    const own = body && (await factsOf(body));
+    if (!own) return { reached: false as const, url, problem: 'another program answers there' };
     const scrape = await scrapeOf(url);
-    const { state } = body.info.orchestrator ?? {};
-    const orchestrator = state === 'reachable' || state === 'away' || state === 'not set' ? state : 'unknown';
-    return { ...commonFacts(url, ready, scrape, 'acexy_build_info'), latencyMs: await typicalMs(`${url}/ace/status`), orchestrator };
+    const problems = Object.entries(body.error ?? {}).map(([name, { message }]) => `${name}: ${message ?? 'down'}`);
+    const version = scrape?.label(buildInfo, 'version') ?? null;
+    return { reached: true as const, url, clockOffsetMs, version, scrape, ready: { status: ready.status, problems }, ...own };
   } catch (error) {
-    return { reached: false, url, problem: (error as Error).message };
+    return { reached: false as const, url, problem: (error as Error).message };
   }
-}
-
-function commonFacts(url: string, ready: Answer, scrape: Scrape | null, buildInfo: string) {
-  const { error } = (objectOf(ready, 503) ?? {}) as ReadyBody;
-  return {
-    reached: true as const,
-    url,
-    clockOffsetMs: ready.date === null ? null : ready.date - Date.now(),
-    version: scrape?.label(buildInfo, 'version') ?? null,
-    scrape,
-    ready: { status: ready.status, problems: Object.entries(error ?? {}).map(([name, { message }]) => `${name}: ${message ?? 'down'}`) },
-  };
 }
 
 async function scrapeOf(url: string): Promise<Scrape | null> {
