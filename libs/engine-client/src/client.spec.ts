@@ -6,24 +6,11 @@ import { EngineBadReplyError, EngineTimeoutError, EngineUnreachableError } from 
 import { type EngineAnswer, deadAddress, failure, json, rawEngine, scriptedEngine } from '../../../test/doubles/engine-server.js';
 
 describe('the status calls of an engine', () => {
-  it('reads the version', async () => {
-    const { address, requests } = await scriptedEngine((_request, response) =>
-      json(response, '{"result": {"code": 3021100, "platform": "linux", "version": "3.2.11", "websocket_port": 37293}, "error": null}'),
-    );
-    expect(await new EngineClient(address).getVersion()).toEqual({ version: '3.2.11', code: 3021100, platform: 'linux' });
-    expect(requests).toEqual(['/webui/api/service?method=get_version']);
-  });
-
   it('an engine that answers get_status with a result is healthy', async () => {
     const { address, requests } = await scriptedEngine((_request, response) =>
       json(response, '{"result": {"playlist_loaded": true, "version": {"code": "3017000", "platform": "linux", "version": "3.1.70"}}}'),
     );
-    expect(await new EngineClient(address).getStatus()).toEqual({
-      playlistLoaded: true,
-      version: { version: '3.1.70', code: 3017000, platform: 'linux' },
-      speedDown: null,
-      speedUp: null,
-    });
+    await expect(new EngineClient(address).getStatus()).resolves.toBeUndefined();
     expect(requests).toEqual(['/server/api?api_version=3&method=get_status']);
   });
 

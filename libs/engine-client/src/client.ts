@@ -13,11 +13,7 @@ import {
   parseObject,
   parsePlayback,
   parseStat,
-  parseStatus,
-  parseVersion,
   toInfohash,
-  type EngineStatus,
-  type EngineVersion,
   type Playback,
   type PlaybackKind,
   type PlaybackStat,
@@ -83,13 +79,9 @@ export class EngineClient {
     });
   }
 
-  async getVersion(signal?: AbortSignal): Promise<EngineVersion> {
-    return parseVersion(await this.call('get_version', this.url('/webui/api/service', { method: 'get_version' }), this.timeoutMs, signal));
-  }
-
   /** Resolves when the engine is healthy: HTTP 200 and JSON with a result object. */
-  async getStatus(signal?: AbortSignal): Promise<EngineStatus> {
-    return parseStatus(await this.callServerApi('get_status', signal));
+  async getStatus(signal?: AbortSignal): Promise<void> {
+    parseObject(await this.callServerApi('get_status', signal), 'result');
   }
 
   /** Whether the engine reaches the Internet. Every value but `true` counts as no. */
@@ -135,17 +127,17 @@ export class EngineClient {
   }
 
   /** Ends a session for all players of its content. */
-  async stop(playback: { commandUrl: string }, timeoutMs = STOP_TIMEOUT_MS, signal?: AbortSignal): Promise<'stopped' | 'already-gone'> {
+  async stop(playback: { commandUrl: string }, timeoutMs = STOP_TIMEOUT_MS, signal?: AbortSignal): Promise<'stopped' | 'already_gone'> {
     const url = this.sessionUrl('stop', playback.commandUrl);
     url.searchParams.set('method', 'stop');
     const reply = await this.call('stop', url, timeoutMs, signal);
     // Some engines answer 404 for an unknown session.
-    if (reply.status === 404) return 'already-gone';
+    if (reply.status === 404) return 'already_gone';
     try {
       parseEnvelope(reply, 'response');
       return 'stopped';
     } catch (error) {
-      if (error instanceof UnknownSessionError) return 'already-gone';
+      if (error instanceof UnknownSessionError) return 'already_gone';
       throw error;
     }
   }

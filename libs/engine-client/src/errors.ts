@@ -36,19 +36,24 @@ export class EngineTimeoutError extends EngineError {
   }
 }
 
-/** The engine answered with an error. */
-export class EngineRefusedError extends EngineError {
-  readonly code = 'engine_refused';
-
+/** The engine answered with an error. `reason` is its error text. */
+export abstract class EngineAnswerError extends EngineError {
   constructor(
     what: string,
-    /** Error text of the engine, e.g. "failed to load content". */
     readonly reason: string,
-    /** HTTP status. JSON calls report errors with 200. */
-    readonly status: number,
   ) {
     super(`${what}: ${reason}`);
   }
+}
+
+/** The engine rejects the request, for example with "failed to load content". */
+export class EngineRefusedError extends EngineAnswerError {
+  readonly code = 'engine_refused';
+}
+
+/** The media are not ready yet, for example "download not found": the same URL may deliver later. For a dead source this never changes. */
+export class EngineStillPreparingError extends EngineAnswerError {
+  readonly code = 'engine_still_preparing';
 }
 
 /** The reply is not an answer to the call: not JSON, cut off, too long, a missing field, or an unexpected status. */
@@ -57,7 +62,7 @@ export class EngineBadReplyError extends EngineError {
 
   constructor(
     what: string,
-    readonly problem: string,
+    problem: string,
     /** HTTP status; null when there was none. */
     readonly status: number | null,
     options?: ErrorOptions,
@@ -69,20 +74,6 @@ export class EngineBadReplyError extends EngineError {
 /** The session no longer exists: it was stopped, superseded or reaped. */
 export class UnknownSessionError extends EngineError {
   readonly code = 'engine_unknown_session';
-}
-
-/** The media are not ready yet: the same URL may deliver later. For a dead source the engine repeats this forever. */
-export class EngineStillPreparingError extends EngineError {
-  readonly code = 'engine_still_preparing';
-
-  constructor(
-    what: string,
-    /** Error text of the engine: "download not found" or "start timeout". */
-    readonly reason: string,
-    readonly status: number,
-  ) {
-    super(`${what}: ${reason}`);
-  }
 }
 
 /** The EngineError for a failed exchange. Parser errors (`HPE_…`) and axios' own errors are bad replies, all others are network failures. */

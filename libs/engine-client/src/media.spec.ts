@@ -46,7 +46,7 @@ describe('opening the media', () => {
     const { address } = await scriptedEngine((_request, response) => response.writeHead(500, { 'content-type': 'text/plain' }).end(words));
     const error = await failure(open(address));
     expect(error).toBeInstanceOf(EngineStillPreparingError);
-    expect(error).toMatchObject({ code: 'engine_still_preparing', reason: words, status: 500 });
+    expect(error).toMatchObject({ code: 'engine_still_preparing', reason: words });
   });
 
   it.each<[string, EngineAnswer, string]>([

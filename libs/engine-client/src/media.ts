@@ -61,8 +61,8 @@ export function resolveOnEngine(what: string, target: string, base: string, addr
 export async function readRefusal(what: string, reply: MediaReply): Promise<EngineError> {
   const { status } = reply;
   const text = await readText(reply);
-  if (status >= 500 && STILL_PREPARING.test(text)) return new EngineStillPreparingError(what, text, status);
-  return new EngineRefusedError(what, text || `HTTP ${status}`, status);
+  if (status >= 500 && STILL_PREPARING.test(text)) return new EngineStillPreparingError(what, text);
+  return new EngineRefusedError(what, text || `HTTP ${status}`);
 }
 
 async function acceptMedia(what: string, reply: MediaReply): Promise<MediaReply> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EngineError } from './errors.js';
-import { findCommandUrl, parseEnvelope, parsePlayback, parseStat, parseStatus, parseVersion, type RawReply } from './replies.js';
+import { findCommandUrl, parseEnvelope, parseObject, parsePlayback, parseStat, type RawReply } from './replies.js';
 
 const address = { host: '127.0.0.1', port: 6878 };
 
@@ -12,17 +12,7 @@ const replies = fc
     fc.json(),
     fc
       .dictionary(
-        fc.constantFrom(
-          'playback_url',
-          'stat_url',
-          'command_url',
-          'playback_session_id',
-          'infohash',
-          'is_live',
-          'livepos',
-          'peers',
-          'version',
-        ),
+        fc.constantFrom('playback_url', 'stat_url', 'command_url', 'playback_session_id', 'infohash', 'is_live', 'peers'),
         fc.jsonValue(),
       )
       .chain((inner) =>
@@ -38,8 +28,7 @@ describe('the replies of an engine', () => {
       fc.property(replies, (reply) => {
         const readings = [
           () => parseEnvelope(reply, 'response'),
-          () => parseVersion(reply),
-          () => parseStatus(reply),
+          () => parseObject(reply, 'result'),
           () => parseStat(reply),
           () => parsePlayback(reply, 'ts', address),
         ];
@@ -58,6 +47,6 @@ describe('the replies of an engine', () => {
 
   it('are quoted in errors with at most one line', () => {
     const reply = { what: 'get_status', status: 200, body: `<html>\n\n${'busy '.repeat(1000)}` };
-    expect(() => parseStatus(reply)).toThrow(/^get_status: not JSON: <html> busy .{1,150}…$/);
+    expect(() => parseObject(reply, 'result')).toThrow(/^get_status: not JSON: <html> busy .{1,150}…$/);
   });
 });

@@ -2,25 +2,6 @@ import { isObject, type JsonObject, snippet, toText } from '@acexy/service-kit/p
 import { rehostEngineUrl, type EngineAddress } from './address.js';
 import { EngineBadReplyError, EngineError, EngineRefusedError, UnknownSessionError } from './errors.js';
 
-/** Result of `get_version`. */
-export interface EngineVersion {
-  /** e.g. "3.2.11" */
-  version: string;
-  /** major·1e6 + minor·1e4 + patch·100, e.g. 3021100; null when the engine did not report it. */
-  code: number | null;
-  platform: string | null;
-}
-
-/** Result of `get_status`. A value is null when the engine did not report it. */
-export interface EngineStatus {
-  playlistLoaded: boolean | null;
-  version: EngineVersion | null;
-  /** kB/s of all sessions together; only some builds report it. */
-  speedDown: number | null;
-  /** kB/s */
-  speedUp: number | null;
-}
-
 export type PlaybackKind = 'ts' | 'hls';
 
 /** A started engine session. Its URLs have the host and port of the engine, whatever host the engine put into them. */
@@ -37,17 +18,6 @@ export interface Playback {
   isEncrypted: boolean;
 }
 
-/** The live window, in unix seconds. */
-export interface LivePosition {
-  /** Position of the player. */
-  pos: number | null;
-  /** The live edge. */
-  liveLast: number | null;
-  /** The oldest position that can be played. */
-  liveFirst: number | null;
-  bufferPieces: number | null;
-}
-
 /** Statistics of a session. A value is null when the engine did not report it. */
 export interface PlaybackStat {
   /** `idle`, `check`, `loading`, `starting`, `prebuf`, `buf`, `wait`, `dl`, `err`, or a status of a newer engine. */
@@ -61,13 +31,6 @@ export interface PlaybackStat {
   downloaded: number | null;
   /** bytes */
   uploaded: number | null;
-  /** 0 to 100, while prebuffering. */
-  progress: number | null;
-  /** Missing in early prebuffering and for content that is not live. */
-  livePosition: LivePosition | null;
-  /** Changes when another start takes over the session. */
-  playbackSessionId: string | null;
-  errorMessage: string | null;
 }
 
 /** A reply before it is parsed. */
@@ -99,7 +62,7 @@ export function parseEnvelope(reply: RawReply, key: 'response' | 'result'): unkn
   const reason = errorText(parsed.error);
   if (reason !== null) {
     if (UNKNOWN_SESSION.test(reason)) throw new UnknownSessionError(`${what}: ${reason}`);
-    throw new EngineRefusedError(what, reason, status);
+    throw new EngineRefusedError(what, reason);
   }
   const value = parsed[key];
   if (value === undefined || value === null) throw new EngineBadReplyError(what, `no ${key} and no error: ${snippet(body)}`, status);
@@ -111,22 +74,6 @@ export function parseObject(reply: RawReply, key: 'response' | 'result'): JsonOb
   const value = parseEnvelope(reply, key);
   if (!isObject(value)) throw new EngineBadReplyError(reply.what, `${key} is not an object: ${snippet(reply.body)}`, reply.status);
   return value;
-}
-
-export function parseVersion(reply: RawReply): EngineVersion {
-  const version = toVersion(parseObject(reply, 'result'));
-  if (version === null) throw new EngineBadReplyError(reply.what, 'version is missing', reply.status);
-  return version;
-}
-
-export function parseStatus(reply: RawReply): EngineStatus {
-  const result = parseObject(reply, 'result');
-  return {
-    playlistLoaded: typeof result.playlist_loaded === 'boolean' ? result.playlist_loaded : null,
-    version: isObject(result.version) ? toVersion(result.version) : null,
-    speedDown: toNumber(result.speed_down),
-    speedUp: toNumber(result.speed_up),
-  };
 }
 
 export function parsePlayback(reply: RawReply, kind: PlaybackKind, address: EngineAddress): Playback {
@@ -178,30 +125,12 @@ export function parseStat(reply: RawReply): PlaybackStat {
     speedUp: toNumber(response.speed_up ?? response.speedUp),
     downloaded: toNumber(response.downloaded),
     uploaded: toNumber(response.uploaded),
-    progress: toNumber(response.progress),
-    livePosition: isObject(response.livepos) ? toLivePosition(response.livepos) : null,
-    playbackSessionId: toText(response.playback_session_id),
-    errorMessage: toText(response.error_message),
   };
 }
 
 /** 40 hexadecimal digits in lower case; null for everything else. */
 export function toInfohash(value: unknown): string | null {
   return typeof value === 'string' && INFOHASH.test(value) ? value.toLowerCase() : null;
-}
-
-function toVersion(from: JsonObject): EngineVersion | null {
-  const version = toText(from.version);
-  return version === null ? null : { version, code: toNumber(from.code), platform: toText(from.platform) };
-}
-
-function toLivePosition(from: JsonObject): LivePosition {
-  return {
-    pos: toNumber(from.pos),
-    liveLast: toNumber(from.live_last),
-    liveFirst: toNumber(from.live_first),
-    bufferPieces: toNumber(from.buffer_pieces),
-  };
 }
 
 /** Engines report an error as a text, or in API version 3 as `{message, code}`. */

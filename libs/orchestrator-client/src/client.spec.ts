@@ -114,7 +114,7 @@ describe('the time limit of a call', () => {
     const client = clientOf(await ScriptedServer.forTest(() => undefined), { timeoutMs: 40 });
     const error = await failure(client.lease(leaseRequest));
     expect(error).toBeInstanceOf(OrchestratorTimeoutError);
-    expect(error).toMatchObject({ code: 'orchestrator_timeout', limitMs: 40 });
+    expect(error).toMatchObject({ code: 'orchestrator_timeout', message: 'lease: no answer within 40 ms' });
     expect(client.calls).toMatchObject([{ endpoint: 'lease', outcome: 'orchestrator_timeout' }]);
   });
 

@@ -253,7 +253,7 @@ describe('the engine list while the orchestrator is unreachable', () => {
   it('fails when the first answer is not a list, and does not keep it', async () => {
     const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, { not: 'a list' }));
     const client = clientOf(orchestrator);
-    await expect(client.engines()).rejects.toMatchObject({ code: 'orchestrator_bad_reply', status: 200 });
+    await expect(client.engines()).rejects.toThrow(/HTTP 200/);
     orchestrator.answer = listWithEtag('W/"1"');
     expect(await client.engines()).toEqual({ engines: LIST, stale: false });
   });

@@ -24,7 +24,7 @@ describe('the errors', () => {
     ]) {
       const error = await failure(call);
       expect(error).toBeInstanceOf(UnauthorizedError);
-      expect(error).toMatchObject({ code: 'unauthorized', status });
+      expect(error).toMatchObject({ code: 'unauthorized', message: expect.stringContaining(`HTTP ${status}`) });
     }
   });
 
@@ -33,7 +33,7 @@ describe('the errors', () => {
     for (const call of [client.lease(leaseRequest), client.report('p', emptyReport)]) {
       const error = await failure(call);
       expect(error).toBeInstanceOf(CallNotSupportedError);
-      expect(error).toMatchObject({ code: 'call_not_supported', status });
+      expect(error).toMatchObject({ code: 'call_not_supported', message: expect.stringContaining(`HTTP ${status}`) });
     }
     expect(await failure(client.provisionAcestream())).toBeInstanceOf(OrchestratorReplyError);
   });
@@ -44,12 +44,9 @@ describe('the errors', () => {
       const error = await failure(call);
       expect(error).toBeInstanceOf(ProvisioningBlockedError);
       expect(error).toMatchObject({
-        status: 503,
         code: 'max_capacity',
         message: 'all 20 engines are busy',
         recoveryEtaSeconds: 30,
-        canRetry: false,
-        shouldWait: true,
         retryAfterSeconds: 30,
       });
     }
@@ -69,18 +66,14 @@ describe('the errors', () => {
           should_wait: false,
         },
       },
-      { code: 'general_error', message: 'image not found', canRetry: false, shouldWait: false, retryAfterSeconds: null },
+      { code: 'general_error', message: 'image not found', retryAfterSeconds: null },
     ],
-    [
-      500,
-      { detail: 'Docker says no' },
-      { code: 'general_error', message: 'Docker says no', canRetry: false, shouldWait: false, recoveryEtaSeconds: 0 },
-    ],
-    [503, { detail: 'VPN down' }, { code: 'general_error', message: 'VPN down', canRetry: true, shouldWait: true }],
+    [500, { detail: 'Docker says no' }, { code: 'general_error', message: 'Docker says no', recoveryEtaSeconds: 0 }],
+    [503, { detail: 'VPN down' }, { code: 'general_error', message: 'VPN down' }],
     [
       503,
       { detail: { error: 'provisioning_blocked', code: 'moon_phase', recovery_eta_seconds: 1.5 } },
-      { code: 'general_error', recoveryEtaSeconds: 2, canRetry: true },
+      { code: 'general_error', recoveryEtaSeconds: 2 },
     ],
     [503, { detail: { code: 'circuit_breaker', recovery_eta_seconds: null } }, { code: 'circuit_breaker', recoveryEtaSeconds: 0 }],
   ])('a refusal in another form: %d %j', async (status, body, expected) => {
@@ -90,27 +83,23 @@ describe('the errors', () => {
     expect(error).toMatchObject(expected);
   });
 
-  it.each<[string, Answer, object]>([
+  it.each<[string, Answer, string]>([
     [
       'a page of a gateway',
       (response) => response.writeHead(503, { 'content-type': 'text/html' }).end('<h1>down</h1>'),
-      { status: 503, detail: '<h1>down</h1>' },
+      'HTTP 503, <h1>down</h1>',
     ],
-    ['a bad request', (response) => replyJson(response, 400, { detail: 'key is too long' }), { status: 400, detail: 'key is too long' }],
-    ['a redirect', (response) => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(), { status: 307 }],
-    ['an unexpected success status', (response) => response.writeHead(204).end(), { status: 204 }],
-    [
-      'a page with status 200',
-      (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>hello</h1>'),
-      { status: 200 },
-    ],
-    ['a lease without an engine', (response) => replyJson(response, 200, { ...granted, engine: null }), { status: 200 }],
-    ['a lease without an id', (response) => replyJson(response, 200, { ...granted, lease_id: undefined }), { status: 200 }],
-    ['a reply that is too long', (response) => response.writeHead(200).end(Buffer.alloc(9 * 1024 * 1024, 'a')), { status: null }],
+    ['a bad request', (response) => replyJson(response, 400, { detail: 'key is too long' }), 'HTTP 400, key is too long'],
+    ['a redirect', (response) => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(), 'HTTP 307'],
+    ['an unexpected success status', (response) => response.writeHead(204).end(), 'HTTP 204'],
+    ['a page with status 200', (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>hello</h1>'), 'HTTP 200'],
+    ['a lease without an engine', (response) => replyJson(response, 200, { ...granted, engine: null }), 'HTTP 200'],
+    ['a lease without an id', (response) => replyJson(response, 200, { ...granted, lease_id: undefined }), 'HTTP 200'],
+    ['a reply that is too long', (response) => response.writeHead(200).end(Buffer.alloc(9 * 1024 * 1024, 'a')), 'maxContentLength'],
   ])('%s is a bad reply', async (_name, answer, expected) => {
     const error = await failure(clientOf(await ScriptedServer.forTest(answer)).lease(leaseRequest));
     expect(error).toBeInstanceOf(OrchestratorReplyError);
-    expect(error).toMatchObject({ code: 'orchestrator_bad_reply', ...expected });
+    expect(error).toMatchObject({ code: 'orchestrator_bad_reply', message: expect.stringContaining(expected) });
   });
 
   it('never contain the API key', async () => {

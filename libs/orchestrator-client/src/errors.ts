@@ -25,11 +25,7 @@ export class OrchestratorUnreachableError extends OrchestratorError {
 export class OrchestratorTimeoutError extends OrchestratorError {
   readonly code = 'orchestrator_timeout';
 
-  constructor(
-    endpoint: string,
-    /** milliseconds */
-    readonly limitMs: number,
-  ) {
+  constructor(endpoint: string, limitMs: number) {
     super(`${endpoint}: no answer within ${limitMs} ms`);
   }
 }
@@ -38,43 +34,31 @@ export class OrchestratorTimeoutError extends OrchestratorError {
 export class UnauthorizedError extends OrchestratorError {
   readonly code = 'unauthorized';
 
-  constructor(
-    endpoint: string,
-    readonly status: number,
-  ) {
+  constructor(endpoint: string, status: number) {
     super(`${endpoint}: the orchestrator rejects the API key (HTTP ${status}): set ACEXY_ORCH_APIKEY to the API_KEY of the orchestrator`);
   }
 }
 
 /** Why no engine is available, as the orchestrator reported it. */
 export interface Refusal {
-  status: number;
   code: BlockedCode;
   message: string;
   /** Whole seconds until a new attempt makes sense; 0 when unknown. */
   recoveryEtaSeconds: number;
-  canRetry: boolean;
-  shouldWait: boolean;
   /** From `Retry-After`; null when it was not sent. */
   retryAfterSeconds: number | null;
 }
 
 /** No engine is available. `code` is the orchestrator's, such as `max_capacity`. */
 export class ProvisioningBlockedError extends OrchestratorError implements Refusal {
-  readonly status: number;
   readonly code: BlockedCode;
   readonly recoveryEtaSeconds: number;
-  readonly canRetry: boolean;
-  readonly shouldWait: boolean;
   readonly retryAfterSeconds: number | null;
 
   constructor(refusal: Refusal) {
     super(refusal.message);
-    this.status = refusal.status;
     this.code = refusal.code;
     this.recoveryEtaSeconds = refusal.recoveryEtaSeconds;
-    this.canRetry = refusal.canRetry;
-    this.shouldWait = refusal.shouldWait;
     this.retryAfterSeconds = refusal.retryAfterSeconds;
   }
 }
@@ -83,10 +67,7 @@ export class ProvisioningBlockedError extends OrchestratorError implements Refus
 export class CallNotSupportedError extends OrchestratorError {
   readonly code = 'call_not_supported';
 
-  constructor(
-    endpoint: string,
-    readonly status: number,
-  ) {
+  constructor(endpoint: string, status: number) {
     super(`${endpoint}: this orchestrator does not support the call (HTTP ${status})`);
   }
 }
@@ -95,13 +76,8 @@ export class CallNotSupportedError extends OrchestratorError {
 export class OrchestratorReplyError extends OrchestratorError {
   readonly code = 'orchestrator_bad_reply';
 
-  constructor(
-    endpoint: string,
-    /** null when the reply was too long to be read */
-    readonly status: number | null,
-    /** Error text of the reply. */
-    readonly detail: string,
-  ) {
+  /** @param status null when the reply was too long to be read */
+  constructor(endpoint: string, status: number | null, detail: string) {
     super(`${endpoint}: ${status === null ? '' : `HTTP ${status}, `}${detail}`);
   }
 }

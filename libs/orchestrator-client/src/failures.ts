@@ -38,17 +38,15 @@ function parseRefusal(response: AxiosResponse): Refusal | null {
   if (status !== 503 && status !== 500) return null;
   const detail: unknown = isObject(data) ? data.detail : undefined;
   const retryAfterSeconds = parseRetryAfter(response);
-  const defaults = { status, code: 'general_error', canRetry: status === 503, shouldWait: status === 503, retryAfterSeconds } as const;
-  if (typeof detail === 'string' && detail !== '') return { ...defaults, message: detail, recoveryEtaSeconds: retryAfterSeconds ?? 0 };
+  if (typeof detail === 'string' && detail !== '')
+    return { code: 'general_error', message: detail, recoveryEtaSeconds: retryAfterSeconds ?? 0, retryAfterSeconds };
   if (!isRefusalDetail(detail)) return null;
-  const { code, message, recovery_eta_seconds: eta, can_retry: canRetry, should_wait: shouldWait } = detail;
+  const { code, message, recovery_eta_seconds: eta } = detail;
   return {
-    ...defaults,
     code: isBlockedCode(code) ? code : 'general_error',
     message: typeof message === 'string' && message !== '' ? message : 'no engine can be provisioned',
     recoveryEtaSeconds: typeof eta === 'number' && eta >= 0 ? Math.ceil(eta) : (retryAfterSeconds ?? 0),
-    canRetry: typeof canRetry === 'boolean' ? canRetry : defaults.canRetry,
-    shouldWait: typeof shouldWait === 'boolean' ? shouldWait : defaults.shouldWait,
+    retryAfterSeconds,
   };
 }
 

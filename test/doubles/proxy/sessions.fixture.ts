@@ -77,7 +77,7 @@ export class FakeEngine implements EngineApi {
 
   startPlayback(request: StartPlayback): Promise<Playback> {
     this.starts.push(request);
-    if (this.refused.has(request.selector.value)) return Promise.reject(new EngineRefusedError('start', 'failed to load content', 200));
+    if (this.refused.has(request.selector.value)) return Promise.reject(new EngineRefusedError('start', 'failed to load content'));
     if (this.start instanceof Error) return Promise.reject(this.start);
     const reply = new Pending<Playback>();
     this.replies.push(reply);

@@ -142,7 +142,7 @@ describe('the HTTP interface for players', () => {
   });
 
   it('answers 502 with the message of the engine when it refuses, and sends nothing before', async () => {
-    sessions.engines[0].start = new EngineRefusedError('start', 'failed to load content', 200);
+    sessions.engines[0].start = new EngineRefusedError('start', 'failed to load content');
     const reply = await request(app.getHttpServer()).get(`/ace/getstream?id=${CONTENT_ID}`).expect(502);
     expect(reply.body).toMatchObject({
       error: expect.stringContaining('failed to load content') as string,
@@ -243,7 +243,7 @@ describe('the HTTP interface for players', () => {
 /** The error of a start whose engine stays silent, without waiting in real time. */
 async function silence(): Promise<Error> {
   const { registry, clock, engines } = makeSessions(1, new FakeClock());
-  engines[0].media = new EngineStillPreparingError('media', 'start timeout', 500);
+  engines[0].media = new EngineStillPreparingError('media', 'start timeout');
   const outcome = registry
     .subscribe({ selector: { type: 'content_id', value: CONTENT_ID }, variant: {}, hints: {} })
     .playing()

@@ -16,12 +16,9 @@ import { OrchestratorLink } from './orchestrator-link.js';
 import { Reservations } from './reservations.js';
 
 const FULL = new ProvisioningBlockedError({
-  status: 503,
   code: 'max_capacity',
   message: 'all 20 engines are in use',
   recoveryEtaSeconds: 12,
-  canRetry: false,
-  shouldWait: true,
   retryAfterSeconds: null,
 });
 
@@ -33,10 +30,7 @@ function make() {
   const identity = { proxyId: '11111111-1111-4111-8111-111111111111', bootId: '22222222-2222-4222-8222-222222222222' };
   const engine = { answers: true };
   const engineStatus = () => ({
-    getStatus: () =>
-      engine.answers
-        ? Promise.resolve({ playlistLoaded: true, version: null, speedDown: null, speedUp: null })
-        : Promise.reject(new EngineUnreachableError('get_status: ECONNREFUSED')),
+    getStatus: () => (engine.answers ? Promise.resolve() : Promise.reject(new EngineUnreachableError('get_status: ECONNREFUSED'))),
   });
   const list = new ListSelector({
     client,

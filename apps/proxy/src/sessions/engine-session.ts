@@ -172,7 +172,7 @@ export class EngineSession {
       try {
         const outcome = await this.api.stop(playback, STOP_TIMEOUT_MS);
         log.info('engine session stopped', { engine_id: this.engineId, outcome });
-        return outcome === 'stopped' ? 'stopped' : 'already_gone';
+        return outcome;
       } catch (error) {
         if (error instanceof EngineError && attempt < STOP_ATTEMPTS) continue;
         this.warnStopFailed(error);

@@ -175,7 +175,7 @@ describe('an engine is lost while it plays', () => {
   it('engines that refuse are skipped', async () => {
     const scene = await playing(4);
     const { engines, session, clock, selector } = scene;
-    engines[1].start = new EngineRefusedError('start', 'failed to load content', 200);
+    engines[1].start = new EngineRefusedError('start', 'failed to load content');
     engines[2].start = new EngineUnreachableError('start: ECONNREFUSED');
     engines[0].mediaStreams[0].end();
     await clock.advanceAndSettle(1000);

@@ -66,7 +66,7 @@ describe('an engine that is slow to start', () => {
     ]) {
       const { engines, clock, outcomes, viewer } = slowFirst(count, hedgeAfterMs);
       engines[0].media = 'silent';
-      if (count === 2) engines[1].start = new EngineRefusedError('start', 'failed to load content', 200);
+      if (count === 2) engines[1].start = new EngineRefusedError('start', 'failed to load content');
       await clock.advanceAndSettle(20_000);
       expect(viewer.outcome).toBe('waiting');
       engines[0].mediaStreams[0].write(packets());

@@ -8,7 +8,7 @@ import { LIMITS, Pending, byId, makeSessions, watch } from '../../../../../test/
 describe('when an engine fails to start the stream', () => {
   it('the next engine is tried after a refusal, and nothing is stopped that was not started', async () => {
     const { registry, selector, engines, clock } = makeSessions();
-    engines[0].start = new EngineRefusedError('start', 'failed to load content', 200);
+    engines[0].start = new EngineRefusedError('start', 'failed to load content');
     const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(600);
     expect(viewer.outcome).toBe('playing');
@@ -24,7 +24,7 @@ describe('when an engine fails to start the stream', () => {
     await settle();
     expect(registry.snapshots()[0].engine?.engineId).toBe('engine-1');
     selector.hold = new Pending();
-    engines[0].replies[0].reject(new EngineRefusedError('start', 'failed to start', 200));
+    engines[0].replies[0].reject(new EngineRefusedError('start', 'failed to start'));
     await settle();
     expect(selector.requests).toHaveLength(2);
     expect(registry.snapshots()[0]).toMatchObject({ state: 'starting', engine: null, playback: null });
@@ -47,7 +47,7 @@ describe('when an engine fails to start the stream', () => {
 
   it('the same engine is asked again while it answers that it is still preparing', async () => {
     const { registry, engines, clock } = makeSessions(1);
-    const preparing = new EngineStillPreparingError('media', 'download not found', 500);
+    const preparing = new EngineStillPreparingError('media', 'download not found');
     engines[0].media = [preparing, preparing, 'flows'];
     const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(2000);
@@ -57,7 +57,7 @@ describe('when an engine fails to start the stream', () => {
 
   it("the start fails with the engines' reasons when all of them refuse", async () => {
     const { registry, selector, engines, clock } = makeSessions();
-    for (const engine of engines) engine.start = new EngineRefusedError('start', 'failed to load content', 200);
+    for (const engine of engines) engine.start = new EngineRefusedError('start', 'failed to load content');
     const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(10);
     expect(viewer.error).toBeInstanceOf(EnginesRefusedError);
@@ -69,7 +69,7 @@ describe('when an engine fails to start the stream', () => {
   it.each([
     ['never open their media', 'waits' as const],
     ['send only headers', 'silent' as const],
-    ['prepare for ever', new EngineStillPreparingError('media', 'start timeout', 500)],
+    ['prepare for ever', new EngineStillPreparingError('media', 'start timeout')],
   ])('the start fails within its limit when the engines %s, and all of them are stopped', async (_what, media) => {
     const { registry, selector, engines, clock } = makeSessions();
     for (const engine of engines) engine.media = media;
@@ -95,7 +95,7 @@ describe('when an engine fails to start the stream', () => {
 
   it('the next viewer causes a new start', async () => {
     const { registry, engines, clock } = makeSessions(1);
-    engines[0].start = new EngineRefusedError('start', 'failed to start', 200);
+    engines[0].start = new EngineRefusedError('start', 'failed to start');
     const first = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(10);
     engines[0].start = 'plays';
@@ -132,7 +132,7 @@ describe('when an engine fails to start the stream', () => {
     engines[0].encrypted = true;
     const begin = engines[0].startPlayback.bind(engines[0]);
     engines[0].startPlayback = (request) =>
-      request.kind === 'hls' ? Promise.reject(new EngineRefusedError('start', 'failed to get manifest', 200)) : begin(request);
+      request.kind === 'hls' ? Promise.reject(new EngineRefusedError('start', 'failed to get manifest')) : begin(request);
     const viewer = watch(registry.subscribe(byId()));
     await clock.advanceAndSettle(11_000);
     expect(viewer.error).toMatchObject({ code: 'engines_refused' });

@@ -1,5 +1,5 @@
 /** From a content to its first packets: leases and starts engines, one after the other, until one plays or the plan gives up. */
-import { EngineRefusedError, EngineStillPreparingError, EngineTimeoutError } from '@acexy/engine-client';
+import { EngineAnswerError, EngineTimeoutError } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { Broadcast } from '../../broadcast/broadcast.js';
 import { NoEngineError, type SelectRequest } from '../../selection/engine-selector.js';
@@ -199,7 +199,7 @@ export class SessionStart {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof EngineRefusedError || error instanceof EngineStillPreparingError) return error.reason;
+  if (error instanceof EngineAnswerError) return error.reason;
   if (error instanceof EngineTimeoutError) return `no ${error.phase} within ${Math.round(error.limitMs)} ms`;
   return error instanceof Error ? error.message : String(error);
 }
