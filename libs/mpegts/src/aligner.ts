@@ -29,15 +29,8 @@ export class PacketAligner {
   #gap = 0;
   /** How often a sync byte was missing where one was expected. */
   losses = 0;
-  /** Bytes outside packets, not counting time codes and parity of the longer strides. */
-  bytesSkipped = 0;
   /** Bytes dropped since the lock was lost; 0 while locked. Above 64 kB a source counts as corrupt. */
   bytesWithoutLock = 0;
-
-  /** Packets are found where they are expected. */
-  get locked(): boolean {
-    return this.#stride !== HUNTING;
-  }
 
   push(chunk: Buffer, onRun: PacketRunListener): void {
     let bytes = chunk;
@@ -66,10 +59,8 @@ export class PacketAligner {
       const rest = Buffer.from(this.#carry.subarray(0, this.#carried));
       this.#carried = 0;
       const at = this.#hunt(rest, 0, FINAL_LOCK_PACKETS);
-      if (this.#stride === HUNTING) this.#skip(rest.length - at);
-      else this.#take(rest, at, onRun);
+      if (this.#stride !== HUNTING) this.#take(rest, at, onRun);
     }
-    this.bytesSkipped += this.#carried;
     this.#carried = 0;
     this.#gap = 0;
     this.#stride = HUNTING;
@@ -82,18 +73,17 @@ export class PacketAligner {
       for (const stride of STRIDES) {
         const verdict = syncBytesAt(bytes, at, stride, packets);
         if (verdict === 'too-short') {
-          this.#skip(at - from);
+          this.bytesWithoutLock += at - from;
           return at;
         }
         if (verdict === 'found') {
-          this.#skip(at - from);
           this.bytesWithoutLock = 0;
           this.#stride = stride;
           return at;
         }
       }
     }
-    this.#skip(bytes.length - from);
+    this.bytesWithoutLock += bytes.length - from;
     return bytes.length;
   }
 
@@ -134,11 +124,6 @@ export class PacketAligner {
 
   #keep(bytes: Buffer, from: number): void {
     this.#carried += bytes.copy(this.#carry, this.#carried, from);
-  }
-
-  #skip(count: number): void {
-    this.bytesSkipped += count;
-    this.bytesWithoutLock += count;
   }
 }
 

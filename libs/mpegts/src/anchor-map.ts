@@ -28,10 +28,6 @@ export class AnchorMap {
   #first = 0;
   #size = 0;
 
-  get size(): number {
-    return this.#size;
-  }
-
   /** Ticks of 27 MHz, or NONE. */
   get newestPcr(): number {
     return this.#size === 0 ? NONE : this.#pcrs[this.#slot(this.#size - 1)];

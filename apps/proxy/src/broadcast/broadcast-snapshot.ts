@@ -16,7 +16,6 @@ export interface ViewerSnapshot {
 export interface BroadcastSnapshot {
   /** Bytes of the source, packets or not. */
   readonly bytesIn: number;
-  readonly packetsIn: number;
   /** Bits per second of media over the whole ring; null until it is known. */
   readonly bitrate: number | null;
   readonly ring: { readonly bytes: number; readonly seconds: number };
@@ -24,17 +23,13 @@ export interface BroadcastSnapshot {
   readonly losses: number;
   /** Continuity errors: packets were lost. */
   readonly counterBreaks: number;
-  /** Bytes outside packets: in total, and since the alignment was lost. */
-  readonly bytesSkipped: number;
+  /** Bytes outside packets since the alignment was lost. */
   readonly bytesWithoutLock: number;
-  readonly locked: boolean;
   /** Milliseconds of media so far. */
   readonly mediaMs: number;
   /** When the PCR last advanced (milliseconds of the broadcast's clock), and the bytes since then. */
   readonly pcrAdvancedAt: number | null;
   readonly bytesSincePcrAdvance: number;
-  /** How often the PCR went back, or forward without the bytes for it. */
-  readonly pcrDiscontinuities: number;
   /** How many of the last PCRs in a row the source had sent before. */
   readonly repeats: number;
   /** Milliseconds of the broadcast's clock. */

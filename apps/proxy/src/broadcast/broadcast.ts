@@ -64,10 +64,6 @@ export class Broadcast {
     this.#context = { buffer: this.#buffer, joinCopies, settings, clock, ended: false, onGone };
   }
 
-  get viewerCount(): number {
-    return this.#viewers.size;
-  }
-
   /** Whole packets have arrived. */
   get ready(): boolean {
     return this.#buffer.packets > 0;
@@ -139,18 +135,14 @@ export class Broadcast {
     const { guard, source } = this.#input;
     return {
       bytesIn: this.#input.bytesIn,
-      packetsIn: this.#buffer.packets,
       bitrate: ring.bitrate,
       ring: { bytes: ring.bytes, seconds: ring.spanMs / 1000 },
       losses: source.aligner.losses,
       counterBreaks: this.#buffer.counterBreaks,
-      bytesSkipped: source.aligner.bytesSkipped,
       bytesWithoutLock: source.aligner.bytesWithoutLock,
-      locked: source.aligner.locked,
       mediaMs: index.clock.elapsedMs,
       pcrAdvancedAt: index.clock.progressAt,
       bytesSincePcrAdvance: this.#buffer.endPosition - index.pcrPosition + guard.heldBytes,
-      pcrDiscontinuities: guard.discontinuities,
       repeats: guard.repeats,
       lastByteAt: this.#input.lastByteAt,
       splices: { ...this.#input.splices },

@@ -7,7 +7,6 @@ const REMEMBERED_MS = 60_000;
 
 interface Reservation {
   engineId: string;
-  streamId: string;
   content: ContentNames;
 }
 
@@ -22,7 +21,7 @@ export class Reservations {
   /** @returns ends the reservation */
   reserve(engineId: string, streamId: string, content: ContentNames): () => void {
     this.forgetOld();
-    const reservation = { engineId, streamId, content };
+    const reservation = { engineId, content };
     this.held.add(reservation);
     this.streams.set(streamId, null);
     return () => {

@@ -14,8 +14,6 @@ export class DiscontinuityGuard {
   #muted = false;
   /** Bytes since the discontinuity that were not sent. */
   heldBytes = 0;
-  /** Discontinuities of all sources so far. */
-  discontinuities = 0;
 
   constructor(private readonly host: SwitchHost) {}
 
@@ -60,7 +58,6 @@ export class DiscontinuityGuard {
   }
 
   #onDiscontinuity(): void {
-    this.discontinuities += 1;
     const { buffer } = this.host;
     // The discontinuity may be anywhere between the last PCR and this one.
     if (this.#rejoin === null && !this.#muted) buffer.trimTo(buffer.index.pcrPosition + PACKET_SIZE);

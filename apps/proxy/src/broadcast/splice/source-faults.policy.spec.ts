@@ -9,7 +9,6 @@ const HEALTHY: SourceReading = {
   pcrAdvancedAt: 0,
   bytesSincePcrAdvance: 0,
   repeats: 0,
-  pcrDiscontinuities: 0,
   losses: 0,
   counterBreaks: 0,
   bytesWithoutLock: 0,
@@ -29,7 +28,7 @@ function faultsOf(untilMs: number, change: (now: number) => Partial<SourceReadin
 
 /** When there was first a reason to switch, and which; null if never. */
 function switchAt(untilMs: number, change: (now: number) => Partial<SourceReading>): [number, string | null] | null {
-  const first = faultsOf(untilMs, change).find(({ fault }) => fault !== 'pcr-discontinuity');
+  const [first] = faultsOf(untilMs, change);
   return first === undefined ? null : [first.at, first.fault];
 }
 
@@ -90,10 +89,5 @@ describe('a source', () => {
     expect(switchAt(60_000, (now) => ({ losses: Math.floor(now / 2000) }))?.[1]).toBe('corrupt');
     expect(switchAt(60_000, (now) => ({ losses: now > 20_000 ? 50_000 : 0 }))).toEqual([20_500, 'corrupt']);
     expect(switchAt(60_000, () => ({ bytesWithoutLock: 65_537 }))).toEqual([500, 'corrupt']);
-  });
-
-  it('with a PCR discontinuity reports it once and is kept', () => {
-    const faults = faultsOf(20_000, (now) => ({ pcrDiscontinuities: now >= 7000 ? 1 : 0 }));
-    expect(faults).toEqual([{ at: 7000, fault: 'pcr-discontinuity' }]);
   });
 });

@@ -6,9 +6,9 @@ import type { BroadcastSnapshot } from '../broadcast-snapshot.js';
 
 /**
  * 'frozen': bytes arrive, but the PCR does not advance. 'starving': slower than real time. 'looping': repeats what it has sent. 'corrupt': packets are
- * missing or damaged. 'pcr-discontinuity': the PCR jumped, which is no reason to switch.
+ * missing or damaged. A jump of the PCR is no fault.
  */
-export type SourceFault = 'frozen' | 'starving' | 'looping' | 'corrupt' | 'pcr-discontinuity';
+export type SourceFault = 'frozen' | 'starving' | 'looping' | 'corrupt';
 
 /** The part of the broadcast's snapshot that is judged, about every half second. */
 export type SourceReading = { readonly now: number } & Pick<
@@ -19,7 +19,6 @@ export type SourceReading = { readonly now: number } & Pick<
   | 'pcrAdvancedAt'
   | 'bytesSincePcrAdvance'
   | 'repeats'
-  | 'pcrDiscontinuities'
   | 'losses'
   | 'counterBreaks'
   | 'bytesWithoutLock'
@@ -57,24 +56,20 @@ export class SourceFaultDetector {
   readonly #samples: Sample[] = [];
   readonly #lossTimes: number[] = [];
   #losses: number;
-  #pcrDiscontinuities: number;
 
   constructor(first: SourceReading) {
     this.#startedAt = first.now;
     this.#startMediaMs = first.mediaMs;
     this.#losses = lossesIn(first);
-    this.#pcrDiscontinuities = first.pcrDiscontinuities;
   }
 
   /** The most severe fault at present, or null. Readings must come in order. */
   judge(reading: SourceReading): SourceFault | null {
-    const hasJumped = reading.pcrDiscontinuities > this.#pcrDiscontinuities;
     this.#remember(reading);
     if (reading.repeats >= MAX_REPEATS) return 'looping';
     if (this.#isCorrupt(reading)) return 'corrupt';
     if (isFrozen(reading)) return 'frozen';
-    if (this.#isStarving(reading)) return 'starving';
-    return hasJumped ? 'pcr-discontinuity' : null;
+    return this.#isStarving(reading) ? 'starving' : null;
   }
 
   #isCorrupt({ bytesWithoutLock }: SourceReading): boolean {
@@ -95,7 +90,7 @@ export class SourceFaultDetector {
   }
 
   #remember(reading: SourceReading): void {
-    const { now, pcrDiscontinuities, mediaMs } = reading;
+    const { now, mediaMs } = reading;
     const losses = lossesIn(reading);
     const lead = this.#leadOf(reading);
     const newest = this.#samples.at(-1);
@@ -109,7 +104,6 @@ export class SourceFaultDetector {
     for (let count = 0; count < added; count += 1) this.#lossTimes.push(now);
     while (this.#lossTimes.length > 0 && now - this.#lossTimes[0] > LOSSES_OVER_MS) this.#lossTimes.shift();
     this.#losses = losses;
-    this.#pcrDiscontinuities = pcrDiscontinuities;
   }
 }
 

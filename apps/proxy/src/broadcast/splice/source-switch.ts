@@ -72,7 +72,6 @@ export class SourceSwitch {
   #kind: SpliceKind | null = null;
   #refusal: CodecRefusal | null = null;
   #samePictures: boolean | null = null;
-  #bytesIn = 0;
   #searchMs = 0;
   readonly #onPackets = (buffer: Buffer, from: number, to: number): void => this.take(buffer, from, to);
 
@@ -111,11 +110,6 @@ export class SourceSwitch {
     return this.#search.repeats;
   }
 
-  /** Bytes of this source so far. */
-  get bytesIn(): number {
-    return this.#bytesIn;
-  }
-
   /** Milliseconds from the start of the switch to its outcome, or until now. */
   get searchMs(): number {
     return this.#state === 'searching' ? this.host.clock.now() - this.#startedAt : this.#searchMs;
@@ -124,7 +118,6 @@ export class SourceSwitch {
   /** Bytes of the new source, in any chunking. After the splice they are written to the stream. */
   write(bytes: Buffer): void {
     if (this.#state !== 'searching' && this.#state !== 'spliced') return;
-    this.#bytesIn += bytes.length;
     if (this.#state === 'spliced') this.host.write(bytes);
     else this.host.whileTaking(() => this.aligner.push(bytes, this.#onPackets));
   }

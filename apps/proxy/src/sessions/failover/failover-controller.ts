@@ -6,7 +6,7 @@ import type { LeaveOrder } from '@acexy/contracts';
 import { EngineRefusedError } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { sleep, withJitter } from '@acexy/service-kit/primitives';
-import type { Broadcast } from '../../broadcast/broadcast.js';
+import type { Broadcast, SourceFault } from '../../broadcast/broadcast.js';
 import type { LeasedEngine } from '../../selection/engine-selector.js';
 import type { SessionSource } from '../media-feed.js';
 import type { FailoverTarget, SessionContext } from '../session-context.js';
@@ -25,7 +25,7 @@ import {
   planSearch,
 } from './failover.plan.js';
 import { type SourceAttemptResult, openNextSource } from './next-source.js';
-import { type QualityFault, SourceMonitor } from './source-monitor.js';
+import { SourceMonitor } from './source-monitor.js';
 import { StandbyEngine } from './standby-engine.js';
 
 export class FailoverController {
@@ -111,7 +111,7 @@ export class FailoverController {
   }
 
   /** A source that repeats itself is stopped at once; for other faults the stream moves while it plays. */
-  private onFault(fault: QualityFault): void {
+  private onFault(fault: SourceFault): void {
     const now = this.context.clock.now();
     if (this.cause !== null || now - this.movedForQualityAt < QUALITY_PAUSE_MS) return;
     this.movedForQualityAt = now;

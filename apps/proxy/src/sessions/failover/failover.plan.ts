@@ -1,12 +1,12 @@
 /** How a session searches another engine after its source is lost, or while it moves off an engine: how long, and at what pace. Pure. */
 import { backoffMs } from '@acexy/service-kit/primitives';
-import type { QualityFault } from './source-monitor.js';
+import type { SourceFault } from '../../broadcast/broadcast.js';
 
 /** `eof`: the engine ended the media. `reset`: the connection broke. `stall`: no bytes for too long. */
 export type LossReason = 'eof' | 'reset' | 'stall';
 
-/** `drained`: the source still plays, but the orchestrator drains its engine. Quality fault: the source delivers bad data. */
-export type FailoverCause = LossReason | 'drained' | QualityFault;
+/** `drained`: the source still plays, but the orchestrator drains its engine. `SourceFault`: the source delivers bad data. */
+export type FailoverCause = LossReason | 'drained' | SourceFault;
 
 /** A source that is lost sooner than this after a failover was never sound: the next attempt waits like a repeated one. */
 export const SOUND_AFTER_MS = 10_000;

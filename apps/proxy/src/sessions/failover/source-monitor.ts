@@ -2,9 +2,6 @@
 import { type Clock, OneShotTimer } from '@acexy/service-kit/primitives';
 import { type Broadcast, type SourceFault, SourceFaultDetector } from '../../broadcast/broadcast.js';
 
-/** What is wrong with a source that still delivers. A jump of its clock is no fault. */
-export type QualityFault = Exclude<SourceFault, 'pcr-discontinuity'>;
-
 const EVERY_MS = 500;
 
 export class SourceMonitor {
@@ -14,7 +11,7 @@ export class SourceMonitor {
   constructor(
     private readonly broadcast: Broadcast,
     private readonly clock: Clock,
-    private readonly onFault: (fault: QualityFault) => void,
+    private readonly onFault: (fault: SourceFault) => void,
   ) {
     this.timer = new OneShotTimer(clock, () => this.check());
   }
@@ -34,7 +31,7 @@ export class SourceMonitor {
   private check(): void {
     this.timer.set(EVERY_MS);
     const fault = this.detector?.judge(this.read()) ?? null;
-    if (fault !== null && fault !== 'pcr-discontinuity') this.onFault(fault);
+    if (fault !== null) this.onFault(fault);
   }
 
   private read() {
