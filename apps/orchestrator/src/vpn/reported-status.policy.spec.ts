@@ -12,21 +12,20 @@ const owner = (changes: Partial<NetworkOwner>): NetworkOwner => ({
   startedAt: 0,
   ...changes,
 });
-const control = (vpnStatus: string): { vpnStatus: string } => ({ vpnStatus });
 
 describe('the reported status of a VPN container', () => {
   it.each([
     ['it does not exist', null, null, 'missing'],
     ['it does not run', owner({ running: false, state: 'exited' }), null, 'stopped'],
-    ['it is healthy', owner({}), control('running'), 'good'],
+    ['it is healthy', owner({}), 'running', 'good'],
     ['it is healthy and its control server does not answer', owner({}), null, 'good'],
-    ['it is still healthy, and its VPN was just stopped', owner({}), control('stopped'), 'bad'],
-    ['it is unhealthy, whatever its control server reports', owner({ health: 'unhealthy' }), control('running'), 'bad'],
-    ['its health is still unknown', owner({ health: 'starting' }), control('running'), 'starting'],
-    ['it has no health check, and its VPN runs', owner({ health: 'none' }), control('running'), 'good'],
-    ['it has no health check, and its VPN crashed', owner({ health: 'none' }), control('crashed'), 'bad'],
+    ['it is still healthy, and its VPN was just stopped', owner({}), 'stopped', 'bad'],
+    ['it is unhealthy, whatever its control server reports', owner({ health: 'unhealthy' }), 'running', 'bad'],
+    ['its health is still unknown', owner({ health: 'starting' }), 'running', 'starting'],
+    ['it has no health check, and its VPN runs', owner({ health: 'none' }), 'running', 'good'],
+    ['it has no health check, and its VPN crashed', owner({ health: 'none' }), 'crashed', 'bad'],
     ['it has no health check and reports nothing', owner({ health: 'none' }), null, 'unknown'],
-    ['there are no containers, and its VPN runs', undefined, control('running'), 'good'],
+    ['there are no containers, and its VPN runs', undefined, 'running', 'good'],
     ['nothing is reported', undefined, null, 'unknown'],
   ])('if %s', (_, container, reported, status) => {
     expect(reportedStatus(container, reported)).toBe(status);

@@ -2,46 +2,26 @@
 import type { NetworkOwner } from '../runtime/engine-runtime.js';
 import type { ReportedStatus } from './tunnel.policy.js';
 
-/** Reply of the control server. */
-export interface ControlReply {
-  /** Gluetun's status: running, stopped, crashed and so on. */
-  vpnStatus: string;
-}
+/** By Gluetun's status of its VPN; other words are unknown. */
+const BY_VPN_STATUS: Partial<Record<string, ReportedStatus>> = {
+  running: 'good',
+  starting: 'starting',
+  stopping: 'bad',
+  stopped: 'bad',
+  crashed: 'bad',
+  completed: 'bad',
+};
 
-/** @param owner null if the container does not exist; undefined if unknown (Docker does not answer, or engines are no containers) */
-export function reportedStatus(owner: NetworkOwner | null | undefined, control: ControlReply | null): ReportedStatus {
+/**
+ * @param owner null if the container does not exist; undefined if unknown (Docker does not answer, or engines are no containers)
+ * @param vpnStatus reply of the control server; null without one
+ */
+export function reportedStatus(owner: NetworkOwner | null | undefined, vpnStatus: string | null): ReportedStatus {
   if (owner === null) return 'missing';
   if (owner && !owner.running) return 'stopped';
-  const reported = control && statusOf(control.vpnStatus);
-  const health = owner?.health;
-  switch (health) {
-    case undefined:
-    case 'none':
-      return reported ?? 'unknown';
-    case 'healthy':
-      // Docker's health is from its last check; the control server is more recent.
-      return reported === 'bad' ? 'bad' : 'good';
-    case 'unhealthy':
-      return 'bad';
-    case 'starting':
-      return reported === 'bad' ? 'bad' : 'starting';
-    default:
-      return health satisfies never;
-  }
-}
-
-function statusOf(vpnStatus: string): ReportedStatus {
-  switch (vpnStatus) {
-    case 'running':
-      return 'good';
-    case 'starting':
-      return 'starting';
-    case 'stopping':
-    case 'stopped':
-    case 'crashed':
-    case 'completed':
-      return 'bad';
-    default:
-      return 'unknown';
-  }
+  const byControl = (vpnStatus !== null && BY_VPN_STATUS[vpnStatus]) || 'unknown';
+  if (owner === undefined || owner.health === 'none') return byControl;
+  // Docker's health is from its last check; the control server is more recent.
+  if (owner.health === 'unhealthy' || byControl === 'bad') return 'bad';
+  return owner.health === 'healthy' ? 'good' : 'starting';
 }

@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  CANARY_AFTER_SUSPECT_MS,
+  CANARY_AFTER_MS,
   SUSPECT_MS,
   isConnected,
   observe,
   mayStart,
   type ReportedStatus,
-  CANARY_AFTER_DOWN_MS,
   CANARY_INTERVAL_MS,
   type TunnelEvent,
   type TunnelState,
@@ -23,16 +22,16 @@ class Watched {
   readonly events: TunnelEvent[] = [];
   private now = 1_000_000;
 
-  sees(own: ReportedStatus, probes: Partial<typeof nobody> = {}, generation: string | null = LIFE): this {
-    const { state, events } = observe(this.state, { at: this.now, own, generation, probes: { ...nobody, ...probes } });
+  sees(reported: ReportedStatus, probes: Partial<typeof nobody> = {}, generation: string | null = LIFE): this {
+    const { state, events } = observe(this.state, { at: this.now, reported, generation, probes: { ...nobody, ...probes } });
     this.state = state;
     this.events.push(...events);
     this.now += 1000;
     return this;
   }
 
-  seesFor(seconds: number, own: ReportedStatus, probes: Partial<typeof nobody> = {}): this {
-    for (let second = 0; second < seconds; second++) this.sees(own, probes);
+  seesFor(seconds: number, reported: ReportedStatus, probes: Partial<typeof nobody> = {}): this {
+    for (let second = 0; second < seconds; second++) this.sees(reported, probes);
     return this;
   }
 
@@ -66,7 +65,7 @@ describe('a tunnel', () => {
     expect(watched.phase).toBe('suspect');
   });
 
-  it('is down because of one engine and its own status', () => {
+  it('is down because of one engine and the reported status', () => {
     expect(new Watched().sees('good').seesFor(3, 'bad', { cutOff: 1 }).phase).toBe('down');
   });
 
@@ -76,11 +75,11 @@ describe('a tunnel', () => {
     expect(watched.events.at(-1)).toEqual({ type: 'connected', outageMs: 29_000 });
   });
 
-  it('is up again by its own status when no engine is behind it', () => {
+  it('is up again by the reported status when no engine is behind it', () => {
     expect(new Watched().sees('good').seesFor(10, 'bad').sees('good').phase).toBe('up');
   });
 
-  it('is gone together with its container, whatever engines report', () => {
+  it('is down when its container is stopped or missing, whatever engines report', () => {
     expect(new Watched().sees('good').sees('stopped', { connected: 1 }).phase).toBe('stopped');
     expect(new Watched().sees('good').sees('missing', { connected: 1 }, null).phase).toBe('missing');
   });
@@ -97,9 +96,10 @@ describe('a tunnel', () => {
 });
 
 describe('starting engines behind a tunnel', () => {
-  const stateOf = (own: ReportedStatus, cutOff: number): TunnelState => new Watched().sees('good').seesFor(5, own, { cutOff }).state;
+  const stateOf = (reported: ReportedStatus, cutOff: number): TunnelState =>
+    new Watched().sees('good').seesFor(5, reported, { cutOff }).state;
 
-  it('is allowed while the tunnel is up, and refused while its own status is down', () => {
+  it('is allowed while the tunnel is up, and refused while the reported status is bad', () => {
     const up = stateOf('good', 0);
     expect(mayStart(up, 'good', up.since, up.since)).toBe(true);
     const down = stateOf('bad', 2);
@@ -110,15 +110,15 @@ describe('starting engines behind a tunnel', () => {
   it('is tried once a minute while only engines report a failure, so that a broken engine cannot block healthy ones', () => {
     for (const cutOff of [1, 2]) {
       const state = stateOf('good', cutOff);
-      const now = state.since + CANARY_AFTER_DOWN_MS;
+      const now = state.since + CANARY_AFTER_MS.down;
       const tried = [null, now, now - CANARY_INTERVAL_MS + 1, now - CANARY_INTERVAL_MS];
       expect(tried.map((at) => mayStart(state, 'good', now, at))).toEqual([true, false, false, true]);
     }
   });
 
   it.each([
-    ['goes down', 'down', 2, CANARY_AFTER_DOWN_MS],
-    ['comes into doubt', 'suspect', 1, CANARY_AFTER_SUSPECT_MS],
+    ['goes down', 'down', 2, CANARY_AFTER_MS.down],
+    ['becomes suspect', 'suspect', 1, CANARY_AFTER_MS.suspect],
   ] as const)('is not tried at once when it %s, so that a short flap starts nothing', (_, phase, cutOff, afterMs) => {
     const state = stateOf('good', cutOff);
     expect(state.phase).toBe(phase);
@@ -126,9 +126,9 @@ describe('starting engines behind a tunnel', () => {
   });
 });
 
-describe('a tunnel in thousands of random histories', () => {
+describe('a tunnel in 5000 random histories', () => {
   const observation = fc.record({
-    own: fc.constantFrom<ReportedStatus>('missing', 'stopped', 'starting', 'good', 'bad', 'unknown'),
+    reported: fc.constantFrom<ReportedStatus>('missing', 'stopped', 'starting', 'good', 'bad', 'unknown'),
     generation: fc.constantFrom('a@1', 'a@2', 'b@1'),
     stepMs: fc.integer({ min: 200, max: 10_000 }),
     connected: fc.constantFrom(0, 0, 1, 3),
@@ -141,10 +141,15 @@ describe('a tunnel in thousands of random histories', () => {
       fc.property(fc.array(observation, { minLength: 1, maxLength: 60 }), (steps) => {
         let state = UNKNOWN_TUNNEL;
         let at = 0;
-        for (const { own, generation, stepMs, connected, cutOff } of steps) {
+        for (const { reported, generation, stepMs, connected, cutOff } of steps) {
           at += stepMs;
-          const gone = own === 'missing' || own === 'stopped';
-          const seen = { at, own, generation: own === 'missing' ? null : generation, probes: gone ? nobody : { connected, cutOff } };
+          const gone = reported === 'missing' || reported === 'stopped';
+          const seen = {
+            at,
+            reported,
+            generation: reported === 'missing' ? null : generation,
+            probes: gone ? nobody : { connected, cutOff },
+          };
           const after = observe(state, seen);
           check(state, seen, after);
           state = after.state;
@@ -156,25 +161,25 @@ describe('a tunnel in thousands of random histories', () => {
 
   it('connects and disconnects in turn, with one event for each', () => {
     histories((before, _, { state, events }) => {
-      const told = events.filter(({ type }) => type !== 'restarted').map(({ type }) => type);
+      const types = events.filter(({ type }) => type !== 'restarted').map(({ type }) => type);
       const [was, is] = [isConnected(before), isConnected(state)];
-      expect(told).toEqual(was === is ? [] : [is ? 'connected' : 'disconnected']);
+      expect(types).toEqual(was === is ? [] : [is ? 'connected' : 'disconnected']);
       expect(state.lostAt === null).toBe(is);
     });
   });
 
   it('is connected whenever an engine reaches the Internet, and never while its container is not running', () => {
-    histories((_, { own, probes }, { state }) => {
-      if (own === 'missing' || own === 'stopped') expect(isConnected(state)).toBe(false);
+    histories((_, { reported, probes }, { state }) => {
+      if (reported === 'missing' || reported === 'stopped') expect(isConnected(state)).toBe(false);
       else if (probes.connected > 0) expect(state.phase).toBe('up');
     });
   });
 
-  it('is lost only because of two engines or its own status, and never after one observation', () => {
-    histories((before, { at, own, generation, probes }, { state }) => {
+  it('is lost only because of two engines or the reported status, and never after one observation', () => {
+    histories((before, { at, reported, generation, probes }, { state }) => {
       if (!isConnected(before) || isConnected(state) || generation !== before.generation) return;
-      if (own === 'missing' || own === 'stopped' || own === 'starting') return;
-      expect(probes.cutOff >= 2 || own === 'bad').toBe(true);
+      if (reported === 'missing' || reported === 'stopped' || reported === 'starting') return;
+      expect(probes.cutOff >= 2 || reported === 'bad').toBe(true);
       expect(before.phase).toBe('suspect');
       expect(at - before.since).toBeGreaterThanOrEqual(SUSPECT_MS);
     });
@@ -182,7 +187,7 @@ describe('a tunnel in thousands of random histories', () => {
 
   it('can leave every state: a good observation of an empty or connected tunnel is always up', () => {
     histories((_, { at, generation }, { state }) => {
-      const good = { at: at + 1, own: 'good' as const, generation: generation ?? 'c@1' };
+      const good = { at: at + 1, reported: 'good' as const, generation: generation ?? 'c@1' };
       expect(observe(state, { ...good, probes: nobody }).state.phase).toBe('up');
       expect(observe(state, { ...good, probes: { connected: 1, cutOff: 9 } }).state.phase).toBe('up');
     });

@@ -26,7 +26,7 @@ export interface ReachabilityProbes {
 export interface TunnelObservation {
   /** Monotonic milliseconds. */
   at: number;
-  own: ReportedStatus;
+  reported: ReportedStatus;
   /** Id and start time of the container: changes with each restart. Null if there is no container or Docker does not answer. */
   generation: string | null;
   probes: ReachabilityProbes;
@@ -95,58 +95,42 @@ interface Verdict {
 }
 
 function nextPhase(before: TunnelState, observation: TunnelObservation, restarted: boolean): Verdict {
-  const { own, probes } = observation;
-  if (own === 'missing') return { phase: 'missing', reason: 'the container does not exist' };
-  if (own === 'stopped') return { phase: 'stopped', reason: 'the container is not running' };
+  const { reported, probes, at } = observation;
+  if (reported === 'missing') return { phase: 'missing', reason: 'the container does not exist' };
+  if (reported === 'stopped') return { phase: 'stopped', reason: 'the container is not running' };
   if (probes.connected > 0) return { phase: 'up', reason: count(probes.connected, 'reaches', 'reach') };
-  const failure = failureOf(own, probes);
-  if (failure === null)
-    return own === 'good' ? { phase: 'up', reason: 'Gluetun reports the VPN as up' } : undecided(before, own, restarted);
   // A container that has just started is not up yet, which is no failure.
-  if (own === 'starting') return { phase: 'starting', reason: 'the tunnel is starting' };
-  return judgeFailure(before, failure, observation.at, restarted);
-}
-
-/** What indicates that the tunnel is down; null if nothing does. */
-function failureOf(own: ReportedStatus, { cutOff }: ReachabilityProbes): { reason: string; enough: boolean } | null {
-  const engines = count(cutOff, 'does not reach', 'do not reach');
-  if (cutOff >= 2) return { reason: engines, enough: true };
-  if (cutOff === 1) return { reason: own === 'bad' ? `${engines}, and Gluetun reports the VPN as down` : engines, enough: own === 'bad' };
-  return own === 'bad' ? { reason: 'Gluetun reports the VPN as down', enough: true } : null;
-}
-
-function undecided(before: TunnelState, own: ReportedStatus, restarted: boolean): Verdict {
-  if (own === 'starting') return { phase: 'starting', reason: 'the tunnel is starting' };
+  if (reported === 'starting') return { phase: 'starting', reason: 'the tunnel is starting' };
+  const failure = failureOf(reported, probes);
+  if (failure !== null) return judgeFailure(before, failure, at, restarted);
+  if (reported === 'good') return { phase: 'up', reason: 'Gluetun reports the VPN as up' };
   // Nothing is reported: the last state holds, unless it was of another container.
   if (restarted || before.phase === 'missing' || before.phase === 'stopped' || before.phase === 'unknown')
     return { phase: 'starting', reason: 'no sign yet that the tunnel is up' };
   return { phase: before.phase, reason: before.reason };
 }
 
-/** A single observation may be wrong, and a single engine too. */
-function judgeFailure(
-  before: TunnelState,
-  { reason, enough }: { reason: string; enough: boolean },
-  at: number,
-  restarted: boolean,
-): Verdict {
-  switch (before.phase) {
-    case 'up':
-      return restarted ? { phase: 'starting', reason } : { phase: 'suspect', reason };
-    case 'suspect':
-      if (restarted) return { phase: 'starting', reason };
-      return { phase: enough && at - before.since >= SUSPECT_MS ? 'down' : 'suspect', reason };
-    case 'down':
-      // One engine without Gluetun's status is not enough to bring the tunnel down, so it is not enough to keep it down.
-      return enough ? { phase: 'down', reason } : { phase: 'suspect', reason };
-    case 'unknown':
-    case 'missing':
-    case 'stopped':
-    case 'starting':
-      return enough ? { phase: 'down', reason } : { phase: 'suspect', reason };
-    default:
-      return before.phase satisfies never;
-  }
+interface Failure {
+  reason: string;
+  /** False if a single engine is the only sign: the engine itself may be the problem. */
+  proven: boolean;
+}
+
+/** What indicates that the tunnel is down; null if nothing does. */
+function failureOf(reported: ReportedStatus, { cutOff }: ReachabilityProbes): Failure | null {
+  const engines = count(cutOff, 'does not reach', 'do not reach');
+  const isBad = reported === 'bad';
+  if (cutOff >= 2) return { reason: engines, proven: true };
+  if (cutOff === 1) return { reason: isBad ? `${engines}, and Gluetun reports the VPN as down` : engines, proven: isBad };
+  return isBad ? { reason: 'Gluetun reports the VPN as down', proven: true } : null;
+}
+
+/** A connected tunnel is suspect first, because a single observation may be wrong. What does not prove a failure does not keep a tunnel down either. */
+function judgeFailure(before: TunnelState, { reason, proven }: Failure, at: number, restarted: boolean): Verdict {
+  const wasConnected = isConnected(before);
+  if (restarted && wasConnected) return { phase: 'starting', reason };
+  const lasts = !wasConnected || (before.phase === 'suspect' && at - before.since >= SUSPECT_MS);
+  return { phase: proven && lasts ? 'down' : 'suspect', reason };
 }
 
 function count(engines: number, one: string, many: string): string {
@@ -155,31 +139,16 @@ function count(engines: number, one: string, many: string): string {
 
 /** While only probes of engines indicate a dead tunnel, one new engine (canary) may be started per interval. */
 export const CANARY_INTERVAL_MS = 60_000;
-/** A short outage starts no canary. */
-export const CANARY_AFTER_DOWN_MS = 10_000;
-/** A suspect tunnel gets no canary before it would normally have become `down`. */
-export const CANARY_AFTER_SUSPECT_MS = 3_000;
+/** Time in the phase before the first canary: a short outage starts none, and a suspect tunnel normally becomes `down` before. */
+export const CANARY_AFTER_MS = { suspect: 3_000, down: 10_000 };
 
 /**
  * Decides whether an engine may be started behind this tunnel now: always if it is up; one per minute if it is suspect or down although its
  * container is healthy, because only a new engine shows whether the others are the problem.
  * @param at current time, monotonic milliseconds, as is `lastCanaryAt`
  */
-export function mayStart({ phase, since }: TunnelState, own: ReportedStatus, at: number, lastCanaryAt: number | null): boolean {
-  const canaryAllowed = own === 'good' && (lastCanaryAt === null || at - lastCanaryAt >= CANARY_INTERVAL_MS);
-  switch (phase) {
-    case 'up':
-      return true;
-    case 'suspect':
-      return canaryAllowed && at - since >= CANARY_AFTER_SUSPECT_MS;
-    case 'down':
-      return canaryAllowed && at - since >= CANARY_AFTER_DOWN_MS;
-    case 'unknown':
-    case 'missing':
-    case 'stopped':
-    case 'starting':
-      return false;
-    default:
-      return phase satisfies never;
-  }
+export function mayStart({ phase, since }: TunnelState, reported: ReportedStatus, at: number, lastCanaryAt: number | null): boolean {
+  if (phase === 'up') return true;
+  if ((phase !== 'suspect' && phase !== 'down') || reported !== 'good') return false;
+  return at - since >= CANARY_AFTER_MS[phase] && (lastCanaryAt === null || at - lastCanaryAt >= CANARY_INTERVAL_MS);
 }

@@ -2,15 +2,22 @@ import type { VpnContainerStatus, VpnHealth } from '@acexy/contracts';
 import type { NetworkOwner } from '../runtime/engine-runtime.js';
 import { isConnected, type ReportedStatus, type TunnelState, UNKNOWN_TUNNEL } from './tunnel.policy.js';
 
+const HEALTH_BY_REPORT: Record<ReportedStatus, VpnHealth> = {
+  good: 'healthy',
+  bad: 'unhealthy',
+  starting: 'starting',
+  unknown: 'unknown',
+  missing: 'unknown',
+  stopped: 'unknown',
+};
+
 /** State of one VPN. Only VpnWatcher changes it. */
 export class Tunnel {
   state: TunnelState = UNKNOWN_TUNNEL;
   /** Null if the container does not exist; undefined if unknown. */
   owner: NetworkOwner | null | undefined;
-  own: ReportedStatus = 'unknown';
+  reported: ReportedStatus = 'unknown';
   forwardedPort: number | null = null;
-  /** Time of the last reply about the port, monotonic milliseconds; null if it must be requested again. */
-  portAskedAt: number | null = null;
   publicIp: string | null = null;
   /** The last problem with the control server, for the operator; null if there is none. */
   lastError: string | null = null;
@@ -32,10 +39,10 @@ export class Tunnel {
   describe(engines: number): VpnContainerStatus {
     const lastCheck = this.lastCheck === null ? null : new Date(this.lastCheck).toISOString();
     return {
-      status: this.status(),
+      status: this.status,
       container_name: this.name,
       container: this.name,
-      health: this.health(),
+      health: this.health,
       connected: this.connected,
       forwarded_port: this.connected ? this.forwardedPort : null,
       last_check: lastCheck,
@@ -46,30 +53,16 @@ export class Tunnel {
     };
   }
 
-  private status(): string {
+  private get status(): string {
     if (this.owner === null) return 'not_found';
     if (this.owner) return this.owner.state;
     // Engines are no containers, or Docker does not answer.
     return this.connected ? 'running' : 'error';
   }
 
-  private health(): VpnHealth {
-    if (this.owner === null || this.owner?.running === false) return 'unknown';
-    const reported = this.owner?.health;
-    if (reported !== undefined && reported !== 'none') return reported;
-    switch (this.own) {
-      case 'good':
-        return 'healthy';
-      case 'bad':
-        return 'unhealthy';
-      case 'starting':
-        return 'starting';
-      case 'unknown':
-      case 'missing':
-      case 'stopped':
-        return 'unknown';
-      default:
-        return this.own satisfies never;
-    }
+  get health(): VpnHealth {
+    const { owner } = this;
+    if (owner === null || owner?.running === false) return 'unknown';
+    return owner && owner.health !== 'none' ? owner.health : HEALTH_BY_REPORT[this.reported];
   }
 }

@@ -140,7 +140,7 @@ describe('two VPNs', () => {
   });
 });
 
-describe('rollout plans for thousands of random pools', () => {
+describe('rollout plans for 5000 random pools', () => {
   const arbitraryEngine = fc.record({
     lifecycle: fc.constantFrom('starting' as const, 'ready' as const, 'ready' as const, 'draining' as const),
     claims: fc.constantFrom(0, 0, 1, 2),

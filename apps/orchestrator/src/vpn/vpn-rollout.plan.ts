@@ -61,13 +61,11 @@ const RECOVERY_MS = 20_000;
 const PAUSE_MS = 1_000;
 
 export function planRollout(view: RolloutView): RolloutPlan {
-  const lost = withoutContainer(view);
-  const left = behindFailedVpn(view);
+  const drain = [...withoutContainer(view), ...behindFailedVpn(view)];
   const rejoin = inOldNetwork(view);
-  const out = new Set([...lost, ...left].map(({ id }) => id));
   // Repairs first: a replacement at the same time would only remove more engines.
-  const next = out.size + rejoin.length > 0 || isBusy(view) ? null : nextToReplace(view);
-  return { rejoin, drain: [...lost, ...left, ...(next ? [next] : [])], replaced: next?.id ?? null };
+  const next = drain.length + rejoin.length > 0 || isBusy(view) ? null : nextToReplace(view);
+  return { rejoin, drain: next ? [next] : drain, replaced: next?.id ?? null };
 }
 
 /** Ready engines that have a network. */
@@ -89,7 +87,7 @@ function withoutContainer(view: RolloutView): RolloutPlan['drain'] {
 /** A restarted container has a new network; engines started before have none. Engines with streams come first. */
 function inOldNetwork(view: RolloutView): string[] {
   return present(view)
-    .filter(({ network, tunnel }) => network === 'earlier-generation' && tunnel !== null && tunnelOf(view, tunnel)?.connected)
+    .filter((engine) => engine.network === 'earlier-generation' && connectedTunnelOf(engine, view))
     .sort((a, b) => b.claims - a.claims || (a.id < b.id ? -1 : 1))
     .slice(0, MAX_PARALLEL_REJOINS)
     .map(({ id }) => id);
@@ -112,93 +110,76 @@ function isBusy({ engines, last }: RolloutView): boolean {
   return last.agoMs < RECOVERY_MS && usableOf(engines).length < last.usableBefore;
 }
 
-interface Candidate {
-  engine: EngineBehindVpn;
+interface ReplacementRule {
   reason: string;
+  /** @param tunnel the tunnel of the engine; undefined if it is not connected, or if there is none */
+  applies(engine: EngineBehindVpn, tunnel: TunnelForRollout | undefined, view: RolloutView): boolean;
 }
 
-function nextToReplace(view: RolloutView): RolloutPlan['drain'][number] | null {
-  const free = usableOf(view.engines).filter(({ claims }) => claims === 0);
+const isIdle = ({ claims }: EngineBehindVpn): boolean => claims === 0;
+
+/** The engine was started with a port that is no longer forwarded. */
+const oldPort: ReplacementRule = {
+  reason: 'the forwarded port of its VPN has changed',
+  applies: ({ givenPort }, tunnel) =>
+    givenPort !== null && tunnel !== undefined && tunnel.forwardedPort !== null && givenPort !== tunnel.forwardedPort,
+};
+
+/** Why a ready engine is replaced, most urgent reason first. */
+const REPLACEMENT_RULES: readonly ReplacementRule[] = [
+  {
+    reason: 'it is not behind a configured VPN',
+    applies: (engine, _, { tunnels }) => engine.tunnel === null && tunnels.some(({ connected }) => connected),
+  },
+  {
+    reason: 'it has no network, but its VPN has one',
+    applies: ({ unreachableMs }, tunnel) => tunnel !== undefined && unreachableMs !== null && unreachableMs >= UNREACHABLE_MS,
+  },
   // For the forwarded port an idle engine is replaced first, before any viewer is moved.
-  const [wrongIdle, wrongPlaying] = [wrongPort(view).filter(({ engine }) => engine.claims === 0), wrongPort(view)];
-  for (const candidates of [
-    behindNoVpn(view),
-    unreachable(view),
-    wrongIdle,
-    freeForPort(view),
-    wrongPlaying,
-    fromBeforeOutage(view),
-    unbalanced(view),
-  ]) {
-    const idleFirst = [...candidates].sort((a, b) => a.engine.claims - b.engine.claims || (a.engine.id < b.engine.id ? -1 : 1));
-    for (const { engine, reason } of idleFirst) {
-      // An engine with streams is replaced only if they can move: a free engine, or room for another.
-      const canMove = free.some(({ id }) => id !== engine.id) || view.total < view.limit;
-      if (engine.claims === 0 || canMove) return { id: engine.id, reason, graceMs: MOVE_MS };
-    }
+  { ...oldPort, applies: (engine, ...others) => isIdle(engine) && oldPort.applies(engine, ...others) },
+  {
+    // The next engine that starts gets the port.
+    reason: 'no engine uses the forwarded port yet',
+    applies: (engine, tunnel, { engines }) =>
+      isIdle(engine) &&
+      tunnel !== undefined &&
+      tunnel.forwardedPort !== null &&
+      !engines.some((other) => other.tunnel === tunnel.index && other.p2pPort === tunnel.forwardedPort),
+  },
+  oldPort,
+  {
+    reason: 'its VPN was disconnected since it was started',
+    applies: ({ firstSeen }, tunnel) => tunnel !== undefined && firstSeen < tunnel.replaceBefore,
+  },
+  {
+    reason: 'the other VPN has fewer engines',
+    applies: (engine, tunnel, view) => isIdle(engine) && tunnel !== undefined && tunnel.index === fullestTunnel(view),
+  },
+];
+
+function nextToReplace(view: RolloutView): RolloutPlan['drain'][number] | null {
+  // An engine with streams is replaced only if they can move: to a free engine, or to a new one if there is room.
+  const canMove = view.total < view.limit || usableOf(view.engines).some(isIdle);
+  const candidates = view.engines
+    .filter((engine) => engine.lifecycle === 'ready' && (isIdle(engine) || canMove))
+    .sort((a, b) => a.claims - b.claims || (a.id < b.id ? -1 : 1));
+  for (const { reason, applies } of REPLACEMENT_RULES) {
+    const next = candidates.find((engine) => applies(engine, connectedTunnelOf(engine, view), view));
+    if (next) return { id: next.id, reason, graceMs: MOVE_MS };
   }
   return null;
 }
 
-/** Engines started without a VPN, or behind one that is no longer in the settings. */
-function behindNoVpn(view: RolloutView): Candidate[] {
-  if (!view.tunnels.some(({ connected }) => connected)) return [];
-  return present(view)
-    .filter(({ tunnel }) => tunnel === null)
-    .map((engine) => ({ engine, reason: 'it is not behind a configured VPN' }));
+/** Index of the VPN with the most engines; null if no other one that is up has at least two engines fewer. */
+function fullestTunnel({ engines, tunnels }: RolloutView): number | null {
+  const sizes = tunnels
+    .filter(({ connected }) => connected)
+    .map(({ index }) => ({ index, size: engines.filter(({ tunnel }) => tunnel === index).length }))
+    .sort((a, b) => b.size - a.size);
+  const [fullest, emptiest] = [sizes.at(0), sizes.at(-1)];
+  return fullest && emptiest && fullest.size - emptiest.size >= 2 ? fullest.index : null;
 }
 
-function unreachable(view: RolloutView): Candidate[] {
-  return present(view)
-    .filter(({ tunnel, unreachableMs }) => unreachableMs !== null && unreachableMs >= UNREACHABLE_MS && tunnelOf(view, tunnel)?.connected)
-    .map((engine) => ({ engine, reason: 'it has no network, but its VPN has one' }));
-}
-
-/** Engines started with a port that is no longer forwarded. */
-function wrongPort(view: RolloutView): Candidate[] {
-  return present(view)
-    .filter(({ tunnel, givenPort }) => {
-      const own = tunnelOf(view, tunnel);
-      const port = own?.connected ? own.forwardedPort : null;
-      return givenPort !== null && port !== null && givenPort !== port;
-    })
-    .map((engine) => ({ engine, reason: 'the forwarded port of its VPN has changed' }));
-}
-
-/** If no engine uses the forwarded port, an idle engine is replaced, because the next one that starts gets the port. */
-function freeForPort(view: RolloutView): Candidate[] {
-  return view.tunnels
-    .filter(({ connected, forwardedPort }) => connected && forwardedPort !== null)
-    .flatMap(({ index, forwardedPort }) => {
-      const behind = view.engines.filter(({ tunnel }) => tunnel === index);
-      if (behind.some(({ p2pPort }) => p2pPort === forwardedPort)) return [];
-      return behind.filter(({ lifecycle, claims }) => lifecycle === 'ready' && claims === 0);
-    })
-    .map((engine) => ({ engine, reason: 'no engine uses the forwarded port yet' }));
-}
-
-function fromBeforeOutage(view: RolloutView): Candidate[] {
-  return present(view)
-    .filter(({ tunnel, firstSeen }) => {
-      const own = tunnelOf(view, tunnel);
-      return own?.connected && firstSeen < own.replaceBefore;
-    })
-    .map((engine) => ({ engine, reason: 'its VPN was disconnected since it was started' }));
-}
-
-/** Idle engines of the VPN with the most engines are replaced by engines of the one with the fewest. */
-function unbalanced(view: RolloutView): Candidate[] {
-  const up = view.tunnels.filter(({ connected }) => connected);
-  if (up.length < 2) return [];
-  const sizes = up.map(({ index }) => ({ index, size: present(view).filter(({ tunnel }) => tunnel === index).length }));
-  const fullest = sizes.reduce((a, b) => (b.size > a.size ? b : a));
-  const emptiest = sizes.reduce((a, b) => (b.size < a.size ? b : a));
-  if (fullest.size - emptiest.size < 2) return [];
-  return present(view)
-    .filter(({ tunnel, lifecycle, claims }) => tunnel === fullest.index && lifecycle === 'ready' && claims === 0)
-    .map((engine) => ({ engine, reason: 'the other VPN has fewer engines' }));
-}
-
-function tunnelOf(view: RolloutView, index: number | null): TunnelForRollout | undefined {
-  return view.tunnels.find((tunnel) => tunnel.index === index);
+function connectedTunnelOf({ tunnel }: EngineBehindVpn, { tunnels }: RolloutView): TunnelForRollout | undefined {
+  return tunnels.find(({ index, connected }) => connected && index === tunnel);
 }

@@ -99,7 +99,7 @@ export class VpnSlots implements OnModuleInit, OnModuleDestroy {
     };
   }
 
-  private isOpen({ name, state, own }: Tunnel): boolean {
-    return mayStart(state, own, this.clock.now(), this.canaries.get(name) ?? null);
+  private isOpen({ name, state, reported }: Tunnel): boolean {
+    return mayStart(state, reported, this.clock.now(), this.canaries.get(name) ?? null);
   }
 }

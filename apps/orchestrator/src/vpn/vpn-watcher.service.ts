@@ -1,15 +1,14 @@
 import { Log } from '@acexy/service-kit';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Clock, ListenerSet, WakeableLoop } from '@acexy/service-kit/primitives';
-import type { Engine } from '../engines/engine.js';
+import { Clock, ListenerSet, pause, WakeableLoop } from '@acexy/service-kit/primitives';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { ENGINE_RUNTIME, type EngineRuntime, type NetworkOwner } from '../runtime/engine-runtime.js';
 import { VpnSettings } from './vpn-settings.js';
 import { ReachabilityProber, networkOf } from './reachability-probes.js';
-import { GluetunClient, GluetunError } from './gluetun-client.js';
-import { type ControlReply, reportedStatus } from './reported-status.policy.js';
+import { ControlReader } from './control-reader.js';
+import { reportedStatus } from './reported-status.policy.js';
 import type { Tunnel } from './tunnel.js';
-import { observe, type TunnelEvent } from './tunnel.policy.js';
+import { observe, type TunnelEvent, type TunnelPhase } from './tunnel.policy.js';
 import { VpnMetrics } from './vpn-metrics.js';
 import { VpnService } from './vpn.service.js';
 
@@ -17,20 +16,22 @@ import { VpnService } from './vpn.service.js';
 const GAP_MS = 200;
 /** Time until the next round while a tunnel is suspect or about to change. */
 const SOON_MS = 1_000;
-/** Timeout of one call to the control server, and of one probe of an engine. */
-const CALL_LIMIT_MS = 2_000;
+/** Timeout of one probe of an engine. */
+const PROBE_TIMEOUT_MS = 2_000;
 /** A shorter outage needs no replacement of engines. */
 const FLAP_MS = 20_000;
 /** Gluetun knows its forwarded port some seconds after the tunnel is up. Without one after this time it forwards none. */
 const PORT_SOON_MS = 60_000;
+const CHANGING: ReadonlySet<TunnelPhase> = new Set(['unknown', 'starting', 'suspect']);
+const FAILED: ReadonlySet<TunnelPhase> = new Set(['down', 'missing', 'stopped']);
 
 /** Observes every VPN periodically, and at once after a Docker event: the container, its control server, and the engines behind it. */
 @Injectable()
 export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
   private readonly loop: WakeableLoop;
   private readonly log: Log;
-  private readonly prober = new ReachabilityProber(CALL_LIMIT_MS);
-  private readonly clients = new Map<string, { host: string; client: GluetunClient }>();
+  private readonly prober = new ReachabilityProber(PROBE_TIMEOUT_MS);
+  private readonly readers: ReadonlyMap<Tunnel, ControlReader>;
   private readonly changes = new ListenerSet();
   private readonly rounds = new ListenerSet();
   private readonly settled: Promise<void>;
@@ -48,6 +49,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     log: Log,
   ) {
     this.log = log.child('vpn');
+    this.readers = new Map(vpn.tunnels.map((tunnel) => [tunnel, new ControlReader(tunnel, settings, clock, this.log)]));
     this.settled = new Promise((resolve) => (this.markSettled = resolve));
     this.loop = new WakeableLoop({
       name: 'VPN watch',
@@ -79,12 +81,9 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
   /** Resolves when a VPN is connected for the first time, after VPN_START_TIMEOUT_S at the latest, or at once without a VPN. */
   async firstConnected(): Promise<void> {
     if (!this.vpn.enabled) return;
-    let limit: NodeJS.Timeout | undefined;
-    const over = new Promise<void>((resolve) => {
-      limit = setTimeout(resolve, this.settings.vpnStartTimeoutMs);
-    });
-    await Promise.race([this.settled, over]);
-    clearTimeout(limit);
+    const limit = new AbortController();
+    await Promise.race([this.settled, pause(this.clock, this.settings.vpnStartTimeoutMs, limit.signal)]);
+    limit.abort();
   }
 
   /** Calls the listener after each round that changed whether or where engines can be started. */
@@ -109,7 +108,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
 
   private async round(signal: AbortSignal): Promise<number | void> {
     const before = this.fingerprint();
-    await Promise.all(this.vpn.tunnels.map((tunnel) => this.check(tunnel, signal)));
+    await Promise.all([...this.readers].map(([tunnel, control]) => this.check(tunnel, control, signal)));
     this.prober.keepOnly(new Set(this.registry.all().map(({ id }) => id)));
     if (this.vpn.connected) this.markSettled();
     this.rounds.emit();
@@ -117,28 +116,30 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     if (this.vpn.tunnels.some((tunnel) => this.isUnsettled(tunnel))) return SOON_MS;
   }
 
-  private async check(tunnel: Tunnel, signal: AbortSignal): Promise<void> {
+  private async check(tunnel: Tunnel, control: ControlReader, signal: AbortSignal): Promise<void> {
     tunnel.owner = await this.ownerOf(tunnel);
     const { owner } = tunnel;
     const hasControlServer = owner === undefined || owner?.running === true;
-    const present = this.vpn.enginesBehind(tunnel).filter((engine) => this.canProbe(engine, owner));
-    const now = this.clock.now();
-    const [control, probes] = await Promise.all([
-      hasControlServer ? this.askControl(tunnel, signal) : null,
-      this.prober.ask(present, now, signal),
+    const present = this.vpn
+      .enginesBehind(tunnel)
+      .filter((engine) => engine.lifecycle !== 'starting' && networkOf(engine, owner) === 'present');
+    const [vpnStatus, probes] = await Promise.all([
+      hasControlServer ? control.vpnStatus(signal) : null,
+      this.prober.ask(present, this.clock.now(), signal),
     ]);
-    tunnel.own = reportedStatus(owner, control);
+    tunnel.reported = reportedStatus(owner, vpnStatus);
     const generation = owner ? `${owner.id}@${owner.startedAt}` : null;
-    const { state, events } = observe(tunnel.state, { at: this.clock.now(), own: tunnel.own, generation, probes });
-    if (state.phase !== tunnel.state.phase) this.logPhase(tunnel, state.phase, state.reason);
+    const { state, events } = observe(tunnel.state, { at: this.clock.now(), reported: tunnel.reported, generation, probes });
+    if (state.phase !== tunnel.state.phase)
+      this.log[FAILED.has(state.phase) ? 'error' : 'info'](`VPN ${state.phase}`, {
+        vpn: tunnel.name,
+        before: tunnel.state.phase,
+        reason: state.reason,
+      });
     tunnel.state = state;
     tunnel.lastCheck = this.clock.wallTime();
-    for (const event of events) this.handle(tunnel, event);
-    if (tunnel.connected) await this.refreshPort(tunnel, signal);
-  }
-
-  private canProbe(engine: Engine, owner: NetworkOwner | null | undefined): boolean {
-    return engine.lifecycle !== 'starting' && networkOf(engine, owner) === 'present';
+    for (const event of events) this.handle(tunnel, control, event);
+    if (tunnel.connected) await control.refreshPort(signal);
   }
 
   /** Undefined while Docker does not answer: the last known state of the container is no longer valid. */
@@ -151,104 +152,18 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  private async askControl(tunnel: Tunnel, signal: AbortSignal): Promise<ControlReply | null> {
-    try {
-      const vpnStatus = await this.clientOf(tunnel).vpnStatus(signal);
-      tunnel.lastError = null;
-      return { vpnStatus };
-    } catch (error) {
-      this.noteError(tunnel, error);
-      return null;
-    }
-  }
-
-  /** Requests the forwarded port while there is none, after every reconnect, and when the cached one has expired. */
-  private async refreshPort(tunnel: Tunnel, signal: AbortSignal): Promise<void> {
-    const now = this.clock.now();
-    const known = tunnel.forwardedPort !== null && tunnel.portAskedAt !== null;
-    if (known && now - (tunnel.portAskedAt ?? 0) < this.settings.gluetunPortTtlMs) return;
-    const client = this.clientOf(tunnel);
-    try {
-      const [port, publicIp] = await Promise.all([client.forwardedPort(signal), this.publicIp(client, signal)]);
-      if (port !== tunnel.forwardedPort) this.log.info('forwarded port changed', { vpn: tunnel.name, port, before: tunnel.forwardedPort });
-      tunnel.forwardedPort = port;
-      tunnel.portAskedAt = now;
-      tunnel.publicIp = publicIp;
-    } catch (error) {
-      this.noteError(tunnel, error);
-    }
-  }
-
-  /** Only shown to people, so the role of the control server may forbid it. */
-  private async publicIp(client: GluetunClient, signal: AbortSignal): Promise<string | null> {
-    try {
-      return await client.publicIp(signal);
-    } catch (error) {
-      if (!(error instanceof GluetunError)) throw error;
-      return null;
-    }
-  }
-
-  private handle(tunnel: Tunnel, event: TunnelEvent): void {
+  private handle(tunnel: Tunnel, control: ControlReader, event: TunnelEvent): void {
     this.metrics.transition(tunnel.name, event.type);
-    switch (event.type) {
-      case 'connected':
-        if (event.outageMs !== null && event.outageMs >= FLAP_MS && this.settings.restartEnginesOnReconnect)
-          tunnel.replaceBefore = this.clock.wallTime() - event.outageMs;
-        // The other engines find their network within seconds, so their earlier failures must not cause a replacement.
-        for (const { id } of this.vpn.enginesBehind(tunnel)) this.prober.reset(id);
-        break;
-      case 'restarted':
-      case 'disconnected':
-        // After the reconnect the VPN may forward another port.
-        tunnel.forwardedPort = null;
-        tunnel.portAskedAt = null;
-        break;
-      default:
-        event satisfies never;
-    }
+    if (event.type !== 'connected') return control.forgetPort();
+    if (event.outageMs !== null && event.outageMs >= FLAP_MS && this.settings.restartEnginesOnReconnect)
+      tunnel.replaceBefore = this.clock.wallTime() - event.outageMs;
+    // The other engines find their network within seconds, so their earlier failures must not cause a replacement.
+    for (const { id } of this.vpn.enginesBehind(tunnel)) this.prober.reset(id);
   }
 
-  private logPhase(tunnel: Tunnel, phase: string, reason: string): void {
-    const bad = phase === 'down' || phase === 'missing' || phase === 'stopped';
-    this.log[bad ? 'error' : 'info'](`VPN ${phase}`, { vpn: tunnel.name, before: tunnel.state.phase, reason });
-  }
-
-  private noteError(tunnel: Tunnel, error: unknown): void {
-    if (!(error instanceof GluetunError)) throw error;
-    // While the tunnel is not connected, its state already explains the error.
-    if (error.message !== tunnel.lastError)
-      this.log[tunnel.connected ? 'warn' : 'debug']('Gluetun control server failed', { vpn: tunnel.name, error: error.message });
-    tunnel.lastError = error.message;
-  }
-
-  /** The address changes when the container is recreated. While Docker does not answer, the last known address is used. */
-  private clientOf({ name, owner }: Tunnel): GluetunClient {
-    const known = this.clients.get(name);
-    const host = owner?.host ?? known?.host ?? name;
-    if (known?.host === host) return known.client;
-    const { gluetunApiPort: port, gluetunApiKey, gluetunApiUsername, gluetunApiPassword } = this.settings;
-    const credentials = { apiKey: gluetunApiKey, username: gluetunApiUsername, password: gluetunApiPassword };
-    const client = new GluetunClient({ host, port, credentials, timeoutMs: CALL_LIMIT_MS });
-    this.clients.set(name, { host, client });
-    return client;
-  }
-
-  private isUnsettled(tunnel: Tunnel): boolean {
-    switch (tunnel.state.phase) {
-      case 'suspect':
-      case 'starting':
-      case 'unknown':
-        return true;
-      case 'up':
-        return tunnel.forwardedPort === null && this.clock.now() - tunnel.state.since < PORT_SOON_MS;
-      case 'down':
-      case 'missing':
-      case 'stopped':
-        return false;
-      default:
-        return tunnel.state.phase satisfies never;
-    }
+  private isUnsettled({ state, forwardedPort }: Tunnel): boolean {
+    if (CHANGING.has(state.phase)) return true;
+    return state.phase === 'up' && forwardedPort === null && this.clock.now() - state.since < PORT_SOON_MS;
   }
 
   private fingerprint(): string {
