@@ -1,16 +1,7 @@
 import { ScaleAnswer, ScalingDecisionRecord } from '@acexy/contracts';
-import { BearerGuard } from '@acexy/service-kit';
-import { BadRequestException, Controller, Get, HttpCode, HttpStatus, Param, Post, Query, UseGuards } from '@nestjs/common';
-import {
-  ApiBadRequestResponse,
-  ApiBearerAuth,
-  ApiOkResponse,
-  ApiOperation,
-  ApiParam,
-  ApiQuery,
-  ApiTags,
-  ApiUnauthorizedResponse,
-} from '@nestjs/swagger';
+import { BadRequestException, Controller, Get, HttpCode, HttpStatus, Param, Post, Query } from '@nestjs/common';
+import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { Protected } from '../http/protected.js';
 import { LongOperation } from '../http/request-limit.interceptor.js';
 import { ManualMinimum } from './manual-minimum.js';
 import { ReconcileService } from './reconcile.service.js';
@@ -18,10 +9,8 @@ import { ReconcileService } from './reconcile.service.js';
 const MAX_LIMIT = 300;
 
 @ApiTags('autoscaling')
-@ApiBearerAuth()
-@ApiUnauthorizedResponse()
 @ApiBadRequestResponse()
-@UseGuards(BearerGuard)
+@Protected()
 @Controller()
 export class AutoscalerController {
   constructor(

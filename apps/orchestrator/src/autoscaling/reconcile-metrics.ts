@@ -8,13 +8,10 @@ export class ReconcileMetrics {
   private target = 0;
   private lastRoundAt = 0;
   private readonly rounds = histogramOf('orch_reconcile_duration_seconds', 'Duration of one round of the reconcile loop', ROUND_BUCKETS);
-  private readonly failures = counterOf('orch_reconcile_failures_total', 'Failed rounds of the reconcile loop', []);
-  private readonly actions = counterOf(
-    'orch_reconcile_actions_total',
-    'Engines that the reconcile loop started, drained or removed',
-    ['action'],
-    ACTIONS.map((action) => ({ action })),
-  );
+  private readonly failures = counterOf('orch_reconcile_failures_total', 'Failed rounds of the reconcile loop');
+  private readonly actions = counterOf('orch_reconcile_actions_total', 'Engines that the reconcile loop started, drained or removed', {
+    action: ACTIONS,
+  });
 
   constructor() {
     readGauge('orch_pool_target', 'Target number of engines of the last round', [], (set) => set(this.target));

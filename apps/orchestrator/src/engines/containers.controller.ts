@@ -1,9 +1,7 @@
 import { ContainerInfo, PortBinding } from '@acexy/contracts';
-import { BearerGuard } from '@acexy/service-kit';
-import { BadRequestException, Controller, Delete, Get, NotFoundException, Param, Query, UseGuards } from '@nestjs/common';
+import { BadRequestException, Controller, Delete, Get, NotFoundException, Param, Query } from '@nestjs/common';
 import {
   ApiBadRequestResponse,
-  ApiBearerAuth,
   ApiExtraModels,
   ApiNotFoundResponse,
   ApiOkResponse,
@@ -11,8 +9,8 @@ import {
   ApiProperty,
   ApiQuery,
   ApiTags,
-  ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
+import { Protected } from '../http/protected.js';
 import { LongOperation } from '../http/request-limit.interceptor.js';
 import { EngineRemover } from './engine-remover.service.js';
 import { EngineViews } from './engine-views.service.js';
@@ -41,13 +39,11 @@ export class ContainersController {
   }
 
   @Delete('containers/:id')
-  @UseGuards(BearerGuard)
+  @Protected()
   @LongOperation()
-  @ApiBearerAuth()
   @ApiOperation({ summary: 'Stops and removes a container of this installation, even if a stream plays on it' })
   @ApiOkResponse({ type: DeletedContainer })
   @ApiNotFoundResponse()
-  @ApiUnauthorizedResponse()
   async remove(@Param('id') id: string): Promise<DeletedContainer> {
     const container = this.find(id);
     await this.remover.remove(container.id, 'deleted through the API');
@@ -55,14 +51,12 @@ export class ContainersController {
   }
 
   @Get('by-label')
-  @UseGuards(BearerGuard)
-  @ApiBearerAuth()
+  @Protected()
   @ApiOperation({ operationId: 'ByLabelController_list', summary: 'Lists the containers of this installation that have a label' })
   @ApiQuery({ name: 'key', description: 'Name of the label' })
   @ApiQuery({ name: 'value', required: false, description: 'Value of the label; without it any value matches' })
   @ApiOkResponse({ type: [ContainerInfo] })
   @ApiBadRequestResponse()
-  @ApiUnauthorizedResponse()
   byLabel(@Query('key') key: unknown, @Query('value') value: unknown): ContainerInfo[] {
     if (typeof key !== 'string' || key === '') throw new BadRequestException('key must be the name of a label');
     if (value !== undefined && typeof value !== 'string') throw new BadRequestException('value must be given once at most');

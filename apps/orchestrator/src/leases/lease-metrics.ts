@@ -14,24 +14,9 @@ export type LeaseEnd = (typeof LEASE_ENDS)[number];
 const USES = ['free', 'busy', 'cordoned', 'unhealthy'] as const;
 
 export class LeaseMetrics {
-  private readonly grants = counterOf(
-    'orch_leases_granted_total',
-    'Granted leases',
-    ['purpose'],
-    LEASE_PURPOSES.map((purpose) => ({ purpose })),
-  );
-  private readonly ends = counterOf(
-    'orch_leases_ended_total',
-    'Ended leases by cause',
-    ['cause'],
-    LEASE_ENDS.map((cause) => ({ cause })),
-  );
-  private readonly refusals = counterOf(
-    'orch_leases_refused_total',
-    'Lease requests answered with 503',
-    ['code'],
-    BLOCKED_CODES.map((code) => ({ code })),
-  );
+  private readonly grants = counterOf('orch_leases_granted_total', 'Granted leases', { purpose: LEASE_PURPOSES });
+  private readonly ends = counterOf('orch_leases_ended_total', 'Ended leases by cause', { cause: LEASE_ENDS });
+  private readonly refusals = counterOf('orch_leases_refused_total', 'Lease requests answered with 503', { code: BLOCKED_CODES });
   private readonly waits = histogramOf('orch_lease_wait_seconds', 'Seconds from the first lease request until the grant', WAIT_BUCKETS, [
     'purpose',
   ]);

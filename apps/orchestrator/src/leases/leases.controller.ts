@@ -1,5 +1,4 @@
 import { LeaseGranted, LeaseRequest, LeaseWaiting } from '@acexy/contracts';
-import { BearerGuard } from '@acexy/service-kit';
 import {
   Body,
   Controller,
@@ -14,21 +13,19 @@ import {
   Query,
   Req,
   Res,
-  UseGuards,
 } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiBadRequestResponse,
-  ApiBearerAuth,
   ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
   ApiProperty,
   ApiServiceUnavailableResponse,
   ApiTags,
-  ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
+import { Protected } from '../http/protected.js';
 import { ProvisioningRefusal } from '../http/provisioning-refusal.js';
 import { STRICT } from '../http/validation.js';
 import { EngineViews } from '../engines/engine-views.service.js';
@@ -41,9 +38,7 @@ export class ReleasedLease {
 }
 
 @ApiTags('leases')
-@ApiBearerAuth()
-@ApiUnauthorizedResponse()
-@UseGuards(BearerGuard)
+@Protected()
 @Controller('engines/lease')
 export class LeasesController {
   constructor(

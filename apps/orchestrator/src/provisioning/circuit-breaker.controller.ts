@@ -1,16 +1,7 @@
 import { OPERATION_TYPES, type OperationType } from '@acexy/contracts';
-import { BearerGuard } from '@acexy/service-kit';
-import { BadRequestException, Controller, HttpCode, HttpStatus, Post, Query, UseGuards } from '@nestjs/common';
-import {
-  ApiBadRequestResponse,
-  ApiBearerAuth,
-  ApiOkResponse,
-  ApiOperation,
-  ApiProperty,
-  ApiQuery,
-  ApiTags,
-  ApiUnauthorizedResponse,
-} from '@nestjs/swagger';
+import { BadRequestException, Controller, HttpCode, HttpStatus, Post, Query } from '@nestjs/common';
+import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiProperty, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { Protected } from '../http/protected.js';
 import { ProvisioningService } from './provisioning.service.js';
 
 export class CircuitReset {
@@ -25,13 +16,11 @@ export class CircuitBreakerController {
 
   @Post('reset')
   @HttpCode(HttpStatus.OK)
-  @UseGuards(BearerGuard)
-  @ApiBearerAuth()
+  @Protected()
   @ApiOperation({ operationId: 'CircuitsController_reset', summary: 'Closes one circuit breaker, or both without operation_type' })
   @ApiQuery({ name: 'operation_type', required: false, enum: OPERATION_TYPES })
   @ApiOkResponse({ type: CircuitReset })
   @ApiBadRequestResponse()
-  @ApiUnauthorizedResponse()
   reset(@Query('operation_type') requested?: unknown): CircuitReset {
     const operations = OPERATION_TYPES.filter((operation: OperationType) => requested === undefined || operation === requested);
     if (operations.length === 0) throw new BadRequestException(`operation_type must be one of ${OPERATION_TYPES.join(', ')}`);

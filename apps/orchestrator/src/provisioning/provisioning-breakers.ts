@@ -32,12 +32,9 @@ export class ProvisioningBreakers {
   private readonly breakers: Record<OperationType, CircuitBreaker>;
   private readonly failures: Record<OperationType, LastFailure | null> = { general: null, replacement: null };
   private readonly resets = new ListenerSet();
-  private readonly openings = counterOf(
-    'orch_circuit_breaker_opened_total',
-    'Times the circuit breaker opened',
-    ['operation_type'],
-    OPERATION_TYPES.map((operation) => ({ operation_type: operation })),
-  );
+  private readonly openings = counterOf('orch_circuit_breaker_opened_total', 'Times the circuit breaker opened', {
+    operation_type: OPERATION_TYPES,
+  });
   /** Starts in progress. */
   private readonly starting = new Set<OperationPermit>();
   /** Engines that run but have not answered yet, by container id. */

@@ -8,18 +8,10 @@ const DURATION_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120];
 const CIRCUIT_VALUES: Record<CircuitState, number> = { closed: 0, half_open: 1, open: 2 };
 
 export class ProvisioningMetrics {
-  readonly refused = counterOf(
-    'orch_provision_refused_total',
-    'Provisions refused or failed, by the code in the answer',
-    ['code'],
-    BLOCKED_CODES.map((code) => ({ code })),
-  );
-  readonly started = counterOf(
-    'orch_provision_total',
-    'Engines and containers started',
-    ['kind'],
-    [{ kind: 'acestream' }, { kind: 'generic' }],
-  );
+  readonly refused = counterOf('orch_provision_refused_total', 'Provisions refused or failed, by the code in the answer', {
+    code: BLOCKED_CODES,
+  });
+  readonly started = counterOf('orch_provision_total', 'Engines and containers started', { kind: ['acestream', 'generic'] });
   readonly duration = histogramOf(
     'orch_provision_duration_seconds',
     'Time from the request until the engine runs or its start has failed',

@@ -1,9 +1,7 @@
 import { ProvisionAcestreamRequest, ProvisionAcestreamResponse, ProvisionRequest, ProvisionResponse } from '@acexy/contracts';
-import { BearerGuard } from '@acexy/service-kit';
-import { Body, Controller, HttpCode, HttpStatus, Inject, NotImplementedException, Post, UseGuards, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, HttpCode, HttpStatus, Inject, NotImplementedException, Post, UseInterceptors } from '@nestjs/common';
 import {
   ApiBadRequestResponse,
-  ApiBearerAuth,
   ApiBody,
   ApiInternalServerErrorResponse,
   ApiNotImplementedResponse,
@@ -11,8 +9,8 @@ import {
   ApiOperation,
   ApiServiceUnavailableResponse,
   ApiTags,
-  ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
+import { Protected } from '../http/protected.js';
 import { ProvisioningRefusal } from '../http/provisioning-refusal.js';
 import { LENIENT } from '../http/validation.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
@@ -49,8 +47,7 @@ export class ProvisioningController {
 
   @Post()
   @HttpCode(HttpStatus.OK)
-  @UseGuards(BearerGuard)
-  @ApiBearerAuth()
+  @Protected()
   @ApiOperation({
     summary: 'Starts a container that is not an engine: managed and listed by label, never leased or probed, not counted for MAX_REPLICAS',
   })
@@ -60,7 +57,6 @@ export class ProvisioningController {
   @ApiInternalServerErrorResponse({ type: ProvisioningRefusal, headers: REFUSAL_HEADERS })
   @ApiNotImplementedResponse({ description: 'Engines run as processes, so no container can be started' })
   @ApiBadRequestResponse()
-  @ApiUnauthorizedResponse()
   async container(@Body(LENIENT) body: ProvisionRequest): Promise<ProvisionResponse> {
     if (this.runtime.name !== 'docker')
       throw new NotImplementedException('ENGINE_RUNTIME is process, which runs no containers: set ENGINE_RUNTIME=docker');
@@ -77,15 +73,13 @@ export class ProvisioningController {
 
   @Post('acestream')
   @HttpCode(HttpStatus.OK)
-  @UseGuards(BearerGuard)
-  @ApiBearerAuth()
+  @Protected()
   @ApiOperation({ summary: 'Starts an engine; answers when its container runs, which is before the API of the engine answers' })
   @ApiBody({ type: ProvisionAcestreamRequest, required: false })
   @ApiOkResponse({ type: ProvisionAcestreamResponse, headers: LIMIT_HEADERS })
   @ApiServiceUnavailableResponse({ type: ProvisioningRefusal, headers: REFUSAL_HEADERS })
   @ApiInternalServerErrorResponse({ type: ProvisioningRefusal, headers: REFUSAL_HEADERS })
   @ApiBadRequestResponse()
-  @ApiUnauthorizedResponse()
   async acestream(@Body(LENIENT) body: ProvisionAcestreamRequest): Promise<ProvisionAcestreamResponse> {
     // Some clients send null instead of leaving a field out.
     const request = {

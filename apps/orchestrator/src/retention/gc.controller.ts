@@ -1,6 +1,6 @@
-import { BearerGuard } from '@acexy/service-kit';
-import { Controller, HttpCode, HttpStatus, Post, UseGuards } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags, ApiUnauthorizedResponse } from '@nestjs/swagger';
+import { Controller, HttpCode, HttpStatus, Post } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Protected } from '../http/protected.js';
 import { LongOperation } from '../http/request-limit.interceptor.js';
 import { CollectedGarbage } from './collected-garbage.js';
 import { GarbageCollection } from './garbage-collection.service.js';
@@ -12,12 +12,10 @@ export class GcController {
 
   @Post()
   @HttpCode(HttpStatus.OK)
-  @UseGuards(BearerGuard)
+  @Protected()
   @LongOperation()
-  @ApiBearerAuth()
   @ApiOperation({ summary: 'Removes the manual minimum, idle engines beyond the minimum, dead containers and old database rows' })
   @ApiOkResponse({ type: CollectedGarbage })
-  @ApiUnauthorizedResponse()
   run(): Promise<CollectedGarbage> {
     return this.collection.run();
   }

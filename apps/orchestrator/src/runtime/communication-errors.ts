@@ -14,5 +14,7 @@ const INITIAL = [
  * `error_type`: the code of the error.
  */
 export function communicationErrors(): Counter<'source' | 'error_type'> {
-  return counterOf('orch_communication_errors_total', 'Failed outgoing calls', ['source', 'error_type'], INITIAL);
+  const errors = counterOf('orch_communication_errors_total', 'Failed outgoing calls', ['source', 'error_type']);
+  for (const labels of INITIAL) errors.inc(labels, 0);
+  return errors;
 }

@@ -1,26 +1,22 @@
 import { EventBatch, EventBatchAnswer, StreamEndedAnswer, StreamEndedEvent, StreamStartedEvent, StreamState } from '@acexy/contracts';
-import { BearerGuard } from '@acexy/service-kit';
-import { Body, Controller, HttpCode, HttpStatus, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, HttpCode, HttpStatus, Post } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiBadRequestResponse,
-  ApiBearerAuth,
   ApiOkResponse,
   ApiOperation,
   ApiServiceUnavailableResponse,
   ApiTags,
-  ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
+import { Protected } from '../http/protected.js';
 import { LENIENT } from '../http/validation.js';
 import { StreamEvents } from './stream-events.service.js';
 
 /** Events of proxies that send no reports. */
 @ApiTags('streams')
-@ApiBearerAuth()
-@ApiUnauthorizedResponse()
 @ApiBadRequestResponse()
 @ApiServiceUnavailableResponse({ description: 'The database is not available: send the event again' })
-@UseGuards(BearerGuard)
+@Protected()
 @Controller('events')
 export class EventsController {
   constructor(private readonly events: StreamEvents) {}

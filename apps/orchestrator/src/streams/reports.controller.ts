@@ -1,14 +1,12 @@
 import { ProxyReport, ReportAnswer } from '@acexy/contracts';
-import { BearerGuard } from '@acexy/service-kit';
-import { Body, Controller, Param, ParseUUIDPipe, Put, UseGuards } from '@nestjs/common';
-import { ApiBadRequestResponse, ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags, ApiUnauthorizedResponse } from '@nestjs/swagger';
+import { Body, Controller, Param, ParseUUIDPipe, Put } from '@nestjs/common';
+import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Protected } from '../http/protected.js';
 import { STRICT } from '../http/validation.js';
 import { ProxyReports } from './proxy-reports.service.js';
 
 @ApiTags('streams')
-@ApiBearerAuth()
-@ApiUnauthorizedResponse()
-@UseGuards(BearerGuard)
+@Protected()
 @Controller('proxies')
 export class ReportsController {
   constructor(private readonly reports: ProxyReports) {}

@@ -29,7 +29,7 @@ export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
   /** Round of the last poll, by stream id: if one round has no time for all streams, the next one starts with the others. */
   private readonly polled = new Map<string, number>();
   private rounds = 0;
-  private readonly errors = counterOf('orch_collect_errors_total', 'Failed polls of stream statistics', []);
+  private readonly errors = counterOf('orch_collect_errors_total', 'Failed polls of stream statistics');
 
   constructor(
     private readonly streams: StreamService,

@@ -26,8 +26,8 @@ export interface StreamFilter {
 @Injectable()
 export class StreamService implements OnModuleInit, OnModuleDestroy {
   private readonly book = new StreamBook();
-  private readonly startedTotal = counterOf('orch_events_started_total', 'Started streams', []);
-  private readonly endedTotal = counterOf('orch_events_ended_total', 'Ended streams', []);
+  private readonly startedTotal = counterOf('orch_events_started_total', 'Started streams');
+  private readonly endedTotal = counterOf('orch_events_ended_total', 'Ended streams');
   private readonly saver: StreamSaver;
   private readonly log: Log;
   private restoring: Promise<void> | undefined;

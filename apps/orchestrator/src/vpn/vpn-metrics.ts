@@ -16,17 +16,14 @@ export class VpnMetrics {
   constructor(private readonly vpn: VpnService) {
     const { tunnels } = vpn;
     const names = tunnels.map(({ name }) => name);
-    this.transitions = counterOf(
-      'orch_vpn_transitions_total',
-      'Transitions of a VPN: connected, disconnected, container restarted',
-      ['vpn', 'to'],
-      names.flatMap((name) => TRANSITIONS.map((to) => ({ vpn: name, to }))),
-    );
+    this.transitions = counterOf('orch_vpn_transitions_total', 'Transitions of a VPN: connected, disconnected, container restarted', {
+      vpn: names,
+      to: TRANSITIONS,
+    });
     this.rejoins = counterOf(
       'orch_vpn_rejoins_total',
       'Engines restarted to rejoin the network of a restarted VPN container; engines that fail are replaced',
-      ['vpn', 'outcome'],
-      names.flatMap((name) => OUTCOMES.map((outcome) => ({ vpn: name, outcome }))),
+      { vpn: names, outcome: OUTCOMES },
     );
     readGauge('orch_vpn_connected', '1 while the tunnel is up', ['vpn'], (set) => {
       for (const { name, connected } of tunnels) set(connected ? 1 : 0, { vpn: name });

@@ -14,16 +14,14 @@ const GAP_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60];
 const JOIN_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60];
 const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Shown as 0 from the start: otherwise the first one is a new series, and alerts see no increase. */
-const START_OUTCOMES = ['playing', 'no_engine', 'engines_refused', 'engines_silent'].map((outcome) => ({ outcome }));
-const VIEWER_ENDS = (['removed', 'source-ended', 'too-slow', 'write-failed'] satisfies ViewerEndReason[]).map((reason) => ({ reason }));
-const STOP_OUTCOMES = (['stopped', 'already_gone', 'nothing_to_stop', 'failed'] satisfies StopOutcome[]).map((outcome) => ({ outcome }));
-const STANDBY_OUTCOMES = (['used', 'returned', 'preempted', 'none'] satisfies StandbyOutcome[]).map((outcome) => ({ outcome }));
-const VIEWER_LIMITS = (['all', 'stream'] satisfies ViewerLimit[]).map((full) => ({ full }));
-const HEDGE_OUTCOMES = (['won', 'lost', 'none'] satisfies HedgeOutcome[]).map((outcome) => ({ outcome }));
-const LOSSES = (['eof', 'reset', 'stall', 'drained'] satisfies FailoverCause[]).flatMap((cause) =>
-  (['exact', 'renumbered', 'keyframe', 'given-up'] satisfies FailoverOutcome[]).map((outcome) => ({ cause, outcome })),
-);
+const START_OUTCOMES = ['playing', 'no_engine', 'engines_refused', 'engines_silent'];
+const VIEWER_ENDS = ['removed', 'source-ended', 'too-slow', 'write-failed'] satisfies ViewerEndReason[];
+const STOP_OUTCOMES = ['stopped', 'already_gone', 'nothing_to_stop', 'failed'] satisfies StopOutcome[];
+const STANDBY_OUTCOMES = ['used', 'returned', 'preempted', 'none'] satisfies StandbyOutcome[];
+const VIEWER_LIMITS = ['all', 'stream'] satisfies ViewerLimit[];
+const HEDGE_OUTCOMES = ['won', 'lost', 'none'] satisfies HedgeOutcome[];
+const LOSS_CAUSES = ['eof', 'reset', 'stall', 'drained'] satisfies FailoverCause[];
+const FAILOVER_OUTCOMES = ['exact', 'renumbered', 'keyframe', 'given-up'] satisfies FailoverOutcome[];
 
 /** Where the gauges read their values. */
 export interface MetricSources {
@@ -39,7 +37,7 @@ export class ProxyMetrics {
   private bytesInOfEnded = 0;
   private bytesSentToGone = 0;
   private skipsOfGone = 0;
-  private readonly starts = counter('acexy_starts_total', 'Stream starts, by outcome', ['outcome'], START_OUTCOMES);
+  private readonly starts = counter('acexy_starts_total', 'Stream starts, by outcome', { outcome: START_OUTCOMES });
   private readonly firstByte = histogram('acexy_first_byte_seconds', 'Time from the reply of an engine to the first packet', START_BUCKETS);
   private readonly startTimes = histogram('acexy_start_seconds', 'Duration of a stream start, by outcome', START_BUCKETS, ['outcome']);
   private readonly joins = histogram(
@@ -49,32 +47,25 @@ export class ProxyMetrics {
     ['stream'],
   );
   private readonly ends = counter('acexy_streams_ended_total', 'Streams that ended, by cause', ['cause']);
-  private readonly viewerEnds = counter('acexy_viewers_ended_total', 'Viewers that ended after they joined', ['reason'], VIEWER_ENDS);
+  private readonly viewerEnds = counter('acexy_viewers_ended_total', 'Viewers that ended after they joined', { reason: VIEWER_ENDS });
   private readonly rejections = counter(
     'acexy_viewers_refused_total',
     'Viewers rejected at a maximum number of viewers: of the stream, or of the proxy (all)',
-    ['full'],
-    VIEWER_LIMITS,
+    { full: VIEWER_LIMITS },
   );
-  private readonly stops = counter(
-    'acexy_engine_stops_total',
-    'Engine sessions closed, by outcome of the stop',
-    ['outcome'],
-    STOP_OUTCOMES,
-  );
-  private readonly failovers = counter('acexy_failovers_total', 'Failovers, by cause and outcome', ['cause', 'outcome'], LOSSES);
-  private readonly standbys = counter(
-    'acexy_standby_outcomes_total',
-    'Standby engines requested while a source was silent, by outcome',
-    ['outcome'],
-    STANDBY_OUTCOMES,
-  );
-  private readonly hedges = counter(
-    'acexy_hedges_total',
-    'Second engines started beside a slow one, by whether they were faster',
-    ['outcome'],
-    HEDGE_OUTCOMES,
-  );
+  private readonly stops = counter('acexy_engine_stops_total', 'Engine sessions closed, by outcome of the stop', {
+    outcome: STOP_OUTCOMES,
+  });
+  private readonly failovers = counter('acexy_failovers_total', 'Failovers, by cause and outcome', {
+    cause: LOSS_CAUSES,
+    outcome: FAILOVER_OUTCOMES,
+  });
+  private readonly standbys = counter('acexy_standby_outcomes_total', 'Standby engines requested while a source was silent, by outcome', {
+    outcome: STANDBY_OUTCOMES,
+  });
+  private readonly hedges = counter('acexy_hedges_total', 'Second engines started beside a slow one, by whether they were faster', {
+    outcome: HEDGE_OUTCOMES,
+  });
   private readonly gaps = histogram(
     'acexy_failover_gap_seconds',
     'Time from the last byte of a lost engine to the first byte of the next one',

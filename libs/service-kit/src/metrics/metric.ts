@@ -9,18 +9,28 @@ export function metric<T>(name: string, make: (name: string) => T): T {
   return (register.getSingleMetric(name) as T | undefined) ?? make(name);
 }
 
-/** A counter that starts with 0 for each of `initial`: `rate` sees no increase when a new series starts with 1. */
-export function counterOf<L extends string>(
+/**
+ * @param labels names of the labels, or each name with its values. With values the counter starts at 0 for every combination, because `rate` sees no
+ * increase when a new series starts at 1.
+ */
+export function counterOf<L extends string = never>(
   name: string,
   help: string,
-  labelNames: readonly L[],
-  initial: readonly Record<L, string>[] = [],
+  labels: readonly L[] | Record<L, readonly string[]> = [],
 ): Counter<L> {
   return metric(name, () => {
-    const counter = new Counter({ name, help, labelNames });
-    for (const labels of initial) counter.inc(labels, 0);
+    if (Array.isArray(labels)) return new Counter<L>({ name, help, labelNames: labels });
+    const values = labels as Record<L, readonly string[]>;
+    const counter = new Counter({ name, help, labelNames: Object.keys(values) as L[] });
+    for (const combination of combinations(values)) counter.inc(combination as Record<L, string>, 0);
     return counter;
   });
+}
+
+function combinations(values: Record<string, readonly string[]>): Record<string, string>[] {
+  let all: Record<string, string>[] = [{}];
+  for (const [label, texts] of Object.entries(values)) all = all.flatMap((one) => texts.map((text) => ({ ...one, [label]: text })));
+  return all;
 }
 
 export function histogramOf<L extends string = never>(
