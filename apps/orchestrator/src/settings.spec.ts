@@ -1,6 +1,6 @@
 import { type SettingFault, SettingsError } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { faultsBetween, loadOrchestratorSettings } from './settings.js';
+import { loadOrchestratorSettings } from './settings.js';
 
 function faultsOf(environment: Record<string, string>): SettingFault[] {
   try {
@@ -60,15 +60,16 @@ describe('the settings of the orchestrator', () => {
 });
 
 describe('faults between settings groups', () => {
-  const ports = { portRangeHost: { first: 19_000, last: 19_999 } };
-  const vpn = { vpnContainers: ['a', 'b'], gluetunContainerNames: 'a,b', maxActiveReplicas: 20 };
+  const vpns = { GLUETUN_CONTAINER_NAMES: 'a,b', PORT_RANGE_HOST: '19000-19999' };
 
   it('are none with Docker and enough ports', () => {
-    expect(faultsBetween({ engineRuntime: 'docker', ...ports }, vpn)).toEqual([]);
+    expect(faultsOf({ ...vpns, ENGINE_RUNTIME: 'docker' })).toEqual([]);
   });
 
   it('are both reported', () => {
-    const faults = faultsBetween({ engineRuntime: 'process', ...ports }, { ...vpn, maxActiveReplicas: 501 });
-    expect(faults.map(({ name }) => name)).toEqual(['GLUETUN_CONTAINER_NAMES', 'PORT_RANGE_HOST']);
+    expect(faultsOf({ ...vpns, MAX_ACTIVE_REPLICAS: '501' }).map(({ name }) => name)).toEqual([
+      'GLUETUN_CONTAINER_NAMES',
+      'PORT_RANGE_HOST',
+    ]);
   });
 });

@@ -31,26 +31,20 @@ export const ORCHESTRATOR_SETTINGS = {
     StatisticsSettings,
     RetentionSettings,
   ],
-  faultsBetween: (settings: LoadedSettings): SettingFault[] =>
-    faultsBetween({ ...settings.of(RuntimeSettings), ...settings.of(PortSettings) }, settings.of(VpnSettings)),
+  faultsBetween,
 };
 
 /** Checks settings of different groups against each other. */
-export function faultsBetween(
-  { engineRuntime, portRangeHost }: Pick<RuntimeSettings & PortSettings, 'engineRuntime' | 'portRangeHost'>,
-  {
-    vpnContainers,
-    gluetunContainerNames,
-    maxActiveReplicas,
-  }: Pick<VpnSettings, 'vpnContainers' | 'gluetunContainerNames' | 'maxActiveReplicas'>,
-): SettingFault[] {
+function faultsBetween(settings: LoadedSettings): SettingFault[] {
+  const { engineRuntime } = settings.of(RuntimeSettings);
+  const { first, last } = settings.of(PortSettings).portRangeHost;
+  const { vpnContainers, gluetunContainerNames, maxActiveReplicas } = settings.of(VpnSettings);
   const faults: SettingFault[] = [];
   if (engineRuntime === 'process' && vpnContainers.length > 1) {
     const problem = 'must name one host when ENGINE_RUNTIME=process: local engines all use the network of this machine';
     faults.push({ name: 'GLUETUN_CONTAINER_NAMES', value: gluetunContainerNames ?? '', problem });
   }
   const needed = vpnContainers.length * maxActiveReplicas;
-  const { first, last } = portRangeHost;
   if (needed > last - first + 1) {
     const problem = `must have ${needed} ports: MAX_ACTIVE_REPLICAS (${maxActiveReplicas}) for each VPN`;
     faults.push({ name: 'PORT_RANGE_HOST', value: `${first}-${last}`, problem });

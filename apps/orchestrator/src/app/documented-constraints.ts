@@ -49,33 +49,21 @@ function limitsOf(schemaName: string): [string, Record<string, unknown>][] {
   return getMetadataStorage()
     .getTargetValidationMetadatas(type, '', true, false)
     .filter(({ each }) => !each)
-    .map(({ name, propertyName, constraints }) => [propertyName, limitOf(name ?? '', (constraints ?? []) as unknown[])]);
+    .map(({ name, propertyName, constraints }) => [propertyName, LIMITS[name ?? '']?.(constraints?.[0], constraints?.[1]) ?? {}]);
 }
 
-function limitOf(validator: string, [first, second]: unknown[]): Record<string, unknown> {
-  switch (validator) {
-    case 'min':
-      return { minimum: first };
-    case 'max':
-      return { maximum: first };
-    case 'maxLength':
-      return { maxLength: first };
-    case 'isLength':
-      return { minLength: first, maxLength: second };
-    case 'matches':
-      return { pattern: (first as RegExp).source };
-    case 'arrayMaxSize':
-      return { maxItems: first };
-    case 'isUuid':
-      return { format: 'uuid' };
-    case 'isMoment':
-      return { format: 'date-time' };
-    case 'isInt':
-      return { type: 'integer' };
-    default:
-      return {};
-  }
-}
+/** By name of the validator, from its constraints. */
+const LIMITS: Record<string, (first: unknown, second: unknown) => Record<string, unknown>> = {
+  min: (minimum) => ({ minimum }),
+  max: (maximum) => ({ maximum }),
+  maxLength: (maxLength) => ({ maxLength }),
+  isLength: (minLength, maxLength) => ({ minLength, maxLength }),
+  matches: (pattern) => ({ pattern: (pattern as RegExp).source }),
+  arrayMaxSize: (maxItems) => ({ maxItems }),
+  isUuid: () => ({ format: 'uuid' }),
+  isMoment: () => ({ format: 'date-time' }),
+  isInt: () => ({ type: 'integer' }),
+};
 
 const EXAMPLES: Record<string, string> = {
   uuid: '5f0c4a2e-7f0c-4b7b-9f43-7a1a1a1a1a1a',

@@ -8,8 +8,8 @@ const BATCH_BUCKETS = [1, 2, 5, 10, 20, 50, 100];
 export class DatabaseMetrics {
   private readonly commits = histogramOf('orch_database_commit_seconds', 'Seconds per transaction, including retries', COMMIT_BUCKETS);
   private readonly batches = histogramOf('orch_database_batch_writes', 'Writes per transaction', BATCH_BUCKETS);
-  private readonly retries = counterOf('orch_database_busy_retries_total', 'Retries because another process has locked the database');
-  private readonly failures = counterOf('orch_database_write_errors_total', 'Failed writes');
+  readonly retries = counterOf('orch_database_busy_retries_total', 'Retries because another process has locked the database');
+  readonly failures = counterOf('orch_database_write_errors_total', 'Failed writes');
 
   /** @param waiting number of writes that wait for a transaction @param file path of the database */
   constructor(waiting: () => number, file: string) {
@@ -23,14 +23,6 @@ export class DatabaseMetrics {
   committed(writes: number, seconds: number): void {
     this.commits.observe(seconds);
     this.batches.observe(writes);
-  }
-
-  busy(): void {
-    this.retries.inc();
-  }
-
-  failed(writes: number): void {
-    this.failures.inc(writes);
   }
 }
 

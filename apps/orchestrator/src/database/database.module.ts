@@ -1,10 +1,9 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { DatabaseSettings } from './database-settings.js';
+import { databaseFile, DatabaseSettings } from './database-settings.js';
 import { DatabaseCompaction } from './compaction.js';
 import { DatabaseHealth } from './database-health.js';
-import { databaseFile } from './database-url.js';
 import { InstallationId } from './installation-id.js';
 import { dataSourceOptions, openDatabase } from './open-database.js';
 import { PoolOrders } from './pool-orders.js';

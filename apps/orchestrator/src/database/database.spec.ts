@@ -11,7 +11,7 @@ import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DatabaseSettings } from './database-settings.js';
 import { DatabaseHealth } from './database-health.js';
-import { databaseFile } from './database-url.js';
+import { databaseFile } from './database-settings.js';
 import { DatabaseModule } from './database.module.js';
 import { InstallationId } from './installation-id.js';
 import { openDatabase } from './open-database.js';

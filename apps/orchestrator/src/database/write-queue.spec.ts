@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import type { DataSource, EntityManager } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openDatabase } from './open-database.js';
-import { WriteQueue, WriteQueueClosedError, WriteQueueFullError, type WriteQueueLimits } from './write-queue.js';
+import { WRITE_QUEUE_LIMITS, WriteQueue, WriteQueueClosedError, WriteQueueFullError, type WriteQueueLimits } from './write-queue.js';
 
 let folder: string;
 let dataSource: DataSource;
@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 function make(limits: Partial<WriteQueueLimits> = {}): WriteQueue {
-  return WriteQueue.withLimits(dataSource, SILENT_LOG, limits);
+  return new WriteQueue(dataSource, SILENT_LOG, { ...WRITE_QUEUE_LIMITS, ...limits });
 }
 
 function note(text: string | null) {

@@ -1,5 +1,5 @@
 import { Log } from '@acexy/service-kit';
-import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, Optional } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { DatabaseMetrics } from './database-metrics.js';
 import { isSqliteBusy, whileBusyRetry } from './sqlite-busy.js';
@@ -58,24 +58,14 @@ export class WriteQueue implements BeforeApplicationShutdown {
   private closed = false;
   private readonly log: Log;
   private readonly metrics: DatabaseMetrics;
-  private limits = WRITE_QUEUE_LIMITS;
 
   constructor(
     private readonly dataSource: DataSource,
     log: Log,
+    @Optional() private readonly limits: WriteQueueLimits = WRITE_QUEUE_LIMITS,
   ) {
     this.log = log.child('database');
     this.metrics = new DatabaseMetrics(() => this.waiting.length, String(dataSource.options.database));
-  }
-
-  static withLimits(dataSource: DataSource, log: Log, limits: Partial<WriteQueueLimits>): WriteQueue {
-    const queue = new WriteQueue(dataSource, log);
-    queue.limits = { ...WRITE_QUEUE_LIMITS, ...limits };
-    return queue;
-  }
-
-  get length(): number {
-    return this.waiting.length;
   }
 
   /**
@@ -128,7 +118,7 @@ export class WriteQueue implements BeforeApplicationShutdown {
         for (const one of batch) await this.commit([one]);
         return;
       }
-      this.metrics.failed(batch.length);
+      this.metrics.failures.inc(batch.length);
       this.log.error('database write failed', { error, writes: batch.length });
       for (const { reject } of batch) reject(error);
       return;
@@ -143,7 +133,7 @@ export class WriteQueue implements BeforeApplicationShutdown {
           for (const { write } of batch) await write(manager);
         }),
       this.limits.busyBudgetMs,
-      () => this.metrics.busy(),
+      () => this.metrics.retries.inc(),
     );
   }
 }

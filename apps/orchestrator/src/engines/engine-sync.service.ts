@@ -50,12 +50,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     log: Log,
   ) {
     this.log = log.child('sync');
-    this.synced = new Promise((resolve) => {
-      this.markSynced = () => {
-        this.everSynced = true;
-        resolve();
-      };
-    });
+    this.synced = new Promise((resolve) => (this.markSynced = resolve));
     this.secondList = new OneShotTimer(clock, () => this.loop.wake());
     this.loop = new WakeableLoop({
       name: 'engine sync',
@@ -165,6 +160,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     if (this.reached === false) this.log.info('container runtime reachable', { engines: instances.length });
     // After the registry is up to date, because listeners act on it.
     this.setReached(true);
+    this.everSynced = true;
     this.markSynced();
     await this.clearAway(leftovers);
     if (this.lagsBehind(instances)) return GAP_MS;

@@ -1,4 +1,4 @@
-import { BLOCKED_CODES, type BlockedCode, LEASE_PURPOSES } from '@acexy/contracts';
+import { BLOCKED_CODES, LEASE_PURPOSES } from '@acexy/contracts';
 import { counterOf, readGauge, histogramOf } from '@acexy/service-kit';
 import type { Engine } from '../engines/engine.js';
 import type { EngineRegistry } from '../engines/engine-registry.js';
@@ -15,8 +15,8 @@ const USES = ['free', 'busy', 'cordoned', 'unhealthy'] as const;
 
 export class LeaseMetrics {
   private readonly grants = counterOf('orch_leases_granted_total', 'Granted leases', { purpose: LEASE_PURPOSES });
-  private readonly ends = counterOf('orch_leases_ended_total', 'Ended leases by cause', { cause: LEASE_ENDS });
-  private readonly refusals = counterOf('orch_leases_refused_total', 'Lease requests answered with 503', { code: BLOCKED_CODES });
+  readonly ended = counterOf('orch_leases_ended_total', 'Ended leases by cause', { cause: LEASE_ENDS });
+  readonly refused = counterOf('orch_leases_refused_total', 'Lease requests answered with 503', { code: BLOCKED_CODES });
   private readonly waits = histogramOf('orch_lease_wait_seconds', 'Seconds from the first lease request until the grant', WAIT_BUCKETS, [
     'purpose',
   ]);
@@ -37,14 +37,6 @@ export class LeaseMetrics {
   granted({ purpose, waitedMs }: Lease): void {
     this.grants.inc({ purpose });
     this.waits.observe({ purpose }, waitedMs / 1000);
-  }
-
-  ended(cause: LeaseEnd, count: number): void {
-    this.ends.inc({ cause }, count);
-  }
-
-  refused(code: BlockedCode): void {
-    this.refusals.inc({ code });
   }
 
   private useOf({ id, health }: Engine): (typeof USES)[number] {

@@ -75,7 +75,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     this.unsubscribe = this.registry.onChange(({ type, engine }) => {
       if (type === 'gone') {
         const ended = this.book.engineGone(engine.id);
-        this.metrics.ended('engine_gone', ended.length);
+        this.metrics.ended.inc({ cause: 'engine_gone' }, ended.length);
         for (const lease of ended) this.log.info('lease ended, engine gone', describeLease(lease));
       }
       this.settle();
@@ -175,7 +175,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
   }
 
   private refusal(detail: ProvisioningBlocked): NoEngineError {
-    this.metrics.refused(detail.code);
+    this.metrics.refused.inc({ code: detail.code });
     return new NoEngineError(detail);
   }
 
@@ -232,7 +232,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
   }
 
   private ended(lease: Lease, cause: LeaseEnd): void {
-    this.metrics.ended(cause, 1);
+    this.metrics.ended.inc({ cause });
     this.updateUsage(lease.engineId);
     this.settle();
   }

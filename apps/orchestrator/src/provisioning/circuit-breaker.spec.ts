@@ -38,7 +38,7 @@ describe('the circuit breaker', () => {
     expect(breaker.acquire(TIMEOUT)).toBeNull();
     breaker.succeed(trial);
     expect(breaker.state(TIMEOUT)).toBe('closed');
-    expect(breaker.failures).toBe(0);
+    expect(breaker.report(0).failures).toBe(0);
   });
 
   it('a failed trial opens it again for the whole timeout', () => {
@@ -76,7 +76,7 @@ describe('the circuit breaker', () => {
     failTimes(breaker, 2, 0);
     const trial = breaker.acquire(TIMEOUT) as CircuitPermit;
     breaker.reset();
-    expect([breaker.state(TIMEOUT), breaker.failures, breaker.retryInMs(TIMEOUT)]).toEqual(['closed', 0, 0]);
+    expect([breaker.state(TIMEOUT), breaker.report(TIMEOUT).failures, breaker.retryInMs(TIMEOUT)]).toEqual(['closed', 0, 0]);
     expect(breaker.fail(trial, TIMEOUT)).toBe(false);
     failTimes(breaker, 1, TIMEOUT);
     expect(breaker.state(TIMEOUT)).toBe('closed');
@@ -114,7 +114,7 @@ describe('the circuit breaker', () => {
             else breaker[one.do](permit);
           }
           expect(breaker.permits(now) && breaker.state(now) === 'open').toBe(false);
-          if (breaker.state(now) === 'closed') expect(breaker.failures).toBeLessThan(threshold);
+          if (breaker.state(now) === 'closed') expect(breaker.report(now).failures).toBeLessThan(threshold);
         }
       }),
       { numRuns: 500 },

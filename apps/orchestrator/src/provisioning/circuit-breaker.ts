@@ -43,10 +43,6 @@ export class CircuitBreaker {
     return this.retryInMs(nowMs) === 0 ? 'half_open' : 'open';
   }
 
-  get failures(): number {
-    return this.failuresInARow;
-  }
-
   /** Milliseconds until a trial is permitted; 0 while closed or half open. */
   retryInMs(nowMs: number): number {
     return this.openedAt === null ? 0 : Math.max(0, this.openedAt + this.settings.timeoutMs - nowMs);

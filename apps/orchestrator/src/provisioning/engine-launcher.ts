@@ -22,15 +22,6 @@ import { firstOffset, PortAllocator, PortOwnedError } from './port-allocator.js'
 /** How many sets of ports are tried for one engine when other programs use some of them. */
 const MAX_PORT_TRIES = 5;
 
-class StartupTimeoutError extends Error {
-  readonly code = 'startup_timeout';
-
-  constructor(limitMs: number) {
-    super(`the container did not run within ${limitMs / 1000} s (STARTUP_TIMEOUT_S)`);
-    this.name = 'StartupTimeoutError';
-  }
-}
-
 /** A unique name for a new engine or container. */
 export function newName(prefix: string): string {
   return `${prefix}-${randomBytes(4).toString('hex')}`;
@@ -138,7 +129,10 @@ export class EngineLauncher {
   private async startWithinLimit(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
     const limitMs = this.runtimeSettings.startupTimeoutMs;
     const startup = new AbortController();
-    const timer = setTimeout(() => startup.abort(new StartupTimeoutError(limitMs)), limitMs);
+    const timer = setTimeout(
+      () => startup.abort(new Error(`the container did not run within ${limitMs / 1000} s (STARTUP_TIMEOUT_S)`)),
+      limitMs,
+    );
     const either = AbortSignal.any([signal, startup.signal]);
     try {
       const instance = await this.runtime.start(spec, either);

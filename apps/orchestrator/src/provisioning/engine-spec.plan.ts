@@ -47,11 +47,7 @@ export interface EngineSpecContext extends ContainerSpecContext {
 /** No engine can be started as requested; the message names the contradiction. */
 export class EngineRequestError extends Error {
   readonly code = 'engine_request';
-
-  constructor(message: string) {
-    super(message);
-    this.name = 'EngineRequestError';
-  }
+  override readonly name = 'EngineRequestError';
 }
 
 /**
@@ -67,7 +63,7 @@ export function requestedPorts({ env, hostPort }: EngineRequest): Partial<Engine
       `host_port ${hostPort} and --http-port=${http} in CONF differ: an engine puts its own port into the URLs it returns, so set both to the same port`,
     );
   }
-  return { ...definedPort('http', http ?? hostPort), ...definedPort('https', https) };
+  return { http: http ?? hostPort, https };
 }
 
 export function planEngineSpec(request: EngineRequest, context: EngineSpecContext): EngineSpec {
@@ -142,8 +138,4 @@ function portOption(conf: string, name: string): number | undefined {
   const port = /^\d{1,5}$/.test(found) ? Number(found) : 0;
   if (port < 1 || port > 65_535) throw new EngineRequestError(`--${name}=${found} in CONF must be a port from 1 to 65535`);
   return port;
-}
-
-function definedPort(kind: keyof EnginePorts, port: number | undefined): Partial<EnginePorts> {
-  return port === undefined ? {} : { [kind]: port };
 }

@@ -10,6 +10,11 @@ const RANGES = {
   p2p: { first: 400, last: 404 },
 };
 
+/** Number of ports up to 500 that have an owner. */
+function ownedPorts(ports: PortAllocator): number {
+  return Array.from({ length: 500 }, (_, port) => port).filter((port) => ports.ownerOf(port) !== undefined).length;
+}
+
 describe('the port allocator', () => {
   it('allocates one port of each range', () => {
     expect(new PortAllocator(RANGES).allocate('a', 0)).toEqual({ http: 100, https: 200, api: 300, p2p: 400 });
@@ -36,7 +41,7 @@ describe('the port allocator', () => {
     const ports = new PortAllocator({ ...RANGES, api: { first: 300, last: 300 } });
     ports.allocate('a', 0);
     expect(() => ports.allocate('b', 0)).toThrow(NoPortsLeftError);
-    expect(ports.ownedPortCount).toBe(4);
+    expect(ownedPorts(ports)).toBe(4);
     expect(ports.has('b')).toBe(false);
   });
 
@@ -59,7 +64,7 @@ describe('the port allocator', () => {
     const ports = new PortAllocator(RANGES);
     ports.allocate('a', 0);
     expect(() => ports.allocate('b', 0, { http: 100 })).toThrow(new PortOwnedError(100, 'a'));
-    expect(ports.ownedPortCount).toBe(4);
+    expect(ownedPorts(ports)).toBe(4);
   });
 
   it('sets a port aside for a minute when another program uses it', () => {
@@ -82,7 +87,7 @@ describe('the port allocator', () => {
     const ports = new PortAllocator(RANGES);
     expect(ports.adopt('a', { http: 100, https: 100, api: 300, p2p: 400 })).toEqual([]);
     ports.release('a');
-    expect(ports.ownedPortCount).toBe(0);
+    expect(ownedPorts(ports)).toBe(0);
   });
 
   it('never gives a port two owners and loses none, in any order of calls, also with overlapping ranges', () => {
@@ -127,7 +132,7 @@ describe('the port allocator', () => {
             now += one.ms;
           }
           expect(ports.engineCount).toBe(model.size);
-          expect(ports.ownedPortCount).toBe([...model.values()].reduce((sum, held) => sum + held.size, 0));
+          expect(ownedPorts(ports)).toBe([...model.values()].reduce((sum, held) => sum + held.size, 0));
         }
       }),
       { numRuns: 500 },

@@ -123,10 +123,6 @@ export class PortAllocator {
     return this.owners.get(port);
   }
 
-  get ownedPortCount(): number {
-    return this.owners.size;
-  }
-
   private allOrNone<T>(owner: string, take: () => T): T {
     if (this.owned.has(owner)) throw new TypeError(`${owner} already has ports`);
     this.owned.set(owner, []);

@@ -120,13 +120,12 @@ export class ProvisioningBreakers {
     this.breakers[start.operation].abandon(start.permit);
   }
 
-  /** Closes a breaker on an operator's request. @returns whether it was open or half open */
-  reset(operation: OperationType): boolean {
-    const wasOpen = this.breakers[operation].state(this.clock.now()) !== 'closed';
+  /** Closes a breaker on an operator's request. */
+  reset(operation: OperationType): void {
+    const wasClosed = this.breakers[operation].state(this.clock.now()) === 'closed';
     this.breakers[operation].reset();
-    this.log.info('Circuit breaker reset by operator', { operation_type: operation, was_closed: !wasOpen });
+    this.log.info('Circuit breaker reset by operator', { operation_type: operation, was_closed: wasClosed });
     this.resets.emit();
-    return wasOpen;
   }
 
   /** Calls back after every reset by an operator, until the returned function is called. */

@@ -4,7 +4,6 @@ import { AutoscalingModule } from '../autoscaling/autoscaling.module.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { EnginesModule } from '../engines/engines.module.js';
 import { StreamsModule } from '../streams/streams.module.js';
-import { GarbageCollection } from './garbage-collection.service.js';
 import { GcController } from './gc.controller.js';
 import { Retention } from './retention.service.js';
 
@@ -12,6 +11,6 @@ import { Retention } from './retention.service.js';
 @Module({
   imports: [ScheduleModule.forRoot(), AutoscalingModule, DatabaseModule, EnginesModule, StreamsModule],
   controllers: [GcController],
-  providers: [GarbageCollection, Retention],
+  providers: [Retention],
 })
 export class RetentionModule {}

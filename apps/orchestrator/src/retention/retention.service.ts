@@ -5,6 +5,7 @@ import { Interval } from '@nestjs/schedule';
 import { DatabaseCompaction } from '../database/compaction.js';
 import { StreamHistory } from '../database/stream-history.js';
 import { WriteQueueClosedError } from '../database/write-queue.js';
+import type { RemovedRows } from './collected-garbage.js';
 import { RetentionSettings } from './retention-settings.js';
 import { StatsCollector } from '../streams/stats-collector.service.js';
 import { StreamService } from '../streams/stream.service.js';
@@ -12,15 +13,10 @@ import { StreamService } from '../streams/stream.service.js';
 const EVERY_MS = 10 * 60_000;
 const DAY_MS = 86_400_000;
 
-export interface SweptRows {
-  streams: number;
-  stats: number;
-}
-
 /** Deletes old rows and compacts the database, in small batches that delay nobody. */
 @Injectable()
 export class Retention {
-  private underWay: Promise<SweptRows> | null = null;
+  private sweeping: Promise<RemovedRows> | null = null;
   private readonly log: Log;
 
   constructor(
@@ -49,12 +45,12 @@ export class Retention {
    * @returns the number of deleted rows
    * @throws what the database throws
    */
-  sweep(): Promise<SweptRows> {
-    this.underWay ??= this.sweepNow().finally(() => (this.underWay = null));
-    return this.underWay;
+  sweep(): Promise<RemovedRows> {
+    this.sweeping ??= this.sweepNow().finally(() => (this.sweeping = null));
+    return this.sweeping;
   }
 
-  private async sweepNow(): Promise<SweptRows> {
+  private async sweepNow(): Promise<RemovedRows> {
     const before = this.clock.wallTime() - this.settings.streamHistoryDays * DAY_MS;
     this.streams.endUnverifiable(this.clock.wallTime() - DAY_MS);
     this.streams.forgetEnded(before);

@@ -6,7 +6,7 @@ import { DockerRuntime } from './docker/docker-runtime.js';
 import { dockerOptions, DockerSettings } from './docker/docker-settings.js';
 import { INSTALLATION_LABEL } from './engine-labels.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from './engine-runtime.js';
-import { MeteredRuntime } from './metered-runtime.js';
+import { metered } from './metered-runtime.js';
 import { ProcessRuntime } from './process/process-runtime.js';
 import { RuntimeSettings } from './runtime-settings.js';
 
@@ -18,7 +18,7 @@ import { RuntimeSettings } from './runtime-settings.js';
       provide: ENGINE_RUNTIME,
       inject: [RuntimeSettings, DockerSettings, InstallationId, Log],
       useFactory: (settings: RuntimeSettings, docker: DockerSettings, installation: InstallationId, log: Log) =>
-        new MeteredRuntime(createRuntime(settings, docker, installation, log)),
+        metered(createRuntime(settings, docker, installation, log)),
     },
   ],
   exports: [ENGINE_RUNTIME],

@@ -1,14 +1,7 @@
-/** What an engine reported about a stream at one moment; null for values it did not report. Integers: speeds in kB/s, totals in bytes. */
-export interface StatSample {
-  /** Wall time in milliseconds. */
-  ts: number;
-  peers: number | null;
-  speedDown: number | null;
-  speedUp: number | null;
-  downloaded: number | null;
-  uploaded: number | null;
-  status: string | null;
-}
+import type { StreamStatRow } from '../database/stream-stat-row.entity.js';
+
+/** What an engine reported about a stream at one moment. Integers. */
+export type StatSample = Omit<StreamStatRow, 'streamId'>;
 
 /** The latest statistics of each stream, in memory; the API reads from here. */
 export class StatBook {

@@ -11,7 +11,7 @@ import {
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { databaseFile } from '../../database/database-url.js';
+import { databaseFile } from '../../database/database-settings.js';
 import { loadOrchestratorSettings, type OrchestratorSettings } from '../../settings.js';
 import type { Facts, ProxySettingsSeen, VpnContainerFacts } from '../facts.js';
 import { askGluetun, DockerCollector } from './docker.js';

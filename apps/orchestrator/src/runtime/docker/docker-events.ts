@@ -86,18 +86,13 @@ export class DockerEvents {
   }
 }
 
-/** One line of the event stream; `lost` for an event that has no type of ours. */
+/** By action of Docker; after any other action the engines are listed again. */
+const EVENT_TYPES: Record<string, 'started' | 'died' | 'removed' | undefined> = { start: 'started', die: 'died', destroy: 'removed' };
+
+/** @param line of the event stream */
 function toEvent(line: string): RuntimeEvent | null {
   const { Action: action, id } = JSON.parse(line) as { Action?: string; id?: string };
   if (!id) return null;
-  switch (action) {
-    case 'start':
-      return { type: 'started', id };
-    case 'die':
-      return { type: 'died', id };
-    case 'destroy':
-      return { type: 'removed', id };
-    default:
-      return { type: 'lost' };
-  }
+  const type = EVENT_TYPES[action ?? ''];
+  return type ? { type, id } : { type: 'lost' };
 }

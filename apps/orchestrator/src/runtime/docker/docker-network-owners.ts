@@ -12,6 +12,7 @@ const RESTART_SLACK_MS = 15_000;
 const LIST_AGE_MS = 2_000;
 /** Events that may give engines a network or take it away. */
 const ACTIONS = ['start', 'die', 'destroy', 'pause', 'unpause', 'rename', 'health_status'] as const;
+const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
 
 export interface DockerNetworkOwnersOptions {
   docker: Docker;
@@ -115,7 +116,7 @@ export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
       name,
       running: State.Running && !State.Paused,
       state: State.Status,
-      health: healthOf(State.Health?.Status),
+      health: HEALTHS.find((health) => health === State.Health?.Status) ?? 'none',
       host: this.hostFor(name, NetworkSettings),
       startedAt: Date.parse(State.StartedAt),
     };
@@ -134,16 +135,5 @@ export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
     // The type of the options lacks the signal that every call accepts.
     const options = { abortSignal: AbortSignal.timeout(CALL_LIMIT_MS) } as Docker.ContainerInspectOptions;
     return this.options.docker.getContainer(nameOrId).inspect(options);
-  }
-}
-
-function healthOf(status: string | undefined): NetworkOwner['health'] {
-  switch (status) {
-    case 'healthy':
-    case 'unhealthy':
-    case 'starting':
-      return status;
-    default:
-      return 'none';
   }
 }
