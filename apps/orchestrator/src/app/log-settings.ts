@@ -1,16 +1,10 @@
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, Setting, SettingsGroup } from '@acexy/service-kit';
+import { LOG_FORMAT_SETTING, LOG_LEVEL_SETTING, type LogFormat, type LogLevel, Setting, SettingsGroup } from '@acexy/service-kit';
 
 @SettingsGroup('Log')
 export class LogSettings {
-  @Setting({ name: 'LOG_LEVEL', type: 'choice', choices: LOG_LEVELS, default: 'INFO', help: 'Minimum log level' })
+  @Setting(LOG_LEVEL_SETTING)
   logLevel!: LogLevel;
 
-  @Setting({
-    name: 'LOG_FORMAT',
-    type: 'choice',
-    choices: LOG_FORMATS,
-    default: 'json',
-    help: '`json`: one object per line; `text`: for a terminal',
-  })
+  @Setting(LOG_FORMAT_SETTING)
   logFormat!: LogFormat;
 }

@@ -1,25 +1,12 @@
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, Setting, SettingsGroup } from '@acexy/service-kit';
+import { LOG_FORMAT_SETTING, LOG_LEVEL_SETTING, type LogFormat, type LogLevel, Setting, SettingsGroup } from '@acexy/service-kit';
 
 /** Logs, files and shutdown of the process. */
 @SettingsGroup('Service')
 export class ServiceSettings {
-  @Setting({
-    name: 'ACEXY_LOG_LEVEL',
-    aliases: ['LOG_LEVEL'],
-    type: 'choice',
-    choices: LOG_LEVELS,
-    default: 'INFO',
-    help: 'Minimum log level',
-  })
+  @Setting({ ...LOG_LEVEL_SETTING, name: 'ACEXY_LOG_LEVEL', aliases: ['LOG_LEVEL'] })
   logLevel!: LogLevel;
 
-  @Setting({
-    name: 'LOG_FORMAT',
-    type: 'choice',
-    choices: LOG_FORMATS,
-    default: 'json',
-    help: 'Format of a log line: `json`, one object per line; `text`, for a terminal',
-  })
+  @Setting(LOG_FORMAT_SETTING)
   logFormat!: LogFormat;
 
   @Setting({

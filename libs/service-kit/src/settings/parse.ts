@@ -50,20 +50,9 @@ export function parseSize(text: string): number {
 }
 
 export function parseBoolean(text: string): boolean {
-  switch (text.toLowerCase()) {
-    case 'true':
-    case '1':
-    case 'yes':
-    case 'on':
-      return true;
-    case 'false':
-    case '0':
-    case 'no':
-    case 'off':
-      return false;
-    default:
-      throw new RangeError('must be true or false');
-  }
+  if (/^(true|1|yes|on)$/i.test(text)) return true;
+  if (/^(false|0|no|off)$/i.test(text)) return false;
+  throw new RangeError('must be true or false');
 }
 
 export function parsePort(text: string): number {

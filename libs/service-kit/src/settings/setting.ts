@@ -15,11 +15,43 @@ import {
   parseUrl,
 } from './parse.js';
 
-/** `seconds` ("0.5") and `duration` ("500ms") become milliseconds, `size` bytes, `address` a ListenAddress, `port-range` a PortRange. */
-export type SettingType =
-  'string' | 'integer' | 'number' | 'seconds' | 'duration' | 'size' | 'boolean' | 'port' | 'port-range' | 'address' | 'url' | 'choice';
+interface Bounds {
+  /** Inclusive bounds: numbers in the unit of the variable; for `duration` and `size`, text such as `1ms` or `4KiB`. */
+  min?: number | string;
+  max?: number | string;
+  /** Allowed values of a `choice`. */
+  choices?: readonly string[];
+}
 
-export interface SettingOptions {
+interface SettingTypeRule {
+  /** Name of the type in the documentation. */
+  label: string;
+  /** @throws RangeError that says what is valid */
+  parse(text: string, bounds: Bounds): unknown;
+}
+
+const numberWithin = (text: string, { min, max }: Bounds, whole = false): number =>
+  parseNumber(text, { min: min as number | undefined, max: max as number | undefined, whole });
+
+/** `seconds` ("0.5") and `duration` ("500ms") become milliseconds, `size` bytes, `address` a ListenAddress, `port-range` a PortRange. */
+export const SETTING_TYPES = {
+  string: { label: 'text', parse: (text) => text },
+  integer: { label: 'whole number', parse: (text, bounds) => numberWithin(text, bounds, true) },
+  number: { label: 'number', parse: (text, bounds) => numberWithin(text, bounds) },
+  seconds: { label: 'seconds', parse: (text, bounds) => Math.round(numberWithin(text, { min: 0, ...bounds }) * 1000) },
+  duration: { label: 'duration (`500ms`, `3s`, `1m30s`)', parse: (text, bounds) => withinBounds(parseDuration, text, bounds) },
+  size: { label: 'size (`4.2MiB`, `512KB`)', parse: (text, bounds) => withinBounds(parseSize, text, bounds) },
+  boolean: { label: '`true` or `false`', parse: parseBoolean },
+  port: { label: 'port', parse: parsePort },
+  'port-range': { label: 'ports (`first-last`)', parse: parsePortRange },
+  address: { label: 'address (`:8080`, `127.0.0.1:8080`)', parse: parseListenAddress },
+  url: { label: 'URL', parse: parseUrl },
+  choice: { label: 'choice', parse: (text, { choices = [] }) => parseChoice(text, choices) },
+} satisfies Record<string, SettingTypeRule>;
+
+export type SettingType = keyof typeof SETTING_TYPES;
+
+export interface SettingOptions extends Bounds {
   /** Environment variable. */
   name: string;
   type: SettingType;
@@ -29,11 +61,6 @@ export interface SettingOptions {
   default?: string;
   /** Other accepted names. `name` has priority, then the first alias that is set. */
   aliases?: readonly string[];
-  /** Inclusive bounds: numbers in the unit of the variable; for `duration` and `size`, text such as `1ms` or `4KiB`. */
-  min?: number | string;
-  max?: number | string;
-  /** Allowed values of a `choice`. */
-  choices?: readonly string[];
   /** Further check of the text. Throws a RangeError that says what is valid. */
   check?: (text: string) => unknown;
   /** Never shown in messages. The value may also come from the file that `<NAME>_FILE` names. */
@@ -60,45 +87,12 @@ export function declaredSettings(settings: new () => object): readonly DeclaredS
 
 /** @throws RangeError that says what is valid */
 export function parseSetting(setting: SettingOptions, text: string): unknown {
-  const value = parseType(setting, text);
+  const value = (SETTING_TYPES[setting.type] as SettingTypeRule).parse(text, setting);
   setting.check?.(text);
   return value;
 }
 
-function parseType(setting: SettingOptions, text: string): unknown {
-  const { min, max } = setting;
-  const bounds = { min: min as number | undefined, max: max as number | undefined };
-  switch (setting.type) {
-    case 'string':
-      return text;
-    case 'integer':
-      return parseNumber(text, { ...bounds, whole: true });
-    case 'number':
-      return parseNumber(text, bounds);
-    case 'seconds':
-      return Math.round(parseNumber(text, { ...bounds, min: bounds.min ?? 0 }) * 1000);
-    case 'duration':
-      return withinBounds(parseDuration, text, setting);
-    case 'size':
-      return withinBounds(parseSize, text, setting);
-    case 'boolean':
-      return parseBoolean(text);
-    case 'port':
-      return parsePort(text);
-    case 'port-range':
-      return parsePortRange(text);
-    case 'address':
-      return parseListenAddress(text);
-    case 'url':
-      return parseUrl(text);
-    case 'choice':
-      return parseChoice(text, setting.choices ?? []);
-    default:
-      throw new TypeError(`unknown setting type ${String(setting.type satisfies never)}`);
-  }
-}
-
-function withinBounds(parse: (text: string) => number, text: string, { min, max }: SettingOptions): number {
+function withinBounds(parse: (text: string) => number, text: string, { min, max }: Bounds): number {
   const value = parse(text);
   if (min !== undefined && value < parse(String(min))) throw new RangeError(`must be at least ${min}`);
   if (max !== undefined && value > parse(String(max))) throw new RangeError(`must be at most ${max}`);

@@ -1,6 +1,6 @@
 /** Generates the tables of settings in the documentation from the declarations of the settings. */
 import type { SettingsClass } from './load-settings.js';
-import { type DeclaredSetting, declaredSettings } from './setting.js';
+import { type DeclaredSetting, SETTING_TYPES, declaredSettings } from './setting.js';
 
 const GROUP = Symbol('settings group');
 
@@ -38,35 +38,9 @@ function row(setting: DeclaredSetting): string {
   return `| ${[names, typeOf(setting), fallback, meaning].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
-function typeOf(setting: DeclaredSetting): string {
-  switch (setting.type) {
-    case 'string':
-      return setting.secret ? 'text, secret' : 'text';
-    case 'integer':
-      return `whole number${bounds(setting)}`;
-    case 'number':
-      return `number${bounds(setting)}`;
-    case 'seconds':
-      return `seconds${bounds({ ...setting, min: setting.min ?? 0 })}`;
-    case 'duration':
-      return `duration (\`500ms\`, \`3s\`, \`1m30s\`)${bounds(setting)}`;
-    case 'size':
-      return `size (\`4.2MiB\`, \`512KB\`)${bounds(setting)}`;
-    case 'boolean':
-      return '`true` or `false`';
-    case 'port':
-      return 'port';
-    case 'port-range':
-      return 'ports (`first-last`)';
-    case 'address':
-      return 'address (`:8080`, `127.0.0.1:8080`)';
-    case 'url':
-      return 'URL';
-    case 'choice':
-      return (setting.choices ?? []).map((choice) => `\`${choice}\``).join(', ');
-    default:
-      throw new TypeError(`unknown setting type ${String(setting.type satisfies never)}`);
-  }
+function typeOf({ type, choices, secret, min = type === 'seconds' ? 0 : undefined, max }: DeclaredSetting): string {
+  if (choices !== undefined) return choices.map((choice) => `\`${choice}\``).join(', ');
+  return `${SETTING_TYPES[type].label}${secret ? ', secret' : ''}${bounds({ min, max })}`;
 }
 
 function bounds({ min, max }: Pick<DeclaredSetting, 'min' | 'max'>): string {
