@@ -9,7 +9,11 @@ import type {
   StreamStartedEvent,
 } from '@acexy/contracts';
 import { CallNotSupportedError, type LeaseAnswer, type OrchestratorClient, OrchestratorUnreachableError } from '@acexy/orchestrator-client';
+import { SILENT_LOG } from '@acexy/service-kit';
+import type { Clock } from '@acexy/service-kit/primitives';
 import type { SelectRequest } from '../../../apps/proxy/src/selection/engine-selector.js';
+import type { OrchestratorContext } from '../../../apps/proxy/src/selection/injection-tokens.js';
+import { OrchestratorLink } from '../../../apps/proxy/src/selection/orchestrator-link.js';
 
 export class FakeOrchestrator implements OrchestratorClient {
   /** `unreachable`: refuses every connection. `foreign`: has neither leases nor reports. */
@@ -79,6 +83,11 @@ export class FakeOrchestrator implements OrchestratorClient {
     if (this.mode === 'unreachable') throw new OrchestratorUnreachableError(`${call}: ECONNREFUSED`);
     if (this.mode === 'foreign' && needs) throw new CallNotSupportedError(call, 404);
   }
+}
+
+export function orchestratorContext(client: FakeOrchestrator, clock: Clock): OrchestratorContext {
+  const identity = { proxyId: '11111111-1111-4111-8111-111111111111', bootId: '22222222-2222-4222-8222-222222222222' };
+  return { client, link: new OrchestratorLink(clock, SILENT_LOG), identity, clock, log: SILENT_LOG, random: () => 0.5 };
 }
 
 export function granted(leaseId: string, engine: EngineState): LeaseAnswer {

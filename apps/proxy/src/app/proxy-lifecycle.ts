@@ -3,15 +3,13 @@
  * and engine sessions end, and last the orchestrator gets the final report.
  */
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import type { OrchestratorClient } from '@acexy/orchestrator-client';
 import { HlsService } from '../hls/hls.service.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { ViewerService } from '../playback/viewer.service.js';
 import { ReportingService } from '../reporting/reporting.service.js';
 import { ListRefresh } from '../selection/list-refresh.js';
-import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { ORCHESTRATOR_CLIENT } from '../selection/injection-tokens.js';
+import { ORCHESTRATOR, type OrchestratorContext } from '../selection/injection-tokens.js';
 import { ServiceSettings } from './service-settings.js';
 
 /** Time for viewers to receive the end of their stream … */
@@ -28,17 +26,16 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
     private readonly viewers: ViewerService,
     private readonly hls: HlsService,
     private readonly metrics: ProxyMetrics,
-    private readonly link: OrchestratorLink,
     private readonly settings: ServiceSettings,
     @Inject(ReportingService) private readonly reporting: ReportingService | null,
     @Inject(ListRefresh) private readonly refresh: ListRefresh | null,
-    @Inject(ORCHESTRATOR_CLIENT) private readonly client: OrchestratorClient | null,
+    @Inject(ORCHESTRATOR) private readonly orchestrator: OrchestratorContext | null,
   ) {}
 
   onApplicationBootstrap(): void {
     this.metrics.observe({
       snapshots: () => this.registry.snapshots(),
-      orchestratorAway: () => (this.client === null ? null : this.link.unreachable),
+      orchestratorAway: () => this.orchestrator?.link.unreachable ?? null,
       unsentEvents: () => this.reporting?.unsentEvents ?? 0,
       hlsBytes: () => this.hls.bytes,
     });
@@ -52,6 +49,6 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
     await Promise.all([stopped, this.viewers.closeAll(VIEWERS_LIMIT_MS)]);
     await this.refresh?.stop();
     await this.reporting?.stop();
-    this.client?.close();
+    this.orchestrator?.client.close();
   }
 }

@@ -1,9 +1,7 @@
 import { Controller, Get, Inject } from '@nestjs/common';
-import type { OrchestratorClient } from '@acexy/orchestrator-client';
 import { HealthCheck, type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
-import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { ORCHESTRATOR_CLIENT } from '../selection/injection-tokens.js';
+import { ORCHESTRATOR, type OrchestratorContext } from '../selection/injection-tokens.js';
 
 @Controller('health')
 export class HealthController {
@@ -11,8 +9,7 @@ export class HealthController {
     private readonly health: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
     private readonly registry: SessionRegistry,
-    private readonly link: OrchestratorLink,
-    @Inject(ORCHESTRATOR_CLIENT) private readonly client: OrchestratorClient | null,
+    @Inject(ORCHESTRATOR) private readonly orchestrator: OrchestratorContext | null,
   ) {}
 
   /** For liveness probes: depends on nothing outside the process. */
@@ -32,7 +29,7 @@ export class HealthController {
       () =>
         this.indicators
           .check('orchestrator')
-          .up({ state: this.client === null ? 'not set' : this.link.unreachable ? 'away' : 'reachable' }),
+          .up({ state: this.orchestrator === null ? 'not set' : this.orchestrator.link.unreachable ? 'away' : 'reachable' }),
     ]);
   }
 }

@@ -1,12 +1,11 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
-import { SelectionModule } from '../selection/selection.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { HealthController } from './health.controller.js';
 
 /** Liveness and readiness of the proxy. */
 @Module({
-  imports: [TerminusModule.forRoot({ logger: false }), SelectionModule, SessionsModule],
+  imports: [TerminusModule.forRoot({ logger: false }), SessionsModule],
   controllers: [HealthController],
 })
 export class HealthModule {}

@@ -1,16 +1,14 @@
 import { OrchestratorReplyError } from '@acexy/orchestrator-client';
-import { SILENT_LOG } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../../../test/doubles/fake-clock.js';
-import { FakeOrchestrator } from '../../../../test/doubles/proxy/fake-orchestrator.js';
-import { OrchestratorLink } from '../selection/orchestrator-link.js';
+import { FakeOrchestrator, orchestratorContext } from '../../../../test/doubles/proxy/fake-orchestrator.js';
 import { EventOutbox, type StreamEvent } from './event-outbox.js';
 
 function make() {
   const clock = new FakeClock();
   const client = new FakeOrchestrator();
   client.mode = 'foreign';
-  const outbox = new EventOutbox({ client, link: new OrchestratorLink(clock, SILENT_LOG), clock, log: SILENT_LOG, random: () => 0.5 });
+  const outbox = new EventOutbox(orchestratorContext(client, clock));
   return { clock, client, outbox };
 }
 

@@ -3,10 +3,9 @@
  * orchestrator is unreachable; when too many wait, streams that started and ended meanwhile are dropped first.
  */
 import type { StreamEndedEvent, StreamStartedEvent } from '@acexy/contracts';
-import { type OrchestratorClient, OrchestratorError } from '@acexy/orchestrator-client';
-import type { Log } from '@acexy/service-kit';
-import { type Clock, OneShotTimer, backoffMs, withJitter } from '@acexy/service-kit/primitives';
-import type { OrchestratorLink } from '../selection/orchestrator-link.js';
+import { OrchestratorError } from '@acexy/orchestrator-client';
+import { OneShotTimer, backoffMs, withJitter } from '@acexy/service-kit/primitives';
+import type { OrchestratorContext } from '../selection/injection-tokens.js';
 
 export type StreamEvent = { streamId: string } & (
   { kind: 'started'; event: StreamStartedEvent } | { kind: 'ended'; event: StreamEndedEvent }
@@ -17,15 +16,6 @@ const RETRY = { firstMs: 500, longestMs: 30_000 };
 /** An event that the orchestrator refuses is dropped after this many attempts. */
 const MAX_REFUSALS = 3;
 
-export interface EventOutboxOptions {
-  client: OrchestratorClient;
-  link: OrchestratorLink;
-  clock: Clock;
-  log: Log;
-  /** For jitter: from 0 to below 1. */
-  random: () => number;
-}
-
 export class EventOutbox {
   private readonly waiting: StreamEvent[] = [];
   private readonly retry: OneShotTimer;
@@ -35,8 +25,8 @@ export class EventOutbox {
   private refusals = 0;
   private stopped = false;
 
-  constructor(private readonly options: EventOutboxOptions) {
-    this.retry = new OneShotTimer(options.clock, () => {
+  constructor(private readonly orchestrator: OrchestratorContext) {
+    this.retry = new OneShotTimer(orchestrator.clock, () => {
       this.retrying = false;
       this.flush();
     });
@@ -59,7 +49,7 @@ export class EventOutbox {
     this.retry.clear();
     await this.sending;
     if (this.waiting.length > 0) await this.sendAll();
-    if (this.waiting.length > 0) this.options.log.warn('events not sent', { events: this.waiting.length });
+    if (this.waiting.length > 0) this.orchestrator.log.warn('events not sent', { events: this.waiting.length });
   }
 
   private flush(): void {
@@ -69,7 +59,7 @@ export class EventOutbox {
       if (this.waiting.length === 0 || this.stopped) return;
       this.retrying = true;
       this.failures += 1;
-      this.retry.set(withJitter(backoffMs(this.failures, RETRY), this.options.random));
+      this.retry.set(withJitter(backoffMs(this.failures, RETRY), this.orchestrator.random));
     });
   }
 
@@ -83,7 +73,7 @@ export class EventOutbox {
 
   /** Returns false when the event has to be sent again. */
   private async sendOne(next: StreamEvent): Promise<boolean> {
-    const { client, link, log } = this.options;
+    const { client, link, log } = this.orchestrator;
     try {
       if (next.kind === 'started') await client.streamStarted(next.event);
       else await client.streamEnded(next.event);
@@ -111,6 +101,6 @@ export class EventOutbox {
     const before = this.waiting.length;
     if (whole) this.waiting.splice(0, before, ...this.waiting.filter(({ streamId }) => streamId !== whole.streamId));
     else this.waiting.splice(1, 1);
-    this.options.log.warn('event queue full, events dropped', { dropped: before - this.waiting.length });
+    this.orchestrator.log.warn('event queue full, events dropped', { dropped: before - this.waiting.length });
   }
 }

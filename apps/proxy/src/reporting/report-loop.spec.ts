@@ -1,17 +1,14 @@
 import { OrchestratorReplyError } from '@acexy/orchestrator-client';
 import type { LeaveOrder } from '@acexy/contracts';
 import { ProxyReport } from '@acexy/contracts';
-import { SILENT_LOG } from '@acexy/service-kit';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../../../test/doubles/fake-clock.js';
-import { FakeOrchestrator } from '../../../../test/doubles/proxy/fake-orchestrator.js';
-import { OrchestratorLink } from '../selection/orchestrator-link.js';
+import { FakeOrchestrator, orchestratorContext } from '../../../../test/doubles/proxy/fake-orchestrator.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import { ReportLoop } from './report-loop.js';
 
-const IDENTITY = { proxyId: '11111111-1111-4111-8111-111111111111', bootId: '22222222-2222-4222-8222-222222222222' };
 const STREAM = '33333333-3333-4333-8333-333333333333';
 
 const SNAPSHOT: SessionSnapshot = {
@@ -34,20 +31,15 @@ const SNAPSHOT: SessionSnapshot = {
 function make() {
   const clock = new FakeClock();
   const client = new FakeOrchestrator();
-  const link = new OrchestratorLink(clock, SILENT_LOG);
+  const orchestrator = orchestratorContext(client, clock);
   const sessions: SessionSnapshot[] = [];
   const orders: LeaveOrder[] = [];
-  const loop = new ReportLoop({
-    client,
-    link,
-    identity: IDENTITY,
+  const loop = new ReportLoop(orchestrator, {
     snapshots: () => sessions,
     onLeaveOrder: (order) => orders.push(order),
     onNotTaken: () => undefined,
-    clock,
-    log: SILENT_LOG,
   });
-  return { clock, client, link, sessions, orders, loop };
+  return { clock, client, link: orchestrator.link, sessions, orders, loop };
 }
 
 describe('reports', () => {

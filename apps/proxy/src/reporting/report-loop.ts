@@ -3,11 +3,8 @@
  * costs one round. Ended sessions are listed until they are acknowledged.
  */
 import type { EndedSession, LeaveOrder, ProxyReport } from '@acexy/contracts';
-import { type OrchestratorClient, OrchestratorError } from '@acexy/orchestrator-client';
-import type { Log } from '@acexy/service-kit';
-import type { Clock } from '@acexy/service-kit/primitives';
-import type { ProxyIdentity } from '../selection/proxy-identity.js';
-import type { OrchestratorLink } from '../selection/orchestrator-link.js';
+import { OrchestratorError } from '@acexy/orchestrator-client';
+import type { OrchestratorContext } from '../selection/injection-tokens.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import { toReported } from './reported-session.js';
 
@@ -18,16 +15,11 @@ const COALESCE_MS = 20;
 /** The most that a report may list. The oldest ones are dropped: the orchestrator ends what reports no longer name by itself. */
 const MAX_ENDED = 20_000;
 
-export interface ReportLoopOptions {
-  client: OrchestratorClient;
-  link: OrchestratorLink;
-  identity: ProxyIdentity;
+export interface ReportLoopOwner {
   snapshots(): SessionSnapshot[];
   onLeaveOrder(order: LeaveOrder): void;
   /** A round without a report: the orchestrator takes none. */
   onNotTaken(): void;
-  clock: Clock;
-  log: Log;
 }
 
 export class ReportLoop {
@@ -41,7 +33,10 @@ export class ReportLoop {
   private again = false;
   private stopped = false;
 
-  constructor(private readonly options: ReportLoopOptions) {}
+  constructor(
+    private readonly orchestrator: OrchestratorContext,
+    private readonly owner: ReportLoopOwner,
+  ) {}
 
   start(): void {
     this.schedule(0);
@@ -62,7 +57,7 @@ export class ReportLoop {
     this.stopped = true;
     this.clear();
     await this.sending;
-    if (this.options.link.kind === 'ours') await this.send();
+    if (this.orchestrator.link.kind === 'ours') await this.send();
   }
 
   private schedule(ms: number): void {
@@ -71,7 +66,7 @@ export class ReportLoop {
       if (ms < EVERY_MS) this.again = true;
       return;
     }
-    const { clock } = this.options;
+    const { clock } = this.orchestrator;
     const at = clock.now() + ms;
     if (this.timer !== null && this.due <= at) return;
     this.clear();
@@ -83,7 +78,7 @@ export class ReportLoop {
     this.timer = null;
     this.again = false;
     // A foreign orchestrator takes no reports. When it may have been replaced by ours, the next round tries again.
-    const round = this.options.link.kind === 'ours' ? this.send() : Promise.resolve(this.options.onNotTaken());
+    const round = this.orchestrator.link.kind === 'ours' ? this.send() : Promise.resolve(this.owner.onNotTaken());
     this.sending = round.finally(() => {
       this.sending = null;
       this.schedule(this.again ? COALESCE_MS : EVERY_MS);
@@ -91,7 +86,7 @@ export class ReportLoop {
   }
 
   private async send(): Promise<void> {
-    const { client, link, identity, log } = this.options;
+    const { client, link, identity, log } = this.orchestrator;
     try {
       const answer = await client.report(identity.proxyId, this.next());
       link.succeeded('report');
@@ -106,21 +101,21 @@ export class ReportLoop {
   private next(): ProxyReport {
     this.seq += 1;
     return {
-      boot_id: this.options.identity.bootId,
+      boot_id: this.orchestrator.identity.bootId,
       seq: this.seq,
-      sessions: this.options.snapshots().flatMap((snapshot) => toReported(snapshot) ?? []),
+      sessions: this.owner.snapshots().flatMap((snapshot) => toReported(snapshot) ?? []),
       ended: this.ended.map(({ stream_id, reason, ended_at }) => ({ stream_id, reason, ended_at })),
     };
   }
 
   /** An order is repeated in every answer until it is carried out. */
   private passOn(orders: readonly LeaveOrder[]): void {
-    for (const order of orders) if (!this.ordered.has(order.container_id)) this.options.onLeaveOrder(order);
+    for (const order of orders) if (!this.ordered.has(order.container_id)) this.owner.onLeaveOrder(order);
     this.ordered = new Set(orders.map(({ container_id: id }) => id));
   }
 
   private clear(): void {
-    if (this.timer !== null) this.options.clock.clearTimeout(this.timer);
+    if (this.timer !== null) this.orchestrator.clock.clearTimeout(this.timer);
     this.timer = null;
     this.due = Infinity;
   }

@@ -1,11 +1,6 @@
 import { Module } from '@nestjs/common';
-import type { OrchestratorClient } from '@acexy/orchestrator-client';
 import { Log } from '@acexy/service-kit';
-import { Clock } from '@acexy/service-kit/primitives';
-import { ORCHESTRATOR_CLIENT, PROXY_IDENTITY } from '../selection/injection-tokens.js';
-import { OrchestratorLink } from '../selection/orchestrator-link.js';
-import type { ProxyIdentity } from '../selection/proxy-identity.js';
-import { SelectionModule } from '../selection/selection.module.js';
+import { ORCHESTRATOR, type OrchestratorContext } from '../selection/injection-tokens.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { ReportingSettings } from './reporting-settings.js';
@@ -13,22 +8,13 @@ import { ReportingService } from './reporting.service.js';
 
 /** Tells the orchestrator what plays. ReportingService is null when no orchestrator is set. */
 @Module({
-  imports: [SelectionModule, SessionsModule],
+  imports: [SessionsModule],
   providers: [
     {
       provide: ReportingService,
-      inject: [ORCHESTRATOR_CLIENT, OrchestratorLink, PROXY_IDENTITY, SessionRegistry, ReportingSettings, Clock, Log],
-      useFactory: (
-        client: OrchestratorClient | null,
-        link: OrchestratorLink,
-        identity: ProxyIdentity,
-        registry: SessionRegistry,
-        { containerId }: ReportingSettings,
-        clock: Clock,
-        log: Log,
-      ) =>
-        client &&
-        new ReportingService({ client, link, identity, registry, containerId, clock, log: log.child('reporting'), random: Math.random }),
+      inject: [ORCHESTRATOR, SessionRegistry, ReportingSettings, Log],
+      useFactory: (orchestrator: OrchestratorContext | null, registry: SessionRegistry, { containerId }: ReportingSettings, log: Log) =>
+        orchestrator && new ReportingService({ ...orchestrator, log: log.child('reporting') }, registry, containerId),
     },
   ],
   exports: [ReportingService],

@@ -1,9 +1,7 @@
-import { SILENT_LOG } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
 import { settle } from '../../../../test/doubles/fake-clock.js';
-import { FakeOrchestrator } from '../../../../test/doubles/proxy/fake-orchestrator.js';
+import { FakeOrchestrator, orchestratorContext } from '../../../../test/doubles/proxy/fake-orchestrator.js';
 import { SyntheticStream } from '../../../../test/doubles/proxy/broadcast.fixture.js';
-import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { LINGER_MS, byId, makeSessions, packets } from '../../../../test/doubles/proxy/sessions.fixture.js';
 import { ReportingService } from './reporting.service.js';
 
@@ -12,10 +10,8 @@ function make(mode: FakeOrchestrator['mode']) {
   const { clock, registry } = sessions;
   const client = new FakeOrchestrator();
   client.mode = mode;
-  const link = new OrchestratorLink(clock, SILENT_LOG);
-  const identity = { proxyId: '11111111-1111-4111-8111-111111111111', bootId: '22222222-2222-4222-8222-222222222222' };
-  const reporting = new ReportingService({ client, link, identity, registry, clock, log: SILENT_LOG, random: () => 0.5 });
-  return { ...sessions, client, link, reporting };
+  const reporting = new ReportingService(orchestratorContext(client, clock), registry);
+  return { ...sessions, client, reporting };
 }
 
 describe('reporting', () => {

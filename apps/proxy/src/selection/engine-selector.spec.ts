@@ -1,7 +1,6 @@
 import { EngineUnreachableError } from '@acexy/engine-client';
 import { ProvisioningBlockedError, UnauthorizedError } from '@acexy/orchestrator-client';
 import type { LeaseAnswer } from '@acexy/orchestrator-client';
-import { SILENT_LOG } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../../../test/doubles/fake-clock.js';
 import { type LeasedEngine, NoEngineError, type SelectRequest } from './engine-selector.js';
@@ -11,8 +10,13 @@ import { ListRefresh } from './list-refresh.js';
 import { ListSelector } from './list-selector.js';
 import { OrchestratedSelector } from './orchestrated-selector.js';
 import { engineState } from '../../../../test/doubles/engine-state.js';
-import { FakeOrchestrator, granted, selectRequest, waiting } from '../../../../test/doubles/proxy/fake-orchestrator.js';
-import { OrchestratorLink } from './orchestrator-link.js';
+import {
+  FakeOrchestrator,
+  granted,
+  orchestratorContext,
+  selectRequest,
+  waiting,
+} from '../../../../test/doubles/proxy/fake-orchestrator.js';
 import { Reservations } from './reservations.js';
 
 const FULL = new ProvisioningBlockedError({
@@ -25,34 +29,17 @@ const FULL = new ProvisioningBlockedError({
 function make() {
   const clock = new FakeClock();
   const client = new FakeOrchestrator();
-  const link = new OrchestratorLink(clock, SILENT_LOG);
+  const orchestrator = orchestratorContext(client, clock);
+  const { link } = orchestrator;
   const reservations = new Reservations(clock);
-  const identity = { proxyId: '11111111-1111-4111-8111-111111111111', bootId: '22222222-2222-4222-8222-222222222222' };
   const engine = { answers: true };
   const engineStatus = () => ({
     getStatus: () => (engine.answers ? Promise.resolve() : Promise.reject(new EngineUnreachableError('get_status: ECONNREFUSED'))),
   });
-  const list = new ListSelector({
-    client,
-    link,
-    reservations,
-    proxyId: identity.proxyId,
-    maxStreamsPerEngine: 1,
-    engineStatus,
-    clock,
-    log: SILENT_LOG,
-  });
-  const leases = new LeaseSelector({
-    client,
-    identity,
-    reservations,
-    onGranted: (granted) => list.learn(granted),
-    timeoutMs: 3000,
-    clock,
-    log: SILENT_LOG,
-  });
+  const list = new ListSelector(orchestrator, reservations, 1, engineStatus);
+  const leases = new LeaseSelector(orchestrator, reservations, 3000, (engine) => list.learn(engine));
   const fallback = new FallbackSelector({ host: 'fallback', port: 6878 }, reservations, clock);
-  const selector = new OrchestratedSelector(link, leases, list, fallback, clock, SILENT_LOG);
+  const selector = new OrchestratedSelector(orchestrator, leases, list, fallback);
   /** Starts a selection; its result can be read at any time. */
   const select = (changes: Partial<SelectRequest> = {}) => {
     const outcome = { leased: null as LeasedEngine | null, error: null as Error | null };
@@ -62,7 +49,7 @@ function make() {
     );
     return outcome;
   };
-  return { clock, client, link, reservations, list, fallback, selector, select, engine };
+  return { clock, client, orchestrator, link, reservations, list, fallback, selector, select, engine };
 }
 
 describe('an engine from our orchestrator', () => {
@@ -265,9 +252,9 @@ describe('while the orchestrator is unreachable', () => {
   });
 
   it('its list is read soon after it returns, and at the normal pace from then on', async () => {
-    const { client, clock, link, list } = make();
+    const { client, clock, orchestrator, list } = make();
     client.mode = 'unreachable';
-    const refresh = new ListRefresh({ list, link, cacheTtlMs: 5000, clock, log: SILENT_LOG, random: () => 0 });
+    const refresh = new ListRefresh({ ...orchestrator, random: () => 0 }, list, 5000);
     refresh.start();
     await settle();
     client.mode = 'ours';

@@ -1,11 +1,10 @@
 /** Engines from our orchestrator: it reserves one for the stream, and starts one when none is free. */
 import { randomUUID } from 'node:crypto';
 import type { EngineState, LeaseGranted } from '@acexy/contracts';
-import { type LeaseAnswer, type OrchestratorClient, OrchestratorError, ProvisioningBlockedError } from '@acexy/orchestrator-client';
-import type { Log } from '@acexy/service-kit';
-import { type Clock, sleep } from '@acexy/service-kit/primitives';
+import { type LeaseAnswer, OrchestratorError, ProvisioningBlockedError } from '@acexy/orchestrator-client';
+import { sleep } from '@acexy/service-kit/primitives';
 import { EngineSelector, type LeasedEngine, NoEngineError, type SelectRequest } from './engine-selector.js';
-import type { ProxyIdentity } from './proxy-identity.js';
+import type { OrchestratorContext } from './injection-tokens.js';
 import type { Reservations } from './reservations.js';
 
 /** The part of the request timeout in which the orchestrator may hold a request; the rest is for the network. */
@@ -15,18 +14,6 @@ const MAX_PAUSE_MS = 2000;
 /** The first request is short: its answer tells whether a session of this proxy should release an engine. */
 const FIRST_WAIT_MS = 100;
 
-export interface LeaseSelectorOptions {
-  client: OrchestratorClient;
-  identity: ProxyIdentity;
-  /** Used for selection while the orchestrator is unreachable; so are the engines of `onGranted`. */
-  reservations: Reservations;
-  onGranted(engine: EngineState): void;
-  /** Timeout of one request, in ms. */
-  timeoutMs: number;
-  clock: Clock;
-  log: Log;
-}
-
 /** A lease request in the orchestrator's queue. */
 interface QueuedRequest {
   requestId: string;
@@ -35,7 +22,16 @@ interface QueuedRequest {
 }
 
 export class LeaseSelector extends EngineSelector {
-  constructor(private readonly options: LeaseSelectorOptions) {
+  /**
+   * `reservations` and the engines of `onGranted` are used for selection while the orchestrator is unreachable.
+   * @param timeoutMs timeout of one request
+   */
+  constructor(
+    private readonly orchestrator: OrchestratorContext,
+    private readonly reservations: Reservations,
+    private readonly timeoutMs: number,
+    private readonly onGranted: (engine: EngineState) => void,
+  ) {
     super();
   }
 
@@ -55,14 +51,14 @@ export class LeaseSelector extends EngineSelector {
   }
 
   private async wait(own: QueuedRequest, request: SelectRequest): Promise<LeasedEngine> {
-    const { clock, log, timeoutMs } = this.options;
+    const { clock, log } = this.orchestrator;
     for (let first = true; ; first = false) {
       const left = request.deadline - clock.now();
       if (left <= 0) throw new NoEngineError('no engine became free in time', 5);
       let pauseMs = MIN_PAUSE_MS;
       try {
         own.queued = true;
-        const answer = await this.ask(own.requestId, request, Math.min(first ? FIRST_WAIT_MS : timeoutMs * WAIT_PART, left));
+        const answer = await this.ask(own.requestId, request, Math.min(first ? FIRST_WAIT_MS : this.timeoutMs * WAIT_PART, left));
         if (answer.kind === 'granted') return this.toLeased(answer.lease, request, own.requestId);
         log.debug('waiting for engine', { stream_id: request.streamId, ...answer.waiting });
         // When an engine is being released, the next request should wait in the queue before it is free.
@@ -79,7 +75,7 @@ export class LeaseSelector extends EngineSelector {
 
   /** Rejects at once with the reason of the signal; a lease that is granted after that is released. */
   private ask(requestId: string, { signal, content, exclude, purpose }: SelectRequest, waitMs: number): Promise<LeaseAnswer> {
-    const { client, identity } = this.options;
+    const { client, identity } = this.orchestrator;
     signal.throwIfAborted();
     const answer = client.lease({
       request_id: requestId,
@@ -97,7 +93,7 @@ export class LeaseSelector extends EngineSelector {
         reject(signal.reason as Error);
         answer.then(
           (late) => (late.kind === 'granted' ? this.release(late.lease.lease_id) : undefined),
-          (error: unknown) => this.options.log.debug('cancelled lease request failed', { error }),
+          (error: unknown) => this.orchestrator.log.debug('cancelled lease request failed', { error }),
         );
       };
       signal.addEventListener('abort', onAbort, { once: true });
@@ -109,8 +105,8 @@ export class LeaseSelector extends EngineSelector {
     const { streamId, content, standby } = request;
     if (standby?.leaseId === leaseId) return standby;
     const { container_id: id, host, port } = engine;
-    this.options.onGranted(engine);
-    const unreserve = this.options.reservations.reserve(id, streamId, content);
+    this.onGranted(engine);
+    const unreserve = this.reservations.reserve(id, streamId, content);
     const release = (): Promise<void> => {
       unreserve();
       return this.release(leaseId);
@@ -121,10 +117,10 @@ export class LeaseSelector extends EngineSelector {
   /** @param id of the lease or of its request */
   private async release(id: string): Promise<void> {
     try {
-      await this.options.client.releaseLease(id);
+      await this.orchestrator.client.releaseLease(id);
     } catch (error) {
       // It expires: no report names it.
-      this.options.log.debug('lease release failed', { id, error });
+      this.orchestrator.log.debug('lease release failed', { id, error });
     }
   }
 }

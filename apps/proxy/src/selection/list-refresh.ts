@@ -1,29 +1,22 @@
 /** Refreshes the engine list in the background: there is always one for the time without orchestrator, and its return is noticed. */
 import { OrchestratorError } from '@acexy/orchestrator-client';
-import type { Log } from '@acexy/service-kit';
-import { type Clock, pause } from '@acexy/service-kit/primitives';
+import { pause } from '@acexy/service-kit/primitives';
+import type { OrchestratorContext } from './injection-tokens.js';
 import type { ListSelector } from './list-selector.js';
-import type { OrchestratorLink } from './orchestrator-link.js';
 
 /** Slightly longer than the list is cached, so that every refresh reaches the orchestrator. */
 const BEYOND_CACHE = 1.1;
 const MIN_PAUSE_MS = 1000;
 
-export interface ListRefreshOptions {
-  list: ListSelector;
-  link: OrchestratorLink;
-  cacheTtlMs: number;
-  clock: Clock;
-  log: Log;
-  /** For jitter: from 0 to below 1. */
-  random: () => number;
-}
-
 export class ListRefresh {
   private readonly end = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: ListRefreshOptions) {}
+  constructor(
+    private readonly orchestrator: OrchestratorContext,
+    private readonly list: ListSelector,
+    private readonly cacheTtlMs: number,
+  ) {}
 
   start(): void {
     this.running = this.run();
@@ -35,18 +28,18 @@ export class ListRefresh {
   }
 
   private async run(): Promise<void> {
-    const { list, link, clock, log, cacheTtlMs, random } = this.options;
+    const { link, clock, log, random } = this.orchestrator;
     const { signal } = this.end;
     while (!signal.aborted) {
       try {
-        await list.refresh(signal);
+        await this.list.refresh(signal);
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof OrchestratorError) link.failed('engines', error);
         else log.error('engine list refresh failed', { error });
       }
       // An orchestrator that has just returned may disappear again, so its list is read soon.
-      const pauseMs = link.unreachable ? MIN_PAUSE_MS : Math.max(MIN_PAUSE_MS, cacheTtlMs * BEYOND_CACHE);
+      const pauseMs = link.unreachable ? MIN_PAUSE_MS : Math.max(MIN_PAUSE_MS, this.cacheTtlMs * BEYOND_CACHE);
       await pause(clock, pauseMs * (1 + random() * 0.2), signal);
     }
   }

@@ -1,25 +1,11 @@
 /** Engines from the orchestrator's list, chosen by the proxy: for an orchestrator without lease API, and for any while it is unreachable. */
 import type { EngineState } from '@acexy/contracts';
 import { type EngineAddress, type EngineClient, EngineError } from '@acexy/engine-client';
-import { type OrchestratorClient, ProvisioningBlockedError, UnauthorizedError } from '@acexy/orchestrator-client';
-import type { Log } from '@acexy/service-kit';
-import type { Clock } from '@acexy/service-kit/primitives';
+import { ProvisioningBlockedError, UnauthorizedError } from '@acexy/orchestrator-client';
 import { type LeasedEngine, NoEngineError, type SelectRequest } from './engine-selector.js';
-import type { OrchestratorLink } from './orchestrator-link.js';
+import type { OrchestratorContext } from './injection-tokens.js';
 import type { Reservations } from './reservations.js';
 import { selectEngine } from './selection.policy.js';
-
-export interface ListSelectorOptions {
-  client: OrchestratorClient;
-  link: OrchestratorLink;
-  reservations: Reservations;
-  proxyId: string;
-  maxStreamsPerEngine: number;
-  /** To check whether a newly started engine answers. */
-  engineStatus: (address: EngineAddress) => Pick<EngineClient, 'getStatus'>;
-  clock: Clock;
-  log: Log;
-}
 
 /** Pause between two reads of the list while an engine starts. */
 const STARTING_PAUSE_MS = 500;
@@ -29,19 +15,25 @@ export class ListSelector {
   /** By id: the engines of the last list that was not empty, and those leased since. */
   private known = new Map<string, EngineState>();
 
-  constructor(private readonly options: ListSelectorOptions) {}
+  /** @param engineStatus to check whether a newly started engine answers */
+  constructor(
+    private readonly orchestrator: OrchestratorContext,
+    private readonly reservations: Reservations,
+    private readonly maxStreamsPerEngine: number,
+    private readonly engineStatus: (address: EngineAddress) => Pick<EngineClient, 'getStatus'>,
+  ) {}
 
   /**
    * An engine of the list. When none is free and `provision` is set, starts one and waits for it.
    * @throws NoEngineError; OrchestratorError when there is no list; the signal's reason
    */
   async select(request: SelectRequest, { provision }: { provision: boolean }): Promise<LeasedEngine> {
-    const { clock, reservations } = this.options;
+    const { reservations } = this;
     let started: string | null = null;
     for (;;) {
       const engine = await this.choose(request, started);
       if (engine) return this.reserve(engine, request);
-      const left = request.deadline - clock.now();
+      const left = request.deadline - this.orchestrator.clock.now();
       if (left <= 0) throw new NoEngineError(started ? 'the engine that was started is not ready yet' : 'no engine became free in time', 5);
       if (request.onNoneFree()) {
         await reservations.change(Math.min(left, RELEASING_PAUSE_MS), request.signal);
@@ -55,7 +47,7 @@ export class ListSelector {
 
   /** @throws OrchestratorError */
   async refresh(signal?: AbortSignal): Promise<EngineState[]> {
-    const { client, link } = this.options;
+    const { client, link } = this.orchestrator;
     const { engines, stale } = await client.engines(signal);
     if (stale) link.markUnreachable('the engine list could not be read');
     else link.succeeded('engines');
@@ -71,30 +63,30 @@ export class ListSelector {
 
   /** An unreachable orchestrator is not waited for: the last list is used. */
   private async list(signal: AbortSignal): Promise<EngineState[]> {
-    if (!this.options.link.unreachable) return this.refresh(signal);
+    if (!this.orchestrator.link.unreachable) return this.refresh(signal);
     if (this.known.size === 0) throw new NoEngineError('the orchestrator is unreachable, and no engine is known', 5);
     return [...this.known.values()];
   }
 
   private async choose(request: SelectRequest, started: string | null): Promise<EngineState | null> {
-    const { reservations, maxStreamsPerEngine, proxyId, log } = this.options;
+    const { reservations, maxStreamsPerEngine, orchestrator } = this;
     const engines = await this.list(request.signal);
     const { engine, considered } = selectEngine(engines, {
-      proxyId,
+      proxyId: orchestrator.identity.proxyId,
       maxStreamsPerEngine,
       exclude: new Set(request.exclude),
       ownStreams: (id) => reservations.count(id),
       isOurs: (id) => reservations.isOurs(id),
       hasContent: (id) => reservations.hasContent(id, request.content),
     });
-    log.debug('engines considered', { stream_id: request.streamId, considered });
+    orchestrator.log.debug('engines considered', { stream_id: request.streamId, considered });
     if (!engine || engine.container_id !== started) return engine;
     return (await this.answers(engine, request.signal)) ? engine : null;
   }
 
   private async answers({ host, port }: EngineState, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.options.engineStatus({ host, port }).getStatus(signal);
+      await this.engineStatus({ host, port }).getStatus(signal);
       return true;
     } catch (error) {
       if (error instanceof EngineError) return false;
@@ -103,7 +95,7 @@ export class ListSelector {
   }
 
   private async provision({ streamId, signal }: SelectRequest): Promise<string> {
-    const { client, log } = this.options;
+    const { client, log } = this.orchestrator;
     try {
       const { container_id: id } = await client.provisionAcestream({}, signal);
       log.info('engine started, none was free', { stream_id: streamId, engine_id: id });
@@ -117,7 +109,7 @@ export class ListSelector {
   }
 
   private reserve({ container_id: id, host, port }: EngineState, { streamId, content }: SelectRequest): LeasedEngine {
-    const release = this.options.reservations.reserve(id, streamId, content);
+    const release = this.reservations.reserve(id, streamId, content);
     const reason = 'chosen from the engine list';
     return { engineId: id, containerId: id, address: { host, port }, leaseId: null, reason, release: async () => release() };
   }

@@ -3,13 +3,12 @@
  * the last list, then the fallback engine. Nobody waits for an orchestrator that is known to be unreachable.
  */
 import { OrchestratorError } from '@acexy/orchestrator-client';
-import type { Log } from '@acexy/service-kit';
-import { type Clock, sleep } from '@acexy/service-kit/primitives';
+import { sleep } from '@acexy/service-kit/primitives';
 import { EngineSelector, type LeasedEngine, NoEngineError, type SelectRequest } from './engine-selector.js';
 import type { FallbackSelector } from './fallback-selector.js';
+import type { OrchestratorContext } from './injection-tokens.js';
 import type { LeaseSelector } from './lease-selector.js';
 import type { ListSelector } from './list-selector.js';
-import type { OrchestratorLink } from './orchestrator-link.js';
 
 /** Longest restart of an orchestrator; a request without any engine waits for its end. */
 const RESTART_MS = 10_000;
@@ -17,12 +16,10 @@ const CHECK_EVERY_MS = 250;
 
 export class OrchestratedSelector extends EngineSelector {
   constructor(
-    private readonly link: OrchestratorLink,
+    private readonly orchestrator: OrchestratorContext,
     private readonly leases: LeaseSelector,
     private readonly list: ListSelector,
     private readonly fallback: FallbackSelector,
-    private readonly clock: Clock,
-    private readonly log: Log,
   ) {
     super();
   }
@@ -39,7 +36,7 @@ export class OrchestratedSelector extends EngineSelector {
 
   /** Whether the orchestrator, unreachable for so short a time that it may be restarting, is reachable again in time. */
   private async returns({ deadline, signal }: SelectRequest): Promise<boolean> {
-    const { link, clock } = this;
+    const { link, clock } = this.orchestrator;
     if (!link.unreachable) return false;
     while (link.unreachable && link.unreachableMs < RESTART_MS && clock.now() < deadline) await sleep(clock, CHECK_EVERY_MS, signal);
     return !link.unreachable;
@@ -47,32 +44,33 @@ export class OrchestratedSelector extends EngineSelector {
 
   private async selectNow(request: SelectRequest): Promise<LeasedEngine> {
     const { standby } = request;
-    if (standby && (this.link.unreachable || standby.leaseId === null)) return standby;
-    if (!this.link.unreachable && this.link.kind === 'ours') {
+    const { link, log } = this.orchestrator;
+    if (standby && (link.unreachable || standby.leaseId === null)) return standby;
+    if (!link.unreachable && link.kind === 'ours') {
       try {
         const leased = await this.leases.select(request);
-        this.link.succeeded('lease');
+        link.succeeded('lease');
         return leased;
       } catch (error) {
         if (!(error instanceof OrchestratorError)) throw error;
-        this.link.failed('lease', error);
+        link.failed('lease', error);
       }
     }
     if (standby) return standby;
-    if (!this.link.unreachable) {
+    if (!link.unreachable) {
       try {
         // No engine is started for a precaution.
         return await this.list.select(request, { provision: request.purpose !== 'reserve' });
       } catch (error) {
         if (!(error instanceof OrchestratorError)) throw error;
-        this.link.failed('engines', error);
+        link.failed('engines', error);
       }
     }
     try {
       return await this.list.select(request, { provision: false });
     } catch (error) {
       if (!(error instanceof OrchestratorError) && !(error instanceof NoEngineError)) throw error;
-      this.log.info('using the fallback engine', { stream_id: request.streamId, error: error.message });
+      log.info('using the fallback engine', { stream_id: request.streamId, error: error.message });
     }
     return this.fallback.select(request);
   }

@@ -1,16 +1,12 @@
 import { Module } from '@nestjs/common';
-import type { OrchestratorClient } from '@acexy/orchestrator-client';
-import { Log } from '@acexy/service-kit';
 import { Clock } from '@acexy/service-kit/primitives';
 import { EngineSelector } from './engine-selector.js';
 import { FallbackSelector } from './fallback-selector.js';
-import { ENGINE_CLIENTS, type EngineClients, ORCHESTRATOR_CLIENT, PROXY_IDENTITY } from './injection-tokens.js';
+import { ENGINE_CLIENTS, type EngineClients, ORCHESTRATOR, type OrchestratorContext } from './injection-tokens.js';
 import { LeaseSelector } from './lease-selector.js';
 import { ListRefresh } from './list-refresh.js';
 import { ListSelector } from './list-selector.js';
 import { OrchestratedSelector } from './orchestrated-selector.js';
-import { OrchestratorLink } from './orchestrator-link.js';
-import type { ProxyIdentity } from './proxy-identity.js';
 import { Reservations } from './reservations.js';
 import { SelectionSettings } from './selection-settings.js';
 
@@ -26,38 +22,28 @@ interface Selection {
 @Module({
   providers: [
     {
-      provide: OrchestratorLink,
-      inject: [Clock, Log],
-      useFactory: (clock: Clock, log: Log) => new OrchestratorLink(clock, log.child('selection')),
-    },
-    {
       provide: SELECTION,
-      inject: [ORCHESTRATOR_CLIENT, OrchestratorLink, PROXY_IDENTITY, ENGINE_CLIENTS, SelectionSettings, Clock, Log],
+      inject: [ORCHESTRATOR, ENGINE_CLIENTS, SelectionSettings, Clock],
       useFactory: (
-        client: OrchestratorClient | null,
-        link: OrchestratorLink,
-        identity: ProxyIdentity,
+        orchestrator: OrchestratorContext | null,
         engineStatus: EngineClients,
         settings: SelectionSettings,
         clock: Clock,
-        serviceLog: Log,
       ): Selection => {
         const reservations = new Reservations(clock);
         const fallback = new FallbackSelector({ host: settings.fallbackHost, port: settings.fallbackPort }, reservations, clock);
-        if (client === null) return { selector: fallback, refresh: null };
-        const common = { client, link, reservations, clock, log: serviceLog.child('selection') };
-        const { maxStreamsPerEngine, engineCacheTtlMs: cacheTtlMs, orchestratorTimeoutMs: timeoutMs } = settings;
-        const list = new ListSelector({ ...common, proxyId: identity.proxyId, maxStreamsPerEngine, engineStatus });
-        const leases = new LeaseSelector({ ...common, identity, onGranted: (engine) => list.learn(engine), timeoutMs });
+        if (orchestrator === null) return { selector: fallback, refresh: null };
+        const list = new ListSelector(orchestrator, reservations, settings.maxStreamsPerEngine, engineStatus);
+        const leases = new LeaseSelector(orchestrator, reservations, settings.orchestratorTimeoutMs, (engine) => list.learn(engine));
         return {
-          selector: new OrchestratedSelector(link, leases, list, fallback, clock, common.log),
-          refresh: new ListRefresh({ ...common, list, cacheTtlMs, random: Math.random }),
+          selector: new OrchestratedSelector(orchestrator, leases, list, fallback),
+          refresh: new ListRefresh(orchestrator, list, settings.engineCacheTtlMs),
         };
       },
     },
     { provide: EngineSelector, inject: [SELECTION], useFactory: ({ selector }: Selection) => selector },
     { provide: ListRefresh, inject: [SELECTION], useFactory: ({ refresh }: Selection) => refresh },
   ],
-  exports: [EngineSelector, OrchestratorLink, ListRefresh],
+  exports: [EngineSelector, ListRefresh],
 })
 export class SelectionModule {}
