@@ -52,7 +52,7 @@ export class ScalingInputs {
   @ApiProperty({ type: 'integer', description: 'Free engines that were leased during the time that an engine needs to start' })
   taken!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Highest recent target: the pool does not shrink below it yet' })
+  @ApiProperty({ type: 'integer', description: 'Highest target of the last grace period; the pool does not shrink below it' })
   recent_peak!: number;
 
   @ApiProperty({ type: 'integer', description: 'MIN_REPLICAS' })

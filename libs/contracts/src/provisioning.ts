@@ -116,7 +116,7 @@ export class BlockedReason {
   message!: string;
 
   // A fraction or a null here makes Go clients drop the whole answer.
-  @ApiProperty({ type: 'integer', description: 'Whole seconds until a new attempt makes sense', example: 30 })
+  @ApiProperty({ type: 'integer', description: 'Whole seconds after which a new attempt makes sense', example: 30 })
   recovery_eta_seconds!: number;
 
   @ApiProperty()

@@ -170,7 +170,7 @@ export class ConfigFigures {
   @ApiProperty({ type: 'integer', description: 'Whole seconds', example: 30 })
   grace_period_s!: number;
 
-  @ApiProperty({ description: 'Image of the engines, or how they run when they have no image', example: 'acestream/engine:latest' })
+  @ApiProperty({ description: 'Engine image, or the kind of runtime when engines have no image', example: 'acestream/engine:latest' })
   target_image!: string;
 }
 

@@ -19,7 +19,7 @@ export class VpnContainerStatus {
   health!: VpnHealth;
 
   @ApiProperty({
-    description: 'Whether the tunnel is up: decided by what its engines report, or by the health of the container when it has no engines',
+    description: 'Whether the tunnel is up: decided by the engines behind it or, without engines, by the health check of the container',
   })
   connected!: boolean;
 

@@ -102,7 +102,7 @@ describe('GET /autoscaler/decisions', () => {
       target: 2,
       started: 2,
       removed: [],
-      reasons: ['2 to start: 0 waiting and 2 to keep free, 0 free and 0 coming'],
+      reasons: ['2 to start: 0 requests waiting and 2 engines to keep free; now 0 free, 0 soon free'],
     });
     expect(new Date(first.decided_at).toISOString()).toBe(first.decided_at);
     expect(all[0]).toMatchObject({ started: 0, target: 2, blocked: null });

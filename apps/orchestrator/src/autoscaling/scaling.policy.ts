@@ -98,13 +98,13 @@ export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecis
   const reasons: string[] = [];
   if (start > 0) {
     const manual = belowManual > 0 ? `; manual minimum ${manualMinimum}, ${staying} engines` : '';
-    const needed = `${pool.waiting} waiting and ${limits.minFree + lookahead} to keep free`;
-    reasons.push(`${start} to start: ${needed}, ${free.length} free and ${coming} coming${manual}`);
+    const needed = `${pool.waiting} requests waiting and ${limits.minFree + lookahead} engines to keep free`;
+    reasons.push(`${start} to start: ${needed}; now ${free.length} free, ${coming} soon free${manual}`);
   }
   if (lookahead > 0) reasons.push(`${lookahead} more to keep free: ${pool.taken} were taken during one startup time`);
   if (missing > room) reasons.push(`${missing - room} more needed than MAX_REPLICAS=${limits.max} allows`);
   if (possible > 0 && start === 0) reasons.push(`${possible} needed, but the last start failed: the next one follows after a delay`);
-  if (revoke > 0) reasons.push(`${revoke} cancelled that are no longer needed`);
+  if (revoke > 0) reasons.push(`${revoke} ordered engines cancelled: no longer needed`);
   for (const { id, reason } of remove) reasons.push(`${id}: ${reason}`);
   return { target, lookahead, start, revoke, remove, limited: pool.waiting > free.length + coming + room, reasons };
 }

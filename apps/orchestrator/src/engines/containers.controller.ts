@@ -59,7 +59,7 @@ export class ContainersController {
   @ApiBadRequestResponse()
   byLabel(@Query('key') key: unknown, @Query('value') value: unknown): ContainerInfo[] {
     if (typeof key !== 'string' || key === '') throw new BadRequestException('key must be the name of a label');
-    if (value !== undefined && typeof value !== 'string') throw new BadRequestException('value must be given once at most');
+    if (value !== undefined && typeof value !== 'string') throw new BadRequestException('value must be given at most once');
     return this.views.containersWith(key, value);
   }
 

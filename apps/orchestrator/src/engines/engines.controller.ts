@@ -16,7 +16,10 @@ export class EnginesController {
   @ApiOkResponse({
     type: [EngineState],
     headers: {
-      ETag: { description: 'Changes when the list changes in more than last_seen and last_health_check', schema: { type: 'string' } },
+      ETag: {
+        description: 'ETag of the list; a change of last_seen or last_health_check alone does not change it',
+        schema: { type: 'string' },
+      },
     },
   })
   @ApiResponse({ status: 304, description: 'Nothing changed since the ETag in If-None-Match' })

@@ -29,7 +29,7 @@ export class ProvisioningFigures {
   @ApiProperty({ type: 'integer', example: 0 })
   queued!: number;
 
-  @ApiProperty({ type: 'integer', description: 'Number of engines that could be started at once', example: 5 })
+  @ApiProperty({ type: 'integer', description: 'Number of engines that could be started now', example: 5 })
   remaining!: number;
 }
 

@@ -84,7 +84,7 @@ export class LeasesController {
   }
 
   @Delete(':lease_id')
-  @ApiOperation({ summary: 'Ends a lease; with a request_id also a lease that the caller has not received, or its place in the queue' })
+  @ApiOperation({ summary: 'Ends a lease. A request_id instead of a lease id also cancels a request that still waits in the queue' })
   @ApiOkResponse({ type: ReleasedLease })
   @ApiNotFoundResponse({ description: 'Unknown, already released or expired' })
   release(@Param('lease_id', ParseUUIDPipe) leaseId: string): ReleasedLease {

@@ -17,7 +17,7 @@ export class CircuitBreakerController {
   @Post('reset')
   @HttpCode(HttpStatus.OK)
   @Protected()
-  @ApiOperation({ operationId: 'CircuitsController_reset', summary: 'Closes one circuit breaker, or both without operation_type' })
+  @ApiOperation({ operationId: 'CircuitsController_reset', summary: 'Closes one circuit breaker; without operation_type it closes both' })
   @ApiQuery({ name: 'operation_type', required: false, enum: OPERATION_TYPES })
   @ApiOkResponse({ type: CircuitReset })
   @ApiBadRequestResponse()

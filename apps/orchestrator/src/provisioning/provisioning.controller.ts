@@ -23,7 +23,10 @@ const LIMIT_HEADERS = {
     description: 'Limit of simultaneous starts (MAX_CONCURRENT_PROVISIONS)',
     schema: { type: 'integer' as const },
   },
-  'X-RateLimit-Provisioning-Remaining': { description: 'Further starts possible now', schema: { type: 'integer' as const } },
+  'X-RateLimit-Provisioning-Remaining': {
+    description: 'Number of starts that are still possible now',
+    schema: { type: 'integer' as const },
+  },
 };
 const REFUSAL_HEADERS = {
   ...LIMIT_HEADERS,
@@ -49,7 +52,7 @@ export class ProvisioningController {
   @HttpCode(HttpStatus.OK)
   @Protected()
   @ApiOperation({
-    summary: 'Starts a container that is not an engine: managed and listed by label, never leased or probed, not counted for MAX_REPLICAS',
+    summary: 'Starts a container that is not an engine. It is listed by label, but never leased, probed or counted for MAX_REPLICAS',
   })
   @ApiBody({ type: ProvisionRequest, required: false })
   @ApiOkResponse({ type: ProvisionResponse, headers: LIMIT_HEADERS })
@@ -74,7 +77,7 @@ export class ProvisioningController {
   @Post('acestream')
   @HttpCode(HttpStatus.OK)
   @Protected()
-  @ApiOperation({ summary: 'Starts an engine; answers when its container runs, which is before the API of the engine answers' })
+  @ApiOperation({ summary: 'Starts an engine; answers when its container runs, before the API of the engine is ready' })
   @ApiBody({ type: ProvisionAcestreamRequest, required: false })
   @ApiOkResponse({ type: ProvisionAcestreamResponse, headers: LIMIT_HEADERS })
   @ApiServiceUnavailableResponse({ type: ProvisioningRefusal, headers: REFUSAL_HEADERS })

@@ -79,7 +79,7 @@ export function preparingRefusal(reason: string): ProvisioningRefusedError {
 const VPN_ETA_MS = 60_000;
 
 export function vpnRefusal(reason: string): ProvisioningRefusedError {
-  return new ProvisioningRefusedError('vpn_disconnected', `no engine is started while the VPN is not connected (${reason})`, {
+  return new ProvisioningRefusedError('vpn_disconnected', `no engine can be started behind the VPN: ${reason}`, {
     etaMs: VPN_ETA_MS,
     canRetry: true,
   });

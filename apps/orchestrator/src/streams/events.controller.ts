@@ -23,7 +23,7 @@ export class EventsController {
 
   @Post('stream_started')
   @HttpCode(HttpStatus.ACCEPTED)
-  @ApiOperation({ summary: 'Reports that a stream plays on an engine; answered when it is saved' })
+  @ApiOperation({ summary: 'Reports that a stream plays on an engine; answers when the event is saved' })
   @ApiAcceptedResponse({ type: StreamState })
   started(@Body(LENIENT) event: StreamStartedEvent): Promise<StreamState> {
     return this.events.started(event);
@@ -31,7 +31,7 @@ export class EventsController {
 
   @Post('stream_ended')
   @HttpCode(HttpStatus.ACCEPTED)
-  @ApiOperation({ summary: 'Reports that a stream has ended; answered when it is saved' })
+  @ApiOperation({ summary: 'Reports that a stream has ended; answers when the event is saved' })
   @ApiAcceptedResponse({ type: StreamEndedAnswer })
   ended(@Body(LENIENT) event: StreamEndedEvent): Promise<StreamEndedAnswer> {
     return this.events.ended(event);

@@ -40,7 +40,7 @@ export class StreamsController {
 
   @Get()
   @ApiOperation({ summary: 'Lists streams, newest first; with status=started only the playing ones' })
-  @ApiOkResponse({ type: [StreamState], headers: { ETag: { description: 'Of the answer', schema: { type: 'string' } } } })
+  @ApiOkResponse({ type: [StreamState], headers: { ETag: { description: 'ETag of the answer', schema: { type: 'string' } } } })
   @ApiResponse({ status: 304, description: 'Nothing changed since the ETag in If-None-Match' })
   @ApiBadRequestResponse()
   list(@Query(LENIENT) { status, container_id: containerId }: StreamQuery): StreamState[] {

@@ -50,7 +50,7 @@ export class ProxyMetrics {
   private readonly viewerEnds = counter('acexy_viewers_ended_total', 'Viewers that ended after they joined', { reason: VIEWER_ENDS });
   private readonly rejections = counter(
     'acexy_viewers_refused_total',
-    'Viewers rejected at a maximum number of viewers: of the stream, or of the proxy (all)',
+    'Viewers rejected because a limit was reached: stream, the limit of one stream; all, the limit of the proxy',
     { full: VIEWER_LIMITS },
   );
   private readonly stops = counter('acexy_engine_stops_total', 'Engine sessions closed, by outcome of the stop', {
@@ -63,9 +63,13 @@ export class ProxyMetrics {
   private readonly standbys = counter('acexy_standby_outcomes_total', 'Standby engines requested while a source was silent, by outcome', {
     outcome: STANDBY_OUTCOMES,
   });
-  private readonly hedges = counter('acexy_hedges_total', 'Second engines started beside a slow one, by whether they were faster', {
-    outcome: HEDGE_OUTCOMES,
-  });
+  private readonly hedges = counter(
+    'acexy_hedges_total',
+    'Second engines started because the first was slow, by whether they were faster',
+    {
+      outcome: HEDGE_OUTCOMES,
+    },
+  );
   private readonly gaps = histogram(
     'acexy_failover_gap_seconds',
     'Time from the last byte of a lost engine to the first byte of the next one',

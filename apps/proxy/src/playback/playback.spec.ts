@@ -162,7 +162,7 @@ describe('the HTTP interface for players', () => {
     await client.until(hasStream);
     const server = app.getHttpServer();
     const reply = await request(server).get(`/ace/getstream?id=${CONTENT_ID}`).expect(503).expect('Retry-After', '5');
-    const text = 'too many viewers of this stream: all 1 places are taken (ACEXY_MAX_VIEWERS_PER_STREAM)';
+    const text = 'too many viewers of this stream: the limit is 1 (ACEXY_MAX_VIEWERS_PER_STREAM)';
     expect(reply.body).toMatchObject({ error: text, detail: text, retry_after: 5 });
     const { body } = await request(server).get('/ace/status');
     expect(body).toMatchObject({ clients: 1, limits: { clients: null, clients_per_stream: 1 }, sessions: [{ hls: null }] });

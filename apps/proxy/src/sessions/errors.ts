@@ -50,8 +50,8 @@ export class TooManyViewersError extends SessionError {
   ) {
     super(
       limit === 'all'
-        ? `too many viewers: all ${max} places are taken (ACEXY_MAX_VIEWERS)`
-        : `too many viewers of this stream: all ${max} places are taken (ACEXY_MAX_VIEWERS_PER_STREAM)`,
+        ? `too many viewers: the limit is ${max} (ACEXY_MAX_VIEWERS)`
+        : `too many viewers of this stream: the limit is ${max} (ACEXY_MAX_VIEWERS_PER_STREAM)`,
     );
   }
 }

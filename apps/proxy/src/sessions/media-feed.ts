@@ -83,7 +83,7 @@ export class MediaFeed {
    * @throws NoStreamError when they end, break or stall first, or `limitMs` is over
    */
   begin(limitMs: number, signal: AbortSignal): Promise<void> {
-    const onLimit = (): Error => new NoStreamError('no_packets', `no packet of a stream within ${Math.round(limitMs)} ms`);
+    const onLimit = (): Error => new NoStreamError('no_packets', `no media packet within ${Math.round(limitMs)} ms`);
     return within(this.clock, this.begun, limitMs, onLimit, signal);
   }
 
