@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createControlServer } from '../../apps/gluetun-simulator/src/control-server.js';
-import { SimulatedVpn } from '../../apps/gluetun-simulator/src/simulated-vpn.js';
+import { VpnConnection } from '../../apps/gluetun-simulator/src/vpn-connection.js';
 
 const PUBLIC_IP = '203.0.113.7';
 
@@ -11,7 +11,7 @@ export class GluetunControlServer {
   /** Answers that replace the simulator's, by path; a number is a status without a body. */
   readonly answers = new Map<string, object | string | number>();
   readonly requests: { path: string; headers: Record<string, string | string[] | undefined> }[] = [];
-  private readonly vpn = new SimulatedVpn({ connectMs: 0, portDelayMs: 0, forwardedPort: 0, publicIp: PUBLIC_IP });
+  private readonly vpn = new VpnConnection({ connectMs: 0, portDelayMs: 0, forwardedPort: 0, publicIp: PUBLIC_IP });
   /** Until the test says something about the VPN, no role may call anything. */
   private simulator = createControlServer(this.vpn, null, 'current');
   private readonly server = createServer((request, response) => {
@@ -42,7 +42,7 @@ export class GluetunControlServer {
 
   down(): void {
     this.allowAll();
-    this.vpn.stop();
+    this.vpn.disconnect();
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { VpnState } from '../../apps/gluetun-simulator/src/simulated-vpn.js';
+import type { VpnState } from '../../apps/gluetun-simulator/src/vpn-connection.js';
 import { freePorts } from './ports.js';
 import { ROOT, ServiceProcess } from './service-process.js';
 import { until } from './until.js';

@@ -1,12 +1,11 @@
-/** The simulated Gluetun as a process. See README.md for its variables and its orders. */
+/** Runs the simulated Gluetun as a process. README.md describes its variables and its fault API. */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { createFaultApi } from './fault-api.js';
 import { createControlServer } from './control-server.js';
 import { TunnelTarget } from './tunnel-target.js';
-import { readOptions } from './options.js';
-import { OptionError } from './roles.js';
-import { SimulatedVpn } from './simulated-vpn.js';
+import { OptionError, readOptions } from './options.js';
+import { VpnConnection } from './vpn-connection.js';
 
 async function listen(server: Server, port: number, host: string): Promise<void> {
   server.listen(port, host);
@@ -15,7 +14,7 @@ async function listen(server: Server, port: number, host: string): Promise<void>
 
 async function run(): Promise<void> {
   const options = readOptions(process.env);
-  const vpn = new SimulatedVpn(options.vpn);
+  const vpn = new VpnConnection(options.vpn);
   const tunnelTarget = new TunnelTarget(options.tunnelTargetPort);
   vpn.onChange((state) => {
     tunnelTarget.setReachable(state.tunnel);
@@ -23,7 +22,7 @@ async function run(): Promise<void> {
   });
   await listen(createFaultApi(vpn), options.faultApiPort, options.faultApiHost);
   await listen(createControlServer(vpn, options.role, options.generation), options.controlPort, '0.0.0.0');
-  vpn.start();
+  vpn.connect();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0));
 }
 

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** The body as a JSON object; throws where it is none, or too large. */
-export async function readObject(request: IncomingMessage): Promise<Record<string, unknown>> {
+/** Reads the body as a JSON object. Throws if it is something else, or too large. */
+export async function readJsonObject(request: IncomingMessage): Promise<Record<string, unknown>> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -12,10 +12,10 @@ export async function readObject(request: IncomingMessage): Promise<Record<strin
     chunks.push(chunk);
   }
   const value: unknown = JSON.parse(Buffer.concat(chunks).toString() || '{}');
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('the body is no JSON object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('the body must be a JSON object');
   return value as Record<string, unknown>;
 }
 
-export function reply(response: ServerResponse, status: number, body: object): void {
+export function replyJson(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
 }
