@@ -66,7 +66,7 @@ interface ChaosFault {
   readonly unreachable?: true;
 }
 
-const knob = (name: string, values: Readonly<Record<string, unknown>>, unreachable?: true): ChaosFault => ({
+const setting = (name: string, values: Readonly<Record<string, unknown>>, unreachable?: true): ChaosFault => ({
   name,
   inflict: (engine) => engine.control.faults(values),
   unreachable,
@@ -77,23 +77,23 @@ const FAULTS: readonly ChaosFault[] = [
   { name: 'forgets its sessions', inflict: (engine) => engine.control.end('lost') },
   { name: 'restarts', inflict: (engine) => engine.control.restart(), unreachable: true },
   { name: 'is killed', inflict: (engine) => engine.kill(), unreachable: true },
-  knob('ends streams', { eofAfterMs: 1 }),
-  knob('breaks connections', { resetAfterMs: 1 }),
-  knob('falls silent', { stallAfterMs: 1 }),
-  knob('refuses', { refuseContent: 'failed to load content' }),
-  knob('answers 500', { httpStatus: 500 }),
-  knob('answers late', { jsonDelayMs: 1000 }),
-  knob('answers nonsense', { htmlInsteadOfJson: true }, true),
-  knob('never has a first byte', { prebufMode: 'hold-forever' }),
-  knob('says 500 for media', { prebufMode: 'http500-forever' }),
-  knob('sends headers only', { headersThenSilence: true }),
-  knob('hangs', { hangAll: true }, true),
-  knob('does not reply', { acceptNoReply: true }, true),
-  knob('closes its ports', { refuse: true }, true),
-  knob('resets connections', { resetConnections: true }, true),
-  knob('says 503', { unavailable: true }, true),
-  knob('is slow', { slowHttpMs: 400 }),
-  knob('begins anywhere', { startAt: 'packet', misalignedStart: true }),
+  setting('ends streams', { eofAfterMs: 1 }),
+  setting('breaks connections', { resetAfterMs: 1 }),
+  setting('falls silent', { stallAfterMs: 1 }),
+  setting('refuses', { refuseContent: 'failed to load content' }),
+  setting('answers 500', { httpStatus: 500 }),
+  setting('answers late', { jsonDelayMs: 1000 }),
+  setting('answers nonsense', { htmlInsteadOfJson: true }, true),
+  setting('never has a first byte', { prebufMode: 'hold-forever' }),
+  setting('says 500 for media', { prebufMode: 'http500-forever' }),
+  setting('sends headers only', { headersThenSilence: true }),
+  setting('hangs', { hangAll: true }, true),
+  setting('does not reply', { acceptNoReply: true }, true),
+  setting('closes its ports', { refuse: true }, true),
+  setting('resets connections', { resetConnections: true }, true),
+  setting('says 503', { unavailable: true }, true),
+  setting('is slow', { slowHttpMs: 400 }),
+  setting('begins anywhere', { startAt: 'packet', misalignedStart: true }),
 ];
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {

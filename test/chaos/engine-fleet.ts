@@ -10,7 +10,7 @@ import { PORTS_PER_STACK } from '../support/engine-trio.js';
 import { type ProcessResources, processResourcesOf } from '../support/process-resources.js';
 import { until } from '../support/until.js';
 
-const KNOBS = {
+const ENGINE_SETTINGS = {
   SIM_BOOT_MS: '100',
   SIM_PREBUF_MS: '150',
   SIM_BITRATE: '480000',
@@ -38,7 +38,7 @@ export class FleetEngine {
     private readonly folder: string,
   ) {
     this.control = new SimulatorControl(ports.control);
-    this.process = startEngine(ports, folder, KNOBS);
+    this.process = startEngine(ports, folder, ENGINE_SETTINGS);
   }
 
   async kill(): Promise<void> {
@@ -49,7 +49,7 @@ export class FleetEngine {
   /** Restarts it if needed and clears its faults. */
   async revive(): Promise<void> {
     const ended = await Promise.race([this.process.exited, Promise.resolve(null)]);
-    if (ended !== null) this.process = startEngine(this.ports, this.folder, KNOBS);
+    if (ended !== null) this.process = startEngine(this.ports, this.folder, ENGINE_SETTINGS);
     await until(`engine ${this.id}`, async () => {
       await this.control.clearFaults();
       return (await fetch(`http://127.0.0.1:${this.ports.http}/webui/api/service?method=get_version`)).ok;

@@ -22,9 +22,9 @@ export interface Outcome {
   readonly damaged?: true;
 }
 
-/** Knobs of the engine simulator (see its README), or an action on the engine. */
+/** Settings of the engine simulator (see its README), or an action on the engine. */
 export type Fault =
-  | { readonly knobs: Readonly<Record<string, unknown>> }
+  | { readonly settings: Readonly<Record<string, unknown>> }
   /** `killed`: its process is killed. `restarts`: all connections break and it boots. `ends`, `forgets`: its session is ended or forgotten as soon
    * as it exists. `wanted`: the orchestrator asks the proxy to leave it. */
   | { readonly act: 'killed' | 'restarts' | 'ends' | 'forgets' | 'wanted' };
@@ -42,7 +42,7 @@ function row(group: string, fault: string, inflict: Fault, before: Outcome, mid:
   return { group, fault, inflict, expect: { before, mid, during }, unreachable };
 }
 
-const knobs = (values: Readonly<Record<string, unknown>>): Fault => ({ knobs: values });
+const settings = (values: Readonly<Record<string, unknown>>): Fault => ({ settings: values });
 const act = (name: 'killed' | 'restarts' | 'ends' | 'forgets' | 'wanted'): Fault => ({ act: name });
 
 const IT: Outcome = { by: 'it' };
@@ -58,66 +58,66 @@ const ANOTHER_LATER: Outcome = { by: 'another', lost: 6 };
 
 /* prettier-ignore */
 export const FAULT_MATRIX: readonly Row[] = [
-  //   group         the engine with the fault                         how                                                       before   mid      during
-  row('boot',       'its process is killed',                           act('killed'),                                            ANOTHER, ANOTHER, ANOTHER),
-  row('boot',       'it restarts',                                     act('restarts'),                                          ANOTHER, ANOTHER, ANOTHER),
+  //   group         the engine with the fault                         how                                                          before   mid      during
+  row('boot',       'its process is killed',                           act('killed'),                                               ANOTHER, ANOTHER, ANOTHER),
+  row('boot',       'it restarts',                                     act('restarts'),                                             ANOTHER, ANOTHER, ANOTHER),
 
-  row('start',      'it answers late, within the limit',               knobs({ jsonDelayMs: 900 }),                              IT,      IT,      IT),
-  row('start',      'it answers too late',                             knobs({ jsonDelayMs: 4000 }),                             ANOTHER, IT,      ANOTHER),
-  row('start',      'it refuses the content',                          knobs({ refuseContent: 'failed to load content' }),       ANOTHER, IT,      ANOTHER),
-  row('start',      'it answers 500 with HTML',                        knobs({ httpStatus: 500 }),                               ANOTHER, IT,      ANOTHER),
-  row('start',      'its JSON is cut off',                             knobs({ truncatedJson: true }),                           ANOTHER, IT,      ANOTHER, true),
-  row('start',      'it answers HTML for JSON',                        knobs({ htmlInsteadOfJson: true }),                       ANOTHER, IT,      ANOTHER, true),
-  row('start',      'it answers nothing in good form',                 knobs({ responseNull: true }),                            ANOTHER, IT,      ANOTHER),
-  row('start',      'the playback address is missing',                 knobs({ missingField: 'playback_url' }),                  ANOTHER, IT,      ANOTHER),
-  row('start',      'its addresses name another host',                 knobs({ wrongHostInUrls: 'http://127.0.0.1:9' }),         IT,      IT,      IT),
+  row('start',      'it answers late, within the limit',               settings({ jsonDelayMs: 900 }),                              IT,      IT,      IT),
+  row('start',      'it answers too late',                             settings({ jsonDelayMs: 4000 }),                             ANOTHER, IT,      ANOTHER),
+  row('start',      'it refuses the content',                          settings({ refuseContent: 'failed to load content' }),       ANOTHER, IT,      ANOTHER),
+  row('start',      'it answers 500 with HTML',                        settings({ httpStatus: 500 }),                               ANOTHER, IT,      ANOTHER),
+  row('start',      'its JSON is cut off',                             settings({ truncatedJson: true }),                           ANOTHER, IT,      ANOTHER, true),
+  row('start',      'it answers HTML for JSON',                        settings({ htmlInsteadOfJson: true }),                       ANOTHER, IT,      ANOTHER, true),
+  row('start',      'it answers nothing in good form',                 settings({ responseNull: true }),                            ANOTHER, IT,      ANOTHER),
+  row('start',      'the playback address is missing',                 settings({ missingField: 'playback_url' }),                  ANOTHER, IT,      ANOTHER),
+  row('start',      'its addresses name another host',                 settings({ wrongHostInUrls: 'http://127.0.0.1:9' }),         IT,      IT,      IT),
 
-  row('first byte', 'it buffers for long, within the limit',           knobs({ prebufMs: 1500 }),                                IT,      IT,      IT),
-  row('first byte', 'it holds the reader for ever',                    knobs({ prebufMode: 'hold-forever' }),                    ANOTHER, IT,      ANOTHER),
-  row('first byte', 'it says 500 while it buffers, then plays',        knobs({ prebufMode: 'http500-then-ok', prebufMs: 1200 }), IT,      IT,      IT),
-  row('first byte', 'it says 500 for ever',                            knobs({ prebufMode: 'http500-forever' }),                 ANOTHER, IT,      ANOTHER),
-  row('first byte', 'it sends headers, then nothing',                  knobs({ headersThenSilence: true }),                      ANOTHER, ANOTHER, ANOTHER),
+  row('first byte', 'it buffers for long, within the limit',           settings({ prebufMs: 1500 }),                                IT,      IT,      IT),
+  row('first byte', 'it holds the reader for ever',                    settings({ prebufMode: 'hold-forever' }),                    ANOTHER, IT,      ANOTHER),
+  row('first byte', 'it says 500 while it buffers, then plays',        settings({ prebufMode: 'http500-then-ok', prebufMs: 1200 }), IT,      IT,      IT),
+  row('first byte', 'it says 500 for ever',                            settings({ prebufMode: 'http500-forever' }),                 ANOTHER, IT,      ANOTHER),
+  row('first byte', 'it sends headers, then nothing',                  settings({ headersThenSilence: true }),                      ANOTHER, ANOTHER, ANOTHER),
 
-  row('flow',       'it falls silent',                                 knobs({ stallAfterMs: 1 }),                               ANOTHER_LATER, ANOTHER, ANOTHER),
-  row('flow',       'it pauses and goes on',                           knobs({ stallAfterMs: 300, resumeAfterMs: 900 }),         IT,      IT,      IT),
-  row('flow',       'it ends the stream',                              knobs({ eofAfterMs: 1 }),                                 ANOTHER_LATER, ANOTHER, ANOTHER),
-  row('flow',       'it breaks the connection',                        knobs({ resetAfterMs: 1 }),                               ANOTHER_LATER, ANOTHER, ANOTHER),
-  row('flow',       'it ends the stream after half a second of it',    knobs({ eofAfterBytes: 100_000 }),                        ANOTHER_LATER, ANOTHER, ANOTHER),
-  row('flow',       'it breaks off after half a second of stream',     knobs({ resetAfterBytes: 100_000 }),                      ANOTHER_LATER, ANOTHER, ANOTHER),
-  row('flow',       'its pieces are late',                             knobs({ jitterMs: 900 }),                                 IT,      IT,      IT),
-  row('flow',       'its pieces are large',                            knobs({ chunkBytes: 200_000 }),                           IT,      IT,      IT),
-  row('flow',       'it begins in the middle of a packet',             knobs({ misalignedStart: true }),                         IT,      IT,      IT),
-  row('flow',       'it begins anywhere in the picture',               knobs({ startAt: 'packet' }),                             IT,      IT,      IT),
-  row('flow',       'it delivers a third of real time',                knobs({ rateFactor: 0.33 }),                              { by: 'another', lost: 12 }, { by: 'another', lost: 12 }, { by: 'another', lost: 12 }),
-  row('flow',       'it repeats its last seconds',                     knobs({ loopAfterMs: 1, loopLengthMs: 5000 }),            { by: 'another', damaged: true, lost: 8, repeated: 6 }, { by: 'another', damaged: true, lost: 8, repeated: 6 }, { by: 'another', damaged: true, lost: 8, repeated: 6 }),
+  row('flow',       'it falls silent',                                 settings({ stallAfterMs: 1 }),                               ANOTHER_LATER, ANOTHER, ANOTHER),
+  row('flow',       'it pauses and goes on',                           settings({ stallAfterMs: 300, resumeAfterMs: 900 }),         IT,      IT,      IT),
+  row('flow',       'it ends the stream',                              settings({ eofAfterMs: 1 }),                                 ANOTHER_LATER, ANOTHER, ANOTHER),
+  row('flow',       'it breaks the connection',                        settings({ resetAfterMs: 1 }),                               ANOTHER_LATER, ANOTHER, ANOTHER),
+  row('flow',       'it ends the stream after half a second of it',    settings({ eofAfterBytes: 100_000 }),                        ANOTHER_LATER, ANOTHER, ANOTHER),
+  row('flow',       'it breaks off after half a second of stream',     settings({ resetAfterBytes: 100_000 }),                      ANOTHER_LATER, ANOTHER, ANOTHER),
+  row('flow',       'its pieces are late',                             settings({ jitterMs: 900 }),                                 IT,      IT,      IT),
+  row('flow',       'its pieces are large',                            settings({ chunkBytes: 200_000 }),                           IT,      IT,      IT),
+  row('flow',       'it begins in the middle of a packet',             settings({ misalignedStart: true }),                         IT,      IT,      IT),
+  row('flow',       'it begins anywhere in the picture',               settings({ startAt: 'packet' }),                             IT,      IT,      IT),
+  row('flow',       'it delivers a third of real time',                settings({ rateFactor: 0.33 }),                              { by: 'another', lost: 12 }, { by: 'another', lost: 12 }, { by: 'another', lost: 12 }),
+  row('flow',       'it repeats its last seconds',                     settings({ loopAfterMs: 1, loopLengthMs: 5000 }),            { by: 'another', damaged: true, lost: 8, repeated: 6 }, { by: 'another', damaged: true, lost: 8, repeated: 6 }, { by: 'another', damaged: true, lost: 8, repeated: 6 }),
 
-  row('TS damage',  'one packet in 50 is lost',                        knobs({ dropPpm: 20_000 }),                               ANOTHER_DAMAGED, ANOTHER_DAMAGED, ANOTHER_DAMAGED),
-  row('TS damage',  'one counter in 50 is wrong',                      knobs({ ccErrorPpm: 20_000 }),                            ANOTHER_DAMAGED, ANOTHER_DAMAGED, ANOTHER_DAMAGED),
-  row('TS damage',  'garbage before one packet in 500',                knobs({ garbagePpm: 2000 }),                              ANOTHER, ANOTHER, ANOTHER),
-  row('TS damage',  'the PAT is missing',                              knobs({ missingPat: true }),                            IT_DAMAGED, IT_DAMAGED, IT_DAMAGED),
-  row('TS damage',  'the sound is missing',                            knobs({ audioLostAfterMs: 1 }),                           IT_DAMAGED, IT_DAMAGED, IT_DAMAGED),
-  row('TS damage',  'its clock leaps by a minute',                     knobs({ ptsJumpAfterMs: 300 }),                           IT_AT_A_KEYFRAME, IT_AT_A_KEYFRAME, IT_OVERLAPPING),
+  row('TS damage',  'one packet in 50 is lost',                        settings({ dropPpm: 20_000 }),                               ANOTHER_DAMAGED, ANOTHER_DAMAGED, ANOTHER_DAMAGED),
+  row('TS damage',  'one counter in 50 is wrong',                      settings({ ccErrorPpm: 20_000 }),                            ANOTHER_DAMAGED, ANOTHER_DAMAGED, ANOTHER_DAMAGED),
+  row('TS damage',  'garbage before one packet in 500',                settings({ garbagePpm: 2000 }),                              ANOTHER, ANOTHER, ANOTHER),
+  row('TS damage',  'the PAT is missing',                              settings({ missingPat: true }),                            IT_DAMAGED, IT_DAMAGED, IT_DAMAGED),
+  row('TS damage',  'the sound is missing',                            settings({ audioLostAfterMs: 1 }),                           IT_DAMAGED, IT_DAMAGED, IT_DAMAGED),
+  row('TS damage',  'its clock leaps by a minute',                     settings({ ptsJumpAfterMs: 300 }),                           IT_AT_A_KEYFRAME, IT_AT_A_KEYFRAME, IT_OVERLAPPING),
 
-  row('session',    'another hand ends the session',                   act('ends'),                                              ANOTHER, ANOTHER, ANOTHER),
-  row('session',    'it forgets the session and is silent',            act('forgets'),                                           ANOTHER, ANOTHER, ANOTHER),
-  row('session',    'its stop never answers',                          knobs({ stopHangs: true }),                               IT,      IT,      IT, true),
-  row('session',    'its stop is refused',                             knobs({ stopError: 'unknown playback session id' }),      IT,      IT,      IT, true),
+  row('session',    'another hand ends the session',                   act('ends'),                                                 ANOTHER, ANOTHER, ANOTHER),
+  row('session',    'it forgets the session and is silent',            act('forgets'),                                              ANOTHER, ANOTHER, ANOTHER),
+  row('session',    'its stop never answers',                          settings({ stopHangs: true }),                               IT,      IT,      IT, true),
+  row('session',    'its stop is refused',                             settings({ stopError: 'unknown playback session id' }),      IT,      IT,      IT, true),
 
-  row('HTTP',       'it hangs altogether',                             knobs({ hangAll: true }),                                 ANOTHER, ANOTHER, ANOTHER, true),
-  row('HTTP',       'it does not answer who asks for media',           knobs({ hangPlayback: true }),                            ANOTHER, IT,      ANOTHER),
-  row('HTTP',       'it takes connections and does not answer',        knobs({ acceptNoReply: true }),                           ANOTHER, IT,      ANOTHER, true),
-  row('HTTP',       'its ports are closed',                            knobs({ refuse: true }),                                  ANOTHER, ANOTHER, ANOTHER, true),
-  row('HTTP',       'it resets every new connection',                  knobs({ resetConnections: true }),                        ANOTHER, IT,      ANOTHER, true),
-  row('HTTP',       'every answer is slow',                            knobs({ slowHttpMs: 500 }),                               IT,      IT,      IT),
-  row('HTTP',       'it says 503 to everything',                       knobs({ unavailable: true }),                             ANOTHER, IT,      ANOTHER, true),
+  row('HTTP',       'it hangs altogether',                             settings({ hangAll: true }),                                 ANOTHER, ANOTHER, ANOTHER, true),
+  row('HTTP',       'it does not answer who asks for media',           settings({ hangPlayback: true }),                            ANOTHER, IT,      ANOTHER),
+  row('HTTP',       'it takes connections and does not answer',        settings({ acceptNoReply: true }),                           ANOTHER, IT,      ANOTHER, true),
+  row('HTTP',       'its ports are closed',                            settings({ refuse: true }),                                  ANOTHER, ANOTHER, ANOTHER, true),
+  row('HTTP',       'it resets every new connection',                  settings({ resetConnections: true }),                        ANOTHER, IT,      ANOTHER, true),
+  row('HTTP',       'every answer is slow',                            settings({ slowHttpMs: 500 }),                               IT,      IT,      IT),
+  row('HTTP',       'it says 503 to everything',                       settings({ unavailable: true }),                             ANOTHER, IT,      ANOTHER, true),
 
-  row('network',    'it has lost the Internet, and its streams starve', knobs({ connected: false, starveAfterDisconnectMs: 1 }), ANOTHER, ANOTHER, ANOTHER),
-  row('network',    'it says that it has no connection, and plays',    knobs({ connected: false }),                              IT,      IT,      IT),
-  row('network',    'it has no peers, and nothing arrives',             knobs({ peers: 0 }),                                      ANOTHER, ANOTHER, ANOTHER),
+  row('network',    'it has lost the Internet, and its streams starve', settings({ connected: false, starveAfterDisconnectMs: 1 }), ANOTHER, ANOTHER, ANOTHER),
+  row('network',    'it says that it has no connection, and plays',    settings({ connected: false }),                              IT,      IT,      IT),
+  row('network',    'it has no peers, and nothing arrives',             settings({ peers: 0 }),                                      ANOTHER, ANOTHER, ANOTHER),
 
   // A viewer of the transport stream does not use any of these.
-  row('HLS',        'its playlists are frozen and forbidden',          knobs({ hlsFrozenAfterMs: 1, hlsForbidden: true }),       IT,      IT,      IT),
-  row('resources',  'its memory and its cache grow',                   knobs({ memoryMb: 40, diskGrowKbPerSec: 500 }),           IT,      IT,      IT),
+  row('HLS',        'its playlists are frozen and forbidden',          settings({ hlsFrozenAfterMs: 1, hlsForbidden: true }),       IT,      IT,      IT),
+  row('resources',  'its memory and its cache grow',                   settings({ memoryMb: 40, diskGrowKbPerSec: 500 }),           IT,      IT,      IT),
 
-  row('orchestrator', 'the orchestrator wants it to be left',          act('wanted'),                                            ANOTHER, ANOTHER, ANOTHER),
+  row('orchestrator', 'the orchestrator wants it to be left',          act('wanted'),                                               ANOTHER, ANOTHER, ANOTHER),
 ];

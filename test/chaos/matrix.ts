@@ -110,8 +110,8 @@ async function settle(trio: EngineTrio, id: string, { row, phase }: Cell, viewer
 /** Resolves when the fault is in force. The returned promises are the actions that follow. */
 async function inflict(trio: EngineTrio, name: EngineName, fault: Fault): Promise<Promise<void>[]> {
   const engine = trio.engine(name);
-  if ('knobs' in fault) {
-    await engine.faults(fault.knobs);
+  if ('settings' in fault) {
+    await engine.faults(fault.settings);
     return [];
   }
   switch (fault.act) {

@@ -1,6 +1,6 @@
 /** A simulated engine in the test's process, on free ports and without delays. */
 import { Engine } from '../../apps/engine-simulator/src/engine.js';
-import { type Knobs, knobsFromEnvironment } from '../../apps/engine-simulator/src/faults/knobs.js';
+import { type SimulatorSettings, settingsFromEnvironment } from '../../apps/engine-simulator/src/faults/simulator-settings.js';
 import type { EngineOptions } from '../../apps/engine-simulator/src/options/engine-options.js';
 
 export interface TestEngine {
@@ -15,7 +15,7 @@ export interface TestEngine {
   stop(): Promise<void>;
 }
 
-export const QUICK: Partial<Knobs> = {
+export const QUICK: Partial<SimulatorSettings> = {
   bootMs: 0,
   apiDelayMs: 0,
   jsonDelayMs: 0,
@@ -40,11 +40,11 @@ export const NO_PORTS: EngineOptions = {
   given: new Map(),
 };
 
-export async function startEngine(knobs: Partial<Knobs> = {}, options: Partial<EngineOptions> = {}): Promise<TestEngine> {
+export async function startEngine(settings: Partial<SimulatorSettings> = {}, options: Partial<EngineOptions> = {}): Promise<TestEngine> {
   const lines: string[] = [];
   const exits: number[] = [];
   const hooks = { log: (line: string) => void lines.push(line), exit: (code: number) => void exits.push(code) };
-  const engine = new Engine({ ...NO_PORTS, ...options }, { ...knobsFromEnvironment({}), ...QUICK, ...knobs }, hooks);
+  const engine = new Engine({ ...NO_PORTS, ...options }, { ...settingsFromEnvironment({}), ...QUICK, ...settings }, hooks);
   await engine.boot();
   const url = `http://127.0.0.1:${engine.http.port}`;
   const json = async (path: string, headers: Record<string, string> = {}) =>

@@ -1,6 +1,6 @@
 import { NONE, PACKET_SIZE, WRAP_27M, readPcr, wrapped, writePcr } from '@acexy/mpegts';
 import { describe, expect, it } from 'vitest';
-import { LoopLibrary } from '../../apps/engine-simulator/src/media/broadcasts.js';
+import { LoopCache } from '../../apps/engine-simulator/src/media/broadcasts.js';
 import { Timeline, shiftTimestamps } from '../../apps/engine-simulator/src/media/timeline.js';
 import { Broadcast, DEFAULT_BROADCAST_SETTINGS, type StreamFollower } from '../../apps/proxy/src/broadcast/broadcast.js';
 import { FakeClock } from '../doubles/fake-clock.js';
@@ -71,7 +71,7 @@ describe('an hour of HLS in compressed time', () => {
 
 /** The broadcast, read from its own position. */
 class Source {
-  private static readonly timeline = new Timeline(new LoopLibrary().loop(BITRATE, 'picture'), 'ab'.repeat(20));
+  private static readonly timeline = new Timeline(new LoopCache().loop(BITRATE, 'picture'), 'ab'.repeat(20));
 
   constructor(
     private at = Source.timeline.packetAt(Date.UTC(2026, 0, 1)),

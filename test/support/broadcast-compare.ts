@@ -1,6 +1,6 @@
 /** Compares a viewer's bytes with the broadcast, packet by packet. The simulator's timeline can generate any packet of the broadcast again. */
 import { createHash } from 'node:crypto';
-import { LoopLibrary } from '../../apps/engine-simulator/src/media/broadcasts.js';
+import { LoopCache } from '../../apps/engine-simulator/src/media/broadcasts.js';
 import { MARKER_INTERVAL_MS } from '../../apps/engine-simulator/src/media/layout.js';
 import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
 import { Timeline } from '../../apps/engine-simulator/src/media/timeline.js';
@@ -12,7 +12,7 @@ const SETTLED_MARKERS = 10;
 /** Largest distance of a marker from its expected position, in packets. */
 const MARKER_SLACK = 400;
 
-const library = new LoopLibrary();
+const library = new LoopCache();
 
 /** The infohash of a content id in every simulated engine. */
 export function infohashOf(contentId: string): string {

@@ -58,17 +58,17 @@ export class ServiceProcess {
   }
 }
 
-/** Starts a simulated engine without an orchestrator, with the caller's ports and knobs (SIM_*). */
+/** Starts a simulated engine without an orchestrator, with the caller's ports and settings (SIM_*). */
 export function startEngine(
   ports: { http: number; https: number; api: number; p2p: number; control: number },
   folder: string,
-  knobs: Record<string, string> = {},
+  settings: Record<string, string> = {},
 ): ServiceProcess {
   mkdirSync(folder, { recursive: true });
   const options = ['--http-port', ports.http, '--https-port', ports.https, '--api-port', ports.api, '--port', ports.p2p].map(String);
   return new ServiceProcess(
     'engine',
     [process.execPath, join(ROOT, 'apps/engine-simulator/dist/main.js'), '--client-console', ...options, '--state-dir', folder],
-    { cwd: folder, env: { SIM_BOOT_MS: '100', SIM_PREBUF_MS: '200', SIM_CONTROL_PORT: String(ports.control), ...knobs } },
+    { cwd: folder, env: { SIM_BOOT_MS: '100', SIM_PREBUF_MS: '200', SIM_CONTROL_PORT: String(ports.control), ...settings } },
   );
 }

@@ -1,4 +1,4 @@
-/** The counters of a simulated engine that tests read. */
+/** The metrics of a simulated engine that tests read. */
 export interface EngineMetrics {
   sessions: { opened: number; active: number; stopped: number; expired: number; superseded: number; lost: number };
   readers: { opened: number; open: number; maxPerSession: number };
@@ -22,14 +22,14 @@ export class SimulatorControl {
     await this.call('POST', 'end', { how });
   }
 
-  /** Sets a knob of the engine, for `forMs` or until it is cleared. */
-  async fault(knob: string, value: unknown, forMs?: number): Promise<void> {
-    await this.call('POST', 'faults', { target: '*', fault: knob, params: value, forMs });
+  /** Injects a fault: changes one setting of the engine, for `forMs` or until it is cleared. */
+  async fault(setting: string, value: unknown, forMs?: number): Promise<void> {
+    await this.call('POST', 'faults', { target: '*', fault: setting, params: value, forMs });
   }
 
-  /** Sets several knobs of the engine. */
-  async faults(knobs: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.call('POST', 'faults', { target: '*', faults: knobs });
+  /** Changes several settings of the engine. */
+  async faults(settings: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.call('POST', 'faults', { target: '*', faults: settings });
   }
 
   /** Restarts the engine: all its sessions are lost. */

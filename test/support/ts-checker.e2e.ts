@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { LoopLibrary } from '../../apps/engine-simulator/src/media/broadcasts.js';
+import { LoopCache } from '../../apps/engine-simulator/src/media/broadcasts.js';
 import { Timeline } from '../../apps/engine-simulator/src/media/timeline.js';
 import { WatchedBroadcast, outputWithoutSwitch } from '../doubles/proxy/splice.fixture.js';
 import { type TsRule, TsChecker, checkTs, sectionCrc } from './ts-checker.js';
 
-const library = new LoopLibrary();
+const library = new LoopCache();
 const START = 1_800_000_000_000;
 
 /** `seconds` of a simulated broadcast, starting at a keyframe. */

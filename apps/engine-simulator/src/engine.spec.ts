@@ -15,7 +15,7 @@ afterEach(async () => {
 
 const useFakeIntervals = () => vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout', 'Date'] });
 
-describe('an engine', () => {
+describe('engine', () => {
   it('opens the HTTP port before the API port and logs both', async () => {
     running = await startEngine();
     expect(running.lines.map((line) => /\((\w+)\)$/.exec(line)?.[1])).toEqual(['http', 'https', 'p2p', 'api']);
@@ -32,12 +32,12 @@ describe('an engine', () => {
     ]);
   });
 
-  it('that is never ready listens nowhere', async () => {
+  it('opens no port if it is never ready', async () => {
     running = await startEngine({ neverReady: true });
     expect([running.engine.http.isOpen, running.engine.api.isOpen, running.engine.state]).toEqual([false, false, 'booting']);
   });
 
-  it('crashes when its time has come, with the code asked for', async () => {
+  it('crashes after the configured time with the configured code', async () => {
     useFakeIntervals();
     running = await startEngine({ crashAfterMs: 5000, crashExitCode: 3 });
     vi.advanceTimersByTime(4999);
@@ -46,24 +46,24 @@ describe('an engine', () => {
     expect(running.exits).toEqual([3]);
   });
 
-  it('reaps what nobody reads by itself', async () => {
+  it('ends a session that is not read for its idle time', async () => {
     useFakeIntervals();
     running = await startEngine();
-    const { sessions, contents } = running.engine.parts;
-    const { session } = sessions.open({ content: contents.byId('01'.repeat(20))!, kind: 'ts', pid: 'p' });
+    const { sessions, contents } = running.engine.context;
+    const { session } = sessions.open({ content: contents.byId('01'.repeat(20))!, kind: 'ts', pid: 'p' })!;
     vi.advanceTimersByTime(59_000);
     expect(session.state).toBe('active');
     vi.advanceTimersByTime(2000);
     expect(session.state).toBe('expired');
   });
 
-  it('keeps its token and a growing cache in its folder, and nowhere else', async () => {
+  it('writes its token and a growing cache to its folder', async () => {
     useFakeIntervals();
     const stateDir = mkdtempSync(join(tmpdir(), 'engine-'));
     folders.push(stateDir);
     running = await startEngine({ diskGrowKbPerSec: 50 }, { stateDir });
     expect(JSON.parse(readFileSync(join(stateDir, 'engine_runtime.json'), 'utf8'))).toEqual({
-      access_token: running.engine.parts.accessToken,
+      access_token: running.engine.context.accessToken,
     });
     const cache = () => statSync(join(stateDir, '.acestream_cache', 'pieces.bin')).size;
     const before = cache();
@@ -74,7 +74,7 @@ describe('an engine', () => {
     expect(cache()).toBe(50_000);
   });
 
-  it('leaves no timer behind when it is down', async () => {
+  it('leaves no timer when it is down', async () => {
     useFakeIntervals();
     running = await startEngine({ crashAfterMs: 60_000 });
     expect(vi.getTimerCount()).toBeGreaterThan(0);

@@ -1,17 +1,18 @@
-/** The engine as a whole: its memory, its four ports, its boot, its faults and its end. */
+/** The whole engine: its state, its four ports, its boot, its faults and its end. */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ContentDirectory, readCatalog } from './contents/content-directory.js';
-import { Counters } from './counters/counters.js';
-import { Broadcasts, type EngineParts } from './engine-parts.js';
-import { FaultBook } from './faults/fault-book.js';
-import type { Knobs } from './faults/knobs.js';
+import { ContentCatalog, readCatalogFile } from './catalog/content-catalog.js';
+import { EngineMetrics } from './metrics/engine-metrics.js';
+import type { EngineContext } from './engine-context.js';
+import { FaultInjector } from './faults/fault-injector.js';
+import type { SimulatorSettings } from './faults/simulator-settings.js';
 import { EngineHttp } from './http/engine-http.js';
 import { Listener } from './listener.js';
+import { Broadcasts } from './media/broadcasts.js';
 import { NetworkState } from './network/network-state.js';
 import type { EngineOptions } from './options/engine-options.js';
-import { SessionRegistry } from './sessions/session-registry.js';
+import { PlaybackSessions } from './sessions/playback-sessions.js';
 import { StateFolder } from './state-folder.js';
 
 export type EngineState = 'booting' | 'up' | 'refusing' | 'down';
@@ -27,7 +28,7 @@ export interface EngineHooks {
 }
 
 export class Engine {
-  readonly parts: EngineParts;
+  readonly context: EngineContext;
   readonly http: Listener;
   readonly https: Listener;
   readonly api: Listener;
@@ -35,43 +36,42 @@ export class Engine {
   readonly startedAt = Date.now();
   private currentState: EngineState = 'down';
   private readonly timers: NodeJS.Timeout[] = [];
-  private boots = new AbortController();
-  private balloon: Buffer | null = null;
+  private bootAbort = new AbortController();
+  private memoryBalloon: Buffer | null = null;
   private crash: NodeJS.Timeout | null = null;
   private closing: Promise<unknown> = Promise.resolve();
   private readonly folder: StateFolder;
 
   constructor(
     options: EngineOptions,
-    knobs: Knobs,
+    settings: SimulatorSettings,
     private readonly hooks: EngineHooks,
   ) {
-    const faults = new FaultBook(knobs);
-    const counters = new Counters();
+    const faults = new FaultInjector(settings);
+    const metrics = new EngineMetrics();
     const now = () => Date.now();
-    this.parts = {
+    this.context = {
       options,
       faults,
-      counters,
+      metrics,
       now,
-      contents: new ContentDirectory(options.catalogFile ? readCatalog(options.catalogFile) : []),
-      sessions: new SessionRegistry(faults, counters, now, hooks.log),
+      contents: new ContentCatalog(options.catalogFile ? readCatalogFile(options.catalogFile) : []),
+      sessions: new PlaybackSessions(faults, metrics, now, hooks.log),
       broadcasts: new Broadcasts(faults, now),
       network: new NetworkState(faults, now),
       accessToken: options.accessToken ?? randomBytes(32).toString('hex'),
-      shutdown: () => void this.end(0),
     };
-    this.folder = StateFolder.prepare(options, this.parts.accessToken);
-    this.http = new Listener('http', new EngineHttp(this.parts).server, options.host, options.httpPort);
+    this.folder = StateFolder.prepare(options, this.context.accessToken);
+    this.http = new Listener('http', new EngineHttp(this.context).server, options.host, options.httpPort);
     this.https = new Listener('https', createServer(), options.host, options.httpsPort);
-    // Nothing in this product uses the line protocol. The port still listens: engines that share a network must collide on it, as real ones do.
+    // Nothing in this product uses the line protocol. The port still listens, so that engines in one network collide on it as real ones do.
     this.api = new Listener(
       'api',
       createServer((socket) => socket.destroy()),
       options.host,
       options.apiPort,
     );
-    // Peers connect, and hear nothing.
+    // Accepts peers and sends them nothing.
     this.p2p = new Listener(
       'p2p',
       createServer((socket) => socket.resume()),
@@ -85,14 +85,14 @@ export class Engine {
     return this.currentState;
   }
 
-  /** Boots: nothing listens before the boot time is over. Throws PortError. */
+  /** Opens the ports after the boot time. @throws PortError */
   async boot(): Promise<void> {
-    const { signal } = this.boots;
+    const { signal } = this.bootAbort;
     this.currentState = 'booting';
-    this.every(SWEEP_MS, () => this.parts.sessions.sweep());
+    this.every(SWEEP_MS, () => this.context.sessions.sweep());
     this.every(SECOND_MS, () => this.growDisk());
     this.applyFaults();
-    const { bootMs, apiDelayMs, neverReady } = this.parts.faults.engine;
+    const { bootMs, apiDelayMs, neverReady } = this.context.faults.engineSettings;
     if (bootMs > 0) await delay(bootMs, undefined, { signal });
     if (neverReady) return;
     await this.open(this.http, this.https, this.p2p);
@@ -102,35 +102,35 @@ export class Engine {
     this.applyFaults();
   }
 
-  /** What a restart of the process does: every session and connection is gone, and it boots again. */
+  /** Ends every session and connection and boots again, as a restart of the process does. */
   async restart(): Promise<void> {
     this.hooks.log('restarting');
     await this.down();
-    this.boots = new AbortController();
+    this.bootAbort = new AbortController();
     await this.boot();
   }
 
-  /** Closes everything; the process may end after it. */
+  /** Closes all ports, sessions and timers. */
   async down(): Promise<void> {
-    this.boots.abort();
+    this.bootAbort.abort();
     this.currentState = 'down';
     for (const timer of this.timers.splice(0)) clearInterval(timer);
     if (this.crash) clearTimeout(this.crash);
-    this.parts.sessions.endAll('lost');
+    this.context.sessions.endAll('lost');
     await Promise.all([this.http, this.https, this.api, this.p2p].map((listener) => listener.close()));
   }
 
-  /** Puts everything away and ends the process. */
+  /** Closes everything and ends the process. */
   async end(code: number): Promise<void> {
     await this.down();
-    this.parts.network.close();
+    this.context.network.close();
     this.hooks.exit(code);
   }
 
   private async open(...listeners: Listener[]): Promise<void> {
     for (const listener of listeners) {
       await listener.open();
-      this.hooks.log(`listen on ${this.parts.options.host}:${listener.port} (${listener.name})`);
+      this.hooks.log(`listen on ${this.context.options.host}:${listener.port} (${listener.name})`);
     }
   }
 
@@ -139,14 +139,15 @@ export class Engine {
   }
 
   private growDisk(): void {
-    const { diskGrowKbPerSec } = this.parts.faults.engine;
-    if (diskGrowKbPerSec > 0) this.folder.grow(diskGrowKbPerSec * 1000);
+    const { diskGrowKbPerSec } = this.context.faults.engineSettings;
+    if (diskGrowKbPerSec > 0) this.folder.growCache(diskGrowKbPerSec * 1000);
   }
 
-  /** Faults that act by themselves, not when somebody asks. */
+  /** Applies the faults that act without a request. */
   private applyFaults(): void {
-    const { refuse, memoryMb, crashAfterMs, crashExitCode } = this.parts.faults.engine;
-    if (memoryMb * MEBIBYTE !== (this.balloon?.length ?? 0)) this.balloon = memoryMb > 0 ? Buffer.alloc(memoryMb * MEBIBYTE, 1) : null;
+    const { refuse, memoryMb, crashAfterMs, crashExitCode } = this.context.faults.engineSettings;
+    if (memoryMb * MEBIBYTE !== (this.memoryBalloon?.length ?? 0))
+      this.memoryBalloon = memoryMb > 0 ? Buffer.alloc(memoryMb * MEBIBYTE, 1) : null;
     if (this.crash) clearTimeout(this.crash);
     this.crash = null;
     if (crashAfterMs !== null && this.currentState !== 'down') {
@@ -154,20 +155,20 @@ export class Engine {
     }
     if (refuse && this.currentState === 'up') {
       this.currentState = 'refusing';
-      this.closeForNow();
+      this.closePorts();
     } else if (!refuse && this.currentState === 'refusing') {
       this.currentState = 'up';
-      this.openAgain();
+      this.reopenPorts();
     }
   }
 
-  private closeForNow(): void {
+  private closePorts(): void {
     this.hooks.log('refusing connections');
     this.closing = Promise.all([this.http.close(), this.api.close()]);
   }
 
-  private openAgain(): void {
-    // What is still being closed cannot be opened.
+  private reopenPorts(): void {
+    // A port that is still closing cannot be opened.
     const opening = this.closing.then(() => this.open(this.http, this.api));
     opening.catch((error: unknown) => {
       this.hooks.log(`cannot listen again: ${(error as Error).message}`);

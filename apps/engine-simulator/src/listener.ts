@@ -2,7 +2,7 @@
 import type { Server as HttpServer } from 'node:http';
 import { type Server, type Socket } from 'node:net';
 
-/** A port that the engine needs is taken, or may not be used. */
+/** A port of the engine is in use or not allowed. */
 export class PortError extends Error {
   readonly code = 'port_unavailable';
 }
@@ -14,43 +14,43 @@ export class Listener {
     readonly name: string,
     private readonly server: Server | HttpServer,
     private readonly host: string,
-    private wanted: number,
+    private requested: number,
   ) {
     server.on('connection', (socket: Socket) => {
       this.sockets.add(socket);
       socket.once('close', () => this.sockets.delete(socket));
-      // A client that goes away is no fault of the engine; the socket's owner learns it by 'close'.
+      // A client that disconnects is not an error of the engine; the owner of the socket gets 'close'.
       socket.on('error', () => socket.destroy());
     });
   }
 
-  /** The port in use, also where 0 (any) was wanted. */
+  /** The real port, also if 0 (any) was requested. */
   get port(): number {
     const address = this.server.address();
-    return address !== null && typeof address === 'object' ? address.port : this.wanted;
+    return address !== null && typeof address === 'object' ? address.port : this.requested;
   }
 
   get isOpen(): boolean {
     return this.server.listening;
   }
 
-  /** Listens; throws PortError. */
+  /** @throws PortError */
   open(): Promise<void> {
     return new Promise((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException) => {
-        reject(new PortError(`cannot listen on ${this.name} port ${this.wanted} of ${this.host}: ${error.code ?? error.message}`));
+        reject(new PortError(`cannot listen on ${this.name} port ${this.requested} of ${this.host}: ${error.code ?? error.message}`));
       };
       this.server.once('error', failed);
-      this.server.listen(this.wanted, this.host, () => {
+      this.server.listen(this.requested, this.host, () => {
         this.server.removeListener('error', failed);
-        // Any port was wanted: the one given is kept when it opens again.
-        this.wanted = this.port;
+        // If any port was requested, it opens on the same one again.
+        this.requested = this.port;
         resolve();
       });
     });
   }
 
-  /** Stops listening and cuts every connection. */
+  /** Stops listening and closes every connection. */
   close(): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       if (this.server.listening) this.server.close(() => resolve());

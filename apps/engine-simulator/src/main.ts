@@ -1,32 +1,33 @@
-/** The simulated AceStream engine as a process. See README.md for its options and knobs. */
+/** Runs the simulated AceStream engine as a process. README.md describes its options and settings. */
 import { readFileSync } from 'node:fs';
-import { CatalogError } from './contents/content-directory.js';
+import { CatalogError } from './catalog/content-catalog.js';
 import { ControlApi } from './control/control-api.js';
 import { Engine } from './engine.js';
-import { KnobError, changedKnobs } from './faults/knobs.js';
+import { SettingError, changedSettings } from './faults/simulator-settings.js';
 import { Listener, PortError } from './listener.js';
 import { OptionError } from './options/command-line.js';
 import { readOptions } from './options/engine-options.js';
 
-const EXIT_UNUSABLE = 1;
+const EXIT_FAILURE = 1;
 
-function isRefusal(error: unknown): error is Error {
-  return error instanceof OptionError || error instanceof KnobError || error instanceof CatalogError || error instanceof PortError;
+/** Wrong input or an occupied port: the message says enough, a stack trace does not help. */
+function isExpected(error: unknown): error is Error {
+  return error instanceof OptionError || error instanceof SettingError || error instanceof CatalogError || error instanceof PortError;
 }
 
 async function run(): Promise<void> {
-  const { options, knobs, ignored } = readOptions(process.argv.slice(2), process.env, (path) => readFileSync(path, 'utf8'));
+  const { options, settings, ignored } = readOptions(process.argv.slice(2), process.env, (path) => readFileSync(path, 'utf8'));
   const log = (line: string) => console.log(line);
-  log(`simulated AceStream engine ${knobs.version}, ${options.engineId}, a test picture, no peers`);
+  log(`simulated AceStream engine ${settings.version}, ${options.engineId}, a test picture, no peers`);
   for (const [name, value] of options.given) log(`option ${name}: ${value === true ? 'on' : /pass|token/.test(name) ? '***' : value}`);
-  for (const [name, value] of changedKnobs(knobs)) log(`knob ${name}: ${value}`);
+  for (const [name, value] of changedSettings(settings)) log(`setting ${name}: ${value}`);
   for (const word of ignored) log(`ignored: ${word}`);
-  const engine = new Engine(options, knobs, { log, exit: (code) => process.exit(code) });
+  const engine = new Engine(options, settings, { log, exit: (code) => process.exit(code) });
   const end = () => {
-    if (engine.parts.faults.engine.ignoreSigterm) return log('SIGTERM ignored');
+    if (engine.context.faults.engineSettings.ignoreSigterm) return log('SIGTERM ignored');
     engine.end(0).catch((error: unknown) => {
       console.error(error);
-      process.exit(EXIT_UNUSABLE);
+      process.exit(EXIT_FAILURE);
     });
   };
   process.on('SIGTERM', end);
@@ -41,8 +42,8 @@ async function run(): Promise<void> {
 }
 
 run().catch((error: unknown) => {
-  // The boot was cut short by the end of the engine, which does the rest.
+  // The engine was ended during its boot; end() exits the process.
   if (error instanceof Error && error.name === 'AbortError') return;
-  console.error(isRefusal(error) ? `engine: ${error.message}` : error);
-  process.exit(EXIT_UNUSABLE);
+  console.error(isExpected(error) ? `engine: ${error.message}` : error);
+  process.exit(EXIT_FAILURE);
 });

@@ -1,10 +1,10 @@
-/** What the engine leaves on the disk: a cache that can grow, and the file from which some orchestrators read its access token. */
+/** The engine's files: a cache that can grow, and the file from which some orchestrators read the access token. */
 import { accessSync, appendFileSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { EngineOptions } from './options/engine-options.js';
 
-/** The folder of the images' main program; outside of a container it does not exist. */
+/** Folder of the engine in images; it exists only in a container. */
 const IMAGE_FOLDER = '/acestream';
 const CACHE_START_BYTES = 16_384;
 
@@ -13,14 +13,14 @@ function isWritable(folder: string): boolean {
     accessSync(folder, constants.W_OK);
     return true;
   } catch {
-    return false; // Absent or read only: both mean that this is not our container.
+    return false; // Missing or read-only: this is not a container of the engine.
   }
 }
 
 export class StateFolder {
   private constructor(private readonly cacheFile: string | null) {}
 
-  /** Makes the folders; where none was named and this is no container, nothing is written at all. */
+  /** Creates the folders and files. Without a configured folder it writes only in a container. */
   static prepare(options: EngineOptions, accessToken: string): StateFolder {
     const inImage = isWritable(IMAGE_FOLDER);
     const state = options.stateDir ?? (inImage ? join(homedir(), '.ACEStream') : null);
@@ -35,10 +35,9 @@ export class StateFolder {
     return new StateFolder(cacheFile);
   }
 
-  /** Lets the cache grow, as a disk cache does that nobody cleans. */
-  grow(bytes: number): void {
+  growCache(bytes: number): void {
     if (!this.cacheFile) return;
-    // Operators clean the cache of a running engine with rm.
+    // Operators delete the cache of a running engine with rm.
     mkdirSync(dirname(this.cacheFile), { recursive: true });
     appendFileSync(this.cacheFile, Buffer.alloc(bytes));
   }

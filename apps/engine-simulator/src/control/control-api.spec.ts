@@ -3,21 +3,21 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Engine } from '../engine.js';
 import { NO_PORTS, QUICK, startEngine } from '../../../../test/doubles/simulated-engine.fixture.js';
-import { knobsFromEnvironment } from '../faults/knobs.js';
+import { settingsFromEnvironment } from '../faults/simulator-settings.js';
 import { Listener, PortError } from '../listener.js';
 import { ControlApi } from './control-api.js';
 
 const ID = '01'.repeat(20);
-let putAway: (() => Promise<void>)[] = [];
+let cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
-  for (const close of putAway.splice(0)) await close();
-  putAway = [];
+  for (const close of cleanups.splice(0)) await close();
+  cleanups = [];
 });
 
 async function control(engine: Engine, kill: () => void = () => undefined) {
   const listener = new Listener('control', new ControlApi(engine, kill).server, '127.0.0.1', 0);
   await listener.open();
-  putAway.push(
+  cleanups.push(
     () => listener.close(),
     () => engine.down(),
   );
@@ -31,11 +31,11 @@ async function control(engine: Engine, kill: () => void = () => undefined) {
   };
 }
 
-describe('the control API', () => {
-  it('is up while the engine boots', async () => {
+describe('control API', () => {
+  it('answers while the engine boots', async () => {
     const engine = new Engine(
       NO_PORTS,
-      { ...knobsFromEnvironment({}), ...QUICK, bootMs: 60_000 },
+      { ...settingsFromEnvironment({}), ...QUICK, bootMs: 60_000 },
       { log: () => undefined, exit: () => undefined },
     );
     const call = await control(engine);
@@ -45,24 +45,24 @@ describe('the control API', () => {
     await expect(booting).rejects.toThrow(/abort/i);
   });
 
-  it('sets and takes back faults, and refuses what is none', async () => {
+  it('injects and clears faults, and rejects invalid ones', async () => {
     const { engine, url } = await startEngine();
     const call = await control(engine);
     expect((await call('POST', 'faults', { fault: 'unavailable' })).body.faults).toEqual([
-      { target: '*', knobs: { unavailable: true }, until: null },
+      { target: '*', settings: { unavailable: true }, until: null },
     ]);
     expect((await fetch(url)).status).toBe(503);
     expect((await call('DELETE', 'faults?target=*')).body.faults).toEqual([]);
     expect((await fetch(url)).status).toBe(404);
     expect(await call('POST', 'faults', { fault: 'nonsense' })).toMatchObject({
       status: 400,
-      body: { error: 'nonsense: there is no such knob' },
+      body: { error: 'unknown setting nonsense: see the README of the engine simulator' },
     });
     expect((await call('POST', 'faults', [])).status).toBe(400);
     expect((await call('GET', 'nowhere')).status).toBe(404);
   });
 
-  it('shows sessions, counters and requests', async () => {
+  it('shows sessions, metrics and requests', async () => {
     const { engine, play } = await startEngine();
     const call = await control(engine);
     const { infohash, playback_session_id } = await play(`id=${ID}&pid=p`);
@@ -81,26 +81,26 @@ describe('the control API', () => {
     expect(Math.abs(Date.now() - request.at)).toBeLessThan(10_000);
   });
 
-  it('ends sessions by another hand', async () => {
+  it('ends sessions on request', async () => {
     const { engine, play, json } = await startEngine();
     const call = await control(engine);
     const { stat_url } = await play(`id=${ID}&pid=p`);
     expect((await call('POST', 'end', { target: ID, how: 'lost' })).body).toEqual({ ended: 1 });
     expect((await json(stat_url)).error).toBe('unknown playback session id');
-    expect((await call('POST', 'end', { how: 'murdered' })).status).toBe(400);
+    expect((await call('POST', 'end', { how: 'nonsense' })).status).toBe(400);
   });
 
-  it('restarts the engine: sessions are gone, the port is the same', async () => {
+  it('restarts the engine on the same port, without its sessions', async () => {
     const { engine, play, json, lines } = await startEngine();
     const call = await control(engine);
     const { stat_url } = await play(`id=${ID}&pid=p`);
     expect((await call('POST', 'restart')).status).toBe(202);
     await vi.waitFor(() => expect(lines.filter((line) => line.includes('(api)'))).toHaveLength(2));
     expect((await json(stat_url)).error).toBe('unknown playback session id');
-    expect(engine.parts.counters.snapshot().sessions).toMatchObject({ opened: 1, lost: 1, stopped: 0 });
+    expect(engine.context.metrics.snapshot().sessions).toMatchObject({ opened: 1, lost: 1, stopped: 0 });
   });
 
-  it('kills after it has answered', async () => {
+  it('kills the engine after the reply', async () => {
     const { engine } = await startEngine();
     let killed: () => void = () => undefined;
     const death = new Promise<void>((resolve) => (killed = resolve));
@@ -110,20 +110,20 @@ describe('the control API', () => {
   });
 });
 
-describe('a port that is taken', () => {
-  it('keeps the engine from starting, with its name in the message', async () => {
+describe('occupied port', () => {
+  it('makes the start fail with an error that names the port', async () => {
     const first = await startEngine();
-    putAway.push(() => first.stop());
+    cleanups.push(() => first.stop());
     const taken = startEngine({}, { httpPort: first.engine.http.port });
     await expect(taken).rejects.toThrow(PortError);
     await expect(taken).rejects.toThrow(/cannot listen on http port \d+ of 127.0.0.1: EADDRINUSE/);
   });
 });
 
-describe('the other ports', () => {
+describe('other ports', () => {
   it('accept connections, and the API port closes them at once', async () => {
     const { engine } = await startEngine();
-    putAway.push(() => engine.down());
+    cleanups.push(() => engine.down());
     for (const { port } of [engine.https, engine.p2p]) {
       const socket = connect(port, '127.0.0.1');
       await once(socket, 'connect');

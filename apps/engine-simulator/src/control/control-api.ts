@@ -1,51 +1,66 @@
 /**
- * The control API on its own port, for tests: what the engine has seen, and faults at run time. It is up while the engine boots, hangs or
- * refuses, and listens on 127.0.0.1 only.
+ * The control API for tests, on its own port of 127.0.0.1: what the engine has seen, and faults at run time. It answers also while the engine
+ * boots, hangs or refuses connections.
  */
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
-import type { SessionEnd } from '../counters/counters.js';
 import type { Engine } from '../engine.js';
-import { type Knobs, KnobError, isKnobName, parseKnobs } from '../faults/knobs.js';
-import { EVERYTHING } from '../faults/fault-book.js';
-import { parseObject, readBody } from '../http/admin.js';
+import { WHOLE_ENGINE } from '../faults/fault-injector.js';
+import { type SimulatorSettings, SettingError, parseSettings } from '../faults/simulator-settings.js';
+import type { EndReason } from '../metrics/engine-metrics.js';
 
-/** The control API cannot do what it was asked to. */
-export class ControlError extends Error {
+const MAX_BODY_BYTES = 65_536;
+
+/** The request to the control API is invalid. */
+export class ControlRequestError extends Error {
   readonly code = 'bad_control_request';
 }
 
-export interface FaultOrder {
+export interface FaultRequest {
   target: string;
-  knobs: Partial<Knobs>;
+  settings: Partial<SimulatorSettings>;
   forMs: number | null;
 }
 
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
 /**
- * Reads `{target, fault, params?, forMs?}`: `params` is the knob's value (true where it is absent), or an object with the knob's and further
- * knobs' values; `{target, faults: {…}}` sets several at once. Throws ControlError or KnobError.
+ * Reads `{target, fault, params?, forMs?}`. `fault` is a setting. `params` is its value (default: true), or an object with its value and those
+ * of other settings. `{target, faults: {…}}` injects several settings. @throws ControlRequestError or SettingError
  */
-export function parseFaultOrder(body: Record<string, unknown>): FaultOrder {
-  const { target = EVERYTHING, fault, params, faults, forMs = null } = body;
-  if (typeof target !== 'string') throw new ControlError('target is "*", a content id or an infohash');
-  if (forMs !== null && !(typeof forMs === 'number' && forMs > 0)) throw new ControlError('forMs is a number of ms');
+export function parseFaultRequest(body: Record<string, unknown>): FaultRequest {
+  const { target = WHOLE_ENGINE, fault, params, faults, forMs = null } = body;
+  if (typeof target !== 'string') throw new ControlRequestError('target must be "*", a content id or an infohash');
+  if (forMs !== null && !(typeof forMs === 'number' && forMs > 0))
+    throw new ControlRequestError(`forMs is ${JSON.stringify(forMs)}: it must be a number of milliseconds above 0`);
   const values: Record<string, unknown> = {};
-  const isObject = (value: unknown): value is Record<string, unknown> =>
-    value !== null && typeof value === 'object' && !Array.isArray(value);
   if (typeof fault === 'string') {
-    if (!isKnobName(fault)) throw new KnobError(`${fault}: there is no such knob`);
     if (isObject(params)) Object.assign(values, fault in params ? {} : { [fault]: true }, params);
     else values[fault] = params ?? true;
   }
   if (isObject(faults)) Object.assign(values, faults);
-  if (Object.keys(values).length === 0) throw new ControlError('name a fault, or several in faults');
-  return { target: target.toLowerCase(), knobs: parseKnobs(values, target === EVERYTHING ? 'engine' : 'content'), forMs };
+  if (Object.keys(values).length === 0) throw new ControlRequestError('no fault given: set fault or faults');
+  return { target: target.toLowerCase(), settings: parseSettings(values, target === WHOLE_ENGINE ? 'engine' : 'content'), forMs };
 }
 
-const SESSION_ENDS: readonly SessionEnd[] = ['stopped', 'expired', 'superseded', 'lost'];
-
-function isSessionEnd(how: unknown): how is SessionEnd {
-  return SESSION_ENDS.some((end) => end === how);
+async function readObject(request: IncomingMessage): Promise<Record<string, unknown>> {
+  let text = '';
+  request.setEncoding('utf8');
+  for await (const part of request as AsyncIterable<string>) {
+    text += part;
+    if (text.length > MAX_BODY_BYTES) throw new ControlRequestError(`the body has more than ${MAX_BODY_BYTES} bytes`);
+  }
+  try {
+    const value: unknown = JSON.parse(text || '{}');
+    if (isObject(value)) return value;
+  } catch {
+    // Reported below, like other values that are no object.
+  }
+  throw new ControlRequestError('the body must be a JSON object');
 }
+
+const END_REASONS: readonly EndReason[] = ['stopped', 'expired', 'superseded', 'lost'];
 
 export class ControlApi {
   readonly server: Server;
@@ -56,41 +71,32 @@ export class ControlApi {
   ) {
     this.server = createServer((request, response) => {
       this.handle(request, response).catch((error: unknown) => {
-        const isOurs = error instanceof ControlError || error instanceof KnobError;
-        this.reply(response, isOurs ? 400 : 500, { error: error instanceof Error ? error.message : String(error) });
+        const isInvalid = error instanceof ControlRequestError || error instanceof SettingError;
+        this.reply(response, isInvalid ? 400 : 500, { error: error instanceof Error ? error.message : String(error) });
       });
     });
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://control');
-    const { faults, counters } = this.engine.parts;
+    const { faults, metrics } = this.engine.context;
     switch (`${request.method} ${url.pathname}`) {
       case 'GET /__sim/state':
         return this.reply(response, 200, this.describe());
       case 'GET /__sim/metrics':
-        return this.reply(response, 200, counters.snapshot());
+        return this.reply(response, 200, metrics.snapshot());
       case 'GET /__sim/log':
-        return this.reply(response, 200, { requests: counters.requests });
+        return this.reply(response, 200, { requests: metrics.requests });
       case 'POST /__sim/faults': {
-        const body = parseObject((await readBody({ request })) ?? '');
-        if (!body) throw new ControlError('the body is not a JSON object');
-        const order = parseFaultOrder(body);
-        faults.set(order.target, order.knobs, order.forMs);
+        const { target, settings, forMs } = parseFaultRequest(await readObject(request));
+        faults.set(target, settings, forMs);
         return this.reply(response, 200, { faults: faults.list() });
       }
       case 'DELETE /__sim/faults':
         faults.clear(url.searchParams.get('target')?.toLowerCase() ?? null);
         return this.reply(response, 200, { faults: faults.list() });
-      case 'POST /__sim/end': {
-        const { target = EVERYTHING, how = 'superseded' } = parseObject((await readBody({ request })) ?? '') ?? {};
-        if (!isSessionEnd(how)) throw new ControlError(`how is one of ${SESSION_ENDS.join(', ')}`);
-        const meant = this.engine.parts.sessions
-          .list()
-          .filter(({ content }) => target === EVERYTHING || target === content.infohash || target === content.id);
-        for (const session of meant) this.engine.parts.sessions.end(session, how);
-        return this.reply(response, 200, { ended: meant.length });
-      }
+      case 'POST /__sim/end':
+        return this.reply(response, 200, { ended: this.endSessions(await readObject(request)) });
       case 'POST /__sim/restart':
         this.engine.restart().catch((error: unknown) => console.error(`restart failed: ${(error as Error).message}`));
         return this.reply(response, 202, { ok: true });
@@ -102,17 +108,29 @@ export class ControlApi {
     }
   }
 
+  /** Returns the number of ended sessions. */
+  private endSessions({ target = WHOLE_ENGINE, how = 'superseded' }: Record<string, unknown>): number {
+    const reason = END_REASONS.find((name) => name === how);
+    if (!reason) throw new ControlRequestError(`how is ${JSON.stringify(how)}: it must be one of ${END_REASONS.join(', ')}`);
+    const { sessions } = this.engine.context;
+    const selected = sessions
+      .list()
+      .filter(({ content }) => target === WHOLE_ENGINE || target === content.infohash || target === content.id);
+    for (const session of selected) sessions.end(session, reason);
+    return selected.length;
+  }
+
   private describe() {
     const { engine } = this;
-    const { options, sessions, faults } = engine.parts;
+    const { options, sessions, faults } = engine.context;
     return {
       engineId: options.engineId,
       pid: process.pid,
       state: engine.state,
       startedAt: engine.startedAt,
       ports: { http: engine.http.port, https: engine.https.port, api: engine.api.port, p2p: engine.p2p.port },
-      accessToken: engine.parts.accessToken,
-      knobs: faults.engine,
+      accessToken: engine.context.accessToken,
+      settings: faults.engineSettings,
       faults: faults.list(),
       sessions: sessions.list().map((session) => ({
         infohash: session.infohash,
@@ -125,7 +143,7 @@ export class ControlApi {
         readyAt: session.readyAt,
         lastRead: session.lastRead,
         idleMs: session.idleMs,
-        readers: session.readerCount,
+        readers: session.readers.size,
         bytesSent: session.bytesSent,
         stalled: session.stalledSince !== null,
       })),

@@ -1,18 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ContentDirectory } from '../contents/content-directory.js';
-import { parseFaultOrder } from '../control/control-api.js';
-import { FaultBook } from './fault-book.js';
+import { ContentCatalog } from '../catalog/content-catalog.js';
+import { parseFaultRequest } from '../control/control-api.js';
+import { FaultInjector } from './fault-injector.js';
 import { faultsOfId } from './id-faults.js';
-import { KNOBS, KnobError, type KnobName, environmentName, knobsFromEnvironment, parseKnob, parseKnobs } from './knobs.js';
+import {
+  SETTINGS,
+  SettingError,
+  type SettingName,
+  environmentName,
+  settingsFromEnvironment,
+  parseSetting,
+  parseSettings,
+} from './simulator-settings.js';
 
-const content = { infohash: 'aa'.repeat(20), id: 'bb'.repeat(20), knobs: { prebufMs: 700 } };
+const content = { infohash: 'aa'.repeat(20), id: 'bb'.repeat(20), settings: { prebufMs: 700 } };
 
-describe('knobs', () => {
-  it('are named in the environment after themselves', () => {
+describe('settings', () => {
+  it('have environment variables with their names', () => {
     expect(environmentName('bootMs')).toBe('SIM_BOOT_MS');
     expect(environmentName('hlsSegment404')).toBe('SIM_HLS_SEGMENT_404');
-    expect(knobsFromEnvironment({ SIM_BOOT_MS: '0', SIM_MARKER: 'engine', SIM_STALL_AFTER_MS: '5', SIM_SKEW_MS: '-20' })).toMatchObject({
+    expect(settingsFromEnvironment({ SIM_BOOT_MS: '0', SIM_MARKER: 'engine', SIM_STALL_AFTER_MS: '5', SIM_SKEW_MS: '-20' })).toMatchObject({
       bootMs: 0,
       marker: 'engine',
       stallAfterMs: 5,
@@ -21,99 +29,99 @@ describe('knobs', () => {
     });
   });
 
-  it('refuse what they cannot be', () => {
-    expect(() => knobsFromEnvironment({ SIM_BOOT_MS: 'soon' })).toThrow(KnobError);
-    expect(() => parseKnob('supersede', 'maybe')).toThrow(/kill, alias/);
-    expect(() => parseKnob('prebufMs', -1)).toThrow(KnobError);
-    expect(() => parseKnobs({ warpDrive: 1 }, 'engine')).toThrow(/no such knob/);
-    expect(parseKnob('stallAfterMs', null)).toBeNull();
+  it('reject invalid values', () => {
+    expect(() => settingsFromEnvironment({ SIM_BOOT_MS: 'soon' })).toThrow(SettingError);
+    expect(() => parseSetting('supersede', 'maybe')).toThrow(/supersede is "maybe": it must be one of kill, alias/);
+    expect(() => parseSetting('prebufMs', -1)).toThrow(SettingError);
+    expect(() => parseSettings({ warpDrive: 1 }, 'engine')).toThrow(/unknown setting warpDrive/);
+    expect(parseSetting('stallAfterMs', null)).toBeNull();
   });
 
-  it('all stand in the README', () => {
+  it('are all in the README', () => {
     const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-    const missing = (Object.keys(KNOBS) as KnobName[]).filter((name) => !readme.includes(`\`${name}\``));
+    const missing = (Object.keys(SETTINGS) as SettingName[]).filter((name) => !readme.includes(`\`${name}\``));
     expect(missing).toEqual([]);
   });
 });
 
-describe('layers of faults', () => {
+describe('layers of settings', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it('go from the environment over the content to what is set at run time', () => {
-    const book = new FaultBook(knobsFromEnvironment({ SIM_PREBUF_MS: '100', SIM_PEERS: '3' }));
-    expect(book.of(content)).toMatchObject({ prebufMs: 700, peers: 3 });
-    book.set('*', { prebufMs: 900, peers: 4 });
-    expect(book.of(content)).toMatchObject({ prebufMs: 900, peers: 4 });
-    book.set(content.id, { peers: 5 });
-    book.set('cc'.repeat(20), { peers: 6 });
-    expect(book.of(content)).toMatchObject({ prebufMs: 900, peers: 5 });
-    expect(book.engine.peers).toBe(4);
-    book.clear(content.id);
-    expect(book.of(content).peers).toBe(4);
-    book.clear();
-    expect(book.of(content)).toMatchObject({ prebufMs: 700, peers: 3 });
+  it('apply in order: environment, content, faults for the engine, faults for the content', () => {
+    const injector = new FaultInjector(settingsFromEnvironment({ SIM_PREBUF_MS: '100', SIM_PEERS: '3' }));
+    expect(injector.settingsOf(content)).toMatchObject({ prebufMs: 700, peers: 3 });
+    injector.set('*', { prebufMs: 900, peers: 4 });
+    expect(injector.settingsOf(content)).toMatchObject({ prebufMs: 900, peers: 4 });
+    injector.set(content.id, { peers: 5 });
+    injector.set('cc'.repeat(20), { peers: 6 });
+    expect(injector.settingsOf(content)).toMatchObject({ prebufMs: 900, peers: 5 });
+    expect(injector.engineSettings.peers).toBe(4);
+    injector.clear(content.id);
+    expect(injector.settingsOf(content).peers).toBe(4);
+    injector.clear();
+    expect(injector.settingsOf(content)).toMatchObject({ prebufMs: 700, peers: 3 });
   });
 
-  it('end by themselves after their time and tell so', () => {
-    const book = new FaultBook(knobsFromEnvironment({}));
+  it('lose a fault after its time and notify listeners', () => {
+    const injector = new FaultInjector(settingsFromEnvironment({}));
     const changed = vi.fn();
-    book.onChange(changed);
-    book.set('*', { hangAll: true }, 5000);
+    injector.onChange(changed);
+    injector.set('*', { hangAll: true }, 5000);
     vi.advanceTimersByTime(4999);
-    expect(book.engine.hangAll).toBe(true);
+    expect(injector.engineSettings.hangAll).toBe(true);
     vi.advanceTimersByTime(1);
-    expect(book.engine.hangAll).toBe(false);
+    expect(injector.engineSettings.hangAll).toBe(false);
     expect(changed).toHaveBeenCalledTimes(2);
   });
 });
 
-describe('ids', () => {
-  it('that begin with fa17 bring their fault along', () => {
+describe('ids with a fault', () => {
+  it('begin with fa17, the fault and its parameter', () => {
     expect(faultsOfId(`fa170504${'0'.repeat(32)}`)).toEqual({ stallAfterMs: 4000 });
     expect(faultsOfId(`fa170932${'0'.repeat(32)}`)).toEqual({ bitrate: 5_000_000 });
     expect(faultsOfId('00'.repeat(20))).toEqual({});
     expect(faultsOfId(`fa17ee${'0'.repeat(34)}`)).toEqual({});
   });
 
-  it('lead to one infohash on every engine, which keeps the fault', () => {
+  it('have the same infohash and fault on every engine', () => {
     const id = `fa170200${'0'.repeat(32)}`;
-    const [one, other] = [new ContentDirectory(), new ContentDirectory()].map((directory) => directory.byId(id)!);
+    const [one, other] = [new ContentCatalog(), new ContentCatalog()].map((directory) => directory.byId(id)!);
     expect(one.infohash).toBe(other.infohash);
     expect(one.infohash).not.toBe(id);
-    expect(one.knobs).toEqual({ prebufMode: 'hold-forever', peers: 0 });
+    expect(one.settings).toEqual({ prebufMode: 'hold-forever', peers: 0 });
   });
 
-  it('are 40 hex digits or nothing', () => {
-    const directory = new ContentDirectory();
-    expect([directory.byId('abc'), directory.byInfohash('z'.repeat(40)), directory.byUrl('ftp://x')]).toEqual([null, null, null]);
+  it('must have 40 hexadecimal digits', () => {
+    const directory = new ContentCatalog();
+    expect([directory.byId('abc'), directory.byInfohash('z'.repeat(40))]).toEqual([null, null]);
   });
 
-  it('stay known by infohash after they were asked for by id', () => {
-    const directory = new ContentDirectory();
+  it('are known by infohash after a request by id', () => {
+    const directory = new ContentCatalog();
     const { infohash } = directory.byId('ab'.repeat(20))!;
     expect(directory.knows(infohash)).toBe(true);
     expect(directory.byInfohash(infohash)?.id).toBe('ab'.repeat(20));
   });
 });
 
-describe('orders to the control API', () => {
-  it('name one fault with its value, or several', () => {
-    expect(parseFaultOrder({ fault: 'hangAll', forMs: 500 })).toEqual({ target: '*', knobs: { hangAll: true }, forMs: 500 });
-    expect(parseFaultOrder({ target: 'AB', fault: 'stallAfterMs', params: 0 })).toEqual({
+describe('fault requests', () => {
+  it('have one fault with its value, or several', () => {
+    expect(parseFaultRequest({ fault: 'hangAll', forMs: 500 })).toEqual({ target: '*', settings: { hangAll: true }, forMs: 500 });
+    expect(parseFaultRequest({ target: 'AB', fault: 'stallAfterMs', params: 0 })).toEqual({
       target: 'ab',
-      knobs: { stallAfterMs: 0 },
+      settings: { stallAfterMs: 0 },
       forMs: null,
     });
-    expect(parseFaultOrder({ fault: 'stallAfterMs', params: { stallAfterMs: 1, resumeAfterMs: 2 } }).knobs).toEqual({
+    expect(parseFaultRequest({ fault: 'stallAfterMs', params: { stallAfterMs: 1, resumeAfterMs: 2 } }).settings).toEqual({
       stallAfterMs: 1,
       resumeAfterMs: 2,
     });
-    expect(parseFaultOrder({ faults: { peers: 0, connected: false } }).knobs).toEqual({ peers: 0, connected: false });
+    expect(parseFaultRequest({ faults: { peers: 0, connected: false } }).settings).toEqual({ peers: 0, connected: false });
   });
 
-  it('that mean nothing are refused', () => {
-    expect(() => parseFaultOrder({ target: 'ab'.repeat(20), fault: 'hangAll' })).toThrow(/for the whole engine/);
+  it('are rejected if they are invalid', () => {
+    expect(() => parseFaultRequest({ target: 'ab'.repeat(20), fault: 'hangAll' })).toThrow(/hangAll applies to the whole engine/);
     for (const body of [
       {},
       { fault: 'nope' },
@@ -121,7 +129,7 @@ describe('orders to the control API', () => {
       { fault: 'hangAll', forMs: -1 },
       { target: 1, fault: 'hangAll' },
     ]) {
-      expect(() => parseFaultOrder(body)).toThrow();
+      expect(() => parseFaultRequest(body)).toThrow();
     }
   });
 });

@@ -1,14 +1,12 @@
 /**
- * Faults by content id (or infohash): 40 hex digits that begin with "fa17" name a fault in the next two digits and its parameter, 00–ff, in
- * the two after them; the rest is free. fa170504… stalls after 4 s. The table is repeated in the README.
+ * Faults by content id or infohash. After "fa17", two hexadecimal digits name the fault and the next two are its parameter; the rest is free.
+ * fa170504… stalls after 4 s. The README has the same table.
  */
-import type { Knobs } from './knobs.js';
+import type { SimulatorSettings } from './simulator-settings.js';
 
 const FAULT_PREFIX = 'fa17';
 
-type FaultMaker = (parameter: number) => Partial<Knobs>;
-
-const BY_CODE: Record<string, FaultMaker> = {
+const BY_CODE: Record<string, (parameter: number) => Partial<SimulatorSettings>> = {
   '01': () => ({ refuseContent: 'failed to load content' }),
   '02': () => ({ prebufMode: 'hold-forever', peers: 0 }),
   '03': () => ({ prebufMode: 'http500-forever', peers: 0 }),
@@ -34,8 +32,8 @@ const BY_CODE: Record<string, FaultMaker> = {
   '20': (parameter) => ({ picture: 'scale', bitrate: parameter * 100_000 }),
 };
 
-/** The knobs that the digits of a content id or infohash ask for; none for an ordinary one. */
-export function faultsOfId(hex: string): Partial<Knobs> {
+/** The settings that a content id or infohash stands for; none without the prefix. */
+export function faultsOfId(hex: string): Partial<SimulatorSettings> {
   if (!hex.startsWith(FAULT_PREFIX)) return {};
   return BY_CODE[hex.slice(4, 6)]?.(Number.parseInt(hex.slice(6, 8), 16)) ?? {};
 }

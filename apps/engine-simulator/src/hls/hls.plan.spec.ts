@@ -4,19 +4,19 @@ import { SEGMENT_MS, findSegment, firstSegment, playlistWindow, renderPlaylist }
 const readyAt = 1_700_000_000_000;
 const base = firstSegment(readyAt);
 
-describe('the playlist', () => {
-  it('begins with three segments and number 0', () => {
+describe('playlist', () => {
+  it('begins with three segments from number 0', () => {
     expect(playlistWindow(base, readyAt, 15, false)).toEqual({ first: base, last: base + 2, sequence: 0 });
   });
 
-  it('grows to its size and slides then', () => {
+  it('grows to its size, then slides', () => {
     const later = playlistWindow(base, readyAt + 100 * SEGMENT_MS, 15, false);
     expect(later.last - later.first + 1).toBe(15);
     expect(later.sequence).toBe(88);
     expect(playlistWindow(base, readyAt + 100 * SEGMENT_MS, 15, true).sequence).toBe(later.first);
   });
 
-  it('names whole segments that exist and no end', () => {
+  it('lists complete segments and has no end', () => {
     const text = renderPlaylist(playlistWindow(base, readyAt, 15, false), (number) => `http://h/ace/c/x/${number}.ts`);
     expect(text.split('\n').filter((line) => line.startsWith('http'))).toEqual([0, 1, 2].map((number) => `http://h/ace/c/x/${number}.ts`));
     expect(text).toContain('#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0');
@@ -24,7 +24,7 @@ describe('the playlist', () => {
     expect(text).not.toContain('ENDLIST');
   });
 
-  it('forgets segments some time after it has dropped them', () => {
+  it('keeps segments available for some time after they left it', () => {
     const window = playlistWindow(base, readyAt + 100 * SEGMENT_MS, 15, false);
     expect(findSegment(base, window, window.sequence, false)).toBe(window.first);
     expect(findSegment(base, window, window.sequence - 3, false)).toBe(window.first - 3);

@@ -1,13 +1,13 @@
 import { PAT_PID, pidOf } from '@acexy/mpegts';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type TestEngine, startEngine } from '../../../../test/doubles/simulated-engine.fixture.js';
-import type { Knobs } from '../faults/knobs.js';
+import type { SimulatorSettings } from '../faults/simulator-settings.js';
 
 const ID = '01'.repeat(20);
 let running: TestEngine | null = null;
 
-async function begin(knobs: Partial<Knobs> = {}) {
-  running = await startEngine(knobs);
+async function begin(settings: Partial<SimulatorSettings> = {}) {
+  running = await startEngine(settings);
   const { response } = await running.json(`/ace/manifest.m3u8?id=${ID}&format=json&pid=p`);
   const text = async () => (await fetch(response.playback_url)).text();
   return {
@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 describe('HLS', () => {
-  it('has absolute segment addresses without the key, and segments alike for everybody', async () => {
+  it('has absolute segment URLs without the key, and the same segments for every reader', async () => {
     const { response, segments, url } = await begin();
     expect(response.playback_url).toMatch(/\/ace\/m\/[0-9a-f]{40}\/[0-9a-f]{32}\.m3u8$/);
     const urls = await segments();
@@ -35,15 +35,15 @@ describe('HLS', () => {
     expect((await fetch(`${url}/ace/c/${response.infohash}/999.ts`)).status).toBe(404);
   });
 
-  it('holds the first playlist until there are segments', async () => {
+  it('delays the first playlist until there are segments', async () => {
     const { response, text, engine } = await begin({ hlsPrebufMs: 300 });
-    const [session] = engine.parts.sessions.list();
+    const [session] = engine.context.sessions.list();
     expect(response.is_live).toBe(1);
     expect(await text()).toContain('#EXTM3U');
     expect(Date.now()).toBeGreaterThanOrEqual(session.readyAt);
   });
 
-  it('answers 500 after a stop and 403 after another player has taken over', async () => {
+  it('answers 500 after a stop and 403 after another player started the content', async () => {
     const { response, json, play } = await begin();
     await json(`/ace/manifest.m3u8?id=${ID}&format=json&pid=q`);
     expect((await fetch(response.playback_url)).status).toBe(403);
@@ -53,28 +53,28 @@ describe('HLS', () => {
     expect((await play(`id=${ID}&pid=q`)).playback_url).toContain('/ace/r/');
   });
 
-  it('holds the first playlist of a content without peers, and moves on no more where they go', async () => {
+  it('delays the first playlist of a content without peers, and stops advancing if it loses them', async () => {
     const { engine, text } = await begin();
-    engine.parts.faults.set(ID, { peers: 0 });
+    engine.context.faults.set(ID, { peers: 0 });
     const held = text();
     expect(await Promise.race([held, new Promise((resolve) => setTimeout(resolve, 300, 'held'))])).toBe('held');
-    engine.parts.faults.clear();
+    engine.context.faults.clear();
     expect(await held).toContain('#EXTINF');
     vi.useFakeTimers({ toFake: ['Date'] });
     vi.setSystemTime(Date.now() + 20_000);
     const later = await text();
     expect(later).not.toBe(await held);
-    engine.parts.faults.set(ID, { peers: 0 });
+    engine.context.faults.set(ID, { peers: 0 });
     expect(await text()).toBe(later);
     vi.setSystemTime(Date.now() + 20_000);
     expect(await text()).toBe(later);
   });
 
-  it('gives relative addresses, a master playlist or nothing where it is told to', async () => {
+  it('sends relative URLs, a master playlist or an error if a fault requires it', async () => {
     const { engine, text, segments, response, url } = await begin();
-    engine.parts.faults.set(ID, { hlsRelativeUrls: true });
+    engine.context.faults.set(ID, { hlsRelativeUrls: true });
     expect((await segments())[0]).toBe(`/ace/c/${response.infohash}/0.ts`);
-    engine.parts.faults.set(ID, { hlsMasterPlaylist: true });
+    engine.context.faults.set(ID, { hlsMasterPlaylist: true });
     const variant = `/hls/m/${response.infohash}/${response.playback_url.slice(-37)}`;
     expect((await text()).split('\n')).toEqual([
       '#EXTM3U',
@@ -87,9 +87,9 @@ describe('HLS', () => {
     const [, old] = /#EXTINF.*\n(.*)/.exec(await (await fetch(url + variant)).text())!;
     expect(old).toBe(`/hls/c/${response.infohash}/0.ts`);
     expect((await fetch(url + old)).status).toBe(200);
-    engine.parts.faults.set(ID, { hlsSegment404: true });
+    engine.context.faults.set(ID, { hlsSegment404: true });
     expect((await fetch(`${url}/ace/c/${response.infohash}/0.ts`)).status).toBe(404);
-    engine.parts.faults.set(ID, { hlsForbidden: true });
+    engine.context.faults.set(ID, { hlsForbidden: true });
     expect((await fetch(response.playback_url)).status).toBe(403);
   });
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type TestEngine, readBytes, startEngine } from '../../../../test/doubles/simulated-engine.fixture.js';
-import type { Knobs } from '../faults/knobs.js';
+import type { SimulatorSettings } from '../faults/simulator-settings.js';
 import { type Marker, parseMarker } from '../media/marker.js';
 
 const ID = '01'.repeat(20);
@@ -11,8 +11,8 @@ const OTHER = '02'.repeat(20);
 const UNKNOWN = { response: null, error: 'unknown playback session id' };
 
 let running: TestEngine[] = [];
-async function start(knobs: Partial<Knobs> = {}): Promise<TestEngine> {
-  const engine = await startEngine(knobs);
+async function start(settings: Partial<SimulatorSettings> = {}): Promise<TestEngine> {
+  const engine = await startEngine(settings);
   running.push(engine);
   return engine;
 }
@@ -21,28 +21,30 @@ afterEach(async () => {
   running = [];
 });
 
-describe('a start', () => {
-  it('gives the documented fields with addresses of the name it was called by', async () => {
+describe('start', () => {
+  it('returns the documented fields with URLs of the requested host', async () => {
     const { json, engine } = await start();
     const { port } = engine.http;
-    const reply = await json(`http://localhost:${port}/ace/getstream?id=${ID}&format=json&pid=p&use_api_events=1`);
+    const reply = await json(`http://localhost:${port}/ace/getstream?id=${ID}&format=json&pid=p`);
     expect(reply.error).toBeNull();
-    const { infohash, playback_url, stat_url, command_url, event_url, playback_session_id, ...rest } = reply.response;
+    const { infohash, playback_url, stat_url, command_url, playback_session_id, ...rest } = reply.response;
     expect(infohash).toMatch(/^[0-9a-f]{40}$/);
     expect(playback_session_id).toMatch(/^[0-9a-f]{40}$/);
     const address = (kind: string) => new RegExp(`^http://localhost:${port}/ace/${kind}/${infohash}/[0-9a-f]{32}$`);
-    expect(
-      [playback_url, stat_url, command_url, event_url].map((url, index) => address(['r', 'stat', 'cmd', 'event'][index]).test(url)),
-    ).toEqual([true, true, true, true]);
+    expect([playback_url, stat_url, command_url].map((url, index) => address(['r', 'stat', 'cmd'][index]).test(url))).toEqual([
+      true,
+      true,
+      true,
+    ]);
     expect(rest).toEqual({ is_live: 1, is_encrypted: 0, client_session_id: -1 });
   });
 
-  it('without a player id counts the client by its address', async () => {
+  it('uses the address of the client as player id if there is none', async () => {
     const { play } = await start();
     expect((await play(`id=${ID}`)).playback_url).toMatch(/\/f528764d624db129b32c21fbca0cb8d6$/);
   });
 
-  it('in redirect mode leads over two steps to the stream', async () => {
+  it('leads to the stream over two redirects in redirect mode', async () => {
     const { url } = await start();
     const first = await fetch(`${url}/ace/getstream?id=${ID}`, { redirect: 'manual' });
     expect(first.status).toBe(302);
@@ -57,15 +59,15 @@ describe('a start', () => {
     await stream.body!.cancel();
   });
 
-  it('that fails is HTTP 200 with the error in JSON mode and 500 in redirect mode', async () => {
+  it('reports an error with 200 in JSON mode and with 500 in redirect mode', async () => {
     const { json, url } = await start();
     expect(await json('/ace/getstream?id=xyz&format=json')).toEqual({ response: null, error: 'failed to load content' });
     expect(await json('/ace/getstream?format=json')).toEqual({ response: null, error: 'missing content id' });
-    expect(await json('/ace/getstream?url=nowhere&format=json')).toEqual({ response: null, error: 'cannot load transport file' });
+    expect(await json('/ace/getstream?infohash=xyz&format=json')).toEqual({ response: null, error: 'cannot load transport file' });
     expect((await fetch(`${url}/ace/getstream?id=xyz`)).status).toBe(500);
   });
 
-  it('takes an infohash for an id only while it does not know better', async () => {
+  it('accepts an unknown infohash as id, and rejects a known one', async () => {
     const { play, json } = await start();
     const { infohash } = await play(`id=${ID}&pid=p`);
     expect(await json(`/ace/getstream?id=${infohash}&format=json`)).toEqual({ response: null, error: 'failed to load content' });
@@ -73,18 +75,18 @@ describe('a start', () => {
     expect((await play(`infohash=${OTHER}`)).infohash).toBe(OTHER);
   });
 
-  it('is told when a newer one of the same player has overtaken it', async () => {
+  it('fails if a newer start of the same player finished first', async () => {
     const { json, engine } = await start({ jsonDelayMs: 200 });
     const older = json(`/ace/getstream?id=${ID}&pid=p&format=json`);
-    while (engine.parts.counters.starts === 0) await new Promise(setImmediate);
+    while (engine.context.metrics.starts === 0) await new Promise(setImmediate);
     expect((await json(`/ace/getstream?id=${OTHER}&pid=p&format=json`)).error).toBeNull();
     expect(await older).toEqual({ response: null, error: 'got newer download' });
   });
 
-  it('breaks in the ways it is told to', async () => {
+  it('fails in the injected ways', async () => {
     const { engine, url, json } = await start();
     const begin = () => fetch(`${url}/ace/getstream?id=${ID}&format=json`);
-    const { faults } = engine.parts;
+    const { faults } = engine.context;
     faults.set('*', { httpStatus: 500 });
     expect((await begin()).status).toBe(500);
     faults.clear();
@@ -99,15 +101,15 @@ describe('a start', () => {
     expect((await json(`/ace/getstream?id=fa1701${'0'.repeat(34)}&format=json`)).error).toBe('failed to load content');
   });
 
-  it('of one stream too many is refused', async () => {
+  it('fails if the engine has its maximum of streams', async () => {
     const { play, json } = await start({ maxStreams: 1 });
     await play(`id=${ID}&pid=p`);
     expect(await json(`/ace/getstream?id=${OTHER}&pid=q&format=json`)).toEqual({ response: null, error: 'failed to start' });
   });
 });
 
-describe('a stream', () => {
-  it('is made of whole packets from a few seconds back, with markers in a row', async () => {
+describe('stream', () => {
+  it('has complete packets from a few seconds back, with consecutive markers', async () => {
     const { play, engine } = await start();
     const { playback_url, infohash } = await play(`id=${ID}&pid=p`);
     const before = Date.now();
@@ -124,11 +126,11 @@ describe('a stream', () => {
     expect(before - markers[0].mediaTime).toBeGreaterThan(6000 - 1920 - 100);
     expect(before - markers[0].mediaTime).toBeLessThan(6000 + 1920 + 100);
     markers.forEach((marker, index) => expect(marker).toMatchObject({ infohash, sequence: markers[0].sequence + index }));
-    expect(engine.parts.counters.bytesSent).toBeGreaterThanOrEqual(bytes.length);
+    expect(engine.context.metrics.bytesSent).toBeGreaterThanOrEqual(bytes.length);
     await stream.body!.cancel();
   });
 
-  it('has room for one reader; a second one gets what no parser takes, and the first goes on', async () => {
+  it('sends a corrupt reply to a second reader and continues for the first', async () => {
     const { play, engine } = await start();
     const { playback_url } = await play(`id=${ID}&pid=p`);
     const first = await fetch(playback_url);
@@ -139,25 +141,25 @@ describe('a stream', () => {
     redirect.resume();
     await expect(fetch(redirect.headers.location)).rejects.toThrow();
     expect((await readBytes(first.body!, 100_000)).length).toBeGreaterThanOrEqual(100_000);
-    expect(engine.parts.counters.snapshot()).toMatchObject({ corruptReplies: 1, readers: { opened: 1, open: 1, maxPerSession: 1 } });
+    expect(engine.context.metrics.snapshot()).toMatchObject({ corruptReplies: 1, readers: { opened: 1, open: 1, maxPerSession: 1 } });
     await first.body!.cancel();
   });
 
-  it('or shares, or refuses, where it is told to', async () => {
+  it('serves or rejects a second reader if a fault requires it', async () => {
     const { play, engine } = await start({ secondReader: 'shared' });
     const { playback_url } = await play(`id=${ID}&pid=p`);
     const [one, two] = [await fetch(playback_url), await fetch(playback_url)];
     await readBytes(two.body!, 1);
-    expect(engine.parts.counters.maxReadersPerSession).toBe(2);
-    engine.parts.faults.set('*', { secondReader: 'reject500' });
+    expect(engine.context.metrics.maxReadersPerSession).toBe(2);
+    engine.context.faults.set('*', { secondReader: 'reject500' });
     expect((await fetch(playback_url)).status).toBe(500);
     await Promise.all([one.body!.cancel(), two.body!.cancel()]);
   });
 
-  it('makes its reader wait while it prebuffers', async () => {
+  it('starts after the prebuffering', async () => {
     const { play, json, engine } = await start({ prebufMs: 400 });
     const { playback_url, stat_url } = await play(`id=${ID}&pid=p`);
-    const [session] = engine.parts.sessions.list();
+    const [session] = engine.context.sessions.list();
     const { response } = await json(stat_url);
     expect(response).toMatchObject({ status: 'prebuf', playback_session_id: session.playbackSessionId });
     expect(response.progress).toBeLessThan(100);
@@ -173,7 +175,7 @@ describe('a stream', () => {
     expect([reply.status, await reply.text()]).toEqual([500, 'start timeout']);
   });
 
-  it('ends or is reset when its time has come', async () => {
+  it('ends or resets the connection after the configured time', async () => {
     const { play } = await start();
     const ending = await fetch((await play(`id=fa170600${'0'.repeat(32)}&pid=p`)).playback_url);
     expect((await readBytes(ending.body!, Infinity)).length).toBe(0);
@@ -182,11 +184,11 @@ describe('a stream', () => {
   });
 });
 
-describe('a start in the middle of the picture', () => {
-  it('begins at a packet, wherever that is, and with a part of one where it is told to', async () => {
+describe('start in the middle of the picture', () => {
+  it('begins at any packet, or with a part of one if a fault requires it', async () => {
     const { play, engine } = await start({ startAt: 'packet' });
     const [table] = await firstBytes(play, 'p');
-    engine.parts.faults.set('*', { misalignedStart: true });
+    engine.context.faults.set('*', { misalignedStart: true });
     const cut = await firstBytes(play, 'q');
     expect(table).toBe(SYNC_BYTE);
     expect(cut[PACKET_SIZE - 77]).toBe(SYNC_BYTE);
@@ -201,8 +203,8 @@ describe('a start in the middle of the picture', () => {
   }
 });
 
-describe('a stop', () => {
-  it('ends the stream cleanly, once', async () => {
+describe('stop', () => {
+  it('ends the stream cleanly, and once only', async () => {
     const { play, json, engine } = await start();
     const { playback_url, command_url, stat_url } = await play(`id=${ID}&pid=p`);
     const stream = await fetch(playback_url);
@@ -212,7 +214,7 @@ describe('a stop', () => {
     expect(await json(`${command_url}?method=stop`)).toEqual(UNKNOWN);
     expect(await json(stat_url)).toEqual(UNKNOWN);
     expect((await fetch(playback_url)).status).toBe(500);
-    expect(engine.parts.counters.snapshot()).toMatchObject({
+    expect(engine.context.metrics.snapshot()).toMatchObject({
       stops: 2,
       stopsOfUnknownSessions: 1,
       readers: { open: 0 },
@@ -224,13 +226,13 @@ describe('a stop', () => {
     const { play, json, engine } = await start({ stopError: 'internal error' });
     const { command_url } = await play(`id=${ID}&pid=p`);
     expect(await json(`${command_url}?method=stop`)).toEqual({ response: null, error: 'internal error' });
-    engine.parts.faults.set('*', { stopHangs: true });
+    engine.context.faults.set('*', { stopHangs: true });
     await expect(fetch(`${command_url}?method=stop`, { signal: AbortSignal.timeout(150) })).rejects.toThrow();
   });
 });
 
-describe('another player of the same content', () => {
-  it('cuts the stream of the first, whose addresses know nothing any more', async () => {
+describe('second player of the same content', () => {
+  it('ends the stream of the first, whose URLs answer with an unknown session', async () => {
     const { play, json } = await start();
     const first = await play(`id=${ID}&pid=p`);
     const stream = await fetch(first.playback_url);
@@ -242,50 +244,38 @@ describe('another player of the same content', () => {
   });
 });
 
-describe('event polls', () => {
-  it('tell what starts, and end with the session', async () => {
-    const { play, json, engine } = await start();
-    const { event_url } = await play(`id=${ID}&pid=p&use_api_events=1`);
-    expect(await json(event_url)).toEqual({ response: { name: 'live_changed', params: { is_live: 1 } }, error: null });
-    const poll = json(event_url);
-    while (engine.parts.sessions.list()[0].dependants.size === 0) await new Promise(setImmediate);
-    engine.parts.sessions.endAll('stopped');
-    expect(await poll).toEqual(UNKNOWN);
-  });
-});
-
-describe('an engine in trouble', () => {
-  it('hangs: connections open, nothing comes, and what came meanwhile is counted', async () => {
+describe('engine with a fault', () => {
+  it('hangs: keeps connections open, sends nothing and counts the requests', async () => {
     const { url, engine } = await start();
-    engine.parts.faults.set('*', { hangAll: true });
+    engine.context.faults.set('*', { hangAll: true });
     await expect(fetch(`${url}/server/api?api_version=3&method=get_status`, { signal: AbortSignal.timeout(150) })).rejects.toThrow(
       /timeout/i,
     );
-    expect(engine.parts.counters.requestsWhileHung).toBe(1);
-    engine.parts.faults.clear();
+    expect(engine.context.metrics.requestsWhileHung).toBe(1);
+    engine.context.faults.clear();
     expect((await fetch(`${url}/server/api?api_version=3&method=get_status`)).status).toBe(200);
   });
 
-  it('refuses connections and takes them again on the same port', async () => {
+  it('refuses connections, then accepts them again on the same port', async () => {
     const { url, engine, lines } = await start();
-    engine.parts.faults.set('*', { refuse: true });
+    engine.context.faults.set('*', { refuse: true });
     await expect(fetch(url)).rejects.toThrow();
-    engine.parts.faults.clear();
+    engine.context.faults.clear();
     while (lines.filter((line) => line.includes('(http)')).length < 2) await new Promise(setImmediate);
     expect((await fetch(`${url}/server/api?api_version=3&method=get_status`)).status).toBe(200);
   });
 
   it('resets connections, or answers 503', async () => {
     const { url, engine } = await start();
-    engine.parts.faults.set('*', { unavailable: true });
+    engine.context.faults.set('*', { unavailable: true });
     expect((await fetch(url)).status).toBe(503);
-    engine.parts.faults.set('*', { resetConnections: true });
+    engine.context.faults.set('*', { resetConnections: true });
     await expect(fetch(url, { headers: { connection: 'close' } }).then(() => fetch(url))).rejects.toThrow();
   });
 
-  it('is offline but answers', async () => {
+  it('answers while it is offline', async () => {
     const { json, engine } = await start();
-    engine.parts.faults.set('*', { connected: false });
+    engine.context.faults.set('*', { connected: false });
     expect(await json('/server/api?api_version=3&method=get_network_connection_status')).toEqual({ result: { connected: false } });
   });
 });

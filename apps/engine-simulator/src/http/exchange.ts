@@ -1,8 +1,8 @@
-/** One request to the engine's HTTP port, with the replies in the engine's manner. */
+/** One request to the engine's HTTP port, and replies in the form of a real engine. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pythonJson } from './python-json.js';
 
-/** As engines of 3.1 call themselves. */
+/** The Server header of engine 3.1. */
 const SERVER = 'BaseHTTP/0.3 Python/2.7.18';
 
 export class Exchange {
@@ -22,12 +22,12 @@ export class Exchange {
     return this.url.searchParams.get(name);
   }
 
-  /** The client's address, IPv4 where it is one. */
+  /** The client's address; an IPv4 address without the IPv6 prefix. */
   get remote(): string {
     return (this.request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
   }
 
-  /** Addresses in replies are made of the Host header, as the client knows the engine. */
+  /** The origin of URLs in replies: a real engine, too, takes it from the Host header. */
   get origin(): string {
     const { localAddress, localPort } = this.request.socket;
     return `http://${this.request.headers.host ?? `${localAddress}:${localPort}`}`;
@@ -40,13 +40,11 @@ export class Exchange {
   }
 
   json(value: unknown): void {
-    const callback = this.query('format') === 'jsonp' ? this.query('callback') : null;
-    if (callback) this.reply(200, 'application/javascript', `${callback}(${pythonJson(value)});`);
-    else this.reply(200, 'application/json', pythonJson(value));
+    this.reply(200, 'application/json', pythonJson(value));
   }
 
-  /** The form of the playback addresses: HTTP 200, also for errors. */
-  response200(response: unknown, error: string | null = null): void {
+  /** The reply of all playback calls: HTTP 200, also for errors. */
+  envelope(response: unknown, error: string | null = null): void {
     this.json({ response, error });
   }
 
@@ -60,5 +58,3 @@ export class Exchange {
     });
   }
 }
-
-export const UNKNOWN_SESSION = 'unknown playback session id';

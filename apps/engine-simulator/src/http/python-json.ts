@@ -1,6 +1,6 @@
 /**
- * JSON as Python's json.dumps writes it by default: a space after every colon and comma, everything beyond ASCII escaped. Health checks
- * of several images search replies for `"error": null` with that space.
+ * JSON as Python's json.dumps writes it by default: a space after every colon and comma, and only ASCII characters. Health checks of several
+ * images search replies for `"error": null` with that space.
  */
 export function pythonJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`;

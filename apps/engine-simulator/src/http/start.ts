@@ -1,11 +1,10 @@
-/** Start of a playback: /ace/getstream (transport stream) and /ace/manifest.m3u8 (HLS). */
+/** Starts a playback: /ace/getstream (transport stream) and /ace/manifest.m3u8 (HLS). */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Content } from '../contents/content-directory.js';
-import type { EngineParts } from '../engine-parts.js';
-import type { Knobs } from '../faults/knobs.js';
+import type { Content } from '../catalog/content-catalog.js';
+import type { EngineContext } from '../engine-context.js';
+import type { SimulatorSettings } from '../faults/simulator-settings.js';
 import type { PlaybackKind } from '../sessions/player.policy.js';
-import type { Session } from '../sessions/session.js';
-import { StartRefused } from '../sessions/session-registry.js';
+import type { PlaybackSession } from '../sessions/playback-session.js';
 import type { Exchange } from './exchange.js';
 import { pythonJson } from './python-json.js';
 
@@ -13,98 +12,88 @@ const MAX_PLAYERS = 1000;
 
 type Selection = { content: Content; byId: boolean } | { error: string };
 
-/** Which content the request names; the first selector present wins. */
-export function selectContent(exchange: Pick<Exchange, 'query'>, engine: Pick<EngineParts, 'contents' | 'faults'>): Selection {
-  const { contents } = engine;
+/** The content that the request names. If it has both selectors, the content id applies. */
+function selectContent(exchange: Exchange, { contents, faults }: EngineContext): Selection {
   const id = exchange.query('content_id') ?? exchange.query('id');
   const infohash = exchange.query('infohash');
-  const url = exchange.query('url') ?? exchange.query('direct_url');
-  const magnet = exchange.query('magnet');
   if (id) {
     const asInfohash = contents.knows(id) ? contents.byInfohash(id) : null;
-    const { infohashAsId } = engine.faults.engine;
+    const { infohashAsId } = faults.engineSettings;
     if (asInfohash && infohashAsId === 'play') return { content: asInfohash, byId: false };
-    if (asInfohash || infohashAsId === 'fail') return { error: 'failed to load content' };
-    const content = contents.byId(id);
+    const content = asInfohash || infohashAsId === 'fail' ? null : contents.byId(id);
     return content ? { content, byId: true } : { error: 'failed to load content' };
   }
-  const content = infohash ? contents.byInfohash(infohash) : url ? contents.byUrl(url) : magnet ? contents.byMagnet(magnet) : null;
-  if (content) return { content, byId: false };
-  return { error: infohash || url || magnet ? 'cannot load transport file' : 'missing content id' };
+  if (!infohash) return { error: 'missing content id' };
+  const content = contents.byInfohash(infohash);
+  return content ? { content, byId: false } : { error: 'cannot load transport file' };
 }
 
 export class StartHandler {
-  /** The newest start of each player, by which an older one learns that it has been overtaken. */
+  /** The newest start of each player. An older start of the same player fails. */
   private readonly newest = new Map<string, symbol>();
 
-  constructor(private readonly engine: EngineParts) {}
+  constructor(private readonly engine: EngineContext) {}
 
   async handle(exchange: Exchange, kind: PlaybackKind): Promise<void> {
     const { engine } = this;
-    engine.counters.starts += 1;
+    engine.metrics.starts += 1;
     const asJson = exchange.query('format') === 'json';
     const selection = selectContent(exchange, engine);
     if ('error' in selection) return this.refuse(exchange, asJson, selection.error);
     const { content, byId } = selection;
     const pid = exchange.query('pid') ?? exchange.query('sid') ?? exchange.remote;
-    const mine = this.begin(pid);
-    const knobs = engine.faults.of(content);
-    await delay(knobs.jsonDelayMs + (byId ? knobs.idLookupMs : 0));
-    if (this.newest.get(pid) !== mine) return this.refuse(exchange, asJson, 'got newer download');
+    const start = this.begin(pid);
+    const settings = engine.faults.settingsOf(content);
+    await delay(settings.jsonDelayMs + (byId ? settings.idLookupMs : 0));
+    if (this.newest.get(pid) !== start) return this.refuse(exchange, asJson, 'got newer download');
     this.newest.delete(pid);
-    if (knobs.refuseContent !== null) return this.refuse(exchange, asJson, knobs.refuseContent);
-    if (knobs.httpStatus !== null) return exchange.reply(knobs.httpStatus, 'text/html', '<html><body>Internal Server Error</body></html>');
-    if (knobs.responseNull) return exchange.response200(null);
-    let started: { session: Session; key: string };
-    try {
-      const options = { restart: exchange.query('force_session_restart') === '1', useEvents: exchange.query('use_api_events') === '1' };
-      started = engine.sessions.open({ content, kind, pid, ...options });
-    } catch (error) {
-      if (error instanceof StartRefused) return this.refuse(exchange, asJson, error.message);
-      throw error;
-    }
-    const fields = startReply(started.session, started.key, knobs, knobs.wrongHostInUrls ?? exchange.origin);
+    if (settings.refuseContent !== null) return this.refuse(exchange, asJson, settings.refuseContent);
+    if (settings.httpStatus !== null)
+      return exchange.reply(settings.httpStatus, 'text/html', '<html><body>Internal Server Error</body></html>');
+    if (settings.responseNull) return exchange.envelope(null);
+    const started = engine.sessions.open({ content, kind, pid });
+    if (started === null) return this.refuse(exchange, asJson, 'failed to start');
+    const fields = startReply(started.session, started.key, settings, settings.wrongHostInUrls ?? exchange.origin);
     if (!asJson) return exchange.redirect(String(fields.playback_url));
-    this.replyJson(exchange, fields, knobs);
+    this.replyJson(exchange, fields, settings);
   }
 
   private begin(pid: string): symbol {
-    const mine = Symbol(pid);
+    const start = Symbol(pid);
     this.newest.delete(pid);
-    this.newest.set(pid, mine);
+    this.newest.set(pid, start);
     if (this.newest.size > MAX_PLAYERS) this.newest.delete(this.newest.keys().next().value!);
-    return mine;
+    return start;
   }
 
   private refuse(exchange: Exchange, asJson: boolean, error: string): void {
-    this.engine.counters.startsRefused += 1;
-    if (asJson) exchange.response200(null, error);
+    this.engine.metrics.startsRefused += 1;
+    if (asJson) exchange.envelope(null, error);
     else exchange.text(500, "Internal Server Error, couldn't find resource");
   }
 
-  private replyJson(exchange: Exchange, fields: Record<string, unknown>, knobs: Knobs): void {
-    if (knobs.missingField !== null) delete fields[knobs.missingField];
-    if (knobs.htmlInsteadOfJson) return exchange.reply(200, 'text/html', '<html><body>AceStream</body></html>');
-    if (knobs.truncatedJson) {
-      const whole = pythonJson({ response: fields, error: null });
-      return exchange.reply(200, 'application/json', whole.slice(0, whole.length / 2));
+  private replyJson(exchange: Exchange, fields: Record<string, unknown>, settings: SimulatorSettings): void {
+    if (settings.missingField !== null) delete fields[settings.missingField];
+    if (settings.htmlInsteadOfJson) return exchange.reply(200, 'text/html', '<html><body>AceStream</body></html>');
+    if (settings.truncatedJson) {
+      const json = pythonJson({ response: fields, error: null });
+      return exchange.reply(200, 'application/json', json.slice(0, json.length / 2));
     }
-    exchange.response200(fields);
+    exchange.envelope(fields);
   }
 }
 
-/** The `response` of a start, with addresses under `origin`. */
-export function startReply(session: Session, key: string, knobs: Knobs, origin: string): Record<string, unknown> {
+/** The `response` of a start, with URLs under `origin`. */
+function startReply(session: PlaybackSession, key: string, settings: SimulatorSettings, origin: string): Record<string, unknown> {
   const { infohash, kind } = session;
   return {
     playback_url: kind === 'hls' ? `${origin}/ace/m/${infohash}/${key}.m3u8` : `${origin}/ace/r/${infohash}/${key}`,
     stat_url: `${origin}/ace/stat/${infohash}/${key}`,
     command_url: `${origin}/ace/cmd/${infohash}/${key}`,
-    ...(session.useEvents ? { event_url: `${origin}/ace/event/${infohash}/${key}` } : {}),
     infohash,
     playback_session_id: session.playbackSessionId,
-    is_live: knobs.live ? 1 : 0,
-    is_encrypted: knobs.encrypted ? 1 : 0,
+    is_live: settings.live ? 1 : 0,
+    is_encrypted: settings.encrypted ? 1 : 0,
     client_session_id: -1,
   };
 }

@@ -13,8 +13,8 @@ import {
   writePcr,
   NONE,
 } from '@acexy/mpegts';
-import type { Knobs } from '../faults/knobs.js';
-import { noise } from '../noise.js';
+import type { SimulatorSettings } from '../faults/simulator-settings.js';
+import { pseudoRandom } from '../pseudo-random.js';
 import { AUDIO_PID, VIDEO_PID } from './layout.js';
 import { shiftTimestamps } from './timeline.js';
 
@@ -24,7 +24,7 @@ const GARBAGE_SPACING = 16;
 const MILLION = 1_000_000;
 
 function isHit(n: number, ppm: number, salt: number): boolean {
-  return ppm > 0 && noise(n * 7 + salt) * MILLION < ppm;
+  return ppm > 0 && pseudoRandom(n * 7 + salt) * MILLION < ppm;
 }
 
 /** PIDs written as "0x101,256"; throws nothing: what is no number matches no packet. */
@@ -32,32 +32,32 @@ function pidsOf(text: string): Set<number> {
   return new Set(text.split(',').map((pid) => Number(pid.trim())));
 }
 
-function isHarmless(knobs: Knobs): boolean {
+function isHarmless(settings: SimulatorSettings): boolean {
   return (
-    knobs.dropPpm === 0 &&
-    knobs.dropPids === null &&
-    knobs.ccErrorPpm === 0 &&
-    !knobs.missingPat &&
-    knobs.audioLostAfterMs === null &&
-    knobs.ptsJumpAfterMs === null &&
-    knobs.garbagePpm === 0
+    settings.dropPpm === 0 &&
+    settings.dropPids === null &&
+    settings.ccErrorPpm === 0 &&
+    !settings.missingPat &&
+    settings.audioLostAfterMs === null &&
+    settings.ptsJumpAfterMs === null &&
+    settings.garbagePpm === 0
   );
 }
 
-/** Damages `bytes`, the packets from number `from` on, as the knobs say; `sinceStart` is the reader's age in ms. May return fewer or more bytes. */
-export function damage(bytes: Buffer, from: number, sinceStart: number, knobs: Knobs): Buffer {
-  if (isHarmless(knobs)) return bytes;
-  const drops = knobs.dropPids === null ? null : pidsOf(knobs.dropPids);
-  const audioLost = knobs.audioLostAfterMs !== null && sinceStart >= knobs.audioLostAfterMs;
-  const jumpTicks = knobs.ptsJumpAfterMs !== null && sinceStart >= knobs.ptsJumpAfterMs ? (knobs.ptsJumpMs * CLOCK_90K) / 1000 : 0;
+/** Damages `bytes`, the packets from number `from` on, as the settings say; `sinceStart` is the reader's age in ms. May return fewer or more bytes. */
+export function damage(bytes: Buffer, from: number, sinceStart: number, settings: SimulatorSettings): Buffer {
+  if (isHarmless(settings)) return bytes;
+  const drops = settings.dropPids === null ? null : pidsOf(settings.dropPids);
+  const audioLost = settings.audioLostAfterMs !== null && sinceStart >= settings.audioLostAfterMs;
+  const jumpTicks = settings.ptsJumpAfterMs !== null && sinceStart >= settings.ptsJumpAfterMs ? (settings.ptsJumpMs * CLOCK_90K) / 1000 : 0;
   const parts: Buffer[] = [];
   for (let at = 0, n = from; at < bytes.length; at += PACKET_SIZE, n += 1) {
     const pid = pidOf(bytes, at);
     const isMedia = pid === VIDEO_PID || pid === AUDIO_PID;
-    if ((isMedia && isHit(n, knobs.dropPpm, 1)) || drops?.has(pid)) continue;
-    if (n % GARBAGE_SPACING === 0 && isHit(n, knobs.garbagePpm * GARBAGE_SPACING, 2)) parts.push(Buffer.alloc(GARBAGE_BYTES, n & 0x3f));
-    if ((knobs.missingPat && pid === PAT_PID) || (audioLost && pid === AUDIO_PID)) bytes.set(NULL_PACKET, at);
-    else if (isMedia && isHit(n, knobs.ccErrorPpm, 3)) setContinuityCounter(bytes, at, continuityCounter(bytes, at) + 5);
+    if ((isMedia && isHit(n, settings.dropPpm, 1)) || drops?.has(pid)) continue;
+    if (n % GARBAGE_SPACING === 0 && isHit(n, settings.garbagePpm * GARBAGE_SPACING, 2)) parts.push(Buffer.alloc(GARBAGE_BYTES, n & 0x3f));
+    if ((settings.missingPat && pid === PAT_PID) || (audioLost && pid === AUDIO_PID)) bytes.set(NULL_PACKET, at);
+    else if (isMedia && isHit(n, settings.ccErrorPpm, 3)) setContinuityCounter(bytes, at, continuityCounter(bytes, at) + 5);
     if (jumpTicks !== 0 && isMedia) jump(bytes, at, Math.round(jumpTicks));
     parts.push(bytes.subarray(at, at + PACKET_SIZE));
   }

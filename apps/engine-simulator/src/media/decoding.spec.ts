@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { LoopLibrary } from './broadcasts.js';
+import { LoopCache } from './broadcasts.js';
 import { GROUP_MS } from './layout.js';
 import { Timeline } from './timeline.js';
 
@@ -9,23 +9,27 @@ const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 
 // The judge is a real decoder; where there is none, the packet tests beside this file have to do.
 describe.skipIf(!hasFfmpeg)('ffmpeg', () => {
-  it.each([500_000, 3_500_000])('decodes 60 s over three seams at %i bit/s without a warning', { timeout: 60_000 }, async (bitrate) => {
-    const timeline = new Timeline(new LoopLibrary().loop(bitrate, 'picture'), '0'.repeat(40));
-    const group = Math.floor(Date.UTC(2026, 1, 1) / GROUP_MS);
-    const ffmpeg = spawn('ffmpeg', ['-hide_banner', '-nostdin', '-v', 'warning', '-i', 'pipe:0', '-map', '0', '-f', 'framecrc', '-']);
-    let said = '';
-    let frames = 0;
-    ffmpeg.stderr.on('data', (text: Buffer) => (said += text.toString()));
-    ffmpeg.stdout.on('data', (text: Buffer) => (frames += text.toString().split('\n').length - 1));
-    const closed = once(ffmpeg, 'close');
-    for (let index = 0; index < 32; index += 1) {
-      const from = timeline.groupStart(group + index);
-      if (!ffmpeg.stdin.write(timeline.read(from, timeline.groupStart(group + index + 1) - from))) await once(ffmpeg.stdin, 'drain');
-    }
-    ffmpeg.stdin.end();
-    await closed;
-    expect(said).toBe('');
-    // 32 groups of 48 pictures and 90 audio frames, without what the decoder's start leaves out.
-    expect(frames).toBeGreaterThan(32 * (48 + 90) - 20);
-  });
+  it.each([500_000, 3_500_000])(
+    'decodes 60 s over three loop boundaries at %i bit/s without a warning',
+    { timeout: 60_000 },
+    async (bitrate) => {
+      const timeline = new Timeline(new LoopCache().loop(bitrate, 'picture'), '0'.repeat(40));
+      const group = Math.floor(Date.UTC(2026, 1, 1) / GROUP_MS);
+      const ffmpeg = spawn('ffmpeg', ['-hide_banner', '-nostdin', '-v', 'warning', '-i', 'pipe:0', '-map', '0', '-f', 'framecrc', '-']);
+      let said = '';
+      let frames = 0;
+      ffmpeg.stderr.on('data', (text: Buffer) => (said += text.toString()));
+      ffmpeg.stdout.on('data', (text: Buffer) => (frames += text.toString().split('\n').length - 1));
+      const closed = once(ffmpeg, 'close');
+      for (let index = 0; index < 32; index += 1) {
+        const from = timeline.groupStart(group + index);
+        if (!ffmpeg.stdin.write(timeline.read(from, timeline.groupStart(group + index + 1) - from))) await once(ffmpeg.stdin, 'drain');
+      }
+      ffmpeg.stdin.end();
+      await closed;
+      expect(said).toBe('');
+      // 32 groups of 48 pictures and 90 audio frames, without what the decoder's start leaves out.
+      expect(frames).toBeGreaterThan(32 * (48 + 90) - 20);
+    },
+  );
 });

@@ -20,7 +20,7 @@ export const AUDIO_PID = 0x101;
 /** The private PID of the marker packets; no table names it, so decoders ignore it. */
 export const MARKER_PID = 0x1ff0;
 
-/** PAT and PMT every 80 ms: a multiple of 16 in a loop, so that their counters need no rewriting, and one at every keyframe. */
+/** PAT and PMT every 80 ms: a multiple of 16 in a loop, so that their metrics need no rewriting, and one at every keyframe. */
 export const TABLES_PER_LOOP = 240;
 /** A marker every 100 ms; a multiple of 16, too. */
 export const MARKERS_PER_LOOP = 192;

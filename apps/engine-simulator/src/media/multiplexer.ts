@@ -36,7 +36,7 @@ export interface LoopTemplate {
   bytes: Buffer;
   /** One set of `Patch` bits for each packet. */
   patches: Uint8Array;
-  /** Payload packets of a loop, by which the continuity counters move on. */
+  /** Payload packets of a loop, by which the continuity metrics move on. */
   videoPackets: number;
   audioPackets: number;
   /** Slots at which a group of pictures begins, with its PAT. */

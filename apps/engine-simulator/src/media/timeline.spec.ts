@@ -21,14 +21,14 @@ import {
 } from '@acexy/mpegts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LoopLibrary } from './broadcasts.js';
+import { LoopCache } from './broadcasts.js';
 import { AUDIO_PID, GROUP_MS, LOOP_MS, PMT_PID, VIDEO_PID } from './layout.js';
 import { parseMarker } from './marker.js';
 import { Timeline } from './timeline.js';
 
 const INFOHASH = 'ab'.repeat(20);
 const NOW = Date.UTC(2026, 5, 1);
-const library = new LoopLibrary();
+const library = new LoopCache();
 const broadcast = (bitrate = 3_500_000, infohash = INFOHASH) => new Timeline(library.loop(bitrate, 'picture'), infohash);
 
 /** Packets of `ms` from `from` on. */
@@ -41,10 +41,10 @@ function* packetsOf(bytes: Buffer): Generator<{ at: number; pid: number }> {
   for (let at = 0; at < bytes.length; at += PACKET_SIZE) yield { at, pid: pidOf(bytes, at) };
 }
 
-describe('the timeline of a content', () => {
-  it('is the same on every engine, read in whatever pieces', () => {
+describe('timeline of a content', () => {
+  it('is the same on every engine, in pieces of any size', () => {
     const one = broadcast();
-    const other = new Timeline(new LoopLibrary().loop(3_500_000, 'picture'), INFOHASH);
+    const other = new Timeline(new LoopCache().loop(3_500_000, 'picture'), INFOHASH);
     const from = one.packetAt(NOW);
     const whole = one.read(from, 60_000);
     let at = 0;
@@ -55,7 +55,7 @@ describe('the timeline of a content', () => {
     expect(at).toBe(60_000);
   });
 
-  it('differs between contents in nothing but the markers', () => {
+  it('differs between contents only in the markers', () => {
     const [one, other] = [INFOHASH, 'cd'.repeat(20)].map((infohash) => piece(broadcast(3_500_000, infohash), NOW, 2000));
     for (const { at } of packetsOf(one)) {
       const isMarker = parseMarker(one, at) !== null;
@@ -63,7 +63,7 @@ describe('the timeline of a content', () => {
     }
   });
 
-  it('knows when a packet is sent and which packet a moment sends', () => {
+  it('converts between packets and times', () => {
     const timeline = broadcast();
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 42 }), (time) => {
@@ -74,17 +74,17 @@ describe('the timeline of a content', () => {
     );
   });
 
-  it('has about the rate asked for', () => {
+  it('has about the requested rate', () => {
     for (const rate of [500_000, 3_500_000, 8_000_000]) expect((broadcast(rate).bytesPerMs * 8000) / rate).toBeCloseTo(1, 3);
   });
 });
 
-describe.each([500_000, 3_500_000, 8_000_000])('a broadcast of %i bit/s', (bitrate) => {
+describe.each([500_000, 3_500_000, 8_000_000])('broadcast of %i bit/s', (bitrate) => {
   const timeline = broadcast(bitrate);
   // Three loops: two seams.
   const bytes = piece(timeline, NOW + 5000, 3 * LOOP_MS);
 
-  it('is made of whole packets without a break in any counter', () => {
+  it('has complete packets with continuous counters', () => {
     const last = new Map<number, number>();
     const breaks: number[] = [];
     for (const { at, pid } of packetsOf(bytes)) {
@@ -99,7 +99,7 @@ describe.each([500_000, 3_500_000, 8_000_000])('a broadcast of %i bit/s', (bitra
     expect([...last.keys()].sort((a, b) => a - b)).toEqual([PAT_PID, VIDEO_PID, AUDIO_PID, PMT_PID, 0x1ff0]);
   });
 
-  it('carries a clock at most every 40 ms that is exact for its rate', () => {
+  it('has an exact clock at least every 40 ms', () => {
     let last: { pcr: number; at: number } | null = null;
     for (const { at } of packetsOf(bytes)) {
       const pcr = readPcr(bytes, at);
@@ -122,7 +122,7 @@ describe.each([500_000, 3_500_000, 8_000_000])('a broadcast of %i bit/s', (bitra
     }
   });
 
-  it('has picture and sound on steady clocks ahead of the reference, over the seams too', () => {
+  it('has steady video and audio timestamps ahead of the clock, also at loop boundaries', () => {
     const lastStamp = new Map<number, number>();
     let clock = NONE;
     let units = 0;
@@ -146,7 +146,7 @@ describe.each([500_000, 3_500_000, 8_000_000])('a broadcast of %i bit/s', (bitra
     expect(units).toBeGreaterThan(3 * (480 + 180) - 20);
   });
 
-  it('begins every group of pictures with PAT, PMT and a keyframe, and ends it with whole PES packets', () => {
+  it('begins every group of pictures with PAT, PMT and a keyframe, and ends it with complete PES packets', () => {
     const group = Math.ceil((NOW + 1) / GROUP_MS);
     for (let index = group; index < group + 11; index += 1) {
       const from = timeline.groupStart(index);
@@ -164,7 +164,7 @@ describe.each([500_000, 3_500_000, 8_000_000])('a broadcast of %i bit/s', (bitra
     }
   });
 
-  it('counts its markers one by one, each with its place on the clock', () => {
+  it('numbers its markers, each with its media time', () => {
     const markers = [...packetsOf(bytes)].map(({ at }) => ({ at, marker: parseMarker(bytes, at) })).filter(({ marker }) => marker !== null);
     expect(markers.length).toBeGreaterThanOrEqual(575);
     markers.forEach(({ marker, at }, index) => {
@@ -177,7 +177,7 @@ describe.each([500_000, 3_500_000, 8_000_000])('a broadcast of %i bit/s', (bitra
 });
 
 describe('clocks far from the epoch', () => {
-  it('wrap at 33 bits as the standard says', () => {
+  it('wrap at 33 bits as in the standard', () => {
     const timeline = broadcast();
     // The loop during which the 90 kHz clock passes 2^33 for the first time.
     const wrapTime = (WRAP_90K / 90_000) * 1000;
@@ -190,7 +190,7 @@ describe('clocks far from the epoch', () => {
 });
 
 describe('markers', () => {
-  it('tell engine and session where that is asked for', () => {
+  it('contain engine and session in the engine form', () => {
     const timeline = new Timeline(library.loop(500_000, 'picture'), INFOHASH, 'engine');
     const mark = { engineId: 'engine-7', sessionId: '12'.repeat(20), wallClock: NOW };
     const from = timeline.packetAt(NOW);
@@ -199,20 +199,20 @@ describe('markers', () => {
     expect(marker?.engine).toEqual(mark);
   });
 
-  it('can be left out', () => {
+  it('can be turned off', () => {
     const timeline = new Timeline(library.loop(500_000, 'picture'), INFOHASH, 'off');
     const bytes = piece(timeline, NOW, 1000);
     expect([...packetsOf(bytes)].some(({ at }) => parseMarker(bytes, at) !== null)).toBe(false);
   });
 
-  it('and nulls are all there is in a scale test', () => {
+  it('are the only packets of a scale test besides nulls', () => {
     const bytes = piece(new Timeline(library.loop(8_000_000, 'scale'), INFOHASH), NOW, 1000);
     expect(new Set([...packetsOf(bytes)].map(({ pid }) => pid))).toEqual(new Set([NULL_PID, 0x1ff0]));
   });
 });
 
 describe('rates', () => {
-  it('below what the small picture needs are raised to it', () => {
+  it('below the minimum of the small picture are raised to it', () => {
     expect(library.loop(1000, 'picture')).toBe(library.loop(480_000, 'picture'));
   });
 });

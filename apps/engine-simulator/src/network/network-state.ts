@@ -1,28 +1,28 @@
-import type { FaultBook, FaultSubject } from '../faults/fault-book.js';
+import type { FaultInjector, FaultTarget } from '../faults/fault-injector.js';
 import { TunnelProbe } from './tunnel-probe.js';
 
-/** Whether the engine reaches the Internet (by the knob `connected`, and by a probe where `tunnelProbe` names one), and what that does to streams. */
+/** Whether the engine reaches the Internet (setting `connected`, and the probe of `tunnelProbe` if it is set), and the effect on streams. */
 export class NetworkState {
   private lostAt: number | null = null;
   private readonly probe = new TunnelProbe(() => this.update());
 
   constructor(
-    private readonly faults: FaultBook,
+    private readonly faults: FaultInjector,
     private readonly now: () => number,
   ) {
     this.update();
     faults.onChange(() => this.update());
   }
 
-  /** What get_network_connection_status says. */
+  /** Result of get_network_connection_status. */
   get connected(): boolean {
-    return this.faults.engine.connected && this.probe.up;
+    return this.faults.engineSettings.connected && this.probe.up;
   }
 
-  /** Nothing of this content arrives any more: it has no peers, the tunnel is dead, or the network has been away for long enough. */
-  starves(content: FaultSubject): boolean {
-    if (this.faults.of(content).peers === 0 || !this.probe.up) return true;
-    const { starveAfterDisconnectMs } = this.faults.engine;
+  /** Whether nothing of this content arrives: it has no peers, the tunnel is down, or the network has been missing for long enough. */
+  isStarving(content: FaultTarget): boolean {
+    if (this.faults.settingsOf(content).peers === 0 || !this.probe.up) return true;
+    const { starveAfterDisconnectMs } = this.faults.engineSettings;
     return this.lostAt !== null && starveAfterDisconnectMs !== null && this.now() - this.lostAt >= starveAfterDisconnectMs;
   }
 
@@ -31,7 +31,7 @@ export class NetworkState {
   }
 
   private update(): void {
-    this.probe.watch(this.faults.engine.tunnelProbe);
+    this.probe.watch(this.faults.engineSettings.tunnelProbe);
     if (this.connected) this.lostAt = null;
     else this.lostAt ??= this.now();
   }

@@ -1,41 +1,41 @@
-/** Asks again and again whether something behind a tunnel answers, so that a dead tunnel looks to this engine as it does to a real one. */
+/** Checks repeatedly whether a target behind a tunnel answers, so that a dead tunnel affects this engine as it affects a real one. */
 import { connect } from 'node:net';
 
 const INTERVAL_MS = 1000;
-const LIMIT_MS = 1000;
-/** One connection may be lost on the way; so many in a row are a dead tunnel. */
-const FAILURES = 2;
+const TIMEOUT_MS = 1000;
+/** A single connection may fail; this many failures in a row mean a dead tunnel. */
+const FAILURE_THRESHOLD = 2;
 
 export class TunnelProbe {
-  /** In a row; as many as count until the first answer: who has not reached anything yet has no network. */
-  private failures = FAILURES;
+  /** In a row. Before the first answer the tunnel counts as down. */
+  private failures = FAILURE_THRESHOLD;
   private timer: NodeJS.Timeout | null = null;
   private target: string | null = null;
 
   constructor(private readonly onChange: () => void) {}
 
   get up(): boolean {
-    return this.target === null || this.failures < FAILURES;
+    return this.target === null || this.failures < FAILURE_THRESHOLD;
   }
 
-  /** Watches `host:port` from now on; null watches nothing. */
+  /** Probes `host:port` from now on; null stops probing. */
   watch(target: string | null): void {
     if (target === this.target) return;
     this.stop();
     this.target = target;
-    if (target !== null) this.ask(target);
+    if (target !== null) this.probe(target);
   }
 
   stop(): void {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
     this.target = null;
-    this.failures = FAILURES;
+    this.failures = FAILURE_THRESHOLD;
   }
 
-  private ask(target: string): void {
+  private probe(target: string): void {
     const [, host, port] = /^(.*):(\d+)$/.exec(target) ?? [];
-    const socket = connect({ host, port: Number(port), timeout: LIMIT_MS });
+    const socket = connect({ host, port: Number(port), timeout: TIMEOUT_MS });
     const done = (answered: boolean): void => {
       socket.destroy();
       if (this.target !== target || this.timer !== null) return;
@@ -44,7 +44,7 @@ export class TunnelProbe {
       if (this.up !== before) this.onChange();
       this.timer = setTimeout(() => {
         this.timer = null;
-        this.ask(target);
+        this.probe(target);
       }, INTERVAL_MS);
       this.timer.unref();
     };

@@ -1,27 +1,27 @@
-/** The engine's command line: `--name value`, `--name=value`, `--flag` and `@file` with one option a line. */
-import { FLAG_OPTIONS, OPTION_FAMILIES, VALUE_OPTIONS } from './accepted-options.js';
+/** Parses the engine's command line: `--name value`, `--name=value`, `--flag`, and `@file` with one option per line. */
+import { FLAG_OPTIONS, VALUE_OPTIONS, VALUE_OPTION_PREFIXES } from './accepted-options.js';
 
-/** The engine does not start with these arguments. */
+/** An argument or variable is invalid: the engine does not start. */
 export class OptionError extends Error {
   readonly code = 'bad_option';
 }
 
 export interface ParsedArguments {
-  /** Option name without dashes to its value; `true` for a flag that stood alone. */
+  /** Values by option name without dashes; `true` for a flag without a value. */
   options: Map<string, string | true>;
   unrecognized: string[];
 }
 
-/** Splits a line as a shell would, quotes included. */
+/** Splits a line into words and removes quotes, as a shell does. */
 export function splitWords(line: string): string[] {
   return [...line.matchAll(/(?:[^\s"']|"[^"]*"|'[^']*')+/g)].map(([word]) => word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'));
 }
 
 function takesValue(name: string): boolean {
-  return VALUE_OPTIONS.has(name) || OPTION_FAMILIES.some((family) => name.startsWith(family));
+  return VALUE_OPTIONS.has(name) || VALUE_OPTION_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/** Reads arguments; `readFile` gives the text of an `@file`. Words that are no options (an image's `python main.py`) may only stand at the start. */
+/** Parses arguments; `readFile` returns the text of an `@file`. Words before the first option (`python main.py` of an image) are ignored. */
 export function parseArguments(args: readonly string[], readFile: (path: string) => string): ParsedArguments {
   const result: ParsedArguments = { options: new Map(), unrecognized: [] };
   const words = expandFiles(args, readFile);
@@ -40,7 +40,7 @@ export function parseArguments(args: readonly string[], readFile: (path: string)
       // Some images write `--upnp-enabled 0`.
       result.options.set(name, at < words.length && !words[at].startsWith('-') ? words[at++] : true);
     } else if (at < words.length && !words[at].startsWith('--')) result.options.set(name, words[at++]);
-    else throw new OptionError(`option --${name}: expected one value`);
+    else throw new OptionError(`option --${name} has no value: write --${name}=VALUE`);
   }
   return result;
 }

@@ -7,8 +7,8 @@ const noFile = (path: string): string => {
 };
 const read = (args: string[], environment: NodeJS.ProcessEnv = {}, readFile = noFile) => readOptions(args, environment, readFile).options;
 
-describe('the command line', () => {
-  it('takes both ways of writing a value', () => {
+describe('command line', () => {
+  it('accepts both forms of a value', () => {
     expect(read(['--client-console', '--http-port', '7001', '--https-port=7002', '--api-port=7003', '--port', '7004'])).toMatchObject({
       httpPort: 7001,
       httpsPort: 7002,
@@ -17,15 +17,15 @@ describe('the command line', () => {
     });
   });
 
-  it('has the defaults of an engine, on this host only', () => {
+  it('has the defaults of a real engine and listens on this host only', () => {
     expect(read([])).toMatchObject({ httpPort: 6878, httpsPort: 6879, apiPort: 62_062, p2pPort: 8621, host: '127.0.0.1', controlPort: 0 });
   });
 
-  it('listens everywhere with --bind-all', () => {
+  it('listens on all interfaces with --bind-all', () => {
     expect(read(['--bind-all']).host).toBe('0.0.0.0');
   });
 
-  it('starts like the images do', () => {
+  it('accepts the commands of engine images', () => {
     const head = [
       'python',
       'main.py',
@@ -52,16 +52,16 @@ describe('the command line', () => {
     expect(() => read(['@gone'])).toThrow(OptionError);
   });
 
-  it('ends with an option it does not know, unless told otherwise', () => {
+  it('rejects an unknown option, unless the setting allows it', () => {
     expect(() => read(['--warp-drive', '9'])).toThrow(/unrecognized option: --warp-drive/);
     const tolerant = readOptions(['--warp-drive', '9', '--http-port', '7001'], { SIM_UNKNOWN_OPTION_FAILS: 'false' }, noFile);
     expect(tolerant.ignored).toEqual(['--warp-drive']);
     expect(tolerant.options.httpPort).toBe(7001);
   });
 
-  it('refuses ports that are none', () => {
+  it('rejects invalid ports', () => {
     for (const port of ['70000', 'x', '-1', '']) expect(() => read([`--http-port=${port}`])).toThrow(OptionError);
-    expect(() => read(['--http-port', '--bind-all'])).toThrow(/expected one value/);
+    expect(() => read(['--http-port', '--bind-all'])).toThrow(/option --http-port has no value/);
   });
 
   it('splits words as a shell does', () => {
@@ -69,7 +69,7 @@ describe('the command line', () => {
   });
 });
 
-describe('the environment of the images', () => {
+describe('environment of engine images', () => {
   const environment = {
     CONF: '--http-port=19001\n--https-port=45001\n--bind-all',
     HTTP_PORT: '19002',
@@ -80,7 +80,7 @@ describe('the environment of the images', () => {
     P2P_PORT: '50123',
   };
 
-  it('is understood', () => {
+  it('sets the ports and the interface', () => {
     expect(read([], { ...environment, CONF: undefined })).toMatchObject({
       httpPort: 19_002,
       httpsPort: 45_002,
@@ -89,22 +89,22 @@ describe('the environment of the images', () => {
     });
   });
 
-  it('gives way to CONF, and CONF to the command line', () => {
+  it('has less priority than CONF, and CONF less than the command line', () => {
     expect(read([], environment)).toMatchObject({ httpPort: 19_001, httpsPort: 45_001 });
     expect(read(['--http-port', '19003'], environment)).toMatchObject({ httpPort: 19_003, httpsPort: 45_001 });
   });
 
-  it('puts the control API on a port of its own, or so far above the HTTP port', () => {
+  it('sets the port of the control API, also relative to the HTTP port', () => {
     expect(read([], { SIM_CONTROL_PORT: '7777' }).controlPort).toBe(7777);
     expect(read(['--http-port=19005'], { SIM_CONTROL_PORT: '+400' }).controlPort).toBe(19_405);
     expect(() => read([], { SIM_CONTROL_PORT: '+70000' })).toThrow(OptionError);
   });
 
-  it('is told which settings of the simulation mean nothing', () => {
+  it('reports unknown SIM_ variables', () => {
     expect(readOptions([], { SIM_PREBUFF_MS: '1', SIM_PREBUF_MS: '1', SIM_ENGINE_ID: 'x' }, noFile).ignored).toEqual(['SIM_PREBUFF_MS']);
   });
 
-  it('takes extra arguments and remote access', () => {
+  it('adds extra arguments and remote access', () => {
     expect(read([], { ACESTREAM_ARGS: '--http-port 7001', EXTRA_FLAGS: '--port=7004', ALLOW_REMOTE_ACCESS: 'yes' })).toMatchObject({
       httpPort: 7001,
       p2pPort: 7004,

@@ -1,6 +1,6 @@
-/** Everything the process is told at its start: the command line over CONF over the images' variables; SIM_* for the simulation itself. */
+/** Reads the command line, over CONF, over the variables of engine images; SIM_* variables are for the simulation itself. */
 import { hostname } from 'node:os';
-import { type Knobs, knobsFromEnvironment, unknownSimNames } from '../faults/knobs.js';
+import { type SimulatorSettings, settingsFromEnvironment, unknownVariables } from '../faults/simulator-settings.js';
 import { OptionError, parseArguments, splitWords } from './command-line.js';
 
 export interface EngineOptions {
@@ -11,24 +11,24 @@ export interface EngineOptions {
   /** 0.0.0.0 with --bind-all, else 127.0.0.1. */
   host: string;
   accessToken: string | null;
-  /** Folder for the cache and engine_runtime.json; null writes nothing. */
+  /** Folder for the cache and engine_runtime.json; null: none. */
   stateDir: string | null;
   cacheDir: string | null;
-  /** The control API's port on 127.0.0.1; 0 is none. */
+  /** Port of the control API on 127.0.0.1; 0: none. */
   controlPort: number;
   catalogFile: string | null;
-  /** Who it is in markers of the engine form. */
+  /** Name in markers of the engine form. */
   engineId: string;
-  /** Every option as understood, for the start's log. */
+  /** Every option with its value, for the log. */
   given: Map<string, string | true>;
 }
 
-/** SIM_* names that are no knobs. */
+/** SIM_* variables that are no setting. */
 const OWN_NAMES = ['SIM_CONTROL_PORT', 'SIM_CATALOG', 'SIM_ENGINE_ID', 'SIM_STATE_DIR'];
 
 const isYes = (value: string | true | undefined): boolean => value === true || /^(1|true|yes|on)$/i.test(value ?? '');
 
-/** A port, or `+n`: so far above the HTTP port, for many engines that share one environment. */
+/** A port, or `+n`: n above the HTTP port, for many engines that share one environment. */
 function controlPortOf(text: string | undefined, httpPort: number): number {
   const offset = /^\+(\d+)$/.exec(text ?? '')?.[1];
   return portOf('SIM_CONTROL_PORT', offset === undefined ? text : String(httpPort + Number(offset)), 0);
@@ -38,11 +38,11 @@ function portOf(name: string, value: string | true | undefined, fallback: number
   if (value === undefined) return fallback;
   const port = Number(value);
   if (value === true || value === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new OptionError(`${name}: '${value}' is not a port`);
+    throw new OptionError(`${name} is "${value}": it must be a port from 0 to 65535`);
   return port;
 }
 
-/** The images' own variables as options. */
+/** The variables of engine images as options. */
 function imageArguments(environment: NodeJS.ProcessEnv): string[] {
   const args: string[] = [];
   const { HTTP_PORT, HTTPS_PORT, P2P_PORT, CACHE_LIMIT, BIND_ALL, ALLOW_REMOTE_ACCESS, INTERNAL_BUFFERING } = environment;
@@ -56,15 +56,15 @@ function imageArguments(environment: NodeJS.ProcessEnv): string[] {
 }
 
 /**
- * Understands arguments and environment; throws OptionError or KnobError. CONF holds one option a line; an option it does not know ends the
- * process like one on the command line, unless the knob unknownOptionFails says otherwise.
+ * Reads arguments and environment. CONF has one option per line. With `unknownOptionFails` an unknown option is an error, also in CONF.
+ * @throws OptionError or SettingError
  */
 export function readOptions(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
   readFile: (path: string) => string,
-): { options: EngineOptions; knobs: Knobs; ignored: string[] } {
-  const knobs = knobsFromEnvironment(environment);
+): { options: EngineOptions; settings: SimulatorSettings; ignored: string[] } {
+  const settings = settingsFromEnvironment(environment);
   const sources = [
     imageArguments(environment),
     splitWords(environment.ACESTREAM_ARGS ?? ''),
@@ -73,8 +73,8 @@ export function readOptions(
     args,
   ].map((words) => parseArguments(words, readFile));
   const unrecognized = sources.flatMap((source) => source.unrecognized);
-  if (unrecognized.length > 0 && knobs.unknownOptionFails) throw new OptionError(`unrecognized option: ${unrecognized[0]}`);
-  const ignored = [...unrecognized, ...unknownSimNames(environment, OWN_NAMES)];
+  if (unrecognized.length > 0 && settings.unknownOptionFails) throw new OptionError(`unrecognized option: ${unrecognized[0]}`);
+  const ignored = [...unrecognized, ...unknownVariables(environment, OWN_NAMES)];
   const given = new Map(sources.flatMap((source) => [...source.options]));
   const text = (name: string): string | null => {
     const value = given.get(name);
@@ -95,5 +95,5 @@ export function readOptions(
     engineId: environment.SIM_ENGINE_ID ?? `${hostname()}:${httpPort}`,
     given,
   };
-  return { options, knobs, ignored };
+  return { options, settings, ignored };
 }

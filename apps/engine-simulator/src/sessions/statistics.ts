@@ -1,15 +1,15 @@
-/** The statistics of a playback as the engine tells them at stat_url. */
-import type { Knobs } from '../faults/knobs.js';
+/** The statistics of a playback, as the engine reports them at stat_url. */
+import type { SimulatorSettings } from '../faults/simulator-settings.js';
 import { WINDOW_MS } from '../media/layout.js';
-import { noise } from '../noise.js';
-import type { Session } from './session.js';
+import { pseudoRandom } from '../pseudo-random.js';
+import type { PlaybackSession } from './playback-session.js';
 
-/** Downloads are counted in chunks of this many bytes. */
+/** Bytes in one chunk of a download; byte counts are multiples of it. */
 const CHUNK_BYTES = 16_384;
-/** How often peers and speeds take a new value. */
+/** Peers and speeds change after this time. */
 const DRIFT_MS = 5000;
 const UPLOAD_SHARE = 0.11;
-/** Further behind the live edge than this, the reader is still in its burst. */
+/** A reader that is further behind the live edge than this is still in its burst. */
 const BURST_BEHIND_MS = 3000;
 
 export interface Statistics {
@@ -23,45 +23,52 @@ export interface Statistics {
   /** Bytes. */
   downloaded: number;
   uploaded: number;
-  /** Unix seconds; null where there is none (prebuffering, or not live). */
+  /** Unix seconds; null while prebuffering and for contents that are not live. */
   livepos: { first: number; last: number; pos: number } | null;
 }
 
 const chunks = (bytes: number): number => Math.floor(bytes / CHUNK_BYTES) * CHUNK_BYTES;
 
-export function isDead(knobs: Knobs): boolean {
-  return knobs.prebufMode === 'hold-forever' || knobs.prebufMode === 'http500-forever';
+/** Whether the content never delivers anything. */
+export function isDead(settings: SimulatorSettings): boolean {
+  return settings.prebufMode === 'hold-forever' || settings.prebufMode === 'http500-forever';
 }
 
-/** `now` and `edgeTime` (how far the engine has the broadcast) in Unix ms. */
-export function statisticsOf(session: Session, knobs: Knobs, now: number, edgeTime: number, starves: boolean): Statistics {
-  const drift = noise(Math.floor(now / DRIFT_MS) + Number.parseInt(session.infohash.slice(0, 6), 16));
-  const peers = knobs.peers === 0 ? 0 : Math.max(1, Math.round(knobs.peers + (drift - 0.5) * 4));
-  if (isDead(knobs) || (starves && session.firstByteAt === null))
+/** `now` and `edgeTime` (the newest media that the engine has) are Unix ms. */
+export function computeStatistics(
+  session: PlaybackSession,
+  settings: SimulatorSettings,
+  now: number,
+  edgeTime: number,
+  starving: boolean,
+): Statistics {
+  const drift = pseudoRandom(Math.floor(now / DRIFT_MS) + Number.parseInt(session.infohash.slice(0, 6), 16));
+  const peers = settings.peers === 0 ? 0 : Math.max(1, Math.round(settings.peers + (drift - 0.5) * 4));
+  if (isDead(settings) || (starving && session.firstByteAt === null))
     return {
       status: 'prebuf',
       progress: 0,
-      peers: isDead(knobs) ? 0 : peers,
+      peers: isDead(settings) ? 0 : peers,
       speedDown: 0,
       speedUp: 0,
       downloaded: 0,
       uploaded: 0,
       livepos: null,
     };
-  const rate = knobs.bitrate / 8; // bytes per second
+  const rate = settings.bitrate / 8; // bytes per second
   const total = session.readyAt - session.createdAt;
   const part = total <= 0 ? 1 : Math.min(1, (now - session.createdAt) / total);
   const ready = part >= 1;
-  const stalled = session.stalledSince !== null || starves;
+  const stalled = session.stalledSince !== null || starving;
   const until = session.stalledSince ?? now;
-  const pace = Math.min(1, knobs.rateFactor);
+  const pace = Math.min(1, settings.rateFactor);
   const behind = session.positionTime === null ? 0 : edgeTime - session.positionTime;
-  const burst = ready && behind > BURST_BEHIND_MS && pace === 1 ? knobs.burstFactor : 1;
-  const downloaded = chunks(part * knobs.burstSec * rate + Math.max(0, (until - session.readyAt) / 1000) * rate * pace);
+  const burst = ready && behind > BURST_BEHIND_MS && pace === 1 ? settings.burstFactor : 1;
+  const downloaded = chunks(part * settings.burstSec * rate + Math.max(0, (until - session.readyAt) / 1000) * rate * pace);
   const speedDown = stalled ? 0 : Math.round((rate / 1000) * (1 + drift * 0.2) * pace * burst);
-  const frozenAt = knobs.loopAfterMs !== null && session.firstByteAt !== null ? session.firstByteAt + knobs.loopAfterMs : Infinity;
+  const frozenAt = settings.loopAfterMs !== null && session.firstByteAt !== null ? session.firstByteAt + settings.loopAfterMs : Infinity;
   const last = Math.floor(Math.min(edgeTime, frozenAt) / 1000);
-  const pos = session.positionTime === null ? last - knobs.burstSec : Math.floor(session.positionTime / 1000);
+  const pos = session.positionTime === null ? last - settings.burstSec : Math.floor(session.positionTime / 1000);
   return {
     status: !ready ? 'prebuf' : stalled ? 'buf' : 'dl',
     progress: Math.floor(part * 100),
@@ -70,11 +77,11 @@ export function statisticsOf(session: Session, knobs: Knobs, now: number, edgeTi
     speedUp: Math.round(speedDown * UPLOAD_SHARE),
     downloaded,
     uploaded: chunks(downloaded * UPLOAD_SHARE),
-    livepos: ready && knobs.live ? { first: last - WINDOW_MS / 1000, last, pos: Math.min(last, Math.floor(pos)) } : null,
+    livepos: ready && settings.live ? { first: last - WINDOW_MS / 1000, last, pos: Math.min(last, Math.floor(pos)) } : null,
   };
 }
 
-/** livepos as the engine writes it: every value a text. */
+/** livepos as the engine writes it: every value is a string. */
 function liveposFields({ first, last, pos }: NonNullable<Statistics['livepos']>): Record<string, string> {
   return {
     last: String(last),
@@ -89,7 +96,7 @@ function liveposFields({ first, last, pos }: NonNullable<Statistics['livepos']>)
 }
 
 /** The `response` of stat_url. */
-export function statReply(session: Session, statistics: Statistics, knobs: Knobs): Record<string, unknown> {
+export function statReply(session: PlaybackSession, statistics: Statistics, settings: SimulatorSettings): Record<string, unknown> {
   const { livepos, status } = statistics;
   return {
     uploaded: statistics.uploaded,
@@ -108,8 +115,8 @@ export function statReply(session: Session, statistics: Statistics, knobs: Knobs
     manifest_access_mode: -1,
     peers: statistics.peers,
     playback_session_id: session.playbackSessionId,
-    is_encrypted: knobs.encrypted ? 1 : 0,
-    is_live: knobs.live ? 1 : 0,
+    is_encrypted: settings.encrypted ? 1 : 0,
+    is_live: settings.live ? 1 : 0,
     infohash: session.infohash,
     selected_file_index: -1,
     ...(status === 'prebuf' ? { progress: statistics.progress } : {}),

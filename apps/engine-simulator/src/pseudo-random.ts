@@ -1,5 +1,5 @@
-/** A number of 0…1 that depends on `n` alone, so that engines and runs behave alike. */
-export function noise(n: number): number {
+/** A number from 0 to 1 that depends on `n` alone, so that all engines and runs behave alike. */
+export function pseudoRandom(n: number): number {
   let hash = (n ^ Math.floor(n / 2 ** 32)) >>> 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
   hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
