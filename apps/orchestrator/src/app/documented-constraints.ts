@@ -1,6 +1,6 @@
 /**
- * Adds to the OpenAPI document what the contracts declare already: the limits of their validators, and a complete example of every schema.
- * So the document cannot differ from the validation. The plugin of @nestjs/swagger does the same only at compile time with tsc.
+ * Adds the limits of the validators in the contracts to the OpenAPI document, and a complete example to every schema, so that the document and
+ * the validation agree. The plugin of @nestjs/swagger does this too, but only when tsc compiles the code.
  */
 import * as contracts from '@acexy/contracts';
 import type { OpenAPIObject } from '@nestjs/swagger';

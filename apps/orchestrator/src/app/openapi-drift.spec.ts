@@ -172,7 +172,7 @@ function faultsOf(schema: PropertySchema, value: unknown, path = '$'): string[] 
   }
 }
 
-/** A schema in the words of `describeType`. */
+/** A schema in the notation of `describeType`. */
 function describeSchema({ type, $ref, allOf, enum: values, items, additionalProperties, nullable }: PropertySchema): string {
   const ref = $ref ?? allOf?.[0].$ref;
   const base = ref
@@ -189,7 +189,7 @@ function describeSchema({ type, $ref, allOf, enum: values, items, additionalProp
   return nullable ? `${base} or null` : base;
 }
 
-/** Every class of the sources that has documented properties: what TypeScript says of each. */
+/** Every class in the sources that has documented properties, with the TypeScript type of each property. */
 function declaredClasses(): Map<string, Map<string, string>> {
   const files = ['libs/contracts/src', 'apps/orchestrator/src'].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),

@@ -118,7 +118,7 @@ describe('the database', () => {
     expect((await InstallationId.load(await open())).value).toBe(id.value);
   });
 
-  it('that is damaged or not a database is rejected by name, and not changed', async () => {
+  it('a file that is damaged or not a database is rejected with its name, and not changed', async () => {
     const junk = `no database at all ${'x'.repeat(5000)}`;
     await writeFile(file, junk);
     await expect(openDatabase(file)).rejects.toMatchObject({
@@ -128,7 +128,7 @@ describe('the database', () => {
     expect(await readFile(file, 'utf8')).toBe(junk);
   });
 
-  it('that is a folder is rejected', async () => {
+  it('a folder is rejected', async () => {
     await mkdir(file);
     await expect(openDatabase(file)).rejects.toMatchObject({ code: 'database_unusable' });
   });
@@ -155,7 +155,7 @@ describe('the database', () => {
     await expect(openDatabase(file)).rejects.toThrow('this user may not read and write it');
   });
 
-  it('is waited for at start while another process locks it', async () => {
+  it('a start waits while another process locks it', async () => {
     const other = new Database(file);
     other.exec('BEGIN EXCLUSIVE');
     const opening = open();
@@ -167,7 +167,7 @@ describe('the database', () => {
     expect(await new DatabaseHealth(dataSource).isReachable()).toBe(true);
   });
 
-  it('is not written to by a later start', async () => {
+  it('a later start does not write to it', async () => {
     const first = await open();
     const { value } = await InstallationId.load(first);
     await first.destroy();
@@ -198,7 +198,7 @@ describe('the stream history', () => {
     expect(await streams.loadRecent(10)).toEqual([full]);
   });
 
-  it('has a stream once, in its latest state', async () => {
+  it('keeps one row for each stream, with its latest state', async () => {
     const streams = await history();
     await streams.save(row('s1'));
     await streams.save(row('s1', { containerId: 'other', status: 'ended', endedAt: '2026-01-01T13:00:00.000Z' }));
@@ -235,7 +235,7 @@ describe('the stream history', () => {
 });
 
 describe('the health of the database', () => {
-  it('is good while the database can be read, also while another process writes, and bad when it is closed', async () => {
+  it('is up while the database can be read, also while another process writes, and down when it is closed', async () => {
     const dataSource = await open();
     const health = new DatabaseHealth(dataSource);
     expect(await health.isReachable()).toBe(true);

@@ -5,7 +5,7 @@ import { WriteQueue } from './write-queue.js';
 
 const ONLY_ROW = 1;
 
-/** The operator's settings of the pool that are kept over restarts. */
+/** What the operator has ordered for the pool, kept over restarts. */
 @Injectable()
 export class PoolOrders {
   constructor(

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** The operator's settings of the pool; one row, or none if nothing is set. */
+/** What the operator has ordered for the pool; one row, or none. */
 @Entity({ name: 'pool' })
 export class PoolRow {
   /** Always 1. */

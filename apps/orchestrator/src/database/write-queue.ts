@@ -8,11 +8,11 @@ import { isSqliteBusy, whileBusyRetry } from './sqlite-busy.js';
 export type Write = (manager: EntityManager) => Promise<unknown>;
 
 export interface WriteQueueLimits {
-  /** Longest time that a write waits for others to share its commit, in milliseconds. */
+  /** Maximum milliseconds that a write waits for others to share its commit. */
   gatherMs: number;
-  /** Most writes in one transaction. */
+  /** Maximum writes in one transaction. */
   batchSize: number;
-  /** Longest queue. */
+  /** Maximum writes that wait. */
   maxWaiting: number;
   /** How long a batch is retried while another process locks the database, in milliseconds. */
   busyBudgetMs: number;
@@ -103,7 +103,7 @@ export class WriteQueue implements BeforeApplicationShutdown {
 
   private async commitAll(): Promise<void> {
     while (this.waiting.length > 0) await this.commit(this.waiting.splice(0, this.limits.batchSize));
-    // In the same turn as the check above, or a write in between would wait for a drain that has ended.
+    // In the same turn as the check above: a write in between would wait for a drain that has ended.
     this.draining = null;
   }
 

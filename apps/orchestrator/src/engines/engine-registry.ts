@@ -10,10 +10,10 @@ type KnownEngine = { -readonly [K in keyof Engine]: Engine[K] } & {
   answeredAt: number | null;
 };
 
-/** How far the clock of a runtime may be set back without its engines looking restarted. */
+/** The clock of a runtime may be set back by this much before its engines count as restarted. */
 const CLOCK_STEP_MS = 200;
 
-/** The moment before a list was requested; a slow runtime may answer much later. */
+/** When a list was requested; a slow runtime may answer much later. */
 export interface ListMark {
   sequence: number;
   /** Monotonic milliseconds. */
@@ -27,7 +27,7 @@ export interface ListMark {
 export class EngineRegistry {
   private readonly engines = new Map<string, KnownEngine>();
   private readonly changes = new ListenerSet<EngineChange>();
-  /** When each engine left, kept while a list that was requested earlier could still name it. */
+  /** When each engine left; kept until no list that was requested earlier can name it. */
   private readonly departed = new Map<string, number>();
   /** Engines that died and whose containers still exist. */
   private readonly dead = new Map<string, KnownEngine>();
@@ -101,7 +101,7 @@ export class EngineRegistry {
       switch (state) {
         case 'running':
           if (this.hasRestarted(instance, mark)) {
-            // Everything that it played is lost and its API has not answered again: a new engine under the same id.
+            // Its streams are lost and its API has not answered again: it counts as a new engine with the same id.
             this.leave(instance.id, { reason: 'restarted', restartedSince: this.startedAfter(instance, mark) });
             this.add(instance);
           } else if (!this.departed.has(instance.id)) this.add(instance, { adopted: this.isFirstList });
@@ -140,7 +140,7 @@ export class EngineRegistry {
     this.emit({ type: 'ready', engine });
   }
 
-  /** The health that follows from the last probe. */
+  /** @param health after the last probe */
   probed(id: string, health: HealthStatus, reason?: string): void {
     const engine = this.engines.get(id);
     if (!engine) return;

@@ -8,7 +8,7 @@ import { RetrySettings } from './retry-settings.js';
 import { EngineRegistry } from './engine-registry.js';
 import { EngineRemover } from './engine-remover.service.js';
 
-/** Events of the runtime come in bursts (one removed engine causes several); one list covers them all. */
+/** Minimum time between two lists: events come in bursts (one removed engine causes several), and one list covers them all. */
 const GAP_MS = 200;
 /** Docker sends the event of a death before its list shows it; for this long a list that still shows the engine as running is repeated. */
 const LIST_LAG_MS = 1_000;
@@ -30,7 +30,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   /** Lists in a row that failed. */
   private misses = 0;
   private readonly reachChanges = new ListenerSet();
-  /** Since when each engine of the last list has not been running, monotonic milliseconds. */
+  /** When each stopped engine of the last list was first seen stopped, in monotonic milliseconds. */
   private stoppedSince = new Map<string, number>();
   private readonly secondList: OneShotTimer;
   /** Time of the death event of engines that no list has shown as dead yet, monotonic milliseconds. */

@@ -59,7 +59,7 @@ describe('the ETag of the engine list', () => {
     );
   });
 
-  it('does not change with sightings and probes, and is computed once', () => {
+  it('does not change when an engine is only listed or probed again, and is computed once', () => {
     const world = setUp();
     HAPPENINGS.starts(world, 'a');
     HAPPENINGS.answers(world, 'a');

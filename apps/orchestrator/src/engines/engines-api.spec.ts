@@ -28,7 +28,7 @@ describe('the API of engines and leases', () => {
       await ready(2);
     });
 
-    it('GET /engines is fresh for 5 s, and 304 while only sightings change', async () => {
+    it('GET /engines may be cached for 5 s, and is 304 while only last_seen and last_health_check change', async () => {
       const first = await orchestrator.http.get('/engines');
       expect(first.headers['cache-control']).toBe('max-age=5');
       expect(first.headers.etag).toMatch(/^W\/"/);
@@ -159,7 +159,7 @@ describe('the API of engines and leases', () => {
     expect(orchestrator.runtime.startCalls).toHaveLength(10);
   });
 
-  it('a waiting caller is told its place in the queue and how many engines are starting', async () => {
+  it('a waiting caller gets its place in the queue and the number of starting engines', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0' } });
     orchestrator.runtime.silent.add('all');
     const ask = leaseRequest({ wait_ms: 300 });

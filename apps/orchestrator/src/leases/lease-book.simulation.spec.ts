@@ -202,7 +202,7 @@ describe('the lease book in thousands of random histories', () => {
         (steps, callers) => {
           const world = new World(1);
           for (const each of steps) world.apply(each);
-          // The requests of the history end; the callers ask every second, while engines are added one by one.
+          // Now the events end: the callers ask every second, and engines are added one by one.
           world.clock.advance(KEEP_PLACE_MS + LEASE_MS);
           world.apply({ do: 'pass', ms: 1 });
           for (let proxy = 0; proxy < PROXIES; proxy++) world.apply({ do: 'silence', proxy });

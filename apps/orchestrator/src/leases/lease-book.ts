@@ -6,9 +6,9 @@ import { type Candidate, type Considered, type LeaseCriteria, obstacleOf, select
 
 /** A lease that no report names expires after this (wire API, section 5). */
 export const LEASE_MS = 20_000;
-/** How long a waiting caller that does not ask again keeps its place in the queue, and a lease granted to it meanwhile. */
+/** A caller that does not ask again for this long loses its place in the queue, or the lease that was granted to it meanwhile. */
 export const KEEP_PLACE_MS = 5000;
-/** Longest queue; further callers would not get an engine in time. */
+/** Maximum length of the queue; further callers would not get an engine in time. */
 export const MAX_WAITING = 1000;
 
 export interface AllocationRequest extends LeaseCriteria {
@@ -31,7 +31,7 @@ export interface Lease {
   readonly waitedMs: number;
   /** Monotonic milliseconds; infinite while a report names the lease. */
   readonly expiresAt: number;
-  /** Its caller has received it, or had a call open when it was granted. */
+  /** Its caller received it, or had a call open when it was granted. */
   readonly delivered: boolean;
   /** A report has named it. */
   readonly reported: boolean;
@@ -103,7 +103,7 @@ export class LeaseBook {
     if (this.waiting.size === 0) return;
     let candidates = this.candidates();
     for (const queued of this.queue()) {
-      // With a long queue usually nothing is free at all.
+      // With a long queue usually no engine is free: the other requests need no check.
       const free = candidates.some((candidate) => obstacleOf(candidate, ANYTHING, this.options.maxStreamsPerEngine) === null);
       if (!free && this.standbyLeases().length === 0) return;
       const selected = this.select(queued.request, candidates);

@@ -22,8 +22,7 @@ const EXPIRY_CHECK_MS = 500;
 const SHARE_OF_REQUEST_LIMIT = 0.8;
 
 /**
- * Leases engines. The lease book decides; this service holds the calls that wait, expires leases, and keeps the registry's view of which engines are
- * in use up to date.
+ * Leases engines. The lease book decides; this service keeps the calls that wait, expires leases, and tells the registry which engines are in use.
  */
 @Injectable()
 export class LeaseService implements OnModuleInit, OnModuleDestroy {

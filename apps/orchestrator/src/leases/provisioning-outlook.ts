@@ -1,6 +1,6 @@
 import type { ProvisioningBlocked } from '@acexy/contracts';
 
-/** What the reconcile loop last found out about new engines; callers that wait for an engine are told this. */
+/** What the reconcile loop last decided about new engines. Callers that wait for an engine get it in their answers. */
 export class ProvisioningOutlook {
   /** Engines that were ordered and do not run yet. */
   pending = 0;
@@ -8,7 +8,7 @@ export class ProvisioningOutlook {
   refusal: ProvisioningBlocked | null = null;
 }
 
-/** No engine is available for this request, and none will be soon: 503 with the reason. */
+/** No engine is free for this request, and none will be soon: the answer is 503 with the reason. */
 export class NoEngineError extends Error {
   readonly code = 'no_engine';
 

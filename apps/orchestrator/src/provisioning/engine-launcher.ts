@@ -103,12 +103,12 @@ export class EngineLauncher {
     }
   }
 
-  /** Records the ports of an instance that exists; a known one is no error. */
+  /** Records the ports of an instance that exists, unless they are recorded already. */
   adopt({ id, kind, name, ports, published }: EngineInstance): void {
     if (this.ports.has(name)) return;
     if (kind === 'generic') {
       const hostPorts = Object.values(published).flatMap((bindings) => (bindings ?? []).map(({ HostPort }) => Number(HostPort)));
-      // It runs, so every port without another owner is its own.
+      // The container runs, so it uses every one of its ports that has no other owner.
       const unowned = hostPorts.filter((port) => this.ports.ownerOf(port) === undefined);
       return this.ports.reserve(name, unowned);
     }
@@ -125,7 +125,7 @@ export class EngineLauncher {
     return { name, containerLabel: this.settings.containerLabel, installationId: this.installation.value };
   }
 
-  /** Leaves nothing running when STARTUP_TIMEOUT_S is over or `signal` aborts. */
+  /** After STARTUP_TIMEOUT_S, or when `signal` aborts, it removes what it started. */
   private async startWithinLimit(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
     const limitMs = this.runtimeSettings.startupTimeoutMs;
     const startup = new AbortController();
@@ -137,7 +137,7 @@ export class EngineLauncher {
     try {
       const instance = await this.runtime.start(spec, either);
       if (!either.aborted) return instance;
-      // It started at the moment it was given up: nobody else would remove it.
+      // It started just when it was aborted: no other code would remove it.
       await this.runtime.remove(instance.id, 0);
       throw either.reason;
     } catch (error) {

@@ -40,11 +40,11 @@ export interface EngineSpecContext extends ContainerSpecContext {
   httpsOnHost: boolean;
   /** Limit of the engine's disk cache, in gigabytes. */
   cacheLimitGb: number;
-  /** Place behind a VPN; null without a VPN. */
+  /** Null without a VPN. */
   vpnSlot: { vpn: string; labels: Texts } | null;
 }
 
-/** No engine can be started as requested; the message names the contradiction. */
+/** The request has an invalid port or contradicts itself; the message says where. */
 export class EngineRequestError extends Error {
   readonly code = 'engine_request';
   override readonly name = 'EngineRequestError';
@@ -131,7 +131,7 @@ function completeConf(conf: string, { http, https, api, p2p }: EnginePorts, shar
   return [...missing.map(([option, port]) => `--${option}=${port}`), conf].join('\n');
 }
 
-/** The port in `--name=` or `--name `. An engine uses the last one. */
+/** The port in `--name=PORT` or `--name PORT`; an engine uses the last one. */
 function portOption(conf: string, name: string): number | undefined {
   const found = [...conf.matchAll(new RegExp(`(?:^|\\s)--${name}(?:=|\\s+)(\\S+)`, 'g'))].at(-1)?.[1];
   if (found === undefined) return undefined;

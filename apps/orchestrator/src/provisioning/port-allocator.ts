@@ -1,8 +1,8 @@
 /**
- * Which ports an engine gets. Pure memory: a port has at most one owner (the name of an engine or container), whatever range it came from.
+ * Which ports an engine gets. A port has at most one owner: the name of an engine or container.
  *
- * Each range is used round-robin, so that a released port is reused last: other programs may still remember it (a proxy's cached engine
- * list, TIME_WAIT in the kernel, Docker's port proxy).
+ * Each range is used round-robin, so that a released port is reused last: a proxy's cached engine list, TIME_WAIT in the kernel or Docker's port
+ * proxy may still refer to it.
  */
 import { createHash } from 'node:crypto';
 import type { PortRange } from '@acexy/service-kit';
@@ -35,8 +35,8 @@ export class PortOwnedError extends Error {
 }
 
 /**
- * Where an installation starts in each range. An engine listens only after its boot, so until then another installation on the same host
- * cannot see that a port is in use. Different starts make it unlikely that both choose the same port.
+ * Position in each range at which an installation begins. An engine listens only after its boot, so another installation on the same host sees
+ * too late that a port is in use. With different positions they rarely choose the same port.
  */
 export function firstOffset(installationId: string): number {
   return createHash('sha256').update(installationId).digest().readUInt32BE(0);

@@ -25,7 +25,7 @@ export type ReadinessOutcome = 'ready' | 'never_ready';
 
 /**
  * One circuit breaker for general provisioning and one for replacements, so that failed replacements do not stop starts for viewers, and vice
- * versa. A start succeeds only when the engine answers: an image whose containers run but never answer is broken, too.
+ * versa. A start counts as successful when the engine answers: with a broken image, containers may run but never answer.
  */
 @Injectable()
 export class ProvisioningBreakers {
@@ -39,7 +39,7 @@ export class ProvisioningBreakers {
   private readonly starting = new Set<OperationPermit>();
   /** Engines that run but have not answered yet, by container id. */
   private readonly unproven = new Map<string, OperationPermit>();
-  /** Outcomes reported before the start returned: the runtime shows an engine, and it is probed, earlier than that. */
+  /** Outcomes reported before the start returned: an engine can be listed and probed before that. */
   private readonly earlyOutcomes = new Map<string, ReadinessOutcome>();
   private readonly log: Log;
 
@@ -76,7 +76,7 @@ export class ProvisioningBreakers {
     this.endStart(start);
   }
 
-  /** Whether a started engine answered. Engines that this service did not start have no effect. */
+  /** Whether a started engine answered; ignored for engines of an earlier run. */
   recordReadiness(containerId: string, outcome: ReadinessOutcome): void {
     const start = this.unproven.get(containerId);
     if (!start) {

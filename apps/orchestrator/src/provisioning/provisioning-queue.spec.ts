@@ -90,7 +90,7 @@ describe('the provisioning queue', () => {
     expect(queue.expectedWaitMs('api')).toBe(0);
   });
 
-  it('counts of the other origin only the requests that are served earlier', async () => {
+  it('counts only those requests of the other origin that are served earlier', async () => {
     const queue = make({ maxConcurrent: 1, minIntervalMs: 1000, maxWaiting: 30 });
     const all = [...Array<number>(20)].map(() => queue.run('autoscaler', work([], 10)));
     expect([queue.expectedWaitMs('api'), queue.expectedWaitMs('autoscaler')]).toEqual([2000, 20_000]);
@@ -98,7 +98,7 @@ describe('the provisioning queue', () => {
     await Promise.all(all);
   });
 
-  it('rejects at once a request that would wait longer than its caller, and tells when the queue is short enough', async () => {
+  it('rejects a request that would wait longer than its caller at once, and says when the queue will be short enough', async () => {
     const queue = make({ maxConcurrent: 1, minIntervalMs: 1000 });
     const all = [1, 2, 3, 4].map(() => queue.run('api', work([], 10)));
     const error = await queue.run('api', work([], 10), 2500).catch((thrown: unknown) => thrown);

@@ -1,7 +1,6 @@
 /**
- * Limits how many starts run and how fast they follow: at most `maxConcurrent` run, they begin at least `minIntervalMs` apart, and each has one
- * time limit for waiting and running together. Each origin has its own queue, served round-robin, so that a pool that is being refilled does
- * not delay callers of the API.
+ * Limits starts: at most `maxConcurrent` run, they begin at least `minIntervalMs` apart, and each has one time limit for waiting and running
+ * together. Each origin has its own queue, and the queues are served round-robin: starts of the autoscaler do not delay callers of the API.
  */
 import type { Clock } from '@acexy/service-kit/primitives';
 
@@ -104,7 +103,7 @@ export class ProvisioningQueue<Origin extends string> {
             .finally(() => {
               clearTimeout(timer);
               this.learn(this.clock.now() - startedAt);
-              // Before the caller continues, so that its next request finds the place free.
+              // Before the caller continues, so that its next request can use the free place.
               this.running.delete(controller);
             })
             .then(resolve, reject)
@@ -127,7 +126,7 @@ export class ProvisioningQueue<Origin extends string> {
   /** Expected wait of a new request, in milliseconds. */
   expectedWaitMs(origin: Origin): number {
     const own = this.waitingFrom(origin);
-    // Round-robin: every other queue is served at most as often as the own one, and once more.
+    // Round-robin: before this request every other queue is served at most once more than its own queue.
     let ahead = own;
     for (const [name, queue] of this.queues) if (name !== origin) ahead += Math.min(queue.length, own + 1);
     const { maxConcurrent, minIntervalMs } = this.limits;

@@ -49,7 +49,7 @@ describe('POST /gc', () => {
     expect(orchestrator.runtime.world.engines.size).toBe(0);
   });
 
-  it('simultaneous calls are one', async () => {
+  it('simultaneous calls share one run', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '0' } });
     await provision();
     await ready(1);

@@ -7,7 +7,7 @@ import { StreamsModule } from '../streams/streams.module.js';
 import { GcController } from './gc.controller.js';
 import { Retention } from './retention.service.js';
 
-/** Keeps what grows small: database rows every ten minutes, and engines and containers too with `POST /gc`. */
+/** Deletes old database rows every ten minutes; `POST /gc` also removes idle engines and dead containers. */
 @Module({
   imports: [ScheduleModule.forRoot(), AutoscalingModule, DatabaseModule, EnginesModule, StreamsModule],
   controllers: [GcController],

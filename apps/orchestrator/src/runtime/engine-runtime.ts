@@ -1,6 +1,6 @@
 /**
- * How an engine is run, without why: one interface for Docker containers and local processes. The runtime is the truth about which engines
- * exist; everything else holds a copy of it. Every implementation passes the contract suite in `test/doubles`.
+ * How an engine is run: one interface for Docker containers and local processes. The runtime knows which engines exist; all other parts keep a
+ * copy of that. Every implementation passes the contract suite in `test/doubles`.
  */
 
 /** The four ports an engine listens on, inside its own network. A local process uses the network of the host. */
@@ -115,7 +115,7 @@ export interface EngineRuntime {
   /** Why no engine can be started yet (an image is being pulled), in one sentence; null when engines can be started. Cheap. */
   preparing(): string | null;
 
-  /** The image of the engines; null when the runtime has no images. Cheap. */
+  /** TARGET_IMAGE; null when the runtime has no images. Cheap. */
   image(): EngineImage | null;
 
   /**

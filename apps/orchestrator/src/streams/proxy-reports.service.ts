@@ -13,7 +13,7 @@ import { Quarantine } from './quarantine.service.js';
 import { fromReport } from './stream-shapes.js';
 import { StreamService } from './stream.service.js';
 
-/** For this long after the start no adopted engine is leased, so that every proxy can report first: they report every 2 s. */
+/** No adopted engine is leased for this long after the start, so that every proxy can report first: they report every 2 s. */
 const FIRST_REPORTS_MS = 2500;
 /** The same while a proxy that had streams before the start has not reported yet. */
 const LAST_REPORTS_MS = 5000;
@@ -27,7 +27,7 @@ const STOPPED_REPORTING = 'its proxy stopped reporting';
 @Injectable()
 export class ProxyReports implements OnModuleInit, OnModuleDestroy {
   private readonly ledger = new ProxyLedger();
-  /** Reported sessions that have an engine and no playback yet: they claim it and are no streams. */
+  /** Reported sessions that have an engine but no playback yet: they claim the engine, but are not streams. */
   private readonly starting = new Set<string>();
   /** Engines that are cordoned until the first reports. */
   private readonly cordoned = new Set<string>();

@@ -11,9 +11,9 @@ import { StatBook, type StatSample } from './stat-book.js';
 import type { TrackedStream } from './stream-book.js';
 import { StreamService } from './stream.service.js';
 
-/** An engine that hangs delays only the others in its turn. */
+/** Maximum simultaneous polls: an engine that hangs occupies only one of them, until its timeout. */
 const CONCURRENT_POLLS = 16;
-/** A session may be unknown for a moment during a failover; after two polls in a row it is gone. */
+/** During a failover a session may be unknown for a moment; after this many polls in a row it is gone. */
 const GONE_AFTER = 2;
 /** How long the statistics of a stream are kept after its end. */
 const KEPT_AFTER_END_MS = 3_600_000;
@@ -26,7 +26,7 @@ export class StatsCollector implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly log: Log;
   /** Polls in a row in which the engine did not know the session, by stream id. */
   private readonly unknown = new Map<string, number>();
-  /** Round of the last poll, by stream id: if one round has no time for all streams, the next one starts with the others. */
+  /** Round of the last poll, by stream id. A round that has no time for all streams is followed by one that starts with the others. */
   private readonly polled = new Map<string, number>();
   private rounds = 0;
   private readonly errors = counterOf('orch_collect_errors_total', 'Failed polls of stream statistics');

@@ -80,9 +80,9 @@ export class StreamEvents {
     const { engine, address } = locateEngine(this.registry.all(), event.container_id, event.engine);
     const stream = fromEvent(event, engine ?? event.container_id ?? '', address, this.clock.wallTime());
     const known = this.streams.get(stream.id);
-    // A start that arrives after its end: nothing would ever end the stream again. A new session has another id.
+    // A start that arrives after its end is ignored, because no event would end the stream again. A new session has another id.
     if (known?.endedAt != null && known.playbackSessionId === stream.playbackSessionId) return known;
-    // For a stream in a proxy's reports, the reports count.
+    // The reports of a proxy are more reliable than an event.
     if (known?.endedAt === null && known.proxyId !== null) return known;
     // A repeated event that names an unknown engine: the known engine is more reliable.
     if (engine === null && known?.endedAt === null && known.playbackSessionId === stream.playbackSessionId) return known;

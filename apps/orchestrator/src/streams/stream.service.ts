@@ -110,7 +110,7 @@ export class StreamService implements OnModuleInit, OnModuleDestroy {
     return change !== null;
   }
 
-  /** Claims the stream's engine for it, if that engine is known. */
+  /** Assigns the stream to its engine, if that engine is known. */
   assign({ id, containerId, keyType, key, infohash, leaseId }: TrackedStream): void {
     if (!this.registry.get(containerId)) return this.claims.unassign(id);
     this.claims.assign({ streamId: id, engineId: containerId, keys: this.contents.of({ keyType, key, infohash }), leaseId });

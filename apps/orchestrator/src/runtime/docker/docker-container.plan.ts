@@ -1,4 +1,7 @@
-/** Converts an engine's specification to a container and a listed container back to an engine. Pure: one list holds all that is needed, so no call is made per engine. */
+/**
+ * Converts an engine's specification to a container, and a listed container back to an engine. Pure: the list has all facts, so there is no call
+ * per engine.
+ */
 import type { EngineInstance, EnginePorts, EngineSpec, InstanceState } from '../engine-runtime.js';
 
 /** Kind and ports of an engine (`acestream 19000 45000 62062 36000`), so that a restarted orchestrator reads them without a database. */

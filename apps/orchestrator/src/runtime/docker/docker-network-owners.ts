@@ -24,8 +24,8 @@ export interface DockerNetworkOwnersOptions {
 }
 
 /**
- * The containers whose network engines share. Facts that the list of engines lacks are read once and cached: an owner's address until its
- * next inspection, an engine's start time until the engine restarts.
+ * The containers whose network engines share. What the list of engines does not contain is read once and cached: an owner's address until the
+ * next inspection of the owner, an engine's start time until the engine restarts.
  */
 export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
   /** By id of the owner; null: it no longer exists. */
@@ -69,7 +69,7 @@ export class DockerNetworkOwners implements NetworkOwners, NetworkFacts {
     return this.starts.get(engineId) ?? null;
   }
 
-  /** Reads the facts that a list of engines lacks. */
+  /** Reads what the list of engines does not contain. */
   async complete(engines: readonly ListedContainer[]): Promise<void> {
     const present = new Set(engines.map(({ Id }) => Id));
     for (const id of this.starts.keys()) if (!present.has(id)) this.starts.delete(id);

@@ -166,7 +166,7 @@ export class DockerRuntime implements EngineRuntime {
     void later.finally(() => this.cleanups.delete(later));
   }
 
-  /** True when it has removed a container of that name. The list of the next round finds a container that escapes this. */
+  /** @returns whether it has removed a container of that name. A container that appears later is removed after the next list. */
   private async removeByName(name: string): Promise<boolean> {
     try {
       await this.docker.getContainer(name).remove({ force: true, v: true, abortSignal: AbortSignal.timeout(CALL_LIMIT_MS) });

@@ -13,7 +13,7 @@ export interface EngineImagesOptions {
   target: string;
   policy: ImagePolicy;
   log: Log;
-  /** The target image is local now. */
+  /** Called when the target image is local. */
   onPrepared: () => void;
 }
 

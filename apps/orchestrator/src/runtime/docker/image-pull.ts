@@ -100,7 +100,7 @@ export class ImagePull {
   private async download(): Promise<void> {
     const silent = new AbortController();
     const stream = await this.docker.pull(withTag(this.image), { abortSignal: AbortSignal.any([silent.signal, this.closed.signal]) });
-    const silence = setTimeout(() => silent.abort(new Error(`no progress of the pull for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
+    const silence = setTimeout(() => silent.abort(new Error(`the image pull made no progress for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
     const layers = new Map<string, number>();
     try {
       await new Promise<void>((resolve, reject) => {
@@ -124,8 +124,8 @@ export class ImagePull {
 }
 
 /**
- * Notes how much of a layer is local, from 0 to 1. Docker names all layers first and their sizes one by one. A layer that was local before
- * is not counted: until the next layer is named it would count as 100 percent.
+ * Notes how much of a layer is local, from 0 to 1. Docker names all layers first, and their sizes one by one. Layers that were local before are not
+ * counted: they would show 100 percent until the first missing layer is named.
  */
 function noteProgress(layers: Map<string, number>, { id, status, progressDetail }: PullProgress): void {
   if (id === undefined || status === undefined) return;

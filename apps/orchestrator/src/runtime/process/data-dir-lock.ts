@@ -14,7 +14,7 @@ export class DataDirInUseError extends Error {
 }
 
 const RELEASED = 'released';
-/** Far more rounds than there are competing processes. */
+/** Far more than the number of processes that compete. */
 const MAX_ROUNDS = 100;
 
 /**

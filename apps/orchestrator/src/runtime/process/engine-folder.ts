@@ -80,8 +80,8 @@ export class EngineFolder {
   }
 
   /**
-   * Renames the folder before its deletion. A guard that is just starting can then no longer write its file and exits, so the renamed
-   * folder names every process there will be.
+   * Renames the folder before its deletion. A guard that is just starting can then not write its file and exits, so the renamed folder lists
+   * every process.
    * @returns the renamed folder, for a last check before `delete`
    */
   async discard(): Promise<EngineFolder> {

@@ -21,7 +21,7 @@ import { Heartbeat } from './heartbeat.js';
 import { probePorts } from './port-probe.js';
 import { isAlive } from './process-identity.js';
 
-/** Milliseconds between two polls of all engines: an exit is found after this time at the latest. */
+/** Milliseconds between two polls of all engines: an exit is noticed within this time. */
 const POLL_MS = 500;
 const POLLS_PER_LOG_ROTATION = 10;
 /** Grace period of an engine whose start failed. */
