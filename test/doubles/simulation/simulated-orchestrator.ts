@@ -100,7 +100,6 @@ export class SimulatedOrchestrator {
   readonly reconcile: ReconcileService;
   readonly sync: EngineSync;
   readonly readiness = new Readiness();
-  private readonly snapshots: PoolSnapshotService;
   private readonly startupProbe: StartupProbe;
   private readonly health: HealthMonitor;
   private readonly quarantine: Quarantine;
@@ -155,7 +154,7 @@ export class SimulatedOrchestrator {
     const prober = new SimulatedProber(world, SETTINGS.healthCheckTimeoutMs) as unknown as EngineProber;
     this.startupProbe = new StartupProbe(registry, remover, claims, prober, SETTINGS, clock, SILENT_LOG);
     this.health = new HealthMonitor(registry, prober, SETTINGS, SETTINGS, clock, SILENT_LOG);
-    this.snapshots = new PoolSnapshotService(registry, this.leases, claims, this.manualMinimum, this.provisioning, SETTINGS, LIMIT, clock);
+    const snapshots = new PoolSnapshotService(registry, this.leases, claims, this.manualMinimum, this.provisioning, SETTINGS, LIMIT, clock);
     const adapterHost = { httpAdapter: { getHttpServer: () => this.server } } as unknown as HttpAdapterHost;
     this.reconcile = new ReconcileService(
       this.runtime,
@@ -167,7 +166,7 @@ export class SimulatedOrchestrator {
       remover,
       this.provisioning,
       this.readiness,
-      this.snapshots,
+      snapshots,
       new VpnWatcher(this.runtime, vpn, registry, SETTINGS, clock, new VpnMetrics(vpn), SILENT_LOG),
       SETTINGS,
       SETTINGS,
@@ -183,7 +182,6 @@ export class SimulatedOrchestrator {
     its.leases.onModuleInit();
     its.provisioning.onModuleInit();
     its.startupProbe.onModuleInit();
-    its.snapshots.onModuleInit();
     await its.sync.onModuleInit();
     await its.streams.onModuleInit();
     await its.reports.onModuleInit();
@@ -207,7 +205,6 @@ export class SimulatedOrchestrator {
       this.streams,
       this.reports,
       this.leases,
-      this.snapshots,
       this.sync,
       this.provisioning,
     ])
@@ -224,7 +221,6 @@ export class SimulatedOrchestrator {
     this.reports.onModuleDestroy();
     this.streams.onModuleDestroy();
     this.leases.onModuleDestroy();
-    this.snapshots.onModuleDestroy();
     await this.sync.onModuleDestroy();
     await this.provisioning.beforeApplicationShutdown();
     await this.sync.onApplicationShutdown();

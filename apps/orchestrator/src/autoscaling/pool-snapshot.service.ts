@@ -1,6 +1,6 @@
 import { Clock } from '@acexy/service-kit/primitives';
-import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import type { Engine, EngineChange } from '../engines/engine.js';
+import { Injectable } from '@nestjs/common';
+import type { Engine } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineClaimBook } from '../leases/engine-claims.js';
 import { LeaseService } from '../leases/lease.service.js';
@@ -19,11 +19,10 @@ export interface PoolSnapshot extends PoolState {
 
 /** Gathers what the policies decide on: the pool, its recent demand, and the limits. */
 @Injectable()
-export class PoolSnapshotService implements OnModuleInit, OnModuleDestroy {
+export class PoolSnapshotService {
   private readonly taken = new TakenEngines();
   private readonly targets = new RecentTargets();
   private readonly startupTime = new StartupTime();
-  private unsubscribe: (() => void) | undefined;
 
   constructor(
     private readonly registry: EngineRegistry,
@@ -34,14 +33,10 @@ export class PoolSnapshotService implements OnModuleInit, OnModuleDestroy {
     private readonly settings: PoolSettings,
     private readonly limit: EngineLimit,
     private readonly clock: Clock,
-  ) {}
-
-  onModuleInit(): void {
-    this.unsubscribe = this.registry.onChange((change) => this.learn(change));
-  }
-
-  onModuleDestroy(): void {
-    this.unsubscribe?.();
+  ) {
+    registry.onChange(({ type, engine }) => {
+      if (type === 'ready' && !engine.adopted) this.startupTime.learn(clock.wallTime() - engine.firstSeen);
+    });
   }
 
   /** @param startDelayMs milliseconds until the next start after failures */
@@ -85,10 +80,6 @@ export class PoolSnapshotService implements OnModuleInit, OnModuleDestroy {
   /** Also the time for which the pool does not shrink below a peak: an engine is surplus when it was not needed for that long. */
   private get idleGraceMs(): number {
     return this.settings.autoDelete ? this.settings.engineGracePeriodMs : this.settings.idleTtlMs;
-  }
-
-  private learn({ type, engine }: EngineChange): void {
-    if (type === 'ready' && !engine.adopted) this.startupTime.learn(this.clock.wallTime() - engine.firstSeen);
   }
 
   private describe(engine: Engine, now: number): PoolEngine {

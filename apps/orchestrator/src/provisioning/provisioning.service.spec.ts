@@ -38,7 +38,6 @@ function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG):
   const registry = new EngineRegistry(clock);
   const vpn = new VpnService(settings, registry);
   const slots = new VpnSlots(vpn, registry, settings, settings, clock);
-  slots.onModuleInit();
   const launcher = new EngineLauncher(runtime, settings, settings, settings, settings, new InstallationId('b1b2'), slots, clock, log);
   const sync = { isSynced: true } as EngineSync;
   const limit = { engines: settings.engineLimit };

@@ -1,4 +1,5 @@
 import type { VpnContainerStatus, VpnHealth } from '@acexy/contracts';
+import { isoTimeOrNull } from '../engines/engine-state.js';
 import type { NetworkOwner } from '../runtime/engine-runtime.js';
 import { isConnected, type ReportedStatus, type TunnelState, UNKNOWN_TUNNEL } from './tunnel.policy.js';
 
@@ -37,7 +38,7 @@ export class Tunnel {
   }
 
   describe(engines: number): VpnContainerStatus {
-    const lastCheck = this.lastCheck === null ? null : new Date(this.lastCheck).toISOString();
+    const lastCheck = isoTimeOrNull(this.lastCheck);
     return {
       status: this.status,
       container_name: this.name,

@@ -1,10 +1,10 @@
+import { VPN_HEALTHS } from '@acexy/contracts';
 import { counterOf, readGauge } from '@acexy/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { TunnelEvent } from './tunnel.policy.js';
 import { VpnService } from './vpn.service.js';
 
 const TRANSITIONS = ['connected', 'disconnected', 'restarted'] as const satisfies readonly TunnelEvent['type'][];
-const HEALTHS = ['healthy', 'unhealthy', 'starting', 'unknown'] as const;
 const OUTCOMES = ['restarted', 'failed'] as const;
 
 /** Metrics of the VPNs; none without a VPN. */
@@ -29,7 +29,7 @@ export class VpnMetrics {
       for (const { name, connected } of tunnels) set(connected ? 1 : 0, { vpn: name });
     });
     readGauge('orch_vpn_health', '1 for the health that the VPN container reports', ['vpn', 'health'], (set) => {
-      for (const tunnel of tunnels) for (const health of HEALTHS) set(health === tunnel.health ? 1 : 0, { vpn: tunnel.name, health });
+      for (const tunnel of tunnels) for (const health of VPN_HEALTHS) set(health === tunnel.health ? 1 : 0, { vpn: tunnel.name, health });
     });
     readGauge('orch_vpn_forwarded_port', 'Forwarded port of the VPN; 0 if there is none', ['vpn'], (set) => {
       for (const { name, connected, forwardedPort } of tunnels) set((connected && forwardedPort) || 0, { vpn: name });

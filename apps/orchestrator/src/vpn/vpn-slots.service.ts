@@ -1,5 +1,5 @@
 import type { PortRange } from '@acexy/service-kit';
-import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Clock } from '@acexy/service-kit/primitives';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { VPN_LABEL, VPN_PORT_LABEL } from '../runtime/engine-labels.js';
@@ -21,29 +21,22 @@ export interface VpnSlot {
 
 /** Assigns each new engine to a VPN, and counts starting engines until the registry knows them. */
 @Injectable()
-export class VpnSlots implements OnModuleInit, OnModuleDestroy {
+export class VpnSlots {
   /** By engine name. */
   private readonly pending = new Map<string, VpnSlot>();
   /** Time of the last canary, by VPN name, monotonic milliseconds. */
   private readonly canaries = new Map<string, number>();
-  private unsubscribe: (() => void) | undefined;
 
   constructor(
     private readonly vpn: VpnService,
-    private readonly registry: EngineRegistry,
+    registry: EngineRegistry,
     private readonly settings: VpnSettings,
     private readonly ports: PortSettings,
     private readonly clock: Clock,
-  ) {}
-
-  onModuleInit(): void {
-    this.unsubscribe = this.registry.onChange(({ type, engine }) => {
+  ) {
+    registry.onChange(({ type, engine }) => {
       if (type === 'added') this.pending.delete(engine.instance.name);
     });
-  }
-
-  onModuleDestroy(): void {
-    this.unsubscribe?.();
   }
 
   /** Why no engine can be started behind any VPN; null if one can, and always without a VPN. */
