@@ -91,7 +91,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
         if (type === 'prepared') wake();
       }),
     );
-    // Only when the port is ours: if another orchestrator has it, this one exits and must not have changed anything.
+    // Only when this process has the port: if another orchestrator has it, this one exits and must not have changed anything.
     const server = this.adapterHost.httpAdapter.getHttpServer() as Server;
     server.once('listening', () => this.sync.start());
     void Promise.all([this.sync.firstSync, this.vpn.firstConnected()]).then(() => {
@@ -126,7 +126,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     const remove = decision.remove.filter(({ id }) => !this.removing.has(id));
     if (remove.length > 0)
       this.log.info('manual garbage collection', { remove: remove.length, reasons: remove.map(({ reason }) => reason) });
-    await Promise.all(remove.map(({ id }) => this.removeEngine(id, 'collected by hand')));
+    await Promise.all(remove.map(({ id }) => this.removeEngine(id, 'removed by POST /gc')));
     return remove.map(({ id }) => id).filter((id) => this.registry.get(id) === undefined);
   }
 
@@ -217,7 +217,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   private startFailed(error: Error): void {
     if (error.cause instanceof QueueError && error.cause.code === 'queue_revoked') return;
     if (!(error instanceof ProvisioningRefusedError)) this.log.error('engine start failed', { error });
-    // No backoff for an unreachable runtime: an event tells when it is back.
+    // No backoff for an unreachable runtime: an event wakes the loop when it is back.
     if (!(error.cause instanceof RuntimeUnreachableError)) this.backoff.failed(this.clock.now());
   }
 

@@ -51,7 +51,7 @@ describe('the replacement of unhealthy engines', () => {
 
   it('drains none while too few are healthy and better ones may come', () => {
     const unhealthy = [engine('w1'), engine('a', UNHEALTHY), engine('b', UNHEALTHY)];
-    expect(planReplacement(state(unhealthy), LIMITS)).toMatchObject({ drain: null, waitsFor: 'healthy engines, 1 of 2' });
+    expect(planReplacement(state(unhealthy), LIMITS)).toMatchObject({ drain: null, waitsFor: 'more healthy engines: 1 of 2' });
     expect(
       planReplacement(state([...unhealthy, engine('new', { lifecycle: 'starting', health: 'unknown' })]), { ...LIMITS, max: 4 }).drain,
     ).toBeNull();
@@ -62,7 +62,7 @@ describe('the replacement of unhealthy engines', () => {
     expect(planReplacement(state(unhealthy), { ...LIMITS, max: 3 }).drain).toMatchObject({ id: 'a' });
     expect(planReplacement(state(unhealthy, { blocked: 'Docker is away' }), { ...LIMITS, max: 3 })).toMatchObject({
       drain: null,
-      waitsFor: 'a possible start: Docker is away',
+      waitsFor: 'a start, which is blocked: Docker is away',
     });
   });
 
@@ -111,7 +111,7 @@ describe('the number of replacements among the starts', () => {
     ['waiting requests come first', 3, 2, 0, 1],
     ['no second one for the same engine', 3, 0, 1, 1],
     ['never negative', 1, 5, 9, 0],
-  ])('%s', (_what, start, waiting, underWay, replacements) => {
-    expect(countReplacements(start, { engines: unhealthy, waiting }, underWay)).toBe(replacements);
+  ])('%s', (_what, start, waiting, inProgress, replacements) => {
+    expect(countReplacements(start, { engines: unhealthy, waiting }, inProgress)).toBe(replacements);
   });
 });

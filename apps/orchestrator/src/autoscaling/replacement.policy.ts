@@ -51,8 +51,8 @@ export function planReplacement(state: ReplacementState, limits: ReplacementLimi
   const { free, coming } = countEngines(state);
   const betterMayCome = coming > 0 || state.total < limits.max;
   if (healthy < limits.minHealthy) {
-    if (state.blocked !== null) return wait(`a possible start: ${state.blocked}`);
-    if (betterMayCome) return wait(`healthy engines, ${healthy} of ${limits.minHealthy}`);
+    if (state.blocked !== null) return wait(`a start, which is blocked: ${state.blocked}`);
+    if (betterMayCome) return wait(`more healthy engines: ${healthy} of ${limits.minHealthy}`);
   }
   const next = due.find(({ claims }) => claims === 0 || free.length > 0 || !betterMayCome);
   if (!next) return wait('a free engine for their streams');

@@ -103,8 +103,8 @@ export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecis
   }
   if (lookahead > 0) reasons.push(`${lookahead} more to keep free: ${pool.taken} were taken during one startup time`);
   if (missing > room) reasons.push(`${missing - room} more needed than MAX_REPLICAS=${limits.max} allows`);
-  if (possible > 0 && start === 0) reasons.push(`${possible} needed, but the last start failed: the next one follows after a delay`);
-  if (revoke > 0) reasons.push(`${revoke} ordered engines cancelled: no longer needed`);
+  if (possible > 0 && start === 0) reasons.push(`${possible} needed, but the last start failed: the next start follows after a delay`);
+  if (revoke > 0) reasons.push(`${revoke} queued starts cancelled: no longer needed`);
   for (const { id, reason } of remove) reasons.push(`${id}: ${reason}`);
   return { target, lookahead, start, revoke, remove, limited: pool.waiting > free.length + coming + room, reasons };
 }

@@ -1,10 +1,10 @@
+type Labels = Readonly<Record<string, string>>;
+
 interface Sample {
   name: string;
-  labels: Readonly<Record<string, string>>;
+  labels: Labels;
   value: number;
 }
-
-type Labels = Readonly<Record<string, string>>;
 
 /** The metrics of a service at one moment, read from `/metrics`. */
 export class Scrape {
@@ -16,11 +16,9 @@ export class Scrape {
     for (const line of text.split('\n')) {
       const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/.exec(line);
       if (!match) continue;
-      const labels = [...(match[2] ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, label, value]): [string, string] => [
-        label,
-        value,
-      ]);
-      samples.push({ name: match[1], labels: Object.fromEntries(labels), value: Number(match[3]) });
+      const labels: Record<string, string> = {};
+      for (const [, label, value] of (match[2] ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) labels[label] = value;
+      samples.push({ name: match[1], labels, value: Number(match[3]) });
     }
     return new Scrape(samples);
   }

@@ -13,7 +13,7 @@ describe('health', () => {
     return { status, body: body as Record<string, unknown> };
   };
 
-  it('/health is ok whatever its dependencies do', async () => {
+  it('/health is ok whatever the state of its dependencies', async () => {
     orchestrator = await startOrchestrator();
     orchestrator.runtime.knobs.listFails = new Error('Docker is unreachable');
     const { status, body } = await orchestrator.http.get('/health');

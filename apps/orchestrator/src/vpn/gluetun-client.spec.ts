@@ -21,7 +21,7 @@ describe("the client of Gluetun's control server", () => {
     expect(await client().forwardedPort(never)).toBe(40_404);
   });
 
-  it('returns no port while Gluetun says 0, and no address while it says nothing', async () => {
+  it('returns null for port 0 and for an empty address', async () => {
     control.up(0);
     control.answers.set('/v1/publicip/ip', { public_ip: '' });
     expect(await client().forwardedPort(never)).toBeNull();

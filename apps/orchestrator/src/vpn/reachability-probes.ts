@@ -18,7 +18,7 @@ interface ProbeFailures {
   since: number | null;
 }
 
-/** Where an engine's network comes from. `present`: the running container. */
+/** Where an engine's network comes from. `present`: from the running container; `earlier-generation`: from the same one before its restart. */
 export type NetworkOfEngine = 'present' | 'earlier-generation' | 'other-container' | 'unknown';
 
 /**
@@ -27,7 +27,9 @@ export type NetworkOfEngine = 'present' | 'earlier-generation' | 'other-containe
  */
 export function networkOf({ instance }: Pick<Engine, 'instance'>, owner: NetworkOwner | null | undefined): NetworkOfEngine {
   const { network } = instance;
-  if (owner === undefined || network === undefined) return owner === undefined && network === undefined ? 'present' : 'unknown';
+  // Engines that are processes have no network of their own.
+  if (owner === undefined && network === undefined) return 'present';
+  if (owner === undefined || network === undefined) return 'unknown';
   if (owner === null || network.ownerId !== owner.id) return 'other-container';
   if (network.startedAt === null) return 'unknown';
   return network.startedAt >= owner.startedAt ? 'present' : 'earlier-generation';

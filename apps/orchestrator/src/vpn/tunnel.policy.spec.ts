@@ -107,7 +107,7 @@ describe('starting engines behind a tunnel', () => {
     expect(mayStart(UNKNOWN_TUNNEL, 'unknown', CANARY_INTERVAL_MS, null)).toBe(false);
   });
 
-  it('is tried once a minute while only engines report a failure, so that a broken engine cannot block healthy ones', () => {
+  it('is allowed once a minute while only engines report a failure, so that a broken engine cannot block healthy ones', () => {
     for (const cutOff of [1, 2]) {
       const state = stateOf('good', cutOff);
       const now = state.since + CANARY_AFTER_MS.down;
@@ -119,7 +119,7 @@ describe('starting engines behind a tunnel', () => {
   it.each([
     ['goes down', 'down', 2, CANARY_AFTER_MS.down],
     ['becomes suspect', 'suspect', 1, CANARY_AFTER_MS.suspect],
-  ] as const)('is not tried at once when it %s, so that a short flap starts nothing', (_, phase, cutOff, afterMs) => {
+  ] as const)('is not allowed at once when it %s, so that a short flap starts nothing', (_, phase, cutOff, afterMs) => {
     const state = stateOf('good', cutOff);
     expect(state.phase).toBe(phase);
     expect([0, afterMs - 1, afterMs].map((ms) => mayStart(state, 'good', state.since + ms, null))).toEqual([false, false, true]);

@@ -1,9 +1,9 @@
 /**
  * Decides from one observation after another whether the tunnel of a VPN container is up.
  *
- * Neither Docker's health check nor Gluetun's control server report a dead tunnel soon: Gluetun stays "healthy" for almost three minutes, and its
- * health check may fail while the tunnel works. So the engines behind the tunnel are probed. One engine that reaches the Internet proves the tunnel.
- * To disprove it takes two engines that do not, or one and Gluetun's own status, so that a single engine cannot stop the pool.
+ * Neither Docker's health check nor Gluetun's control server reports a dead tunnel soon: Gluetun stays "healthy" for almost three minutes, and its
+ * health check may fail while the tunnel works. So the engines behind the tunnel are probed. One engine that reaches the Internet proves that the
+ * tunnel is up. Two engines that do not, or one together with Gluetun's status, prove that it is down: a single engine cannot stop the pool.
  */
 
 /**

@@ -27,7 +27,7 @@ describe('GET /vpn/status', () => {
   };
   const status = async (): Promise<Status> => (await orchestrator.http.get('/vpn/status')).body as Status;
 
-  it('says so if there is no VPN', async () => {
+  it('shows the VPN as disabled if there is none', async () => {
     orchestrator = await startOrchestrator();
     expect(await status()).toMatchObject({
       enabled: false,
@@ -58,7 +58,7 @@ describe('GET /vpn/status', () => {
     });
   });
 
-  it('follows the VPN down and up again, and its port', async () => {
+  it('shows when the VPN goes down and comes up again, and its new port', async () => {
     control.up(40_404);
     await start();
     await eventually(status, ({ forwarded_port }) => forwarded_port === 40_404);

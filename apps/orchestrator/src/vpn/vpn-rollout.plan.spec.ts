@@ -71,7 +71,7 @@ describe('the engines behind a VPN', () => {
     expect(drained(view([...engines, engine('d', { lifecycle: 'starting' })], { tunnels }))).toEqual([]);
   });
 
-  it('are not replaced further while the last one is not filled, for up to 20 s', () => {
+  it('are not replaced while the engine for the last replacement is missing, for up to 20 s', () => {
     const tunnels = [tunnel(0, { replaceBefore: 5000 })];
     const after = (agoMs: number): string[] => drained(view([engine('a')], { tunnels, last: { agoMs, usableBefore: 2 } }));
     expect([after(500), after(19_999), after(20_000)]).toEqual([[], [], ['a']]);
@@ -121,17 +121,17 @@ describe('the forwarded port', () => {
   });
 });
 
-describe('two VPNs', () => {
+describe('with two VPNs', () => {
   const down = tunnel(1, { connected: false, lostMs: FAILED_VPN_MS });
 
-  it('drain the failed one to the other after a long outage', () => {
+  it('the engines of the failed one are drained after a long outage', () => {
     const engines = [engine('a'), engine('b', { tunnel: 1, claims: 1, cutOff: true }), engine('c', { tunnel: 1, cutOff: true })];
     expect(drained(view(engines, { tunnels: [tunnel(), { ...down, lostMs: FAILED_VPN_MS - 1 }] }))).toEqual([]);
     expect(drained(view(engines, { tunnels: [tunnel(), down] }))).toEqual(['b', 'c']);
     expect(drained(view(engines, { tunnels: [tunnel(0, { connected: false, lostMs: FAILED_VPN_MS }), down] }))).toEqual([]);
   });
 
-  it('are balanced with idle engines, one at a time, never with engines that have streams', () => {
+  it('idle engines are moved from the fuller one, one at a time, never engines with streams', () => {
     const tunnels = [tunnel(), tunnel(1)];
     expect(drained(view([engine('a'), engine('b'), engine('c', { claims: 1 })], { tunnels }))).toEqual(['a']);
     expect(drained(view([engine('a', { claims: 1 }), engine('b', { claims: 1 })], { tunnels }))).toEqual([]);

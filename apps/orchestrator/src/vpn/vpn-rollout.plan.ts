@@ -1,4 +1,4 @@
-/** Plans for the engines behind VPNs: which rejoin their network, which are drained, and which are replaced one by one. A new plan is made per round. */
+/** Plans each round for the engines behind VPNs: which rejoin their network, which are drained, and which one is replaced. */
 import type { NetworkOfEngine } from './reachability-probes.js';
 
 export interface EngineBehindVpn {
@@ -56,7 +56,7 @@ export const UNREACHABLE_MS = 60_000;
 const MOVE_MS = 60_000;
 /** Maximum number of engines that restart at the same time. */
 const MAX_PARALLEL_REJOINS = 5;
-/** Time for the pool to start another engine after a replacement; after it, the pool may want fewer engines. */
+/** Time for the pool to start another engine after a replacement. A pool that has none by then needs fewer engines. */
 const RECOVERY_MS = 20_000;
 const PAUSE_MS = 1_000;
 
@@ -102,7 +102,7 @@ function behindFailedVpn(view: RolloutView): RolloutPlan['drain'] {
     .map(({ id }) => ({ id, reason: 'its VPN is down, another is up', graceMs: MOVE_MS }));
 }
 
-/** One replacement at a time: the last one is filled again, or the pool had enough time to fill it. */
+/** One replacement at a time: the next one waits until the pool has started another engine, or has had enough time for it. */
 function isBusy({ engines, last }: RolloutView): boolean {
   if (engines.some(({ lifecycle }) => lifecycle === 'starting' || lifecycle === 'draining')) return true;
   if (!last) return false;

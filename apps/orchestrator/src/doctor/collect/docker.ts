@@ -24,7 +24,7 @@ export class DockerCollector {
   async look(): Promise<DockerFacts> {
     const { targetImage, dockerNetwork } = this.settings;
     try {
-      await this.timed(() => this.docker.ping());
+      await this.timed(this.docker.ping());
     } catch (error) {
       return {
         reached: false,
@@ -32,9 +32,9 @@ export class DockerCollector {
         problem: translateDockerError(error, 'a call to Docker', { endpoint: this.endpoint }).message,
       };
     }
-    const version = await this.allowed(() => this.docker.version());
-    const info = await this.allowed(() => this.docker.info() as Promise<{ NCPU: number; MemTotal: number; SystemTime?: string }>);
-    const engines = await this.allowed(() => this.docker.listContainers({ all: true, filters: { label: [ENGINE_LABEL] } }));
+    const version = await this.allowed(this.docker.version());
+    const info = await this.allowed(this.docker.info() as Promise<{ NCPU: number; MemTotal: number; SystemTime?: string }>);
+    const engines = await this.allowed(this.docker.listContainers({ all: true, filters: { label: [ENGINE_LABEL] } }));
     const containers: Record<string, number> = {};
     for (const { State } of engines ?? []) containers[State] = (containers[State] ?? 0) + 1;
     const clock = Date.parse(info?.SystemTime ?? '');
@@ -44,44 +44,35 @@ export class DockerCollector {
       version: version?.Version ?? '(unknown version)',
       latencyMs: this.slowestMs,
       host: info && { processors: info.NCPU, memory: info.MemTotal, clock: Number.isNaN(clock) ? null : clock },
-      image: await this.presence(() => this.docker.getImage(targetImage).inspect()),
-      network: dockerNetwork === undefined ? null : await this.presence(() => this.docker.getNetwork(dockerNetwork).inspect()),
+      image: await this.presence(this.docker.getImage(targetImage).inspect()),
+      network: dockerNetwork === undefined ? null : await this.presence(this.docker.getNetwork(dockerNetwork).inspect()),
       containers,
     };
   }
 
   /** Null if Docker does not know the container or does not answer. */
   async container(name: string): Promise<VpnContainerFacts['container']> {
-    try {
-      const { State } = await this.docker.getContainer(name).inspect();
-      return { status: State.Status, health: State.Health?.Status ?? null };
-    } catch {
-      return null; // another check reports whether Docker answers
-    }
+    const call = this.docker.getContainer(name).inspect();
+    const container = await call.catch(() => null); // another check reports whether Docker answers
+    return container && { status: container.State.Status, health: container.State.Health?.Status ?? null };
   }
 
   /** Null if a filter in front of Docker rejects the call, or it times out. */
-  private async allowed<T>(ask: () => Promise<T>): Promise<T | null> {
-    try {
-      return await this.timed(ask);
-    } catch {
-      return null; // the checks report it as unknown
-    }
+  private allowed<T>(call: Promise<T>): Promise<T | null> {
+    return this.timed(call).catch(() => null); // the checks report it as unknown
   }
 
-  private async presence(ask: () => Promise<unknown>): Promise<'present' | 'missing' | 'unknown'> {
-    try {
-      await this.timed(ask);
-      return 'present';
-    } catch (error) {
-      return isNotFound(error) ? 'missing' : 'unknown';
-    }
+  private presence(call: Promise<unknown>): Promise<'present' | 'missing' | 'unknown'> {
+    return this.timed(call).then(
+      () => 'present',
+      (error) => (isNotFound(error) ? 'missing' : 'unknown'),
+    );
   }
 
-  private async timed<T>(ask: () => Promise<T>): Promise<T> {
+  private async timed<T>(call: Promise<T>): Promise<T> {
     const startedAt = performance.now();
     try {
-      return await ask();
+      return await call;
     } finally {
       this.slowestMs = Math.max(this.slowestMs, performance.now() - startedAt);
     }
