@@ -1,4 +1,4 @@
-import { type Environment, loadAllSettings, type LoadedSettings, type SettingFault } from '@acexy/service-kit';
+import { type Environment, loadAllSettings, type LoadedSettings, type SettingFault, type ValuesOf } from '@acexy/service-kit';
 import { DatabaseSettings } from './database/database-settings.js';
 import { PoolSettings } from './engines/pool-settings.js';
 import { RetrySettings } from './engines/retry-settings.js';
@@ -53,19 +53,7 @@ function faultsBetween(settings: LoadedSettings): SettingFault[] {
 }
 
 /** All values in one object, for the doctor, scripts and tests; modules inject their own group. */
-export type OrchestratorSettings = HttpSettings &
-  LogSettings &
-  DatabaseSettings &
-  PoolSettings &
-  RuntimeSettings &
-  PortSettings &
-  DockerSettings &
-  ProvisioningSettings &
-  RetrySettings &
-  HealthSettings &
-  VpnSettings &
-  StatisticsSettings &
-  RetentionSettings & { engineLimit: number };
+export type OrchestratorSettings = ValuesOf<typeof ORCHESTRATOR_SETTINGS.groups> & { engineLimit: number };
 
 /** @throws SettingsError with every fault */
 export function loadOrchestratorSettings(environment: Environment): OrchestratorSettings {

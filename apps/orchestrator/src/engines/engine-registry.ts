@@ -107,12 +107,9 @@ export class EngineRegistry {
           } else if (!this.departed.has(instance.id)) this.add(instance, { adopted: this.isFirstList });
           break;
         case 'exited':
-          if (this.isFirstList) this.addRemains(instance);
-          this.died(instance);
-          leftovers.push(instance);
-          break;
         case 'created':
           if (this.isFirstList) this.addRemains(instance);
+          if (state === 'exited') this.died(instance);
           leftovers.push(instance);
           break;
         default:

@@ -17,24 +17,16 @@ import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js
 import { ProvisioningHeaders } from './provisioning-headers.js';
 import { ProvisioningService } from './provisioning.service.js';
 
+const header = (type: 'integer' | 'string', description: string) => ({ description, schema: { type } });
 /** On every answer to a provisioning call. */
 const LIMIT_HEADERS = {
-  'X-RateLimit-Provisioning-Limit': {
-    description: 'Limit of simultaneous starts (MAX_CONCURRENT_PROVISIONS)',
-    schema: { type: 'integer' as const },
-  },
-  'X-RateLimit-Provisioning-Remaining': {
-    description: 'Number of starts that are still possible now',
-    schema: { type: 'integer' as const },
-  },
+  'X-RateLimit-Provisioning-Limit': header('integer', 'Limit of simultaneous starts (MAX_CONCURRENT_PROVISIONS)'),
+  'X-RateLimit-Provisioning-Remaining': header('integer', 'Number of starts that are still possible now'),
 };
 const REFUSAL_HEADERS = {
   ...LIMIT_HEADERS,
-  'X-Circuit-State': { description: 'State of the circuit breaker, while it is not closed', schema: { type: 'string' as const } },
-  'Retry-After': {
-    description: 'Seconds until the next trial, while the circuit breaker is not closed',
-    schema: { type: 'integer' as const },
-  },
+  'X-Circuit-State': header('string', 'State of the circuit breaker, while it is not closed'),
+  'Retry-After': header('integer', 'Seconds until the next trial, while the circuit breaker is not closed'),
 };
 
 const DEFAULT_NAME_PREFIX = 'svc';

@@ -1,23 +1,11 @@
-import type { KeyType, StreamStartedEvent } from '@acexy/contracts';
+import type { StreamStartedEvent } from '@acexy/contracts';
+import type { StreamRow } from '../database/stream-row.entity.js';
 
-/** A stream, playing or ended. Times are wall time in milliseconds. */
-export interface TrackedStream {
-  id: string;
-  keyType: KeyType;
-  key: string;
-  infohash: string | null;
-  /** Id of its engine; if that engine is unknown, the id that the client sent. */
-  containerId: string;
-  /** Null for a stream reported by events. */
-  proxyId: string | null;
+/** A stream, playing or ended, with the fields of its row in the database. Times are wall time in milliseconds. */
+export interface TrackedStream extends Omit<StreamRow, 'startedAt' | 'endedAt' | 'status'> {
   leaseId: string | null;
-  playbackSessionId: string;
-  statUrl: string;
-  commandUrl: string;
-  isLive: boolean;
   startedAt: number;
   endedAt: number | null;
-  endReason: string | null;
 }
 
 export interface StreamChange {

@@ -32,6 +32,11 @@ export interface ChecksItself {
 
 export type SettingsClass<T extends object = object> = new () => T;
 
+/** The values of all these groups in one type. */
+export type ValuesOf<Groups extends readonly SettingsClass[]> = Intersection<InstanceType<Groups[number]>>;
+/** `A & B` for the union `A | B`: one function that stands for several must accept the parameters of all. */
+type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (all: infer All) => void ? All : never;
+
 /** The settings groups of a service in the order of the documentation, and a check of settings in different groups. */
 export interface SettingsDefinition {
   groups: readonly SettingsClass[];
