@@ -5,6 +5,7 @@ import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime, type RuntimeEv
 import { RuntimeSettings } from '../runtime/runtime-settings.js';
 import { PoolSettings } from './pool-settings.js';
 import { RetrySettings } from './retry-settings.js';
+import type { EngineChange } from './engine.js';
 import { EngineRegistry } from './engine-registry.js';
 import { EngineRemover } from './engine-remover.service.js';
 
@@ -16,6 +17,16 @@ const LIST_LAG_MS = 1_000;
 const DEAD_GRACE_MS = 3_000;
 /** Time for an engine to end before it is killed, at shutdown. */
 const EXIT_GRACE_MS = 3_000;
+
+const CHANGE_TEXTS: Record<EngineChange['type'], string> = {
+  added: 'engine added',
+  ready: 'engine ready',
+  draining: 'engine draining',
+  health: 'engine health changed',
+  gone: 'engine gone',
+  remains: 'stopped engine found',
+  cleared: 'stopped engine removed',
+};
 
 /**
  * Keeps the registry in sync with the runtime: one list per round, and a round on every event and at least every MONITOR_INTERVAL_S. The first list
@@ -66,7 +77,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     await this.runtime.open();
     this.unsubscribe = this.runtime.watch((event) => this.onEvent(event));
     this.registry.onChange(({ type, engine, reason }) =>
-      this.log.info(`engine ${type}`, { engine_id: engine.id, name: engine.instance.name, health: engine.health, reason }),
+      this.log.info(CHANGE_TEXTS[type], { engine_id: engine.id, name: engine.instance.name, health: engine.health, reason }),
     );
   }
 

@@ -53,7 +53,7 @@ export class PoolSettings {
     min: 0.1,
     max: 3600,
     default: '10',
-    help: 'Maximum seconds until the service reads the list of engines from the container runtime again',
+    help: 'Maximum seconds between two reads of the engine list from the container runtime',
   })
   monitorIntervalMs!: number;
 

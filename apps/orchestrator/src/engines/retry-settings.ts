@@ -17,7 +17,7 @@ export class RetrySettings {
     type: 'seconds',
     max: 600,
     default: '2',
-    help: 'Seconds before the first retry of such a call; doubled before each further retry',
+    help: 'Seconds before the first retry of a failed call; doubled before each further retry',
   })
   retryBackoffMs!: number;
 }

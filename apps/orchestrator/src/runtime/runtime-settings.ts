@@ -18,7 +18,7 @@ export class RuntimeSettings {
     min: 1,
     max: 3600,
     default: '25',
-    help: 'Maximum seconds to create and start an engine, until it runs',
+    help: 'Maximum seconds to create an engine and start its container or process',
   })
   startupTimeoutMs!: number;
 

@@ -15,7 +15,7 @@ export class StreamSaver {
 
   /** Queues a write. A failure is logged; `durable` and `saveWhereStale` retry it. */
   save(stream: TrackedStream): void {
-    this.write(stream).catch((error: unknown) => this.log.error('stream write failed', { stream_id: stream.id, error }));
+    this.write(stream).catch((error: unknown) => this.log.error('saving stream failed', { stream_id: stream.id, error }));
   }
 
   /**

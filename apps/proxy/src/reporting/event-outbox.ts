@@ -80,7 +80,7 @@ export class EventOutbox {
       link.succeeded('event');
     } catch (error) {
       if (!(error instanceof OrchestratorError)) {
-        log.error('event failed', { stream_id: next.streamId, error });
+        log.error('event sending failed', { stream_id: next.streamId, error });
         return true;
       }
       if (link.failed('event', error) === 'unreachable') return false;

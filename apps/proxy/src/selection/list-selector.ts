@@ -98,7 +98,7 @@ export class ListSelector {
     const { client, log } = this.orchestrator;
     try {
       const { container_id: id } = await client.provisionAcestream({}, signal);
-      log.info('engine started, none was free', { stream_id: streamId, engine_id: id });
+      log.info('no engine free, started one', { stream_id: streamId, engine_id: id });
       return id;
     } catch (error) {
       if (error instanceof ProvisioningBlockedError) throw NoEngineError.blocked(error);

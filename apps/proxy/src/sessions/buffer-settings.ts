@@ -20,7 +20,7 @@ export class BufferSettings {
     aliases: ['ACEXY_BUFFER_SIZE'],
     type: 'size',
     default: '4.2MiB',
-    help: 'Lower bound of `ACEXY_BUFFER_MAX`. No viewer waits for the buffer to fill',
+    help: 'Minimum of `ACEXY_BUFFER_MAX`: a smaller value of that setting has no effect. No viewer waits for the buffer to fill',
   })
   bufferMinBytes!: number;
 

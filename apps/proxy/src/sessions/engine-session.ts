@@ -165,7 +165,7 @@ export class EngineSession {
       playback = await this.started;
     } catch (error) {
       // The engine refused, or never answered; then it ends a session that nobody reads by itself.
-      log.debug('nothing to stop on the engine', { engine_id: this.engineId, error });
+      log.debug('no engine session to stop', { engine_id: this.engineId, error });
       return 'nothing_to_stop';
     }
     for (let attempt = 1; ; attempt++) {

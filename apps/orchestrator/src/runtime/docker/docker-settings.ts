@@ -9,7 +9,7 @@ export class DockerSettings {
     name: 'DOCKER_HOST',
     type: 'string',
     check: (text) => dockerEndpoint(text),
-    help: 'Docker Engine: unix:///path/of/socket or tcp://host:port; the local socket by default',
+    help: 'Address of the Docker Engine, unix:///path/of/socket or tcp://host:port; the local socket by default',
   })
   dockerHost?: string;
 
