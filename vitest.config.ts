@@ -16,9 +16,9 @@ const plugins = [
 
 /**
  * The end-to-end tests run in two lanes at the same time, each about equally long. The second lane has the tests on real containers, which
- * mostly wait for Docker, and the tests that watch one stream for long.
+ * mostly wait for Docker, and tests that watch one stream for a long time.
  */
-const apart = [
+const slow = [
   ...['docker-*', 'seed-guide', 'simulator-image', 'vpn-*', 'hls*', 'browser', 'playback', 'player-compatibility'].map(
     (name) => `test/e2e/${name}.e2e.ts`,
   ),
@@ -51,8 +51,8 @@ export default defineConfig({
           maxWorkers: '100%',
         },
       },
-      { plugins, test: { ...endToEnd, name: 'e2e', include: ['test/**/*.e2e.ts'], exclude: apart } },
-      { plugins, test: { ...endToEnd, name: 'e2e-apart', include: apart } },
+      { plugins, test: { ...endToEnd, name: 'e2e', include: ['test/**/*.e2e.ts'], exclude: slow } },
+      { plugins, test: { ...endToEnd, name: 'e2e-slow', include: slow } },
       {
         plugins,
         // The long tests (`npm run soak`, `matrix`, `chaos`, `load`); `npm test` runs short forms of them from test/e2e.

@@ -7,9 +7,14 @@ const MB = 1024 * 1024;
 /** Memory that garbage collection may leave between two samples. */
 const MEMORY_NOISE = 40 * MB;
 
-export function expectNothingLostOrLeft(report: ChaosReport): void {
-  const { lost, refused, breaches, unaccounted, before, after } = report;
-  expect({ lost, refused, breaches: breaches.slice(0, 20), unaccounted }).toEqual({ lost: [], refused: [], breaches: [], unaccounted: [] });
+export function expectNoLossAndNoLeak(report: ChaosReport): void {
+  const { lost, rejected, violations, unaccounted, before, after } = report;
+  expect({ lost, rejected, violations: violations.slice(0, 20), unaccounted }).toEqual({
+    lost: [],
+    rejected: [],
+    violations: [],
+    unaccounted: [],
+  });
   expect(after.files).toBeLessThanOrEqual(before.files + KEPT_FILES);
   expect(after.timers).toBeLessThanOrEqual(before.timers);
 }
@@ -21,17 +26,17 @@ export function expectMemoryFlat({ memory }: ChaosReport): void {
 }
 
 export function summaryOf(report: ChaosReport): string[] {
-  const { faults, lost, refused, visits, breaches, longestSilence, failovers, unaccounted, before, after, memory } = report;
+  const { faults, lost, rejected, visits, violations, longestSilence, failovers, unaccounted, before, after, memory } = report;
   const total = [...faults.values()].reduce((sum, count) => sum + count, 0);
   const mb = (bytes: number): string => (bytes / MB).toFixed(0);
   return [
     `${total} faults: ${[...faults].map(([name, count]) => `${name} ${count}`).join(', ')}`,
-    `${failovers} failovers, ${visits} visits of viewers that change channel; ${lost.length} viewers lost their connection, ${refused.length} were rejected`,
-    `${breaches.length} violations of the standard in all viewers' streams; longest time without a byte ${longestSilence.toFixed(1)} s`,
+    `${failovers} failovers, ${visits} visits of viewers that change streams; ${lost.length} viewers lost their connection, ${rejected.length} were rejected`,
+    `${violations.length} violations of the standard in all viewers' streams; longest time without a byte ${longestSilence.toFixed(1)} s`,
     `sessions: ${unaccounted.length === 0 ? 'all stopped by the proxy or ended by a fault' : unaccounted.join('; ')}`,
     `files ${before.files} before, ${after.files} after; timers ${before.timers} before, ${after.timers} after`,
-    `resident memory ${mb(before.resident)} MB before, ${memory.map(mb).join(' ')} while it went on, ${mb(after.resident)} MB after; heap ${mb(before.heap)} and ${mb(after.heap)} MB`,
-    ...[...lost, ...refused, ...breaches].slice(0, 40),
+    `resident memory ${mb(before.resident)} MB before, ${memory.map(mb).join(' ')} during the run, ${mb(after.resident)} MB after; heap ${mb(before.heap)} and ${mb(after.heap)} MB`,
+    ...[...lost, ...rejected, ...violations].slice(0, 40),
   ];
 }
 

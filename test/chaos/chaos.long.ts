@@ -1,7 +1,7 @@
 /** `npm run chaos [-- --seed N] [--faults 1000] [--viewers 50] [--log FILE]`: random faults. The seed of a failing run repeats it. */
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { expectMemoryFlat, expectNothingLostOrLeft, summaryOf } from './chaos-verdict.js';
+import { expectMemoryFlat, expectNoLossAndNoLeak, summaryOf } from './chaos-verdict.js';
 import { runChaos } from './chaos.js';
 
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
@@ -19,7 +19,7 @@ describe(`chaos with seed ${seed}`, () => {
     log(`chaos with seed ${seed}, started ${new Date().toISOString()}, Node ${process.version}`);
     const report = await runChaos({ seed, faults, viewers, log });
     for (const line of summaryOf(report)) log(line);
-    expectNothingLostOrLeft(report);
+    expectNoLossAndNoLeak(report);
     expectMemoryFlat(report);
     expect(report.failovers).toBeGreaterThan(0);
   });

@@ -24,14 +24,14 @@ export interface ChaosReport {
   /** Viewers that stayed and lost their connection, with the reason. */
   readonly lost: readonly string[];
   /** Viewers that did not get a stream. */
-  readonly refused: readonly string[];
+  readonly rejected: readonly string[];
   readonly visits: number;
   /** Violations that the independent checker found in any viewer's stream. */
-  readonly breaches: readonly string[];
+  readonly violations: readonly string[];
   /** Longest time without a byte for a viewer, seconds. */
   readonly longestSilence: number;
   readonly failovers: number;
-  /** Session counts that do not add up, by engine. */
+  /** Engines whose session counts do not add up. */
   readonly unaccounted: readonly string[];
   readonly before: ProcessResources;
   readonly after: ProcessResources;
@@ -41,7 +41,7 @@ export interface ChaosReport {
 
 const STREAMS = 4;
 const ENGINES = 8;
-/** Largest number of engines with a fault at the same time. With four, no spare engine would be left for four streams. */
+/** Most engines with a fault at the same time. With four, the four streams would have no spare engine. */
 const MAX_FAULTY = 3;
 /** Shares of viewers that are slow or zap. The others stay. */
 const SLOW = 0.1;
@@ -51,12 +51,12 @@ const IN_USE = 0.7;
 /** Time between two faults, ms. */
 const PAUSE_MS = [150, 550] as const;
 /** Duration of a fault, ms. */
-const LAST_MS = [300, 2500] as const;
+const FAULT_MS = [300, 2500] as const;
 /** A slow viewer reads this many bytes in this time: a third of the stream. */
 const SLOW_READ_BYTES = 20_000;
 const SLOW_READ_MS = 1000;
 const MEMORY_SAMPLES = 60;
-/** A longer silence is logged, seconds. A stall, its standby engine and one failed start together take less. */
+/** Longer silences are logged, seconds. A stall, its standby engine and one failed start together take less. */
 const LONG_SILENCE_S = 8;
 
 interface ChaosFault {
@@ -80,20 +80,20 @@ const FAULTS: readonly ChaosFault[] = [
   setting('ends streams', { eofAfterMs: 1 }),
   setting('breaks connections', { resetAfterMs: 1 }),
   setting('falls silent', { stallAfterMs: 1 }),
-  setting('refuses', { refuseContent: 'failed to load content' }),
+  setting('refuses the content', { refuseContent: 'failed to load content' }),
   setting('answers 500', { httpStatus: 500 }),
   setting('answers late', { jsonDelayMs: 1000 }),
-  setting('answers nonsense', { htmlInsteadOfJson: true }, true),
+  setting('answers HTML for JSON', { htmlInsteadOfJson: true }, true),
   setting('never has a first byte', { prebufMode: 'hold-forever' }),
-  setting('says 500 for media', { prebufMode: 'http500-forever' }),
+  setting('answers 500 to media requests', { prebufMode: 'http500-forever' }),
   setting('sends headers only', { headersThenSilence: true }),
   setting('hangs', { hangAll: true }, true),
   setting('does not reply', { acceptNoReply: true }, true),
   setting('closes its ports', { refuse: true }, true),
   setting('resets connections', { resetConnections: true }, true),
-  setting('says 503', { unavailable: true }, true),
+  setting('answers 503', { unavailable: true }, true),
   setting('is slow', { slowHttpMs: 400 }),
-  setting('begins anywhere', { startAt: 'packet', misalignedStart: true }),
+  setting('starts in the middle of a packet', { startAt: 'packet', misalignedStart: true }),
 ];
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -110,10 +110,11 @@ class ChaosRun {
   private readonly counts = new Map<string, number>();
   private readonly faulty = new Set<FleetEngine>();
   private readonly lost: string[] = [];
-  private readonly refused: string[] = [];
-  private readonly breaches: string[] = [];
+  private readonly rejected: string[] = [];
+  private readonly violations: string[] = [];
   private readonly memory: number[] = [];
-  private readonly tellers = new Set<number>();
+  /** Streams of which a viewer logs silences. */
+  private readonly loggedStreams = new Set<number>();
   private readonly recoveries: Promise<void>[] = [];
   private visits = 0;
   private longestSilence = 0;
@@ -134,7 +135,7 @@ class ChaosRun {
     const slow = Math.round(count * SLOW);
     const staying = await Promise.all(Array.from({ length: count - zappers }, (_, index) => this.openStayingViewer(index, index < slow)));
     const zapping = Array.from({ length: zappers }, (_, index) => this.openZappingViewer(new SeededRandom(this.options.seed + 1 + index)));
-    log(`${staying.length} viewers of ${STREAMS} streams stay, ${slow} of them slow, ${zappers} openZappingViewer; ${ENGINES} engines`);
+    log(`${staying.length} viewers of ${STREAMS} streams stay, ${slow} of them slow, ${zappers} change streams; ${ENGINES} engines`);
     await this.injectFaults();
     this.over = true;
     await Promise.all(this.recoveries);
@@ -145,9 +146,9 @@ class ChaosRun {
     return {
       faults: this.counts,
       lost: this.lost,
-      refused: this.refused,
+      rejected: this.rejected,
       visits: this.visits,
-      breaches: this.breaches,
+      violations: this.violations,
       longestSilence: this.longestSilence,
       failovers,
       unaccounted: await this.fleet.unaccounted(),
@@ -157,7 +158,7 @@ class ChaosRun {
     };
   }
 
-  /** Opens connections and loads code that stay, before resources are counted. */
+  /** Opens lasting connections and loads all code before resources are counted. */
   private async warmUp(): Promise<void> {
     const viewers = await Promise.all(Array.from({ length: STREAMS }, (_, index) => Viewer.open(this.urlOf(index), { keep: false })));
     await Promise.all(viewers.map((viewer) => viewer.untilBytes(200_000)));
@@ -171,13 +172,13 @@ class ChaosRun {
       await until('an engine without a fault', async () => this.faulty.size < MAX_FAULTY, 60_000);
       const engine = this.victim();
       const fault = this.random.pick(FAULTS);
-      const lasts = this.random.integer(...LAST_MS);
+      const durationMs = this.random.integer(...FAULT_MS);
       this.counts.set(fault.name, (this.counts.get(fault.name) ?? 0) + 1);
-      log(`fault ${number}: engine ${engine.id} ${fault.name} for ${lasts} ms`);
+      log(`fault ${number}: engine ${engine.id} ${fault.name} for ${durationMs} ms`);
       this.faulty.add(engine);
       if (fault.unreachable) engine.unreachableTimes += 1;
       await fault.inflict(engine);
-      this.recoveries.push(this.recover(engine, lasts));
+      this.recoveries.push(this.recover(engine, durationMs));
       if (number % Math.max(1, Math.floor(faults / MEMORY_SAMPLES)) === 0)
         this.memory.push((await processResourcesOf(this.fleet.proxyUrl)).resident);
     }
@@ -185,9 +186,9 @@ class ChaosRun {
 
   /** An engine without a fault, usually one in use. */
   private victim(): FleetEngine {
-    const well = (engines: readonly FleetEngine[]): FleetEngine[] => engines.filter((engine) => !this.faulty.has(engine));
-    const inUse = well(this.fleet.inUse);
-    return this.random.next() < IN_USE && inUse.length > 0 ? this.random.pick(inUse) : this.random.pick(well(this.fleet.engines));
+    const faultless = (engines: readonly FleetEngine[]): FleetEngine[] => engines.filter((engine) => !this.faulty.has(engine));
+    const inUse = faultless(this.fleet.inUse);
+    return this.random.next() < IN_USE && inUse.length > 0 ? this.random.pick(inUse) : this.random.pick(faultless(this.fleet.engines));
   }
 
   private async recover(engine: FleetEngine, afterMs: number): Promise<void> {
@@ -201,20 +202,20 @@ class ChaosRun {
     const checker = new ViewerStreamChecker({ fromJoin: true });
     const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => checker.push(chunk) });
     const who = `viewer ${index} of stream ${index % STREAMS}${slow ? ', slow' : ''}`;
-    if (viewer.status !== 200) this.refused.push(`${who}: ${viewer.status} ${await viewer.text()}`);
+    if (viewer.status !== 200) this.rejected.push(`${who}: ${viewer.status} ${await viewer.text()}`);
     let staying = true;
     // One viewer of each stream logs for all: they wait for the same engine.
-    const tells = !slow && !this.tellers.has(index % STREAMS);
-    if (tells) this.tellers.add(index % STREAMS);
-    let told = false;
-    const tellSilence = (): void => {
-      if (checker.silentFor > LONG_SILENCE_S && !told) this.options.log(`${who} has had no byte for ${LONG_SILENCE_S} s`);
-      told = checker.silentFor > LONG_SILENCE_S;
+    const logsSilence = !slow && !this.loggedStreams.has(index % STREAMS);
+    if (logsSilence) this.loggedStreams.add(index % STREAMS);
+    let logged = false;
+    const logSilence = (): void => {
+      if (checker.silentFor > LONG_SILENCE_S && !logged) this.options.log(`${who} received no byte for ${LONG_SILENCE_S} s`);
+      logged = checker.silentFor > LONG_SILENCE_S;
     };
-    const watch = tells ? setInterval(tellSilence, 500) : undefined;
+    const watch = logsSilence ? setInterval(logSilence, 500) : undefined;
     const slowReads = slow ? readSlowly(viewer, SLOW_READ_BYTES, SLOW_READ_MS) : undefined;
     void viewer.closed.then(() => {
-      if (staying) this.lost.push(`${who}: ${viewer.error?.message ?? 'a clean end'}`);
+      if (staying) this.lost.push(`${who}: ${viewer.error?.message ?? 'the stream ended'}`);
     });
     return async () => {
       staying = false;
@@ -232,18 +233,18 @@ class ChaosRun {
       const checker = new ViewerStreamChecker({ fromJoin: true });
       const viewer = await Viewer.open(this.urlOf(index), { keep: false, onChunk: (chunk) => checker.push(chunk) });
       this.visits += 1;
-      if (viewer.status !== 200) this.refused.push(`zapping to stream ${index}: ${viewer.status} ${await viewer.text()}`);
+      if (viewer.status !== 200) this.rejected.push(`zapping to stream ${index}: ${viewer.status} ${await viewer.text()}`);
       await sleep(random.integer(0, 1500));
       await viewer.leave();
       this.note(`zapping viewer of stream ${index}`, checker, true);
     }
   }
 
-  private note(who: string, checker: ViewerStreamChecker, impatient: boolean): void {
+  private note(who: string, checker: ViewerStreamChecker, pausesItself: boolean): void {
     const { ts, earlyNullPackets, longestSilence } = checker.verdict();
-    this.breaches.push(...ts.faults.map(({ rule, packet, pid, detail }) => `${who}: ${rule} at packet ${packet}, PID ${pid}: ${detail}`));
-    if (impatient) return; // its pauses are its own, not the proxy's
-    this.breaches.push(...earlyNullPackets.map((text) => `${who}: ${text}`));
+    this.violations.push(...ts.faults.map(({ rule, packet, pid, detail }) => `${who}: ${rule} at packet ${packet}, PID ${pid}: ${detail}`));
+    if (pausesItself) return; // the proxy is not the cause of its pauses
+    this.violations.push(...earlyNullPackets.map((text) => `${who}: ${text}`));
     this.longestSilence = Math.max(this.longestSilence, longestSilence);
   }
 

@@ -11,7 +11,7 @@ export function tableOf(results: readonly CellResult[]): string {
     return `${outcome}, ${silence.toFixed(1)} s${problems.length === 0 ? '' : ' **not as expected**'}`;
   };
   return [
-    '| Group | An engine … | before the first byte | in mid-stream | during another failover |',
+    '| Group | Fault of the engine | before the first byte | while playing | during another failover |',
     '| --- | --- | --- | --- | --- |',
     ...rows.map((row) => `| ${row.group} | ${row.fault} | ${PHASES.map((phase) => cell(row, phase)).join(' | ')} |`),
     '',

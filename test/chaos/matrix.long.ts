@@ -9,7 +9,7 @@ const lanes = Number(process.env.MATRIX_LANES ?? 3);
 const report = process.env.MATRIX_REPORT;
 
 describe('the fault matrix', () => {
-  it('every cell is as the table says', async () => {
+  it('every cell has the expected result', async () => {
     const cells = ALL_CELLS.filter(({ row, phase }) => `${row.group}: ${row.fault}, ${phase}`.includes(only));
     const results: CellResult[] = [];
     await runMatrix(cells, lanes, (result) => {

@@ -53,27 +53,27 @@ async function runCell(trio: EngineTrio, cell: Cell, id: string): Promise<CellRe
   const { row, phase } = cell;
   const expected = row.expect[phase];
   const checker = new ViewerStreamChecker({ fromJoin: true });
-  const acts: Promise<void>[] = [];
+  const actions: Promise<void>[] = [];
   let viewer: Viewer | null = null;
   const problems: string[] = [];
   try {
     const open = async (): Promise<Viewer> => Viewer.open(trio.streamUrl(id), { onChunk: (chunk) => checker.push(chunk) });
     if (phase === 'before') {
-      acts.push(...(await inflict(trio, 'A', row.inflict)));
+      actions.push(...(await inflict(trio, 'A', row.inflict)));
       viewer = await open();
     } else {
       viewer = await open();
       await viewer.untilBytes(LIVE_BYTES);
-      acts.push(...(await inflict(trio, phase === 'mid' ? 'A' : 'B', row.inflict)));
+      actions.push(...(await inflict(trio, phase === 'mid' ? 'A' : 'B', row.inflict)));
       if (phase === 'during') await trio.engine('A').end('superseded');
     }
     if (viewer.status !== 200) throw new Error(`status ${viewer.status}: ${await viewer.text()}`);
     await settle(trio, id, cell, viewer);
   } catch (error) {
-    problems.push(`${(error as Error).message}; then: ${JSON.stringify(await trio.serving(id))}`);
+    problems.push(`${(error as Error).message}; stream: ${JSON.stringify(await trio.serving(id))}`);
   }
   await viewer?.leave();
-  await Promise.all(acts);
+  await Promise.all(actions);
   const verdict = checker.verdict();
   const body = viewer?.body ?? Buffer.alloc(0);
   const content = contentOf(verdict);
@@ -84,13 +84,13 @@ async function runCell(trio: EngineTrio, cell: Cell, id: string): Promise<CellRe
   const by = problems.length === 0 ? expected.by : 'not as expected';
   return {
     ...cell,
-    outcome: `${by}: ${difference === null ? 'exact' : words(content, verdict)}`,
+    outcome: `${by}: ${difference === null ? 'exact' : describeContent(content, verdict)}`,
     silence: verdict.longestSilence,
     problems,
   };
 }
 
-/** Waits until the expected engine plays the stream, and checks that this stays so while bytes arrive. */
+/** Waits until the expected engine plays the stream, and checks that it still does after more bytes. */
 async function settle(trio: EngineTrio, id: string, { row, phase }: Cell, viewer: Viewer): Promise<void> {
   const { by } = row.expect[phase];
   const faulty: EngineName = phase === 'during' ? 'B' : 'A';
@@ -121,7 +121,7 @@ async function inflict(trio: EngineTrio, name: EngineName, fault: Fault): Promis
     case 'restarts':
       await engine.restart();
       return [];
-    case 'wanted':
+    case 'drained':
       trio.orchestrator.leave.add(name);
       return [];
     case 'ends':
@@ -135,7 +135,7 @@ async function inflict(trio: EngineTrio, name: EngineName, fault: Fault): Promis
     }
     default: {
       const unknown: never = fault.act;
-      throw new TypeError(`no such act: ${String(unknown)}`);
+      throw new TypeError(`no such action: ${String(unknown)}`);
     }
   }
 }
@@ -167,11 +167,11 @@ function judgeContent(
   return problems;
 }
 
-function words({ lost, repeated }: Content, { ts }: ViewerStreamReport): string {
+function describeContent({ lost, repeated }: Content, { ts }: ViewerStreamReport): string {
   const parts = [
     lost > 0 ? `${lost} s lost` : '',
     repeated > 0 ? `${repeated} s repeated` : '',
-    ts.faults.length > 0 ? `${ts.faults.length} breaches of the standard passed on` : '',
+    ts.faults.length > 0 ? `${ts.faults.length} violations of the standard passed on` : '',
   ].filter((part) => part !== '');
   return parts.length === 0 ? 'nothing lost' : parts.join(', ');
 }

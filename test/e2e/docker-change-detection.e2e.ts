@@ -8,7 +8,7 @@ import { until } from '../support/until.js';
 
 const IMAGE = 'acestream-engine-simulator-fast:test';
 const ENGINES = 3;
-const ROUNDS = Number(process.env.SEEN_ROUNDS ?? 1);
+const ROUNDS = Number(process.env.DETECTION_ROUNDS ?? 1);
 const LIMIT_MS = 1000;
 
 /** Manual actions of an operator on a container. */

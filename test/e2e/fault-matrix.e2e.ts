@@ -5,7 +5,7 @@ import { type Cell, type CellResult, ALL_CELLS, runMatrix } from '../chaos/matri
 const QUICK: readonly string[] = [
   'start: it answers HTML for JSON, before',
   'boot: its process is killed, during',
-  'first byte: it says 500 for ever, during',
+  'first byte: it answers 500 to every media request, during',
   'flow: it falls silent, mid',
   'TS damage: garbage before one packet in 500, mid',
   'HTTP: its ports are closed, mid',

@@ -1,7 +1,7 @@
 /** Measurements besides the viewers: response times of the API, and resources of the services and the machine. */
 import { readFileSync } from 'node:fs';
-import { Scrape } from '../../apps/orchestrator/src/doctor/scrape.js';
 import type { Pair } from '../support/pair.js';
+import { scrapeOf } from '../support/scrape-of.js';
 
 const EVERY_MS = 250;
 const PATHS = ['/engines', '/streams?status=started', '/health/ready', '/orchestrator/status'];
@@ -29,7 +29,7 @@ export class LoadFigures {
   readonly orchestrator: Usage = { cpuS: 0, memoryMb: 0 };
   readonly proxy: Usage = { cpuS: 0, memoryMb: 0 };
   mostEngines = 0;
-  private readonly counted = { provisions: 0, failedProvisions: 0, breakerOpenings: 0 };
+  private readonly counters = { provisions: 0, failedProvisions: 0, breakerOpenings: 0 };
   private readonly startedAt = performance.now();
   private readonly busyAtStart = busySeconds();
   private paused = false;
@@ -57,31 +57,32 @@ export class LoadFigures {
     await this.takeCounters();
     const seconds = (performance.now() - this.startedAt) / 1000;
     const [busy, all] = busySeconds().map((now, index) => now - this.busyAtStart[index]);
-    return { ...this.counted, seconds, machineBusy: busy / all };
+    return { ...this.counters, seconds, machineBusy: busy / all };
   }
 
   private async sample(): Promise<void> {
     for (let round = 0; !this.stopping.signal.aborted; round += 1) {
       const next = new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-      if (!this.paused) await this.ask(PATHS[round % PATHS.length]);
-      if (round % 8 === 0) await Promise.all([this.look(this.pair.proxyUrl), this.paused ? null : this.look(this.pair.apiUrl)]);
+      if (!this.paused) await this.timeCall(PATHS[round % PATHS.length]);
+      if (round % 8 === 0)
+        await Promise.all([this.sampleService(this.pair.proxyUrl), this.paused ? null : this.sampleService(this.pair.apiUrl)]);
       await next;
     }
   }
 
-  private async ask(path: string): Promise<void> {
-    const askedAt = performance.now();
+  private async timeCall(path: string): Promise<void> {
+    const startedAt = performance.now();
     try {
       const response = await fetch(this.pair.apiUrl + path, { signal: AbortSignal.timeout(LIMIT_MS) });
       const body: unknown = await response.json();
-      this.apiMs.push(performance.now() - askedAt);
+      this.apiMs.push(performance.now() - startedAt);
       if (path === '/engines') this.mostEngines = Math.max(this.mostEngines, (body as unknown[]).length);
     } catch {
       if (!this.paused) this.apiFailures += 1;
     }
   }
 
-  private async look(url: string): Promise<void> {
+  private async sampleService(url: string): Promise<void> {
     try {
       const scrape = await scrapeOf(url);
       const usage = url === this.pair.proxyUrl ? this.proxy : this.orchestrator;
@@ -95,15 +96,11 @@ export class LoadFigures {
   private async takeCounters(): Promise<void> {
     const scrape = await scrapeOf(this.pair.apiUrl);
     for (const [figure, [name, labels]] of Object.entries(COUNTED)) {
-      this.counted[figure as keyof typeof COUNTED] += scrape.sum(name, labels) ?? 0;
+      this.counters[figure as keyof typeof COUNTED] += scrape.sum(name, labels) ?? 0;
     }
     this.orchestrator.cpuS += scrape.sum('process_cpu_seconds_total') ?? 0;
     this.proxy.cpuS = (await scrapeOf(this.pair.proxyUrl)).sum('process_cpu_seconds_total') ?? 0;
   }
-}
-
-async function scrapeOf(url: string): Promise<Scrape> {
-  return Scrape.parse(await (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(LIMIT_MS) })).text());
 }
 
 /** CPU time of all processors since boot: busy and total. */

@@ -1,7 +1,7 @@
 /** The results of the load levels, and whether they keep the promises. Pure. */
 import type { LoadReport, Phase } from './load.js';
 
-/** The percentile: the smallest value that is not below `share` of all values. */
+/** The percentile `share` (0 to 1), nearest rank. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
@@ -18,34 +18,34 @@ const refusals = ({ cold, churn, restart }: LoadReport): number =>
 
 const ROWS: [string, (report: LoadReport) => string][] = [
   ['Streams / viewers', ({ streams, viewers }) => `${streams} / ${viewers}`],
-  ['Cold start: viewers that got it', ({ cold }) => success(cold)],
+  ['Cold start: viewers with a stream', ({ cold }) => success(cold)],
   ['– first byte, s, p50 / p95 / p99', ({ cold }) => quantiles(firstBytes(cold))],
-  ['Churn: viewers that got it', ({ churn }) => success(churn)],
+  ['Churn: viewers with a stream', ({ churn }) => success(churn)],
   ['– first byte, s, p50 / p95 / p99', ({ churn }) => quantiles(firstBytes(churn))],
-  ['Restart: viewers that got it', ({ restart }) => success(restart)],
+  ['Restart: viewers with a stream', ({ restart }) => success(restart)],
   ['– first byte, s, p50 / p95 / p99', ({ restart }) => quantiles(firstBytes(restart))],
-  ['– orchestrator away, s', ({ restartMs }) => seconds(restartMs)],
-  ['"Come again" (503) before a start', (report) => String(refusals(report))],
+  ['– orchestrator unreachable, s', ({ restartMs }) => seconds(restartMs)],
+  ['503 before a start', (report) => String(refusals(report))],
   ['Interruptions', (report) => String(interruptions(report))],
   [
     'API: calls, p50 / p99, ms',
     ({ apiMs }) => `${apiMs.length}, ${percentile(apiMs, 0.5).toFixed(0)} / ${percentile(apiMs, 0.99).toFixed(0)}`,
   ],
-  ['API: calls without an answer', ({ apiFailures }) => String(apiFailures)],
-  ['Engines at most', ({ mostEngines }) => String(mostEngines)],
-  ['Provisions, of which failed', ({ provisions, failedProvisions }) => `${provisions}, ${failedProvisions}`],
-  ['Breaker openings', ({ breakerOpenings }) => String(breakerOpenings)],
+  ['API: unanswered calls', ({ apiFailures }) => String(apiFailures)],
+  ['Most engines', ({ mostEngines }) => String(mostEngines)],
+  ['Provisions, failed', ({ provisions, failedProvisions }) => `${provisions}, ${failedProvisions}`],
+  ['Circuit breaker openings', ({ breakerOpenings }) => String(breakerOpenings)],
   ['Orchestrator: processor, memory', ({ orchestrator, seconds: all }) => usage(orchestrator, all)],
   ['Proxy: processor, memory', ({ proxy, seconds: all }) => usage(proxy, all)],
   ['Machine: processor', ({ machineBusy }) => `${(machineBusy * 100).toFixed(0)} %`],
   [
-    'Docker calls, a provision',
+    'Docker calls, per provision',
     ({ dockerCalls, provisions }) => {
       const all = Object.values(dockerCalls).reduce((sum, count) => sum + count, 0);
       return `${all}, ${(all / provisions).toFixed(1)}`;
     },
   ],
-  ['Length of the run, s', ({ seconds: all }) => all.toFixed(0)],
+  ['Duration of the run, s', ({ seconds: all }) => all.toFixed(0)],
 ];
 
 function usage({ cpuS, memoryMb }: { cpuS: number; memoryMb: number }, all: number): string {
@@ -65,18 +65,18 @@ export function tableOf(reports: readonly LoadReport[]): string {
 /** The API answers from memory, so it must be faster than the proxy's timeout for one call. */
 const API_LIMIT_MS = 3_000;
 
-/** Sentences about broken promises; empty if all are kept. */
+/** What is not as promised, one sentence each; empty if all is well. */
 export function shortfalls(report: LoadReport): string[] {
   const all = [report.cold, report.steady, report.churn, report.restart];
   const failed = all.flatMap(({ starts }) => starts.filter(({ firstByteMs }) => firstByteMs === null));
-  const noted = all.flatMap((phase) => phase.interruptions);
+  const interrupted = all.flatMap((phase) => phase.interruptions);
   const p99 = percentile(report.apiMs, 0.99);
   const viewers = report.streams + Math.min(10, report.streams);
   return [
-    ...(report.cold.starts.length < viewers ? [`${viewers - report.cold.starts.length} viewers still wait for their first byte`] : []),
-    ...(failed.length > 0 ? [`${failed.length} viewers never got their stream: ${failed[0].failure}`] : []),
-    ...(noted.length > 0 ? [`${noted.length} interruptions: ${noted.slice(0, 5).join('; ')}`] : []),
-    ...(p99 > API_LIMIT_MS ? [`one API call in a hundred took ${p99.toFixed(0)} ms`] : []),
+    ...(report.cold.starts.length < viewers ? [`${viewers - report.cold.starts.length} viewers wait for their first byte`] : []),
+    ...(failed.length > 0 ? [`${failed.length} viewers got no stream: ${failed[0].failure}`] : []),
+    ...(interrupted.length > 0 ? [`${interrupted.length} interruptions: ${interrupted.slice(0, 5).join('; ')}`] : []),
+    ...(p99 > API_LIMIT_MS ? [`p99 of the API calls is ${p99.toFixed(0)} ms, at most ${API_LIMIT_MS} ms expected`] : []),
     ...(report.apiFailures > 0 ? [`${report.apiFailures} API calls had no answer`] : []),
     ...(report.breakerOpenings > 0 ? [`the circuit breaker opened ${report.breakerOpenings} times`] : []),
     ...(report.failedProvisions > 0 ? [`${report.failedProvisions} provisions failed`] : []),

@@ -1,11 +1,11 @@
-/** A viewer of the load test: retries when told to, watches, and records every interruption. */
+/** A viewer of the load test: retries after a 503, watches, and records every interruption. */
 import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
 import { Viewer } from '../support/viewer.js';
 
 const PACKET = 188;
 /** Healthy streams have short pauses too: the proxy detects a stall after 5 s of silence at the earliest. */
 const SILENCE_MS = 5_000;
-/** Time after which a player without a stream gives up. */
+/** Time after which a viewer without a stream stops trying. */
 const PATIENCE_MS = 180_000;
 
 export interface Start {
@@ -38,7 +38,7 @@ export class LoadViewer {
     return this.viewer?.bytes ?? 0;
   }
 
-  /** Closes the viewer. Silence until now counts. */
+  /** Closes the viewer. A silence until now counts. */
   async leave(): Promise<void> {
     this.noteSilence();
     this.leaving = true;
@@ -79,7 +79,7 @@ export class LoadViewer {
       const marker = parseMarker(bytes, at);
       if (marker === null) continue;
       if (this.marker !== null && marker.sequence !== this.marker + 1)
-        this.interruptions.push(`${this.name}: tenth ${marker.sequence} after ${this.marker}`);
+        this.interruptions.push(`${this.name}: marker ${marker.sequence} after ${this.marker}`);
       this.marker = marker.sequence;
     }
     this.rest = Buffer.from(bytes.subarray(at));

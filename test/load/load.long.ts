@@ -13,7 +13,7 @@ for (const level of levels) {
   if (!(level in LEVELS)) throw new Error(`--level must be one of ${Object.keys(LEVELS).join(', ')}, not ${level}`);
 }
 if (!(seconds >= 5)) throw new Error(`--seconds must be a number of at least 5, not ${process.env.LOAD_SECONDS}`);
-if (DOCKER_MISSING !== null) throw new Error(`the load is for real containers: ${DOCKER_MISSING}`);
+if (DOCKER_MISSING !== null) throw new Error(`the load test needs real containers: ${DOCKER_MISSING}`);
 
 it.each(levels)('at the level %s every stream starts, none is interrupted, and the orchestrator may restart', async (level) => {
   const report = await runLoad({ level, seconds, log: (line) => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`) });

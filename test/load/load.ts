@@ -37,7 +37,7 @@ export interface LoadReport {
   restart: Phase;
   apiMs: number[];
   apiFailures: number;
-  /** Milliseconds without the orchestrator. */
+  /** Milliseconds in which the orchestrator was unreachable. */
   restartMs: number;
   mostEngines: number;
   provisions: number;
@@ -87,7 +87,7 @@ class Audience {
   }
 
   /** Opens one more stream; resolves with its start result. */
-  async begin(phase: keyof Audience['phases'], real: boolean): Promise<void> {
+  async open(phase: keyof Audience['phases'], real: boolean): Promise<void> {
     const content = this.contents.next(real);
     const viewers = Array.from({ length: real ? 2 : 1 }, () => new LoadViewer(this.pair.streamUrl(content), content.slice(-6)));
     this.streams.push({ real, viewers });
@@ -99,7 +99,7 @@ class Audience {
     const left = this.streams.shift();
     if (left === undefined) return;
     await this.leave(phase, left.viewers);
-    await this.begin(phase, left.real);
+    await this.open(phase, left.real);
   }
 
   /** Assigns the interruptions so far to the phase. */
@@ -119,8 +119,8 @@ class Audience {
   }
 }
 
-/** Viewers whose stream never started. Nothing waits for them. */
-const unheard = (phases: Audience['phases']): number =>
+/** Number of viewers whose stream never started. */
+const notStarted = (phases: Audience['phases']): number =>
   Object.values(phases).reduce((sum, { starts }) => sum + starts.filter(({ firstByteMs }) => firstByteMs === null).length, 0);
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -129,13 +129,13 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
   const streams = LEVELS[level];
   const { ENV_FILE: _self, ENGINES_MEMORY: _memory, ...profile } = parseDotenv(readFileSync(join(ROOT, `deploy/profiles/${level}.env`)));
   const label = `load-${process.pid}`;
-  const tap = await RecordingDockerProxy.open();
+  const dockerProxy = await RecordingDockerProxy.open();
   const pair = await Pair.start({
     orchestrator: {
       ...profile,
       LOG_LEVEL: 'INFO',
       ENGINE_RUNTIME: 'docker',
-      DOCKER_HOST: tap.host,
+      DOCKER_HOST: dockerProxy.host,
       TARGET_IMAGE: SIMULATOR_IMAGE,
       IMAGE_PULL: 'never',
       CONTAINER_LABEL: `load=${label}`,
@@ -149,9 +149,9 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
     const audience = new Audience(pair);
     const { phases } = audience;
 
-    log(`${level}: ${streams} streams at once on an orchestrator that has just started`);
-    const begun = Array.from({ length: streams }, (_, index) => audience.begin('cold', index < REAL_STREAMS));
-    await Promise.race([Promise.all(begun), pause(START_LIMIT_MS)]);
+    log(`${level}: ${streams} streams at once on a fresh orchestrator`);
+    const opened = Array.from({ length: streams }, (_, index) => audience.open('cold', index < REAL_STREAMS));
+    await Promise.race([Promise.all(opened), pause(START_LIMIT_MS)]);
     audience.note('cold');
     log(`${level}: ${phases.cold.starts.filter(({ firstByteMs }) => firstByteMs !== null).length} viewers have their stream`);
     for (const { failure, refusals } of phases.cold.starts)
@@ -159,7 +159,7 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
 
     await pause(seconds * 1000);
     audience.note('steady');
-    log(`${level}: held for ${seconds} s`);
+    log(`${level}: all streams held for ${seconds} s`);
 
     // One in five viewers, at least ten, change channel, spread over the time.
     const zaps = Math.max(10, Math.ceil(streams / 5));
@@ -175,31 +175,31 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
 
     const viewers = audience.viewers;
     await figures.beforeRestart();
-    const awayAt = performance.now();
+    const stoppedAt = performance.now();
     const { signal } = await pair.orchestrator.stop();
-    if (signal !== null) log(`${level}: the orchestrator did not end by itself (${signal})`);
-    const endedMs = performance.now() - awayAt;
+    if (signal !== null) log(`${level}: the orchestrator did not exit on SIGTERM (${signal})`);
+    const exitMs = performance.now() - stoppedAt;
     pair.startOrchestrator();
     // Viewers that change channel at this moment must not notice.
     const during = Array.from({ length: Math.ceil(streams / 20) }, () => audience.zap('restart'));
     await until('the orchestrator', async () => (await fetch(`${pair.apiUrl}/health/ready`)).ok, READY_LIMIT_MS);
-    const restartMs = performance.now() - awayAt;
+    const restartMs = performance.now() - stoppedAt;
     figures.afterRestart();
     await Promise.all(during);
     await until(
       'all streams are listed again',
-      async () => (await pair.startedStreams()).length >= streams - unheard(phases),
+      async () => (await pair.startedStreams()).length >= streams - notStarted(phases),
       READY_LIMIT_MS,
     );
     await pause((seconds * 1000) / 2);
     audience.note('restart');
     log(
-      `${level}: the orchestrator was away for ${(restartMs / 1000).toFixed(1)} s, of which it took ${(endedMs / 1000).toFixed(1)} to end`,
+      `${level}: the orchestrator was unreachable for ${(restartMs / 1000).toFixed(1)} s, with an exit of ${(exitMs / 1000).toFixed(1)} s`,
     );
 
     const last = await figures.finish();
     const { apiMs, apiFailures, mostEngines, orchestrator, proxy } = figures;
-    const dockerCalls = tap.counts;
+    const dockerCalls = dockerProxy.counts;
     await audience.allLeave('restart');
     return {
       ...{ level, streams, viewers, ...phases, apiMs, apiFailures, restartMs, mostEngines, ...last, orchestrator, proxy, dockerCalls },
@@ -212,7 +212,7 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
   } finally {
     // Stop the pair first. Otherwise it replaces the engines that are removed.
     await pair.stop();
-    await tap.close();
+    await dockerProxy.close();
     await removeContainersWith(`load=${label}`);
   }
 }

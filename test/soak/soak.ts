@@ -1,12 +1,12 @@
 /**
- * Foreign players watch one stream while its engines fail in every way, other players join and leave, and slow viewers watch too. No player may
- * exit before the end of the run, and none may report an error.
+ * Real players watch one stream while its engines fail in every way. Other players join and leave, and a slow viewer watches too. No player may
+ * exit before the end of the run or report an error.
  */
-import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BrowserPlayer, HAS_BROWSER, type PlayerState } from '../support/browser.js';
 import { Pair, contentId } from '../support/pair.js';
 import { Player, type PlayerName, type PlayerReport } from '../support/players.js';
+import { processResourcesOf } from '../support/process-resources.js';
 import type { SimulatorControl } from '../support/simulator-control.js';
 import { ViewerStreamChecker, type ViewerStreamReport } from '../support/viewer-stream-checker.js';
 import { until } from '../support/until.js';
@@ -44,7 +44,7 @@ export interface SoakReport {
 }
 
 export interface SoakRound {
-  readonly loss: string;
+  readonly fault: string;
   /** No content may be lost or repeated. */
   readonly exact: boolean;
   /** Lost content by the markers, or `exact`. */
@@ -53,7 +53,7 @@ export interface SoakRound {
   readonly silence: number;
 }
 
-interface Loss {
+interface SoakFault {
   readonly name: string;
   readonly exact: boolean;
   /** Makes the engine that delivers the stream fail. `all` contains every engine. */
@@ -65,7 +65,7 @@ export const BURST_S = 6;
 /** Longer than the burst, so that content is lost. */
 const OUTAGE_MS = 9000;
 
-const LOSSES: readonly Loss[] = [
+const FAULTS: readonly SoakFault[] = [
   { name: 'the engine is killed', exact: true, inflict: async (engine) => process.kill(await engine.pid(), 'SIGKILL') },
   { name: 'the engine ends the session', exact: true, inflict: (engine) => engine.end('superseded') },
   { name: 'the engine resets the connection', exact: true, inflict: (engine) => engine.fault('resetAfterMs', 1) },
@@ -86,8 +86,8 @@ const LOSSES: readonly Loss[] = [
 /** How long a joining player stays, ms, and how long it may take to start, because it may join during a pause. */
 const VISIT_MS = 8000;
 const PLAYED_MS = 30_000;
-const CALM_MS = 3000;
-/** Duration of the users' pause, ms. */
+const RECOVERY_MS = 3000;
+/** For this long a user pauses a player, ms. */
 const PAUSE_MS = 4000;
 /** A slow viewer reads this many bytes in this time: a quarter of the stream. */
 const SLOW_READ_BYTES = 100_000;
@@ -116,7 +116,7 @@ export async function runSoak({ seconds, players, visitors = 1, hls = false, onl
       players,
       visitors,
       hls,
-      LOSSES.filter(({ name }) => name.includes(only)),
+      FAULTS.filter(({ name }) => name.includes(only)),
       log,
     ).run(seconds);
   } finally {
@@ -128,7 +128,7 @@ class Soak {
   private readonly url: string;
   private readonly playlist: string;
   private sessions = 0;
-  private readonly began = performance.now();
+  private readonly startedAt = performance.now();
   private readonly rounds: SoakRound[] = [];
   private readonly joined: PlayerReport[] = [];
 
@@ -137,7 +137,7 @@ class Soak {
     private readonly players: readonly PlayerName[],
     private readonly visitors: number,
     private readonly hls: boolean,
-    private readonly losses: readonly Loss[],
+    private readonly faults: readonly SoakFault[],
     private readonly log: (line: string) => void,
   ) {
     this.url = pair.streamUrl(STREAM);
@@ -154,13 +154,13 @@ class Soak {
     if (this.hls) watching.push(...this.players.map((name) => new Player(name, this.playlist, 'hls')));
     const web = this.hls && HAS_BROWSER ? await BrowserPlayer.open(this.playlist) : null;
     await until('all players play', async () => watching.every((player) => player.report().startedAfter !== null), 60_000);
-    this.say(`${watching.length} players, ${web === null ? '' : 'a browser, '}a checker and a slow neighbour watch`);
+    this.logLine(`${watching.length} players, ${web === null ? '' : 'a browser, '}a checker and a slow viewer watch`);
     const paused = this.hls ? this.pauseFor(PAUSE_MS, watching, web) : Promise.resolve();
 
     for (let index = 0; this.seconds() < seconds; index += 1) {
-      await this.round(this.losses[index % this.losses.length], this.visitorsOf(index), checker);
-      const gone = watching.filter((player) => !player.report().endedWell);
-      if (gone.length > 0) this.say(`GONE: ${gone.map(({ name }) => name).join(', ')}`);
+      await this.round(this.faults[index % this.faults.length], this.visitorsOf(index), checker);
+      const exited = watching.filter((player) => !player.report().endedWell);
+      if (exited.length > 0) this.logLine(`EXITED: ${exited.map(({ name }) => name).join(', ')}`);
     }
 
     await paused;
@@ -199,7 +199,7 @@ class Soak {
   }
 
   /** One fault, while more players join and leave. */
-  private async round(loss: Loss, visitors: readonly PlayerName[], checker: ViewerStreamChecker): Promise<void> {
+  private async round(fault: SoakFault, visitors: readonly PlayerName[], checker: ViewerStreamChecker): Promise<void> {
     const before = await this.status();
     const engine = this.pair.controlOf(before.engine.port);
     const all = (await this.pair.engines()).map((state) => this.pair.control(state));
@@ -207,24 +207,24 @@ class Soak {
     checker.takeSilence();
     const breaks = checker.verdict().breaks.length;
     const visits = visitors.map((name) => this.visit(name));
-    await loss.inflict(engine, all);
+    await fault.inflict(engine, all);
     const after = await until(
-      `the stream continues after: ${loss.name}`,
+      `the stream continues after: ${fault.name}`,
       async () => {
         const status = await this.status();
         return status.failovers > before.failovers && status.state === 'playing' && status;
       },
       45_000,
     );
-    await sleep(CALM_MS);
+    await sleep(RECOVERY_MS);
     await Promise.all(all.map((one) => one.clearFaults().catch(() => undefined))); // the killed engine does not answer
     const gaps = checker.verdict().breaks.slice(breaks);
     const outcome = gaps.length === 0 ? 'exact' : gaps.map(({ from, to }) => `${((to - from - 1) / 10).toFixed(1)} s lost`).join(', ');
     const silence = checker.takeSilence();
-    this.rounds.push({ loss: loss.name, exact: loss.exact, outcome, silence });
+    this.rounds.push({ fault: fault.name, exact: fault.exact, outcome, silence });
     const joined = await Promise.all(visits);
-    this.say(
-      `${loss.name}: ${outcome}, ${silence.toFixed(1)} s without a byte, failover ${after.failovers}; ${joined.map((report) => this.describe(report)).join(', ')}; ${this.upkeep()}`,
+    this.logLine(
+      `${fault.name}: ${outcome}, ${silence.toFixed(1)} s without a byte, failover ${after.failovers}; ${joined.map((report) => this.describe(report)).join(', ')}; ${await this.proxyResources()}`,
     );
   }
 
@@ -240,37 +240,35 @@ class Soak {
   private describe(report: PlayerReport): string {
     const { player, startedAfter, complaints } = report;
     const picture = startedAfter === null ? 'without playback' : `and played after ${startedAfter.toFixed(1)} s`;
-    return `${player} joined ${picture}${complaints.length === 0 ? '' : `, COMPLAINED: ${complaints.join(' | ')}`}`;
+    return `${player} joined ${picture}${complaints.length === 0 ? '' : `, ERRORS: ${complaints.join(' | ')}`}`;
   }
 
-  /** Resident memory and open files of the proxy. */
-  private upkeep(): string {
-    const { pid } = this.pair.proxy;
-    const rss = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return `proxy ${Math.round(Number(rss) / 1024)} MB, ${readdirSync(`/proc/${pid}/fd`).length} files`;
+  private async proxyResources(): Promise<string> {
+    const { resident, files } = await processResourcesOf(this.pair.proxyUrl);
+    return `proxy ${Math.round(resident / 1024 ** 2)} MB, ${files} files`;
   }
 
   private async status(): Promise<StreamStatus> {
     return (await fetch(`${this.pair.proxyUrl}/ace/status?id=${STREAM}`)).json() as Promise<StreamStatus>;
   }
 
-  private say(line: string): void {
+  private logLine(line: string): void {
     this.log(`${this.seconds().toFixed(1).padStart(7)} s  ${line}`);
   }
 
   private seconds(): number {
-    return (performance.now() - this.began) / 1000;
+    return (performance.now() - this.startedAt) / 1000;
   }
 }
 
-/** Time limit for the sessions of a hanging engine: it cannot receive a stop and keeps them until it is replaced. */
-const LEFT_BEHIND_MS = 20_000;
+/** A hanging engine cannot receive a stop and keeps its sessions until it is replaced. */
+const REPLACED_MS = 20_000;
 
 async function settledSessions(engines: readonly SimulatorControl[]): Promise<number> {
   let sessions = 0;
   const one = async (): Promise<boolean> => (sessions = await activeSessions(engines)) <= 1;
   // The final check reports more than one session.
-  await until('one session', one, LEFT_BEHIND_MS).catch(() => undefined);
+  await until('one session', one, REPLACED_MS).catch(() => undefined);
   return sessions;
 }
 

@@ -1,3 +1,5 @@
+import { scrapeOf } from './scrape-of.js';
+
 /** Resources of a running proxy, read from its metrics. */
 export interface ProcessResources {
   readonly files: number;
@@ -8,15 +10,15 @@ export interface ProcessResources {
 }
 
 export async function processResourcesOf(proxyUrl: string): Promise<ProcessResources> {
-  const text = await (await fetch(`${proxyUrl}/metrics`)).text();
+  const scrape = await scrapeOf(proxyUrl);
   const value = (name: string): number => {
-    const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
-    if (line === undefined) throw new Error(`the metrics do not tell ${name}`);
-    return Number(line.slice(name.length + 1));
+    const sum = scrape.sum(name);
+    if (sum === null) throw new Error(`${proxyUrl}/metrics has no ${name}`);
+    return sum;
   };
   return {
     files: value('process_open_fds'),
-    timers: text.includes('nodejs_active_resources{type="Timeout"}') ? value('nodejs_active_resources{type="Timeout"}') : 0,
+    timers: scrape.sum('nodejs_active_resources', { type: 'Timeout' }) ?? 0,
     resident: value('process_resident_memory_bytes'),
     heap: value('nodejs_heap_size_used_bytes'),
   };
