@@ -130,7 +130,7 @@ class ChaosRun {
   async run(): Promise<ChaosReport> {
     const { viewers: count, log } = this.options;
     await this.warmUp();
-    const before = await this.fleet.quiet();
+    const before = await this.fleet.idleResources();
     const zappers = Math.round(count * ZAPPING);
     const slow = Math.round(count * SLOW);
     const staying = await Promise.all(Array.from({ length: count - zappers }, (_, index) => this.openStayingViewer(index, index < slow)));
@@ -142,7 +142,7 @@ class ChaosRun {
     await Promise.all(zapping);
     const failovers = await this.fleet.failovers();
     await Promise.all(staying.map((leave) => leave()));
-    const after = await this.fleet.quiet();
+    const after = await this.fleet.idleResources();
     return {
       faults: this.counts,
       lost: this.lost,

@@ -1,11 +1,12 @@
-/** Any number of engines, an orchestrator that leases them in order, and a proxy. At the end it checks that all sessions are accounted for. */
+/** Any number of engines, an orchestrator double that leases them in order, and a proxy. It counts the sessions that nobody ended. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OrchestratorServer } from '../doubles/orchestrator-server.js';
 import { type ReservedPorts, reservePorts, freePorts } from '../support/ports.js';
-import { ROOT, ServiceProcess, startEngine } from '../support/service-process.js';
-import { SimulatorControl } from '../support/simulator-control.js';
+import { ROOT, ServiceProcess } from '../support/service-process.js';
+import { scrapeOf } from '../support/scrape-of.js';
+import { StandaloneEngine, enginePortsIn } from '../support/standalone-engine.js';
 import { PORTS_PER_STACK } from '../support/engine-trio.js';
 import { type ProcessResources, processResourcesOf } from '../support/process-resources.js';
 import { until } from '../support/until.js';
@@ -22,43 +23,13 @@ const ENGINE_SETTINGS = {
 };
 
 /** Time in which the proxy must release everything. */
-const QUIET_LIMIT_MS = 30_000;
+const RELEASE_LIMIT_MS = 30_000;
 /** The proxy keeps connections to the orchestrator open, so the number of open files may differ by this. */
-export const KEPT_FILES = 4;
+export const OPEN_FILES_SLACK = 4;
 
-export class FleetEngine {
-  readonly control: SimulatorControl;
+export class FleetEngine extends StandaloneEngine {
   /** Number of faults during which it could not receive a stop. */
   unreachableTimes = 0;
-  private process: ServiceProcess;
-
-  constructor(
-    readonly id: string,
-    readonly ports: { http: number; https: number; api: number; p2p: number; control: number },
-    private readonly folder: string,
-  ) {
-    this.control = new SimulatorControl(ports.control);
-    this.process = startEngine(ports, folder, ENGINE_SETTINGS);
-  }
-
-  async kill(): Promise<void> {
-    this.process.kill('SIGKILL');
-    await this.process.exited;
-  }
-
-  /** Restarts it if needed and clears its faults. */
-  async revive(): Promise<void> {
-    const ended = await Promise.race([this.process.exited, Promise.resolve(null)]);
-    if (ended !== null) this.process = startEngine(this.ports, this.folder, ENGINE_SETTINGS);
-    await until(`engine ${this.id}`, async () => {
-      await this.control.clearFaults();
-      return (await fetch(`http://127.0.0.1:${this.ports.http}/webui/api/service?method=get_version`)).ok;
-    });
-  }
-
-  async stop(): Promise<void> {
-    await this.process.stop();
-  }
 }
 
 export class EngineFleet {
@@ -76,8 +47,8 @@ export class EngineFleet {
     const [orchestratorPort, proxyPort] = await freePorts(2);
     const reservedPorts = await reservePorts(PORTS_PER_STACK);
     const engines = Array.from({ length: count }, (_, index) => {
-      const [http, https, api, p2p, control] = [0, 1, 2, 3, 4].map((port) => reservedPorts.first + 5 * index + port);
-      return new FleetEngine(String(index + 1), { http, https, api, p2p, control }, join(folder, String(index + 1)));
+      const id = String(index + 1);
+      return new FleetEngine(id, enginePortsIn(reservedPorts.first, index), join(folder, id), ENGINE_SETTINGS);
     });
     const orchestrator = new OrchestratorServer({ engines: engines.map(({ id, ports }) => ({ id, port: ports.http })) });
     await orchestrator.listen(orchestratorPort);
@@ -116,16 +87,15 @@ export class EngineFleet {
     return this.engines.filter(({ id }) => leased.has(id));
   }
 
+  /** Number of failovers that found another source. */
   async failovers(): Promise<number> {
-    const text = await (await fetch(`${this.proxyUrl}/metrics`)).text();
-    const counted = text
-      .split('\n')
-      .filter((line) => line.startsWith('acexy_failovers_total{') && !/outcome="(?:given-up|refused)"/.test(line));
-    return counted.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    const scrape = await scrapeOf(this.proxyUrl);
+    const count = (labels = {}): number => scrape.sum('acexy_failovers_total', labels) ?? 0;
+    return count() - count({ outcome: 'given-up' }) - count({ outcome: 'refused' });
   }
 
   /** Waits until nothing plays and no engine has a session, and returns the resources of the proxy. */
-  async quiet(): Promise<ProcessResources> {
+  async idleResources(): Promise<ProcessResources> {
     await until(
       'no stream and no session',
       async () => {
@@ -133,34 +103,34 @@ export class EngineFleet {
         const metrics = await Promise.all(this.engines.map(({ control }) => control.metrics()));
         return streams === 0 && metrics.every(({ sessions, readers }) => sessions.active === 0 && readers.open === 0);
       },
-      QUIET_LIMIT_MS,
+      RELEASE_LIMIT_MS,
     );
     // Some connections are still closing, so the minimum of several samples counts.
-    let least = await processResourcesOf(this.proxyUrl);
-    for (let look = 0; look < 8; look += 1) {
+    let minimum = await processResourcesOf(this.proxyUrl);
+    for (let sample = 0; sample < 8; sample += 1) {
       await new Promise((resolve) => setTimeout(resolve, 250));
-      const upkeep = await processResourcesOf(this.proxyUrl);
-      least = {
-        files: Math.min(least.files, upkeep.files),
-        timers: Math.min(least.timers, upkeep.timers),
-        resident: Math.min(least.resident, upkeep.resident),
-        heap: Math.min(least.heap, upkeep.heap),
+      const now = await processResourcesOf(this.proxyUrl);
+      minimum = {
+        files: Math.min(minimum.files, now.files),
+        timers: Math.min(minimum.timers, now.timers),
+        resident: Math.min(minimum.resident, now.resident),
+        heap: Math.min(minimum.heap, now.heap),
       };
     }
-    return least;
+    return minimum;
   }
 
   /** Checks that every session was stopped by the proxy or ended by a fault. A session may expire only if its engine could not receive the stop. */
   async unaccounted(): Promise<string[]> {
-    const books = await Promise.all(
+    const counters = await Promise.all(
       this.engines.map(async ({ id, control, unreachableTimes }) => ({ id, unreachableTimes, ...(await control.metrics()) })),
     );
-    return books.flatMap(({ id, unreachableTimes, sessions, readers }) => {
+    return counters.flatMap(({ id, unreachableTimes, sessions, readers }) => {
       const { opened, stopped, superseded, lost, expired } = sessions;
       const problems: string[] = [];
       if (opened !== stopped + superseded + lost + expired) problems.push(`engine ${id}: ${JSON.stringify(sessions)} do not add up`);
       if (expired > unreachableTimes)
-        problems.push(`engine ${id}: ${expired} sessions never stopped, and it was unreachable ${unreachableTimes} times`);
+        problems.push(`engine ${id}: ${expired} sessions expired, but it was unreachable only ${unreachableTimes} times`);
       if (readers.maxPerSession > 1) problems.push(`engine ${id}: ${readers.maxPerSession} readers of one session`);
       return problems;
     });

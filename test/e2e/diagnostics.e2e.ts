@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OrchestratorProcess } from '../support/orchestrator-process.js';
 import { freePorts } from '../support/ports.js';
 import { ROOT } from '../support/service-process.js';
-import { type Ran, runShell } from '../support/shell.js';
+import { type ShellResult, runShell } from '../support/shell.js';
 import { FakeCommands } from '../support/fake-commands.js';
 import { until } from '../support/until.js';
 
@@ -40,7 +40,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const run = (option = '', env: Record<string, string> = {}): Promise<Ran> =>
+const run = (option = '', env: Record<string, string> = {}): Promise<ShellResult> =>
   runShell(`${ROOT}/scripts/collect_diagnostics.sh ${option}`, {
     cwd: folder,
     env: { PATH: commands.folder, ORCHESTRATOR_URL: 'http://127.0.0.1:9', ACEXY_URL: 'http://127.0.0.1:9', ...env },

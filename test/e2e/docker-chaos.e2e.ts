@@ -21,7 +21,7 @@ const LIMIT_MS = 60_000 + SECONDS * 2_000;
 if (PRIVATE_DAEMON_MISSING !== null)
   console.warn(`SKIPPED: ${PRIVATE_DAEMON_MISSING}, so no random faults are tested on a real Docker Engine`);
 
-describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`chaos with seed ${SEED}, ${SECONDS} s of it`, () => {
+describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`chaos with seed ${SEED} for ${SECONDS} s`, () => {
   let daemon: PrivateDockerDaemon;
   let pair: Pair;
   let watch: ContainerWatch;
@@ -40,8 +40,8 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
   it(
     'viewers keep watching and the pool recovers when engines are killed, removed, paused and restarted, the orchestrator is killed, the daemon restarts, and many engines are requested',
     async () => {
-      const began = performance.now();
-      const sinceBegin = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`;
+      const startedAt = performance.now();
+      const sinceStart = (): string => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
       daemon = await PrivateDockerDaemon.start(['--live-restore'], [IMAGE]);
       pair = await Pair.start({
         orchestrator: {
@@ -62,7 +62,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
         },
         proxy: { ACEXY_STALL_TIMEOUT: '2s', ACEXY_LINGER: '100ms' },
       });
-      await until('the minimum', async () => (await pair.engines()).length >= MIN, 30_000);
+      await until('the minimum of engines', async () => (await pair.engines()).length >= MIN, 30_000);
       for (let index = 0; index < VIEWERS; index++) {
         const viewer = await Viewer.open(pair.streamUrl(contentId(index)), { keep: false });
         expect(viewer.status).toBe(200);
@@ -71,17 +71,17 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
       await Promise.all(viewers.map((viewer) => viewer.untilBytes(200_000)));
       watch = new ContainerWatch(daemon);
 
-      console.log(`they watch after ${sinceBegin()}`);
+      console.log(`all viewers watch after ${sinceStart()}`);
       const chaos = new DockerChaos(SEED, pair, daemon, STORM);
       const done = await chaos.run(SECONDS * 1000);
-      console.log(`seed ${SEED}: ${done.join(', ')}; over after ${sinceBegin()}`);
-      expect(chaos.stormed.every(({ status }) => status === 200 || status === 503 || status === 500)).toBe(true);
+      console.log(`seed ${SEED}: ${done.join(', ')}; all done after ${sinceStart()}`);
+      expect(chaos.provisionStatuses.every((status) => [200, 500, 503].includes(status))).toBe(true);
       expect(watch.most).toBeLessThanOrEqual(MAX);
 
-      await until('every viewer has received more bytes', () => flows(viewers), 60_000);
+      await until('every viewer has received more bytes', () => receiveBytes(viewers), 60_000);
       expect(viewers.map(({ ended, error }) => ({ ended, error }))).toEqual(viewers.map(() => ({ ended: false, error: null })));
 
-      console.log(`all watch on after ${sinceBegin()}`);
+      console.log(`all viewers still watch after ${sinceStart()}`);
       await pair.api('/gc', { method: 'POST' });
       await until(
         'the right number of engines, the same in Docker, registry and ports',
@@ -100,7 +100,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
         },
         60_000,
       );
-      console.log(`whole again after ${sinceBegin()}`);
+      console.log(`pool recovered after ${sinceStart()}`);
       expect(await pair.api('/health/ready')).toMatchObject({ status: 'ok', circuit_state: 'closed', active_streams: VIEWERS });
       expect(watch.most).toBeLessThanOrEqual(MAX);
     },
@@ -108,8 +108,8 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
   );
 });
 
-/** Whether every viewer receives bytes. */
-async function flows(viewers: readonly Viewer[]): Promise<boolean> {
+/** Whether every viewer receives bytes now. */
+async function receiveBytes(viewers: readonly Viewer[]): Promise<boolean> {
   const before = viewers.map(({ bytes }) => bytes);
   await new Promise((resolve) => setTimeout(resolve, 500));
   return viewers.every(({ bytes }, index) => bytes > before[index]);
@@ -132,7 +132,7 @@ class ContainerWatch {
 
   private async run(): Promise<void> {
     while (!this.stopped) {
-      // An unreachable daemon is asked again.
+      // While the daemon is unreachable, nothing is counted.
       const running = await this.daemon.client.listContainers().catch(() => []);
       this.most = Math.max(this.most, running.length);
       await new Promise((resolve) => setTimeout(resolve, 100));

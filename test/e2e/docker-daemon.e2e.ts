@@ -35,7 +35,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
   };
   /** Resolves with the time of Docker's first answer afterwards. */
   const restart = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number> => {
-    await daemon.end(signal);
+    await daemon.stop(signal);
     await until('the outage is detected', async () => (await fetch(`${pair.apiUrl}/health/ready`)).status === 503);
     daemon.launch();
     return daemon.untilAnswers();

@@ -117,7 +117,7 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the d
 
     // Stops, together with its engines.
     await pair.orchestrator.stop();
-    expect(dockerProxy.refused).toEqual([]);
+    expect(dockerProxy.rejected).toEqual([]);
     expect([...new Set(dockerProxy.calls)].sort()).toEqual(DOCUMENTED.map(({ name }) => name).sort());
   });
 });

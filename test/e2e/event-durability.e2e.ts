@@ -73,7 +73,7 @@ describe('an acknowledged event', () => {
       await until('some events are acknowledged', () => Promise.resolve(acknowledged.size >= killAt));
       await orchestrator.kill();
       await telling;
-      await orchestrator.startAgain();
+      await orchestrator.launch();
       await expectAllKnown(acknowledged);
     }
     expect(acknowledged.size).toBeGreaterThanOrEqual(160);
@@ -118,7 +118,7 @@ describe('an acknowledged event', () => {
       // On a busy machine the slowest answers depend on the machine. The median shows that reads do not wait for a VACUUM.
       expect(waits.sort((a, b) => a - b)[Math.floor(waits.length / 2)]).toBeLessThan(500);
       await orchestrator.kill();
-      await orchestrator.startAgain();
+      await orchestrator.launch();
       await expectAllKnown(acknowledged);
       expect(orchestrator.process.log).not.toContain('could not be saved');
     },

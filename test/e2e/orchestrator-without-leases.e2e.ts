@@ -6,8 +6,8 @@ import { engineState } from '../doubles/engine-state.js';
 import { OrchestratorServer } from '../doubles/orchestrator-server.js';
 import { contentId } from '../support/pair.js';
 import { freePorts } from '../support/ports.js';
-import { ROOT, ServiceProcess, startEngine } from '../support/service-process.js';
-import { SimulatorControl } from '../support/simulator-control.js';
+import { ROOT, ServiceProcess } from '../support/service-process.js';
+import { StandaloneEngine, enginePorts } from '../support/standalone-engine.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
@@ -15,18 +15,16 @@ describe.each([404, 405] as const)('with an orchestrator without lease API, whic
   const folder = mkdtempSync(join(tmpdir(), 'foreign-'));
   const orchestrator = new OrchestratorServer({ leases });
   let orchestratorPort: number;
-  let engine: ServiceProcess;
+  let engine: StandaloneEngine;
   let proxy: ServiceProcess;
   let proxyUrl: string;
-  let control: SimulatorControl;
 
   beforeAll(async () => {
-    const [proxyPort, http, https, api, p2p, controlPort, orchestrationPort] = await freePorts(7);
+    const [proxyPort, orchestrationPort, ...engineOn] = await freePorts(7);
     orchestratorPort = orchestrationPort;
     await orchestrator.listen(orchestratorPort);
-    orchestrator.engines.push(engineState('old-1', { host: '127.0.0.1', port: http }));
-    engine = startEngine({ http, https, api, p2p, control: controlPort }, folder);
-    control = new SimulatorControl(controlPort);
+    engine = new StandaloneEngine('old-1', enginePorts(engineOn), folder);
+    orchestrator.engines.push(engineState(engine.id, { host: '127.0.0.1', port: engine.ports.http }));
     proxyUrl = `http://127.0.0.1:${proxyPort}`;
     proxy = new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
       cwd: folder,
@@ -38,7 +36,7 @@ describe.each([404, 405] as const)('with an orchestrator without lease API, whic
       },
     });
     await until('proxy', async () => (await fetch(`${proxyUrl}/health/ready`)).ok);
-    await until('engine', async () => (await fetch(`http://127.0.0.1:${http}/webui/api/service?method=get_version`)).ok);
+    await engine.revive();
   });
   afterAll(async () => {
     await proxy.stop();
@@ -72,7 +70,7 @@ describe.each([404, 405] as const)('with an orchestrator without lease API, whic
     );
     expect((ended as { stream_id: string }).stream_id).toBe((started as { labels: { stream_id: string } }).labels.stream_id);
     expect(orchestrator.requests.every(({ headers }) => headers.authorization === 'Bearer old-key')).toBe(true);
-    expect(await control.metrics()).toMatchObject({ sessions: { opened: 1, stopped: 1, active: 0 } });
+    expect(await engine.control.metrics()).toMatchObject({ sessions: { opened: 1, stopped: 1, active: 0 } });
   });
 
   it('requests another engine when the only one is in use, and passes on its rejection', async () => {
@@ -138,24 +136,25 @@ describe.each([404, 405] as const)('with an orchestrator without lease API, whic
 
 describe('without an orchestrator', () => {
   const folder = mkdtempSync(join(tmpdir(), 'alone-'));
-  let services: ServiceProcess[] = [];
+  let services: (ServiceProcess | StandaloneEngine)[] = [];
   afterAll(async () => {
     await Promise.all(services.map((service) => service.stop()));
     rmSync(folder, { recursive: true, force: true });
   });
 
   it('plays from ACEXY_HOST:ACEXY_PORT, several contents at a time', async () => {
-    const [proxyPort, http, https, api, p2p, control] = await freePorts(6);
+    const [proxyPort, ...engineOn] = await freePorts(6);
+    const engine = new StandaloneEngine('fallback', enginePorts(engineOn), folder);
     services = [
-      startEngine({ http, https, api, p2p, control }, folder),
+      engine,
       new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
         cwd: folder,
-        env: { ACEXY_LISTEN_ADDR: `127.0.0.1:${proxyPort}`, ACEXY_HOST: '127.0.0.1', ACEXY_PORT: String(http) },
+        env: { ACEXY_LISTEN_ADDR: `127.0.0.1:${proxyPort}`, ACEXY_HOST: '127.0.0.1', ACEXY_PORT: String(engine.ports.http) },
       }),
     ];
     const url = `http://127.0.0.1:${proxyPort}`;
     await until('proxy', async () => (await fetch(`${url}/health/ready`)).ok);
-    await until('engine', async () => (await fetch(`http://127.0.0.1:${http}/webui/api/service?method=get_version`)).ok);
+    await engine.revive();
     const viewers = await Promise.all([1, 2].map((index) => Viewer.open(`${url}/ace/getstream/?id=${contentId(index)}`, { keep: false })));
     await Promise.all(viewers.map((viewer) => viewer.untilBytes(300_000)));
     expect(await (await fetch(`${url}/ace/status`)).json()).toMatchObject({ status: 'ok', streams: 2 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ROOT } from '../support/service-process.js';
-import { type Ran, runShell } from '../support/shell.js';
+import { type ShellResult, runShell } from '../support/shell.js';
 import { FakeCommands } from '../support/fake-commands.js';
 
 /** Runs the scripts for operators with a fake docker that records its calls. The same steps run for real in seed-guide.e2e.ts and .ci/stack.sh. */
@@ -20,7 +20,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const run = (line: string, env: Record<string, string> = {}): Promise<Ran> =>
+const run = (line: string, env: Record<string, string> = {}): Promise<ShellResult> =>
   runShell(`${ROOT}/scripts/${line}`, { cwd: folder, env: { PATH: commands.folder, HEALTH_LIMIT_S: '1', ...env } });
 
 interface World {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contentId } from '../support/pair.js';
 import { type SeedHost, SeedStack, STACK_MISSING, startPairAsHost } from '../support/seed-stack.js';
 import { ROOT } from '../support/service-process.js';
-import type { Ran } from '../support/shell.js';
+import type { ShellResult } from '../support/shell.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
@@ -40,13 +40,13 @@ beforeAll(async () => {
 afterAll(() => host?.stop());
 
 const engines = async (): Promise<EngineState[]> => (await (await fetch(`${host.apiUrl}/engines`)).json()) as EngineState[];
-const json = <T>({ stdout }: Ran): T => JSON.parse(stdout) as T;
+const json = <T>({ stdout }: ShellResult): T => JSON.parse(stdout) as T;
 
 /** Tests one line of the guide. Lines with docker need Docker. */
 function line(
   at: number,
   lines: string,
-  check: (ran: Ran) => unknown,
+  check: (ran: ShellResult) => unknown,
   fill: () => Promise<[placeholder: string, value: string]> = none,
 ): void {
   const test = /docker|systemctl/.test(lines) ? it.skipIf(STACK_MISSING !== null) : it;
@@ -57,7 +57,7 @@ function line(
   });
 }
 const none = (): Promise<[string, string]> => Promise.resolve(['', '']);
-const fine = (pattern: RegExp) => (ran: Ran) =>
+const fine = (pattern: RegExp) => (ran: ShellResult) =>
   expect([ran.code, ran.stdout, ran.stderr]).toEqual([0, expect.stringMatching(pattern), expect.anything()]);
 
 describe('1. Communication between services fails under stress', () => {
@@ -67,7 +67,7 @@ describe('1. Communication between services fails under stress', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('CPUPerc')]);
   });
   line(28, 'docker info | grep -A 5 "Server Version"', fine(/Server Version: \d/));
-  it('line 34: top', () => host.shellUntilSaid('top', /load average/));
+  it('line 34: top', () => host.shellUntilPrinted('top', /load average/));
   line(37, 'lsof | wc -l', fine(/^\s*\d+/));
   line(38, 'ulimit -n', fine(/^(\d+|unlimited)$/m));
   line(41, 'netstat -an | grep ESTABLISHED | wc -l', fine(/^\d+/));
@@ -137,7 +137,7 @@ describe('3. High latency in API responses', () => {
         is_live: 1,
       },
     };
-    const send = (path: string, body: object): Promise<Ran> =>
+    const send = (path: string, body: object): Promise<ShellResult> =>
       host.shell(
         `curl -s -o /dev/null -w '%{http_code}' -X POST ${AUTHORIZED} -H "Content-Type: application/json" http://localhost:8000/events/${path} -d '${JSON.stringify(body)}'`,
       );
@@ -150,7 +150,7 @@ describe('4. Circuit breaker opens frequently', () => {
   line(255, `${READY} | jq '.circuit_state'`, fine(/^"closed"$/m));
   line(259, 'curl http://localhost:8000/metrics | grep circuit_breaker', fine(/^orch_circuit_breaker_\w+\{.*\} 0$/m));
   it.skipIf(STACK_MISSING !== null)('line 269: systemctl restart docker', async () => {
-    await stack.docker.end('SIGTERM');
+    await stack.docker.stop('SIGTERM');
     stack.docker.launch();
     await stack.docker.untilAnswers();
     await stack.untilReady();
@@ -213,10 +213,10 @@ describe('During high load', () => {
       /"status": "healthy"/,
     ],
   ])('line %i: %s', async (_, lines, wanted) => {
-    await host.shellUntilSaid(lines, wanted);
+    await host.shellUntilPrinted(lines, wanted);
   });
   it.skipIf(STACK_MISSING !== null)(`line 361: watch -n 5 'docker stats --no-stream'`, () =>
-    host.shellUntilSaid(`watch -n 5 'docker stats --no-stream'`, /acestream-/),
+    host.shellUntilPrinted(`watch -n 5 'docker stats --no-stream'`, /acestream-/),
   );
 });
 
@@ -253,14 +253,14 @@ describe('Getting help', () => {
     [605, 'docker-compose logs -f orchestrator', /"level":"DEBUG"/],
     [611, 'docker-compose logs -f orchestrator acexy', /acexy[^]*orchestrator|orchestrator[^]*acexy/],
   ])('line %i: %s', async (_, lines, wanted) => {
-    await host.shellUntilSaid(lines, wanted);
+    await host.shellUntilPrinted(lines, wanted);
   });
   it.skipIf(STACK_MISSING !== null)(
     'line 608: docker-compose logs -f orchestrator | grep ERROR, and line 249: "Circuit breaker open" messages in logs',
     async () => {
       const provision = `curl -s -X POST ${AUTHORIZED} -H "Content-Type: application/json" -d '{"image":"no-such-image"}' http://localhost:8000/provision/acestream`;
       await host.shell(`for try in 1 2 3 4 5; do ${provision}; done`);
-      const said = await host.shellUntilSaid('docker-compose logs -f orchestrator | grep ERROR', /Circuit breaker open/);
+      const said = await host.shellUntilPrinted('docker-compose logs -f orchestrator | grep ERROR', /Circuit breaker open/);
       expect(said).not.toContain('"level":"INFO"');
       // line 248: Orchestrator stops accepting provision requests
       expect(json(await host.shell(provision))).toMatchObject({ detail: { error: 'provisioning_blocked', code: 'circuit_breaker' } });

@@ -42,7 +42,7 @@ const usable = async (): Promise<number> => (await stack.healthyEngines()).lengt
 it.skipIf(skip)(
   'enabling the VPN replaces the engines one by one, disabling it keeps them, and viewers keep their stream',
   async () => {
-    const impact = await FaultImpact.begin('VPN set, and unset again', stack.label);
+    const impact = await FaultImpact.start('VPN set, and unset again', stack.label);
     const viewer = await impact.watch(pair.streamUrl(contentId(1)));
     await until('three engines', async () => (await usable()) >= 3, 60_000);
     expect(await behind()).not.toContain(true);

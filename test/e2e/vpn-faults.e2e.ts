@@ -39,7 +39,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
     'a changed forwarded port replaces its engine, and its viewer keeps the stream',
     async () => {
       const its = await forwarded(51_413);
-      const impact = await FaultImpact.begin('forwarded port changed', stack.label);
+      const impact = await FaultImpact.start('forwarded port changed', stack.label);
       const viewer = await impact.watch(pair.streamUrl(contentId(7)));
       // The engine with the forwarded port is preferred, so this stream is on it.
       await until('the stream is on that engine', async () => (await pair.startedStreams())[0]?.container_id === its.container_id);
@@ -68,7 +68,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       const before = (await until('two free engines', async () => (await usable()).length >= 2 && usable(), 60_000)).map(
         (engine) => engine.container_id,
       );
-      const impact = await FaultImpact.begin('tunnel dead for 40 s', stack.label);
+      const impact = await FaultImpact.start('tunnel dead for 40 s', stack.label);
       const viewer = await impact.watch(pair.streamUrl(contentId(8)));
       const cutAt = performance.now();
       await gluetun.cut();
@@ -90,10 +90,10 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       expect(await status()).toMatchObject({ connected: false, health: 'healthy' });
       expect(await usable()).toEqual([]);
       // One engine that the pool started for the viewer before the outage, and the one start.
-      expect(impact.made).toBeLessThanOrEqual(2);
-      const madeBefore = impact.made;
+      expect(impact.created).toBeLessThanOrEqual(2);
+      const madeBefore = impact.created;
       const mendedAt = performance.now();
-      await gluetun.mend();
+      await gluetun.repair();
       await until('connected', async () => (await status()).connected, 60_000);
       console.info(`mended tunnel noticed after ${((performance.now() - mendedAt) / 1000).toFixed(1)} s`);
       await viewer.untilBytes(viewer.bytes + 1_000_000, 60_000);
@@ -108,7 +108,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       impact.note('all replaced after');
       expect(impact.lost).toBe(0);
       // One replacement per engine, and only a few more that were already starting.
-      expect(impact.made - madeBefore).toBeLessThanOrEqual(before.length + 3);
+      expect(impact.created - madeBefore).toBeLessThanOrEqual(before.length + 3);
       await impact.end();
     },
     LIMIT_MS,
@@ -118,7 +118,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
     'a recreated Gluetun has new engines within 30 s of being healthy, and the viewer keeps its stream',
     async () => {
       await until('two engines', async () => (await usable()).length >= 2, 60_000);
-      const impact = await FaultImpact.begin('Gluetun removed and recreated', stack.label);
+      const impact = await FaultImpact.start('Gluetun removed and recreated', stack.label);
       const viewer = await impact.watch(pair.streamUrl(contentId(9)));
       await gluetun.remove();
       await until('not found', async () => (await status()).status === 'not_found', 10_000);

@@ -167,7 +167,7 @@ describe('behind an older Gluetun with user name and password', () => {
     const answer = await world.provision();
     expect([answer.status, await answer.json()]).toMatchObject([503, { detail: { code: 'vpn_disconnected', recovery_eta_seconds: 60 } }]);
     expect((await world.status()).reason).toContain('does not answer');
-    await world.gluetun.startAgain();
+    await world.gluetun.launch();
     await world.untilConnected(true);
     await viewer.untilBytes(viewer.bytes + 500_000);
     expect(viewer.ended).toBe(false);

@@ -73,7 +73,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
   it(
     'when one fails, its engines are replaced behind the other, no viewer is lost, and the balance returns after recovery',
     async () => {
-      const impact = await FaultImpact.begin('one of two VPNs dead', stack.label);
+      const impact = await FaultImpact.start('one of two VPNs dead', stack.label);
       for (const index of [1, 2, 3]) await impact.watch(pair.streamUrl(contentId(index)));
       const behindFirst = async (): Promise<number> => (await engines()).filter((engine) => vpnOf(engine) === first.name).length;
       await first.cut();
@@ -88,7 +88,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
       expect((await usable()).every((engine) => vpnOf(engine) === second.name)).toBe(true);
       expect(impact.lost).toBe(0);
 
-      await first.mend();
+      await first.repair();
       await until('the VPN is connected again', async () => (await vpns())[0].connected, 60_000);
       impact.note('connected again after');
       console.info(`in balance again: ${(await inBalance()).join(' and ')} engines`);

@@ -37,10 +37,10 @@ function lineOfWeb({ seconds, frames, dropped, longestFreezeMs, fatal }: PlayerS
   return `hls.js (hls): ${seconds.toFixed(0)} s played, ${frames} pictures, ${dropped} dropped, longest freeze ${(longestFreezeMs / 1000).toFixed(1)} s, ${fatal.length} fatal errors`;
 }
 
-function lineOf({ player, form, watched, played, longestHold, complaints, remarks, endedWell }: PlayerReport): string {
+function lineOf({ player, form, watched, played, longestFreeze, complaints, remarks, endedWell }: PlayerReport): string {
   const end = endedWell ? 'watched to the end' : 'EXITED EARLY';
   const said = complaints.length === 0 ? 'no errors' : `${complaints.length} ERRORS: ${complaints.join(' | ')}`;
-  return `${player} (${form}): ${watched.toFixed(0)} s, ${played.toFixed(0)} s of them played, longest freeze ${longestHold.toFixed(1)} s, ${remarks} messages about pauses, ${said}, ${end}`;
+  return `${player} (${form}): ${watched.toFixed(0)} s, ${played.toFixed(0)} s of them played, longest freeze ${longestFreeze.toFixed(1)} s, ${remarks} messages about pauses, ${said}, ${end}`;
 }
 
 function describeReport({ ts, markers, breaks }: ViewerStreamReport): string {

@@ -7,7 +7,7 @@ import { Timeline } from '../../apps/engine-simulator/src/media/timeline.js';
 
 const PACKET = 188;
 const NULL_PID = 0x1fff;
-/** One second after the join, every PID has started. */
+/** One second after the join every PID has started. */
 const SETTLED_MARKERS = 10;
 /** Largest distance of a marker from its expected position, in packets. */
 const MARKER_SLACK = 400;
@@ -26,14 +26,14 @@ export function infohashOf(contentId: string): string {
 export function differenceFromBroadcast(body: Buffer, contentId: string, bitrate: number): string | null {
   const timeline = new Timeline(library.loop(bitrate, 'picture'), infohashOf(contentId));
   const start = placeOfMarker(body, SETTLED_MARKERS);
-  if (start === null) return 'too short to be compared';
+  if (start === null) return 'too short to compare';
   const first = packetOfMarker(timeline, start.sequence);
   const sent = withoutNulls(timeline.read(first, Math.floor((body.length - start.at) / PACKET)));
   const got = withoutNulls(body.subarray(start.at));
   // The proxy sends null packets while it waits, so the rest of the body is never longer than the part of the timeline that was read.
   for (let at = 0; at + PACKET <= got.length && at + PACKET <= sent.length; at += PACKET) {
     if (got.compare(sent, at, at + PACKET, at, at + PACKET) !== 0) {
-      return `packet ${at / PACKET} after marker ${start.sequence} is not the broadcaster's: PID ${pidAt(got, at)} for ${pidAt(sent, at)}`;
+      return `packet ${at / PACKET} after marker ${start.sequence} differs from the broadcast: PID ${pidAt(got, at)} instead of ${pidAt(sent, at)}`;
     }
   }
   return null;

@@ -7,10 +7,10 @@ export const SIMULATOR_IMAGE = 'acestream-engine-simulator:latest';
 export const docker = new Docker({ timeout: 30_000 });
 
 /** Why tests that need Docker cannot run on this machine; null if they can. */
-export const DOCKER_MISSING: string | null = await whyNot();
+export const DOCKER_MISSING: string | null = await missingPart();
 if (DOCKER_MISSING !== null) console.warn(`SKIPPED: ${DOCKER_MISSING}, so tests on a real Docker Engine are skipped`);
 
-async function whyNot(): Promise<string | null> {
+async function missingPart(): Promise<string | null> {
   try {
     await docker.ping();
   } catch (error) {
@@ -37,7 +37,7 @@ export async function removeContainersWith(label: string): Promise<void> {
     await Promise.all(found.slice(at, at + 8).map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })));
 }
 
-/** Builds the simulator's image with other defaults, as a user of another engine image has it. Needs no registry. */
+/** Builds a variant of the simulator's image with other defaults. It needs no registry. */
 export function simulatorImageWith(tag: string, env: Record<string, string>): string {
   const lines = [`FROM ${SIMULATOR_IMAGE}`, ...Object.entries(env).map(([name, value]) => `ENV ${name}=${value}`)];
   execFileSync('docker', ['build', '-q', '-t', tag, '-'], { input: lines.join('\n') });

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OrchestratorServer } from '../doubles/orchestrator-server.js';
 import { type ReservedPorts, reservePorts, freePorts } from './ports.js';
-import { ROOT, ServiceProcess, startEngine } from './service-process.js';
-import { SimulatorControl } from './simulator-control.js';
+import { ROOT, ServiceProcess } from './service-process.js';
+import type { SimulatorControl } from './simulator-control.js';
+import { StandaloneEngine, enginePortsIn } from './standalone-engine.js';
 import { until } from './until.js';
 
 export type EngineName = 'A' | 'B' | 'C';
@@ -13,9 +14,15 @@ export const ENGINE_NAMES: readonly EngineName[] = ['A', 'B', 'C'];
 
 /** Bit/s of the simulated engines. */
 export const BITRATE = 1_500_000;
-/** Playback starts this many seconds behind the live edge, and that part arrives faster than real time by this factor. */
+/** Playback starts this many seconds behind the live edge. That part arrives faster than real time by the factor. */
 export const BURST_S = 6;
 const BURST_FACTOR = 8;
+const ENGINE_SETTINGS = {
+  SIM_BITRATE: String(BITRATE),
+  SIM_BURST_SEC: String(BURST_S),
+  SIM_BURST_FACTOR: String(BURST_FACTOR),
+  SIM_CHUNK_BYTES: '32768',
+};
 /** The proxy's timeouts, short so that it detects a fault soon. */
 export const LIMITS = {
   ACEXY_NO_RESPONSE_TIMEOUT: '1500ms',
@@ -29,33 +36,26 @@ export const LIMITS = {
 /** Number of ports for one test stack, the same everywhere so that ranges never overlap. */
 export const PORTS_PER_STACK = 200;
 
-interface TrioEngine {
-  readonly ports: { http: number; https: number; api: number; p2p: number; control: number };
-  readonly control: SimulatorControl;
-  process: ServiceProcess;
-}
-
 export class EngineTrio {
   private constructor(
     private readonly folder: string,
     private readonly reservedPorts: ReservedPorts,
     readonly orchestrator: OrchestratorServer,
-    private readonly engines: ReadonlyMap<EngineName, TrioEngine>,
+    private readonly engines: ReadonlyMap<EngineName, StandaloneEngine>,
     readonly proxy: ServiceProcess,
     readonly proxyUrl: string,
   ) {}
 
   static async open(): Promise<EngineTrio> {
-    const folder = mkdtempSync(join(tmpdir(), 'stage-'));
+    const folder = mkdtempSync(join(tmpdir(), 'trio-'));
     const [orchestratorPort, proxyPort] = await freePorts(2);
     // Not ephemeral ports: an engine that closes its ports for a while must find them free afterwards.
     const reservedPorts = await reservePorts(PORTS_PER_STACK);
     const engines = new Map(
-      ENGINE_NAMES.map((name, index) => {
-        const [http, https, api, p2p, control] = [0, 1, 2, 3, 4].map((port) => reservedPorts.first + 5 * index + port);
-        const ports = { http, https, api, p2p, control };
-        return [name, { ports, control: new SimulatorControl(control), process: run(ports, folder, name) }];
-      }),
+      ENGINE_NAMES.map((name, index) => [
+        name,
+        new StandaloneEngine(name, enginePortsIn(reservedPorts.first, index), join(folder, name), ENGINE_SETTINGS),
+      ]),
     );
     const orchestrator = new OrchestratorServer({ engines: [...engines].map(([id, { ports }]) => ({ id, port: ports.http })) });
     await orchestrator.listen(orchestratorPort);
@@ -84,9 +84,7 @@ export class EngineTrio {
   }
 
   async kill(name: EngineName): Promise<void> {
-    const { process: engine } = this.of(name);
-    engine.kill('SIGKILL');
-    await engine.exited;
+    await this.of(name).kill();
   }
 
   streamUrl(id: string): string {
@@ -115,12 +113,7 @@ export class EngineTrio {
       [...this.engines].map(async ([name, engine]) => {
         // The proxy waits a minute for the reply to an unanswered start and keeps the engine. Killing the engine ends that wait.
         if (this.orchestrator.leased.has(name)) await this.kill(name);
-        await until(`engine ${name}`, async () => {
-          const ended = await Promise.race([engine.process.exited, Promise.resolve(null)]);
-          if (ended !== null) engine.process = run(engine.ports, this.folder, name);
-          await engine.control.clearFaults();
-          return (await fetch(`http://127.0.0.1:${engine.ports.http}/webui/api/service?method=get_version`)).ok;
-        });
+        await engine.revive();
         await engine.control.end('stopped');
       }),
     );
@@ -137,24 +130,15 @@ export class EngineTrio {
 
   async close(): Promise<void> {
     await this.proxy.stop();
-    await Promise.all([...this.engines.values()].map(({ process: engine }) => engine.stop()));
+    await Promise.all([...this.engines.values()].map((engine) => engine.stop()));
     await this.orchestrator.close();
     await this.reservedPorts.release();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  private of(name: EngineName): TrioEngine {
+  private of(name: EngineName): StandaloneEngine {
     const engine = this.engines.get(name);
     if (engine === undefined) throw new Error(`no engine ${name}`);
     return engine;
   }
-}
-
-function run(ports: TrioEngine['ports'], folder: string, name: EngineName): ServiceProcess {
-  return startEngine(ports, join(folder, name), {
-    SIM_BITRATE: String(BITRATE),
-    SIM_BURST_SEC: String(BURST_S),
-    SIM_BURST_FACTOR: String(BURST_FACTOR),
-    SIM_CHUNK_BYTES: '32768',
-  });
 }

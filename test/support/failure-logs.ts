@@ -12,8 +12,8 @@ afterEach(({ task }) => {
   if (task.result?.state !== 'fail') return;
   const [error] = task.result.errors ?? [];
   if (!error) return;
-  const said = [...ServiceProcess.living].map(({ name, log }) => `--- ${name} said last\n${lastLines(log)}`).join('\n');
-  if (said) error.stack = `${error.stack ?? error.message}\n${said}`;
+  const logs = [...ServiceProcess.running].map(({ name, log }) => `--- last log lines of ${name}\n${lastLines(log)}`).join('\n');
+  if (logs) error.stack = `${error.stack ?? error.message}\n${logs}`;
 });
 
 /** The last lines above level DEBUG, each cut to a readable length. */

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Programs that scripts for operators may use besides docker: the ones of every Debian, curl and jq. */
+/** Programs that scripts for operators may use in addition to docker: those of every Debian, curl and jq. */
 const TOOLS = [
   ...[
     'awk',
@@ -29,7 +29,7 @@ const TOOLS = [
 
 /** A PATH with only the usual tools and fake commands that record how they were called. */
 export class FakeCommands {
-  readonly folder = mkdtempSync(join(tmpdir(), 'stand-ins-'));
+  readonly folder = mkdtempSync(join(tmpdir(), 'fake-commands-'));
   private readonly record = join(this.folder, 'calls');
 
   constructor() {

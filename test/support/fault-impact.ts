@@ -1,8 +1,8 @@
 import { docker } from './docker.js';
 import { Viewer } from './viewer.js';
 
-/** Longest time without a byte that does not count as a pause: engines deliver in bursts, and HTTP in chunks. */
-const GUST_S = 2;
+/** A shorter time without a byte is no pause: engines deliver in bursts, and HTTP in chunks. */
+const BURST_S = 2;
 /** While the proxy waits for the engine it sends single null packets, which only keep the connection open. */
 const PACKET = 188;
 
@@ -17,7 +17,7 @@ interface Watching {
 export class FaultImpact {
   private readonly watching: Watching[] = [];
   private readonly lines: string[] = [];
-  private began = performance.now();
+  private startedAt = performance.now();
   private readonly started = new Set<string>();
   private readonly known = new Set<string>();
   private stream: NodeJS.ReadableStream | null = null;
@@ -25,17 +25,17 @@ export class FaultImpact {
   private constructor(private readonly what: string) {}
 
   /** Starts to measure. */
-  static async begin(what: string, label: string): Promise<FaultImpact> {
+  static async start(what: string, label: string): Promise<FaultImpact> {
     const impact = new FaultImpact(what);
     for (const { Id } of await docker.listContainers({ all: true, filters: { label: [label] } })) impact.known.add(Id);
     const stream = await docker.getEvents({ filters: { type: ['container'], event: ['start'], label: [label] } });
     stream.on('data', (chunk: Buffer) => impact.take(chunk.toString()));
     impact.stream = stream;
-    impact.began = performance.now();
+    impact.startedAt = performance.now();
     return impact;
   }
 
-  /** Opens a viewer that watches until the end; resolves when it has received media. */
+  /** Opens a viewer that watches until the end; resolves when media have arrived. */
   async watch(url: string): Promise<Viewer> {
     const watching: Partial<Watching> = { pauses: [], lastByteAt: performance.now() };
     const viewer = await Viewer.open(url, { keep: false, onChunk: ({ length }) => length > PACKET && this.byte(watching as Watching) });
@@ -47,7 +47,7 @@ export class FaultImpact {
 
   /** Records the seconds since the start for the report, and returns them. */
   note(what: string): number {
-    const seconds = (performance.now() - this.began) / 1000;
+    const seconds = (performance.now() - this.startedAt) / 1000;
     this.lines.push(`${what} ${seconds.toFixed(1)} s`);
     return seconds;
   }
@@ -57,13 +57,13 @@ export class FaultImpact {
     return this.watching.filter(({ viewer }) => viewer.ended || viewer.error !== null).length;
   }
 
-  /** The longest pause of a viewer in seconds; a pause that is not over counts. */
+  /** The longest pause of a viewer in seconds. A pause that has not ended counts too. */
   get longestPause(): number {
     return Math.max(0, ...this.watching.flatMap(({ pauses, lastByteAt, viewer }) => [...pauses, viewer.ended ? 0 : since(lastByteAt)]));
   }
 
   /** Number of new engines since the start. */
-  get made(): number {
+  get created(): number {
     return [...this.started].filter((id) => !this.known.has(id)).length;
   }
 
@@ -76,9 +76,9 @@ export class FaultImpact {
   async end(): Promise<void> {
     const { lost, longestPause } = this;
     const figures = [
-      `viewers lost ${lost} of ${this.watching.length}`,
-      `longest without bytes ${longestPause < GUST_S ? '0' : longestPause.toFixed(1)} s`,
-      `engines restarted ${this.restarted}, created ${this.made}`,
+      `${lost} of ${this.watching.length} viewers lost`,
+      `longest pause ${longestPause < BURST_S ? '0' : longestPause.toFixed(1)} s`,
+      `engines restarted ${this.restarted}, created ${this.created}`,
     ];
     console.info(`${this.what}: ${[...figures, ...this.lines].join('; ')}`);
     (this.stream as (NodeJS.ReadableStream & { destroy(): void }) | null)?.destroy();
@@ -87,11 +87,11 @@ export class FaultImpact {
 
   private byte(watching: Watching): void {
     const pause = since(watching.lastByteAt);
-    if (pause >= GUST_S) watching.pauses.push(pause);
+    if (pause >= BURST_S) watching.pauses.push(pause);
     watching.lastByteAt = performance.now();
   }
 
-  /** Each line is one event. */
+  /** Takes events of Docker, one in each line. */
   private take(text: string): void {
     for (const line of text.split('\n').filter((part) => part !== '')) this.started.add((JSON.parse(line) as { id: string }).id);
   }

@@ -18,17 +18,17 @@ export class GluetunSimulator {
   static async start(env: Record<string, string>): Promise<GluetunSimulator> {
     const [port, faultApiPort, tunnelTargetPort] = await freePorts(3);
     const gluetun = new GluetunSimulator(port, faultApiPort, tunnelTargetPort, env);
-    await gluetun.startAgain();
+    await gluetun.launch();
     return gluetun;
   }
 
-  /** Address that engines probe to know whether the tunnel works (SIM_TUNNEL_PROBE). */
+  /** Address that engines probe to check the tunnel (SIM_TUNNEL_PROBE). */
   get tunnelTarget(): string {
     return `127.0.0.1:${this.tunnelTargetPort}`;
   }
 
   /** Starts or restarts it; resolves when the tunnel is up. */
-  async startAgain(): Promise<void> {
+  async launch(): Promise<void> {
     this.process = new ServiceProcess('gluetun', [process.execPath, join(ROOT, 'apps/gluetun-simulator/dist/main.js')], {
       cwd: ROOT,
       env: {

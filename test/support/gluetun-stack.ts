@@ -5,14 +5,14 @@ import { BEHIND_THE_TUNNEL, RealGluetun } from './real-gluetun.js';
 import { LEAK_DETECTOR_MISSING, VpnLeakDetector } from './vpn-leak-detector.js';
 
 export interface GluetunStackOptions {
-  /** Settings of the orchestrator that differ from the ones of all VPN tests. */
+  /** Settings of the orchestrator, in addition to those of all VPN tests. */
   orchestrator: Record<string, string>;
   /** Options of `docker run` for Gluetun. */
   gluetun?: readonly string[];
   /** Engines play only while the tunnel carries packets. */
   needTunnel?: boolean;
   watchForLeaks?: boolean;
-  /** Runs between the start of the Gluetuns and the start of the orchestrator. */
+  /** Runs after the start of the Gluetuns and before the start of the orchestrator. */
   beforePair?: () => Promise<void>;
 }
 

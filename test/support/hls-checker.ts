@@ -1,6 +1,6 @@
 /**
  * An independent checker of HLS. It reads playlists by RFC 8216 and segments by ISO/IEC 13818-1 with its own parsers, and reports every violation of what a
- * player may rely on. It shares no code with the product, so the same error cannot be in both.
+ * player may rely on. It shares no code with the product, so both cannot have the same error.
  */
 
 export interface ListedSegment {
@@ -20,14 +20,14 @@ export interface Playlist {
 }
 
 export interface HlsCheckerOptions {
-  /** Whether the second segment continues where the first ended, by the content itself. Without it DISCONTINUITY is not checked. */
+  /** Whether the content of the second segment continues that of the first. Without this function DISCONTINUITY is not checked. */
   continues?: (before: Buffer, after: Buffer) => boolean;
 }
 
 const KNOWN_TAGS =
   /^#(EXTM3U|EXT-X-VERSION:\d+|EXT-X-TARGETDURATION:\d+|EXT-X-MEDIA-SEQUENCE:\d+|EXT-X-DISCONTINUITY-SEQUENCE:\d+|EXT-X-DISCONTINUITY|EXTINF:\d+\.\d{3},.*)$/;
 /** RFC 8216, 6.2.2. */
-const LEAST_TARGETS = 3;
+const MIN_TARGETS = 3;
 
 export class HlsChecker {
   readonly faults: string[] = [];
@@ -71,7 +71,7 @@ export class HlsChecker {
       const { first, last, frame } = exit.pictures;
       const seconds = (wrap(last - first) + frame) / 90_000;
       if (Math.abs(seconds - listed.seconds) > frame / 90_000 + 0.001)
-        this.fault(`${at} says ${listed.seconds} s and has ${seconds.toFixed(3)} s`);
+        this.fault(`${at} is listed with ${listed.seconds} s and has ${seconds.toFixed(3)} s`);
     }
     if (this.before?.sequence === listed.sequence - 1) this.join(listed, this.before, { bytes, exit });
     else if (this.before !== null && listed.sequence <= this.before.sequence) this.fault(`${at} comes after ${this.before.sequence}`);
@@ -82,8 +82,8 @@ export class HlsChecker {
     const at = `segment ${listed.sequence}`;
     if (this.options.continues !== undefined) {
       const continues = this.options.continues(before.bytes, after.bytes);
-      if (continues && listed.tagged) this.fault(`${at} bears DISCONTINUITY, and there is none`);
-      if (!continues && !listed.tagged) this.fault(`${at} bears no DISCONTINUITY, and there is one`);
+      if (continues && listed.tagged) this.fault(`${at} has DISCONTINUITY, but continues the segment before it`);
+      if (!continues && !listed.tagged) this.fault(`${at} has no DISCONTINUITY, but does not continue the segment before it`);
     }
     for (const [pid, entry] of after.exit.firstCounters) {
       const last = before.exit.lastCounters.get(pid);
@@ -97,8 +97,8 @@ export class HlsChecker {
     if (one === null || other === null) return;
     const step = wrap(other.first - one.last);
     // Media of another source is appended after the end of the video or the audio, whichever ends later.
-    const most = listed.tagged ? 90_000 : 2 * one.frame;
-    if (step === 0 || step > most) this.fault(`${at}: the pictures go on after ${step / 90} ms`);
+    const limit = listed.tagged ? 90_000 : 2 * one.frame;
+    if (step === 0 || step > limit) this.fault(`${at}: the next picture comes after ${step / 90} ms`);
   }
 
   private compare(before: Playlist, now: Playlist): void {
@@ -106,16 +106,16 @@ export class HlsChecker {
     if (now.sequence < before.sequence) this.fault(`the media sequence goes back from ${before.sequence} to ${now.sequence}`);
     if (now.discontinuitySequence < before.discontinuitySequence) this.fault('the discontinuity sequence goes back');
     const last = before.segments.at(-1)?.sequence ?? -1;
-    if ((now.segments.at(-1)?.sequence ?? -1) < last) this.fault(`segments are gone from the end: ${last} was there`);
+    if ((now.segments.at(-1)?.sequence ?? -1) < last) this.fault(`segments disappeared from the end: ${last} was listed before`);
     const seconds = now.segments.reduce((sum, segment) => sum + segment.seconds, 0);
-    if (now.sequence > before.sequence && seconds < LEAST_TARGETS * now.target)
-      this.fault(`segments were taken away, and ${seconds} s are left`);
+    if (now.sequence > before.sequence && seconds < MIN_TARGETS * now.target)
+      this.fault(`segments were removed although only ${seconds} s are left`);
   }
 
   private parse(text: string): Playlist {
     const lines = text.split('\n');
     if (lines[0] !== '#EXTM3U') this.fault('the first line is not #EXTM3U');
-    if (lines.at(-1) !== '') this.fault('the last line does not end');
+    if (lines.at(-1) !== '') this.fault('the last line has no line end');
     const header = new Map<string, number>();
     const segments: ListedSegment[] = [];
     let discontinuity: number | null = null;
@@ -123,13 +123,13 @@ export class HlsChecker {
     let seconds: number | null = null;
     for (const line of lines.slice(0, -1)) {
       if (line.startsWith('#')) {
-        if (!KNOWN_TAGS.test(line)) this.fault(`not a tag for this place: ${line}`);
+        if (!KNOWN_TAGS.test(line)) this.fault(`unknown or misplaced tag: ${line}`);
         const [tag, value] = line.split(':');
         if (tag === '#EXTINF') seconds = Number.parseFloat(value);
         else if (tag === '#EXT-X-DISCONTINUITY') tagged = true;
         else if (tag !== '#EXTM3U') {
           if (header.has(tag)) this.fault(`${tag} twice`);
-          if (segments.length > 0) this.fault(`${tag} behind a segment`);
+          if (segments.length > 0) this.fault(`${tag} after a segment`);
           header.set(tag, Number(value));
         }
         continue;
@@ -137,13 +137,13 @@ export class HlsChecker {
       discontinuity ??= header.get('#EXT-X-DISCONTINUITY-SEQUENCE') ?? 0;
       if (tagged) discontinuity += 1;
       if (seconds === null) this.fault(`${line} has no EXTINF`);
-      if (/^([a-z]+:|\/)/i.test(line)) this.fault(`not a relative address: ${line}`);
+      if (/^([a-z]+:|\/)/i.test(line)) this.fault(`not a relative URL: ${line}`);
       const sequence = (header.get('#EXT-X-MEDIA-SEQUENCE') ?? 0) + segments.length;
       segments.push({ sequence, uri: line, seconds: seconds ?? 0, discontinuity, tagged });
       tagged = false;
       seconds = null;
     }
-    if ((header.get('#EXT-X-VERSION') ?? 1) < 3) this.fault('durations have fractions, and the version is below 3');
+    if ((header.get('#EXT-X-VERSION') ?? 1) < 3) this.fault('durations have fractions, but the version is below 3');
     const target = header.get('#EXT-X-TARGETDURATION');
     if (target === undefined) this.fault('no target duration');
     return {
@@ -178,7 +178,7 @@ function wrap(ticks: number): number {
 function readSegment(bytes: Buffer): { faults: string[]; exit: Exit } {
   const faults: string[] = [];
   const exit: Exit = { pmtPid: null, firstCounters: new Map(), lastCounters: new Map(), pictures: null };
-  if (bytes.length === 0 || bytes.length % PACKET !== 0) faults.push(`${bytes.length} bytes are no whole packets`);
+  if (bytes.length === 0 || bytes.length % PACKET !== 0) faults.push(`${bytes.length} bytes are not a multiple of 188`);
   let video: { pid: number; type: number } | null = null;
   const streams = new Map<number, number>();
   const open = new Map<number, { expected: number; size: number }>();
@@ -205,7 +205,7 @@ function readSegment(bytes: Buffer): { faults: string[]; exit: Exit } {
     if (payload === null) continue;
     if (pid === 0 && starts && exit.pmtPid === null) exit.pmtPid = payload.readUInt16BE(payload[0] + 11) & 0x1fff;
     else if (pid === exit.pmtPid && starts && streams.size === 0) {
-      if (index !== 1) faults.push('the PMT does not come second');
+      if (index !== 1) faults.push('the PMT is not the second packet');
       for (const [type, streamPid] of streamsOf(payload)) streams.set(streamPid, type);
       for (const [streamPid, type] of streams) if (video === null && [0x02, 0x1b, 0x24].includes(type)) video = { pid: streamPid, type };
     }
@@ -215,7 +215,7 @@ function readSegment(bytes: Buffer): { faults: string[]; exit: Exit } {
       if (unit === undefined) faults.push(`PID ${pid} begins in the middle of a unit (packet ${index})`);
       else unit.size += payload.length;
     } else {
-      if (unit !== undefined && unit.expected > 0 && unit.size !== unit.expected) faults.push(`a unit of PID ${pid} is not whole`);
+      if (unit !== undefined && unit.expected > 0 && unit.size !== unit.expected) faults.push(`a unit of PID ${pid} is incomplete`);
       const length = payload.readUInt16BE(4);
       open.set(pid, { expected: length === 0 ? 0 : length + 6, size: payload.length });
     }
@@ -234,7 +234,7 @@ function readSegment(bytes: Buffer): { faults: string[]; exit: Exit } {
   if (video !== null) {
     if (firstPicture === null || !isKeyframe(Buffer.concat(firstPicture), video.type)) faults.push('does not begin with a keyframe');
     const steps = times.slice(1).map((time, index) => wrap(time - times[index]));
-    if (steps.some((step) => step <= 0)) faults.push('decoding times run back');
+    if (steps.some((step) => step <= 0)) faults.push('decoding times go back');
     const frame = steps.sort((a, b) => a - b)[steps.length >> 1] ?? 3600;
     if (times.length > 0) exit.pictures = { first: times[0], last: times[times.length - 1], frame };
   }

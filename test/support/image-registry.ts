@@ -18,7 +18,7 @@ interface Blob {
 
 /**
  * A registry with one image that supports `docker pull` (Docker Registry HTTP API V2). Docker accepts a registry on 127.0.0.1 without TLS.
- * The image is a local one with one more layer. Nobody has that layer, so Docker must download all of it.
+ * The image is a local one with one more layer. No Docker Engine has that layer yet, so Docker must download all of it.
  */
 export class ImageRegistry {
   /** Download speed of layers. */
@@ -31,7 +31,7 @@ export class ImageRegistry {
     if (path.includes('/manifests/')) return this.send(response, MANIFEST, this.manifest, request.method);
     const blob = this.blobs.get(path.split('/').at(-1) ?? '');
     if (!blob) return void response.writeHead(404).end();
-    this.trickle(response, blob.bytes);
+    this.sendSlowly(response, blob.bytes);
   });
 
   static async with(image: string): Promise<ImageRegistry> {
@@ -88,7 +88,7 @@ export class ImageRegistry {
     response.end(method === 'HEAD' ? undefined : bytes);
   }
 
-  private trickle(response: ServerResponse, bytes: Buffer): void {
+  private sendSlowly(response: ServerResponse, bytes: Buffer): void {
     response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes.length });
     let sent = 0;
     const step = (): void => {

@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 
-/** Debian package `ffmpeg`. Without it, tests that need a foreign decoder are skipped. */
+/** Debian package `ffmpeg`. Without it, tests that need an independent decoder are skipped. */
 export const HAS_FFMPEG = spawnSync('ffmpeg', ['-version']).status === 0;
-if (!HAS_FFMPEG) console.warn('SKIPPED: ffmpeg is not installed, so tests that decode with a foreign player are skipped');
+if (!HAS_FFMPEG) console.warn('SKIPPED: ffmpeg is not installed, so tests that decode with ffmpeg are skipped');
 
 export interface ToolResult {
   code: number | null;
@@ -25,7 +25,7 @@ export function runTool(
       clearTimeout(limit);
       resolve({ code, output });
     });
-    // A tool may close its input early. Its exit code tells whether that is an error.
+    // A tool may close its input early. Its exit code shows whether that is an error.
     child.stdin?.on('error', () => undefined).end(input);
   });
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { reservePorts, freePorts, type ReservedPorts } from './ports.js';
+import { enginePortRanges, reservePorts, freePorts, type ReservedPorts } from './ports.js';
 import { ROOT, ServiceProcess } from './service-process.js';
 import { until } from './until.js';
 
@@ -15,7 +15,7 @@ export interface Reply {
   body: unknown;
 }
 
-/** An orchestrator in its own process without a proxy. The test is the client. */
+/** An orchestrator in its own process, without a proxy: the test is its client. */
 export class OrchestratorProcess {
   readonly folder = mkdtempSync(join(tmpdir(), 'orchestrator-'));
   readonly database = join(this.folder, 'orchestrator.db');
@@ -32,7 +32,7 @@ export class OrchestratorProcess {
     const [port] = await freePorts(1);
     const orchestrator = new OrchestratorProcess(port, await reservePorts(4 * PORTS), env);
     try {
-      await orchestrator.startAgain();
+      await orchestrator.launch();
       return orchestrator;
     } catch (error) {
       await orchestrator.stop();
@@ -41,18 +41,13 @@ export class OrchestratorProcess {
   }
 
   /** Starts or restarts the process and waits until it is ready. */
-  async startAgain(): Promise<void> {
-    const range = (index: number): string =>
-      `${this.reservedPorts.first + index * PORTS}-${this.reservedPorts.first + (index + 1) * PORTS - 2}`;
+  async launch(): Promise<void> {
     this.process = new ServiceProcess('orchestrator', [process.execPath, join(ROOT, 'apps/orchestrator/dist/main.js')], {
       cwd: this.folder,
       env: {
         APP_PORT: String(this.port),
         API_KEY: this.apiKey,
-        PORT_RANGE_HOST: range(0),
-        ACE_HTTPS_RANGE: range(1),
-        ACE_API_RANGE: range(2),
-        ACE_P2P_RANGE: range(3),
+        ...enginePortRanges(this.reservedPorts.first, PORTS, PORTS - 1),
         SIM_BOOT_MS: '100',
         MIN_REPLICAS: '0',
         STOP_ENGINES_ON_EXIT: 'true',
@@ -61,7 +56,7 @@ export class OrchestratorProcess {
     });
     await until('the orchestrator is ready', async () => {
       const ended = await Promise.race([this.process.exited, Promise.resolve(null)]);
-      if (ended) throw new Error(`it ended:\n${this.process.log}`);
+      if (ended) throw new Error(`it exited:\n${this.process.log}`);
       return (await this.call('GET', '/health/ready')).status === 200;
     });
   }

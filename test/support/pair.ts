@@ -2,7 +2,7 @@ import type { EngineState, StreamState } from '@acexy/contracts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { reservePorts, freePorts, type ReservedPorts } from './ports.js';
+import { enginePortRanges, reservePorts, freePorts, type ReservedPorts } from './ports.js';
 import { ROOT, ServiceProcess } from './service-process.js';
 import { SimulatorControl } from './simulator-control.js';
 import { until } from './until.js';
@@ -65,16 +65,11 @@ export class Pair {
 
   /** Starts or restarts the orchestrator, with more settings if given. */
   startOrchestrator(changed: Record<string, string> = {}): void {
-    const range = (index: number): string =>
-      `${this.firstEnginePort + index * this.enginePorts}-${this.firstEnginePort + (index + 1) * this.enginePorts - 1}`;
     this.orchestrator = this.service('orchestrator', {
       APP_PORT: String(this.apiPort),
       API_KEY: this.apiKey,
       LOG_LEVEL: 'DEBUG',
-      PORT_RANGE_HOST: range(0),
-      ACE_HTTPS_RANGE: range(1),
-      ACE_API_RANGE: range(2),
-      ACE_P2P_RANGE: range(3),
+      ...enginePortRanges(this.firstEnginePort, this.enginePorts),
       STOP_ENGINES_ON_EXIT: 'true',
       // The control port of an engine is in the fifth range, at the same offset as its HTTP port.
       SIM_CONTROL_PORT: `+${4 * this.enginePorts}`,
@@ -91,7 +86,7 @@ export class Pair {
       ACEXY_ORCH_URL: this.apiUrl,
       ACEXY_ORCH_APIKEY: this.apiKey,
       ACEXY_LOG_LEVEL: 'DEBUG',
-      // Only one test is about viewers that keep watching while the proxy stops.
+      // Tests stop the proxy at once. The test of draining viewers sets its own value.
       ACEXY_DRAIN_TIMEOUT: '0',
       ...this.options.proxy,
       ...env,
@@ -109,7 +104,7 @@ export class Pair {
       [this.apiUrl, this.proxyUrl].map((url) =>
         until(`${url} ready`, async () => {
           const ended = await Promise.race([this.orchestrator.exited, this.proxy.exited, Promise.resolve(null)]);
-          if (ended) throw new Error(`a service ended:\n${this.orchestrator.log}\n${this.proxy.log}`);
+          if (ended) throw new Error(`a service exited:\n${this.orchestrator.log}\n${this.proxy.log}`);
           return (await fetch(`${url}/health/ready`)).ok;
         }),
       ),
@@ -140,7 +135,7 @@ export class Pair {
     return this.controlOf(engine.port);
   }
 
-  /** The same by HTTP port. */
+  /** The control API of the engine with this HTTP port. */
   controlOf(httpPort: number): SimulatorControl {
     return new SimulatorControl(httpPort + 4 * this.enginePorts);
   }

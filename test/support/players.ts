@@ -1,6 +1,6 @@
 /**
- * Foreign players that watch a stream: ffmpeg, mpv, VLC and GStreamer, each without a screen. Their output tells what they complain about and
- * how long playback stands still.
+ * Real players that watch a stream: ffmpeg, mpv, VLC and GStreamer, each without a screen. Their output shows errors, and how long playback
+ * freezes.
  */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -17,10 +17,10 @@ export type Form = 'ts' | 'hls';
 interface PlayerKind {
   readonly command: string;
   readonly args: (url: string, form: Form) => readonly string[];
-  /** Output that contains the position. The groups are the time, as `(?:hours:)minutes:seconds` or as seconds. */
+  /** Matches output with the position. Its groups are hours, minutes and seconds, or only seconds. */
   readonly position: RegExp;
   /** Input that requests the position, sent every second. */
-  readonly ask?: string;
+  readonly positionRequest?: string;
   /** How to make it exit with code 0. */
   readonly quit: string | 'SIGINT';
   /** Input that pauses it, and resumes it when sent again. */
@@ -63,14 +63,14 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
       ...['-I', 'oldrc', '--rc-fake-tty', '--no-color', '--no-dbus', '--vout', 'vdummy', '--aout', 'adummy', '--no-video-title-show'],
       ...['--verbose', '1', url],
     ],
-    ask: 'get_time\n',
+    positionRequest: 'get_time\n',
     pause: 'pause\n',
     position: /^(?:> )*(\d+)$/,
     quit: 'quit\n',
     // Missing desktop interfaces; its greeting and replies; the first unit of the audio decoder.
     harmless:
       /^(?:> )*\d*$|^VLC media player|^Command Line Interface|^Remote control interface|interface (?:error|initialization)|interface "[a-z]+,none" initialization|packetizer: AAC channels|Changing stream format Unknown -> TS|decoded zero sample|returned 0 \(no error\)|status change|^\||^\+|^(?:> )*(?:Shutting down|Bye-bye)/,
-    // After a pause it resets its clock and still holds older pictures.
+    // After a pause it resets its clock and still has older pictures.
     remark:
       /picture is too late|PCR {2}is called too late|playback too late|buffer too late|deferring start|buffer deadlock prevented|late frames, dropping|late video -> dropping|Timestamp conversion failed|Could not convert timestamp/,
     ordinaryUser: true,
@@ -96,12 +96,12 @@ const KINDS: Readonly<Record<PlayerName, PlayerKind>> = {
 const QUIT_MS = 10_000;
 /** User `nobody` of Debian. */
 const ORDINARY_USER = 65_534;
-const MOST_COMPLAINTS = 200;
+const MAX_COMPLAINTS = 200;
 
 /** The players that are installed. Prints which others are skipped. */
 export function installedPlayers(): PlayerName[] {
   const missing = PLAYERS.filter((name) => spawnSync('sh', ['-c', `command -v ${KINDS[name].command}`]).status !== 0);
-  if (missing.length > 0) console.warn(`SKIPPED: ${missing.join(', ')} not installed, so nothing is watched with it`);
+  if (missing.length > 0) console.warn(`SKIPPED: ${missing.join(', ')} not installed, so no test uses them`);
   return PLAYERS.filter((name) => !missing.includes(name));
 }
 
@@ -115,12 +115,12 @@ export interface PlayerReport {
   /** Seconds of media that it played. */
   readonly played: number;
   /** Longest time without a change of position, seconds. */
-  readonly longestHold: number;
-  /** Output that is not harmless, with the second at which it appeared. */
+  readonly longestFreeze: number;
+  /** Output that is neither harmless nor a remark, with its time in seconds. */
   readonly complaints: readonly string[];
   /** Number of messages about a pause or a time step. */
   readonly remarks: number;
-  /** It ran until it was told to exit, and exited with success. */
+  /** It ran until `quit` and exited with success. */
   readonly endedWell: boolean;
 }
 
@@ -130,15 +130,15 @@ export class Player {
   private readonly kind: PlayerKind;
   private readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   private readonly home = mkdtempSync(join(tmpdir(), 'player-'));
-  private readonly began = performance.now();
+  private readonly startedAt = performance.now();
   private readonly complaints: string[] = [];
-  private readonly asking: NodeJS.Timeout | undefined;
+  private readonly positionTimer: NodeJS.Timeout | undefined;
   private first: { at: number; position: number } | null = null;
   private position = 0;
   private movedAt = 0;
-  private longestHold = 0;
+  private longestFreeze = 0;
   private remarks = 0;
-  private told = false;
+  private quitting = false;
   private outcome: string | null = null;
 
   constructor(
@@ -161,24 +161,24 @@ export class Player {
       this.child.once('error', (error) => this.ended(error.message, resolve));
       this.child.once('close', (code, signal) => this.ended(code === 0 ? 'well' : `${signal ?? `code ${code}`}`, resolve));
     });
-    const { ask } = this.kind;
-    if (ask !== undefined) this.asking = setInterval(() => this.child.stdin.write(ask), 1000);
+    const { positionRequest } = this.kind;
+    if (positionRequest !== undefined) this.positionTimer = setInterval(() => this.child.stdin.write(positionRequest), 1000);
   }
 
   /** Pauses or resumes it. */
   togglePause(): void {
     const { pause } = this.kind;
-    if (pause === undefined) throw new TypeError(`${this.name} cannot be told to pause`);
+    if (pause === undefined) throw new TypeError(`${this.name} has no command for a pause`);
     this.child.stdin.write(pause);
   }
 
-  /** Tells it to exit and waits for that. */
+  /** Makes it exit and waits for that. */
   async quit(): Promise<PlayerReport> {
     const { quit } = this.kind;
-    if (this.outcome !== null) this.complaints.push(`${this.seconds().toFixed(1)} s: ended by itself: ${this.outcome}`);
-    this.hold();
+    if (this.outcome !== null) this.complaints.push(`${this.seconds().toFixed(1)} s: exited early: ${this.outcome}`);
+    this.noteFreeze();
     const report = { ...this.report(), endedWell: this.outcome === null };
-    this.told = true;
+    this.quitting = true;
     if (quit === 'SIGINT') this.child.kill('SIGINT');
     else this.child.stdin.end(quit);
     const limit = setTimeout(() => this.child.kill('SIGKILL'), QUIT_MS);
@@ -195,7 +195,7 @@ export class Player {
       watched: this.seconds(),
       startedAfter: this.first?.at ?? null,
       played: this.first === null ? 0 : this.position - this.first.position,
-      longestHold: this.longestHold,
+      longestFreeze: this.longestFreeze,
       complaints: [...this.complaints],
       remarks: this.remarks,
       endedWell: this.outcome === null,
@@ -203,13 +203,13 @@ export class Player {
   }
 
   private ended(outcome: string, resolve: () => void): void {
-    clearInterval(this.asking);
+    clearInterval(this.positionTimer);
     this.outcome ??= outcome;
     resolve();
   }
 
   private seconds(): number {
-    return (performance.now() - this.began) / 1000;
+    return (performance.now() - this.startedAt) / 1000;
   }
 
   private readLines(stream: Readable): void {
@@ -222,11 +222,11 @@ export class Player {
   }
 
   private take(line: string): void {
-    if (this.told || line.trim() === '') return;
+    if (this.quitting || line.trim() === '') return;
     const found = this.kind.position.exec(line);
     if (found !== null) this.moveTo(secondsOf(found.slice(1)));
     else if (this.kind.remark?.test(line) === true) this.remarks += 1;
-    else if (!this.kind.harmless.test(line) && this.complaints.length < MOST_COMPLAINTS)
+    else if (!this.kind.harmless.test(line) && this.complaints.length < MAX_COMPLAINTS)
       this.complaints.push(`${this.seconds().toFixed(1)} s: ${line}`);
   }
 
@@ -238,13 +238,13 @@ export class Player {
       this.movedAt = now;
     }
     if (position === this.position) return;
-    this.hold();
+    this.noteFreeze();
     this.position = position;
     this.movedAt = now;
   }
 
-  private hold(): void {
-    if (this.first !== null) this.longestHold = Math.max(this.longestHold, this.seconds() - this.movedAt);
+  private noteFreeze(): void {
+    if (this.first !== null) this.longestFreeze = Math.max(this.longestFreeze, this.seconds() - this.movedAt);
   }
 }
 

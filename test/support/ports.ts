@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
 
-/** TCP ports that are free now. All are held until all are found, so that they differ. */
+/** TCP ports that are free now. All servers listen until the last port is found, so that the ports differ. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from(
@@ -17,7 +17,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** A range of ports with one owner, until released. */
+/** A range of ports that one owner has until it releases them. */
 export interface ReservedPorts {
   first: number;
   release(): Promise<void>;
@@ -26,20 +26,29 @@ export interface ReservedPorts {
 /** Below the ephemeral ports (Linux: from 32,768). */
 const RANGE_FIRST = 20_000;
 const RANGE_END = 32_000;
-/** Ranges consist of whole units, so that ranges of any size never overlap. */
+/** A range consists of whole units, so that ranges of any size never overlap. */
 const UNIT = 200;
 
 /**
+ * Settings of an orchestrator for the ports of its engines: four ranges of `size` ports, one after another. `usable`: how many of each range
+ * the engines may use.
+ */
+export function enginePortRanges(first: number, size: number, usable = size): Record<string, string> {
+  const names = ['PORT_RANGE_HOST', 'ACE_HTTPS_RANGE', 'ACE_API_RANGE', 'ACE_P2P_RANGE'];
+  return Object.fromEntries(names.map((name, index) => [name, `${first + index * size}-${first + index * size + usable - 1}`]));
+}
+
+/**
  * Reserves `size` consecutive ports that no other test on this machine has, in this process or another. The owner of a unit listens on its
- * last port. In a range of several units, these ports are also inside the range and not available.
+ * last port, so the last port of each unit is not available.
  */
 export async function reservePorts(size: number): Promise<ReservedPorts> {
   const units = Math.ceil(size / UNIT);
   for (let first = RANGE_FIRST; first + units * UNIT <= RANGE_END; first += UNIT) {
-    const gates = await Promise.all(Array.from({ length: units }, (_, unit) => listening(first + (unit + 1) * UNIT - 1)));
-    const held = gates.filter((gate) => gate !== null);
+    const locks = await Promise.all(Array.from({ length: units }, (_, unit) => listening(first + (unit + 1) * UNIT - 1)));
+    const held = locks.filter((lock) => lock !== null);
     const release = async (): Promise<void> => {
-      await Promise.all(held.map((gate) => new Promise((resolve) => gate.close(resolve))));
+      await Promise.all(held.map((lock) => new Promise((resolve) => lock.close(resolve))));
     };
     if (held.length === units) return { first, release };
     await release();

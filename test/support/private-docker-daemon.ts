@@ -6,15 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.js';
 
-/** One bridge per process, so that two test runs do not collide. Not Docker's `docker0`, and not none: a daemon without a bridge removes `docker0`. */
+/** One bridge per process, so that two test runs do not collide. A daemon without its own bridge would remove `docker0`. */
 const BRIDGE = `acexy${process.pid}`;
 const BRIDGE_ADDRESS = `172.31.${process.pid % 250}.1/24`;
 
 /** Why no second Docker daemon can run on this machine; null if one can. */
-export const PRIVATE_DAEMON_MISSING: string | null = whyNot();
+export const PRIVATE_DAEMON_MISSING: string | null = missingPart();
 
-function whyNot(): string | null {
-  if (process.getuid?.() !== 0) return 'only root can run a Docker daemon of its own';
+function missingPart(): string | null {
+  if (process.getuid?.() !== 0) return 'only root can run a second Docker daemon';
   try {
     execFileSync('dockerd', ['--version'], { stdio: 'ignore' });
     execFileSync('ip', ['-V'], { stdio: 'ignore' });
@@ -63,7 +63,7 @@ export class PrivateDockerDaemon {
     });
   }
 
-  /** Resolves with the time (`performance.now()`) of Docker's first answer. */
+  /** Resolves with the time (`performance.now()`) of the daemon's first answer. */
   async untilAnswers(): Promise<number> {
     await until('the daemon answers', async () => (await this.client.ping()) !== undefined, 30_000);
     return performance.now();
@@ -73,14 +73,14 @@ export class PrivateDockerDaemon {
     this.daemon?.kill(signal);
   }
 
-  /** Stops the daemon. SIGTERM: in order, with its containers unless live-restore is on. SIGKILL: at once. */
-  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  /** Stops the daemon. SIGTERM also stops its containers, unless live-restore is on. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const { daemon } = this;
     if (!daemon || !this.runs) return;
-    const gone = once(daemon, 'exit');
+    const exited = once(daemon, 'exit');
     daemon.kill(signal);
-    await gone;
-    // Its containerd stops with it. If nobody reaps the two processes, their pids look alive to the next daemon.
+    await exited;
+    // Its containerd stops too. If no parent reaps the two processes, their pids look alive to the next daemon.
     for (const stale of ['pid', 'exec/containerd/containerd.pid']) rmSync(join(this.folder, stale), { force: true });
   }
 
@@ -92,9 +92,9 @@ export class PrivateDockerDaemon {
       await this.untilAnswers();
       const containers = await this.client.listContainers({ all: true });
       await Promise.all(containers.map(({ Id }) => this.client.getContainer(Id).remove({ force: true })));
-      const gone = once(daemon, 'exit');
+      const exited = once(daemon, 'exit');
       daemon.kill('SIGTERM');
-      await gone;
+      await exited;
     }
     execFileSync('ip', ['link', 'delete', BRIDGE]);
     for (const mount of mountsUnder(this.folder)) execFileSync('umount', [mount]);

@@ -6,19 +6,19 @@ import { ROOT } from './service-process.js';
 import { until } from './until.js';
 
 /** Folder with the scripts for a real Gluetun and a real tunnel: beside this checkout, or REAL_GLUETUN. */
-const RECIPE = process.env.REAL_GLUETUN ?? join(ROOT, '../shared/real-gluetun');
+const SCRIPTS = process.env.REAL_GLUETUN ?? join(ROOT, '../shared/real-gluetun');
 const IMAGES = ['qmcgaw/gluetun:v3.41.1', 'vpn-server:latest'];
 
 /** Address that is only reachable through the tunnel. Engines probe it (SIM_TUNNEL_PROBE). */
 export const BEHIND_THE_TUNNEL = '10.2.0.1:80';
 
 /** Why tests that need a real Gluetun cannot run on this machine; null if they can. */
-export const GLUETUN_MISSING: string | null = DOCKER_MISSING ?? (await whyNot());
+export const GLUETUN_MISSING: string | null = DOCKER_MISSING ?? (await missingPart());
 if (DOCKER_MISSING === null && GLUETUN_MISSING !== null)
   console.warn(`SKIPPED: ${GLUETUN_MISSING}, so tests behind a real VPN are skipped`);
 
-async function whyNot(): Promise<string | null> {
-  if (!existsSync(join(RECIPE, 'up'))) return `the recipe of a real Gluetun is not at ${RECIPE}`;
+async function missingPart(): Promise<string | null> {
+  if (!existsSync(join(SCRIPTS, 'up'))) return `the scripts for a real Gluetun are not at ${SCRIPTS}`;
   if (!existsSync('/dev/net/tun')) return 'this machine has no /dev/net/tun';
   try {
     execFileSync('wg', ['--version'], { stdio: 'ignore' });
@@ -44,7 +44,7 @@ export class RealGluetun {
 
   /** Starts both. The containers run afterwards; the tunnel may not be up yet. */
   start(...options: string[]): void {
-    execFileSync(join(RECIPE, 'up'), [this.network, this.name, ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
+    execFileSync(join(SCRIPTS, 'up'), [this.network, this.name, ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
   }
 
   async restart(): Promise<void> {
@@ -54,28 +54,20 @@ export class RealGluetun {
   /** Removes both. The engines lose their network. The VPN server is removed too, because a new one has new keys. */
   async remove(): Promise<void> {
     for (const name of [this.name, `${this.name}-server`]) {
-      try {
-        await docker.getContainer(name).remove({ force: true, v: true });
-      } catch (error) {
-        if ((error as { statusCode?: number }).statusCode !== 404) throw error;
-      }
+      await ignoringNotFound(docker.getContainer(name).remove({ force: true, v: true }));
     }
   }
 
   async removeNetwork(): Promise<void> {
-    try {
-      await docker.getNetwork(this.network).remove();
-    } catch (error) {
-      if ((error as { statusCode?: number }).statusCode !== 404) throw error;
-    }
+    await ignoringNotFound(docker.getNetwork(this.network).remove());
   }
 
-  /** Pauses the VPN server: the tunnel carries no packets. */
+  /** Pauses the VPN server, so that the tunnel carries no packets. */
   async cut(): Promise<void> {
     await docker.getContainer(`${this.name}-server`).pause();
   }
 
-  async mend(): Promise<void> {
+  async repair(): Promise<void> {
     await docker.getContainer(`${this.name}-server`).unpause();
   }
 
@@ -90,6 +82,14 @@ export class RealGluetun {
       async () => (await docker.getContainer(this.name).inspect()).State.Health?.Status === 'healthy',
       limitMs,
     );
+  }
+}
+
+async function ignoringNotFound(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode !== 404) throw error;
   }
 }
 

@@ -7,21 +7,21 @@ import type { DockerCall } from './documented-docker-calls.js';
 
 /** A Docker socket that forwards calls to the machine's Docker and records them. With a list of calls, it forwards only those. */
 export class RecordingDockerProxy {
-  private readonly folder = mkdtempSync(join(tmpdir(), 'docker-tap-'));
+  private readonly folder = mkdtempSync(join(tmpdir(), 'docker-proxy-'));
   private readonly socket = join(this.folder, 'docker.sock');
   /** The calls in order, for example `GET /containers/json`, without version and query. With a list of calls, their documented names. */
   readonly calls: string[] = [];
   /** Calls that were rejected. */
-  readonly refused: string[] = [];
+  readonly rejected: string[] = [];
   private readonly server = createServer((incoming, outgoing) => {
     const method = incoming.method ?? '';
     const path = (incoming.url ?? '').replace(/^\/v[\d.]+/, '').replace(/\?.*/, '');
     const named = this.allowed?.find((call) => call.matches(method, path));
     if (this.allowed && !named) {
-      this.refused.push(`${method} ${path}`);
+      this.rejected.push(`${method} ${path}`);
       outgoing
         .writeHead(403, { 'Content-Type': 'application/json' })
-        .end(JSON.stringify({ message: 'refused by the filter of this test' }));
+        .end(JSON.stringify({ message: 'rejected by the filter of this test' }));
       return;
     }
     this.calls.push(named?.name ?? `${method} ${path.replace(/^\/(containers)\/(?!json|create)[^/]+/, '/$1/ID')}`);

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { DOCKER_MISSING, SIMULATOR_IMAGE } from './docker.js';
 import { PRIVATE_DAEMON_MISSING, PrivateDockerDaemon } from './private-docker-daemon.js';
 import { Pair } from './pair.js';
-import { reservePorts, freePorts, type ReservedPorts } from './ports.js';
+import { enginePortRanges, reservePorts, freePorts, type ReservedPorts } from './ports.js';
 import { ROOT } from './service-process.js';
-import { type Ran, runShell, runUntilSaid } from './shell.js';
+import { type ShellResult, runShell, runUntilPrinted } from './shell.js';
 import { until } from './until.js';
 
-const PORTS_OF_A_KIND = 40;
+const PORTS_PER_RANGE = 40;
 
 /** The command for `docker-compose` in guides: SEED_COMPOSE, else the plugin, which is faster, else Compose 1. */
 const COMPOSE = [process.env.SEED_COMPOSE ?? '', 'docker compose', 'docker-compose'].find(
@@ -20,39 +20,39 @@ const COMPOSE = [process.env.SEED_COMPOSE ?? '', 'docker compose', 'docker-compo
 /** Why no stack can run on this machine; null if one can. */
 export const STACK_MISSING: string | null =
   DOCKER_MISSING ?? PRIVATE_DAEMON_MISSING ?? (COMPOSE === undefined ? 'there is no docker compose' : null);
-if (STACK_MISSING !== null) console.warn(`SKIPPED: ${STACK_MISSING}, so lines with docker are not run`);
+if (STACK_MISSING !== null) console.warn(`SKIPPED: ${STACK_MISSING}, so no docker commands of the guide are run`);
 
-/** The host on which lines of a guide run. */
+/** The host on which the commands of a guide run. */
 export interface SeedHost {
   readonly apiUrl: string;
   readonly proxyUrl: string;
-  shell(lines: string, env?: Record<string, string>): Promise<Ran>;
-  shellUntilSaid(lines: string, wanted: RegExp): Promise<string>;
+  shell(lines: string, env?: Record<string, string>): Promise<ShellResult>;
+  shellUntilPrinted(lines: string, wanted: RegExp): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Without Docker: a pair with simulated engines. Lines without docker work there too. */
+/** A pair with simulated engines, for commands that need no Docker. */
 export async function startPairAsHost(settings: Record<string, string>): Promise<SeedHost> {
   const pair = await Pair.start({ orchestrator: settings, proxy: settings, engines: { SIM_BOOT_MS: '200', SIM_PREBUF_MS: '200' } });
   const env = { API_KEY: pair.apiKey, TERM: 'xterm', COLUMNS: '200', LINES: '100' };
-  const mapped = (lines: string): string => whereTheyAre(lines, pair.apiPort, pair.proxyPort);
+  const mapped = (lines: string): string => withActualPorts(lines, pair.apiPort, pair.proxyPort);
   return {
     apiUrl: pair.apiUrl,
     proxyUrl: pair.proxyUrl,
     shell: (lines, more = {}) => runShell(mapped(lines), { cwd: pair.folder, env: { ...env, ...more } }),
-    shellUntilSaid: (lines, wanted) => runUntilSaid(mapped(lines), wanted, { cwd: pair.folder, env }),
+    shellUntilPrinted: (lines, wanted) => runUntilPrinted(mapped(lines), wanted, { cwd: pair.folder, env }),
     stop: () => pair.stop(),
   };
 }
 
-function whereTheyAre(lines: string, apiPort: number, proxyPort: number): string {
+function withActualPorts(lines: string, apiPort: number, proxyPort: number): string {
   return lines.replaceAll('localhost:8000', `localhost:${apiPort}`).replaceAll('localhost:8080', `localhost:${proxyPort}`);
 }
 
 /**
  * An operator's host: a compose project in a folder, its services and the engines of its orchestrator, all on a separate Docker daemon,
- * so that lines that remove or prune everything can run unchanged. The services are from this checkout, in the simulator's image
- * (which has Node). `docker` and `gluetun` are containers that do nothing.
+ * so that commands that remove or prune everything can run unchanged. The services are from this checkout and run in the simulator's image,
+ * which has Node. `docker` and `gluetun` are containers that do nothing.
  */
 export class SeedStack implements SeedHost {
   readonly folder = mkdtempSync(join(tmpdir(), 'seed-'));
@@ -69,7 +69,7 @@ export class SeedStack implements SeedHost {
 
   static async start(settings: Record<string, string>): Promise<SeedStack> {
     const docker = await PrivateDockerDaemon.start(['--shutdown-timeout', '1'], [SIMULATOR_IMAGE]);
-    const stack = new SeedStack(docker, await freePorts(3), await reservePorts(4 * PORTS_OF_A_KIND));
+    const stack = new SeedStack(docker, await freePorts(3), await reservePorts(4 * PORTS_PER_RANGE));
     try {
       execFileSync('docker', ['-H', docker.host, 'build', '-q', '-t', 'engine', '-'], {
         input: `FROM ${SIMULATOR_IMAGE}\nENV SIM_BOOT_MS=200 SIM_PREBUF_MS=200\n`,
@@ -99,13 +99,13 @@ export class SeedStack implements SeedHost {
     await Promise.all(urls.map((url) => until(`${url} ready`, async () => (await fetch(url)).ok, 30_000)));
   }
 
-  /** Runs lines unchanged, except for the addresses of the services and the program for `docker-compose`. */
-  shell(lines: string, env: Record<string, string> = {}): Promise<Ran> {
+  /** Runs commands unchanged, except for the ports of the services and the program for `docker-compose`. */
+  shell(lines: string, env: Record<string, string> = {}): Promise<ShellResult> {
     return runShell(this.mapped(lines), { cwd: this.folder, env: { ...this.environment, ...env } });
   }
 
-  shellUntilSaid(lines: string, wanted: RegExp): Promise<string> {
-    return runUntilSaid(this.mapped(lines), wanted, { cwd: this.folder, env: this.environment });
+  shellUntilPrinted(lines: string, wanted: RegExp): Promise<string> {
+    return runUntilPrinted(this.mapped(lines), wanted, { cwd: this.folder, env: this.environment });
   }
 
   /** Environment of the operator's shell. */
@@ -125,7 +125,7 @@ export class SeedStack implements SeedHost {
   }
 
   private mapped(lines: string): string {
-    const at = whereTheyAre(
+    const at = withActualPorts(
       lines.replaceAll('http://acexy-1:8080', `http://localhost:${this.ports['acexy-1:8080']}`),
       this.ports['8000'],
       this.ports['8080'],
@@ -135,17 +135,13 @@ export class SeedStack implements SeedHost {
 
   private writeProject(settings: Record<string, string>): void {
     const { first } = this.reservedPorts;
-    const range = (index: number): string => `${first + index * PORTS_OF_A_KIND}-${first + (index + 1) * PORTS_OF_A_KIND - 2}`;
     const env: Record<string, string> = {
       APP_PORT: String(this.ports['8000']),
       API_KEY: this.apiKey,
       ENGINE_RUNTIME: 'docker',
       TARGET_IMAGE: 'engine',
       IMAGE_PULL: 'never',
-      PORT_RANGE_HOST: range(0),
-      ACE_HTTPS_RANGE: range(1),
-      ACE_API_RANGE: range(2),
-      ACE_P2P_RANGE: range(3),
+      ...enginePortRanges(first, PORTS_PER_RANGE, PORTS_PER_RANGE - 1),
       ACEXY_LISTEN_ADDR: `:${this.ports['8080']}`,
       ACEXY_ORCH_URL: this.apiUrl,
       ACEXY_ORCH_APIKEY: this.apiKey,
@@ -169,11 +165,11 @@ export class SeedStack implements SeedHost {
       `    volumes: ['${ROOT}:${ROOT}:ro', '${this.folder}:${this.folder}', '${this.docker.socketFolder}:${this.docker.socketFolder}']`,
       ...more,
     ];
-    // Prints a line, and exits when it is told to.
+    // Prints a line, and exits on SIGTERM.
     const idle = (name: string): string[] => [
       `    image: ${SIMULATOR_IMAGE}`,
       `    container_name: ${name}`,
-      `    entrypoint: [node, -e, "console.log('${name} is here'); process.once('SIGTERM', () => process.exit()); setInterval(Date, 1e6)"]`,
+      `    entrypoint: [node, -e, "console.log('${name} is running'); process.once('SIGTERM', () => process.exit()); setInterval(Date, 1e6)"]`,
       '    network_mode: host',
       '    restart: unless-stopped',
     ];

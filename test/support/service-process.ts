@@ -1,6 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -8,7 +6,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** A service in its own process. Its output is kept for the message of a failing test. */
 export class ServiceProcess {
   /** The services that are running. */
-  static readonly living = new Set<ServiceProcess>();
+  static readonly running = new Set<ServiceProcess>();
   readonly output: string[] = [];
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   private readonly child: ChildProcess;
@@ -26,10 +24,10 @@ export class ServiceProcess {
     });
     for (const stream of [this.child.stdout, this.child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => this.output.push(text));
-    ServiceProcess.living.add(this);
+    ServiceProcess.running.add(this);
     this.exited = new Promise((resolve) =>
       this.child.once('close', (code, signal) => {
-        ServiceProcess.living.delete(this);
+        ServiceProcess.running.delete(this);
         resolve({ code, signal });
       }),
     );
@@ -56,19 +54,4 @@ export class ServiceProcess {
     clearTimeout(limit);
     return result;
   }
-}
-
-/** Starts a simulated engine without an orchestrator, with the caller's ports and settings (SIM_*). */
-export function startEngine(
-  ports: { http: number; https: number; api: number; p2p: number; control: number },
-  folder: string,
-  settings: Record<string, string> = {},
-): ServiceProcess {
-  mkdirSync(folder, { recursive: true });
-  const options = ['--http-port', ports.http, '--https-port', ports.https, '--api-port', ports.api, '--port', ports.p2p].map(String);
-  return new ServiceProcess(
-    'engine',
-    [process.execPath, join(ROOT, 'apps/engine-simulator/dist/main.js'), '--client-console', ...options, '--state-dir', folder],
-    { cwd: folder, env: { SIM_BOOT_MS: '100', SIM_PREBUF_MS: '200', SIM_CONTROL_PORT: String(ports.control), ...settings } },
-  );
 }

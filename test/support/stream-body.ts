@@ -1,7 +1,7 @@
 import { AUDIO_PID } from '../../apps/engine-simulator/src/media/layout.js';
 import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
 
-/** The body up to its last whole packet and picture: what a player could use. The viewer left in the middle of the rest. */
+/** The body up to its last complete picture. The viewer left in the middle of what follows. */
 export function wholePictures(body: Buffer): Buffer {
   let end = body.length - (body.length % 188);
   for (let at = end - 188; at > 0; at -= 188) {
@@ -11,11 +11,11 @@ export function wholePictures(body: Buffer): Buffer {
       break;
     }
   }
-  return withoutLastSound(body.subarray(0, end));
+  return withoutLastAudio(body.subarray(0, end));
 }
 
 /** Without the last audio PES packet, which may be incomplete. */
-function withoutLastSound(body: Buffer): Buffer {
+function withoutLastAudio(body: Buffer): Buffer {
   const kept: Buffer[] = [];
   let at = body.length - 188;
   for (let found = false; at >= 0 && !found; at -= 188) {

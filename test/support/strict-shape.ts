@@ -1,6 +1,6 @@
 /**
- * Checks an answer as a strictly typed client reads it (Go's encoding/json into structs). One fraction for an integer or one empty
- * string for a time makes such a client reject the whole answer.
+ * Checks an answer as a strictly typed client reads it (Go's encoding/json into structs). Such a client rejects the whole answer if an integer
+ * has a fraction or a time is an empty string.
  */
 export type Shape =
   | 'text'

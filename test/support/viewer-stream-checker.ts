@@ -5,7 +5,7 @@ import { TsChecker, type TsLimits, type TsReport } from './ts-checker.js';
 const PACKET = 188;
 const NULL_PID = 0x1fff;
 /** Silence after which the proxy may send the first null packet, ms. */
-const WAIT_MS = 900;
+const FIRST_FILLER_MS = 900;
 /** The proxy sends at most one null packet in this time, ms. */
 const FILLER_MS = 250;
 
@@ -59,7 +59,7 @@ export class ViewerStreamChecker {
     }
     // The broadcast contains null packets too. Only a null packet that arrives alone may be the proxy's.
     if (at === PACKET && fillers === 1) this.fillers += 1;
-    else if (at > 0) this.goOn();
+    else if (at > 0) this.mediaArrived();
     this.rest = Buffer.from(bytes.subarray(at));
   }
 
@@ -87,11 +87,12 @@ export class ViewerStreamChecker {
     this.markers += 1;
   }
 
-  private goOn(): void {
+  private mediaArrived(): void {
     const now = this.clock();
     const silentMs = now - this.dataAt;
-    const due = 1 + Math.ceil((silentMs - WAIT_MS) / FILLER_MS);
-    if (silentMs > WAIT_MS && this.fillers > due) this.earlyNullPackets.push(`${this.fillers} null packets in ${Math.round(silentMs)} ms`);
+    const allowed = 1 + Math.ceil((silentMs - FIRST_FILLER_MS) / FILLER_MS);
+    if (silentMs > FIRST_FILLER_MS && this.fillers > allowed)
+      this.earlyNullPackets.push(`${this.fillers} null packets in ${Math.round(silentMs)} ms`);
     this.fillers = 0;
     this.longestSilence = Math.max(this.longestSilence, silentMs);
     this.dataAt = now;

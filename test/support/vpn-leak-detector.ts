@@ -7,10 +7,10 @@ import { BEHIND_THE_TUNNEL } from './real-gluetun.js';
 import { until } from './until.js';
 
 /** Why packets cannot be captured on this machine; null if they can. */
-export const LEAK_DETECTOR_MISSING: string | null = whyNot();
+export const LEAK_DETECTOR_MISSING: string | null = missingPart();
 if (LEAK_DETECTOR_MISSING !== null) console.warn(`SKIPPED: ${LEAK_DETECTOR_MISSING}, so no test checks for packets outside the tunnel`);
 
-function whyNot(): string | null {
+function missingPart(): string | null {
   try {
     execFileSync('tcpdump', ['--version'], { stdio: 'ignore' });
     return null;
@@ -20,8 +20,8 @@ function whyNot(): string | null {
 }
 
 /**
- * Captures on every interface of this host packets that leave one Docker network outside the tunnel. Packets in the tunnel appear only as
- * WireGuard packets between two containers of the network.
+ * Captures, on every interface of this host, packets that leave one Docker network outside the tunnel. Packets inside the tunnel appear only
+ * as WireGuard packets between two containers of the network.
  */
 export class VpnLeakDetector {
   private readonly packets: string[] = [];
@@ -37,12 +37,12 @@ export class VpnLeakDetector {
     createInterface(this.tcpdump.stdout).on('line', (line) => this.packets.push(line));
   }
 
-  /** Starts the capture, and proves that it detects a packet outside the tunnel. */
+  /** Starts the capture, and checks that it detects a packet outside the tunnel. */
   static async on(network: string): Promise<VpnLeakDetector> {
     const { IPAM } = (await docker.getNetwork(network).inspect()) as { IPAM: { Config: { Subnet: string }[] } };
     const detector = new VpnLeakDetector(network, IPAM.Config[0].Subnet);
     await detector.listening();
-    detector.sendBeside();
+    detector.sendOutside();
     await until('a packet outside the tunnel is detected', async () => detector.packets.length > 0, 10_000);
     detector.packets.length = 0;
     return detector;
@@ -60,13 +60,13 @@ export class VpnLeakDetector {
   }
 
   private async listening(): Promise<void> {
-    let said = '';
-    this.tcpdump.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-    await until('tcpdump listens', async () => said.includes('listening on') || Promise.reject(new Error(said)), 10_000);
+    let output = '';
+    this.tcpdump.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
+    await until('tcpdump listens', async () => output.includes('listening on') || Promise.reject(new Error(output)), 10_000);
   }
 
-  /** Sends a packet as an engine in the network but not behind the VPN would. */
-  private sendBeside(): void {
+  /** Sends a packet like an engine that is in the network but not behind the VPN. */
+  private sendOutside(): void {
     const [host, port] = BEHIND_THE_TUNNEL.split(':');
     const call = `require("node:net").connect({ host: "${host}", port: ${port}, timeout: 300 }).on("timeout", () => process.exit()).on("error", () => {})`;
     const options = ['run', '--rm', '--network', this.network, '--entrypoint', 'node'];
