@@ -21,12 +21,12 @@ fi
 
 cache=${ACESTREAM_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/acestream-orchestrator-ci}
 mkdir -p "$cache"
-# A killed daemon leaves pid files. If nobody reaps dead processes, they look alive and the next daemon would wait forever.
+# A killed daemon leaves pid files. If no parent reaps dead processes, they look alive, and the next daemon would wait forever.
 alive() { ps -o stat= -C "$1" 2>/dev/null | grep -qv '^Z'; }
 alive dockerd || rm -f /var/run/docker.pid
 alive containerd || rm -f /var/run/docker/containerd/containerd.pid
 
-# Some packages start it themselves. Otherwise it starts in its own session, so that it also serves later commands.
+# Some packages start the daemon themselves. Otherwise it starts in its own session, so that it also serves later commands.
 # Not `answers || … &`: that shell would keep the output open, and a reader of the pipe would wait forever.
 if ! answers; then setsid dockerd </dev/null >"$cache/dockerd.log" 2>&1 & fi
 for ((second = 0; second < START_LIMIT_S; second++)); do

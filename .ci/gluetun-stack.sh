@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests docker-compose.gluetun.yml as users have it: a real Gluetun with a real tunnel, the filter in front of Docker, and a stream through all of it.
-# Needs the images that .ci/stack.sh and .ci/gluetun.sh build; the simulator replaces engines. Without them it prints SKIPPED.
+# Tests docker-compose.gluetun.yml as users run it: a real Gluetun with a real tunnel, the filter in front of Docker, and a stream through all of it.
+# Needs the images that .ci/stack.sh and .ci/gluetun.sh build. Engines are simulated. Without them it prints SKIPPED.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly CONTENT=dd1e67078381739d14beca697356ab76d49d1a2d
@@ -25,14 +25,14 @@ main() {
   # Try again, because a service on a slow machine may be unhealthy for a moment.
   step 'up' eventually 180 docker compose --progress plain up -d --no-build --wait --wait-timeout 120
   docker compose ps --format 'table {{.Service}}\t{{.Status}}'
-  check 'the VPN is connected, and the key is accepted' eventually 60 vpn_says '.connected and .forwarded_port != null and (.reason | test("GLUETUN_API_KEY") | not)'
-  check 'the control server answers 401 without the key, and with a wrong key' control_is_guarded
-  check 'the role allows only the routes that the orchestrator reads' role_is_narrow
+  check 'the VPN is connected, and the key is accepted' eventually 60 vpn_status_is '.connected and .forwarded_port != null and (.reason | test("GLUETUN_API_KEY") | not)'
+  check 'the control server answers 401 without the key, and with a wrong key' control_needs_key
+  check 'the role of the key allows only the routes that the orchestrator reads' role_is_restricted
   check 'engines run and have the address of Gluetun' eventually 60 engines_at "$GLUETUN_CONTAINER_NAME"
   check 'engines use the network of Gluetun and publish no port' engines_in_its_network
   check 'a stream plays through the proxy from an engine behind the VPN' plays
   check 'the filter allows the calls in docs/security.md and no others' filtered
-  check 'the filter has no capabilities and a read-only file system' proxy_is_bare
+  check 'the filter has no capabilities and a read-only file system' filter_is_restricted
   step 'Gluetun restarted' docker restart -t 2 "$GLUETUN_CONTAINER_NAME"
   check 'the engines use its network again' eventually 60 engines_in_its_network
   check 'a stream plays again' plays
@@ -103,7 +103,7 @@ SETTINGS
 }
 
 call() { curl -sS --max-time 20 "$@"; }
-vpn_says() { call "http://localhost:$APP_PORT/vpn/status" | tee /dev/stderr | jq -e "$1" >/dev/null; }
+vpn_status_is() { call "http://localhost:$APP_PORT/vpn/status" | tee /dev/stderr | jq -e "$1" >/dev/null; }
 engines() { call "http://localhost:$APP_PORT/engines"; }
 engines_at() { engines | tee /dev/stderr | jq -e --arg host "$1" 'length > 0 and all(.[]; .host == $host)' >/dev/null; }
 
@@ -115,14 +115,14 @@ status_from_inside() {
     fetch(url, { method, headers: key ? { "X-API-Key": key } : {} }).then(({ status }) => console.log(status));' "$method" "$url" "$key"
 }
 control() { status_from_inside "$1" "http://$GLUETUN_CONTAINER_NAME:8000$2" "${3-}"; }
-control_is_guarded() {
+control_needs_key() {
   [ "$(control GET /v1/vpn/status)" = 401 ] && [ "$(control GET /v1/vpn/status wrong)" = 401 ] && [ "$(control GET /v1/vpn/status "$KEY")" = 200 ]
 }
-role_is_narrow() {
+role_is_restricted() {
   [ "$(control GET /v1/portforward "$KEY")" = 200 ] && [ "$(control PUT /v1/vpn/status "$KEY")" = 401 ] && [ "$(control GET /v1/vpn/settings "$KEY")" = 401 ]
 }
 
-# Engines must have the network namespace of Gluetun, so that their packets have no other way.
+# Engines must share the network namespace of Gluetun, so that their packets can only go through it.
 engines_in_its_network() {
   local wanted id ids
   wanted=$(namespace_of "$GLUETUN_CONTAINER_NAME")
@@ -157,7 +157,7 @@ filtered() {
   done
 }
 
-proxy_is_bare() {
+filter_is_restricted() {
   docker inspect -f '{{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}} {{.HostConfig.ReadonlyRootfs}}' "$(docker compose ps -q docker-proxy)" | tee /dev/stderr | grep -qx '\[ALL\] \[\] true'
 }
 

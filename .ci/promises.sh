@@ -3,10 +3,10 @@
 # step NAME command…: must succeed, or the test ends; prints the output only on failure. As in `check`, bash does not stop a function at its first
 # failing command here, so functions with several commands need `|| return 1`.
 step() {
-  local name=$1 log=$work/step.log began=$SECONDS
+  local name=$1 log=$work/step.log started=$SECONDS
   shift
   if "$@" >"$log" 2>&1; then
-    echo "done ($((SECONDS - began)) s): $name"
+    echo "done ($((SECONDS - started)) s): $name"
   else
     echo "FAILED: $name" >&2
     tail -60 "$log" >&2

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tests the Docker installation as users have it. Builds the Dockerfile, starts the stack with compose, plays a stream, changes settings, switches to two
-# proxies, and removes everything. Then the same with engines on this machine's Docker Engine, behind the filter. The stand-ins of test/images replace
-# public images, and the simulator replaces engines. Without Docker or compose it prints SKIPPED.
+# Tests the Docker installation as users run it. Builds the Dockerfile, starts the stack with compose, plays a stream, changes settings, switches to two
+# proxies, and removes everything. Then the same with engines on this machine's Docker Engine, behind the filter. The images of test/images replace
+# public images, and engines are simulated. Without Docker or compose it prints SKIPPED.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly UNAVAILABLE=69
@@ -14,9 +14,9 @@ failures=0
 main() {
   need .ci/docker-engine.sh
   need .ci/compose.sh
-  [ "$(id -u)" = 0 ] || skip 'only root can build the stand-ins of the public images'
+  [ "$(id -u)" = 0 ] || skip 'only root can build the replacements of the public images'
   have_tools
-  step 'stand-ins of the public images' test/images/build-stand-ins.sh
+  step 'replacements of the public images' test/images/build-stand-ins.sh
   step 'image of the simulator' docker/engine-simulator/build.sh
   copy_checkout
   read -r api_port proxy_port < <(free_ports)
@@ -31,8 +31,8 @@ main() {
   docker compose ps --format 'table {{.Service}}\t{{.Status}}'
   check 'all three services are healthy' all_healthy 3
   check 'the services run without root on a read-only file system' unprivileged
-  check 'the containers have the limits of the compose file' limits_hold
-  check 'a protected call needs the key that the first start created' key_counts "$(docker compose exec -T orchestrator cat /keys/api-key)" wrong
+  check 'the containers have the limits of the compose file' limits_apply
+  check 'a protected call needs the key that the first start created' only_key_is "$(docker compose exec -T orchestrator cat /keys/api-key)" wrong
   check 'a stream plays through the proxy from an engine in the service docker' plays
   check 'the proxy reported the stream, so both services have the key' eventually 10 streams_reported 1
   check 'engines have the address of the service docker' engines_are_at docker
@@ -44,8 +44,8 @@ main() {
   printf 'API_KEY=a-key-of-my-own\nLOG_LEVEL=DEBUG\n' >"$work/checkout/.env"
   step "$(compose_name) restart, with a new .env" standalone_compose restart
   check 'all three services are healthy again' eventually 120 all_healthy 3
-  check 'the key in .env is valid now, and the old key is not' key_counts a-key-of-my-own "$old_key"
-  check 'the old engines are taken over' eventually 60 same_engines "$engines_before"
+  check 'the key in .env is valid now, and the old key is not' only_key_is a-key-of-my-own "$old_key"
+  check 'the old engines are adopted' eventually 60 same_engines "$engines_before"
   check 'a stream plays after the restart' plays
   check 'the proxy reported the stream with the new key' eventually 10 streams_reported 2
   check 'sqlite3 in the container checks the database' docker compose exec -T orchestrator sqlite3 /data/orchestrator.db 'PRAGMA integrity_check'
@@ -58,12 +58,12 @@ main() {
   check 'a stream plays after the reset' plays
 
   export COMPOSE_FILE=docker-compose.two-proxies.yml:test/images/compose.stand-ins.two-proxies.yml
-  step 'two proxies in place of the one' docker compose --progress plain up -d --no-build --remove-orphans --wait --wait-timeout 120
+  step 'two proxies instead of one' docker compose --progress plain up -d --no-build --remove-orphans --wait --wait-timeout 120
   check 'both proxies, the orchestrator and the Docker Engine are healthy' all_healthy 4
-  check 'a stream plays through the balancer' plays
+  check 'a stream plays through the load balancer' plays
   check 'each content is on one proxy with all its viewers, and both proxies have contents' contents_are_spread
-  check 'when one proxy stops, its contents play through the other, whose viewers notice nothing' one_proxy_is_enough
-  check 'the proxy gets viewers again' eventually 60 all_healthy 4
+  check 'when one proxy stops, its contents play through the other, and no other viewer notices' one_proxy_is_enough
+  check 'the restarted proxy is healthy again' eventually 60 all_healthy 4
   step 'a rolling restart' scripts/rolling-restart.sh
   check 'a stream plays after the rolling restart' plays
   step "$(compose_name) down" standalone_compose down
@@ -77,13 +77,13 @@ main() {
   check 'both services are healthy' all_healthy 2
   check 'the orchestrator uses the socket and is not root' unprivileged
   check 'a stream plays through the proxy from an engine on the same Docker Engine' plays
-  check 'engines are reached by name' engines_are_at 'acestream-.*'
+  check 'engines have their container names as addresses' engines_are_at 'acestream-.*'
 
   [ "$failures" = 0 ] || { echo "stack: $failures of the checks above failed" >&2 && docker compose logs --tail 40; exit 1; }
   echo 'stack: all checks passed'
 }
 
-# The tools of this script, and Compose 1, which many people still have as docker-compose.
+# The tools of this script, and Compose 1, which many users still run as docker-compose.
 have_tools() {
   local missing=() tool
   for tool in ffmpeg jq curl docker-compose; do command -v "$tool" >/dev/null || missing+=("$tool"); done
@@ -108,7 +108,7 @@ skip() {
 
 . .ci/promises.sh
 
-# As a user has it: the files of the repository in a new folder, without packages, builds or .env.
+# A fresh clone: the files of the repository in a new folder, without packages, builds or .env.
 copy_checkout() {
   mkdir "$work/checkout"
   git ls-files -z --cached --others --exclude-standard | while IFS= read -rd '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done \
@@ -131,7 +131,7 @@ load_simulator() {
   docker save acestream-engine-simulator | docker compose exec -T docker docker load
 }
 
-# The troubleshooting commands use `docker-compose`: Compose 1 if it exists, else 2. Compose 1 does not read the file of the stand-ins, which is fine: it
+# The troubleshooting commands use `docker-compose`: Compose 1 if it exists, else 2. Compose 1 gets only the first compose file, which is enough: it
 # finds the containers of a project by their labels.
 compose_name() { command -v docker-compose >/dev/null && echo "docker-compose $(docker-compose version --short)" || echo 'docker compose'; }
 standalone() { if command -v docker-compose >/dev/null; then docker-compose "$@"; else docker compose "$@"; fi; }
@@ -163,7 +163,7 @@ unprivileged() {
   done
 }
 
-limits_hold() {
+limits_apply() {
   local format='{{.HostConfig.Memory}} {{.HostConfig.MemoryReservation}} {{.HostConfig.CpuQuota}} {{.HostConfig.RestartPolicy.Name}}'
   docker inspect -f "$format" "$(docker compose ps -q orchestrator)" | tee /dev/stderr | grep -qx '2147483648 1073741824 200000 unless-stopped' || return 1
   docker inspect -f "$format" "$(docker compose ps -q docker)" | tee /dev/stderr | grep -qx '4294967296 0 400000 unless-stopped'
@@ -173,7 +173,7 @@ call() { curl -sS --max-time 20 "$@"; }
 status_of() { call -o /dev/null -w '%{http_code}' "$@"; }
 
 # A protected call with the right and with a wrong key. It changes nothing, because no such container exists.
-key_counts() {
+only_key_is() {
   local url=http://localhost:$api_port/containers/no-such-container
   [ "$(status_of -X DELETE -H "Authorization: Bearer $1" "$url")" = 404 ] && [ "$(status_of -X DELETE -H "Authorization: Bearer $2" "$url")" = 401 ]
 }
@@ -206,14 +206,14 @@ contents_are_spread() {
     watch_for 25 "$content" & viewers+=($!)
     watch_for 25 "${content^^}" & viewers+=($!)
   done
-  eventually 20 all_are_there || { ace_status acexy-1; ace_status acexy-2; wait; return 1; }
+  eventually 20 all_viewers_watch || { ace_status acexy-1; ace_status acexy-2; wait; return 1; }
   contents_on acexy-1 >"$work/on-1"
   contents_on acexy-2 >"$work/on-2"
   head "$work/on-1" "$work/on-2"
   kill "${viewers[@]}" 2>/dev/null || true
   [ -s "$work/on-1" ] && [ -s "$work/on-2" ] && [ -z "$(comm -12 "$work/on-1" "$work/on-2")" ] && [ "$(cat "$work"/on-? | cut -d' ' -f1 | sort -u | wc -l)" = 6 ]
 }
-all_are_there() { [ "$({ contents_on acexy-1; contents_on acexy-2; } | awk '{ sum += $2 } END { print sum }')" = 12 ]; }
+all_viewers_watch() { [ "$({ contents_on acexy-1; contents_on acexy-2; } | awk '{ sum += $2 } END { print sum }')" = 12 ]; }
 
 one_proxy_is_enough() {
   local first second viewer

@@ -10,7 +10,7 @@ const ALL = [
   ['fan-out.mjs'],
   ['fan-out.mjs', '--streams', '100', '--viewers', '4'],
   ['fan-out.mjs', '--viewers', '2000'],
-  ['neighbours.mjs'],
+  ['stalled-viewers.mjs'],
   ['join.mjs'],
   ['stream-start.mjs'],
   ['failover.mjs'],

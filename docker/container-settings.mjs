@@ -12,7 +12,7 @@ const NODE_USER = 1000;
 /** EX_CONFIG of sysexits.h; the services exit with it when a setting is wrong. */
 const EXIT_CONFIG = 78;
 
-/** Started as root only to find the group of the host's Docker socket. Keeps that group and drops everything else of root. */
+/** The service starts as root only to find the group of the host's Docker socket. It keeps that group and drops all other rights. */
 export function becomeNode() {
   const socket = (process.env.DOCKER_HOST || `unix://${LOCAL_SOCKET}`).replace(/^unix:\/\//, '');
   process.setgroups(existsSync(socket) ? [statSync(socket).gid] : []);

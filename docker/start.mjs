@@ -9,14 +9,14 @@ import { becomeNode, DATA_FOLDER, KEY_FILE, readConfiguration, useKey } from './
 const service = process.argv[2];
 if (process.getuid() === 0) becomeNode();
 Object.assign(process.env, readConfiguration());
-// Already read; the services would look for it again in another folder.
+// The file is already read. The service would look for it again in another folder.
 delete process.env.ENV_FILE;
-if (service === 'orchestrator') haveKey(process.env);
+if (service === 'orchestrator') ensureKey(process.env);
 else useKey(process.env);
 process.chdir(DATA_FOLDER);
 await import(new URL(`../apps/${service}/dist/main.js`, import.meta.url).href);
 
-function haveKey(env) {
+function ensureKey(env) {
   if (env.API_KEY || env.API_KEY_FILE || env.AUTH === 'open') return;
   if (!existsSync(KEY_FILE)) {
     // Written atomically, because the proxy may read it at any moment.

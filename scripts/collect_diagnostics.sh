@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Collects what a helper needs: machine, Docker, services, engines, streams, metrics and logs. Run it in the folder of the compose file, or of
+# Collects what support needs: machine, Docker, services, engines, streams, metrics and logs. Run it in the folder of the compose file, or of
 # `npm start`. It reports what is down and collects the rest.
 #
 #   scripts/collect_diagnostics.sh > diagnostics_$(date +%Y%m%d_%H%M%S).txt
@@ -71,7 +71,7 @@ try() {
     0) ;;
     124) echo "($1 did not finish within $LIMIT s)" ;;
     127) echo "($1 is not installed)" ;;
-    *) echo "($1 ended with $code)" ;;
+    *) echo "($1 exited with $code)" ;;
   esac
   return 0
 }

@@ -11,7 +11,7 @@ fail() {
 }
 
 # Prints each command before it runs.
-say_and_run() {
+print_and_run() {
   printf '$ %s\n' "$*"
   "$@"
 }

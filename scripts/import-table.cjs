@@ -1,6 +1,6 @@
 /**
- * The folders of the repository: what each is for, and what it may import. `.dependency-cruiser.cjs` makes the import rules from these rows, and
- * `npm run docs:architecture` the tables in docs/architecture.md. A new folder needs a row. Rows go from the roof (`app`) down to the ground (`http`).
+ * The folders of the repository: what each is for, and what it may import. `.dependency-cruiser.cjs` generates the import rules from these rows,
+ * and `npm run docs:architecture` the tables in docs/architecture.md. A new folder needs a row. A row imports from rows below it only.
  */
 const ALL = ['everything below'];
 
@@ -52,7 +52,7 @@ const proxy = [
   ['playback', '`/ace/getstream` and `/ace/status`', ['hls', 'metrics', 'sessions', 'broadcast', 'http']],
   ['hls', '`/ace/manifest.m3u8`: segments and playlists', ['metrics', 'sessions', 'broadcast', 'http', 'libs/mpegts']],
   ['playlists', '`/playlist.m3u`: rewrite lists of channels', ['http']],
-  ['reporting', 'tell the orchestrator what plays', ['sessions', 'selection', 'libs/contracts', 'libs/orchestrator-client']],
+  ['reporting', 'report to the orchestrator what plays', ['sessions', 'selection', 'libs/contracts', 'libs/orchestrator-client']],
   ['metrics', 'the metrics of the proxy', ['sessions', 'broadcast', 'libs/orchestrator-client']],
   [
     'sessions',
@@ -64,7 +64,7 @@ const proxy = [
   ['http', 'what every controller uses: request parsing, content keys, access tokens, limits', []],
 ];
 
-/** Apps without rows of their own, and libraries. All services may import libs/service-kit. */
+/** Other apps, and libraries. All services may import libs/service-kit. */
 const workspaces = [
   ['apps/engine-simulator', 'a stand-in engine', ['libs/mpegts']],
   ['apps/gluetun-simulator', 'a stand-in Gluetun', []],
@@ -77,7 +77,7 @@ const workspaces = [
 
 const escaped = (text) => text.replace(/[.]/g, '\\.');
 
-/** One rule for each row: everything of ours that the row does not name is forbidden, type-only imports included. */
+/** One rule for each row: it forbids all imports from apps and libs that the row does not name, type-only imports included. */
 function rules() {
   const result = [];
   for (const [service, rows] of Object.entries({ orchestrator, proxy })) {

@@ -9,11 +9,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const LEAST_NODE = [20, 19];
+const MINIMUM_NODE = [20, 19];
 
 export function prepare() {
   checkNode();
-  if (!installed()) run('npm', ['ci', '--no-audit', '--no-fund'], 'installing packages (once; a native part may compile for two minutes)');
+  if (!installed())
+    run('npm', ['ci', '--no-audit', '--no-fund'], 'installing packages (once; compiling native parts may take two minutes)');
   if (!nativePartsLoad()) run('npm', ['rebuild', 'better-sqlite3'], `building native parts for Node ${process.version}`);
   run(
     process.execPath,
@@ -24,8 +25,8 @@ export function prepare() {
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1])) return;
-  fail(`Node ${process.versions.node} is too old: install ${LEAST_NODE.join('.')} or newer`);
+  if (major > MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor >= MINIMUM_NODE[1])) return;
+  fail(`Node ${process.versions.node} is too old: install ${MINIMUM_NODE.join('.')} or newer`);
 }
 
 /** npm writes a copy of the lock file at each installation. */

@@ -3,7 +3,7 @@
  * pinned and has no known vulnerabilities, nothing prevents arm64, and both images start as they should. A check that is not possible here is reported as
  * skipped and is not a failure.
  *
- *   npm run release:check -- [--orchestrator IMAGE] [--acexy IMAGE] [--root FOLDER] [--only versions,licences,lock,audit,arm64,images]
+ *   npm run release:check -- [--orchestrator IMAGE] [--acexy IMAGE] [--root FOLDER] [--only versions,licenses,lock,audit,arm64,images]
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -11,12 +11,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { dockerMissing, imageProblems } from './release/images.mjs';
-import { integrityProblems, licenceCounts, licenceProblems, packagesOf, processorProblems } from './release/lock-file.mjs';
+import { integrityProblems, licenseCounts, licenseProblems, packagesOf, processorProblems } from './release/lock-file.mjs';
 
 /** Problems printed for each check. */
 const SHOWN = 5;
 const AUDIT_LIMIT_MS = 120_000;
-const CHECKS = { versions, licences, lock, audit, arm64, images };
+const CHECKS = { versions, licenses, lock, audit, arm64, images };
 
 const { values: options } = parseArgs({
   options: {
@@ -37,9 +37,9 @@ for (const name of options.only.split(',')) {
     console.error(`--only takes ${Object.keys(CHECKS).join(', ')}, not ${name}`);
     process.exit(64);
   }
-  const { skipped, problems = [], says } = await check();
+  const { skipped, problems = [], summary } = await check();
   if (skipped) console.log(`SKIPPED ${name}: ${skipped}`);
-  else if (problems.length === 0) console.log(`good    ${name}: ${says}`);
+  else if (problems.length === 0) console.log(`good    ${name}: ${summary}`);
   else {
     failed = true;
     for (const problem of problems.slice(0, SHOWN)) console.log(`WRONG   ${name}: ${problem}`);
@@ -57,23 +57,23 @@ function versions() {
     const own = JSON.parse(read(file));
     const foreign = Object.entries(own.dependencies ?? {}).filter(([name, wanted]) => name.startsWith('@acexy/') && wanted !== version);
     return [
-      ...(own.version === version ? [] : [`${file} has version ${own.version}, and package.json ${version}`]),
-      ...foreign.map(([name, wanted]) => `${file} wants ${name} ${wanted}, not ${version}`),
+      ...(own.version === version ? [] : [`${file} has version ${own.version}, but package.json has ${version}`]),
+      ...foreign.map(([name, wanted]) => `${file} depends on ${name} ${wanted}, not ${version}`),
     ];
   });
   const inDockerfile = /^ARG VERSION=(\S+)$/m.exec(read('Dockerfile'))?.[1];
   if (inDockerfile !== version) problems.push(`the Dockerfile labels its images ${inDockerfile}, not ${version}`);
   const newest = existsSync(join(options.root, 'CHANGELOG.md')) ? /^## (\S+)/m.exec(read('CHANGELOG.md'))?.[1] : undefined;
-  if (newest !== version) problems.push(`CHANGELOG.md begins with ${newest ?? 'nothing'}, not ${version}`);
-  return { problems, says: version };
+  if (newest !== version) problems.push(`CHANGELOG.md starts with ${newest ?? 'nothing'}, not ${version}`);
+  return { problems, summary: version };
 }
 
-function licences() {
-  return { problems: licenceProblems(packages, licenceIn), says: `shipped: ${licenceCounts(packages, licenceIn).join(', ')}` };
+function licenses() {
+  return { problems: licenseProblems(packages, licenseIn), summary: `shipped: ${licenseCounts(packages, licenseIn).join(', ')}` };
 }
 
 /** The license in the package itself; older packages have a list with types. */
-function licenceIn(path) {
+function licenseIn(path) {
   const file = join(options.root, path, 'package.json');
   if (!existsSync(file)) return undefined;
   const { license, licenses } = JSON.parse(readFileSync(file, 'utf8'));
@@ -82,7 +82,7 @@ function licenceIn(path) {
 }
 
 function lock() {
-  return { problems: integrityProblems(packages), says: `${packages.length} packages, each with an integrity hash` };
+  return { problems: integrityProblems(packages), summary: `${packages.length} packages, each with an integrity hash` };
 }
 
 /** Known vulnerabilities of shipped packages. Not every registry supports this. */
@@ -100,11 +100,11 @@ function audit() {
   const problems = Object.values(answer.vulnerabilities)
     .filter(({ severity }) => severity === 'critical' || severity === 'high')
     .map(({ name, severity, range }) => `${name} ${range}: ${severity}`);
-  return { problems, says: `${critical} critical, ${high} high, ${moderate} moderate, ${low} low` };
+  return { problems, summary: `${critical} critical, ${high} high, ${moderate} moderate, ${low} low` };
 }
 
 function firstLine(text) {
-  // Without the address, which does not help the reader.
+  // Without the URL, which does not help the reader.
   return text.split('\n')[0].replace(/\s*-?\s*[A-Z]+ https?:\S+/, '');
 }
 
@@ -114,7 +114,7 @@ function arm64() {
   );
   return {
     problems: [...processorProblems(packages, 'arm64'), ...fixed],
-    says: 'no shipped package needs another processor (not tested on arm64)',
+    summary: 'no shipped package needs another processor (not tested on arm64)',
   };
 }
 
@@ -131,6 +131,6 @@ async function images() {
   ];
   return {
     problems,
-    says: `${options.orchestrator} and ${options.acexy} are healthy as another user than root, read-only, without capabilities`,
+    summary: `${options.orchestrator} and ${options.acexy} are healthy without root, without capabilities and read-only`,
   };
 }

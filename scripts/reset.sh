@@ -25,9 +25,9 @@ for option in "$@"; do
 done
 
 keep_database() {
-  say_and_run "${compose[@]}" stop orchestrator
+  print_and_run "${compose[@]}" stop orchestrator
   remove_engines
-  say_and_run "${compose[@]}" up -d --no-deps orchestrator
+  print_and_run "${compose[@]}" up -d --no-deps orchestrator
   wait_healthy orchestrator
   echo 'new engines start as MIN_REPLICAS and the viewers need them: curl http://localhost:8000/engines'
 }
@@ -35,16 +35,16 @@ keep_database() {
 everything() {
   if [ "$yes" = no ]; then
     [ -t 0 ] || fail 'this deletes the database and the key: add --yes to confirm'
-    read -rp 'This loses the database and the key of this installation. Go on? [y/N] ' answer
+    read -rp 'This deletes the database and the key of this installation. Continue? [y/N] ' answer
     case $answer in y | Y | yes) ;; *) fail 'nothing was changed' ;; esac
   fi
   # Stop the orchestrator first, because it would start new engines. Engines in the service `docker` are in its volume.
-  say_and_run "${compose[@]}" stop orchestrator
+  print_and_run "${compose[@]}" stop orchestrator
   has_service docker || remove_engines
   # Only volumes of this project; other volumes on this host stay.
-  say_and_run "${compose[@]}" down --volumes --remove-orphans
-  [ "$images" = no ] || say_and_run docker image prune -f
-  say_and_run "${compose[@]}" up -d
+  print_and_run "${compose[@]}" down --volumes --remove-orphans
+  [ "$images" = no ] || print_and_run docker image prune -f
+  print_and_run "${compose[@]}" up -d
   local service
   for service in $services; do wait_healthy "$service"; done
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Restarts the proxies one after the other and the orchestrator last, so that one proxy always works and settings are read again. Run it in the folder
+# Restarts the proxies one by one and the orchestrator last: one proxy always works, and all services read their settings again. Run it in the folder
 # of docker-compose.yml; COMPOSE_FILE names another compose file.
 #
 #   scripts/rolling-restart.sh [PROXY…]      default: every service whose name begins with acexy
@@ -27,11 +27,11 @@ for proxy in "${proxies[@]}"; do
   others=0
   for other in $all "${proxies[@]}"; do [ "$other" = "$proxy" ] || ! is_healthy "$other" || others=$((others + 1)); done
   [ "$others" != 0 ] || echo "no other proxy is healthy: nobody can play until $proxy is back"
-  say_and_run "${compose[@]}" stop "$proxy"
+  print_and_run "${compose[@]}" stop "$proxy"
   # Without its dependencies: the orchestrator is restarted last.
-  say_and_run "${compose[@]}" up -d --no-deps "$proxy"
+  print_and_run "${compose[@]}" up -d --no-deps "$proxy"
   wait_healthy "$proxy"
 done
-say_and_run "${compose[@]}" stop orchestrator
-say_and_run "${compose[@]}" up -d --no-deps orchestrator
+print_and_run "${compose[@]}" stop orchestrator
+print_and_run "${compose[@]}" up -d --no-deps orchestrator
 wait_healthy orchestrator

@@ -25,7 +25,7 @@ const { values: options, positionals: wanted } = parseArguments();
 if (options['env-file'] !== undefined) process.env.ENV_FILE = options['env-file'];
 const unknown = wanted.filter((name) => !NAMES.includes(name));
 if (unknown.length > 0) {
-  console.error(`unknown service ${unknown.join(', ')}: choose ${NAMES.join(' or ')}, or name none to start both`);
+  console.error(`unknown service ${unknown.join(', ')}: choose ${NAMES.join(' or ')}, or start both with no name`);
   process.exit(64);
 }
 
@@ -47,7 +47,7 @@ process.on('SIGHUP', () => void stop(0));
 for (const supervisor of supervisors) {
   if (stopping) break;
   supervisor.start();
-  // The proxy can start without the orchestrator, but this way its first call succeeds.
+  // The proxy can start without the orchestrator, but in this order its first call succeeds.
   await supervisor.untilListening(LISTEN_LIMIT_MS);
 }
 const ready = await Promise.all(supervisors.map((supervisor) => supervisor.untilReady(READY_LIMIT_MS)));
@@ -161,7 +161,7 @@ function announce(allReady) {
   const simulated = orchestrator?.engineRuntime === 'process' && !orchestrator.engineCommand;
   const lines = [''];
   if (!allReady) lines.push(`Not ready within ${READY_LIMIT_MS / 1000} s; still trying. The lines above say why.`);
-  if (simulated) lines.push('These are SIMULATED engines that show a test picture: nothing here comes from the AceStream network.');
+  if (simulated) lines.push('These are SIMULATED engines, which show a test picture: nothing comes from the AceStream network.');
   if (proxy) {
     const id = simulated ? SAMPLE_ID : '<content id>';
     lines.push(`  Play     ${urlOf('proxy')}/ace/getstream?id=${id}   (VLC, mpv, ffplay${simulated ? '; any 40 hexadecimal digits' : ''})`);

@@ -1,19 +1,19 @@
-/** Keeps one service running: restarts it when it exits, waits longer after each exit, and stops it within a limit. */
+/** Keeps one service running: restarts it after each exit with a growing delay, and stops it within a limit. */
 import { spawn } from 'node:child_process';
 
 /** EX_CONFIG of sysexits.h: the settings of the service are wrong, so a restart does not help. */
 const EXIT_CONFIG = 78;
 const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 10_000;
+const MAX_DELAY_MS = 10_000;
 /** After running this long, a service restarts with the shortest delay again. */
 const STEADY_MS = 30_000;
-/** Exits in a row after which a service that was never ready is given up. */
+/** After so many exits in a row, a service that was never ready is not restarted. */
 const GIVE_UP_AFTER = 3;
 
 export class Supervisor {
   #child = null;
   #timer = null;
-  #deaths = 0;
+  #exits = 0;
   #listening = false;
   #onListening = () => undefined;
   #wasReady = false;
@@ -30,7 +30,8 @@ export class Supervisor {
   start() {
     const { name, entry, nodeOptions = [], cwd, env, onGiveUp } = this.service;
     const startedAt = performance.now();
-    // A process group of its own: Ctrl-C in a terminal reaches only this process, so each service gets one signal. The channel lets it notice our death.
+    // Its own process group: Ctrl-C in a terminal reaches only this process, so each service gets one signal. If this process dies, the service
+    // sees its IPC channel close.
     const child = spawn(process.execPath, [...nodeOptions, '--enable-source-maps', entry], {
       cwd,
       env,
@@ -50,12 +51,12 @@ export class Supervisor {
         resolve();
         if (this.#stopping) return;
         const how = signal ?? `exit code ${code}`;
-        if (performance.now() - startedAt > STEADY_MS) this.#deaths = 0;
-        this.#deaths += 1;
+        if (performance.now() - startedAt > STEADY_MS) this.#exits = 0;
+        this.#exits += 1;
         if (code === EXIT_CONFIG) return onGiveUp(`${name} cannot start with these settings`, EXIT_CONFIG);
-        if (!this.#wasReady && this.#deaths >= GIVE_UP_AFTER)
-          return onGiveUp(`${name} ended ${GIVE_UP_AFTER} times before it was ready (${how})`, 1);
-        const delay = Math.min(FIRST_DELAY_MS * 2 ** (this.#deaths - 1), LONGEST_DELAY_MS);
+        if (!this.#wasReady && this.#exits >= GIVE_UP_AFTER)
+          return onGiveUp(`${name} exited ${GIVE_UP_AFTER} times before it was ready (${how})`, 1);
+        const delay = Math.min(FIRST_DELAY_MS * 2 ** (this.#exits - 1), MAX_DELAY_MS);
         console.error(`> ${name} exited (${how}); restarting in ${delay / 1000} s`);
         this.#timer = setTimeout(() => this.start(), delay);
       });

@@ -14,7 +14,7 @@ fail() {
   echo "build.sh: $*" >&2
   exit 1
 }
-[ "$(uname -s)" = Linux ] || fail 'the image is made of files of this machine, which must be Linux'
+[ "$(uname -s)" = Linux ] || fail 'this machine must run Linux, because the image consists of its files'
 for command in node ldd docker $commands; do
   command -v "$command" >/dev/null || fail "$command is missing on this machine"
 done

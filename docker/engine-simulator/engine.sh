@@ -1,3 +1,3 @@
 #!/bin/sh
-# The engine under every name that real images use. It ignores words before the first option (`main.py`).
+# Installed under every engine name of the real images. Arguments before the first option, such as `main.py`, are ignored.
 exec node /opt/engine-simulator/dist/main.js "$@"

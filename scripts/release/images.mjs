@@ -1,4 +1,4 @@
-/** Starts an image as the compose files do and checks that it works: not as root, on a read-only file system, without capabilities. */
+/** Starts an image as the compose files do, and checks that it works without root, without capabilities and on a read-only file system. */
 import { execFileSync } from 'node:child_process';
 
 const HEALTHY_WITHIN_MS = 60_000;
@@ -37,10 +37,10 @@ export async function imageProblems(image, { title, version, env }) {
     if (label(name) !== wanted) problems.push(`${image}: its label ${name} is ${label(name)}, not ${wanted}`);
   for (const name of ['description', 'revision']) if (!label(name)) problems.push(`${image} has no label ${name}`);
   if (!user || /^(0|root)(:|$)/.test(user)) problems.push(`${image} starts as root`);
-  return [...problems, ...(await livesRestricted(image, env))];
+  return [...problems, ...(await worksRestricted(image, env))];
 }
 
-async function livesRestricted(image, env) {
+async function worksRestricted(image, env) {
   const name = `release-check-${process.pid}`;
   const restricted = ['--read-only', '--tmpfs', '/tmp', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges:true'];
   try {
@@ -48,7 +48,7 @@ async function livesRestricted(image, env) {
     const end = performance.now() + HEALTHY_WITHIN_MS;
     for (;;) {
       const { Status: status, Health: health } = JSON.parse(docker('inspect', '-f', '{{json .State}}', name));
-      if (status !== 'running') return [`${image} ended:\n${logs(name)}`];
+      if (status !== 'running') return [`${image} exited:\n${logs(name)}`];
       if (health?.Status === 'healthy') break;
       if (performance.now() > end) return [`${image} is not healthy within ${HEALTHY_WITHIN_MS / 1000} s:\n${logs(name)}`];
       await pause(500);
@@ -61,13 +61,13 @@ async function livesRestricted(image, env) {
 
 /** Reads user and capabilities of process 1, and whether its file system is writable. */
 function restrictionProblems(image, name) {
-  const look = `
+  const script = `
     const fs = require('node:fs');
     const status = fs.readFileSync('/proc/1/status', 'utf8');
     let writes = true;
     try { fs.writeFileSync('/app/x', ''); } catch { writes = false; }
     console.log(JSON.stringify({ uid: /^Uid:\\s+(\\d+)/m.exec(status)[1], caps: /^CapEff:\\s+(\\w+)/m.exec(status)[1], writes }));`;
-  const { uid, caps, writes } = JSON.parse(docker('exec', name, 'node', '-e', look));
+  const { uid, caps, writes } = JSON.parse(docker('exec', name, 'node', '-e', script));
   return [
     ...(uid === '0' ? [`${image} runs as root`] : []),
     ...(/^0+$/.test(caps) ? [] : [`${image} has capabilities (${caps})`]),

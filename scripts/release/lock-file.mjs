@@ -26,7 +26,7 @@ const TOOLS = new Set([...SHIPPED, 'CC-BY-3.0', 'CC-BY-4.0', 'MPL-2.0']);
 export function isAllowed(expression, allowed) {
   const text = expression.trim().replace(/^\((.*)\)$/, '$1');
   if (/[()]/.test(text)) return false; // nested: a person must decide
-  return text.split(/\s+OR\s+/).some((choice) => choice.split(/\s+AND\s+/).every((licence) => allowed.has(licence)));
+  return text.split(/\s+OR\s+/).some((choice) => choice.split(/\s+AND\s+/).every((license) => allowed.has(license)));
 }
 
 /**
@@ -42,13 +42,13 @@ export function packagesOf(lock) {
 /**
  * One sentence for each package whose license is not allowed.
  * @param {ReturnType<typeof packagesOf>} packages
- * @param {(path: string) => string | undefined} licenceIn license in the package itself, used if the lock file has none
+ * @param {(path: string) => string | undefined} licenseIn license in the package itself, used if the lock file has none
  */
-export function licenceProblems(packages, licenceIn) {
+export function licenseProblems(packages, licenseIn) {
   return packages.flatMap(({ path, name, version, license, dev }) => {
-    const licence = license ?? licenceIn(path);
-    if (licence === undefined) return [`${name} ${version} names no licence`];
-    return isAllowed(licence, dev ? TOOLS : SHIPPED) ? [] : [`${name} ${version}${dev ? ' (a tool)' : ''} is under ${licence}`];
+    const found = license ?? licenseIn(path);
+    if (found === undefined) return [`${name} ${version} names no license`];
+    return isAllowed(found, dev ? TOOLS : SHIPPED) ? [] : [`${name} ${version}${dev ? ' (a tool)' : ''} is under ${found}`];
   });
 }
 
@@ -68,12 +68,12 @@ export function processorProblems(packages, processor) {
 }
 
 /** Number of shipped packages for each license, most frequent first. */
-export function licenceCounts(packages, licenceIn) {
+export function licenseCounts(packages, licenseIn) {
   const counts = new Map();
   for (const { path, license, dev } of packages) {
     if (dev) continue;
-    const licence = license ?? licenceIn(path) ?? 'none';
-    counts.set(licence, (counts.get(licence) ?? 0) + 1);
+    const found = license ?? licenseIn(path) ?? 'none';
+    counts.set(found, (counts.get(found) ?? 0) + 1);
   }
-  return [...counts].sort(([, a], [, b]) => b - a).map(([licence, count]) => `${licence} ${count}`);
+  return [...counts].sort(([, a], [, b]) => b - a).map(([license, count]) => `${license} ${count}`);
 }

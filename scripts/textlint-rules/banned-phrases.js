@@ -1,5 +1,5 @@
 /**
- * Phrases that a reader with basic English has to read twice, each with what to write instead (docs/glossary.md, CONTRIBUTING.md).
+ * Phrases that readers with basic English must read twice, each with a replacement (docs/glossary.md, CONTRIBUTING.md).
  * Code blocks and inline code are not checked.
  */
 const BANNED = [

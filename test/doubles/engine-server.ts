@@ -1,4 +1,4 @@
-/** Engines for the tests of the engine client: servers that answer as the test says. */
+/** Engines for the tests of the engine client: servers with answers from the test. */
 import { once } from 'node:events';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -18,7 +18,7 @@ export interface ScriptedEngine {
 
 export type EngineAnswer = (request: SeenRequest, response: ServerResponse) => void;
 
-/** An engine that answers over HTTP as the test says, until the test ends. */
+/** An engine with answers from the test, over HTTP, until the test ends. */
 export async function scriptedEngine(answer: EngineAnswer): Promise<ScriptedEngine> {
   const requests: string[] = [];
   const headers: IncomingHttpHeaders[] = [];
@@ -33,7 +33,7 @@ export async function scriptedEngine(answer: EngineAnswer): Promise<ScriptedEngi
 /** A TCP server that answers every connection with the bytes that the test writes. */
 export async function rawEngine(answer: (socket: Socket) => void): Promise<EngineAddress> {
   const server = createServer((socket) => {
-    // A client that gives up resets the connection. That does not fail the test.
+    // A client that aborts resets the connection. That must not fail the test.
     socket.on('error', () => socket.destroy());
     answer(socket);
   });
@@ -48,7 +48,7 @@ export async function rawEngine(answer: (socket: Socket) => void): Promise<Engin
   return addressOf(server);
 }
 
-/** An address at which nobody listens. */
+/** An address at which no server listens. */
 export async function deadAddress(): Promise<EngineAddress> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
@@ -59,7 +59,7 @@ export async function deadAddress(): Promise<EngineAddress> {
   return address;
 }
 
-/** Sends a body as JSON. Engines write it like Python, with a space after the colon. */
+/** Sends JSON text as the body. Engines write JSON as Python does, with a space after the colon. */
 export function json(response: ServerResponse, body: string, status = 200): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(body);
 }

@@ -12,14 +12,14 @@ const clips = new Map<string, Buffer>();
 export const ENCODERS = VERSION === '' ? '' : spawnSync('ffmpeg', ['-hide_banner', '-encoders'], { encoding: 'utf8' }).stdout;
 
 export const TEST_PICTURE = ['-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25'];
-export const TEST_SOUND = ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'];
+export const TEST_AUDIO = ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'];
 
 export interface ClipCodec {
   name: string;
   encoder: string;
   options: string[];
-  /** True where a decoder cannot enter without a complaint: the first pictures of an open group of H.264 name others that were never sent. */
-  entersWithComplaints?: boolean;
+  /** A decoder that joins reports errors: the first pictures of an open H.264 group refer to pictures that were never sent. */
+  joinReportsErrors?: boolean;
 }
 
 export const H264: ClipCodec = { name: 'H.264', encoder: 'libx264', options: ['-preset', 'ultrafast', '-g', '25', '-bf', '0'] };
@@ -30,7 +30,7 @@ export const CLIP_CODECS: readonly ClipCodec[] = [
     name: 'H.264 with open groups',
     encoder: 'libx264',
     options: ['-preset', 'veryfast', '-g', '25', '-bf', '2', '-x264-params', 'open-gop=1'],
-    entersWithComplaints: true,
+    joinReportsErrors: true,
   },
   {
     name: 'HEVC with open groups',
@@ -40,7 +40,7 @@ export const CLIP_CODECS: readonly ClipCodec[] = [
   MPEG2,
 ];
 
-/** The MPEG-TS that ffmpeg makes with these arguments. */
+/** The MPEG-TS that ffmpeg writes with these arguments. */
 export function ffmpegClip(args: readonly string[]): Buffer {
   const name = createHash('sha256')
     .update([VERSION, ...args].join('\n'))
@@ -52,7 +52,7 @@ export function ffmpegClip(args: readonly string[]): Buffer {
     mkdirSync(CACHE, { recursive: true });
     const part = `${file}.${process.pid}`;
     execFileSync('ffmpeg', ['-v', 'error', ...args, '-f', 'mpegts', '-y', part]);
-    // Another worker may read the clip at any moment: it appears whole or not at all.
+    // Another worker may read the clip at any moment: so it must appear complete.
     renameSync(part, file);
   }
   const clip = readFileSync(file);
@@ -60,8 +60,8 @@ export function ffmpegClip(args: readonly string[]): Buffer {
   return clip;
 }
 
-/** Test picture and sound of this length in this codec. */
+/** Test video and audio of this length in this codec. */
 export function codecClip({ encoder, options }: ClipCodec, seconds: number, mux: readonly string[]): Buffer {
-  const sound = ['-c:a', encoder === 'mpeg2video' ? 'mp2' : 'aac', '-b:a', '64k'];
-  return ffmpegClip([...TEST_PICTURE, ...TEST_SOUND, '-c:v', encoder, ...options, ...sound, '-t', String(seconds), ...mux]);
+  const audio = ['-c:a', encoder === 'mpeg2video' ? 'mp2' : 'aac', '-b:a', '64k'];
+  return ffmpegClip([...TEST_PICTURE, ...TEST_AUDIO, '-c:v', encoder, ...options, ...audio, '-t', String(seconds), ...mux]);
 }

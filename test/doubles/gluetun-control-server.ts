@@ -1,4 +1,4 @@
-/** Gluetun's control server in this process: the simulator's own, with single answers that a test may replace. */
+/** The simulator's Gluetun control server in this process. A test may replace single answers. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ export class GluetunControlServer {
   readonly answers = new Map<string, object | string | number>();
   readonly requests: { path: string; headers: Record<string, string | string[] | undefined> }[] = [];
   private readonly vpn = new VpnConnection({ connectMs: 0, portDelayMs: 0, forwardedPort: 0, publicIp: PUBLIC_IP });
-  /** Until the test says something about the VPN, no role may call anything. */
+  /** Until the test sets the state of the VPN, no role may call anything. */
   private simulator = createControlServer(this.vpn, null, 'current');
   private readonly server = createServer((request, response) => {
     const path = request.url ?? '';
@@ -34,7 +34,7 @@ export class GluetunControlServer {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** The VPN is connected and forwards this port (0: none yet). Everybody may call. */
+  /** The VPN is connected and forwards this port (0: none yet). Every caller is allowed. */
   up(forwardedPort = 51_413): void {
     this.allowAll();
     this.vpn.set({ tunnel: true, status: 'running', healthy: true, forwardedPort, publicIp: PUBLIC_IP });

@@ -1,4 +1,4 @@
-/** What the tests of the orchestrator's client share: a client, and requests and answers of the wire. */
+/** Shared by the tests of the orchestrator's client: a client, requests and answers. */
 import type { EngineState, LeaseRequest, ProxyReport, StreamStartedEvent } from '@acexy/contracts';
 import type { ServerResponse } from 'node:http';
 import { expect, onTestFinished } from 'vitest';
@@ -33,7 +33,7 @@ export function clientOf(
   return Object.assign(client, { calls });
 }
 
-/** An engine as the list shows it, at an address that nobody listens at. */
+/** An engine as the list shows it, at an address without a server. */
 export function engine(id: string): EngineState {
   return engineState(id, { host: '127.0.0.1', port: 19000, labels: { 'acestream.http_port': '19000' } });
 }

@@ -1,4 +1,4 @@
-/** The one orchestrator double that speaks HTTP. It leases its engines in their order, so that a test knows which engine is asked next. */
+/** The one orchestrator double that speaks HTTP. It leases its engines in their order, so that a test knows which engine is next. */
 import type { EngineState } from '@acexy/contracts';
 import { randomUUID } from 'node:crypto';
 import { engineState } from './engine-state.js';
@@ -16,7 +16,7 @@ export interface OrchestratorServerOptions {
 }
 
 export class OrchestratorServer {
-  /** Engines that proxies are told to leave. */
+  /** Engines that proxies must leave: each report gets a leave order for them. */
   readonly leave = new Set<string>();
   readonly engines: EngineState[];
   /** What it answers to a request for one more engine. */

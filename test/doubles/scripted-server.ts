@@ -15,7 +15,7 @@ export interface SeenRequest {
 /** Answers one request; `number` counts the requests from 0. */
 export type Answer = (response: ServerResponse, request: SeenRequest, number: number) => void;
 
-/** A real HTTP server on 127.0.0.1 that records its requests and answers as the test says. */
+/** A real HTTP server on 127.0.0.1 that records its requests and gives answers from the test. */
 export class ScriptedServer {
   readonly requests: SeenRequest[] = [];
   readonly sockets = new Set<Socket>();
@@ -44,7 +44,7 @@ export class ScriptedServer {
     return { host: '127.0.0.1', port: this.port };
   }
 
-  /** Listens on this port; without one on the port of the last time, or at first on a free one. */
+  /** Listens on this port. Default: the previous port, at first a free one. */
   async listen(port = this.listeningPort): Promise<void> {
     const server = createServer((request, response) => {
       const chunks: Buffer[] = [];
@@ -65,7 +65,7 @@ export class ScriptedServer {
     this.server = server;
   }
 
-  /** Stops like a killed process: every connection is reset and nobody listens. */
+  /** Stops like a killed process: every connection is reset, and no server listens. */
   async kill(): Promise<void> {
     const { server } = this;
     if (!server) return;

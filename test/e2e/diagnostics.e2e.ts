@@ -24,7 +24,7 @@ const SECRETS = {
   vpnUser: 'vpn-user-7731',
   vpnPassword: 'vpn-password-9942',
   control: 'control-server-key-5566',
-  bearer: 'somebody-elses-bearer-token',
+  bearer: 'bearer-token-of-a-user',
   inUrl: 'hunter2',
 };
 const CONTENT = 'dd1e67078381739d14beca697356ab76d49d1a2d';
@@ -63,7 +63,7 @@ function project(): void {
   writeFileSync(join(folder, 'docker-compose.yml'), '');
   writeFileSync(
     join(folder, '.env'),
-    `API_KEY=${SECRETS.apiKey}\nGLUETUN_API_KEY="${SECRETS.gluetunKey}"\nGLUETUN_API_PASSWORD='${SECRETS.gluetunPassword}' # told nobody\nMIN_REPLICAS=7\n`,
+    `API_KEY=${SECRETS.apiKey}\nGLUETUN_API_KEY="${SECRETS.gluetunKey}"\nGLUETUN_API_PASSWORD='${SECRETS.gluetunPassword}' # a comment\nMIN_REPLICAS=7\n`,
   );
   writeFileSync(
     join(folder, 'gluetun.env'),
@@ -106,11 +106,11 @@ describe.each(['docker compose', 'docker-compose'])('with %s', (compose) => {
   });
 
   it('the bundle has logs, settings and containers, and no secret in any file', async () => {
-    const { code, stdout, stderr } = await run('--bundle told.tar.gz', { ACEXY_ORCH_APIKEY: SECRETS.apiKey });
-    expect([code, stderr, stdout]).toEqual([0, '', `${folder}/told.tar.gz\n`]);
-    execFileSync('tar', ['-xzf', 'told.tar.gz'], { cwd: folder });
+    const { code, stdout, stderr } = await run('--bundle bundle.tar.gz', { ACEXY_ORCH_APIKEY: SECRETS.apiKey });
+    expect([code, stderr, stdout]).toEqual([0, '', `${folder}/bundle.tar.gz\n`]);
+    execFileSync('tar', ['-xzf', 'bundle.tar.gz'], { cwd: folder });
     const files = Object.fromEntries(
-      readdirSync(join(folder, 'told')).map((name) => [name, readFileSync(join(folder, 'told', name), 'utf8')]),
+      readdirSync(join(folder, 'bundle')).map((name) => [name, readFileSync(join(folder, 'bundle', name), 'utf8')]),
     );
     expect(Object.keys(files).sort()).toEqual(['compose.txt', 'containers.txt', 'logs.txt', 'report.txt', 'settings.txt']);
     for (const [name, text] of Object.entries(files)) expect([name, secretsIn(text)]).toEqual([name, []]);

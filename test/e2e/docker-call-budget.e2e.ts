@@ -61,10 +61,10 @@ describe.skipIf(DOCKER_MISSING !== null)('calls of the Docker API', () => {
       await Promise.all(paths.map((path) => fetch(pair.apiUrl + path, { headers: { Authorization: `Bearer ${pair.apiKey}` } })));
       reads += paths.length;
     }
-    const asked = dockerProxy.calls.slice(before);
+    const calls = dockerProxy.calls.slice(before);
     expect(reads).toBeGreaterThan(200);
-    expect(new Set(asked)).toEqual(new Set(['GET /containers/json']));
-    expect(asked.length).toBeLessThanOrEqual(6);
+    expect(new Set(calls)).toEqual(new Set(['GET /containers/json']));
+    expect(calls.length).toBeLessThanOrEqual(6);
   });
 
   it('while streams play it is the same; a stream only adds the start of another free engine', async () => {

@@ -46,7 +46,7 @@ describe.skipIf(DOCKER_MISSING !== null)('an engine that is stopped by hand on a
     for (let round = 0; round < ROUNDS; round++) {
       for (const [how, act] of Object.entries(BY_HAND)) {
         const [engine] = await until(
-          'the pool is whole',
+          'the pool has all engines',
           async () => {
             const engines = await orchestrator.get<EngineState[]>('/engines');
             return engines.length >= ENGINES && engines;
@@ -64,7 +64,7 @@ describe.skipIf(DOCKER_MISSING !== null)('an engine that is stopped by hand on a
     const perKind = Object.keys(BY_HAND).map(
       (how) => `${how} ${seen.flatMap((one) => (one.how === how ? [Math.round(one.ms)] : [])).join(', ')}`,
     );
-    console.log(`seen after ms: ${perKind.join('; ')}; p50 ${Math.round(median(sorted))}, max ${Math.round(sorted.at(-1) ?? NaN)}`);
+    console.log(`detected after ms: ${perKind.join('; ')}; p50 ${Math.round(median(sorted))}, max ${Math.round(sorted.at(-1) ?? NaN)}`);
     expect(median(sorted)).toBeLessThan(LIMIT_MS);
     // On a slow machine the answer arrives later than the change.
     expect(seen.filter(({ ms, slowestAnswerMs }) => ms > LIMIT_MS + slowestAnswerMs)).toEqual([]);

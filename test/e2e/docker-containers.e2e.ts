@@ -82,18 +82,18 @@ describe.skipIf(DOCKER_MISSING !== null)('generic containers on a real Docker En
 
 describe.skipIf(DOCKER_MISSING !== null)('an image that is not present', () => {
   let registry: ImageRegistry;
-  const made = `acestream-pull-test:${randomBytes(4).toString('hex')}`;
+  const localImage = `acestream-pull-test:${randomBytes(4).toString('hex')}`;
 
   beforeAll(async () => {
     // Most bytes of the image are random, so Docker must download it.
     const folder = mkdtempSync(join(tmpdir(), 'pull-test-'));
     writeFileSync(join(folder, 'ballast'), randomBytes(20_000_000));
     writeFileSync(join(folder, 'Dockerfile'), `FROM ${simulatorImageWith(IMAGE, FAST)}\nCOPY ballast /ballast\n`);
-    execFileSync('docker', ['build', '-q', '-t', made, folder], { stdio: ['ignore', 'ignore', 'pipe'] });
+    execFileSync('docker', ['build', '-q', '-t', localImage, folder], { stdio: ['ignore', 'ignore', 'pipe'] });
     rmSync(folder, { recursive: true });
-    registry = await ImageRegistry.with(made);
+    registry = await ImageRegistry.with(localImage);
     registry.bytesPerSecond = 20e6;
-    execFileSync('docker', ['rmi', made], { stdio: 'ignore' });
+    execFileSync('docker', ['rmi', localImage], { stdio: 'ignore' });
   });
   afterAll(async () => {
     execFileSync('docker', ['rmi', '-f', registry.image], { stdio: 'ignore' });

@@ -33,18 +33,18 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
     reads = new ReadWatch(pair);
     return idsOf(await pair.engines());
   };
-  /** Resolves with the time of Docker's first answer afterwards. */
+  /** Stops and restarts the daemon. Resolves with the time of its first answer. */
   const restart = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number> => {
     await daemon.stop(signal);
     await until('the outage is detected', async () => (await fetch(`${pair.apiUrl}/health/ready`)).status === 503);
     daemon.launch();
     return daemon.untilAnswers();
   };
-  const wellAgain = (): Promise<string[]> =>
+  const recovered = (): Promise<string[]> =>
     until('two healthy engines, and ready', async () => {
       const engines = await pair.engines();
-      const well = engines.length === 2 && engines.every(({ health_status }) => health_status === 'healthy');
-      return well && (await fetch(`${pair.apiUrl}/health/ready`)).ok && idsOf(engines);
+      const healthy = engines.length === 2 && engines.every(({ health_status }) => health_status === 'healthy');
+      return healthy && (await fetch(`${pair.apiUrl}/health/ready`)).ok && idsOf(engines);
     });
   const containers = async (): Promise<string[]> => (await daemon.client.listContainers({ all: true })).map(({ Id }) => Id).sort();
 
@@ -65,7 +65,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
     async (_, signal, options) => {
       const before = await begin(...options);
       const backAt = await restart(signal);
-      expect(await wellAgain()).toEqual(before);
+      expect(await recovered()).toEqual(before);
       expect(performance.now() - backAt).toBeLessThan(2_000);
       expect(await containers()).toEqual(before);
       // Docker reports the uptime in whole seconds, so the restart of a young engine may only be detected with the next list.
@@ -80,9 +80,9 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
   it('is killed together with its containers: two engines are healthy within two seconds of its first answer, and no dead one is left', async () => {
     await begin();
     const backAt = await restart('SIGKILL');
-    await wellAgain();
+    await recovered();
     expect(performance.now() - backAt).toBeLessThan(2_000);
-    await until('two engines, and no other container', async () => String(await wellAgain()) === String(await containers()));
+    await until('two engines, and no other container', async () => String(await recovered()) === String(await containers()));
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
     await viewer.untilBytes(200_000);
     await viewer.leave();
@@ -93,13 +93,13 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
   it('hangs: every API read is answered meanwhile, and pending requests are carried out afterwards', async () => {
     await begin();
     daemon.signal('SIGSTOP');
-    const asked = pair.api<{ container_id: string }>('/provision/acestream', { method: 'POST', body: '{}' });
+    const provision = pair.api<{ container_id: string }>('/provision/acestream', { method: 'POST', body: '{}' });
     try {
       await until('a hundred reads', async () => reads.count >= 100);
     } finally {
       daemon.signal('SIGCONT');
     }
-    const { container_id: id } = await asked;
+    const { container_id: id } = await provision;
     await until('the requested engine', async () => idsOf(await pair.engines()).includes(id));
     await reads.stop();
     expect(reads.slowestMs).toBeLessThan(READ_LIMIT_MS);
@@ -119,7 +119,7 @@ class ReadWatch {
 
   constructor(private readonly pair: Pair) {
     this.done = this.run();
-    // The caller of stop() gets the error. Until then nobody handles it.
+    // The caller of stop() gets the error. Without this handler it would be unhandled until then.
     this.done.catch(() => undefined);
   }
 

@@ -55,18 +55,18 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the d
   let registry: ImageRegistry;
   let dockerProxy: RecordingDockerProxy;
   let pair: Pair;
-  const made = `acestream-calls-test:${randomBytes(4).toString('hex')}`;
+  const localImage = `acestream-calls-test:${randomBytes(4).toString('hex')}`;
 
   beforeAll(async () => {
-    // An image that is not present: Docker must pull it.
+    // The image is not present, so Docker must pull it.
     const folder = mkdtempSync(join(tmpdir(), 'calls-test-'));
     writeFileSync(join(folder, 'ballast'), randomBytes(1000));
     const fast = simulatorImageWith('acestream-engine-simulator-fast:test', { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
     writeFileSync(join(folder, 'Dockerfile'), `FROM ${fast}\nCOPY ballast /ballast\n`);
-    execFileSync('docker', ['build', '-q', '-t', made, folder], { stdio: ['ignore', 'ignore', 'pipe'] });
+    execFileSync('docker', ['build', '-q', '-t', localImage, folder], { stdio: ['ignore', 'ignore', 'pipe'] });
     rmSync(folder, { recursive: true });
-    registry = await ImageRegistry.with(made);
-    execFileSync('docker', ['rmi', made], { stdio: 'ignore' });
+    registry = await ImageRegistry.with(localImage);
+    execFileSync('docker', ['rmi', localImage], { stdio: 'ignore' });
     dockerProxy = await RecordingDockerProxy.open(DOCUMENTED as readonly DockerCall[]);
     pair = await Pair.start({
       orchestrator: {
@@ -89,24 +89,28 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the d
   const engineCount = (count: number) => until(`${count} engines`, async () => (await pair.engines()).length === count, 30_000);
 
   it('the orchestrator works in every phase, and makes all of these calls', async () => {
-    // The image is missing, gets pulled, and an engine is created from it.
+    // The image is pulled, and an engine is created from it.
     await engineCount(1);
     const viewer = await Viewer.open(pair.streamUrl(contentId(1)), { keep: false });
     await viewer.untilBytes(200_000);
     await engineCount(2);
     await viewer.leave();
 
-    const asked = await pair.api<ProvisionAcestreamResponse>('/provision/acestream', { method: 'POST' });
+    const provisioned = await pair.api<ProvisionAcestreamResponse>('/provision/acestream', { method: 'POST' });
     const generic = await pair.api<ProvisionResponse>('/provision', { method: 'POST', body: JSON.stringify({ image: registry.image }) });
     await pair.api(`/containers/${generic.container_id}`);
     await pair.api(`/by-label?key=acestream-orchestrator`);
     await pair.api(`/containers/${generic.container_id}`, { method: 'DELETE' });
 
-    // Removed by somebody else: an event reports it long before the next list.
-    await docker.getContainer(asked.container_id).remove({ force: true });
-    await until('the engine is gone', async () => !(await pair.engines()).some(({ container_id: id }) => id === asked.container_id), 5_000);
+    // The engine is removed by hand. An event reports it long before the next list.
+    await docker.getContainer(provisioned.container_id).remove({ force: true });
+    await until(
+      'the removed engine is no longer listed',
+      async () => !(await pair.engines()).some(({ container_id: id }) => id === provisioned.container_id),
+      5_000,
+    );
 
-    // After a kill and a restart it takes over the running engines.
+    // After a kill and a restart it adopts the running engines.
     const before = (await pair.engines()).map(({ container_id: id }) => id);
     pair.orchestrator.kill('SIGKILL');
     await pair.orchestrator.exited;
@@ -115,7 +119,7 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the d
     const after = await until('the engines are back', async () => (await pair.engines()).length >= before.length && pair.engines());
     expect(after.map(({ container_id: id }) => id)).toEqual(expect.arrayContaining(before));
 
-    // Stops, together with its engines.
+    // The orchestrator stops with its engines.
     await pair.orchestrator.stop();
     expect(dockerProxy.rejected).toEqual([]);
     expect([...new Set(dockerProxy.calls)].sort()).toEqual(DOCUMENTED.map(({ name }) => name).sort());

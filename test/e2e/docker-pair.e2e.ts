@@ -78,7 +78,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     const { container_id: id } = await provision();
     await until('ready', async () => idsOf(await pair.engines()).includes(id));
     await act(id);
-    await until('gone', async () => !idsOf(await pair.engines()).includes(id), 2_000);
+    await until('the engine is no longer listed', async () => !idsOf(await pair.engines()).includes(id), 2_000);
     await until('the container is removed', async () => !idsOf(await pair.api('/engines?state=all')).includes(id), 10_000);
   });
 
@@ -95,10 +95,10 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
           }),
       ),
     );
-    const made = [await provision(), await provision(), await provision()];
-    for (const { host_http_port } of made) expect((host_http_port - pair.firstEnginePort) % 2).toBe(0);
+    const provisioned = [await provision(), await provision(), await provision()];
+    for (const { host_http_port } of provisioned) expect((host_http_port - pair.firstEnginePort) % 2).toBe(0);
     for (const server of servers) server?.close();
-    for (const { container_id } of made) await pair.api(`/containers/${container_id}`, { method: 'DELETE' });
+    for (const { container_id } of provisioned) await pair.api(`/containers/${container_id}`, { method: 'DELETE' });
   });
 
   it('kill -9 of the orchestrator during ten streams changes no container, no viewer notices, and the state is right within 5 s', async () => {
@@ -157,10 +157,10 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
         encoding: 'utf8',
         env: { ...process.env, API_KEY: pair.apiKey },
       });
-    const made = shell(`time curl -s -X POST -H "Authorization: Bearer $API_KEY" \\
+    const provisioned = shell(`time curl -s -X POST -H "Authorization: Bearer $API_KEY" \\
       -H "Content-Type: application/json" \\
       http://localhost:8000/provision/acestream`);
-    const { container_id: id } = JSON.parse(made) as { container_id: string };
+    const { container_id: id } = JSON.parse(provisioned) as { container_id: string };
     await until('ready', async () => idsOf(await pair.engines()).includes(id));
     const listed = shell(
       `curl -s -H "Authorization: Bearer $API_KEY" http://localhost:8000/engines | jq -c '.[] | {id: .container_id, health: .health_status, streams: .streams | length}'`,
@@ -181,7 +181,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     shell(
       `docker rm -f $(docker ps -aq --filter "label=acestream-orchestrator" --filter "label=acestream-orchestrator.installation=${installation}")`,
     );
-    await until('none left', async () => (await pair.api<unknown[]>('/engines?state=all')).length === 0);
+    await until('no engine is left', async () => (await pair.api<unknown[]>('/engines?state=all')).length === 0);
   });
 
   function provision(): Promise<{ container_id: string; host_http_port: number }> {
@@ -189,7 +189,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
   }
 });
 
-describe.skipIf(DOCKER_MISSING !== null)('an engine that somebody else restarts', () => {
+describe.skipIf(DOCKER_MISSING !== null)('an engine that is restarted by hand', () => {
   let pair: Pair;
 
   beforeAll(async () => {

@@ -13,7 +13,7 @@ if (DOCKER_MISSING === null) {
   describeEngineRuntime('a real Docker Engine', async () => {
     const installation = randomUUID();
     const ownerLabel = `acestream-orchestrator.installation=${installation}`;
-    const made: DockerRuntime[] = [];
+    const runtimes: DockerRuntime[] = [];
     const make = (): DockerRuntime => {
       const runtime = new DockerRuntime(
         {
@@ -25,7 +25,7 @@ if (DOCKER_MISSING === null) {
         },
         SILENT_LOG,
       );
-      made.push(runtime);
+      runtimes.push(runtime);
       return runtime;
     };
     const ports = await freePorts(12);
@@ -58,7 +58,7 @@ if (DOCKER_MISSING === null) {
         }),
       leftovers: () => containersWith(ownerLabel),
       dispose: async () => {
-        await Promise.all(made.map((one) => one.close()));
+        await Promise.all(runtimes.map((one) => one.close()));
         await removeContainersWith(ownerLabel);
       },
     };

@@ -14,7 +14,7 @@ let engine: EngineState;
 let sent = 0;
 
 beforeAll(async () => {
-  // The streams are not real, so the engine must not be asked for statistics.
+  // The streams are not real, so the orchestrator must not request their statistics.
   orchestrator = await OrchestratorProcess.start({ MIN_REPLICAS: '1', MAX_REPLICAS: '1', COLLECT_INTERVAL_S: '3600' });
   engine = await until('an engine', async () => (await orchestrator.get<EngineState[]>('/engines'))[0]);
 });
@@ -24,7 +24,7 @@ afterAll(() => orchestrator.stop());
 type Acknowledged = Map<string, 'started' | 'ended'>;
 
 /** Sends the start of a stream, and for every second one its end. @returns false if there was no answer */
-async function tell(acknowledged: Acknowledged): Promise<boolean> {
+async function sendEvents(acknowledged: Acknowledged): Promise<boolean> {
   const number = sent++;
   const id = `stream-${number}`;
   const event = {
@@ -48,15 +48,15 @@ async function tell(acknowledged: Acknowledged): Promise<boolean> {
 }
 
 /** Several senders send at the same time until `isOver`. */
-async function tellUntil(isOver: () => boolean, acknowledged: Acknowledged): Promise<void> {
-  const teller = async (): Promise<void> => {
+async function sendUntil(isOver: () => boolean, acknowledged: Acknowledged): Promise<void> {
+  const sender = async (): Promise<void> => {
     while (!isOver()) {
-      if (!(await tell(acknowledged))) return;
-      // Not more than the service keeps in memory.
+      if (!(await sendEvents(acknowledged))) return;
+      // At most as many as the service keeps in memory.
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   };
-  await Promise.all(Array.from({ length: 8 }, teller));
+  await Promise.all(Array.from({ length: 8 }, sender));
 }
 
 async function expectAllKnown(acknowledged: Acknowledged): Promise<void> {
@@ -69,7 +69,7 @@ describe('an acknowledged event', () => {
   it('always survives a kill -9 during many events', async () => {
     const acknowledged: Acknowledged = new Map();
     for (const killAt of [40, 100, 160]) {
-      const telling = tellUntil(() => false, acknowledged);
+      const telling = sendUntil(() => false, acknowledged);
       await until('some events are acknowledged', () => Promise.resolve(acknowledged.size >= killAt));
       await orchestrator.kill();
       await telling;
@@ -94,25 +94,25 @@ describe('an acknowledged event', () => {
       const byHand = (async () => {
         while (!isOver) {
           const shell = spawn('sqlite3', ['-cmd', '.timeout 20000', orchestrator.database, 'VACUUM; ANALYZE; PRAGMA integrity_check;']);
-          let said = '';
-          shell.stdout.on('data', (text) => (said += String(text)));
-          shell.stderr.on('data', (text) => (said += String(text)));
+          let output = '';
+          shell.stdout.on('data', (text) => (output += String(text)));
+          shell.stderr.on('data', (text) => (output += String(text)));
           const [code] = (await once(shell, 'close')) as [number];
-          expect([code, said.trim()]).toEqual([0, 'ok']);
+          expect([code, output.trim()]).toEqual([0, 'ok']);
           vacuums++;
         }
       })();
       const waits: number[] = [];
       const reading = (async () => {
         while (!isOver) {
-          const asked = performance.now();
+          const startedAt = performance.now();
           await Promise.all(['/engines', '/streams?status=started', '/health', '/health/ready'].map((path) => orchestrator.get(path)));
-          waits.push(performance.now() - asked);
+          waits.push(performance.now() - startedAt);
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       })();
       const started = performance.now();
-      await tellUntil(() => performance.now() - started > 4000 && vacuums >= 5 && acknowledged.size >= 40, acknowledged);
+      await sendUntil(() => performance.now() - started > 4000 && vacuums >= 5 && acknowledged.size >= 40, acknowledged);
       isOver = true;
       await Promise.all([byHand, reading]);
       // On a busy machine the slowest answers depend on the machine. The median shows that reads do not wait for a VACUUM.

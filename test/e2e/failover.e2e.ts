@@ -53,7 +53,7 @@ describe('when the engine fails during playback', () => {
     await expectUnbroken(viewer);
   });
 
-  it('again and again: the viewer still gets one continuous stream', async () => {
+  it('repeatedly: the viewer still gets one continuous stream', async () => {
     const id = contentId(contents++);
     const { viewer, engine } = await play(pair, id);
     let on = engine;
@@ -74,8 +74,8 @@ describe('when the engine fails during playback', () => {
     await viewer.untilBytes(viewer.bytes + 4 * SOME);
     await until('the hanging engine is removed and replaced', async () => {
       const engines = await pair.api<EngineState[]>('/engines?state=all');
-      const well = engines.filter(({ health_status: health }) => health === 'healthy');
-      return well.length >= 3 && engines.every(({ container_id: other }) => other !== engine.container_id);
+      const healthy = engines.filter(({ health_status: health }) => health === 'healthy');
+      return healthy.length >= 3 && engines.every(({ container_id: other }) => other !== engine.container_id);
     });
     expect(await statusOf(pair, id)).toMatchObject({ state: 'playing', failovers: 1 });
     await expectUnbroken(viewer);

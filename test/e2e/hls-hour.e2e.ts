@@ -52,7 +52,7 @@ describe('an hour of HLS in compressed time', () => {
       }
       feed.write(source.take(STEP_MS));
       if (second < reloadAt) continue;
-      // Players reload the playlist after half a target duration to a whole one.
+      // Players reload the playlist after 0.5 to 1 target durations.
       reloadAt = second + (lost % 2 ? 2 : 4);
       expect(stream.touch(viewerId)).toBe(true);
       for (const listed of checker.playlist(stream.playlist((sequence) => `${sequence}.ts`)))

@@ -42,7 +42,7 @@ describe('HLS of a stream', () => {
     expect(await statusOf(id)).toMatchObject({ clients: 2, failovers: 1 });
     expect(checker.faults).toEqual([]);
     await viewer.leave();
-    await decodeEach(player.kept);
+    await decodeEach(player.fetched);
   });
 
   it('ends some time after the last request of a player, together with the engine session', async () => {

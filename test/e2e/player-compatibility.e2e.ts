@@ -66,16 +66,16 @@ describe('compatibility with players', () => {
   }
 
   /** A client that writes HTTP itself. */
-  async function say(text: string, host = '127.0.0.1', port = pair.proxyPort) {
+  async function connectAndSend(text: string, host = '127.0.0.1', port = pair.proxyPort) {
     const socket = connect({ host, port });
     sockets.push(socket);
     await once(socket, 'connect');
-    const heard: Buffer[] = [];
+    const received: Buffer[] = [];
     let ended = false;
-    socket.on('data', (bytes: Buffer) => heard.push(bytes));
-    socket.on('close', () => (ended = true)).on('error', () => undefined); // hung up by ourselves
+    socket.on('data', (bytes: Buffer) => received.push(bytes));
+    socket.on('close', () => (ended = true)).on('error', () => undefined); // this client closed the connection
     socket.write(text);
-    const all = (): Buffer => Buffer.concat(heard);
+    const all = (): Buffer => Buffer.concat(received);
     const head = (): string =>
       all()
         .subarray(0, Math.max(0, all().indexOf('\r\n\r\n')))
@@ -91,7 +91,7 @@ describe('compatibility with players', () => {
     const before = await sessions();
     for (const target of [path(id), `/ace/manifest.m3u8?id=${id}`]) {
       for (const version of ['1.0', '1.1']) {
-        const client = await say(`HEAD ${target} HTTP/${version}\r\nHost: x\r\nConnection: close\r\n\r\n`);
+        const client = await connectAndSend(`HEAD ${target} HTTP/${version}\r\nHost: x\r\nConnection: close\r\n\r\n`);
         await client.untilEnd();
         expect(client.head()).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
         expect(client.body()).toHaveLength(0);
@@ -116,17 +116,17 @@ describe('compatibility with players', () => {
   it('probes that close early, before the reply, at the headers or after some bytes, share one engine session with the player that follows', async () => {
     const id = contentId(contents++);
     const before = await sessions();
-    const hasty = await say(`GET ${path(id)} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    hasty.socket.destroy();
-    for (const taste of [1, 20_000]) {
-      const probe = await say(`GET ${path(id)} HTTP/1.1\r\nHost: x\r\nUser-Agent: Lavf/59\r\n\r\n`);
-      await probe.untilBytes(taste);
+    const first = await connectAndSend(`GET ${path(id)} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    first.socket.destroy();
+    for (const wanted of [1, 20_000]) {
+      const probe = await connectAndSend(`GET ${path(id)} HTTP/1.1\r\nHost: x\r\nUser-Agent: Lavf/59\r\n\r\n`);
+      await probe.untilBytes(wanted);
       probe.socket.resetAndDestroy();
     }
     const player = await Viewer.open(pair.streamUrl(id), { headers: AGENT, keep: false });
     await player.untilBytes(1_000_000);
     await untilClients(id, 1);
-    // The first probe may leave before an engine is asked. Then there is no session to share.
+    // The first probe may leave before the proxy asks an engine. Then there is no session to share.
     const after = await sessions();
     expect(after.active).toBe(1);
     expect(after.opened - before.opened).toBeLessThanOrEqual(2);
@@ -136,34 +136,34 @@ describe('compatibility with players', () => {
   it('Connection: close is respected for every reply, also for a stream', async () => {
     const id = contentId(contents++);
     for (const target of ['/ace/status', '/ace/getstream', '/nothing', '/health']) {
-      const client = await say(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      const client = await connectAndSend(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
       await client.untilEnd();
       expect(client.head()).toMatch(/\r\nconnection: close/i);
     }
-    const stream = await say(`GET ${path(id)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    const stream = await connectAndSend(`GET ${path(id)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     await stream.untilBytes(500_000);
     expect(stream.head()).toMatch(/\r\ntransfer-encoding: chunked/i);
   });
 
   it('an HTTP/1.0 client without a Host header gets unchunked packets, and playlists and segments with a length', async () => {
     const id = contentId(contents++);
-    const ask = async (target: string) => {
-      const client = await say(`GET ${target} HTTP/1.0\r\n\r\n`);
+    const fetchBody = async (target: string) => {
+      const client = await connectAndSend(`GET ${target} HTTP/1.0\r\n\r\n`);
       await client.untilEnd();
       expect(client.head()).not.toMatch(/transfer-encoding/i);
       expect(Number(/content-length: (\d+)/i.exec(client.head())?.[1])).toBe(client.body().length);
       return client.body();
     };
-    const stream = await say(`GET ${path(id)} HTTP/1.0\r\n\r\n`);
+    const stream = await connectAndSend(`GET ${path(id)} HTTP/1.0\r\n\r\n`);
     await stream.untilBytes(188 * 1000);
     expect(stream.head()).not.toMatch(/transfer-encoding|content-length/i);
     for (let at = 0; at + 188 <= 188 * 1000; at += 188) expect(stream.body()[at]).toBe(0x47);
-    const [own] = (await ask(`/ace/manifest.m3u8?id=${id}`)).toString().split('\n').slice(-2);
-    const [segment] = (await ask(`/ace/${own}`))
+    const [own] = (await fetchBody(`/ace/manifest.m3u8?id=${id}`)).toString().split('\n').slice(-2);
+    const [segment] = (await fetchBody(`/ace/${own}`))
       .toString()
       .split('\n')
       .filter((line) => line.startsWith('hls/'));
-    expect((await ask(`/ace/${segment}`))[0]).toBe(0x47);
+    expect((await fetchBody(`/ace/${segment}`))[0]).toBe(0x47);
   });
 
   it('two players with the same address and user agent are two viewers, as TS and as HLS, and one can leave', async () => {
@@ -178,7 +178,7 @@ describe('compatibility with players', () => {
     await one.leave();
     const { bytes } = other;
     await other.untilBytes(bytes + 1_000_000);
-    await untilClients(id, 1); // those of HLS have not come again
+    await untilClients(id, 1); // the HLS players made no further request
     await other.leave();
   });
 

@@ -10,8 +10,8 @@ describe('ffmpeg, mpv, VLC, GStreamer and a browser watch one stream, as TS and 
   it.skipIf(players.length === 0)(
     'no player exits or reports an error, joining players play, and all share one engine session',
     async () => {
-      const said: string[] = [];
-      const report = await runSoak({ seconds: 20, players, hls: true, log: (line) => said.push(line) });
+      const lines: string[] = [];
+      const report = await runSoak({ seconds: 20, players, hls: true, log: (line) => lines.push(line) });
       expectOnlyPauses(report);
       expect(report.rounds.length).toBeGreaterThanOrEqual(2);
       if (report.web !== null) expect(report.web.seconds).toBeGreaterThan(8);

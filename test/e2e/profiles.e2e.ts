@@ -95,7 +95,7 @@ describe.each(Object.entries(PROFILES))('the profile %s', (name, { streams, valu
 
 /** PROFILES names the profiles to run, `all` or a list. All of them need minutes and gigabytes: `npm run profiles`. */
 const wanted = process.env.PROFILES ?? '';
-const held: [string, number][] =
+const RUN_PROFILES: [string, number][] =
   wanted === ''
     ? [['light', 4]]
     : Object.entries(PROFILES)
@@ -107,7 +107,7 @@ const BYTES_PER_SECOND = 500_000 / 8;
 /** Contents with only markers at 0.5 Mbit/s, because this tests the pool. Two digits of the rate and a number complete the id. */
 const contentOf = (index: number): string => `fa172005${index.toString(16).padStart(32, '0')}`;
 
-describe.each(held)('with the profile %s', (name, streams) => {
+describe.each(RUN_PROFILES)('with the profile %s', (name, streams) => {
   it(
     `${streams} streams that begin at once deliver ${HOLD_SECONDS} s more without a gap, and the free engines are back`,
     async () => {

@@ -13,7 +13,7 @@ interface LockEntry {
 }
 
 /** Without the checks that need a registry or containers: .ci/stack.sh checks the images that it builds. */
-const QUICK = 'versions,licences,lock,arm64';
+const QUICK = 'versions,licenses,lock,arm64';
 
 function releaseCheck(...args: string[]): { status: number | null; output: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts/release-check.mjs'), ...args], { encoding: 'utf8' });
@@ -71,16 +71,16 @@ describe('the release check reports', () => {
       () => change('CHANGELOG.md', /^## \S+/m, '## 0.0.1'),
     ],
     [
-      'a licence that cannot be shipped',
-      /licences: newcomer 1\.0\.0 is under GPL-3\.0-only/,
+      'a license that cannot be shipped',
+      /licenses: newcomer 1\.0\.0 is under GPL-3\.0-only/,
       () => withPackage({ ...fine, license: 'GPL-3.0-only' }),
     ],
     [
-      'one of two licences that must both be kept',
-      /licences: newcomer 1\.0\.0 is under MIT AND GPL-3\.0-only/,
+      'one of two licenses that must both be kept',
+      /licenses: newcomer 1\.0\.0 is under MIT AND GPL-3\.0-only/,
       () => withPackage({ ...fine, license: 'MIT AND GPL-3.0-only' }),
     ],
-    ['no licence', /licences: newcomer 1\.0\.0 names no licence/, () => withPackage({ ...fine, license: undefined })],
+    ['no license', /licenses: newcomer 1\.0\.0 names no license/, () => withPackage({ ...fine, license: undefined })],
     ['a package that is not pinned', /lock: newcomer 1\.0\.0 has no integrity/, () => withPackage({ ...fine, integrity: undefined })],
     ['a package for one processor only', /arm64: newcomer 1\.0\.0 is for x64 only/, () => withPackage({ ...fine, cpu: ['x64'] })],
     [
@@ -95,8 +95,8 @@ describe('the release check reports', () => {
     expect(status).toBe(1);
   });
 
-  it('one of two alternative licences may be chosen', () => {
+  it('one of two alternative licenses may be chosen', () => {
     withPackage({ ...fine, license: '(GPL-2.0-only OR MIT)' });
-    expect(releaseCheck('--root', root, '--only', 'licences').output).not.toContain('newcomer');
+    expect(releaseCheck('--root', root, '--only', 'licenses').output).not.toContain('newcomer');
   });
 });

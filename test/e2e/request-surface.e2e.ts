@@ -15,7 +15,7 @@ const LIMIT_MS = Math.max(60_000, RUNS * 60);
 const ANSWER_MS = 5000;
 const MOMENT_MS = 50;
 
-interface Asked {
+interface FuzzRequest {
   method: string;
   path: string;
   query: [string, string][];
@@ -108,7 +108,7 @@ const header = fc.tuple(
     fc.constantFrom('close', 'keep-alive', 'chunked', '100-continue', 'websocket', 'bytes=0-', '5', '-1', 'Bearer x', 'x'.repeat(9000)),
   ),
 );
-const asked: fc.Arbitrary<Asked> = fc.record({
+const anyRequest: fc.Arbitrary<FuzzRequest> = fc.record({
   method: fc.oneof(
     { weight: 4, arbitrary: fc.constant('GET') },
     fc.constantFrom('HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'CONNECT', 'get', ''),
@@ -129,14 +129,14 @@ const asked: fc.Arbitrary<Asked> = fc.record({
   then: fc.constantFrom('waits', 'waits', 'hangs up', 'closes its half'),
 });
 
-function bytesOf({ method, path, query, version, headers, body }: Asked, escaped: boolean): Buffer {
+function bytesOf({ method, path, query, version, headers, body }: FuzzRequest, escaped: boolean): Buffer {
   const escape = escaped ? encodeURIComponent : (text: string) => text;
   const search = query.map(([name, text]) => `${escape(name)}=${escape(text)}`).join('&');
   const lines = headers.map(([name, text]) => `${name}: ${text}\r\n`).join('');
   return Buffer.from(`${method} ${path}${query.length > 0 ? '?' : ''}${search} ${version}\r\nHost: x\r\n${lines}\r\n${body}`);
 }
 
-/** Whether the request names one content and only allowed parameters. Only then may an engine be asked. Parsed independently of the product. */
+/** Whether the request names one content and only allowed parameters. Only then may an engine get a request. Parsed independently of the product. */
 function namesOneContent(request: string): boolean {
   const ids = [...request.matchAll(/[?&](id|infohash)=([^&\s#]*)/gi)];
   return (
@@ -187,7 +187,7 @@ describe('for any request', () => {
   };
 
   /** The reply of the proxy; null if the client did not wait for it. */
-  function ask(bytes: Buffer, then: Asked['then'], waitMs: number): Promise<string | null> {
+  function send(bytes: Buffer, then: FuzzRequest['then'], waitMs: number): Promise<string | null> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port: pair.proxyPort, host: '127.0.0.1', allowHalfOpen: then === 'closes its half' });
       let heard = '';
@@ -211,16 +211,16 @@ describe('for any request', () => {
   }
 
   it(
-    'nothing crashes, no reply is 500, and no engine is asked without a content',
+    'nothing crashes, no reply is 500, and no engine gets a request without a content',
     async () => {
       const before = { files: files(), memory: await memory() };
       await fc.assert(
-        fc.asyncProperty(asked, fc.boolean(), async (request, escaped) => {
+        fc.asyncProperty(anyRequest, fc.boolean(), async (request, escaped) => {
           const bytes = bytesOf(request, escaped);
           fc.pre(!namesOneContent(bytes.toString()));
           // A request that announces a body may wait for it.
           const complete = !/content-length|transfer-encoding|expect|upgrade/i.test(bytes.toString()) && request.body === '';
-          const answer = await ask(bytes, request.then, complete ? ANSWER_MS : MOMENT_MS);
+          const answer = await send(bytes, request.then, complete ? ANSWER_MS : MOMENT_MS);
           if (answer !== null && answer !== '')
             expect(Number(/^HTTP\/1\.[01] (\d{3})/.exec(answer)?.[1])).toSatisfy((status: number) => status >= 100 && status !== 500);
           expect(await streams()).toBe(0);
@@ -292,11 +292,11 @@ describe('for any request', () => {
       const before = { files: files(), memory: await memory() };
       const opened = await sessions();
       const noise = fc.array(fc.tuple(fc.string({ minLength: 1, maxLength: 9 }), fc.string({ maxLength: 9 })), { maxLength: 3 });
-      const kept = (pairs: [string, string][]) => pairs.filter(([name]) => !NAMES.includes(name));
+      const withoutSelectors = (pairs: [string, string][]) => pairs.filter(([name]) => !NAMES.includes(name));
       await fc.assert(
         fc.asyncProperty(noise, noise, async (first, second) => {
-          const query = new URLSearchParams([...kept(first), ['id', HEX], ...kept(second)]);
-          const answer = await ask(Buffer.from(`GET /ace/getstream?${query.toString()} HTTP/1.1\r\nHost: x\r\n\r\n`), 'waits', ANSWER_MS);
+          const query = new URLSearchParams([...withoutSelectors(first), ['id', HEX], ...withoutSelectors(second)]);
+          const answer = await send(Buffer.from(`GET /ace/getstream?${query.toString()} HTTP/1.1\r\nHost: x\r\n\r\n`), 'waits', ANSWER_MS);
           expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
           expect(await streams()).toBe(1);
         }),

@@ -46,19 +46,19 @@ const json = <T>({ stdout }: ShellResult): T => JSON.parse(stdout) as T;
 function line(
   at: number,
   lines: string,
-  check: (ran: ShellResult) => unknown,
+  check: (result: ShellResult) => unknown,
   fill: () => Promise<[placeholder: string, value: string]> = none,
 ): void {
   const test = /docker|systemctl/.test(lines) ? it.skipIf(STACK_MISSING !== null) : it;
   test(`line ${at}: ${lines.replaceAll('\\\n', ' ').replaceAll(/\s+/g, ' ')}`, async () => {
     const [placeholder, value] = await fill();
-    const ran = await host.shell(lines.replaceAll(placeholder, value), { EXPECTED_CONCURRENT_STREAMS: '2' });
-    await check(ran);
+    const result = await host.shell(lines.replaceAll(placeholder, value), { EXPECTED_CONCURRENT_STREAMS: '2' });
+    await check(result);
   });
 }
 const none = (): Promise<[string, string]> => Promise.resolve(['', '']);
-const fine = (pattern: RegExp) => (ran: ShellResult) =>
-  expect([ran.code, ran.stdout, ran.stderr]).toEqual([0, expect.stringMatching(pattern), expect.anything()]);
+const fine = (pattern: RegExp) => (result: ShellResult) =>
+  expect([result.code, result.stdout, result.stderr]).toEqual([0, expect.stringMatching(pattern), expect.anything()]);
 
 describe('1. Communication between services fails under stress', () => {
   line(22, 'docker system df', fine(/^Containers +\d/m));
@@ -71,8 +71,8 @@ describe('1. Communication between services fails under stress', () => {
   line(37, 'lsof | wc -l', fine(/^\s*\d+/));
   line(38, 'ulimit -n', fine(/^(\d+|unlimited)$/m));
   line(41, 'netstat -an | grep ESTABLISHED | wc -l', fine(/^\d+/));
-  line(95, `curl ${AUTHORIZED} http://localhost:8000/health/ready`, (ran) => {
-    expect(json(ran)).toMatchObject({ ready: true, provisioning: { max_concurrent: 10, min_interval_s: 0.2 } });
+  line(95, `curl ${AUTHORIZED} http://localhost:8000/health/ready`, (result) => {
+    expect(json(result)).toMatchObject({ ready: true, provisioning: { max_concurrent: 10, min_interval_s: 0.2 } });
   });
 });
 
@@ -83,9 +83,9 @@ describe('2. Engines not available when needed', () => {
     expect(stderr).toMatch(/real\s+0m[0-2]\./);
   });
   line(145, 'curl http://localhost:8000/metrics | grep orch_provision', fine(/^orch_provision_total\{kind="acestream"\} [1-9]/m));
-  line(151, `curl -X POST ${AUTHORIZED} \\\n  http://localhost:8000/scale/10`, async (ran) => {
+  line(151, `curl -X POST ${AUTHORIZED} \\\n  http://localhost:8000/scale/10`, async (result) => {
     // The maximum.
-    expect(json(ran)).toEqual({ scaled_to: 3 });
+    expect(json(result)).toEqual({ scaled_to: 3 });
     await until('three engines', async () => (await engines()).length === 3);
   });
   const health = `curl ${AUTHORIZED} \\\n  http://localhost:8000/engines | jq '.[] | {id: .container_id, health: .health_status, streams: .streams | length}'`;
@@ -97,10 +97,10 @@ describe('2. Engines not available when needed', () => {
   line(
     170,
     `curl -X DELETE ${AUTHORIZED} \\\n  http://localhost:8000/containers/{container_id}`,
-    (ran) => expect(json(ran)).toEqual({ deleted }),
+    (result) => expect(json(result)).toEqual({ deleted }),
     async () => ['{container_id}', (deleted = (await engines())[0].container_id)],
   );
-  line(174, GC, (ran) => expect(json(ran)).toMatchObject({ status: 'ok' }));
+  line(174, GC, (result) => expect(json(result)).toMatchObject({ status: 'ok' }));
 });
 
 describe('3. High latency in API responses', () => {
@@ -123,7 +123,7 @@ describe('3. High latency in API responses', () => {
   line(222, 'sqlite3 orchestrator.db "VACUUM"', fine(/^$/));
   line(228, 'sqlite3 orchestrator.db "VACUUM"', fine(/^$/));
   line(229, 'sqlite3 orchestrator.db "ANALYZE"', fine(/^$/));
-  line(232, GC, (ran) => expect(json(ran)).toMatchObject({ status: 'ok' }));
+  line(232, GC, (result) => expect(json(result)).toMatchObject({ status: 'ok' }));
   it('line 242: Return 202 Accepted for events instead of 200 OK', async () => {
     const [{ host: name, port }] = await until('an engine', async () => (await engines()).length > 0 && engines());
     const key = contentId(0xe);
@@ -160,7 +160,7 @@ describe('4. Circuit breaker opens frequently', () => {
 });
 
 describe('5. VPN connection issues', () => {
-  line(296, VPN_STATUS, (ran) => expect(json(ran)).toMatchObject({ enabled: false, status: 'disabled' }));
+  line(296, VPN_STATUS, (result) => expect(json(result)).toMatchObject({ enabled: false, status: 'disabled' }));
   line(300, 'docker logs gluetun --tail 50', fine(/gluetun is here/));
   line(
     303,
@@ -180,16 +180,16 @@ describe('5. VPN connection issues', () => {
 });
 
 describe('Before high load', () => {
-  line(328, 'curl http://localhost:8000/health', (ran) => expect(json(ran)).toMatchObject({ status: 'ok' }));
-  line(329, 'curl http://localhost:8080/ace/status', (ran) => expect(json(ran)).toMatchObject({ status: 'ok', streams: 0 }));
+  line(328, 'curl http://localhost:8000/health', (result) => expect(json(result)).toMatchObject({ status: 'ok' }));
+  line(329, 'curl http://localhost:8080/ace/status', (result) => expect(json(result)).toMatchObject({ status: 'ok', streams: 0 }));
   line(332, 'docker system df', fine(/^Images +\d/m));
   line(333, 'docker stats --no-stream', fine(/acestream-/));
-  line(336, `curl -X POST ${AUTHORIZED} \\\n  http://localhost:8000/scale/$EXPECTED_CONCURRENT_STREAMS`, async (ran) => {
-    expect(json(ran)).toEqual({ scaled_to: 2 });
+  line(336, `curl -X POST ${AUTHORIZED} \\\n  http://localhost:8000/scale/$EXPECTED_CONCURRENT_STREAMS`, async (result) => {
+    expect(json(result)).toEqual({ scaled_to: 2 });
     await until('two engines', async () => (await engines()).length === 2);
   });
   line(340, `${READY} | jq '.circuit_state'`, fine(/^"closed"$/m));
-  line(344, VPN_STATUS, (ran) => expect(json(ran)).toMatchObject({ enabled: false }));
+  line(344, VPN_STATUS, (result) => expect(json(result)).toMatchObject({ enabled: false }));
 });
 
 describe('During high load', () => {
@@ -221,7 +221,7 @@ describe('During high load', () => {
 });
 
 describe('After high load', () => {
-  line(368, GC, (ran) => expect(json(ran)).toMatchObject({ status: 'ok' }));
+  line(368, GC, (result) => expect(json(result)).toMatchObject({ status: 'ok' }));
   line(372, 'docker-compose logs orchestrator | grep ERROR', ({ stdout }) => expect(stdout).not.toContain('"level":"INFO"'));
   line(373, 'docker-compose logs acexy | grep ERROR', ({ stdout }) => expect(stdout).not.toContain('"level":"INFO"'));
   line(376, 'docker ps -a --filter "status=exited"', ({ code, stdout }) =>
@@ -260,8 +260,8 @@ describe('Getting help', () => {
     async () => {
       const provision = `curl -s -X POST ${AUTHORIZED} -H "Content-Type: application/json" -d '{"image":"no-such-image"}' http://localhost:8000/provision/acestream`;
       await host.shell(`for try in 1 2 3 4 5; do ${provision}; done`);
-      const said = await host.shellUntilPrinted('docker-compose logs -f orchestrator | grep ERROR', /Circuit breaker open/);
-      expect(said).not.toContain('"level":"INFO"');
+      const output = await host.shellUntilPrinted('docker-compose logs -f orchestrator | grep ERROR', /Circuit breaker open/);
+      expect(output).not.toContain('"level":"INFO"');
       // line 248: Orchestrator stops accepting provision requests
       expect(json(await host.shell(provision))).toMatchObject({ detail: { error: 'provisioning_blocked', code: 'circuit_breaker' } });
       fine(/^"open"$/m)(await host.shell(`${READY} | jq '.circuit_state'`));

@@ -9,7 +9,7 @@ import { contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
-/** The last port of each kind stays unused: it holds the reservation. */
+/** The last port of each range stays unused: the reservation listens on it. */
 const PORTS_OF_A_KIND = 50;
 
 /** Processes whose command line or environment names `text`. */

@@ -91,11 +91,11 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       expect(await usable()).toEqual([]);
       // One engine that the pool started for the viewer before the outage, and the one start.
       expect(impact.created).toBeLessThanOrEqual(2);
-      const madeBefore = impact.created;
-      const mendedAt = performance.now();
+      const createdBefore = impact.created;
+      const repairedAt = performance.now();
       await gluetun.repair();
       await until('connected', async () => (await status()).connected, 60_000);
-      console.info(`mended tunnel noticed after ${((performance.now() - mendedAt) / 1000).toFixed(1)} s`);
+      console.info(`repaired tunnel detected after ${((performance.now() - repairedAt) / 1000).toFixed(1)} s`);
       await viewer.untilBytes(viewer.bytes + 1_000_000, 60_000);
       await until(
         'all previous engines are replaced',
@@ -108,7 +108,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       impact.note('all replaced after');
       expect(impact.lost).toBe(0);
       // One replacement per engine, and only a few more that were already starting.
-      expect(impact.created - madeBefore).toBeLessThanOrEqual(before.length + 3);
+      expect(impact.created - createdBefore).toBeLessThanOrEqual(before.length + 3);
       await impact.end();
     },
     LIMIT_MS,

@@ -180,7 +180,7 @@ it('with a wrong key the probes through engines decide: connected, no port, and 
   const started = OrchestratorProcess.start({ ...settings(gluetun), GLUETUN_API_KEY: 'wr0ng', VPN_START_TIMEOUT_S: '0.2' });
   try {
     const orchestrator = await started;
-    const status = await until('told', async () => {
+    const status = await until('the wrong key is reported', async () => {
       const answer = await orchestrator.get<VpnStatus>('/vpn/status');
       return String(answer.reason).includes('GLUETUN_API_KEY') && answer;
     });

@@ -91,7 +91,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('two VPNs',
       await first.repair();
       await until('the VPN is connected again', async () => (await vpns())[0].connected, 60_000);
       impact.note('connected again after');
-      console.info(`in balance again: ${(await inBalance()).join(' and ')} engines`);
+      console.info(`balanced again: ${(await inBalance()).join(' and ')} engines`);
       impact.note('in balance after');
       expect(impact.lost).toBe(0);
       await impact.end();

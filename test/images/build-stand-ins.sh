@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds stand-ins for the public images of our Dockerfile and compose files from Debian and npm packages, for test machines without an image registry.
-# They have names of their own, so that nobody mistakes them for the real images.
+# Their names start with acestream-test/, so that nobody mistakes them for the real images.
 #
 #   test/images/build-stand-ins.sh      builds acestream-test/node, …/dind and …/haproxy, unless they exist
 #

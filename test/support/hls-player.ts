@@ -2,7 +2,7 @@ import type { HlsChecker, ListedSegment } from './hls-checker.js';
 
 /** A minimal HLS player: it follows the master playlist, reloads its media playlist and fetches new segments. */
 export class HlsPlayer {
-  readonly kept: { listed: ListedSegment; bytes: Buffer }[] = [];
+  readonly fetched: { listed: ListedSegment; bytes: Buffer }[] = [];
 
   private constructor(readonly playlistUrl: string) {}
 
@@ -32,7 +32,7 @@ export class HlsPlayer {
       if (!segment.ok) throw new Error(`segment ${listed.sequence}: ${segment.status}`);
       const bytes = Buffer.from(await segment.arrayBuffer());
       checker.segment(listed, bytes);
-      this.kept.push({ listed, bytes });
+      this.fetched.push({ listed, bytes });
     }
   }
 }

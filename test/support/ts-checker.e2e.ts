@@ -70,12 +70,12 @@ describe('the checker', () => {
       (bytes) => void bytes.writeUInt32BE(bytes.readUInt32BE(find(bytes, MIDDLE, hasClock) + 6) - 9_000, find(bytes, MIDDLE, hasClock) + 6),
     ],
     [
-      'pcr-leap',
+      'pcr-jump',
       (bytes) =>
         void bytes.writeUInt32BE(bytes.readUInt32BE(find(bytes, MIDDLE, hasClock) + 6) + 45_000, find(bytes, MIDDLE, hasClock) + 6),
     ],
     ['dts-back', (bytes) => swapUnits(bytes)],
-    ['dts-leap', (bytes) => Buffer.concat([bytes.subarray(0, MIDDLE), bytes.subarray(MIDDLE + 188 * 3000)])],
+    ['dts-jump', (bytes) => Buffer.concat([bytes.subarray(0, MIDDLE), bytes.subarray(MIDDLE + 188 * 3000)])],
     ['repeat', (bytes) => Buffer.concat([bytes.subarray(0, MIDDLE), bytes.subarray(MIDDLE - 188 * 900)])],
     ['pes-length', (bytes) => dropOf(bytes, 0x101)],
     ['crc', (bytes) => void (bytes[find(bytes, MIDDLE, isPmt) + 12] ^= 1)],

@@ -13,10 +13,10 @@ export type TsRule =
   | 'continuity'
   /** The PCR never goes back, and never jumps (0.5 s) without discontinuity_indicator. */
   | 'pcr-back'
-  | 'pcr-leap'
+  | 'pcr-jump'
   /** The DTS of a PID never goes back and never jumps (0.5 s by default). */
   | 'dts-back'
-  | 'dts-leap'
+  | 'dts-jump'
   /** No unit arrives after its decoding time. */
   | 'late-unit'
   /** No unit is repeated: same PID, PTS and payload. */
@@ -55,8 +55,8 @@ export interface TsReport {
 
 export interface TsLimits {
   /** Seconds. */
-  readonly pcrLeap?: number;
-  readonly dtsLeap?: number;
+  readonly pcrJump?: number;
+  readonly dtsJump?: number;
   readonly tables?: number;
   /** The stream starts where a viewer joined, so the order of its first packets is checked (H.264). */
   readonly fromJoin?: boolean;
@@ -119,8 +119,8 @@ export class TsChecker {
 
   constructor(limits: TsLimits = {}) {
     this.limits = {
-      pcrLeap: limits.pcrLeap ?? 0.5,
-      dtsLeap: limits.dtsLeap ?? 0.5,
+      pcrJump: limits.pcrJump ?? 0.5,
+      dtsJump: limits.dtsJump ?? 0.5,
       tables: limits.tables ?? 0.2,
       fromJoin: limits.fromJoin ?? false,
     };
@@ -149,7 +149,7 @@ export class TsChecker {
 
   /** Final result, when no more bytes follow. */
   end(): TsReport {
-    if (this.rest.length > 0) this.fault('sync', 0, `${this.rest.length} bytes at the end are no whole packet`);
+    if (this.rest.length > 0) this.fault('sync', 0, `${this.rest.length} bytes at the end are an incomplete packet`);
     return this.report();
   }
 
@@ -207,7 +207,7 @@ export class TsChecker {
     const before = state.counter;
     const twin = state.last;
     state.counter = counter;
-    state.last = packet; // a view: it keeps one chunk of the stream in memory per PID
+    state.last = packet; // a view of the chunk, so one chunk per PID stays in memory
     if (before < 0 || announced) return true;
     if (payload && counter === before && twin?.equals(packet) === true && state.repeats === 0) {
       state.repeats += 1;
@@ -226,7 +226,7 @@ export class TsChecker {
     this.pcr = pcr;
     if (announced) return;
     if (step < 0) this.fault('pcr-back', pid, `by ${(-step).toFixed(3)} s`);
-    else if (step > this.limits.pcrLeap) this.fault('pcr-leap', pid, `by ${step.toFixed(3)} s`);
+    else if (step > this.limits.pcrJump) this.fault('pcr-jump', pid, `by ${step.toFixed(3)} s`);
     else {
       this.elapsed += step;
       this.tableTime += step > LONGEST_PCR_INTERVAL ? 0 : step;
@@ -304,7 +304,7 @@ export class TsChecker {
     if (state.dts !== null) {
       const step = forward(state.dts, dts) / 90_000;
       if (step <= 0) this.fault('dts-back', pid, `by ${(-step).toFixed(3)} s`);
-      else if (step > this.limits.dtsLeap) this.fault('dts-leap', pid, `by ${step.toFixed(3)} s`);
+      else if (step > this.limits.dtsJump) this.fault('dts-jump', pid, `by ${step.toFixed(3)} s`);
     }
     state.dts = dts;
   }

@@ -81,7 +81,7 @@ export function describeEngineRuntime(name: string, make: () => Promise<RuntimeU
       expect(await fixture.leftovers()).toEqual([]);
     });
 
-    it('removes an engine once, however often it is asked to', async () => {
+    it('removes an engine once, for any number of calls', async () => {
       const engine = await runtime.start(fixture.spec(), never);
       const events = record(runtime);
       await Promise.all([runtime.remove(engine.id, GRACE_MS), runtime.remove(engine.id, GRACE_MS)]);

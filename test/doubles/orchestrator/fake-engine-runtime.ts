@@ -11,7 +11,7 @@ import {
   RuntimeFailedError,
 } from '../../../apps/orchestrator/src/runtime/engine-runtime.js';
 
-/** Holds the engines. It outlives the runtime, as Docker does. */
+/** Where the engines run. Like Docker it outlives the runtime. */
 export class FakeEngineHost {
   readonly engines = new Map<string, EngineInstance>();
   /** Ports that other programs use. */
@@ -136,13 +136,13 @@ export class FakeEngineRuntime implements EngineRuntime {
   private async waitForStart(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     let onAbort = (): void => {};
-    const gone = new Promise<never>((_resolve, reject) => {
+    const aborted = new Promise<never>((_resolve, reject) => {
       onAbort = () => reject(signal.reason as Error);
       signal.addEventListener('abort', onAbort);
     });
     const done = this.knobs.startHangs ? new Promise<void>(() => {}) : this.knobs.startMs > 0 ? delay(this.knobs.startMs) : turn();
     try {
-      await Promise.race([done, gone]);
+      await Promise.race([done, aborted]);
     } catch (error) {
       if (this.knobs.abortMs > 0) await delay(this.knobs.abortMs);
       throw error;

@@ -1,4 +1,4 @@
-/** A process runtime in a folder of its own, with a tiny real engine. */
+/** A process runtime in its own folder, with a tiny real engine. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -30,7 +30,7 @@ esac
 exec "$3" "$4" "$1"
 `;
 
-/** Test files run in parallel processes: each has 200 ports of its own, below the ephemeral ports. */
+/** Test files run in parallel processes: each has its own 200 ports, below the ephemeral ports. */
 let nextPort = 23_000 + (process.pid % 45) * 200;
 
 export function tinySpec(mode = ''): EngineSpec {
@@ -44,7 +44,7 @@ export function tinySpec(mode = ''): EngineSpec {
   };
 }
 
-/** The living processes whose command line contains the text. */
+/** The running processes whose command line contains the text. */
 function processesWith(text: string): string[] {
   const lines = execFileSync('ps', ['-eo', 'pid=,stat=,args='], { encoding: 'utf8' }).split('\n');
   return lines.filter((line) => line.includes(text) && !/^\s*\d+\s+Z/.test(line));
@@ -134,7 +134,7 @@ export async function withProcessRuntime<T>(work: (fixture: ProcessRuntimeFixtur
   }
 }
 
-/** Resolves when nobody listens on the port. */
+/** Resolves when no server listens on the port. */
 export async function untilFree(port: number): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1');

@@ -24,7 +24,7 @@ export class ListeningEngines extends FakeEngineRuntime {
   readonly silent = new Set<string>();
   /** Reply to the `stat` call of a session; by default the session is unknown. */
   statReply: object = { response: null, error: 'unknown playback session id' };
-  /** Paths that the engines were asked for. */
+  /** Paths of the requests to the engines. */
   readonly requests: string[] = [];
   protected readonly servers: Map<string, ScriptedServer>;
 
@@ -95,7 +95,7 @@ export interface TestOptions {
   folder?: string;
 }
 
-/** The whole service with fake engines, and a database in its own folder. */
+/** The complete service with fake engines, and a database in its own folder. */
 export async function startOrchestrator({
   env = {},
   runtime = new ListeningEngines(),

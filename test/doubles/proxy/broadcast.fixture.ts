@@ -11,7 +11,7 @@ const FRAME = 3600;
 /** Start code of an H.264 keyframe. */
 const KEYFRAME = Buffer.from([0, 0, 1, 0x65]);
 
-/** A connection that takes every write at once, or no further one while it is blocked. */
+/** A connection that completes every write at once, or none while it is blocked. */
 export class FakeSink implements ViewerSink {
   readonly writes: Buffer[] = [];
   ended = false;
@@ -41,7 +41,7 @@ export class FakeSink implements ViewerSink {
     this.#blocked = true;
   }
 
-  /** Takes the unfinished write, then all others. */
+  /** Completes the unfinished write, then all others at once. */
   unblock(): void {
     this.#blocked = false;
     this.finish();
@@ -198,7 +198,7 @@ export interface SeenPacket {
   readonly bytes: Buffer;
 }
 
-/** Parses packets independently of @acexy/mpegts. Fails if the bytes are not whole packets. */
+/** Parses packets independently of @acexy/mpegts. Fails if the last packet is incomplete. */
 export function packetsOf(bytes: Buffer): SeenPacket[] {
   expect(bytes.length % 188).toBe(0);
   const packets: SeenPacket[] = [];
@@ -230,7 +230,7 @@ export function packetsOf(bytes: Buffer): SeenPacket[] {
   return packets;
 }
 
-/** Checks what must hold for every viewer's bytes: continuous counters, and clocks that never go back or jump. */
+/** Checks a viewer's bytes: counters are continuous, and clocks never go back or jump. */
 export function expectContinuousStream(bytes: Buffer): SeenPacket[] {
   const packets = packetsOf(bytes);
   const counters = new Map<number, number>();

@@ -47,13 +47,13 @@ export class Pending<T> {
   });
 }
 
-export type StartBehaviour = 'plays' | 'waits' | Error;
-export type MediaBehaviour = 'flows' | 'silent' | 'waits' | Error;
+export type StartBehavior = 'plays' | 'waits' | Error;
+export type MediaBehavior = 'flows' | 'silent' | 'waits' | Error;
 
 /** One engine; it records every call. */
 export class FakeEngine implements EngineApi {
-  start: StartBehaviour = 'plays';
-  media: MediaBehaviour | MediaBehaviour[] = 'flows';
+  start: StartBehavior = 'plays';
+  media: MediaBehavior | MediaBehavior[] = 'flows';
   infohash: string | null = INFOHASH;
   encrypted = false;
   stopFails: Error | null = null;
@@ -110,15 +110,15 @@ export class FakeEngine implements EngineApi {
   }
 
   openMedia(_url: string, { signal }: { signal?: AbortSignal }): Promise<Readable> {
-    const behaviour = Array.isArray(this.media) ? (this.media.length > 1 ? this.media.shift()! : this.media[0]) : this.media;
-    if (behaviour instanceof Error) return Promise.reject(behaviour);
-    if (behaviour === 'waits') {
+    const behavior = Array.isArray(this.media) ? (this.media.length > 1 ? this.media.shift()! : this.media[0]) : this.media;
+    if (behavior instanceof Error) return Promise.reject(behavior);
+    if (behavior === 'waits') {
       return new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
     }
     const media = new PassThrough();
     signal?.addEventListener('abort', () => media.destroy(signal.reason as Error));
     this.mediaStreams.push(media);
-    if (behaviour === 'flows') media.write(packets());
+    if (behavior === 'flows') media.write(packets());
     return Promise.resolve(media);
   }
 

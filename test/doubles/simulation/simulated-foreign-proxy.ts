@@ -80,7 +80,7 @@ export class SimulatedForeignProxy {
     return playing.map(({ engineId }) => engineId);
   }
 
-  /** Acknowledged streams are known: as started, unless their engine is gone, or as ended. */
+  /** Checks that acknowledged streams are known: as ended, or as started while their engine plays them. */
   check({ streams }: SimulatedOrchestrator): void {
     for (const { id, acknowledged } of this.streams) {
       if (acknowledged === 'nothing') continue;

@@ -38,7 +38,7 @@ import { VpnService } from '../../../apps/orchestrator/src/vpn/vpn.service.js';
 import { VpnWatcher } from '../../../apps/orchestrator/src/vpn/vpn-watcher.service.js';
 import { SimulatedProber, SimulatedRuntime, SimulatedSessionStat, type SimulatedWorld } from './simulated-world.js';
 
-/** The whole object stands for each settings group. */
+/** One object serves as every settings group. */
 export const SETTINGS = loadOrchestratorSettings({
   MIN_REPLICAS: '2',
   MAX_REPLICAS: '6',
@@ -192,7 +192,7 @@ export class SimulatedOrchestrator {
     return its;
   }
 
-  /** kill -9: nothing it does has an effect any more, and its timers are removed. */
+  /** kill -9: its calls no longer have an effect, and its timers are removed. */
   kill(): void {
     this.disk.kills += 1;
     this.runtime.kill();
@@ -268,7 +268,7 @@ function watchTrials(breakers: ProvisioningBreakers, violations: string[]): void
 function poolOrders(disk: SimulatedDisk): PoolOrders {
   return {
     loadManualMinimum: () => Promise.resolve(disk.manualMinimum),
-    saveManualMinimum: (floor: number | null) => disk.commit(() => (disk.manualMinimum = floor)),
+    saveManualMinimum: (minimum: number | null) => disk.commit(() => (disk.manualMinimum = minimum)),
   } as unknown as PoolOrders;
 }
 

@@ -9,7 +9,7 @@ import {
 } from '../../../apps/orchestrator/src/runtime/engine-runtime.js';
 import { FakeEngineHost, FakeEngineRuntime } from '../orchestrator/fake-engine-runtime.js';
 
-export const RUNTIME_FAULTS = ['none', 'slow', 'hangs', 'no space', 'away', 'port taken', 'keeps engines'] as const;
+export const RUNTIME_FAULTS = ['none', 'slow', 'hangs', 'no space', 'unreachable', 'port taken', 'keeps engines'] as const;
 /** How the runtime behaves. */
 export type RuntimeFault = (typeof RUNTIME_FAULTS)[number];
 
@@ -25,7 +25,7 @@ export class SimulatedWorld extends FakeEngineHost {
   readonly playing = new Map<string, string>();
   /** Proxies that play but are disconnected. */
   readonly disconnected = new Set<string>();
-  /** Starts in progress: a daemon may complete them after the caller is gone. */
+  /** Starts in progress: a daemon may complete them after the caller was killed. */
   readonly startsInProgress = new Set<EngineSpec>();
 
   get running(): EngineInstance[] {
@@ -130,17 +130,17 @@ export class SimulatedRuntime extends FakeEngineRuntime {
     const { fault } = world;
     knobs.startMs = fault === 'slow' ? 8000 : 300;
     knobs.startHangs = fault === 'hangs';
-    knobs.listFails = fault === 'away' ? new RuntimeUnreachableError('no Docker Engine answers') : null;
-    knobs.removeFails = fault === 'away' || fault === 'keeps engines' ? new RuntimeFailedError('the removal failed') : null;
+    knobs.listFails = fault === 'unreachable' ? new RuntimeUnreachableError('no Docker Engine answers') : null;
+    knobs.removeFails = fault === 'unreachable' || fault === 'keeps engines' ? new RuntimeFailedError('the removal failed') : null;
     knobs.failStart = (spec) => {
-      if (fault === 'away') return new RuntimeUnreachableError('no Docker Engine answers');
+      if (fault === 'unreachable') return new RuntimeUnreachableError('no Docker Engine answers');
       if (fault === 'no space') return new RuntimeFailedError('no space left on device');
       return fault === 'port taken' && spec.ports.http % 2 === 0 ? new PortTakenError(spec.ports.http) : null;
     };
   }
 }
 
-/** Probes a simulated engine; a hung one uses the whole time limit. */
+/** Probes a simulated engine. A hung one takes the complete time limit. */
 export class SimulatedProber {
   constructor(
     private readonly world: SimulatedWorld,

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A daemon that was killed leaves its pid files behind; the next one in this container would take them for a running daemon.
+# A killed daemon leaves pid files, which look like a running daemon to the next one in this container.
 find /run /var/run -name 'docker*.pid' -delete
 find /run /var/run -name 'containerd*.pid' -delete
 exec "$@"

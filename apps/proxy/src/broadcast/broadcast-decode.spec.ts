@@ -60,7 +60,7 @@ class Source {
 }
 
 for (const codec of CLIP_CODECS) {
-  const tolerated = codec.entersWithComplaints ? LEADING_PICTURES : NOTHING;
+  const tolerated = codec.joinReportsErrors ? LEADING_PICTURES : NOTHING;
   describe.skipIf(!ENCODERS.includes(codec.encoder))(`${codec.name} (needs ffmpeg with ${codec.encoder})`, { timeout: 60_000 }, () => {
     it('is decoded without a warning after a join in the middle of the stream', () => {
       const clock = new FakeClock();

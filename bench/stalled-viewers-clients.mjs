@@ -1,4 +1,4 @@
-/** Viewers of neighbours.mjs: some stop reading after their first bytes, the others record how long they wait for bytes. */
+/** Viewers of stalled-viewers.mjs: some stop reading after their first bytes, the others record how long they wait for bytes. */
 import net from 'node:net';
 
 const WATCHES_BYTES = 100_000;

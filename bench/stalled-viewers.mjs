@@ -2,7 +2,7 @@
  * Measures how stalled viewers affect the others: the longest wait for bytes of each reading viewer, with one in five viewers stalled and with none, in
  * turns in one run. A plain pipe() is the comparison: one stalled viewer stops all.
  *
- *   npm run build && node bench/neighbours.mjs [--viewers 200] [--seconds 6] [--rounds 5] [--save]
+ *   npm run build && node bench/stalled-viewers.mjs [--viewers 200] [--seconds 6] [--rounds 5] [--save]
  */
 import { finish, pause, percentile, readOptions, round } from './support/bench.mjs';
 import { reply, startFanOut } from './support/fan-out.mjs';
@@ -17,7 +17,7 @@ const { viewers, seconds, rounds } = parameters;
 /** The longest wait (ms) of each reading viewer. */
 async function waits(contender, share) {
   const stalled = Math.round(viewers * share);
-  const fanOut = await startFanOut({ contender, bytesPerSecond: BYTES_PER_SECOND }, 'neighbours-clients.mjs', { viewers, stalled });
+  const fanOut = await startFanOut({ contender, bytesPerSecond: BYTES_PER_SECOND }, 'stalled-viewers-clients.mjs', { viewers, stalled });
   fanOut.viewers.send('begin');
   await pause(seconds * 1000);
   fanOut.viewers.send('end');
@@ -37,7 +37,7 @@ const median = (values) => round(percentile(values, 0.5), 1);
 const shown = (values) => `${median(values)} ms (rounds: ${values.map((value) => Math.round(value)).join(', ')})`;
 const extra = round(median(measured.fifth) - median(measured.none), 1);
 await finish({
-  benchmark: 'neighbours',
+  benchmark: 'stalled-viewers',
   parameters,
   rows: [
     {
