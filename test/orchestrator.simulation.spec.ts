@@ -7,10 +7,10 @@ import { SimulatedForeignProxy } from './doubles/simulation/simulated-foreign-pr
 import { SimulatedProxy } from './doubles/simulation/simulated-proxy.js';
 import { RUNTIME_FAULTS, type RuntimeFault, SimulatedWorld } from './doubles/simulation/simulated-world.js';
 
-/** One event; numbers choose engines and viewers. `unheard`: the runtime sends no event. */
+/** One step of a history; numbers choose engines and viewers. `silently`: the runtime sends no event. */
 type Step =
   | { do: 'arrive' | 'provision' | 'scale'; count: number }
-  | { do: 'leave' | 'die' | 'die unheard' | 'vanish' | 'vanish unheard' | 'restart' | 'hang' | 'wake'; which: number }
+  | { do: 'leave' | 'die' | 'die silently' | 'vanish' | 'vanish silently' | 'restart' | 'hang' | 'wake'; which: number }
   | { do: 'fault'; fault: RuntimeFault }
   | { do: 'send start' | 'repeat event' | 'send end'; which: number }
   | { do: 'disconnect'; which: number; seconds: number }
@@ -25,7 +25,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      do: fc.constantFrom('die' as const, 'die unheard' as const, 'vanish' as const, 'vanish unheard' as const, 'restart' as const),
+      do: fc.constantFrom('die' as const, 'die silently' as const, 'vanish' as const, 'vanish silently' as const, 'restart' as const),
       which,
     }),
   },
@@ -50,9 +50,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('gc' as const, 'reset' as const, 'kill' as const, 'stop' as const) }) },
 );
 
-/** Circuit breakers, backoff, grace periods, drains and idle times, one after another. */
+/** Time for circuit breakers, backoff, grace periods, drains and idle times, which follow one another. */
 const RESTORED_WITHIN_S = 120;
-const AT_REST_WITHIN_S = 300;
+const IDLE_WITHIN_S = 300;
 
 class History {
   readonly world = new SimulatedWorld();
@@ -90,7 +90,7 @@ class History {
         this.foreign.end(step.which, orchestrator);
         break;
       case 'provision':
-        // The caller may be gone.
+        // No caller waits for the result.
         for (let i = 0; i < step.count; i++) orchestrator.provisioning.provision({}, 'api').catch(() => undefined);
         break;
       case 'scale':
@@ -123,7 +123,7 @@ class History {
   }
 
   /** All faults end and all viewers leave. */
-  async calmDown(): Promise<void> {
+  async endFaultsAndViewers(): Promise<void> {
     this.world.fault = 'none';
     this.world.hung.clear();
     for (const proxy of this.proxies) {
@@ -163,8 +163,8 @@ class History {
     };
   }
 
-  /** The state in which nothing plays: exactly the minimum of engines, the same everywhere. */
-  rest(): object {
+  /** The expected state when nothing plays: exactly the minimum of engines, the same everywhere. */
+  idleState(): object {
     const engines = this.world.running.map(({ id }) => id).sort();
     const { minReplicas } = SETTINGS;
     return {
@@ -197,20 +197,20 @@ class History {
     expect(this.violations).toEqual([]);
   }
 
-  private changeEngine(what: 'die' | 'die unheard' | 'vanish' | 'vanish unheard' | 'restart' | 'hang' | 'wake', which: number): void {
+  private changeEngine(what: 'die' | 'die silently' | 'vanish' | 'vanish silently' | 'restart' | 'hang' | 'wake', which: number): void {
     const { world, orchestrator } = this;
     const all = [...world.engines.values()];
     const engine = all[which % all.length];
     if (!engine) return;
-    const silently = what.endsWith('unheard');
+    const silently = what.endsWith('silently');
     if (what !== 'hang' && what !== 'wake') world.endSessionsOn(engine.id);
     switch (what) {
       case 'die':
-      case 'die unheard':
+      case 'die silently':
         if (engine.state === 'running') orchestrator.runtime.die(engine.id, 137, { silently });
         break;
       case 'vanish':
-      case 'vanish unheard':
+      case 'vanish silently':
         orchestrator.runtime.vanish(engine.id, { silently });
         break;
       case 'restart': {
@@ -257,7 +257,7 @@ class History {
   }
 }
 
-describe('the whole pool in simulated histories of faults', () => {
+describe('the pool in simulated histories of faults', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -271,14 +271,14 @@ describe('the whole pool in simulated histories of faults', () => {
         const history = new History();
         await history.start();
         for (const one of steps) await history.apply(one);
-        await history.calmDown();
+        await history.endFaultsAndViewers();
         for (let second = 0; history.healthyFree < SETTINGS.minReplicas; second++) {
           expect(second).toBeLessThan(RESTORED_WITHIN_S);
           await history.second();
         }
-        for (let second = 0; !isDeepStrictEqual(history.state(), history.rest()) && second < AT_REST_WITHIN_S; second++)
+        for (let second = 0; !isDeepStrictEqual(history.state(), history.idleState()) && second < IDLE_WITHIN_S; second++)
           await history.second();
-        expect(history.state()).toEqual(history.rest());
+        expect(history.state()).toEqual(history.idleState());
         const ended = history.end();
         await vi.advanceTimersByTimeAsync(10_000);
         await ended;

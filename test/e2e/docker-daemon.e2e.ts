@@ -59,7 +59,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
 
   it.each([
     ['killed, and keeps its containers (live-restore)', 'SIGKILL', ['--live-restore']],
-    ['restarted in order, and starts its containers again', 'SIGTERM', []],
+    ['stopped with SIGTERM, and starts its containers again', 'SIGTERM', []],
   ] as const)(
     'is %s: the same engines are healthy within two seconds of its first answer, and none is listed twice',
     async (_, signal, options) => {
@@ -76,7 +76,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
     },
   );
 
-  // Docker kills them when it is back. Whether its restart policy then restarts the same ones is a race in Docker.
+  // The restarted daemon kills its old containers. Whether its restart policy then restarts the same ones is a race in Docker.
   it('is killed together with its containers: two engines are healthy within two seconds of its first answer, and no dead one is left', async () => {
     await begin();
     const backAt = await restart('SIGKILL');

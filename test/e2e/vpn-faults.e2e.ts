@@ -73,14 +73,14 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
       const cutAt = performance.now();
       await gluetun.cut();
       await until('disconnected', async () => !(await status()).connected, 30_000);
-      impact.note('dead tunnel noticed after');
+      impact.note('dead tunnel detected after');
       expect(performance.now() - cutAt).toBeLessThan(15_000);
       // Gluetun still reports healthy, so one start per minute is allowed. During that start the next request is rejected.
-      const refused = await until('refused', async () => {
+      const rejection = await until('the provision is rejected', async () => {
         const answer = await provision();
         return answer.status === 503 && answer;
       });
-      expect(((await refused.json()) as { detail: object }).detail).toMatchObject({
+      expect(((await rejection.json()) as { detail: object }).detail).toMatchObject({
         error: 'provisioning_blocked',
         code: 'vpn_disconnected',
         recovery_eta_seconds: 60,

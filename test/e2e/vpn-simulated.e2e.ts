@@ -149,13 +149,13 @@ describe('behind an older Gluetun with user name and password', () => {
     async (answers) => {
       const checkedBefore = (await world.status()).last_check_at ?? '';
       await world.gluetun.set({ answers });
-      const heard = await until('the state is reported', async () => {
+      const reported = await until('the state is reported', async () => {
         const status = await world.status();
         return (
           String(status.last_check_at) > checkedBefore && /does not answer|has status 500|no JSON/.test(String(status.reason)) && status
         );
       });
-      expect(heard.connected).toBe(true);
+      expect(reported.connected).toBe(true);
       await world.gluetun.set({ answers: 'well' });
     },
   );
