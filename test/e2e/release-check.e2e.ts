@@ -67,7 +67,7 @@ describe('the release check reports', () => {
     ],
     [
       'a version that is not in the changelog',
-      /versions: CHANGELOG\.md begins with 0\.0\.1/,
+      /versions: CHANGELOG\.md starts with 0\.0\.1/,
       () => change('CHANGELOG.md', /^## \S+/m, '## 0.0.1'),
     ],
     [
