@@ -97,7 +97,7 @@ class History {
         await this.order(() => orchestrator.manualMinimum.set(step.count), step.count);
         break;
       case 'gc':
-        await this.order(() => orchestrator.manualMinimum.remove(), null);
+        await this.order(() => orchestrator.manualMinimum.set(null), null);
         void orchestrator.reconcile.collect();
         break;
       case 'reset':

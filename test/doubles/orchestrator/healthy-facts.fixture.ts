@@ -67,7 +67,7 @@ export const HEALTHY_DOCKER: Reached<DockerFacts> = {
   endpoint: 'unix:///var/run/docker.sock',
   version: '28.0.0',
   latencyMs: 12,
-  host: { processors: 8, memory: 64e9, clock: NOW },
+  host: { memory: 64e9, clock: NOW },
   image: 'present',
   network: null,
   containers: { running: 5 },

@@ -30,33 +30,21 @@ export class ManualMinimum implements OnModuleInit {
 
   /**
    * Takes effect at once; resolves when it is saved.
-   * @param engines an integer of at least 0
+   * @param engines an integer of at least 0; null removes the minimum
    * @throws what the database throws; the value then stays until the service ends
    */
-  async set(engines: number): Promise<void> {
-    if (!Number.isSafeInteger(engines) || engines < 0)
-      throw new RangeError(`the manual minimum is ${engines}, but must be an integer of at least 0`);
-    await this.change(engines);
-  }
-
-  /** @returns false if none was set */
-  async remove(): Promise<boolean> {
-    if (this.engines === null) return false;
-    await this.change(null);
-    return true;
-  }
-
-  /** @returns unsubscribes */
-  onChange(listener: () => void): () => void {
-    return this.changes.subscribe(listener);
-  }
-
-  private async change(engines: number | null): Promise<void> {
+  async set(engines: number | null): Promise<void> {
+    if (engines === null && this.engines === null) return;
     this.log.info(engines === null ? 'manual minimum removed' : 'manual minimum set', { engines, before: this.engines });
     this.engines = engines;
     // Writes keep their order, so the last value is the one that is saved last.
     const saved = this.orders.saveManualMinimum(engines, new Date(this.clock.wallTime()));
     this.changes.emit();
     await saved;
+  }
+
+  /** @returns unsubscribes */
+  onChange(listener: () => void): () => void {
+    return this.changes.subscribe(listener);
   }
 }

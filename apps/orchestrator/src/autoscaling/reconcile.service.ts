@@ -120,7 +120,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
    * cordoned. @returns the ids of the removed engines
    */
   async collect(): Promise<string[]> {
-    await this.manualMinimum.remove();
+    await this.manualMinimum.set(null);
     const pool = { ...this.takeSnapshot(), taken: 0, recentPeak: 0 };
     const decision = decideScaling(pool, { ...this.snapshots.limits, idleGraceMs: 0 });
     const remove = decision.remove.filter(({ id }) => !this.removing.has(id));

@@ -70,7 +70,7 @@ export type DockerFacts =
       /** Duration of the slowest call of the doctor. */
       latencyMs: number;
       /** The machine of the Docker Engine; null if a filter in front of Docker rejects the call. */
-      host: { processors: number; memory: number; clock: number | null } | null;
+      host: { memory: number; clock: number | null } | null;
       image: 'present' | 'missing' | 'unknown';
       /** Null without DOCKER_NETWORK. */
       network: 'present' | 'missing' | 'unknown' | null;

@@ -52,6 +52,11 @@ export class EngineRegistry {
     return [...this.engines.values()].filter((engine) => engine.instance.kind === 'acestream');
   }
 
+  /** The AceStream engines whose API has answered, oldest first. */
+  inService(): readonly Engine[] {
+    return this.all().filter(({ lifecycle }) => lifecycle !== 'starting');
+  }
+
   /** Everything that the runtime runs for us, including the containers of `POST /provision`. */
   everything(): readonly Engine[] {
     return [...this.engines.values()];

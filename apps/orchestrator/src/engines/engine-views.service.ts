@@ -15,9 +15,7 @@ export class EngineViews {
 
   /** Engines whose API has answered, oldest first; with `all` also the starting ones. */
   list(all: boolean): EngineState[] {
-    return this.registry
-      .all()
-      .filter((engine) => all || engine.lifecycle !== 'starting')
+    return [...(all ? this.registry.all() : this.registry.inService())]
       .sort((a, b) => a.firstSeen - b.firstSeen || (a.id < b.id ? -1 : 1))
       .map(toEngineState);
   }

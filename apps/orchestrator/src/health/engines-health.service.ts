@@ -25,28 +25,26 @@ export class EnginesHealth {
 
   /** Scores of all engines whose API has answered, best first. */
   scores(): EngineHealthScore[] {
-    return this.inService()
+    return this.registry
+      .inService()
       .map((engine) => this.scoreOf(engine))
       .sort((a, b) => b.health_score - a.health_score || a.stream_count - b.stream_count || (a.container_id < b.container_id ? -1 : 1));
   }
 
   status(): EnginesHealthStatus {
-    const engines = this.inService().map(toEngineState);
+    const inService = this.registry.inService();
+    const engines = inService.map(toEngineState);
     const count = (health: string): number => engines.filter(({ health_status: status }) => status === health).length;
     const { general, replacement } = this.provisioning.breakers.reports();
     return {
       total_engines: engines.length,
       healthy_engines: count('healthy'),
       unhealthy_engines: count('unhealthy'),
-      marked_for_replacement: this.inService().filter(({ lifecycle, health }) => lifecycle === 'draining' && health === 'unhealthy').length,
+      marked_for_replacement: inService.filter(({ lifecycle, health }) => lifecycle === 'draining' && health === 'unhealthy').length,
       minimum_required: this.pool.minReplicas,
       health_check_interval: wholeSeconds(this.settings.healthCheckIntervalMs),
       circuit_breakers: { general: breakerStatus(general), replacement: breakerStatus(replacement) },
     };
-  }
-
-  private inService(): Engine[] {
-    return this.registry.all().filter(({ lifecycle }) => lifecycle !== 'starting');
   }
 
   private scoreOf(engine: Engine): EngineHealthScore {

@@ -60,7 +60,7 @@ export class HealthMonitor implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async round(signal: AbortSignal): Promise<number> {
     const now = this.clock.now();
-    const engines = this.registry.all().filter((engine) => engine.lifecycle !== 'starting');
+    const engines = this.registry.inService();
     const known = new Set(engines.map((engine) => engine.id));
     for (const id of this.checks.keys()) if (!known.has(id)) this.checks.delete(id);
     const due = engines.filter(({ id }) => (this.checks.get(id)?.nextAt ?? 0) <= now);

@@ -29,7 +29,7 @@ export class ReadinessReport {
   async make(): Promise<ReadyAnswer> {
     const result = await this.check();
     const { circuitState, ...provisioning } = this.provisioning.status();
-    const inService = this.registry.all().filter((engine) => engine.lifecycle !== 'starting');
+    const inService = this.registry.inService();
     const ready = result.status === 'ok';
     const image = this.runtime.image();
     // Degraded: no engine can be started, or none is healthy.

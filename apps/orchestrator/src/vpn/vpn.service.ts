@@ -1,4 +1,4 @@
-import type { VpnStatus } from '@acexy/contracts';
+import type { VpnContainerStatus, VpnStatus } from '@acexy/contracts';
 import { Injectable } from '@nestjs/common';
 import type { Engine } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
@@ -6,8 +6,7 @@ import { VPN_LABEL } from '../runtime/engine-labels.js';
 import { VpnSettings } from './vpn-settings.js';
 import { Tunnel } from './tunnel.js';
 
-const DISABLED: VpnStatus = {
-  enabled: false,
+const NO_VPN: VpnContainerStatus = {
   status: 'disabled',
   container_name: null,
   container: null,
@@ -19,7 +18,6 @@ const DISABLED: VpnStatus = {
   reason: null,
   public_ip: null,
   engines: 0,
-  vpns: [],
 };
 
 /** The current state of the VPNs, kept by VpnWatcher. */
@@ -45,9 +43,8 @@ export class VpnService {
 
   /** Reply of `GET /vpn/status`; the summary is that of the first connected tunnel, else of the first tunnel. */
   status(): VpnStatus {
-    if (!this.enabled) return DISABLED;
     const vpns = this.tunnels.map((tunnel) => tunnel.describe(this.enginesBehind(tunnel).length));
-    return { enabled: true, ...(vpns.find(({ connected }) => connected) ?? vpns[0]), vpns };
+    return { enabled: this.enabled, ...(vpns.find(({ connected }) => connected) ?? vpns.at(0) ?? NO_VPN), vpns };
   }
 
   /** The engines in a tunnel's network, or in the network of an earlier container with its name. */

@@ -33,7 +33,7 @@ export class DockerCollector {
       };
     }
     const version = await this.allowed(this.docker.version());
-    const info = await this.allowed(this.docker.info() as Promise<{ NCPU: number; MemTotal: number; SystemTime?: string }>);
+    const info = await this.allowed(this.docker.info() as Promise<{ MemTotal: number; SystemTime?: string }>);
     const engines = await this.allowed(this.docker.listContainers({ all: true, filters: { label: [ENGINE_LABEL] } }));
     const containers: Record<string, number> = {};
     for (const { State } of engines ?? []) containers[State] = (containers[State] ?? 0) + 1;
@@ -43,7 +43,7 @@ export class DockerCollector {
       endpoint: this.endpoint,
       version: version?.Version ?? '(unknown version)',
       latencyMs: this.slowestMs,
-      host: info && { processors: info.NCPU, memory: info.MemTotal, clock: Number.isNaN(clock) ? null : clock },
+      host: info && { memory: info.MemTotal, clock: Number.isNaN(clock) ? null : clock },
       image: await this.presence(this.docker.getImage(targetImage).inspect()),
       network: dockerNetwork === undefined ? null : await this.presence(this.docker.getNetwork(dockerNetwork).inspect()),
       containers,
