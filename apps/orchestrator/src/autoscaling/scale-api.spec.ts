@@ -115,7 +115,7 @@ describe('GET /autoscaler/decisions', () => {
     expect(await decisions('?limit=1')).toHaveLength(1);
   });
 
-  it('tells why a needed engine is not started', async () => {
+  it('says why a needed engine is not started', async () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1' } });
     await eventually(
       () => decisions(),

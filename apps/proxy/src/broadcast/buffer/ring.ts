@@ -108,7 +108,7 @@ export class Ring implements PacketStore {
   bytesFrom(position: number): Buffer {
     const chunk = this.chunkAt(position);
     if (chunk === undefined)
-      throw new RangeError(`the ring has no byte ${position}: it holds ${this.startPosition} to ${this.endPosition}`);
+      throw new RangeError(`the ring has no byte ${position}: it contains ${this.startPosition} to ${this.endPosition}`);
     return chunk.data.subarray(position - chunk.position);
   }
 
