@@ -1,4 +1,4 @@
-/** Takes the pictures and the sound out of a shipped clip (an ordinary transport stream with one H.264 and one AAC stream). */
+/** Extracts pictures and audio from a shipped clip, which is a transport stream with one H.264 and one AAC stream. */
 import { readFileSync } from 'node:fs';
 import {
   NONE,
@@ -16,9 +16,9 @@ import {
 import { AUDIO_FRAMES_PER_LOOP, AUDIO_PID, FRAMES_PER_LOOP, VIDEO_PID } from './layout.js';
 
 export interface Picture {
-  /** Decoding time after the first picture's, ticks of 90 kHz. */
+  /** Decoding time relative to that of the first picture, in 90 kHz ticks. */
   dts: number;
-  /** Presentation time after the first picture's decoding time, ticks of 90 kHz. */
+  /** Presentation time relative to the decoding time of the first picture, in 90 kHz ticks. */
   pts: number;
   keyframe: boolean;
   data: Buffer;
@@ -30,7 +30,7 @@ export interface Clip {
   audioFrames: Buffer[];
 }
 
-/** The clip does not have the frames that one loop needs. */
+/** The clip does not have the frames of one loop. */
 export class ClipError extends Error {
   readonly code = 'clip_unusable';
 }
@@ -79,17 +79,17 @@ function adtsFrames(bytes: Buffer): Buffer[] {
   return frames;
 }
 
-/** Reads a clip; throws ClipError where it is not one loop long. */
+/** @throws ClipError if the clip is not exactly one loop long */
 export function parseClip(stream: Buffer): Clip {
   const video = collectUnits(stream, VIDEO_PID);
-  // The encoder's last frame only flushes its delay: one more than the loop has, and not needed.
+  // The encoder adds one audio frame to flush its delay; the loop does not need it.
   const audioFrames = adtsFrames(Buffer.concat(collectUnits(stream, AUDIO_PID).flatMap((unit) => unit.parts))).slice(
     0,
     AUDIO_FRAMES_PER_LOOP,
   );
   if (video.length !== FRAMES_PER_LOOP || audioFrames.length !== AUDIO_FRAMES_PER_LOOP || !video[0].keyframe) {
     throw new ClipError(
-      `a clip needs ${FRAMES_PER_LOOP} pictures and ${AUDIO_FRAMES_PER_LOOP} audio frames, not ${video.length} and ${audioFrames.length}`,
+      `the clip has ${video.length} pictures and ${audioFrames.length} audio frames: it must have ${FRAMES_PER_LOOP} and ${AUDIO_FRAMES_PER_LOOP}, from a keyframe on`,
     );
   }
   const first = video[0].dts;
@@ -106,7 +106,7 @@ export function parseClip(stream: Buffer): Clip {
 
 export type ClipName = 'picture' | 'picture-low';
 
-/** Reads one of the clips shipped beside the code (`media/`), wherever the package lies. */
+/** Loads a clip from the folder `media/` of this package. */
 export function loadClip(name: ClipName): Clip {
   return parseClip(readFileSync(new URL(`../../media/${name}.mpegts`, import.meta.url)));
 }

@@ -7,7 +7,7 @@ import { Timeline } from './timeline.js';
 
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 
-// The judge is a real decoder; where there is none, the packet tests beside this file have to do.
+// A real decoder checks the stream; without one, only the packet tests in this folder run.
 describe.skipIf(!hasFfmpeg)('ffmpeg', () => {
   it.each([500_000, 3_500_000])(
     'decodes 60 s over three loop boundaries at %i bit/s without a warning',
@@ -16,9 +16,9 @@ describe.skipIf(!hasFfmpeg)('ffmpeg', () => {
       const timeline = new Timeline(new LoopCache().loop(bitrate, 'picture'), '0'.repeat(40));
       const group = Math.floor(Date.UTC(2026, 1, 1) / GROUP_MS);
       const ffmpeg = spawn('ffmpeg', ['-hide_banner', '-nostdin', '-v', 'warning', '-i', 'pipe:0', '-map', '0', '-f', 'framecrc', '-']);
-      let said = '';
+      let warnings = '';
       let frames = 0;
-      ffmpeg.stderr.on('data', (text: Buffer) => (said += text.toString()));
+      ffmpeg.stderr.on('data', (text: Buffer) => (warnings += text.toString()));
       ffmpeg.stdout.on('data', (text: Buffer) => (frames += text.toString().split('\n').length - 1));
       const closed = once(ffmpeg, 'close');
       for (let index = 0; index < 32; index += 1) {
@@ -27,8 +27,8 @@ describe.skipIf(!hasFfmpeg)('ffmpeg', () => {
       }
       ffmpeg.stdin.end();
       await closed;
-      expect(said).toBe('');
-      // 32 groups of 48 pictures and 90 audio frames, without what the decoder's start leaves out.
+      expect(warnings).toBe('');
+      // 32 groups of 48 pictures and 90 audio frames, without what the decoder skips at its start.
       expect(frames).toBeGreaterThan(32 * (48 + 90) - 20);
     },
   );

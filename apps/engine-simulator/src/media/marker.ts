@@ -1,9 +1,9 @@
 /**
- * Marker packets: one every 100 ms on a private PID, so that a test can tell what was lost, repeated or mixed up, and who sent it.
+ * Marker packets: one every 100 ms on a private PID, so that a test can detect what was lost, repeated or mixed up, and which engine sent it.
  *
  * Payload (big endian): 'SIMK', version 1, form (0 content, 1 engine), infohash 20 bytes, sequence 6 bytes, media time in Unix ms 6 bytes.
  * The engine form adds session id 20 bytes, wall clock in Unix ms 6 bytes, length of the engine id 1 byte and the engine id in UTF-8.
- * The content form is a function of content and time alone, so two engines of one content send it alike.
+ * The content form depends on content and time alone, so two engines of one content send the same markers.
  */
 import { PACKET_SIZE, pidOf } from '@acexy/mpegts';
 import { MARKER_INTERVAL_MS, MARKER_PID } from './layout.js';
@@ -12,18 +12,18 @@ export type MarkerForm = 'content' | 'engine' | 'off';
 
 export interface EngineMark {
   engineId: string;
-  /** The playback session, 40 hex. */
+  /** The playback session id, 40 hexadecimal digits. */
   sessionId: string;
-  /** When this engine sent it, Unix ms. */
+  /** When the engine sent the marker, Unix ms. */
   wallClock: number;
 }
 
 export interface Marker {
-  /** 40 hex. */
+  /** 40 hexadecimal digits. */
   infohash: string;
-  /** Rises by one from marker to marker. */
+  /** Increases by one from marker to marker. */
   sequence: number;
-  /** The place on the broadcaster's timeline, Unix ms. */
+  /** Position on the broadcaster's timeline, Unix ms. */
   mediaTime: number;
   engine: EngineMark | null;
 }
@@ -61,7 +61,7 @@ export function writeMarker(out: Buffer, at: number, infohash: Buffer, sequence:
   id.copy(out, at + At.engineId);
 }
 
-/** Reads the marker in the packet at `at`, or null where it is another packet. */
+/** The marker in the packet at `at`; null for any other packet. */
 export function parseMarker(packet: Uint8Array, at = 0): Marker | null {
   if (at + PACKET_SIZE > packet.length || pidOf(packet, at) !== MARKER_PID) return null;
   const bytes = Buffer.from(packet.buffer, packet.byteOffset + at, PACKET_SIZE);

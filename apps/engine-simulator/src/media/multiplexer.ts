@@ -1,6 +1,6 @@
 /**
- * Multiplexes one loop at a constant rate: every packet has its slot, nulls fill what is left. Times in it are relative to the start of the
- * loop; the timeline adds where the loop lies in the world.
+ * Multiplexes one loop at a constant rate: every packet has a slot, and null packets fill the rest. Times are relative to the start of the
+ * loop; the timeline adds the start time of each loop.
  */
 import {
   CLOCK_27M,
@@ -27,7 +27,7 @@ import {
 } from './layout.js';
 import type { PesPacket } from './pes.js';
 
-/** What the timeline must rewrite in a packet of the loop. */
+/** Bits that say what the timeline must rewrite in a packet of the loop. */
 export const Patch = { none: 0, videoCounter: 1, audioCounter: 2, clock: 4, timestamps: 8, marker: 16 } as const;
 
 export interface LoopTemplate {
@@ -36,21 +36,21 @@ export interface LoopTemplate {
   bytes: Buffer;
   /** One set of `Patch` bits for each packet. */
   patches: Uint8Array;
-  /** Payload packets of a loop, by which the continuity metrics move on. */
+  /** Packets with payload in one loop, by which the continuity counters advance. */
   videoPackets: number;
   audioPackets: number;
-  /** Slots at which a group of pictures begins, with its PAT. */
+  /** Slots at which a group of pictures begins with its PAT. */
   groupStarts: number[];
 }
 
-/** The clip does not fit into the rate asked for. */
+/** The bitrate is too low for the clip. */
 export class MuxRateError extends Error {
   readonly code = 'mux_rate_too_low';
 }
 
 const LOOP_TICKS_27M = (LOOP_MS / 1000) * CLOCK_27M;
 
-/** Packets in a loop at about `bitsPerSecond`; the true rate is this number of packets per loop. */
+/** Packets in a loop at about `bitsPerSecond`. */
 export function packetsPerLoop(bitsPerSecond: number): number {
   return Math.round((bitsPerSecond * LOOP_MS) / 1000 / (PACKET_SIZE * 8));
 }
@@ -71,7 +71,7 @@ const pmtSection = packetizeSection(
   PMT_PID,
 );
 
-/** One elementary stream on its way into packets. */
+/** Splits one elementary stream into packets. */
 class PacketSource {
   private current: PesPacket | null = null;
   private sent = 0;
@@ -103,14 +103,14 @@ class PacketSource {
     return (this.packets + 15) & 0x0f;
   }
 
-  /** Writes the next packet at `at`; `pcr` in ticks of 27 MHz, or null for none. */
+  /** Writes the next packet at `at`; `pcr` is in 27 MHz ticks, or null for none. */
   write(out: Buffer, at: number, pcr: number | null): void {
     const unitStart = this.current === null;
     const pes = this.current ?? this.queue[this.next++];
     if (unitStart) this.sent = 0;
     const keyframe = unitStart && pes.keyframe;
-    const wanted = pcr === null ? (keyframe ? 2 : 0) : 8; // adaptation field with its length byte
-    const size = Math.min(pes.bytes.length - this.sent, PACKET_SIZE - 4 - wanted);
+    const minField = pcr === null ? (keyframe ? 2 : 0) : 8; // bytes of the adaptation field, with its length byte
+    const size = Math.min(pes.bytes.length - this.sent, PACKET_SIZE - 4 - minField);
     const field = PACKET_SIZE - 4 - size;
     out.set([SYNC_BYTE, (unitStart ? 0x40 : 0) | (this.pid >> 8), this.pid & 0xff, (field > 0 ? 0x30 : 0x10) | (this.packets & 0x0f)], at);
     if (field > 0) writeAdaptationField(out, at, field, keyframe ? 0x40 : 0, pcr);
@@ -121,7 +121,7 @@ class PacketSource {
   }
 }
 
-/** An adaptation field of `size` bytes with its length byte, stuffed with 0xff. */
+/** Writes an adaptation field of `size` bytes, with its length byte, and fills it with 0xff. */
 function writeAdaptationField(out: Buffer, at: number, size: number, flags: number, pcr: number | null): void {
   out[at + 4] = size - 1;
   if (size === 1) return;
@@ -135,7 +135,7 @@ function writeClockPacket(out: Buffer, at: number, counter: number, pcr: number)
   writeAdaptationField(out, at, PACKET_SIZE - 4, 0, pcr);
 }
 
-/** Lays one loop out in `packets` slots. Without `pes` (a scale test) it holds markers and nulls only. */
+/** Multiplexes one loop into `packets` slots. Without `pes` (a scale test) it has markers and null packets only. */
 export function multiplex(pes: PesPacket[] | null, packets: number): LoopTemplate {
   const bytes = Buffer.allocUnsafe(packets * PACKET_SIZE);
   const patches = new Uint8Array(packets);
@@ -147,24 +147,24 @@ export function multiplex(pes: PesPacket[] | null, packets: number): LoopTemplat
     AUDIO_PID,
     (pes ?? []).filter((packet) => packet.pid === AUDIO_PID),
   );
-  // A reference comes early enough that tables and a marker may stand before it.
+  // A clock reference is due some slots early, because tables and a marker may come before it.
   const clockSlots = Math.floor((PCR_INTERVAL_MS * packets) / LOOP_MS) - 4;
   let lastClock = -clockSlots;
   let tables = 0;
   let markers = 0;
-  let mapIsDue = false;
+  let pmtIsDue = false;
   for (let slot = 0; slot < packets; slot += 1) {
     const at = slot * PACKET_SIZE;
     const ticks = (slot * LOOP_TICKS) / packets;
-    if (mapIsDue) {
-      mapIsDue = false;
+    if (pmtIsDue) {
+      pmtIsDue = false;
       pmtSection.copy(bytes, at);
       setContinuityCounter(bytes, at, tables - 1);
     } else if (pes && slot >= Math.floor((tables * packets) / TABLES_PER_LOOP)) {
       patSection.copy(bytes, at);
       setContinuityCounter(bytes, at, tables);
       tables += 1;
-      mapIsDue = true;
+      pmtIsDue = true;
     } else if (slot >= Math.floor((markers * packets) / MARKERS_PER_LOOP)) {
       bytes.set([SYNC_BYTE, MARKER_PID >> 8, MARKER_PID & 0xff, 0x10 | (markers & 0x0f)], at);
       bytes.fill(0xff, at + 4, at + PACKET_SIZE);
@@ -190,7 +190,8 @@ export function multiplex(pes: PesPacket[] | null, packets: number): LoopTemplat
       }
     }
   }
-  if (!video.finished || !audio.finished) throw new MuxRateError(`the picture does not fit into ${packets} packets a loop`);
+  if (!video.finished || !audio.finished)
+    throw new MuxRateError(`the clip does not fit into ${packets} packets per loop: use a higher bitrate`);
   const groupStarts = Array.from({ length: GROUPS_PER_LOOP }, (_, group) => Math.floor((group * packets) / GROUPS_PER_LOOP));
   return { packets, bytes, patches, videoPackets: video.packets, audioPackets: audio.packets, groupStarts };
 }

@@ -1,17 +1,17 @@
-/** Elementary-stream data as PES packets with times relative to the start of the loop. */
+/** Makes PES packets of a clip, with times relative to the start of the loop. */
 import { WRAP_90K, wrapped, writeTimestamp } from '@acexy/mpegts';
 import type { Clip } from './clip.js';
 import { AUDIO_FRAME_TICKS, AUDIO_LEAD_TICKS, AUDIO_PID, GROUPS_PER_LOOP, LOOP_TICKS, VIDEO_LEAD_TICKS, VIDEO_PID } from './layout.js';
 
 export interface PesPacket {
   pid: number;
-  /** When its first byte may go out, ticks of 90 kHz after the start of the loop. */
+  /** Time from which it is sent, in 90 kHz ticks after the start of the loop. */
   sendAt: number;
   keyframe: boolean;
   bytes: Buffer;
 }
 
-/** Audio frames in one PES packet: 107 ms of sound, few enough for a small decoder buffer. */
+/** Audio frames in one PES packet: 107 ms, little enough for a small decoder buffer. */
 const AUDIO_FRAMES_PER_PES = 5;
 const VIDEO_STREAM_ID = 0xe0;
 const AUDIO_STREAM_ID = 0xc0;
@@ -19,8 +19,8 @@ const MAX_BOUNDED_LENGTH = 0xffff;
 
 const GROUP_TICKS = LOOP_TICKS / GROUPS_PER_LOOP;
 /**
- * The pictures of a group go out in this share of its time, and no sound begins in the last part of it: so a group's packets hold whole PES
- * packets, a segment cut there is complete, and nothing is left over at the end of the loop even at the lowest rate.
+ * The pictures of a group are sent in this share of its time, and no audio packet begins in its last part. So every group has complete PES
+ * packets, a segment that is cut there is complete, and everything fits into the loop at the lowest rate.
  */
 const SHARE_OF_GROUP = 0.92;
 const QUIET_TICKS = 40 * 90;
@@ -30,7 +30,7 @@ function pictureSendTime(dts: number): number {
   return dts - into + into * SHARE_OF_GROUP;
 }
 
-function soundSendTime(ticks: number): number {
+function audioSendTime(ticks: number): number {
   const left = GROUP_TICKS - (ticks % GROUP_TICKS);
   return left < QUIET_TICKS ? ticks - (QUIET_TICKS - left) : ticks;
 }
@@ -53,7 +53,7 @@ function pesPacket(streamId: number, pts: number, dts: number, data: Buffer[]): 
   return Buffer.concat([header, ...data]);
 }
 
-/** All PES packets of one loop in sending order. A packet sent before the loop's end but played after it keeps its later time. */
+/** All PES packets of one loop, in sending order. A packet that is sent before the end of the loop may be played after it. */
 export function loopOfPesPackets(clip: Clip): PesPacket[] {
   const packets: PesPacket[] = clip.pictures.map(({ dts, pts, keyframe, data }) => ({
     pid: VIDEO_PID,
@@ -61,16 +61,16 @@ export function loopOfPesPackets(clip: Clip): PesPacket[] {
     keyframe,
     bytes: pesPacket(VIDEO_STREAM_ID, pts + VIDEO_LEAD_TICKS, dts + VIDEO_LEAD_TICKS, [data]),
   }));
-  // Sound begins with the first picture shown, which is later than the first one decoded.
-  const soundStart = clip.pictures[0].pts + VIDEO_LEAD_TICKS;
+  // Audio begins with the first picture that is shown, which is later than the first one that is decoded.
+  const audioStart = clip.pictures[0].pts + VIDEO_LEAD_TICKS;
   for (let first = 0; first < clip.audioFrames.length; first += AUDIO_FRAMES_PER_PES) {
-    const late = soundStart + first * AUDIO_FRAME_TICKS - AUDIO_LEAD_TICKS;
-    // What would be sent after the loop's end is sent at its start instead, one loop earlier.
-    const turn = late >= LOOP_TICKS ? LOOP_TICKS : 0;
-    const pts = late - turn + AUDIO_LEAD_TICKS;
+    const sendAt = audioStart + first * AUDIO_FRAME_TICKS - AUDIO_LEAD_TICKS;
+    // A packet that would be sent after the end of the loop is sent at its start instead, one loop earlier.
+    const shift = sendAt >= LOOP_TICKS ? LOOP_TICKS : 0;
+    const pts = sendAt - shift + AUDIO_LEAD_TICKS;
     packets.push({
       pid: AUDIO_PID,
-      sendAt: soundSendTime(late - turn),
+      sendAt: audioSendTime(sendAt - shift),
       keyframe: false,
       bytes: pesPacket(AUDIO_STREAM_ID, pts, pts, clip.audioFrames.slice(first, first + AUDIO_FRAMES_PER_PES)),
     });

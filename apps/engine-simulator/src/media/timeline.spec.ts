@@ -81,7 +81,7 @@ describe('timeline of a content', () => {
 
 describe.each([500_000, 3_500_000, 8_000_000])('broadcast of %i bit/s', (bitrate) => {
   const timeline = broadcast(bitrate);
-  // Three loops: two seams.
+  // Three loops, so two loop boundaries.
   const bytes = piece(timeline, NOW + 5000, 3 * LOOP_MS);
 
   it('has complete packets with continuous counters', () => {

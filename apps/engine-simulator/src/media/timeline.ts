@@ -1,6 +1,6 @@
 /**
- * The endless broadcast of one content. Packet n is a function of content and n alone, and n is fixed to the wall clock by the rate of the
- * multiplex, so two engines deliver the very same packets for the same moment. Packet 0 is the Unix epoch.
+ * The endless broadcast of one content. Packet n depends on the content and n alone, and the rate of the multiplex ties n to the wall clock.
+ * So two engines send the same packets for the same time. Packet 0 is at the Unix epoch.
  */
 import {
   NONE,
@@ -39,52 +39,52 @@ export class Timeline {
     return (this.loop.packets * PACKET_SIZE) / LOOP_MS;
   }
 
-  /** The packet that is sent at `time` (Unix ms). */
+  /** Number of the packet that is sent at `time` (Unix ms). */
   packetAt(time: number): number {
-    const turn = Math.floor(time / LOOP_MS);
-    return turn * this.loop.packets + Math.floor(((time - turn * LOOP_MS) * this.loop.packets) / LOOP_MS);
+    const loopNumber = Math.floor(time / LOOP_MS);
+    return loopNumber * this.loop.packets + Math.floor(((time - loopNumber * LOOP_MS) * this.loop.packets) / LOOP_MS);
   }
 
-  /** When packet `n` is sent, Unix ms with fraction. */
+  /** When packet `n` is sent, Unix ms with a fraction. */
   timeOf(n: number): number {
-    const turn = Math.floor(n / this.loop.packets);
-    return turn * LOOP_MS + ((n - turn * this.loop.packets) * LOOP_MS) / this.loop.packets;
+    const loopNumber = Math.floor(n / this.loop.packets);
+    return loopNumber * LOOP_MS + ((n - loopNumber * this.loop.packets) * LOOP_MS) / this.loop.packets;
   }
 
-  /** The first packet (a PAT) of group of pictures `group`, counted from the epoch. */
+  /** The first packet (a PAT) of a group of pictures; groups are counted from the epoch. */
   groupStart(group: number): number {
-    const turn = Math.floor(group / GROUPS_PER_LOOP);
-    return turn * this.loop.packets + this.loop.groupStarts[group - turn * GROUPS_PER_LOOP];
+    const loopNumber = Math.floor(group / GROUPS_PER_LOOP);
+    return loopNumber * this.loop.packets + this.loop.groupStarts[group - loopNumber * GROUPS_PER_LOOP];
   }
 
-  /** A fresh copy of `count` packets from packet `from` on. `engine` marks the markers, where the form asks for it. */
+  /** A new copy of `count` packets from packet `from` on. Markers of the engine form contain `engine`. */
   read(from: number, count: number, engine: EngineMark | null = null): Buffer {
     const out = Buffer.allocUnsafe(count * PACKET_SIZE);
     let done = 0;
     while (done < count) {
-      const turn = Math.floor((from + done) / this.loop.packets);
-      const slot = from + done - turn * this.loop.packets;
+      const loopNumber = Math.floor((from + done) / this.loop.packets);
+      const slot = from + done - loopNumber * this.loop.packets;
       const size = Math.min(count - done, this.loop.packets - slot);
       this.loop.bytes.copy(out, done * PACKET_SIZE, slot * PACKET_SIZE, (slot + size) * PACKET_SIZE);
-      this.rewrite(out, done * PACKET_SIZE, turn, slot, size, this.markers === 'engine' ? engine : null);
+      this.rewrite(out, done * PACKET_SIZE, loopNumber, slot, size, this.markers === 'engine' ? engine : null);
       done += size;
     }
     return out;
   }
 
-  /** Moves `size` packets of the loop, from `slot` on and copied to `at`, to where loop number `turn` lies in the world. */
-  private rewrite(out: Buffer, at: number, turn: number, slot: number, size: number, engine: EngineMark | null): void {
+  /** Rewrites `size` packets of the loop from `slot` on, which were copied to `at`, for loop `loopNumber`. */
+  private rewrite(out: Buffer, at: number, loopNumber: number, slot: number, size: number, engine: EngineMark | null): void {
     const { patches, videoPackets, audioPackets } = this.loop;
-    // Both products stay below 2^53: turns are < 10^9, ticks of a loop 1.7 million.
-    const ticks = (turn * LOOP_TICKS) % WRAP_90K;
-    const videoCounter = ((turn % 16) * videoPackets) % 16;
-    const audioCounter = ((turn % 16) * audioPackets) % 16;
+    // The products stay below 2^53: there are fewer than 10^9 loops, and a loop has 1.7 million ticks.
+    const ticks = (loopNumber * LOOP_TICKS) % WRAP_90K;
+    const videoCounter = ((loopNumber % 16) * videoPackets) % 16;
+    const audioCounter = ((loopNumber % 16) * audioPackets) % 16;
     for (let index = slot; index < slot + size; index += 1, at += PACKET_SIZE) {
       const patch = patches[index];
       if (patch === Patch.none) continue;
       if (patch === Patch.marker) {
         if (this.markers === 'off') out.set(NULL_PACKET, at);
-        else writeMarker(out, at, this.infohash, turn * MARKERS_PER_LOOP + this.markerOf(index), engine);
+        else writeMarker(out, at, this.infohash, loopNumber * MARKERS_PER_LOOP + this.markerOf(index), engine);
         continue;
       }
       const counter = patch & Patch.videoCounter ? videoCounter : audioCounter;
@@ -94,16 +94,16 @@ export class Timeline {
     }
   }
 
-  /** Which of the loop's markers stands in slot `index`: the last one that was due. */
+  /** Which of the loop's markers is in slot `index`: the last one that was due. */
   private markerOf(index: number): number {
     return Math.round((index * MARKERS_PER_LOOP) / this.loop.packets - MARKER_SLACK);
   }
 }
 
-/** A marker may stand a few slots late, behind the tables; it is never half an interval late. */
+/** A marker may be a few slots late, behind the tables, but never half an interval. */
 const MARKER_SLACK = 0.25;
 
-/** Adds `ticks` of 90 kHz to the PTS and DTS of the PES packet that starts in the packet at `at`. */
+/** Adds 90 kHz ticks to the PTS and DTS of the PES packet that starts in the packet at `at`. */
 export function shiftTimestamps(out: Buffer, at: number, ticks: number): void {
   const pes = pesOffset(out, at);
   if (pes === NONE) return;
