@@ -30,10 +30,6 @@ export class Listener {
     return address !== null && typeof address === 'object' ? address.port : this.requested;
   }
 
-  get isOpen(): boolean {
-    return this.server.listening;
-  }
-
   /** @throws PortError */
   open(): Promise<void> {
     return new Promise((resolve, reject) => {

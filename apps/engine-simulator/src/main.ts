@@ -1,19 +1,13 @@
 /** Runs the simulated AceStream engine as a process. README.md describes its options and settings. */
 import { readFileSync } from 'node:fs';
-import { CatalogError } from './catalog/content-catalog.js';
 import { ControlApi } from './control/control-api.js';
 import { Engine } from './engine.js';
-import { SettingError, changedSettings } from './faults/simulator-settings.js';
+import { changedSettings } from './faults/simulator-settings.js';
+import { InputError } from './input-error.js';
 import { Listener, PortError } from './listener.js';
-import { OptionError } from './options/command-line.js';
 import { readOptions } from './options/engine-options.js';
 
 const EXIT_FAILURE = 1;
-
-/** Wrong input or an occupied port: the message says enough, a stack trace does not help. */
-function isExpected(error: unknown): error is Error {
-  return error instanceof OptionError || error instanceof SettingError || error instanceof CatalogError || error instanceof PortError;
-}
 
 async function run(): Promise<void> {
   const { options, settings, ignored } = readOptions(process.argv.slice(2), process.env, (path) => readFileSync(path, 'utf8'));
@@ -44,6 +38,8 @@ async function run(): Promise<void> {
 run().catch((error: unknown) => {
   // The engine was ended during its boot; end() exits the process.
   if (error instanceof Error && error.name === 'AbortError') return;
-  console.error(isExpected(error) ? `engine: ${error.message}` : error);
+  // The message says enough; a stack trace would not help.
+  const isExpected = error instanceof InputError || error instanceof PortError;
+  console.error(isExpected ? `engine: ${error.message}` : error);
   process.exit(EXIT_FAILURE);
 });

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { SettingError } from '../faults/simulator-settings.js';
-import { CatalogError, ContentCatalog, readCatalogFile } from './content-catalog.js';
+import { InputError } from '../input-error.js';
+import { ContentCatalog, readCatalogFile } from './content-catalog.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'catalog-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -27,11 +27,11 @@ describe('catalog file', () => {
   });
 
   it('is rejected with the reason if it is invalid', () => {
-    expect(() => catalog('nonsense')).toThrow(CatalogError);
+    expect(() => catalog('nonsense')).toThrow(InputError);
     expect(() => catalog('{}')).toThrow(/must be a JSON list/);
     expect(() => catalog('[{"id": "abc"}]')).toThrow(/entry 0 must have/);
-    expect(() => catalog(`[{"id": "${'ab'.repeat(20)}", "settings": {"bitrate": "fast"}}]`)).toThrow(SettingError);
-    expect(() => readCatalogFile(join(folder, 'gone.json'))).toThrow(CatalogError);
+    expect(() => catalog(`[{"id": "${'ab'.repeat(20)}", "settings": {"bitrate": "fast"}}]`)).toThrow(InputError);
+    expect(() => readCatalogFile(join(folder, 'gone.json'))).toThrow(InputError);
   });
 });
 

@@ -4,14 +4,10 @@ import { readFileSync } from 'node:fs';
 import type { FaultTarget } from '../faults/fault-injector.js';
 import { faultsOfId } from '../faults/id-faults.js';
 import { parseSettings } from '../faults/simulator-settings.js';
+import { InputError } from '../input-error.js';
 
 export interface Content extends FaultTarget {
   title: string;
-}
-
-/** The catalog file is invalid. */
-export class CatalogError extends Error {
-  readonly code = 'bad_catalog';
 }
 
 interface CatalogEntry {
@@ -81,19 +77,19 @@ function parseEntry(entry: CatalogEntry, index: number): Content {
   const id = entry.id?.toLowerCase() ?? null;
   const infohash = entry.infohash?.toLowerCase() ?? (id ? sha1(`cid:${id}`) : '');
   if ((id !== null && !HEX40.test(id)) || !HEX40.test(infohash))
-    throw new CatalogError(`catalog entry ${index} must have an id or an infohash of 40 hexadecimal digits`);
+    throw new InputError(`catalog entry ${index} must have an id or an infohash of 40 hexadecimal digits`);
   const settings = { ...faultsOfId(id ?? infohash), ...parseSettings(entry.settings ?? {}, 'content') };
   return { id, infohash, title: entry.title ?? `Channel ${infohash.slice(0, 8)}`, settings };
 }
 
-/** Reads a catalog: a JSON list of {id?, infohash?, title?, settings?}. @throws CatalogError or SettingError */
+/** Reads a catalog: a JSON list of {id?, infohash?, title?, settings?}. @throws InputError */
 export function readCatalogFile(file: string): Content[] {
   let entries: unknown;
   try {
     entries = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new CatalogError(`cannot read the catalog ${file}: ${(error as Error).message}`);
+    throw new InputError(`cannot read the catalog ${file}: ${(error as Error).message}`);
   }
-  if (!Array.isArray(entries)) throw new CatalogError(`the catalog ${file} must be a JSON list`);
+  if (!Array.isArray(entries)) throw new InputError(`the catalog ${file} must be a JSON list`);
   return entries.map((entry: CatalogEntry, index) => parseEntry(entry, index));
 }

@@ -5,15 +5,11 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Engine } from '../engine.js';
 import { WHOLE_ENGINE } from '../faults/fault-injector.js';
-import { type SimulatorSettings, SettingError, parseSettings } from '../faults/simulator-settings.js';
+import { type SimulatorSettings, parseSettings } from '../faults/simulator-settings.js';
+import { InputError } from '../input-error.js';
 import type { EndReason } from '../metrics/engine-metrics.js';
 
 const MAX_BODY_BYTES = 65_536;
-
-/** The request to the control API is invalid. */
-export class ControlRequestError extends Error {
-  readonly code = 'bad_control_request';
-}
 
 export interface FaultRequest {
   target: string;
@@ -27,20 +23,20 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /**
  * Reads `{target, fault, params?, forMs?}`. `fault` is a setting. `params` is its value (default: true), or an object with its value and those
- * of other settings. `{target, faults: {…}}` injects several settings. @throws ControlRequestError or SettingError
+ * of other settings. `{target, faults: {…}}` injects several settings. @throws InputError
  */
 export function parseFaultRequest(body: Record<string, unknown>): FaultRequest {
   const { target = WHOLE_ENGINE, fault, params, faults, forMs = null } = body;
-  if (typeof target !== 'string') throw new ControlRequestError('target must be "*", a content id or an infohash');
+  if (typeof target !== 'string') throw new InputError('target must be "*", a content id or an infohash');
   if (forMs !== null && !(typeof forMs === 'number' && forMs > 0))
-    throw new ControlRequestError(`forMs is ${JSON.stringify(forMs)}: it must be a number of milliseconds above 0`);
+    throw new InputError(`forMs is ${JSON.stringify(forMs)}: it must be a number of milliseconds above 0`);
   const values: Record<string, unknown> = {};
   if (typeof fault === 'string') {
     if (isObject(params)) Object.assign(values, fault in params ? {} : { [fault]: true }, params);
     else values[fault] = params ?? true;
   }
   if (isObject(faults)) Object.assign(values, faults);
-  if (Object.keys(values).length === 0) throw new ControlRequestError('no fault given: set fault or faults');
+  if (Object.keys(values).length === 0) throw new InputError('no fault given: set fault or faults');
   return { target: target.toLowerCase(), settings: parseSettings(values, target === WHOLE_ENGINE ? 'engine' : 'content'), forMs };
 }
 
@@ -49,7 +45,7 @@ async function readObject(request: IncomingMessage): Promise<Record<string, unkn
   request.setEncoding('utf8');
   for await (const part of request as AsyncIterable<string>) {
     text += part;
-    if (text.length > MAX_BODY_BYTES) throw new ControlRequestError(`the body has more than ${MAX_BODY_BYTES} bytes`);
+    if (text.length > MAX_BODY_BYTES) throw new InputError(`the body has more than ${MAX_BODY_BYTES} bytes`);
   }
   try {
     const value: unknown = JSON.parse(text || '{}');
@@ -57,7 +53,7 @@ async function readObject(request: IncomingMessage): Promise<Record<string, unkn
   } catch {
     // Reported below, like other values that are no object.
   }
-  throw new ControlRequestError('the body must be a JSON object');
+  throw new InputError('the body must be a JSON object');
 }
 
 const END_REASONS: readonly EndReason[] = ['stopped', 'expired', 'superseded', 'lost'];
@@ -71,8 +67,7 @@ export class ControlApi {
   ) {
     this.server = createServer((request, response) => {
       this.handle(request, response).catch((error: unknown) => {
-        const isInvalid = error instanceof ControlRequestError || error instanceof SettingError;
-        this.reply(response, isInvalid ? 400 : 500, { error: error instanceof Error ? error.message : String(error) });
+        this.reply(response, error instanceof InputError ? 400 : 500, { error: error instanceof Error ? error.message : String(error) });
       });
     });
   }
@@ -111,7 +106,7 @@ export class ControlApi {
   /** Returns the number of ended sessions. */
   private endSessions({ target = WHOLE_ENGINE, how = 'superseded' }: Record<string, unknown>): number {
     const reason = END_REASONS.find((name) => name === how);
-    if (!reason) throw new ControlRequestError(`how is ${JSON.stringify(how)}: it must be one of ${END_REASONS.join(', ')}`);
+    if (!reason) throw new InputError(`how is ${JSON.stringify(how)}: it must be one of ${END_REASONS.join(', ')}`);
     const { sessions } = this.engine.context;
     const selected = sessions
       .list()

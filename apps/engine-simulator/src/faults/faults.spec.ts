@@ -2,17 +2,10 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ContentCatalog } from '../catalog/content-catalog.js';
 import { parseFaultRequest } from '../control/control-api.js';
+import { InputError } from '../input-error.js';
 import { FaultInjector } from './fault-injector.js';
 import { faultsOfId } from './id-faults.js';
-import {
-  SETTINGS,
-  SettingError,
-  type SettingName,
-  environmentName,
-  settingsFromEnvironment,
-  parseSetting,
-  parseSettings,
-} from './simulator-settings.js';
+import { SETTINGS, type SettingName, environmentName, settingsFromEnvironment, parseSetting, parseSettings } from './simulator-settings.js';
 
 const content = { infohash: 'aa'.repeat(20), id: 'bb'.repeat(20), settings: { prebufMs: 700 } };
 
@@ -30,9 +23,9 @@ describe('settings', () => {
   });
 
   it('reject invalid values', () => {
-    expect(() => settingsFromEnvironment({ SIM_BOOT_MS: 'soon' })).toThrow(SettingError);
+    expect(() => settingsFromEnvironment({ SIM_BOOT_MS: 'soon' })).toThrow(InputError);
     expect(() => parseSetting('supersede', 'maybe')).toThrow(/supersede is "maybe": it must be one of kill, alias/);
-    expect(() => parseSetting('prebufMs', -1)).toThrow(SettingError);
+    expect(() => parseSetting('prebufMs', -1)).toThrow(InputError);
     expect(() => parseSettings({ warpDrive: 1 }, 'engine')).toThrow(/unknown setting warpDrive/);
     expect(parseSetting('stallAfterMs', null)).toBeNull();
   });

@@ -2,6 +2,7 @@
  * Every setting of the simulated engine: how it behaves and how it fails. One table gives the types, the defaults, the SIM_* environment
  * names (bootMs is SIM_BOOT_MS) and what the control API and the catalog accept. Times are in ms unless the name says otherwise; null is off.
  */
+import { InputError } from '../input-error.js';
 
 /** Where a setting can be made: `engine` for the whole process only, `content` also for one content. */
 export type SettingScope = 'engine' | 'content';
@@ -171,11 +172,6 @@ export type SettingName = keyof typeof SETTINGS;
 type ValueOf<D> = D extends SettingDefinition<infer V> ? V : never;
 export type SimulatorSettings = { [N in SettingName]: ValueOf<(typeof SETTINGS)[N]> };
 
-/** A setting does not exist, or has an invalid value. */
-export class SettingError extends Error {
-  readonly code = 'bad_setting';
-}
-
 const NAMES = Object.keys(SETTINGS) as SettingName[];
 
 export function isSettingName(name: string): name is SettingName {
@@ -187,21 +183,21 @@ export function environmentName(name: SettingName): string {
   return `SIM_${name.replace(/(?<=[a-z])(?=[A-Z0-9])/g, '_').toUpperCase()}`;
 }
 
-/** Reads one value. @throws SettingError */
+/** Reads one value. @throws InputError */
 export function parseSetting(name: SettingName, value: unknown): SimulatorSettings[SettingName] {
   const { expected, parse }: SettingDefinition<SimulatorSettings[SettingName]> = SETTINGS[name];
   const parsed = parse(value);
-  if (parsed === undefined) throw new SettingError(`${name} is ${JSON.stringify(value)}: it must be ${expected}`);
+  if (parsed === undefined) throw new InputError(`${name} is ${JSON.stringify(value)}: it must be ${expected}`);
   return parsed;
 }
 
-/** Reads several settings from JSON, for the engine or for one content. @throws SettingError */
+/** Reads several settings from JSON, for the engine or for one content. @throws InputError */
 export function parseSettings(values: Record<string, unknown>, scope: SettingScope): Partial<SimulatorSettings> {
   const parsed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(values)) {
-    if (!isSettingName(name)) throw new SettingError(`unknown setting ${name}: see the README of the engine simulator`);
+    if (!isSettingName(name)) throw new InputError(`unknown setting ${name}: see the README of the engine simulator`);
     if (scope === 'content' && SETTINGS[name].scope === 'engine')
-      throw new SettingError(`${name} applies to the whole engine: set it for the target "*"`);
+      throw new InputError(`${name} applies to the whole engine: set it for the target "*"`);
     parsed[name] = parseSetting(name, value);
   }
   return parsed;
@@ -218,7 +214,7 @@ export function changedSettings(settings: SimulatorSettings): [string, unknown][
   return NAMES.filter((name) => settings[name] !== SETTINGS[name].default).map((name) => [name, settings[name]]);
 }
 
-/** The defaults with the SIM_* environment over them. @throws SettingError */
+/** The defaults with the SIM_* environment over them. @throws InputError */
 export function settingsFromEnvironment(environment: NodeJS.ProcessEnv): SimulatorSettings {
   const settings = NAMES.map((name) => {
     const given = environment[environmentName(name)];

@@ -1,10 +1,6 @@
 /** Parses the engine's command line: `--name value`, `--name=value`, `--flag`, and `@file` with one option per line. */
+import { InputError } from '../input-error.js';
 import { FLAG_OPTIONS, VALUE_OPTIONS, VALUE_OPTION_PREFIXES } from './accepted-options.js';
-
-/** An argument or variable is invalid: the engine does not start. */
-export class OptionError extends Error {
-  readonly code = 'bad_option';
-}
 
 export interface ParsedArguments {
   /** Values by option name without dashes; `true` for a flag without a value. */
@@ -40,7 +36,7 @@ export function parseArguments(args: readonly string[], readFile: (path: string)
       // Some images write `--upnp-enabled 0`.
       result.options.set(name, at < words.length && !words[at].startsWith('-') ? words[at++] : true);
     } else if (at < words.length && !words[at].startsWith('--')) result.options.set(name, words[at++]);
-    else throw new OptionError(`option --${name} has no value: write --${name}=VALUE`);
+    else throw new InputError(`option --${name} has no value: write --${name}=VALUE`);
   }
   return result;
 }
@@ -52,7 +48,7 @@ function expandFiles(args: readonly string[], readFile: (path: string) => string
     try {
       text = readFile(word.slice(1));
     } catch (error) {
-      throw new OptionError(`cannot read ${word.slice(1)}: ${(error as Error).message}`);
+      throw new InputError(`cannot read ${word.slice(1)}: ${(error as Error).message}`);
     }
     return text
       .split(/\r?\n/)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { OptionError, splitWords } from './command-line.js';
+import { InputError } from '../input-error.js';
+import { splitWords } from './command-line.js';
 import { readOptions } from './engine-options.js';
 
 const noFile = (path: string): string => {
@@ -49,7 +50,7 @@ describe('command line', () => {
       httpsPort: 7002,
       host: '0.0.0.0',
     });
-    expect(() => read(['@gone'])).toThrow(OptionError);
+    expect(() => read(['@gone'])).toThrow(InputError);
   });
 
   it('rejects an unknown option, unless the setting allows it', () => {
@@ -60,7 +61,7 @@ describe('command line', () => {
   });
 
   it('rejects invalid ports', () => {
-    for (const port of ['70000', 'x', '-1', '']) expect(() => read([`--http-port=${port}`])).toThrow(OptionError);
+    for (const port of ['70000', 'x', '-1', '']) expect(() => read([`--http-port=${port}`])).toThrow(InputError);
     expect(() => read(['--http-port', '--bind-all'])).toThrow(/option --http-port has no value/);
   });
 
@@ -97,7 +98,7 @@ describe('environment of engine images', () => {
   it('sets the port of the control API, also relative to the HTTP port', () => {
     expect(read([], { SIM_CONTROL_PORT: '7777' }).controlPort).toBe(7777);
     expect(read(['--http-port=19005'], { SIM_CONTROL_PORT: '+400' }).controlPort).toBe(19_405);
-    expect(() => read([], { SIM_CONTROL_PORT: '+70000' })).toThrow(OptionError);
+    expect(() => read([], { SIM_CONTROL_PORT: '+70000' })).toThrow(InputError);
   });
 
   it('reports unknown SIM_ variables', () => {

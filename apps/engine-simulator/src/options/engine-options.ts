@@ -1,7 +1,8 @@
 /** Reads the command line, over CONF, over the variables of engine images; SIM_* variables are for the simulation itself. */
 import { hostname } from 'node:os';
 import { type SimulatorSettings, settingsFromEnvironment, unknownVariables } from '../faults/simulator-settings.js';
-import { OptionError, parseArguments, splitWords } from './command-line.js';
+import { InputError } from '../input-error.js';
+import { parseArguments, splitWords } from './command-line.js';
 
 export interface EngineOptions {
   httpPort: number;
@@ -38,26 +39,28 @@ function portOf(name: string, value: string | true | undefined, fallback: number
   if (value === undefined) return fallback;
   const port = Number(value);
   if (value === true || value === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new OptionError(`${name} is "${value}": it must be a port from 0 to 65535`);
+    throw new InputError(`${name} is "${value}": it must be a port from 0 to 65535`);
   return port;
 }
 
-/** The variables of engine images as options. */
+/** Variables of engine images, with the option that each sets. */
+const IMAGE_VARIABLES = {
+  HTTP_PORT: 'http-port',
+  HTTPS_PORT: 'https-port',
+  P2P_PORT: 'port',
+  CACHE_LIMIT: 'cache-limit',
+  INTERNAL_BUFFERING: 'use-internal-buffering',
+};
+
 function imageArguments(environment: NodeJS.ProcessEnv): string[] {
-  const args: string[] = [];
-  const { HTTP_PORT, HTTPS_PORT, P2P_PORT, CACHE_LIMIT, BIND_ALL, ALLOW_REMOTE_ACCESS, INTERNAL_BUFFERING } = environment;
-  if (HTTP_PORT) args.push(`--http-port=${HTTP_PORT}`);
-  if (HTTPS_PORT) args.push(`--https-port=${HTTPS_PORT}`);
-  if (P2P_PORT) args.push(`--port=${P2P_PORT}`);
-  if (CACHE_LIMIT) args.push(`--cache-limit=${CACHE_LIMIT}`);
-  if (INTERNAL_BUFFERING) args.push(`--use-internal-buffering=${INTERNAL_BUFFERING}`);
-  if (isYes(BIND_ALL) || isYes(ALLOW_REMOTE_ACCESS)) args.push('--bind-all');
-  return args;
+  const args = Object.entries(IMAGE_VARIABLES).flatMap(([name, option]) => (environment[name] ? [`--${option}=${environment[name]}`] : []));
+  const bindAll = isYes(environment.BIND_ALL) || isYes(environment.ALLOW_REMOTE_ACCESS);
+  return bindAll ? [...args, '--bind-all'] : args;
 }
 
 /**
  * Reads arguments and environment. CONF has one option per line. With `unknownOptionFails` an unknown option is an error, also in CONF.
- * @throws OptionError or SettingError
+ * @throws InputError
  */
 export function readOptions(
   args: readonly string[],
@@ -73,7 +76,7 @@ export function readOptions(
     args,
   ].map((words) => parseArguments(words, readFile));
   const unrecognized = sources.flatMap((source) => source.unrecognized);
-  if (unrecognized.length > 0 && settings.unknownOptionFails) throw new OptionError(`unrecognized option: ${unrecognized[0]}`);
+  if (unrecognized.length > 0 && settings.unknownOptionFails) throw new InputError(`unrecognized option: ${unrecognized[0]}`);
   const ignored = [...unrecognized, ...unknownVariables(environment, OWN_NAMES)];
   const given = new Map(sources.flatMap((source) => [...source.options]));
   const text = (name: string): string | null => {
