@@ -53,10 +53,15 @@ export class ViewerService {
     for (const event of events) socket.on(event, leave);
     try {
       const subscription = await this.alternatives.subscribe(contents, (next) => (current = next));
-      const onFirstByte = (): void => {
+      const onFirstByte = (viewerId: number): void => {
         const joinMs = performance.now() - requestedAt;
         this.metrics.viewerJoined(joinMs, joins);
-        this.log.debug('viewer joined', { stream_id: subscription.streamId, client: clientOf(socket), join_ms: Math.round(joinMs) });
+        this.log.debug('viewer joined', {
+          stream_id: subscription.streamId,
+          viewer_id: viewerId,
+          client: clientOf(socket),
+          join_ms: Math.round(joinMs),
+        });
       };
       await this.send(subscription, new SocketSink(response, socket), socket, onFirstByte);
     } catch (error) {
@@ -78,18 +83,21 @@ export class ViewerService {
     clearTimeout(limit);
   }
 
-  private async send(subscription: ViewerSubscription, sink: SocketSink, socket: Socket, onFirstByte: () => void): Promise<void> {
+  private async send(
+    subscription: ViewerSubscription,
+    sink: SocketSink,
+    socket: Socket,
+    onFirstByte: (viewerId: number) => void,
+  ): Promise<void> {
     const since = performance.now();
-    const client = clientOf(socket);
+    const viewer = () => ({ stream_id: subscription.streamId, viewer_id: subscription.viewerId, client: clientOf(socket) });
     this.streaming.add(socket);
     socket.once('close', () => this.streaming.delete(socket));
-    const onSkip = (skips: number): void =>
-      this.log.debug('slow viewer skipped ahead', { stream_id: subscription.streamId, client, skips });
     let failure: Error | undefined;
     const reason = await new Promise<ViewerEndReason>((resolve) =>
       subscription.attach(sink, {
         onFirstByte,
-        onSkip,
+        onSkip: (skips) => this.log.debug('slow viewer skipped ahead', { ...viewer(), skips }),
         onEnd: (why, error) => {
           failure = error;
           resolve(why);
@@ -99,9 +107,7 @@ export class ViewerService {
     const { bytesSent, skips } = subscription.sent;
     this.metrics.viewerEnded(reason, { bytesSent, skips });
     this.log.info('viewer ended', {
-      stream_id: subscription.streamId,
-      viewer_id: subscription.viewerId,
-      client,
+      ...viewer(),
       reason,
       error: failure?.message,
       bytes: bytesSent,

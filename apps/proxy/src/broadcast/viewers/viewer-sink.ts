@@ -17,7 +17,7 @@ export type ViewerEndReason = 'source-ended' | 'too-slow' | 'write-failed' | 're
 /** Hooks must not throw. */
 export interface ViewerHooks {
   /** The first bytes of the stream are about to be written. */
-  onFirstByte?(): void;
+  onFirstByte?(viewerId: number): void;
   /** The viewer was too slow and skips a part of the stream, for the `skips`-th time. */
   onSkip?(skips: number): void;
   /** Called exactly once; nothing is written afterwards. `error`: the cause of 'write-failed'. */

@@ -90,7 +90,7 @@ export class Viewer {
     this.#next = index;
     this.#from = from;
     this.#tables = tables;
-    this.hooks.onFirstByte?.();
+    this.hooks.onFirstByte?.(this.id);
     this.pump();
   }
 

@@ -4,47 +4,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { checkTs } from '../../../../../test/support/ts-checker.js';
 import { SyntheticStream, PMT_PID } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
 import { withoutNulls } from '../../../../../test/doubles/proxy/splice.fixture.js';
-import { type FakeClock, settle } from '../../../../../test/doubles/fake-clock.js';
-import {
-  EMPTY_TIMEOUT_MS,
-  FakeEngine,
-  LINGER_MS,
-  Pending,
-  byId,
-  makeSessions,
-  watch,
-} from '../../../../../test/doubles/proxy/sessions.fixture.js';
-import type { FailoverResult } from '../session-events.js';
-
-/** 80 s of a stream, 40 ms per frame; every engine delivers the same. */
-const STREAM = new SyntheticStream().frames(2000);
-const FRAME = STREAM.length / 2000;
-const frames = (from: number, to: number): Buffer => STREAM.subarray(Math.round(from * FRAME), Math.round(to * FRAME));
-
-/** A stream with one viewer that has played four seconds from the first engine. */
-async function playing(engineCount = 2) {
-  const made = makeSessions(engineCount);
-  for (const engine of made.engines) engine.media = 'silent';
-  const failovers: FailoverResult[] = [];
-  const ended: string[] = [];
-  made.registry.events.subscribe((event) => {
-    if (event.type === 'failover_finished') failovers.push({ cause: event.cause, outcome: event.outcome, gapMs: event.gapMs });
-    if (event.type === 'ended') ended.push(`${event.end.cause}: ${event.end.reason}`);
-  });
-  const viewer = watch(made.registry.subscribe(byId()));
-  await settle();
-  await feed(made, made.engines[0], 0, 100);
-  return { ...made, viewer, failovers, ended, session: made.registry.sessions()[0] };
-}
-
-/** Frames in real time, or all at once. */
-async function feed({ clock }: ReturnType<typeof makeSessions<FakeClock>>, engine: FakeEngine, from: number, to: number, msPerFrame = 40) {
-  const media = engine.mediaStreams[engine.mediaStreams.length - 1];
-  for (let at = from; at < to; at += 10) {
-    media.write(frames(at, Math.min(to, at + 10)));
-    await clock.advanceAndSettle(10 * msPerFrame);
-  }
-}
+import { settle } from '../../../../../test/doubles/fake-clock.js';
+import { EMPTY_TIMEOUT_MS, FakeEngine, LINGER_MS, Pending, byId, watch } from '../../../../../test/doubles/proxy/sessions.fixture.js';
+import { FRAME, STREAM, expectNothingLeft, feed, frames, playing } from '../../../../../test/doubles/proxy/playing-stream.fixture.js';
 
 /** Sets another stream type for the video in every PMT. */
 function withCodec(bytes: Buffer, streamType: number): Buffer {
@@ -64,14 +26,6 @@ function expectEveryByteOnce({ sink }: ReturnType<typeof watch>, leastFrames: nu
   expect(checkTs(body).faults).toEqual([]);
   expect(body.equals(STREAM.subarray(0, body.length))).toBe(true);
   expect(body.length).toBeGreaterThan(leastFrames * FRAME);
-}
-
-/** Nothing is left of any stream: no session, lease, timer or engine session. */
-function expectNothingLeft({ registry, selector, engines, clock }: ReturnType<typeof makeSessions<FakeClock>>, alive = engines): void {
-  expect(registry.sessions()).toHaveLength(0);
-  expect(selector.held).toBe(0);
-  expect(clock.pending).toBe(0);
-  for (const engine of alive) expect(engine.running).toBe(0);
 }
 
 describe('an engine is lost while it plays', () => {
