@@ -6,16 +6,16 @@ import {
   type LoadedSettings,
   type Log,
   NestLog,
+  SecretSet,
   apiMetrics,
   buildInfo,
   secureHeaders,
   versionOf,
 } from '@acexy/service-kit';
 import { viewerAccess } from '../http/access.middleware.js';
-import { ViewerTokens, parseTokens } from '../http/viewer-tokens.js';
 import { AppModule } from './app.module.js';
 import { playbackErrorReply } from './error-reply.js';
-import { AccessSettings } from '../http/access-settings.js';
+import { AccessSettings, parseTokens } from '../http/access-settings.js';
 import { HttpSettings } from '../http/http-settings.js';
 
 /** Limits for receiving the headers, and the whole request: requests of viewers have no body. */
@@ -36,7 +36,7 @@ export async function createApp(settings: LoadedSettings, log: Log): Promise<Nes
   app.use(apiMetrics('acexy', (route) => route.startsWith('/ace/getstream')));
   buildInfo('acexy', versionOf(new URL('../../package.json', import.meta.url)));
   secureHeaders(app, corsOrigins);
-  app.use(viewerAccess(new ViewerTokens(parseTokens(settings.of(AccessSettings).tokens ?? ''))));
+  app.use(viewerAccess(new SecretSet(parseTokens(settings.of(AccessSettings).tokens))));
   app.useGlobalFilters(new DetailExceptionFilter(log.child('http'), playbackErrorReply));
   return app;
 }

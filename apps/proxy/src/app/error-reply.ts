@@ -12,29 +12,24 @@ const RETRY_AFTER_S = 5;
 
 export function playbackErrorReply(error: unknown): ErrorReply | null {
   if (error instanceof PlaybackRequestError) return { status: HttpStatus.BAD_REQUEST, detail: error.message };
-  if (error instanceof NoEngineError) return unavailable(error.message, error.retryAfterSeconds);
-  if (error instanceof ShuttingDownError || error instanceof TooManyViewersError) return unavailable(error.message, RETRY_AFTER_S);
-  if (error instanceof StreamEndedError) return { status: HttpStatus.BAD_GATEWAY, detail: error.message, body: { error: error.message } };
-  if (error instanceof NoPlaylistError)
-    return { status: HttpStatus.GATEWAY_TIMEOUT, detail: error.message, body: { error: error.message } };
-  if (error instanceof EnginesRefusedError) return failed(HttpStatus.BAD_GATEWAY, error.message, error.attempts);
-  if (error instanceof EnginesSilentError) return failed(HttpStatus.GATEWAY_TIMEOUT, error.message, error.attempts);
+  if (error instanceof NoEngineError) return unavailable(error, error.retryAfterSeconds);
+  if (error instanceof ShuttingDownError || error instanceof TooManyViewersError) return unavailable(error, RETRY_AFTER_S);
+  if (error instanceof StreamEndedError) return failed(HttpStatus.BAD_GATEWAY, error);
+  if (error instanceof NoPlaylistError) return failed(HttpStatus.GATEWAY_TIMEOUT, error);
+  if (error instanceof EnginesRefusedError) return failed(HttpStatus.BAD_GATEWAY, error, { engines: toEngines(error.attempts) });
+  if (error instanceof EnginesSilentError) return failed(HttpStatus.GATEWAY_TIMEOUT, error, { engines: toEngines(error.attempts) });
   return null;
 }
 
-function unavailable(text: string, retryAfter: number): ErrorReply {
-  return {
-    status: HttpStatus.SERVICE_UNAVAILABLE,
-    detail: text,
-    headers: { 'Retry-After': String(retryAfter) },
-    body: { error: text, retry_after: retryAfter },
-  };
+function unavailable(error: Error, retryAfter: number): ErrorReply {
+  const headers = { 'Retry-After': String(retryAfter) };
+  return { ...failed(HttpStatus.SERVICE_UNAVAILABLE, error, { retry_after: retryAfter }), headers };
 }
 
-function failed(status: number, text: string, attempts: readonly FailedAttempt[]): ErrorReply {
-  return {
-    status,
-    detail: text,
-    body: { error: text, engines: attempts.map(({ engineId, kind, reason }) => ({ engine: engineId, kind, reason })) },
-  };
+function failed(status: number, { message }: Error, body: Record<string, unknown> = {}): ErrorReply {
+  return { status, detail: message, body: { error: message, ...body } };
+}
+
+function toEngines(attempts: readonly FailedAttempt[]): object[] {
+  return attempts.map(({ engineId, kind, reason }) => ({ engine: engineId, kind, reason }));
 }

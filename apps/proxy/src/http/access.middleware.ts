@@ -1,18 +1,18 @@
 import { HttpStatus, UnauthorizedException } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
+import type { SecretSet } from '@acexy/service-kit';
 import { isOpenTarget, readAccess } from './access.request.js';
-import type { ViewerTokens } from './viewer-tokens.js';
 
-/** Requires an access token, and removes a token prefix from the path so that routes match. Requests without a valid token get 401 and start nothing. */
-export function viewerAccess(tokens: ViewerTokens) {
+/** Requires one of the access tokens if there are any, and removes a token prefix from the path so that routes match. Requests without a valid token get 401 and start nothing. */
+export function viewerAccess(tokens: SecretSet) {
   return (request: Request, response: Response, next: NextFunction): void => {
-    if (!tokens.required) {
+    if (tokens.isEmpty) {
       next();
       return;
     }
     const asked = readAccess(request.url, request.headers.authorization);
     request.url = asked.target;
-    if (isOpenTarget(asked.target) || tokens.accept(asked.token)) {
+    if (isOpenTarget(asked.target) || (asked.token !== null && tokens.has(asked.token))) {
       next();
       return;
     }

@@ -1,17 +1,16 @@
-import { SettingsError, loadSettings } from '@acexy/service-kit';
+import { SecretSet, SettingsError, loadSettings } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { AccessSettings } from './access-settings.js';
+import { AccessSettings, parseTokens } from './access-settings.js';
 import { tokenForLinks, isOpenTarget, readAccess } from './access.request.js';
-import { ViewerTokens, parseTokens } from './viewer-tokens.js';
 
 const TOKEN = 'abcdefghijklmnop.1';
 
 describe('ACEXY_TOKENS', () => {
   it('is a list separated by commas or line breaks, and only listed tokens are accepted', () => {
-    const tokens = new ViewerTokens(parseTokens(`${TOKEN}, second-token-0001\n`));
-    expect([tokens.required, new ViewerTokens([]).required]).toEqual([true, false]);
-    expect([TOKEN, 'second-token-0001'].every((token) => tokens.accept(token))).toBe(true);
-    for (const wrong of [null, '', TOKEN.slice(1), `${TOKEN}x`, TOKEN.toUpperCase(), `${TOKEN},`]) expect(tokens.accept(wrong)).toBe(false);
+    const tokens = new SecretSet(parseTokens(`${TOKEN}, second-token-0001\n`));
+    expect([tokens.isEmpty, new SecretSet([]).isEmpty]).toEqual([false, true]);
+    expect([TOKEN, 'second-token-0001'].every((token) => tokens.has(token))).toBe(true);
+    for (const wrong of ['', TOKEN.slice(1), `${TOKEN}x`, TOKEN.toUpperCase(), `${TOKEN},`]) expect(tokens.has(wrong)).toBe(false);
   });
 
   it('with a token that is too short or not URL-safe is rejected without showing it', () => {

@@ -32,11 +32,11 @@ export class PlaybackController {
   status(@Req() request: Request): object {
     const query = queryOf(request);
     const hlsOf = (streamId: string) => this.hls.statusOf(streamId);
-    if (!query.has('id') && !query.has('infohash')) return overview(this.registry.sessions(), hlsOf, this.limits);
+    if (!query.has('id') && !query.has('infohash')) return overview(this.registry.snapshots(), hlsOf, this.limits);
     const selector = parseSelector(query);
     const session = this.registry.findAnyVariant(selector);
     if (!session) throw new NotFoundException(`no stream with ${selector.type} ${selector.value} is playing`);
-    return streamStatus(session, hlsOf);
+    return streamStatus(session.snapshot(), hlsOf);
   }
 }
 

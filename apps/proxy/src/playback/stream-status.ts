@@ -4,15 +4,11 @@ import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import { isOpen } from '../sessions/session-state.js';
 import type { ViewerLimits } from '../sessions/session-context.js';
 
-interface Snapshots {
-  snapshot(): SessionSnapshot;
-}
-
 /** HLS status of a stream; null if nobody watches it as HLS. */
 type HlsOf = (streamId: string) => HlsStatus | null;
 
-export function overview(sessions: readonly Snapshots[], hlsOf: HlsOf, { maxViewers, maxViewersPerStream }: ViewerLimits): object {
-  const open = sessions.map((session) => session.snapshot()).filter(({ state }) => isOpen(state));
+export function overview(sessions: readonly SessionSnapshot[], hlsOf: HlsOf, { maxViewers, maxViewersPerStream }: ViewerLimits): object {
+  const open = sessions.filter(({ state }) => isOpen(state));
   return {
     status: 'ok',
     streams: open.length,
@@ -22,8 +18,8 @@ export function overview(sessions: readonly Snapshots[], hlsOf: HlsOf, { maxView
   };
 }
 
-export function streamStatus(session: Snapshots, hlsOf: HlsOf): object {
-  return { status: 'ok', ...toStatus(session.snapshot(), hlsOf) };
+export function streamStatus(session: SessionSnapshot, hlsOf: HlsOf): object {
+  return { status: 'ok', ...toStatus(session, hlsOf) };
 }
 
 function toStatus(snapshot: SessionSnapshot, hlsOf: HlsOf) {

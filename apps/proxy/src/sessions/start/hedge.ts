@@ -6,16 +6,6 @@ export const HEDGE_LIMIT_MS = 15_000;
 /** With less time left a second engine is not worth it. */
 const MIN_HEDGE_MS = 1000;
 
-/** The other attempt was faster. */
-export class OvertakenError extends Error {
-  readonly code = 'overtaken';
-
-  constructor() {
-    super('another engine was faster');
-    this.name = 'OvertakenError';
-  }
-}
-
 export interface Hedge<T> {
   /** null: the attempt failed. Rejects only with the reason of its signal. */
   first(signal: AbortSignal): Promise<T | null>;
@@ -57,7 +47,7 @@ export async function hedged<T>(hedge: Hedge<T>, clock: Clock, signal: AbortSign
     onFinished(winner?.index === 1);
     return (taken = winner?.value ?? null);
   } finally {
-    over.abort(new OvertakenError());
+    over.abort(new Error('another engine was faster'));
     for (const attempt of attempts) {
       attempt.then(
         (value) => {
