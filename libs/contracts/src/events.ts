@@ -1,55 +1,32 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import {
-  ArrayMaxSize,
-  IsArray,
-  IsDefined,
-  IsIn,
-  IsInt,
-  IsObject,
-  IsOptional,
-  IsString,
-  Length,
-  Max,
-  MaxLength,
-  Min,
-  ValidateNested,
-} from 'class-validator';
+import { ArrayMaxSize, IsArray, IsIn, IsOptional } from 'class-validator';
 import { ContentKey, EXAMPLE_COMMAND_URL, EXAMPLE_STAT_URL, StreamState } from './stream.js';
-import { IsLabelMap } from './validators.js';
+import { IsLabelMap, IsNested, IsText, IsWholeNumber } from './validators.js';
 import { EVENTS_PER_BATCH } from './vocabulary.js';
 
 const PATH_ONLY = 'Only the path is kept: the orchestrator knows host and port of the engine';
 
 export class EventEngine {
   @ApiProperty({ example: '127.0.0.1' })
-  @IsString()
-  @Length(1, 255)
+  @IsText(255, 1)
   host!: string;
 
   @ApiProperty({ example: 19000 })
-  @IsInt()
-  @Min(1)
-  @Max(65535)
+  @IsWholeNumber(1, 65535)
   port!: number;
 }
 
-export class EventStream extends ContentKey {}
-
 export class EventSession {
   @ApiProperty({ example: 'a1b2c3d4e5f60718293a4b5c6d7e8f9001234567' })
-  @IsString()
-  @Length(1, 256)
+  @IsText(256, 1)
   playback_session_id!: string;
 
   @ApiProperty({ description: PATH_ONLY, example: EXAMPLE_STAT_URL })
-  @IsString()
-  @Length(1, 2048)
+  @IsText(2048, 1)
   stat_url!: string;
 
   @ApiProperty({ description: PATH_ONLY, example: EXAMPLE_COMMAND_URL })
-  @IsString()
-  @Length(1, 2048)
+  @IsText(2048, 1)
   command_url!: string;
 
   @ApiProperty({ type: 'integer', enum: [0, 1] })
@@ -66,29 +43,19 @@ export class StreamStartedEvent {
     example: '3f1c9a7be2d4',
   })
   @IsOptional()
-  @IsString()
-  @MaxLength(256)
+  @IsText(256)
   container_id?: string | null;
 
   @ApiProperty({ type: () => EventEngine })
-  @IsDefined()
-  @IsObject()
-  @ValidateNested()
-  @Type(() => EventEngine)
+  @IsNested(() => EventEngine)
   engine!: EventEngine;
 
-  @ApiProperty({ type: () => EventStream })
-  @IsDefined()
-  @IsObject()
-  @ValidateNested()
-  @Type(() => EventStream)
-  stream!: EventStream;
+  @ApiProperty({ type: () => ContentKey })
+  @IsNested(() => ContentKey)
+  stream!: ContentKey;
 
   @ApiProperty({ type: () => EventSession })
-  @IsDefined()
-  @IsObject()
-  @ValidateNested()
-  @Type(() => EventSession)
+  @IsNested(() => EventSession)
   session!: EventSession;
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' }, example: { stream_id: 'channel-1' } })
@@ -101,20 +68,17 @@ export class StreamStartedEvent {
 export class StreamEndedEvent {
   @ApiPropertyOptional({ type: String, nullable: true, example: '3f1c9a7be2d4' })
   @IsOptional()
-  @IsString()
-  @MaxLength(256)
+  @IsText(256)
   container_id?: string | null;
 
   @ApiPropertyOptional({ type: String, nullable: true, example: 'channel-1' })
   @IsOptional()
-  @IsString()
-  @MaxLength(4400)
+  @IsText(4400)
   stream_id?: string | null;
 
   @ApiPropertyOptional({ type: String, nullable: true, example: 'eof' })
   @IsOptional()
-  @IsString()
-  @MaxLength(1024)
+  @IsText(1024)
   reason?: string | null;
 }
 

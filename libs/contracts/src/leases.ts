@@ -1,7 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { ArrayMaxSize, IsArray, IsIn, IsInt, IsString, IsUUID, Length, Max, Min } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsIn, IsString, IsUUID, Length } from 'class-validator';
 import { EngineState } from './engine.js';
 import { ContentKeyWithInfohash } from './stream.js';
+import { IsWholeNumber } from './validators.js';
 import { LEASE_PURPOSES, type LeasePurpose } from './vocabulary.js';
 
 /** `POST /engines/lease`: reserve one engine for one stream. */
@@ -30,9 +31,7 @@ export class LeaseRequest extends ContentKeyWithInfohash {
   purpose!: LeasePurpose;
 
   @ApiProperty({ description: 'Milliseconds that the call may wait for a free engine before it answers 202', example: 2500 })
-  @IsInt()
-  @Min(0)
-  @Max(60_000)
+  @IsWholeNumber(0, 60_000)
   wait_ms!: number;
 }
 

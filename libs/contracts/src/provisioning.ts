@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
-import { IsLabelMap, IsPortMap } from './validators.js';
+import { IsOptional, Matches } from 'class-validator';
+import { IsLabelMap, IsPortMap, IsText, IsWholeNumber } from './validators.js';
 import { BLOCKED_CODES, type BlockedCode } from './vocabulary.js';
 
 const IMAGE_PATTERN = /^[\w][\w.\-/:@]*$/;
@@ -17,8 +17,7 @@ export class ProvisionAcestreamRequest {
     example: 'acestream/engine:latest',
   })
   @IsOptional()
-  @IsString()
-  @MaxLength(512)
+  @IsText(512)
   @Matches(IMAGE_PATTERN, IMAGE_ERROR)
   image?: string | null;
 
@@ -34,9 +33,7 @@ export class ProvisionAcestreamRequest {
 
   @ApiPropertyOptional({ type: Number, nullable: true, description: 'Preferred HTTP port on the host', example: 19000 })
   @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(65535)
+  @IsWholeNumber(1, 65535)
   host_port?: number | null;
 }
 
@@ -61,8 +58,7 @@ export class ProvisionAcestreamResponse {
 export class ProvisionRequest {
   @ApiPropertyOptional({ description: 'Image to use instead of TARGET_IMAGE', example: 'nginx:1' })
   @IsOptional()
-  @IsString()
-  @MaxLength(512)
+  @IsText(512)
   @Matches(IMAGE_PATTERN, IMAGE_ERROR)
   image?: string;
 
@@ -93,8 +89,7 @@ export class ProvisionRequest {
 
   @ApiPropertyOptional({ default: 'svc', description: 'First part of the container name', example: 'svc' })
   @IsOptional()
-  @IsString()
-  @MaxLength(50)
+  @IsText(50)
   @Matches(NAME_PREFIX_PATTERN, { message: 'name_prefix must be letters, digits, "_", "." and "-", and start with a letter or digit' })
   name_prefix?: string;
 }

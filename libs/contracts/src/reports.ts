@@ -1,22 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import {
-  ArrayMaxSize,
-  IsArray,
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsOptional,
-  IsString,
-  IsUUID,
-  Length,
-  Max,
-  MaxLength,
-  Min,
-  ValidateNested,
-} from 'class-validator';
+import { IsBoolean, IsIn, IsOptional, IsUUID } from 'class-validator';
 import { ContentKeyWithInfohash, EXAMPLE_COMMAND_URL, EXAMPLE_STAT_URL } from './stream.js';
-import { IsMoment } from './validators.js';
+import { IsListOf, IsMoment, IsText, IsWholeNumber } from './validators.js';
 import { type ReportedSessionState, SESSION_STATES } from './vocabulary.js';
 
 const EMPTY_AT_FIRST = 'Empty until the engine has answered';
@@ -34,19 +19,15 @@ export class ReportedSession extends ContentKeyWithInfohash {
 
   @ApiPropertyOptional({ type: String, nullable: true, example: '3f1c9a7be2d4' })
   @IsOptional()
-  @IsString()
-  @Length(1, 256)
+  @IsText(256, 1)
   container_id?: string | null;
 
   @ApiProperty({ example: '127.0.0.1' })
-  @IsString()
-  @MaxLength(255)
+  @IsText(255)
   host!: string;
 
   @ApiProperty({ description: '0 until an engine is chosen', example: 19000 })
-  @IsInt()
-  @Min(0)
-  @Max(65535)
+  @IsWholeNumber(0, 65535)
   port!: number;
 
   @ApiProperty({ enum: SESSION_STATES })
@@ -54,18 +35,15 @@ export class ReportedSession extends ContentKeyWithInfohash {
   state!: ReportedSessionState;
 
   @ApiProperty({ description: EMPTY_AT_FIRST, example: 'a1b2c3d4e5f60718293a4b5c6d7e8f9001234567' })
-  @IsString()
-  @MaxLength(256)
+  @IsText(256)
   playback_session_id!: string;
 
   @ApiProperty({ description: EMPTY_AT_FIRST, example: EXAMPLE_STAT_URL })
-  @IsString()
-  @MaxLength(2048)
+  @IsText(2048)
   stat_url!: string;
 
   @ApiProperty({ description: EMPTY_AT_FIRST, example: EXAMPLE_COMMAND_URL })
-  @IsString()
-  @MaxLength(2048)
+  @IsText(2048)
   command_url!: string;
 
   @ApiProperty()
@@ -73,13 +51,11 @@ export class ReportedSession extends ContentKeyWithInfohash {
   is_live!: boolean;
 
   @ApiProperty({ example: 2 })
-  @IsInt()
-  @Min(0)
+  @IsWholeNumber(0)
   viewers!: number;
 
   @ApiProperty({ example: 0 })
-  @IsInt()
-  @Min(0)
+  @IsWholeNumber(0)
   failovers!: number;
 
   @ApiProperty()
@@ -93,8 +69,7 @@ export class EndedSession {
   stream_id!: string;
 
   @ApiProperty({ example: 'the last viewer left' })
-  @IsString()
-  @MaxLength(1024)
+  @IsText(1024)
   reason!: string;
 
   @ApiProperty()
@@ -112,22 +87,15 @@ export class ProxyReport {
     description: 'Rises with every report of one boot. A report with a lower number than the last one is ignored',
     example: 7,
   })
-  @IsInt()
-  @Min(0)
+  @IsWholeNumber(0)
   seq!: number;
 
   @ApiProperty({ type: () => [ReportedSession] })
-  @IsArray()
-  @ArrayMaxSize(5000)
-  @ValidateNested({ each: true })
-  @Type(() => ReportedSession)
+  @IsListOf(() => ReportedSession, 5000)
   sessions!: ReportedSession[];
 
   @ApiProperty({ type: () => [EndedSession] })
-  @IsArray()
-  @ArrayMaxSize(20_000)
-  @ValidateNested({ each: true })
-  @Type(() => EndedSession)
+  @IsListOf(() => EndedSession, 20_000)
   ended!: EndedSession[];
 }
 

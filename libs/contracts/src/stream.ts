@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsString, Length, Matches } from 'class-validator';
+import { IsIn, IsOptional, Matches } from 'class-validator';
+import { IsText } from './validators.js';
 import { INFOHASH_PATTERN, KEY_TYPES, type KeyType, STREAM_STATUSES, type StreamStatus } from './vocabulary.js';
 
 export const EXAMPLE_STAT_URL = 'http://127.0.0.1:19000/ace/stat/0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819/1';
@@ -15,8 +16,7 @@ export class ContentKey {
     description: 'Content id, infohash, URL or magnet link: see key_type',
     example: 'dd1e67078381739d14beca697356ab76d49d1a2d',
   })
-  @IsString()
-  @Length(1, 4096)
+  @IsText(4096, 1)
   key!: string;
 }
 

@@ -1,10 +1,49 @@
-import { ValidateBy, type ValidationOptions } from 'class-validator';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsDefined,
+  IsInt,
+  IsObject,
+  IsString,
+  Length,
+  Max,
+  MaxLength,
+  Min,
+  ValidateBy,
+  ValidateNested,
+  type ValidationOptions,
+} from 'class-validator';
 
 const MAX_ENTRIES = 100;
 const MAX_NAME = 256;
 const MAX_VALUE = 8192;
 const MAX_PORT = 65_535;
 const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
+
+/** A text of `min` to `max` characters. */
+export function IsText(max: number, min = 0): PropertyDecorator {
+  return all(IsString(), min > 0 ? Length(min, max) : MaxLength(max));
+}
+
+export function IsWholeNumber(min: number, max?: number): PropertyDecorator {
+  return all(IsInt(), Min(min), ...(max === undefined ? [] : [Max(max)]));
+}
+
+/** An object that is valid by the rules of its class. */
+export function IsNested(type: () => new () => object): PropertyDecorator {
+  return all(IsDefined(), IsObject(), ValidateNested(), Type(type));
+}
+
+/** A list of such objects. */
+export function IsListOf(type: () => new () => object, maxItems: number): PropertyDecorator {
+  return all(IsArray(), ArrayMaxSize(maxItems), ValidateNested({ each: true }), Type(type));
+}
+
+/** Applies decorators like a stack of them: the last one first. */
+function all(...decorators: PropertyDecorator[]): PropertyDecorator {
+  return (target, property) => decorators.toReversed().forEach((decorate) => decorate(target, property));
+}
 
 /**
  * A date-time with its zone (RFC 3339). ISO 8601 has further forms, such as weeks, which `Date` does not read.
