@@ -25,6 +25,14 @@ describe('the log', () => {
     const { log, written } = lines('text');
     log.child('sessions').info('playing', { stream_id: 's1', ms: 12 });
     expect(written[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} INFO {2}proxy\/sessions: playing stream_id=s1 ms=12\n$/);
+    log.warn('report failed', { error: 'connection refused' });
+    expect(written[1]).toMatch(/ WARN {2}proxy: report failed error=connection refused\n$/);
+  });
+
+  it('has the text of an expected failure in error.message, like an unexpected one', () => {
+    const { log, written } = lines('json');
+    log.warn('report failed', { error: 'connection refused' });
+    expect(JSON.parse(written[0])).toMatchObject({ error: { message: 'connection refused' } });
   });
 
   it('discards lines below its level and hides secret fields', () => {
