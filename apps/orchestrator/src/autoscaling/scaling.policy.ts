@@ -74,8 +74,8 @@ export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecis
   const { free, coming } = countEngines(pool);
   const drained = drainedEngines(pool.engines);
   const staying = pool.total - drained.length;
-  // During one startup time as many engines will be taken as during the last one. The minimum covers that many; for more, up to as many again
-  // are kept free. With a minimum of 0 nothing is kept in advance.
+  // The next startup time is expected to take as many engines as the last one. The minimum covers a part of them, the lookahead the rest, up to
+  // the minimum again. With a minimum of 0 nothing is kept in advance.
   const lookahead = Math.min(limits.minFree, Math.max(0, pool.taken - limits.minFree));
   const neededFree = limits.minFree + lookahead + pool.waiting;
   const inUse = staying - free.length - coming;
@@ -89,7 +89,7 @@ export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecis
   const revoke = Math.max(0, Math.min(pool.revocable, free.length + coming - neededFree, staying - target));
 
   const left = staying - revoke;
-  // After the maximum was lowered, free engines go even when they are needed.
+  // After the maximum was lowered, free engines are removed even when they are needed.
   const aboveMax = Math.min(free.length, left - limits.max);
   const peak = Math.max(target, Math.min(limits.max, pool.recentPeak));
   const surplus = Math.max(0, aboveMax, Math.min(free.length - neededFree, left - peak));

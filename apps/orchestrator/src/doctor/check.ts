@@ -11,7 +11,7 @@ export interface Verdict {
   cure?: string;
 }
 
-/** One verdict, or a generator that yields every problem and returns the verdict for the case that it yielded none. */
+/** One verdict; or a generator that yields each problem, and returns the verdict that holds when it yielded none. */
 export type Findings = Verdict | Generator<Verdict, Verdict>;
 
 /** One thing that may be wrong. A check only judges facts; it collects none. */

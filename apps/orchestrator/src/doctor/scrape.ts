@@ -40,7 +40,10 @@ export class Scrape {
     return count ? (this.sum(`${name}_sum`, labels) ?? 0) / count : null;
   }
 
-  /** Upper bound of a quantile of a histogram since the service started: its bucket. Infinity above the last bucket; null without observations. */
+  /**
+   * Upper bound of the bucket that contains this quantile of a histogram, since the service started. Infinity above the last bucket; null without
+   * observations.
+   */
   quantile(name: string, quantile: number, labels: Labels = {}): number | null {
     const count = this.sum(`${name}_count`, labels);
     if (!count) return null;

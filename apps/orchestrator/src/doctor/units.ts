@@ -1,4 +1,4 @@
-/** Figures for people. */
+/** Formats figures for people. */
 export function bytes(count: number): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB'];
   const place = Math.min(units.length - 1, count < 1 ? 0 : Math.floor(Math.log10(count) / 3));

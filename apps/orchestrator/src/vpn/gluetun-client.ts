@@ -30,7 +30,7 @@ export class GluetunError extends Error {
   }
 }
 
-/** The second path is for Gluetun before 3.41; newer versions only redirect from it. */
+/** The second path is for Gluetun before 3.41; newer versions only redirect. */
 const PORT_PATHS = ['/v1/portforward', '/v1/openvpn/portforwarded'] as const;
 /** Replies have less than a hundred bytes. */
 const MAX_REPLY_BYTES = 64 * 1024;

@@ -8,7 +8,7 @@
 
 /**
  * `unknown`: not observed yet. `missing`: no container with this name. `stopped`: the container does not run. `starting`: it runs, the tunnel is not
- * up yet. `up`. `suspect`: was up, and something indicates that it is down; still counts as connected. `down`: the container runs, the tunnel is dead.
+ * up yet. `up`. `suspect`: something indicates that it is down; it still counts as connected. `down`: the container runs, the tunnel is dead.
  */
 export type TunnelPhase = 'unknown' | 'missing' | 'stopped' | 'starting' | 'up' | 'suspect' | 'down';
 
@@ -125,7 +125,10 @@ function failureOf(reported: ReportedStatus, { cutOff }: ReachabilityProbes): Fa
   return isBad ? { reason: 'Gluetun reports the VPN as down', proven: true } : null;
 }
 
-/** A connected tunnel is suspect first, because a single observation may be wrong. What does not prove a failure does not keep a tunnel down either. */
+/**
+ * A connected tunnel becomes suspect first, because a single observation may be wrong. An unproven failure also turns a tunnel that is down into a
+ * suspect one.
+ */
 function judgeFailure(before: TunnelState, { reason, proven }: Failure, at: number, restarted: boolean): Verdict {
   const wasConnected = isConnected(before);
   if (restarted && wasConnected) return { phase: 'starting', reason };

@@ -7,7 +7,7 @@ import { VpnService } from './vpn.service.js';
 const TRANSITIONS = ['connected', 'disconnected', 'restarted'] as const satisfies readonly TunnelEvent['type'][];
 const OUTCOMES = ['restarted', 'failed'] as const;
 
-/** Metrics of the VPNs; none without a VPN. */
+/** Metrics of the VPNs; no series without a VPN. */
 @Injectable()
 export class VpnMetrics {
   private readonly transitions;

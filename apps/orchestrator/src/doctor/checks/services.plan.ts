@@ -62,7 +62,7 @@ export const SERVICE_CHECKS: readonly Check[] = [
         );
       const reports = (outcome: string): number =>
         proxy.scrape?.sum('acexy_orchestrator_call_seconds_count', { endpoint: 'report', outcome }) ?? 0;
-      // Rejected reports may be from the past, unless none was ever accepted.
+      // Rejected reports may be old: they count only if no report was ever accepted.
       const rejected = reports('unauthorized') > 0 && reports('ok') === 0;
       const accepted = orchestrator.reached ? orchestrator.proxyKeyAccepted : null;
       if (accepted === false || (accepted === null && rejected))

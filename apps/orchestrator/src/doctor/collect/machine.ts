@@ -18,7 +18,7 @@ export interface MachineQuestions {
   builtAt: number;
 }
 
-/** Collects facts of the machine. What only Linux tells is null on other systems. */
+/** Collects facts of the machine. Facts that only Linux provides are null on other systems. */
 export async function lookAtMachine({ folders, ports, enginePorts, pid, builtAt }: MachineQuestions): Promise<MachineFacts> {
   return {
     node: process.version,
