@@ -46,7 +46,8 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   private readonly secondList: OneShotTimer;
   /** Time of the death event of engines that no list has shown as dead yet, monotonic milliseconds. */
   private readonly deathEvents = new Map<string, number>();
-  private readonly synced: Promise<void>;
+  /** Resolves after the first list; never while the runtime is unreachable. */
+  readonly firstSync: Promise<void>;
   private markSynced!: () => void;
   private everSynced = false;
 
@@ -61,7 +62,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     log: Log,
   ) {
     this.log = log.child('sync');
-    this.synced = new Promise((resolve) => (this.markSynced = resolve));
+    this.firstSync = new Promise((resolve) => (this.markSynced = resolve));
     this.secondList = new OneShotTimer(clock, () => this.loop.wake());
     this.loop = new WakeableLoop({
       name: 'engine sync',
@@ -86,11 +87,6 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     this.loop.start();
   }
 
-  /** Resolves after the first list; never while the runtime is unreachable. */
-  get firstSync(): Promise<void> {
-    return this.synced;
-  }
-
   /** Whether there was a first list. */
   get isSynced(): boolean {
     return this.everSynced;
@@ -104,7 +100,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     if (!this.everSynced && this.reached === null) {
       let unsubscribe = (): void => undefined;
       const firstAnswer = new Promise<void>((resolve) => (unsubscribe = this.onReachChange(resolve)));
-      await Promise.race([this.synced, firstAnswer]);
+      await Promise.race([this.firstSync, firstAnswer]);
       unsubscribe();
     }
     return this.everSynced;

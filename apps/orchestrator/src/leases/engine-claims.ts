@@ -1,4 +1,5 @@
 import { ListenerSet } from '@acexy/service-kit/primitives';
+import { isDeepStrictEqual } from 'node:util';
 
 /** A stream on an engine, with the lease it came from, if any. */
 export interface AssignedStream {
@@ -79,7 +80,7 @@ export class EngineClaimBook {
   /** Assigns a stream to an engine, and removes it from the engine it was on. */
   assign(stream: AssignedStream): void {
     const before = this.streams.get(stream.streamId);
-    if (before && sameAssignment(before, stream)) return;
+    if (isDeepStrictEqual(before, stream)) return;
     if (before) this.remove(before);
     this.streams.set(stream.streamId, stream);
     this.open(stream.engineId).streams.set(stream.streamId, stream);
@@ -131,10 +132,4 @@ export class EngineClaimBook {
 function longest(cordons: ReadonlyMap<string, Cordon>): Cordon | null {
   const all = [...cordons.values()];
   return all.find(({ kind }) => kind === 'open') ?? all[0] ?? null;
-}
-
-function sameAssignment(a: AssignedStream, b: AssignedStream): boolean {
-  return (
-    a.engineId === b.engineId && a.leaseId === b.leaseId && a.keys.length === b.keys.length && a.keys.every((key, i) => key === b.keys[i])
-  );
 }

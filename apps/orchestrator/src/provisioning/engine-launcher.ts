@@ -129,10 +129,8 @@ export class EngineLauncher {
   private async startWithinLimit(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
     const limitMs = this.runtimeSettings.startupTimeoutMs;
     const startup = new AbortController();
-    const timer = setTimeout(
-      () => startup.abort(new Error(`the container did not run within ${limitMs / 1000} s (STARTUP_TIMEOUT_S)`)),
-      limitMs,
-    );
+    const timeout = new Error(`the container did not run within ${limitMs / 1000} s (STARTUP_TIMEOUT_S)`);
+    const timer = setTimeout(() => startup.abort(timeout), limitMs);
     const either = AbortSignal.any([signal, startup.signal]);
     try {
       const instance = await this.runtime.start(spec, either);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type EngineRequest, EngineRequestError, type EngineSpecContext, planEngineSpec, requestedPorts } from './engine-spec.plan.js';
-import { parseManagementLabel } from './management-label.js';
+import { parseManagementLabel } from '../runtime/engine-labels.js';
 
 const CONTEXT: EngineSpecContext = {
   name: 'acestream-1a2b3c4d',

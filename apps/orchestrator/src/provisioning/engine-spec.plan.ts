@@ -1,7 +1,6 @@
 /** Turns a request and its ports into the engine or container to start: environment, labels, ports (wire-api.md §2). Pure. */
-import { ENGINE_LABEL, INSTALLATION_LABEL } from '../runtime/engine-labels.js';
+import { ENGINE_LABEL, INSTALLATION_LABEL, parseManagementLabel } from '../runtime/engine-labels.js';
 import type { EnginePorts, EngineSpec } from '../runtime/engine-runtime.js';
-import { parseManagementLabel } from './management-label.js';
 
 /** Seconds; what the usual engine images expect (engine-contract.md §2.2). */
 const INTERNAL_BUFFERING_S = 60;

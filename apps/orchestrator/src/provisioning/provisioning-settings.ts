@@ -1,5 +1,5 @@
 import { Setting, SettingsGroup } from '@acexy/service-kit';
-import { parseManagementLabel } from './management-label.js';
+import { parseManagementLabel } from '../runtime/engine-labels.js';
 
 @SettingsGroup('Provisioning')
 export class ProvisioningSettings {

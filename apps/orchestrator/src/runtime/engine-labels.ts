@@ -8,3 +8,13 @@ export const INSTALLATION_LABEL = 'acestream-orchestrator.installation';
 export const VPN_LABEL = 'acestream-orchestrator.vpn';
 /** Port that the VPN forwarded to the engine when it was started. */
 export const VPN_PORT_LABEL = 'acestream-orchestrator.vpn-port';
+
+/**
+ * Parses CONTAINER_LABEL: `key=value`, or a key alone, whose value is then empty, as in Docker.
+ * @throws RangeError
+ */
+export function parseManagementLabel(text: string): { key: string; value: string } {
+  const [key, ...value] = text.split('=');
+  if (!/^[\w.\-/]+$/.test(key.trim())) throw new RangeError('must be a label such as orchestrator.managed=acestream');
+  return { key: key.trim(), value: value.join('=').trim() };
+}

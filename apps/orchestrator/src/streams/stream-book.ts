@@ -1,4 +1,5 @@
 import type { StreamStartedEvent } from '@acexy/contracts';
+import { isDeepStrictEqual } from 'node:util';
 import type { StreamRow } from '../database/stream-row.entity.js';
 
 /** A stream, playing or ended, with the fields of its row in the database. Times are wall time in milliseconds. */
@@ -60,7 +61,7 @@ export class StreamBook {
       return { type: 'started', stream };
     }
     const updated = { ...stream, startedAt: known.startedAt };
-    if (same(known, updated)) return null;
+    if (isDeepStrictEqual(known, updated)) return null;
     this.streams.set(stream.id, updated);
     return { type: known.containerId === updated.containerId ? 'updated' : 'moved', stream: updated };
   }
@@ -97,8 +98,4 @@ export class StreamBook {
 /** The id of a stream reported by an event (wire API 1.3). */
 export function eventStreamId({ labels, stream, session }: StreamStartedEvent): string {
   return labels?.stream_id || `${stream.key}|${session.playback_session_id}`;
-}
-
-function same(a: TrackedStream, b: TrackedStream): boolean {
-  return (Object.keys(b) as (keyof TrackedStream)[]).every((name) => a[name] === b[name]);
 }
