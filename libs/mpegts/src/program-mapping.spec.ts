@@ -116,7 +116,7 @@ describe('the program of another source', () => {
     expect(new Map(pids).get(0x100)).toBe(NULL_PID);
   });
 
-  it('keeps a PCR on a PID of its own', () => {
+  it('keeps a PCR on a separate PID', () => {
     const source = (pcrPid: number) =>
       program({
         pcrPid,

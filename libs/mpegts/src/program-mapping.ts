@@ -60,7 +60,7 @@ function pidMap(outgoing: Program, source: Program, partners: ReadonlyMap<Elemen
   pids.set(outgoing.pmt.pcrPid, NULL_PID);
   pids.set(outgoing.pat.pmtPid, NULL_PID);
   for (const { pid } of source.pmt.streams) pids.set(pid, NULL_PID);
-  // A PCR on a PID of its own replaces the outgoing one, if that is also on a PID of its own.
+  // A PCR on a separate PID replaces the outgoing one, if that is also on a separate PID.
   const ofStream = (program: Program): boolean => program.pmt.streams.some(({ pid }) => pid === program.pmt.pcrPid);
   if (!ofStream(source)) pids.set(source.pmt.pcrPid, ofStream(outgoing) ? freePid(source.pmt.pcrPid, pids) : outgoing.pmt.pcrPid);
   for (const [kept, taken] of partners) pids.set(taken.pid, kept.pid);

@@ -23,7 +23,7 @@ describe('the calls', () => {
     expect(orchestrator.requests[0].headers.authorization).toBe('Bearer secret-key');
   });
 
-  it('is told to wait when no engine is free', async () => {
+  it('returns the waiting answer when no engine is free', async () => {
     const waiting = { state: 'waiting', retry_after_ms: 700, position: 2, provisioning: 1 };
     const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, 202, waiting)));
     expect(await client.lease(leaseRequest)).toEqual({ kind: 'waiting', waiting });

@@ -62,7 +62,7 @@ describe('retries', () => {
     expect(orchestrator.requests).toHaveLength(1);
   });
 
-  it('leave provisioning its own new connections', async () => {
+  it('are impossible for provisioning, so each of its calls opens a new connection', async () => {
     const ports = new Set<number | undefined>();
     const orchestrator = await ScriptedServer.forTest((response) => {
       ports.add(response.socket?.remotePort);

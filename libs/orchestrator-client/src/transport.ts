@@ -40,7 +40,7 @@ export function createTransport({ url, apiKey, timeoutMs, budget, random }: Tran
   const keepAlive = { keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: 8, timeout: 30_000 };
   const agents = createAgents(keepAlive);
   const waits = createAgents({ ...keepAlive, maxSockets: MAX_WAITING });
-  // The server may close an idle connection at the moment of its reuse. A call that is not repeated must not meet that.
+  // The server may close an idle connection at the moment of its reuse. Only a call that may be repeated survives that.
   const once = createAgents({ keepAlive: false, maxSockets: MAX_CONNECTIONS });
   const http = axios.create({
     ...agents,

@@ -16,7 +16,7 @@ import { ServiceSettings } from './service-settings.js';
 const VIEWERS_LIMIT_MS = 3000;
 /** … and for engines that are just starting to reply, because only then can they be stopped. */
 const ENGINES_LIMIT_MS = 5000;
-/** Upper bound of the whole shutdown, with a last report that nobody answers. */
+/** Upper bound of the whole shutdown, including a last report that gets no answer. */
 export const CLOSING_LIMIT_MS = 15_000;
 
 @Injectable()

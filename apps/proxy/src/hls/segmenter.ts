@@ -165,12 +165,12 @@ export class Segmenter {
       case 'break': {
         const [next] = this.#breaks;
         const entry = this.#entries.find(({ position }) => position >= next.position);
-        if (entry === undefined) throw new TypeError('a discontinuity is cut at the entry point after it');
+        if (entry === undefined) throw new TypeError('no entry point after the discontinuity');
         return this.#cutAt(entry, endAtBreak(start, next, entry.mediaS), true);
       }
       default: {
         const unknown: never = decision;
-        throw new TypeError(`no such cut: ${String(unknown)}`);
+        throw new TypeError(`unknown cut: ${String(unknown)}`);
       }
     }
   }

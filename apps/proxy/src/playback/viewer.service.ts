@@ -125,7 +125,7 @@ export class ViewerService {
         return;
       default: {
         const unknown: never = reason;
-        throw new TypeError(`no such reason: ${String(unknown)}`);
+        throw new TypeError(`unknown end reason: ${String(unknown)}`);
       }
     }
   }

@@ -1,6 +1,6 @@
 /**
- * The events for an orchestrator that takes no reports: `stream_started` and `stream_ended`, in order, each sent until it is accepted. They wait while the
- * orchestrator is unreachable; when too many wait, streams that started and ended meanwhile are dropped first.
+ * Events for an orchestrator that accepts no reports: `stream_started` and `stream_ended`, in order, each repeated until it is accepted. They wait while
+ * the orchestrator is unreachable. When too many wait, streams that started and ended meanwhile are dropped first.
  */
 import type { StreamEndedEvent, StreamStartedEvent } from '@acexy/contracts';
 import { OrchestratorError } from '@acexy/orchestrator-client';

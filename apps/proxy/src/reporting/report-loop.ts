@@ -12,13 +12,13 @@ import { toReported } from './reported-session.js';
 const EVERY_MS = 2000;
 /** Changes within this time become one report. */
 const COALESCE_MS = 20;
-/** The most that a report may list. The oldest ones are dropped: the orchestrator ends what reports no longer name by itself. */
+/** Maximum number in a report. The oldest are dropped: the orchestrator also ends a stream that reports no longer name. */
 const MAX_ENDED = 20_000;
 
 export interface ReportLoopOwner {
   snapshots(): SessionSnapshot[];
   onLeaveOrder(order: LeaveOrder): void;
-  /** A round without a report: the orchestrator takes none. */
+  /** A round without a report: the orchestrator accepts none. */
   onNotTaken(): void;
 }
 
@@ -77,7 +77,7 @@ export class ReportLoop {
   private run(): void {
     this.timer = null;
     this.again = false;
-    // A foreign orchestrator takes no reports. When it may have been replaced by ours, the next round tries again.
+    // A foreign orchestrator accepts no reports. After a while the link counts it as ours again, because it may have been replaced.
     const round = this.orchestrator.link.kind === 'ours' ? this.send() : Promise.resolve(this.owner.onNotTaken());
     this.sending = round.finally(() => {
       this.sending = null;

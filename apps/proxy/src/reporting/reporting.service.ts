@@ -63,7 +63,7 @@ export class ReportingService {
     this.events.push({ kind: 'ended', streamId: id, event: { container_id: containerId, stream_id: id, reason } });
   }
 
-  /** Sends an event for every stream that plays and is not announced, also for those that started before it was known that events are needed. */
+  /** Sends an event for every playing stream without one. It may have started before the orchestrator turned out to need events. */
   private announce(): void {
     const { containerId } = this;
     const labels = { proxy_id: this.orchestrator.identity.proxyId, ...(containerId && { proxy_container_id: containerId }) };

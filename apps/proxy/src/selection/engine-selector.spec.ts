@@ -130,7 +130,7 @@ describe('an engine from our orchestrator', () => {
     expect(client.released).toEqual([client.asked[0].request_id]);
   });
 
-  it('refused is NoEngineError with reason and retry time, after one long wait for a viewer who is just changing channels', async () => {
+  it('that is refused causes NoEngineError with reason and retry time, after one long wait: the viewer may be changing channels', async () => {
     const { client, clock, select } = make();
     client.leases = [FULL];
     const outcome = select();
@@ -142,7 +142,7 @@ describe('an engine from our orchestrator', () => {
     expect(outcome.error?.message).toBe('no engines available: all 20 engines are in use (max_capacity)');
   });
 
-  it('refused is requested again when a lingering stream ends for it', async () => {
+  it('that is refused is requested again when a lingering stream ends', async () => {
     const { client, clock, select } = make();
     client.leases = [FULL, granted('lease-1', engineState('e1'))];
     const outcome = select({ onNoneFree: () => true });
@@ -184,7 +184,7 @@ describe('an engine of a foreign orchestrator', () => {
   it.each([
     [FULL, 'all 20 engines are in use (max_capacity)'],
     [new UnauthorizedError('provision', 403), 'rejects our API key'],
-  ])('refused is NoEngineError with its reason: %s', async (refusal, text) => {
+  ])('that is refused causes NoEngineError with the reason: %s', async (refusal, text) => {
     const { client, select } = make();
     client.mode = 'foreign';
     client.provisioned = refusal;
@@ -212,7 +212,7 @@ describe('while the orchestrator is unreachable', () => {
     expect(client.calls).toHaveLength(before);
   });
 
-  it('the engines from before its restart are used when it disappears again before it knows any', async () => {
+  it('the engines from before a restart are used when the orchestrator disappears again before it lists any', async () => {
     const { client, list, select } = make();
     client.list = [engineState('e1')];
     await list.refresh();
@@ -251,7 +251,7 @@ describe('while the orchestrator is unreachable', () => {
     expect(next.leased?.engineId).toBe('fallback:6878');
   });
 
-  it('its list is read soon after it returns, and at the normal pace from then on', async () => {
+  it('the list is read soon after the orchestrator returns, and at the normal pace from then on', async () => {
     const { client, clock, orchestrator, list } = make();
     client.mode = 'unreachable';
     const refresh = new ListRefresh({ ...orchestrator, random: () => 0 }, list, 5000);
@@ -280,7 +280,7 @@ describe('while the orchestrator is unreachable', () => {
     expect(second.leased?.engineId).toBe('fallback:6878');
   });
 
-  it('a request without any other engine waits for the end of its restart, and no longer than a restart takes', async () => {
+  it('a request that finds no engine waits for the orchestrator, at most as long as a restart takes', async () => {
     const { client, clock, list, select } = make();
     client.mode = 'unreachable';
     const outcome = select({ exclude: ['fallback:6878'] });
@@ -294,7 +294,7 @@ describe('while the orchestrator is unreachable', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('it is used again as soon as one call has succeeded', async () => {
+  it('the orchestrator is used again as soon as one call has succeeded', async () => {
     const { client, link, list, select } = make();
     client.mode = 'unreachable';
     select();
@@ -373,7 +373,7 @@ describe('a standby engine', () => {
     expect(made.reservations.count('e1')).toBe(1);
   });
 
-  it('that the orchestrator gave away is not used: another engine is', async () => {
+  it('that the orchestrator has leased to another proxy is not used; another engine is', async () => {
     const made = make();
     made.client.leases = [granted('lease-1', engineState('e1')), granted('lease-2', engineState('e2'))];
     const standby = await leaseStandby(made);

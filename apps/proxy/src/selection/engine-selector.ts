@@ -19,7 +19,7 @@ export interface SelectRequest {
   /** `LeasedEngine.engineId` of engines that this stream must not get. */
   exclude: readonly string[];
   purpose: LeasePurpose;
-  /** The standby engine of the stream. It is the answer while its lease is valid; else the caller has to release it. */
+  /** The standby engine of the stream. The selector returns it while its lease is valid; otherwise the caller has to release it. */
   standby?: LeasedEngine | null;
   /** Time of the clock until which the selector waits for a free engine, in ms. */
   deadline: number;
@@ -36,7 +36,7 @@ export interface LeasedEngine {
   containerId: string | null;
   address: EngineAddress;
   leaseId: string | null;
-  /** Id of the lease request: a request with the same id tells whether the lease is still valid. */
+  /** Id of the lease request. Repeating the request with this id shows whether the lease is still valid. */
   requestId?: string;
   /** Why this engine, for the log. */
   reason: string;

@@ -11,7 +11,7 @@ import type { Reservations } from './reservations.js';
 const WAIT_PART = 0.75;
 const MIN_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2000;
-/** The first request is short: its answer tells whether a session of this proxy should release an engine. */
+/** The first request waits only briefly: if no engine is free, another session of this proxy may release one. */
 const FIRST_WAIT_MS = 100;
 
 /** A lease request in the orchestrator's queue. */
@@ -37,8 +37,8 @@ export class LeaseSelector extends EngineSelector {
 
   /** @throws also OrchestratorError when the orchestrator did not answer */
   async select(request: SelectRequest): Promise<LeasedEngine> {
-    // The same id for the whole wait keeps the place in the queue and never reserves a second engine. The id of a standby engine tells whether its lease
-    // is still valid.
+    // The same id for the whole wait keeps the place in the queue and never reserves a second engine. With the id of a standby engine the answer shows
+    // whether its lease is still valid.
     const own: QueuedRequest = { requestId: request.standby?.requestId ?? randomUUID(), queued: false };
     try {
       return await this.wait(own, request);

@@ -1,4 +1,4 @@
-/** Refreshes the engine list in the background: there is always one for the time without orchestrator, and its return is noticed. */
+/** Refreshes the engine list in the background, so that a list exists when the orchestrator becomes unreachable, and its return is noticed. */
 import { OrchestratorError } from '@acexy/orchestrator-client';
 import { pause } from '@acexy/service-kit/primitives';
 import type { OrchestratorContext } from './injection-tokens.js';

@@ -10,7 +10,7 @@ import type { OrchestratorContext } from './injection-tokens.js';
 import type { LeaseSelector } from './lease-selector.js';
 import type { ListSelector } from './list-selector.js';
 
-/** Longest restart of an orchestrator; a request without any engine waits for its end. */
+/** Longest restart of an orchestrator. A request that finds no engine waits at most this long for its return. */
 const RESTART_MS = 10_000;
 const CHECK_EVERY_MS = 250;
 
@@ -59,7 +59,7 @@ export class OrchestratedSelector extends EngineSelector {
     if (standby) return standby;
     if (!link.unreachable) {
       try {
-        // No engine is started for a precaution.
+        // A standby engine is only a precaution: no engine is started for it.
         return await this.list.select(request, { provision: request.purpose !== 'reserve' });
       } catch (error) {
         if (!(error instanceof OrchestratorError)) throw error;

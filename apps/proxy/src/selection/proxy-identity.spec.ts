@@ -5,7 +5,7 @@ import { SILENT_LOG } from '@acexy/service-kit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadIdentity } from './proxy-identity.js';
 
-describe('who the proxy is', () => {
+describe('the proxy id', () => {
   let folder: string;
 
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'acexy-'))));
@@ -13,7 +13,7 @@ describe('who the proxy is', () => {
 
   const load = (port = 8080, where = folder) => loadIdentity(where, port, SILENT_LOG);
 
-  it('is kept over a restart, in a file for nobody else; each run has an id of its own', () => {
+  it('survives a restart in a file that only its user can read; each run has its own boot id', () => {
     const first = load();
     const second = load();
     expect(second.proxyId).toBe(first.proxyId);

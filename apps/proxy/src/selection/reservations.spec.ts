@@ -5,7 +5,7 @@ import { Reservations } from './reservations.js';
 const content = { keyType: 'content_id', key: 'a'.repeat(40), infohash: null } as const;
 
 describe('reservations', () => {
-  it('know an own stream for a minute after its end, and remember nothing longer', async () => {
+  it('remember an own stream for one minute after its end', async () => {
     const clock = new FakeClock();
     const reservations = new Reservations(clock);
     const playing = reservations.reserve('e0', 'playing', content);

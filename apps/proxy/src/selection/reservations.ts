@@ -2,7 +2,7 @@
 import { type Clock, sleep } from '@acexy/service-kit/primitives';
 import type { ContentNames } from './engine-selector.js';
 
-/** A list that was made before a stream ended may show the stream for this time. */
+/** An engine list may still show a stream for this long after its end. */
 const REMEMBERED_MS = 60_000;
 
 interface Reservation {

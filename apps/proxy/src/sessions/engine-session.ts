@@ -164,7 +164,7 @@ export class EngineSession {
     try {
       playback = await this.started;
     } catch (error) {
-      // The engine refused, or never answered; then it ends a session that nobody reads by itself.
+      // The engine refused or never answered. It ends an unread session on its own.
       log.debug('no engine session to stop', { engine_id: this.engineId, error });
       return 'nothing_to_stop';
     }

@@ -1,4 +1,4 @@
-/** Reads the media of one engine into a stream and watches them: have they begun, and do they go on. */
+/** Reads the media of one engine into a stream, and detects their start, their end and silence. */
 import type { Readable } from 'node:stream';
 import { type Clock, OneShotTimer, within } from '@acexy/service-kit/primitives';
 import type { EngineSession } from './engine-session.js';
@@ -141,7 +141,7 @@ export class MediaFeed {
     this.watcher?.onLoss(reason);
   }
 
-  /** The timer fires when a silence since the last byte could matter; bytes do not set it again, {@link check} does. */
+  /** The timer fires when a silence may have become too long. New bytes do not move it; {@link check} sets it again. */
   private setTimer(): void {
     const now = this.clock.now();
     const { bitrate } = this.target;

@@ -1,4 +1,4 @@
-/** What every session is given. */
+/** What every session needs. */
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import type { Clock } from '@acexy/service-kit/primitives';

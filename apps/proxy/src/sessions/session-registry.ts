@@ -182,7 +182,7 @@ export class SessionRegistry implements OtherSessions {
   }
 }
 
-/** The limit that allows no further viewer; null when there is room. */
+/** The limit that allows no further viewer; null when none is reached. */
 export function reachedLimit(limits: ViewerLimits, viewers: Readonly<Record<ViewerLimit, number>>): ViewerLimit | null {
   const isReached = (count: number, limit: number): boolean => limit > 0 && count >= limit;
   if (isReached(viewers.stream, limits.maxViewersPerStream)) return 'stream';

@@ -57,7 +57,8 @@ export class StreamSession implements StartingStream, FailoverTarget {
   private readonly linger: OneShotTimer;
   private failover: FailoverController | null = null;
   private currentState: SessionState = 'starting';
-  private twin: StreamSession | null = null;
+  /** The session that already plays the content, when this one merges into it. */
+  private existing: StreamSession | null = null;
   private noneFree = false;
   private stoppedAt: number | null = null;
   private stopping: Promise<void> | null = null;
@@ -186,10 +187,10 @@ export class StreamSession implements StartingStream, FailoverTarget {
   }
 
   identify(infohash: string): boolean {
-    const twin = this.others.claim(this, infohash);
-    if (twin === null) this.names.infohash = infohash;
-    else this.twin = twin;
-    return twin === null;
+    const existing = this.others.claim(this, infohash);
+    if (existing === null) this.names.infohash = infohash;
+    else this.existing = existing;
+    return existing === null;
   }
 
   onSourceLost(): void {
@@ -215,7 +216,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
       const started = await new SessionStart(this, this.context, this.log, this.abort.signal).run();
       if (!isOpen(this.state)) return;
       if (started !== 'merged') this.play(started);
-      else if (this.twin !== null) this.mergeInto(this.twin);
+      else if (this.existing !== null) this.mergeInto(this.existing);
     } catch (error) {
       if (isOpen(this.state)) this.failStart(error instanceof Error ? error : new Error(String(error)));
     }

@@ -1,6 +1,6 @@
 /** The chunk that is being built. Its memory is reused, so that every finished chunk is exactly as large as its content. */
 import { PACKET_SIZE } from '@acexy/mpegts';
-import { type FramedBytes, FramedRoom } from './framed-bytes.js';
+import { type FramedBytes, FramedBuffer } from './framed-bytes.js';
 
 export class ChunkBuilder {
   readonly bytes: Buffer;
@@ -29,8 +29,8 @@ export class ChunkBuilder {
 
   /** Returns the first `length` bytes as a chunk; the rest stays. */
   take(length: number): FramedBytes {
-    const chunk = new FramedRoom(length);
-    this.bytes.copy(chunk.room, 0, 0, length);
+    const chunk = new FramedBuffer(length);
+    this.bytes.copy(chunk.payload, 0, 0, length);
     this.bytes.copyWithin(0, length, this.length);
     this.length -= length;
     return chunk.close(length);

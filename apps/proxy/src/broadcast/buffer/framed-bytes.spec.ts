@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { dechunk } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
-import { FramedRoom, LAST_CHUNK, frame } from './framed-bytes.js';
+import { FramedBuffer, LAST_CHUNK, frame } from './framed-bytes.js';
 
 describe('framed bytes', () => {
   it('are one HTTP/1.1 chunk, and the data is a view into it', () => {
@@ -14,8 +14,8 @@ describe('framed bytes', () => {
     );
   });
 
-  it('are never empty, which would end the reply, and never longer than their room', () => {
-    expect(() => new FramedRoom(10).close(0)).toThrow(RangeError);
-    expect(() => new FramedRoom(10).close(11)).toThrow(RangeError);
+  it('are never empty, which would end the reply, and never longer than their buffer', () => {
+    expect(() => new FramedBuffer(10).close(0)).toThrow(RangeError);
+    expect(() => new FramedBuffer(10).close(11)).toThrow(RangeError);
   });
 });

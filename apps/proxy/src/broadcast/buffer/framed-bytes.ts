@@ -12,30 +12,30 @@ export interface FramedBytes {
   readonly data: Buffer;
 }
 
-/** Memory for up to `capacity` bytes: fill `room`, then call `close`. Not pooled, because it may live as long as the ring. */
-export class FramedRoom {
+/** Memory for up to `capacity` bytes: fill `payload`, then call `close`. Not pooled, because it may live as long as the ring. */
+export class FramedBuffer {
   readonly #all: Buffer;
-  readonly room: Buffer;
+  readonly payload: Buffer;
 
   constructor(capacity: number) {
     this.#all = Buffer.allocUnsafeSlow(HEADER + capacity + TRAILER);
-    this.room = this.#all.subarray(HEADER, HEADER + capacity);
+    this.payload = this.#all.subarray(HEADER, HEADER + capacity);
   }
 
-  /** The first `length` bytes of the room, framed. `length` must not be 0: an empty chunk would end the reply. */
+  /** The first `length` bytes of the payload, framed. `length` must not be 0: an empty chunk would end the reply. */
   close(length: number): FramedBytes {
-    if (length <= 0 || length > this.room.length) {
-      throw new RangeError(`chunk length is ${length}: it must be between 1 and ${this.room.length} bytes`);
+    if (length <= 0 || length > this.payload.length) {
+      throw new RangeError(`chunk length is ${length}: it must be between 1 and ${this.payload.length} bytes`);
     }
     this.#all.write(`${length.toString(16).padStart(8, '0')}\r\n`, 'latin1');
     this.#all.write('\r\n', HEADER + length, 'latin1');
-    return { framed: this.#all.subarray(0, HEADER + length + TRAILER), data: this.room.subarray(0, length) };
+    return { framed: this.#all.subarray(0, HEADER + length + TRAILER), data: this.payload.subarray(0, length) };
   }
 }
 
 export function frame(bytes: Uint8Array): FramedBytes {
-  const framed = new FramedRoom(bytes.length);
-  framed.room.set(bytes);
+  const framed = new FramedBuffer(bytes.length);
+  framed.payload.set(bytes);
   return framed.close(bytes.length);
 }
 

@@ -16,7 +16,7 @@ import {
   pidOf,
   startsUnit,
 } from '@acexy/mpegts';
-import { type FramedBytes, FramedRoom } from '../buffer/framed-bytes.js';
+import { type FramedBytes, FramedBuffer } from '../buffer/framed-bytes.js';
 import type { RandomAccessPoint } from '../buffer/stream-index.js';
 
 const NO_DATA = Buffer.alloc(0);
@@ -75,21 +75,21 @@ export class ViewerRewriter {
   copy(data: Buffer, from: number, position: number): FramedBytes | null {
     const tables = this.#tables === null ? null : tablePackets(this.#tables, data, from);
     this.#tables = null;
-    const copy = new FramedRoom((tables?.length ?? 0) + data.length - from);
-    if (tables !== null) this.#addTables(copy.room, tables);
-    const length = this.#copyWanted(data, from, position, copy.room, tables?.length ?? 0);
+    const copy = new FramedBuffer((tables?.length ?? 0) + data.length - from);
+    if (tables !== null) this.#addTables(copy.payload, tables);
+    const length = this.#copyWanted(data, from, position, copy.payload, tables?.length ?? 0);
     return length === 0 ? null : copy.close(length);
   }
 
-  #addTables(room: Buffer, tables: Buffer): void {
-    tables.copy(room);
-    for (let at = 0; at < tables.length; at += PACKET_SIZE) this.#rewrite(room, at);
+  #addTables(target: Buffer, tables: Buffer): void {
+    tables.copy(target);
+    for (let at = 0; at < tables.length; at += PACKET_SIZE) this.#rewrite(target, at);
     // The stream's own tables continue the counters of these.
     for (let at = 0; at < tables.length; at += PACKET_SIZE) this.#rewriter?.drop(tables, at);
   }
 
-  /** Copies to `room` from `start` on and returns the end. */
-  #copyWanted(data: Buffer, from: number, position: number, room: Buffer, start: number): number {
+  /** Copies to `target` from `start` on and returns the end. */
+  #copyWanted(data: Buffer, from: number, position: number, target: Buffer, start: number): number {
     let to = start;
     let at = from;
     for (; at < data.length && !this.#passesAll; at += PACKET_SIZE) {
@@ -97,13 +97,13 @@ export class ViewerRewriter {
         this.#rewriter?.drop(data, at);
         continue;
       }
-      data.copy(room, to, at, at + PACKET_SIZE);
-      if (pidOf(data, at) === this.#program?.accessPid) this.#openGop.repair(room, to);
-      this.#rewrite(room, to);
+      data.copy(target, to, at, at + PACKET_SIZE);
+      if (pidOf(data, at) === this.#program?.accessPid) this.#openGop.repair(target, to);
+      this.#rewrite(target, to);
       to += PACKET_SIZE;
     }
-    const end = to + data.copy(room, to, at);
-    if (this.#rewriter !== null) for (; to < end; to += PACKET_SIZE) this.#rewrite(room, to);
+    const end = to + data.copy(target, to, at);
+    if (this.#rewriter !== null) for (; to < end; to += PACKET_SIZE) this.#rewrite(target, to);
     return end;
   }
 
@@ -130,9 +130,9 @@ export class ViewerRewriter {
     return !hasPayload(data, at);
   }
 
-  #rewrite(room: Buffer, at: number): void {
-    this.#rewriter?.rewrite(room, at);
-    this.#sent?.observe(room, at);
+  #rewrite(target: Buffer, at: number): void {
+    this.#rewriter?.rewrite(target, at);
+    this.#sent?.observe(target, at);
   }
 }
 

@@ -18,7 +18,7 @@ export interface SourceAttempt {
   /** Ends the attempt after the engine is chosen; it then counts as failed. */
   cancelled: AbortSignal;
   openEngine(leased: LeasedEngine): EngineSession;
-  /** The stream now consists of the new engine's bytes: the old source must not write any more. */
+  /** The stream now consists of the new engine's bytes: the old source may no longer write. */
   onSplice(next: SessionSource): void;
 }
 

@@ -1,4 +1,4 @@
-/** Checks every half second what a source makes of the stream, and reports when another source would serve the viewers better. */
+/** Checks the current source every half second, and reports when another source would be better for the viewers. */
 import { type Clock, OneShotTimer } from '@acexy/service-kit/primitives';
 import { type Broadcast, type SourceFault, SourceFaultDetector } from '../../broadcast/broadcast.js';
 

@@ -74,7 +74,7 @@ export class StandbyEngine {
         purpose: 'reserve',
         deadline: clock.now() + waitMs,
         signal: search.signal,
-        // No other session gives up an engine for a precaution.
+        // A standby engine is only a precaution: no other session releases an engine for it.
         onNoneFree: () => false,
       });
       if (search.signal.aborted) return await leased.release();

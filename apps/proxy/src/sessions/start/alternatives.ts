@@ -68,7 +68,7 @@ export class Alternatives {
         if (index === ordered.length - 1) throw error;
       }
     }
-    throw new TypeError('there is no content to choose from');
+    throw new TypeError('the list of contents is empty');
   }
 
   private remember(content: RequestedContent): void {
@@ -80,7 +80,7 @@ export class Alternatives {
   }
 }
 
-/** The content fails, and not only the supply of engines or the viewer. */
+/** The content itself failed. Missing engines and a viewer that has left do not count. */
 function isDead(error: unknown): boolean {
   return [EnginesRefusedError, EnginesSilentError, SlowContentError, StreamEndedError].some((type) => error instanceof type);
 }

@@ -40,7 +40,7 @@ describe('starts on one engine', () => {
     expect(order).toEqual(['gone', 'third']);
   });
 
-  it('a start that waits too long for the lock fails: an engine that hangs does not block a start for ever', async () => {
+  it('a start that waits too long for the lock fails: an engine that hangs does not block a start forever', async () => {
     const clock = new FakeClock();
     const lock = new EngineStartLock(clock);
     const first = new Pending<void>();

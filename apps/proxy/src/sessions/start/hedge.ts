@@ -14,7 +14,7 @@ export interface Hedge<T> {
   afterMs: number | null;
   /** Called when the second attempt has started and one of the two has won, or both failed. */
   onFinished(secondWon: boolean): void;
-  /** The value of the attempt that lost at the same moment. */
+  /** Gets the value of the slower attempt when both succeed at the same moment. */
   discard(value: T): void;
 }
 
@@ -27,7 +27,7 @@ export function hedgeDelayMs(afterMs: number, remainingMs: number): number | nul
   return afterMs > 0 && afterMs + MIN_HEDGE_MS <= remainingMs ? afterMs : null;
 }
 
-/** The value of the faster attempt; null when all attempts failed. Resolves when the slower one is told to end, not when it has ended. */
+/** The value of the faster attempt; null when all attempts failed. Cancels the slower one and does not wait for its end. */
 export async function hedged<T>(hedge: Hedge<T>, clock: Clock, signal: AbortSignal): Promise<T | null> {
   const { first, second, afterMs, onFinished, discard } = hedge;
   if (afterMs === null) return first(signal);

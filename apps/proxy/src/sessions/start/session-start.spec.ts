@@ -69,7 +69,7 @@ describe('when an engine fails to start the stream', () => {
   it.each([
     ['never open their media', 'waits' as const],
     ['send only headers', 'silent' as const],
-    ['prepare for ever', new EngineStillPreparingError('media', 'start timeout')],
+    ['prepare forever', new EngineStillPreparingError('media', 'start timeout')],
   ])('the start fails within its limit when the engines %s, and all of them are stopped', async (_what, media) => {
     const { registry, selector, engines, clock } = makeSessions();
     for (const engine of engines) engine.media = media;

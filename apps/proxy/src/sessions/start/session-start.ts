@@ -83,7 +83,7 @@ export class SessionStart {
       const leased = await selector.select({ ...request, purpose: 'start', onNoneFree: () => this.stream.onNoneFree() });
       return this.stream.openEngine(leased, true);
     } catch (error) {
-      // What the engines answered tells the viewer more than the fact that there is no further engine.
+      // The errors of the engines help the viewer more than the fact that there is no further engine.
       if (error instanceof NoEngineError && this.failed.length > 0 && verdictOf(this.failed) !== 'no-engine') throw this.failure();
       throw error;
     }

@@ -1,4 +1,4 @@
-/** What follows a failed attempt to start a stream, and what all attempts together mean. Pure. */
+/** Decides what follows a failed start attempt, and with which error a start ends. Pure. */
 
 /**
  * `refused`: the engine said no. `silent`: it accepted the start and sent nothing in time. `broken`: its answer or its media were invalid.
@@ -9,7 +9,7 @@ export type FailureKind = 'refused' | 'silent' | 'broken' | 'unreachable';
 export interface FailedAttempt {
   engineId: string;
   kind: FailureKind;
-  /** The engine's own words if it gave any. */
+  /** The error text of the engine, if it gave one. */
   reason: string;
 }
 
