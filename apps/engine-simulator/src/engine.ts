@@ -13,7 +13,7 @@ import { Broadcasts } from './media/broadcasts.js';
 import { NetworkState } from './network/network-state.js';
 import type { EngineOptions } from './options/engine-options.js';
 import { PlaybackSessions } from './sessions/playback-sessions.js';
-import { StateFolder } from './state-folder.js';
+import { growCache, prepareStateFolder } from './state-folder.js';
 
 export type EngineState = 'booting' | 'up' | 'refusing' | 'down';
 
@@ -40,7 +40,7 @@ export class Engine {
   private memoryBalloon: Buffer | null = null;
   private crash: NodeJS.Timeout | null = null;
   private closing: Promise<unknown> = Promise.resolve();
-  private readonly folder: StateFolder;
+  private readonly cacheFile: string | null;
 
   constructor(
     options: EngineOptions,
@@ -61,7 +61,7 @@ export class Engine {
       network: new NetworkState(faults, now),
       accessToken: options.accessToken ?? randomBytes(32).toString('hex'),
     };
-    this.folder = StateFolder.prepare(options, this.context.accessToken);
+    this.cacheFile = prepareStateFolder(options, this.context.accessToken);
     this.http = new Listener('http', new EngineHttp(this.context).server, options.host, options.httpPort);
     this.https = new Listener('https', createServer(), options.host, options.httpsPort);
     // Nothing in this product uses the line protocol. The port still listens, so that engines in one network collide on it as real ones do.
@@ -140,7 +140,7 @@ export class Engine {
 
   private growDisk(): void {
     const { diskGrowKbPerSec } = this.context.faults.engineSettings;
-    if (diskGrowKbPerSec > 0) this.folder.growCache(diskGrowKbPerSec * 1000);
+    if (this.cacheFile !== null && diskGrowKbPerSec > 0) growCache(this.cacheFile, diskGrowKbPerSec * 1000);
   }
 
   /** Applies the faults that act without a request. */

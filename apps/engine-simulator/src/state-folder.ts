@@ -17,28 +17,22 @@ function isWritable(folder: string): boolean {
   }
 }
 
-export class StateFolder {
-  private constructor(private readonly cacheFile: string | null) {}
+/** Creates folders and files; returns the cache file. Null if no folder is configured and this is no container: then nothing is written. */
+export function prepareStateFolder(options: EngineOptions, accessToken: string): string | null {
+  const inImage = isWritable(IMAGE_FOLDER);
+  const state = options.stateDir ?? (inImage ? join(homedir(), '.ACEStream') : null);
+  if (!state) return null;
+  const cache = options.cacheDir ?? join(state, '.acestream_cache');
+  mkdirSync(cache, { recursive: true });
+  const runtimeFile = join(inImage ? IMAGE_FOLDER : state, 'engine_runtime.json');
+  writeFileSync(runtimeFile, `${JSON.stringify({ access_token: accessToken })}\n`, { mode: 0o600 });
+  const cacheFile = join(cache, 'pieces.bin');
+  writeFileSync(cacheFile, Buffer.alloc(CACHE_START_BYTES));
+  return cacheFile;
+}
 
-  /** Creates the folders and files. Without a configured folder it writes only in a container. */
-  static prepare(options: EngineOptions, accessToken: string): StateFolder {
-    const inImage = isWritable(IMAGE_FOLDER);
-    const state = options.stateDir ?? (inImage ? join(homedir(), '.ACEStream') : null);
-    const runtime = `${JSON.stringify({ access_token: accessToken })}\n`;
-    if (inImage) writeFileSync(join(IMAGE_FOLDER, 'engine_runtime.json'), runtime, { mode: 0o600 });
-    if (!state) return new StateFolder(null);
-    const cache = options.cacheDir ?? join(state, '.acestream_cache');
-    mkdirSync(cache, { recursive: true });
-    if (!inImage) writeFileSync(join(state, 'engine_runtime.json'), runtime, { mode: 0o600 });
-    const cacheFile = join(cache, 'pieces.bin');
-    writeFileSync(cacheFile, Buffer.alloc(CACHE_START_BYTES));
-    return new StateFolder(cacheFile);
-  }
-
-  growCache(bytes: number): void {
-    if (!this.cacheFile) return;
-    // Operators delete the cache of a running engine with rm.
-    mkdirSync(dirname(this.cacheFile), { recursive: true });
-    appendFileSync(this.cacheFile, Buffer.alloc(bytes));
-  }
+export function growCache(cacheFile: string, bytes: number): void {
+  // Operators delete the cache of a running engine with rm.
+  mkdirSync(dirname(cacheFile), { recursive: true });
+  appendFileSync(cacheFile, Buffer.alloc(bytes));
 }

@@ -10,7 +10,13 @@ const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 const WAIT_STEP_MS = 100;
 
 /** Sends the playlist. The first request waits until there are segments. */
-export async function playlist(exchange: Exchange, engine: EngineContext, infohash: string, key: string, variant: boolean): Promise<void> {
+export async function sendPlaylist(
+  exchange: Exchange,
+  engine: EngineContext,
+  infohash: string,
+  key: string,
+  variant: boolean,
+): Promise<void> {
   const lookup = engine.sessions.find(infohash, key);
   if (lookup.state === 'unknown') return exchange.text(404, 'Not Found');
   if (lookup.state === 'superseded') return exchange.text(403, 'Forbidden');
@@ -62,7 +68,7 @@ function windowOf(engine: EngineContext, session: PlaybackSession): PlaylistWind
 }
 
 /** Sends a segment: the same bytes to every reader. */
-export async function segment(exchange: Exchange, engine: EngineContext, infohash: string, number: number): Promise<void> {
+export async function sendSegment(exchange: Exchange, engine: EngineContext, infohash: string, number: number): Promise<void> {
   const session = engine.sessions.findHls(infohash);
   if (!session) return exchange.text(404, 'Not Found');
   session.touch(engine.now());

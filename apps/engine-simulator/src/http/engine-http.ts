@@ -2,10 +2,10 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EngineContext } from '../engine-context.js';
-import { playlist, segment } from '../hls/hls.js';
+import { sendPlaylist, sendSegment } from '../hls/hls.js';
 import { Exchange } from './exchange.js';
 import { serverApi, webuiService } from './server-api.js';
-import { command, content, playback, stat } from './session-routes.js';
+import { redirectToMedia, runCommand, sendMedia, sendStatistics } from './session-routes.js';
 import { StartHandler } from './start.js';
 
 /** The name under which a request is counted: its path without infohash, key and token. */
@@ -70,27 +70,27 @@ export class EngineHttp {
       case '/webui/api/service':
         return webuiService(exchange, engine);
       default:
-        return this.routeByParts(exchange, pathname.split('/').slice(1));
+        return this.routeByPrefix(exchange, pathname.split('/').slice(1));
     }
   }
 
-  private async routeByParts(exchange: Exchange, parts: string[]): Promise<void> {
+  private async routeByPrefix(exchange: Exchange, parts: string[]): Promise<void> {
     const { engine } = this;
     const [first, second = '', third = '', fourth = ''] = parts;
-    if (first === 'content') return this.unlessPlaybackHangs(second, () => content(exchange, engine, second, third));
+    if (first === 'content') return this.unlessPlaybackHangs(second, () => sendMedia(exchange, engine, second, third));
     switch (`${first}/${second}`) {
       case 'ace/r':
-        return this.unlessPlaybackHangs(third, () => playback(exchange, engine, third, fourth));
+        return this.unlessPlaybackHangs(third, () => redirectToMedia(exchange, engine, third, fourth));
       case 'ace/stat':
-        return stat(exchange, engine, third, fourth);
+        return sendStatistics(exchange, engine, third, fourth);
       case 'ace/cmd':
-        return command(exchange, engine, third, fourth);
+        return runCommand(exchange, engine, third, fourth);
       case 'ace/m':
       case 'hls/m':
-        return this.unlessPlaybackHangs(third, () => playlist(exchange, engine, third, fourth.replace(/\.m3u8$/, ''), first === 'hls'));
+        return this.unlessPlaybackHangs(third, () => sendPlaylist(exchange, engine, third, fourth.replace(/\.m3u8$/, ''), first === 'hls'));
       case 'ace/c':
       case 'hls/c':
-        return this.unlessPlaybackHangs(third, () => segment(exchange, engine, third, Number(fourth.replace(/\.ts$/, ''))));
+        return this.unlessPlaybackHangs(third, () => sendSegment(exchange, engine, third, Number(fourth.replace(/\.ts$/, ''))));
       default:
         return exchange.text(404, 'Not Found');
     }

@@ -8,7 +8,7 @@ import type { Exchange } from './exchange.js';
 const UNKNOWN_SESSION = 'unknown playback session id';
 
 /** /ace/r/<infohash>/<key>: redirects to the media, or answers 500 as an engine does that has none (yet). */
-export function playback(exchange: Exchange, engine: EngineContext, infohash: string, key: string): void {
+export function redirectToMedia(exchange: Exchange, engine: EngineContext, infohash: string, key: string): void {
   const lookup = engine.sessions.find(infohash, key);
   if (lookup.state === 'unknown') return exchange.text(404, 'Not Found');
   if (lookup.state !== 'active' || lookup.session.kind !== 'ts') return exchange.text(500, 'download not found');
@@ -22,7 +22,7 @@ export function playback(exchange: Exchange, engine: EngineContext, infohash: st
 }
 
 /** /content/<infohash>/<token>: the media, for one reader at a time. */
-export function content(exchange: Exchange, engine: EngineContext, infohash: string, token: string): void {
+export function sendMedia(exchange: Exchange, engine: EngineContext, infohash: string, token: string): void {
   const session = engine.sessions.findByToken(infohash, token);
   if (!session) return exchange.text(500, 'download not found');
   const key = session.tokens.get(token)!;
@@ -37,7 +37,7 @@ export function content(exchange: Exchange, engine: EngineContext, infohash: str
 }
 
 /** A poll of the statistics does not keep a session open: only reading does. */
-export function stat(exchange: Exchange, engine: EngineContext, infohash: string, key: string): void {
+export function sendStatistics(exchange: Exchange, engine: EngineContext, infohash: string, key: string): void {
   const session = activeSession(exchange, engine, infohash, key);
   if (!session) return;
   const settings = engine.faults.settingsOf(session.content);
@@ -46,7 +46,7 @@ export function stat(exchange: Exchange, engine: EngineContext, infohash: string
   exchange.envelope(statReply(session, statistics, settings));
 }
 
-export function command(exchange: Exchange, engine: EngineContext, infohash: string, key: string): void {
+export function runCommand(exchange: Exchange, engine: EngineContext, infohash: string, key: string): void {
   const method = exchange.query('method');
   if (method === 'stop') return stop(exchange, engine, infohash, key);
   if (activeSession(exchange, engine, infohash, key)) exchange.envelope(null, 'unknown method');
