@@ -4,7 +4,7 @@
  */
 import { InputError } from '../input-error.js';
 
-/** Where a setting can be made: `engine` for the whole process only, `content` also for one content. */
+/** What a setting applies to: `engine` only to the whole engine, `content` also to one content. */
 export type SettingScope = 'engine' | 'content';
 
 interface SettingDefinition<V> {
@@ -135,7 +135,7 @@ export const SETTINGS = {
   stopHangs: flag('content'),
   stopError: text('content'),
 
-  // HTTP as a whole
+  // All HTTP requests
   hangAll: flag('engine'),
   hangPlayback: flag('content'),
   acceptNoReply: flag('engine'),
@@ -197,7 +197,7 @@ export function parseSettings(values: Record<string, unknown>, scope: SettingSco
   for (const [name, value] of Object.entries(values)) {
     if (!isSettingName(name)) throw new InputError(`unknown setting ${name}: see the README of the engine simulator`);
     if (scope === 'content' && SETTINGS[name].scope === 'engine')
-      throw new InputError(`${name} applies to the whole engine: set it for the target "*"`);
+      throw new InputError(`${name} applies to the whole engine: set ${environmentName(name)}, or use the target "*"`);
     parsed[name] = parseSetting(name, value);
   }
   return parsed;

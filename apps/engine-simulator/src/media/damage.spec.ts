@@ -27,7 +27,7 @@ describe('damage', () => {
     expect(damaged({ dropPpm: 100_000 }).equals(damaged({ dropPpm: 100_000 }))).toBe(true);
   });
 
-  it('drops whole PIDs', () => {
+  it('drops all packets of a PID', () => {
     expect(pids(damaged({ dropPids: '0x101, 0' })).filter((pid) => pid === AUDIO_PID || pid === PAT_PID)).toEqual([]);
   });
 

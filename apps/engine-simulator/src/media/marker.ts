@@ -1,5 +1,5 @@
 /**
- * Marker packets: one every 100 ms on a private PID, so that a test can detect what was lost, repeated or mixed up, and which engine sent it.
+ * Marker packets, one every 100 ms on a private PID. They show a test what was lost, repeated or mixed up, and which engine sent it.
  *
  * Payload (big endian): 'SIMK', version 1, form (0 content, 1 engine), infohash 20 bytes, sequence 6 bytes, media time in Unix ms 6 bytes.
  * The engine form adds session id 20 bytes, wall clock in Unix ms 6 bytes, length of the engine id 1 byte and the engine id in UTF-8.
