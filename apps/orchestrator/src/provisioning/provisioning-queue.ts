@@ -82,19 +82,7 @@ export class ProvisioningQueue<Origin extends string> {
       const controller = new AbortController();
       const { signal } = controller;
       const { timeoutMs } = this.limits;
-      const timer = setTimeout(() => {
-        controller.abort(
-          this.running.has(controller)
-            ? new QueueError(
-                'start_timeout',
-                `the start did not finish within ${timeoutMs / 1000} s (PROVISION_TIMEOUT_S): check the container runtime`,
-              )
-            : new QueueError(
-                'queue_timeout',
-                `this start waited ${timeoutMs / 1000} s in the queue; retry later, or raise MAX_CONCURRENT_PROVISIONS`,
-              ),
-        );
-      }, timeoutMs);
+      const timer = setTimeout(() => controller.abort(timeoutError(this.running.has(controller), timeoutMs)), timeoutMs);
       const entry: Waiting = {
         controller,
         start: () => {
@@ -195,6 +183,13 @@ export class ProvisioningQueue<Origin extends string> {
   private queueOf(origin: Origin): Waiting[] {
     return this.queues.get(origin) as Waiting[];
   }
+}
+
+function timeoutError(isRunning: boolean, limitMs: number): QueueError {
+  const limit = `${limitMs / 1000} s`;
+  return isRunning
+    ? new QueueError('start_timeout', `the start did not finish within ${limit} (PROVISION_TIMEOUT_S): check the container runtime`)
+    : new QueueError('queue_timeout', `this start waited ${limit} in the queue; retry later, or raise MAX_CONCURRENT_PROVISIONS`);
 }
 
 function closedError(): QueueError {

@@ -45,16 +45,14 @@ export class ProvisioningRefusedError extends Error {
 
 /** @param trialMs longest time until the outcome of a trial is known */
 export function circuitRefusal({ state, failures, retryInSeconds }: CircuitReport, trialMs: number): ProvisioningRefusedError {
-  return state === 'half_open'
-    ? new ProvisioningRefusedError('circuit_breaker', 'Circuit breaker half open: a trial start is in progress, wait for its outcome', {
-        etaMs: trialMs,
-        canRetry: true,
-      })
-    : new ProvisioningRefusedError(
-        'circuit_breaker',
-        `Circuit breaker open after ${failures} failures in a row: the next trial is in ${retryInSeconds} s`,
-        { etaMs: retryInSeconds * 1000 },
-      );
+  const halfOpen = state === 'half_open';
+  const message = halfOpen
+    ? 'Circuit breaker half open: a trial start is in progress, wait for its outcome'
+    : `Circuit breaker open after ${failures} failures in a row: the next trial is in ${retryInSeconds} s`;
+  return new ProvisioningRefusedError('circuit_breaker', message, {
+    etaMs: halfOpen ? trialMs : retryInSeconds * 1000,
+    canRetry: halfOpen,
+  });
 }
 
 /** @param nextRoundMs time until the next reconcile round; an engine that becomes free earlier is leased without provisioning */
