@@ -6,6 +6,8 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 
 export const round = (value, digits = 3) => Number(value.toFixed(digits));
+/** With a sign, for differences. */
+export const signed = (value) => (value > 0 ? `+${value}` : String(value));
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The percentile `share` (0 to 1). */

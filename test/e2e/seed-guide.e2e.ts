@@ -161,7 +161,7 @@ describe('4. Circuit breaker opens frequently', () => {
 
 describe('5. VPN connection issues', () => {
   line(296, VPN_STATUS, (result) => expect(json(result)).toMatchObject({ enabled: false, status: 'disabled' }));
-  line(300, 'docker logs gluetun --tail 50', fine(/gluetun is here/));
+  line(300, 'docker logs gluetun --tail 50', fine(/gluetun is running/));
   line(
     303,
     'docker exec <engine_container> curl -I https://www.google.com',
@@ -240,7 +240,7 @@ describe('Getting help', () => {
   line(568, 'curl -s http://localhost:8000/metrics | grep -E "orch_|circuit_"', fine(/^orch_circuit_state/m));
   line(572, 'docker-compose logs --tail=50 orchestrator', fine(/"level":"INFO"/));
   line(575, 'docker-compose logs --tail=50 acexy 2>/dev/null || echo "Acexy not in compose"', fine(/"level":"INFO"/));
-  line(578, 'docker-compose logs --tail=50 docker', fine(/docker is here/));
+  line(578, 'docker-compose logs --tail=50 docker', fine(/docker is running/));
 
   it.skipIf(STACK_MISSING !== null)('line 591: LOG_LEVEL=DEBUG ACEXY_LOG_LEVEL=DEBUG … docker-compose restart', async () => {
     stack.setting('LOG_LEVEL=DEBUG\nACEXY_LOG_LEVEL=DEBUG');
@@ -249,7 +249,7 @@ describe('Getting help', () => {
     for (const service of ['orchestrator', 'acexy']) fine(/"level":"DEBUG"/)(await host.shell(`docker-compose logs ${service}`));
   });
   it.skipIf(STACK_MISSING !== null).each([
-    [602, 'docker-compose logs -f', /gluetun is here[^]*"level"|"level"[^]*gluetun is here/],
+    [602, 'docker-compose logs -f', /gluetun is running[^]*"level"|"level"[^]*gluetun is here/],
     [605, 'docker-compose logs -f orchestrator', /"level":"DEBUG"/],
     [611, 'docker-compose logs -f orchestrator acexy', /acexy[^]*orchestrator|orchestrator[^]*acexy/],
   ])('line %i: %s', async (_, lines, wanted) => {
