@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { OrchestratorServer } from '../doubles/orchestrator-server.js';
 import { type ReservedPorts, reservePorts, freePorts } from '../support/ports.js';
 import { ROOT, ServiceProcess } from '../support/service-process.js';
@@ -108,7 +109,7 @@ export class EngineFleet {
     // Some connections are still closing, so the minimum of several samples counts.
     let minimum = await processResourcesOf(this.proxyUrl);
     for (let sample = 0; sample < 8; sample += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 250));
+      await sleep(250);
       const now = await processResourcesOf(this.proxyUrl);
       minimum = {
         files: Math.min(minimum.files, now.files),

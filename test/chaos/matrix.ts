@@ -1,4 +1,5 @@
 /** Runs cells of the fault matrix and reports what the viewer got and how it differs from the expected result. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { differenceFromBroadcast } from '../support/broadcast-compare.js';
 import { contentId } from '../support/pair.js';
 import { ViewerStreamChecker, type ViewerStreamReport } from '../support/viewer-stream-checker.js';
@@ -101,7 +102,7 @@ async function settle(trio: EngineTrio, id: string, { row, phase }: Cell, viewer
     return by === 'another' ? serving.on !== faulty : phase === 'during' || serving.on === faulty;
   };
   await until(`the stream played by ${by}`, serves, CHANGE_LIMIT_MS);
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await sleep(SETTLE_MS);
   const bytes = viewer.bytes;
   await viewer.untilBytes(bytes + BITRATE / 8);
   if (!(await serves())) throw new Error(`the stream did not stay with ${by}`);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BrowserPlayer, HAS_BROWSER } from '../support/browser.js';
 import { Pair, contentId } from '../support/pair.js';
@@ -37,10 +38,9 @@ describe.skipIf(!HAS_BROWSER)('hls.js in a browser', () => {
       const engine = (await pair.engines()).find(({ container_id }) => container_id === stream.container_id)!;
       await pair.control(engine).end('superseded');
       await plays(8);
-      const status = (await (await fetch(`${pair.proxyUrl}/ace/status?id=${id}`)).json()) as { failovers: number };
-      expect(status.failovers).toBe(1);
+      expect((await pair.streamStatus(id)).failovers).toBe(1);
       await player.pause();
-      await new Promise((resolve) => setTimeout(resolve, 3000));
+      await sleep(3000);
       await player.play();
       await plays(3);
       const state = await player.state();

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { type ClientRequest, get } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Pair, contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
@@ -29,7 +30,7 @@ describe('viewers that change channel fast', () => {
       for (let zap = 0; zap < ZAPS; zap++) {
         const request = open(contentId(1 + ((zap * 7 + player * 5) % CHANNELS)));
         // Leave at once, during the start, or after playback started.
-        await new Promise((resolve) => setTimeout(resolve, ((zap * 53 + player * 31) % 13) * 30));
+        await sleep(((zap * 53 + player * 31) % 13) * 30);
         request.destroy();
       }
     });
@@ -58,14 +59,13 @@ describe('viewers that change channel fast', () => {
 
   /** Waits until nothing plays. Returns the sessions started so far, all of them stopped by the proxy, and the resources of the proxy. */
   async function quiet(): Promise<{ sessions: number; descriptors: number }> {
-    await until('no stream', async () => (await pair.startedStreams()).length === 0, 30_000);
-    const engines = await pair.engines();
+    await pair.untilNoStreams();
     await until('all stopped', async () => {
-      const metrics = await Promise.all(engines.map((engine) => pair.control(engine).metrics()));
+      const metrics = await pair.engineMetrics();
       return metrics.every(({ sessions, readers }) => sessions.active === 0 && readers.open === 0);
     });
     await until('every engine is free', async () => (await pair.engines()).every(({ streams }) => streams.length === 0));
-    const metrics = await Promise.all(engines.map((engine) => pair.control(engine).metrics()));
+    const metrics = await pair.engineMetrics();
     for (const { sessions, readers } of metrics) {
       expect(sessions).toMatchObject({ stopped: sessions.opened, superseded: 0, expired: 0 });
       expect(readers.maxPerSession).toBeLessThanOrEqual(1);

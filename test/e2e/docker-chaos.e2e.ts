@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineState } from '@acexy/contracts';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DockerChaos } from '../support/docker-chaos.js';
@@ -111,7 +112,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
 /** Whether every viewer receives bytes now. */
 async function receiveBytes(viewers: readonly Viewer[]): Promise<boolean> {
   const before = viewers.map(({ bytes }) => bytes);
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await sleep(500);
   return viewers.every(({ bytes }, index) => bytes > before[index]);
 }
 
@@ -135,7 +136,7 @@ class ContainerWatch {
       // While the daemon is unreachable, nothing is counted.
       const running = await this.daemon.client.listContainers().catch(() => []);
       this.most = Math.max(this.most, running.length);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
   }
 }

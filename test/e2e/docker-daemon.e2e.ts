@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DOCKER_MISSING, simulatorImageWith } from '../support/docker.js';
 import { PRIVATE_DAEMON_MISSING, PrivateDockerDaemon } from '../support/private-docker-daemon.js';
@@ -136,7 +137,7 @@ class ReadWatch {
         this.slowestMs = Math.max(this.slowestMs, performance.now() - startedAt);
         this.count += 1;
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
   }
 }

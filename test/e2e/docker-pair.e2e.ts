@@ -60,7 +60,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
   });
 
   it('ten contents at once get ten containers, and surplus containers are removed afterwards', async () => {
-    await until('no stream is left', async () => (await pair.startedStreams()).length === 0);
+    await pair.untilNoStreams();
     const viewers = await Promise.all(
       Array.from({ length: 10 }, (_, index) => Viewer.open(pair.streamUrl(contentId(100 + index)), { keep: false })),
     );

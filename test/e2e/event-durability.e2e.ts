@@ -2,6 +2,7 @@ import type { EngineState, StreamState } from '@acexy/contracts';
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OrchestratorProcess } from '../support/orchestrator-process.js';
 import { until } from '../support/until.js';
@@ -53,7 +54,7 @@ async function sendUntil(isOver: () => boolean, acknowledged: Acknowledged): Pro
     while (!isOver()) {
       if (!(await sendEvents(acknowledged))) return;
       // At most as many as the service keeps in memory.
-      await new Promise((resolve) => setTimeout(resolve, 25));
+      await sleep(25);
     }
   };
   await Promise.all(Array.from({ length: 8 }, sender));
@@ -108,7 +109,7 @@ describe('an acknowledged event', () => {
           const startedAt = performance.now();
           await Promise.all(['/engines', '/streams?status=started', '/health', '/health/ready'].map((path) => orchestrator.get(path)));
           waits.push(performance.now() - startedAt);
-          await new Promise((resolve) => setTimeout(resolve, 20));
+          await sleep(20);
         }
       })();
       const started = performance.now();

@@ -35,7 +35,7 @@ describe('when the engine fails during playback', () => {
   });
   afterAll(() => pair.stop());
   afterEach(async () => {
-    await until('no stream is left', async () => (await pair.startedStreams()).length === 0);
+    await pair.untilNoStreams();
     for (const engine of await pair.engines()) await pair.control(engine).clearFaults();
   });
 
@@ -60,7 +60,7 @@ describe('when the engine fails during playback', () => {
     for (let round = 1; round <= 3; round++) {
       await pair.control(on).end(round % 2 ? 'superseded' : 'lost');
       await viewer.untilBytes(viewer.bytes + 3 * SOME);
-      const status = await statusOf(pair, id);
+      const status = await pair.streamStatus(id);
       expect(status).toMatchObject({ state: 'playing', failovers: round });
       on = await engineOf(pair, await streamOf(pair, id));
     }
@@ -77,7 +77,7 @@ describe('when the engine fails during playback', () => {
       const healthy = engines.filter(({ health_status: health }) => health === 'healthy');
       return healthy.length >= 3 && engines.every(({ container_id: other }) => other !== engine.container_id);
     });
-    expect(await statusOf(pair, id)).toMatchObject({ state: 'playing', failovers: 1 });
+    expect(await pair.streamStatus(id)).toMatchObject({ state: 'playing', failovers: 1 });
     await expectUnbroken(viewer);
   });
 
@@ -86,7 +86,7 @@ describe('when the engine fails during playback', () => {
     const { viewer, engine } = await play(pair, id);
     await pair.control(engine).fault('unavailable', true);
     const state = await until('the move', async () => {
-      const status = await statusOf(pair, id);
+      const status = await pair.streamStatus(id);
       return status.failovers === 1 && status.state;
     });
     expect(state).toBe('playing');
@@ -113,9 +113,9 @@ describe('when the only possible engine ends the session', () => {
     const { viewer, engine } = await play(pair, id, 1);
     await pair.control(engine).end('superseded');
     await viewer.untilBytes(viewer.bytes + 4 * SOME);
-    expect(await statusOf(pair, id)).toMatchObject({ state: 'playing', failovers: 1 });
+    expect(await pair.streamStatus(id)).toMatchObject({ state: 'playing', failovers: 1 });
     await expectUnbroken(viewer);
-    await until('no stream is left', async () => (await pair.startedStreams()).length === 0);
+    await pair.untilNoStreams();
     expect(await pair.control(engine).metrics()).toMatchObject({ sessions: { opened: 2, active: 0, superseded: 1, stopped: 1 } });
   });
 
@@ -149,10 +149,6 @@ async function engineOf(pair: Pair, { container_id: id }: StreamState): Promise<
   const engine = (await pair.engines()).find(({ container_id }) => container_id === id);
   if (engine === undefined) throw new Error(`no engine ${id}`);
   return engine;
-}
-
-async function statusOf(pair: Pair, id: string): Promise<{ state: string; failovers: number }> {
-  return (await fetch(`${pair.proxyUrl}/ace/status?id=${id}`)).json() as Promise<{ state: string; failovers: number }>;
 }
 
 /** Checks that every packet of the content arrived once and in order, and that a decoder reports no error. */

@@ -20,11 +20,9 @@ describe('HLS of a stream', () => {
     await until('free engines', async () => (await pair.engines()).length >= 2);
   });
   afterAll(() => pair.stop());
-  afterEach(() => until('no stream is left', async () => (await pair.startedStreams()).length === 0, 30_000));
+  afterEach(() => pair.untilNoStreams());
 
   const manifest = (id: string): string => `${pair.proxyUrl}/ace/manifest.m3u8?id=${id}`;
-  const statusOf = async (id: string) =>
-    (await fetch(`${pair.proxyUrl}/ace/status?id=${id}`)).json() as Promise<{ clients: number; failovers: number }>;
 
   it('shares the engine session of the transport stream, follows the rules, and continues over a failover without a break', async () => {
     const id = contentId(contents++);
@@ -33,13 +31,13 @@ describe('HLS of a stream', () => {
     const viewer = await Viewer.open(pair.streamUrl(id));
     await player.playUntil(checker, 5);
     const [stream] = await pair.startedStreams();
-    expect(await statusOf(id)).toMatchObject({ clients: 2, failovers: 0 });
+    expect(await pair.streamStatus(id)).toMatchObject({ clients: 2, failovers: 0 });
     const engine = (await pair.engines()).find(({ container_id }) => container_id === stream.container_id)!;
     expect(await pair.control(engine).metrics()).toMatchObject({ sessions: { opened: 1, active: 1 }, readers: { open: 1 } });
     await pair.control(engine).end('superseded');
     const { segments } = checker;
     await player.playUntil(checker, segments + 3);
-    expect(await statusOf(id)).toMatchObject({ clients: 2, failovers: 1 });
+    expect(await pair.streamStatus(id)).toMatchObject({ clients: 2, failovers: 1 });
     expect(checker.faults).toEqual([]);
     await viewer.leave();
     await decodeEach(player.fetched);
@@ -65,7 +63,7 @@ describe('HLS of a stream', () => {
     const engine = (await pair.engines()).find(({ container_id }) => container_id === stream.container_id)!;
     expect(await pair.control(engine).metrics()).toMatchObject({ sessions: { active: 1 } });
     await pair.control(engine).end('superseded');
-    await until('the failover', async () => (await statusOf(id)).failovers === 1, 30_000);
+    await until('the failover', async () => (await pair.streamStatus(id)).failovers === 1, 30_000);
     await player.playUntil(checker, checker.segments + 2);
     expect(checker.faults).toEqual([]);
     await viewer.leave();

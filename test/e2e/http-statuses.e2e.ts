@@ -85,7 +85,7 @@ describe('HTTP statuses before the first byte', () => {
     const response = await get(`/ace/getstream?id=${faulty('fa1702')}`);
     expect(response.status).toBe(504);
     await until('all stopped', async () => {
-      const metrics = await Promise.all((await pair.engines()).map((engine) => pair.control(engine).metrics()));
+      const metrics = await pair.engineMetrics();
       return metrics.every(({ sessions }) => sessions.active === 0 && sessions.stopped === sessions.opened);
     });
   });

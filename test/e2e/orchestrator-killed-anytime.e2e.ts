@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineState, StreamState } from '@acexy/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engineProcesses } from '../support/orchestrator-process.js';
@@ -26,7 +27,7 @@ describe('when the orchestrator is killed', () => {
 
   it.each(KILL_AFTER_MS)('%i ms after a viewer arrived, its state is right again within 5 s', async (killAfterMs) => {
     const opening = Viewer.open(pair.streamUrl(contentId(100 + killAfterMs)), { keep: false });
-    await new Promise((resolve) => setTimeout(resolve, killAfterMs));
+    await sleep(killAfterMs);
     const before = engineProcesses(pair.folder);
     pair.orchestrator.kill('SIGKILL');
     await pair.orchestrator.exited;

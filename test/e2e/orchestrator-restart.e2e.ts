@@ -58,7 +58,7 @@ describe('when the orchestrator is killed during playback', () => {
   });
 
   it('a new stream still gets a known engine while the orchestrator is unreachable', async () => {
-    await until('no stream is left', async () => (await pair.startedStreams()).length === 0);
+    await pair.untilNoStreams();
     pair.orchestrator.kill('SIGKILL');
     await pair.orchestrator.exited;
     const viewer = await Viewer.open(pair.streamUrl(contentId(2)), { keep: false });

@@ -1,18 +1,11 @@
 import type { EngineState, StreamState } from '@acexy/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Pair, contentId } from '../support/pair.js';
+import { Pair, type StreamStatus, contentId } from '../support/pair.js';
 import { freePorts } from '../support/ports.js';
 import { scrapeOf } from '../support/scrape-of.js';
 import { StandaloneEngine, enginePorts } from '../support/standalone-engine.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
-
-interface StreamStatus {
-  state: string;
-  failovers: number;
-  stream_id: string;
-  engine: { container_id: string | null; port: number };
-}
 
 /** A hanging orchestrator accepts connections and never answers: the worst form of an outage. */
 describe('when the orchestrator hangs', () => {
@@ -38,8 +31,7 @@ describe('when the orchestrator hangs', () => {
     await fallback?.stop();
   });
 
-  const statusOf = async (index: number): Promise<StreamStatus> =>
-    (await (await fetch(`${pair.proxyUrl}/ace/status?id=${contentId(index)}`)).json()) as StreamStatus;
+  const statusOf = (index: number): Promise<StreamStatus> => pair.streamStatus(contentId(index));
   const orchestratorIs = async (state: 'away' | 'reachable'): Promise<boolean> =>
     JSON.stringify(await (await fetch(`${pair.proxyUrl}/health/ready`)).json()).includes(`"${state}"`);
   const watch = (index: number): Promise<Viewer> => Viewer.open(pair.streamUrl(contentId(index)), { keep: false });

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HAS_FFMPEG, runTool } from '../support/media-tools.js';
 import { Pair, contentId } from '../support/pair.js';
-import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
 const SECONDS = 12;
@@ -58,7 +57,7 @@ describe('watching one stream with default settings', () => {
   });
 
   it('afterwards every session was stopped on the engine, and no stream is left', async () => {
-    await until('no stream started', async () => (await pair.startedStreams()).length === 0);
+    await pair.untilNoStreams();
     for (const engine of await pair.engines()) {
       const { sessions } = await pair.control(engine).metrics();
       expect(sessions).toMatchObject({ active: 0, stopped: sessions.opened });

@@ -14,12 +14,6 @@ import { Viewer } from '../support/viewer.js';
 /** User agent of a television or old set-top box. Many of them share an address behind a router. */
 const AGENT = { 'User-Agent': 'VLC/3.0.18 LibVLC/3.0.18' };
 
-interface Status {
-  clients: number;
-  bytes_in: number;
-  viewers: { bytes_sent: number; skips: number }[];
-}
-
 describe('compatibility with players', () => {
   let pair: Pair;
   let contents = 1;
@@ -51,16 +45,16 @@ describe('compatibility with players', () => {
   });
   afterEach(async () => {
     for (const socket of sockets.splice(0)) socket.destroy();
-    await until('no stream is left', async () => (await pair.startedStreams()).length === 0, 30_000);
+    await pair.untilNoStreams();
   });
 
   const path = (id: string): string => `/ace/getstream?id=${id}`;
-  const statusOf = async (id: string, origin = pair.proxyUrl) => (await (await fetch(`${origin}/ace/status?id=${id}`)).json()) as Status;
-  const untilClients = (id: string, count: number) => until(`${count} clients`, async () => (await statusOf(id)).clients === count);
+  const untilClients = (id: string, count: number) =>
+    until(`${count} clients`, async () => (await pair.streamStatus(id)).clients === count);
 
   /** Sessions that engines started so far, and the active ones. */
   async function sessions(): Promise<{ opened: number; active: number }> {
-    const all = await Promise.all((await pair.engines()).map((engine) => pair.control(engine).metrics()));
+    const all = await pair.engineMetrics();
     const sum = (pick: (one: (typeof all)[number]['sessions']) => number) => all.reduce((total, one) => total + pick(one.sessions), 0);
     return { opened: sum(({ opened }) => opened), active: sum(({ active }) => active) };
   }
@@ -173,7 +167,7 @@ describe('compatibility with players', () => {
       [1, 2].map(async () => (await fetch(`${pair.proxyUrl}/ace/manifest.m3u8?id=${id}`, { headers: AGENT })).text()),
     );
     expect(new Set(playlists.map((text) => /hls=([0-9a-f]+)/.exec(text)?.[1])).size).toBe(2);
-    expect((await statusOf(id)).clients).toBe(4);
+    expect((await pair.streamStatus(id)).clients).toBe(4);
     expect((await sessions()).active).toBe(1);
     await one.leave();
     const { bytes } = other;
@@ -237,14 +231,14 @@ describe('compatibility with players', () => {
     let sent = -1;
     await until('the viewer reads nothing', async () => {
       const before = sent;
-      sent = (await statusOf(id, origin)).viewers[0].bytes_sent;
+      sent = (await pair.streamStatus(id, origin)).viewers[0].bytes_sent;
       return new Promise<boolean>((resolve) => setTimeout(() => resolve(sent === before), 400));
     });
-    const from = (await statusOf(id, origin)).bytes_in;
-    await until('the stream continues', async () => (await statusOf(id, origin)).bytes_in > from + 4_000_000);
-    expect((await statusOf(id, origin)).viewers).toMatchObject([{ bytes_sent: sent, skips: 0 }]);
+    const from = (await pair.streamStatus(id, origin)).bytes_in;
+    await until('the stream continues', async () => (await pair.streamStatus(id, origin)).bytes_in > from + 4_000_000);
+    expect((await pair.streamStatus(id, origin)).viewers).toMatchObject([{ bytes_sent: sent, skips: 0 }]);
     viewer.response.resume();
-    await until('it has caught up', async () => (await statusOf(id, origin)).viewers[0].skips === 1);
+    await until('it has caught up', async () => (await pair.streamStatus(id, origin)).viewers[0].skips === 1);
     const { bytes } = viewer;
     await viewer.untilBytes(bytes + 2_000_000);
     const { ts, breaks } = checker.verdict();

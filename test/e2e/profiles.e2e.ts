@@ -1,6 +1,7 @@
 import { parse as parseDotenv } from 'dotenv';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { loadAllSettings, readEnvironment } from '@acexy/service-kit';
 import { loadOrchestratorSettings } from '../../apps/orchestrator/src/settings.js';
@@ -144,7 +145,7 @@ describe.each(RUN_PROFILES)('with the profile %s', (name, streams) => {
         }
         console.log(`${name}: ${HOLD_SECONDS} s more received, with ${(await pair.engines()).length} engines`);
         await Promise.all(viewers.map((viewer) => viewer.leave()));
-        await until('no stream left', async () => (await pair.startedStreams()).length === 0);
+        await pair.untilNoStreams();
       } finally {
         await pair.stop();
       }
@@ -163,6 +164,6 @@ async function openStream(url: string): Promise<Viewer> {
     }
     const text = await viewer.text();
     if (viewer.status !== 503) throw new Error(`${url}: ${viewer.status} ${text}`);
-    await new Promise((resolve) => setTimeout(resolve, Number(viewer.response.headers['retry-after'] ?? 1) * 1000));
+    await sleep(Number(viewer.response.headers['retry-after'] ?? 1) * 1000);
   }
 }

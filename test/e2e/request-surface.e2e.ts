@@ -182,7 +182,7 @@ describe('for any request', () => {
 
   /** Sessions that engines started so far. */
   const sessions = async (): Promise<number> => {
-    const all = await Promise.all((await pair.engines()).map((engine) => pair.control(engine).metrics()));
+    const all = await pair.engineMetrics();
     return all.reduce((sum, { sessions: { opened } }) => sum + opened, 0);
   };
 

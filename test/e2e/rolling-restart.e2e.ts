@@ -93,7 +93,7 @@ describe('two proxies behind a load balancer, restarted one by one', () => {
     }
     await Promise.all([...viewers.values()].map((viewer) => viewer.leave()));
     await until('every session was stopped', async () => {
-      const metrics = await Promise.all((await pair.engines()).map((engine) => pair.control(engine).metrics()));
+      const metrics = await pair.engineMetrics();
       return metrics.every(({ sessions }) => sessions.active === 0 && sessions.opened === sessions.stopped);
     });
   });

@@ -44,7 +44,7 @@ describe('with many viewers', () => {
   });
 
   it('ten contents requested at the same time get ten engines', async () => {
-    await until('no stream is left', async () => (await pair.startedStreams()).length === 0);
+    await pair.untilNoStreams();
     const viewers = await Promise.all(
       Array.from({ length: 10 }, (_, index) => Viewer.open(pair.streamUrl(contentId(100 + index)), { keep: false })),
     );

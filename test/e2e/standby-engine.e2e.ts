@@ -1,16 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Pair, contentId } from '../support/pair.js';
+import { Pair, type StreamStatus, contentId } from '../support/pair.js';
 import { freePorts } from '../support/ports.js';
 import type { ServiceProcess } from '../support/service-process.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
-
-interface StreamStatus {
-  state: string;
-  reserve: string | null;
-  failovers: number;
-  engine: { container_id: string };
-}
 
 describe('the standby engine of a stream whose engine is silent', () => {
   let pair: Pair;
@@ -33,10 +26,9 @@ describe('the standby engine of a stream whose engine is silent', () => {
     await second?.stop();
     await pair?.stop();
   });
-  afterEach(() => until('no stream is left', async () => (await pair.startedStreams()).length === 0));
+  afterEach(() => pair.untilNoStreams());
 
-  const statusOf = async (index: number): Promise<StreamStatus> =>
-    (await (await fetch(`${pair.proxyUrl}/ace/status?id=${contentId(index)}`)).json()) as StreamStatus;
+  const statusOf = (index: number): Promise<StreamStatus> => pair.streamStatus(contentId(index));
 
   /** A stream whose engine has just become silent, with a standby engine. */
   async function quiet(index: number) {

@@ -1,4 +1,5 @@
 /** The long form (`npm run test:vpn`) takes minutes, because tunnel failures are detected slowly. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineState, VpnStatus } from '@acexy/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FaultImpact } from '../support/fault-impact.js';
@@ -86,7 +87,7 @@ describe.skipIf(GLUETUN_MISSING !== null || !process.env.VPN_FAULTS)('when a rea
         recovery_eta_seconds: 60,
         should_wait: true,
       });
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, 40_000 - (performance.now() - cutAt))));
+      await sleep(Math.max(0, 40_000 - (performance.now() - cutAt)));
       expect(await status()).toMatchObject({ connected: false, health: 'healthy' });
       expect(await usable()).toEqual([]);
       // One engine that the pool started for the viewer before the outage, and the one start.

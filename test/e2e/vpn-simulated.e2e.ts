@@ -1,4 +1,5 @@
 /** Faults of a simulated Gluetun with process engines, which a real Gluetun cannot produce on demand. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineState, VpnStatus } from '@acexy/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GluetunSimulator } from '../support/gluetun-simulator.js';
@@ -82,7 +83,7 @@ class World {
   async outage(): Promise<void> {
     await this.gluetun.set({ tunnel: false });
     await this.untilConnected(false);
-    await new Promise((resolve) => setTimeout(resolve, 22_000));
+    await sleep(22_000);
     await this.gluetun.set({ tunnel: true });
     await this.untilConnected(true);
   }
@@ -278,7 +279,7 @@ describe.skipIf(!process.env.VPN_FAULTS)('a long outage', () => {
         await world.outage();
         await world.untilUsable(2);
         // More than two checks after it is back.
-        await new Promise((resolve) => setTimeout(resolve, 5_000));
+        await sleep(5_000);
         expect((await world.usable()).filter((id) => before.includes(id)).sort()).toEqual(before);
       } finally {
         await world.stop();

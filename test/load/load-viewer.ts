@@ -1,4 +1,5 @@
 /** A viewer of the load test: retries after a 503, watches, and records every interruption. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
 import { Viewer } from '../support/viewer.js';
 
@@ -66,7 +67,7 @@ export class LoadViewer {
       const failure = `status ${viewer.status} ${Buffer.concat(first).toString()}`;
       if (viewer.status !== 503 || performance.now() - askedAt > PATIENCE_MS || this.leaving)
         return { firstByteMs: null, refusals, failure };
-      await new Promise((resolve) => setTimeout(resolve, Number(headers['retry-after'] ?? 1) * 1000));
+      await sleep(Number(headers['retry-after'] ?? 1) * 1000);
     }
   }
 

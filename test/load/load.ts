@@ -3,6 +3,7 @@ import { parse as parseDotenv } from 'dotenv';
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { removeContainersWith, SIMULATOR_IMAGE } from '../support/docker.js';
 import { RecordingDockerProxy } from '../support/recording-docker-proxy.js';
 import { Pair } from '../support/pair.js';
@@ -123,8 +124,6 @@ class Audience {
 const notStarted = (phases: Audience['phases']): number =>
   Object.values(phases).reduce((sum, { starts }) => sum + starts.filter(({ firstByteMs }) => firstByteMs === null).length, 0);
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 export async function runLoad({ level, seconds, log }: LoadOptions): Promise<LoadReport> {
   const streams = LEVELS[level];
   const { ENV_FILE: _self, ENGINES_MEMORY: _memory, ...profile } = parseDotenv(readFileSync(join(ROOT, `deploy/profiles/${level}.env`)));
@@ -151,13 +150,13 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
 
     log(`${level}: ${streams} streams at once on a fresh orchestrator`);
     const opened = Array.from({ length: streams }, (_, index) => audience.open('cold', index < REAL_STREAMS));
-    await Promise.race([Promise.all(opened), pause(START_LIMIT_MS)]);
+    await Promise.race([Promise.all(opened), sleep(START_LIMIT_MS)]);
     audience.note('cold');
     log(`${level}: ${phases.cold.starts.filter(({ firstByteMs }) => firstByteMs !== null).length} viewers have their stream`);
     for (const { failure, refusals } of phases.cold.starts)
       if (failure !== null) log(`${level}: not started: ${failure}, after ${refusals} refusals`);
 
-    await pause(seconds * 1000);
+    await sleep(seconds * 1000);
     audience.note('steady');
     log(`${level}: all streams held for ${seconds} s`);
 
@@ -167,7 +166,7 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
     const changes: Promise<void>[] = [];
     for (let zap = 0; zap < zaps; zap += 1) {
       changes.push(audience.zap('churn'));
-      await pause(everyMs);
+      await sleep(everyMs);
     }
     await Promise.all(changes);
     audience.note('churn');
@@ -191,7 +190,7 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
       async () => (await pair.startedStreams()).length >= streams - notStarted(phases),
       READY_LIMIT_MS,
     );
-    await pause((seconds * 1000) / 2);
+    await sleep((seconds * 1000) / 2);
     audience.note('restart');
     log(
       `${level}: the orchestrator was unreachable for ${(restartMs / 1000).toFixed(1)} s, with an exit of ${(exitMs / 1000).toFixed(1)} s`,

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BrowserPlayer, HAS_BROWSER, type PlayerState } from '../support/browser.js';
-import { Pair, contentId } from '../support/pair.js';
+import { Pair, type StreamStatus, contentId } from '../support/pair.js';
 import { Player, type PlayerName, type PlayerReport } from '../support/players.js';
 import { processResourcesOf } from '../support/process-resources.js';
 import type { SimulatorControl } from '../support/simulator-control.js';
@@ -248,8 +248,8 @@ class Soak {
     return `proxy ${Math.round(resident / 1024 ** 2)} MB, ${files} files`;
   }
 
-  private async status(): Promise<StreamStatus> {
-    return (await fetch(`${this.pair.proxyUrl}/ace/status?id=${STREAM}`)).json() as Promise<StreamStatus>;
+  private status(): Promise<StreamStatus> {
+    return this.pair.streamStatus(STREAM);
   }
 
   private logLine(line: string): void {
@@ -276,11 +276,4 @@ async function settledSessions(engines: readonly SimulatorControl[]): Promise<nu
 async function activeSessions(engines: readonly SimulatorControl[]): Promise<number> {
   const metrics = await Promise.all(engines.map((engine) => engine.metrics().catch(() => null)));
   return metrics.reduce((sum, one) => sum + (one?.sessions.active ?? 0), 0);
-}
-
-interface StreamStatus {
-  readonly state: string;
-  readonly failovers: number;
-  readonly engine: { readonly port: number };
-  readonly viewers: readonly { readonly skips: number }[];
 }

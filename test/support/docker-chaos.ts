@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PrivateDockerDaemon } from './private-docker-daemon.js';
 import type { Pair } from './pair.js';
 import { SeededRandom } from './random.js';
@@ -40,7 +41,7 @@ export class DockerChaos {
       const [name, inflict] = first.shift() ?? this.random.pick(faults);
       done.push(name);
       await inflict();
-      await new Promise((resolve) => setTimeout(resolve, this.random.integer(0, LONGEST_PAUSE_MS)));
+      await sleep(this.random.integer(0, LONGEST_PAUSE_MS));
     }
     await Promise.all(this.pending);
     return done;
@@ -75,7 +76,7 @@ export class DockerChaos {
 
   private async restartDaemon(): Promise<void> {
     await this.daemon.stop(this.random.integer(0, 1) === 0 ? 'SIGTERM' : 'SIGKILL');
-    await new Promise((resolve) => setTimeout(resolve, this.random.integer(0, LONGEST_PAUSE_MS)));
+    await sleep(this.random.integer(0, LONGEST_PAUSE_MS));
     this.daemon.launch();
     await this.daemon.untilAnswers();
   }

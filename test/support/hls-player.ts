@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { HlsChecker, ListedSegment } from './hls-checker.js';
 
 /** A minimal HLS player: it follows the master playlist, reloads its media playlist and fetches new segments. */
@@ -20,7 +21,7 @@ export class HlsPlayer {
     while (checker.segments < segments) {
       if (performance.now() > end) throw new Error(`${checker.segments} of ${segments} segments within ${limitMs} ms`);
       await this.reload(checker);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await sleep(500);
     }
   }
 

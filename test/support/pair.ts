@@ -4,11 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enginePortRanges, reservePorts, freePorts, type ReservedPorts } from './ports.js';
 import { ROOT, ServiceProcess } from './service-process.js';
-import { SimulatorControl } from './simulator-control.js';
+import { type EngineMetrics, SimulatorControl } from './simulator-control.js';
 import { until } from './until.js';
 
 /** Default number of ports of each kind for the engines of a pair. */
 const PORTS_PER_PAIR = 40;
+
+/** The parts of `GET /ace/status?id=` that tests read. */
+export interface StreamStatus {
+  state: string;
+  stream_id: string;
+  failovers: number;
+  clients: number;
+  bytes_in: number;
+  /** Container id of the standby engine. */
+  reserve: string | null;
+  engine: { container_id: string | null; host: string; port: number };
+  viewers: { bytes_sent: number; skips: number }[];
+}
 
 export interface PairOptions {
   orchestrator?: Record<string, string>;
@@ -138,6 +151,20 @@ export class Pair {
   /** The control API of the engine with this HTTP port. */
   controlOf(httpPort: number): SimulatorControl {
     return new SimulatorControl(httpPort + 4 * this.enginePorts);
+  }
+
+  /** Counters of every listed engine. */
+  async engineMetrics(): Promise<EngineMetrics[]> {
+    return Promise.all((await this.engines()).map((engine) => this.control(engine).metrics()));
+  }
+
+  /** Status of the stream of this content in the proxy. */
+  async streamStatus(id: string, proxyUrl = this.proxyUrl): Promise<StreamStatus> {
+    return (await (await fetch(`${proxyUrl}/ace/status?id=${id}`)).json()) as StreamStatus;
+  }
+
+  async untilNoStreams(): Promise<void> {
+    await until('no stream is left', async () => (await this.startedStreams()).length === 0, 30_000);
   }
 
   streamUrl(id: string): string {

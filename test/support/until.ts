@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** Repeats `condition` until it returns a value other than false, null or undefined. After `limitMs` it throws with `what` and the last result. */
 export async function until<T>(what: string, condition: () => Promise<T | false | null | undefined>, limitMs = 15_000): Promise<T> {
   const end = performance.now() + limitMs;
@@ -11,6 +13,6 @@ export async function until<T>(what: string, condition: () => Promise<T | false 
       last = error;
     }
     if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${what} (last: ${String(last)})`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
 }
