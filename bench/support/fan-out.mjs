@@ -5,7 +5,7 @@ import { once } from 'node:events';
 /** Bytes of one piece from an engine. */
 export const ARRIVAL_BYTES = 8192;
 
-/** Starts the three processes and waits until every viewer is served. `clients` is the file of the viewers, `options` what it gets beside the port. */
+/** Starts the three processes and waits until every viewer is served. `clients` is the file of the viewers, `options` what it gets in addition to the port. */
 export async function startFanOut({ contender, streams = 1, bytesPerSecond, arrivalBytes = ARRIVAL_BYTES }, clients, options) {
   const [source, server, viewers] = ['fan-out-source.mjs', 'fan-out-server.mjs', clients].map((file) =>
     fork(new URL(`../${file}`, import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),

@@ -24,6 +24,7 @@ const BANNED = [
   [/\bput away\b/i, '"removed"'],
   [/\bring\b(?! buffers?)/i, '"ring buffer"'],
   [/\bas it stands\b|\bas they stand\b/i, '"unchanged", "as it is"'],
+  [/\bfor ever\b/i, '"forever", "without end"'],
 ];
 
 module.exports = (context) => {
