@@ -46,7 +46,7 @@ skip() {
   exit 0
 }
 
-. .ci/promises.sh
+. .ci/checks.sh
 
 # HAProxy comes from Debian; the public image reads the same configuration file.
 haproxy_image() {
@@ -72,13 +72,7 @@ settings() {
   CLIENT_PUB=$(wg pubkey <<<"$client_key")
   export COMPOSE_PROJECT_NAME=$NAME COMPOSE_FILE=docker-compose.gluetun.yml:test/images/compose.stand-ins.gluetun.yml
   export GLUETUN_CONTAINER_NAME=$NAME-gluetun DOCKER_NETWORK=$NAME
-  read -r APP_PORT ACEXY_PUBLISHED_PORT < <(node -e '
-    const { createServer } = require("node:net");
-    const servers = [0, 0].map(() => createServer().listen(0));
-    Promise.all(servers.map((server) => new Promise((resolve) => server.once("listening", resolve)))).then(() => {
-      console.log(servers.map((server) => server.address().port).join(" "));
-      servers.forEach((server) => server.close());
-    });')
+  read -r APP_PORT ACEXY_PUBLISHED_PORT < <(free_ports)
   export APP_PORT ACEXY_PUBLISHED_PORT
   sed -i "s/change-me/$KEY/" docker/gluetun/auth-config.toml
   printf '%s\n' "GLUETUN_API_KEY=$KEY" TARGET_IMAGE=acestream-engine-simulator-vpn:test IMAGE_PULL=never MIN_REPLICAS=1 GLUETUN_PORT_CACHE_TTL_S=5 \

@@ -106,7 +106,7 @@ skip() {
   exit 0
 }
 
-. .ci/promises.sh
+. .ci/checks.sh
 
 # A fresh clone: the files of the repository in a new folder, without packages, builds or .env.
 copy_checkout() {
@@ -114,16 +114,6 @@ copy_checkout() {
   git ls-files -z --cached --others --exclude-standard | while IFS= read -rd '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done \
     | tar --null -T - -c | tar -C "$work/checkout" -x
   cd "$work/checkout"
-}
-
-free_ports() {
-  node -e '
-    const { createServer } = require("node:net");
-    const servers = [0, 0].map(() => createServer().listen(0));
-    Promise.all(servers.map((server) => new Promise((resolve) => server.once("listening", resolve)))).then(() => {
-      console.log(servers.map((server) => server.address().port).join(" "));
-      servers.forEach((server) => server.close());
-    });'
 }
 
 load_simulator() {

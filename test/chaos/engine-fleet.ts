@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OrchestratorServer } from '../doubles/orchestrator-server.js';
 import { type ReservedPorts, reservePorts, freePorts } from '../support/ports.js';
-import { ROOT, ServiceProcess } from '../support/service-process.js';
+import { ServiceProcess } from '../support/service-process.js';
 import { scrapeOf } from '../support/scrape-of.js';
 import { StandaloneEngine, enginePortsIn } from '../support/standalone-engine.js';
 import { PORTS_PER_STACK } from '../support/engine-trio.js';
@@ -53,7 +53,7 @@ export class EngineFleet {
     });
     const orchestrator = new OrchestratorServer({ engines: engines.map(({ id, ports }) => ({ id, port: ports.http })) });
     await orchestrator.listen(orchestratorPort);
-    const proxy = new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
+    const proxy = ServiceProcess.ofApp('proxy', {
       cwd: folder,
       env: {
         ACEXY_LISTEN_ADDR: `:${proxyPort}`,

@@ -6,7 +6,7 @@ import { engineState } from '../doubles/engine-state.js';
 import { OrchestratorServer } from '../doubles/orchestrator-server.js';
 import { contentId } from '../support/pair.js';
 import { freePorts } from '../support/ports.js';
-import { ROOT, ServiceProcess } from '../support/service-process.js';
+import { ServiceProcess } from '../support/service-process.js';
 import { StandaloneEngine, enginePorts } from '../support/standalone-engine.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
@@ -26,7 +26,7 @@ describe.each([404, 405] as const)('with an orchestrator without lease API, whic
     engine = new StandaloneEngine('old-1', enginePorts(engineOn), folder);
     orchestrator.engines.push(engineState(engine.id, { host: '127.0.0.1', port: engine.ports.http }));
     proxyUrl = `http://127.0.0.1:${proxyPort}`;
-    proxy = new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
+    proxy = ServiceProcess.ofApp('proxy', {
       cwd: folder,
       env: {
         ACEXY_LISTEN_ADDR: `:${proxyPort}`,
@@ -147,7 +147,7 @@ describe('without an orchestrator', () => {
     const engine = new StandaloneEngine('fallback', enginePorts(engineOn), folder);
     services = [
       engine,
-      new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
+      ServiceProcess.ofApp('proxy', {
         cwd: folder,
         env: { ACEXY_LISTEN_ADDR: `127.0.0.1:${proxyPort}`, ACEXY_HOST: '127.0.0.1', ACEXY_PORT: String(engine.ports.http) },
       }),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OrchestratorServer } from '../doubles/orchestrator-server.js';
 import { type ReservedPorts, reservePorts, freePorts } from './ports.js';
-import { ROOT, ServiceProcess } from './service-process.js';
+import { ServiceProcess } from './service-process.js';
 import type { SimulatorControl } from './simulator-control.js';
 import { StandaloneEngine, enginePortsIn } from './standalone-engine.js';
 import { until } from './until.js';
@@ -59,7 +59,7 @@ export class EngineTrio {
     );
     const orchestrator = new OrchestratorServer({ engines: [...engines].map(([id, { ports }]) => ({ id, port: ports.http })) });
     await orchestrator.listen(orchestratorPort);
-    const proxy = new ServiceProcess('proxy', [process.execPath, join(ROOT, 'apps/proxy/dist/main.js')], {
+    const proxy = ServiceProcess.ofApp('proxy', {
       cwd: folder,
       env: {
         ACEXY_LISTEN_ADDR: `:${proxyPort}`,

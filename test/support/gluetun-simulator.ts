@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { VpnState } from '../../apps/gluetun-simulator/src/vpn-connection.js';
 import { freePorts } from './ports.js';
 import { ROOT, ServiceProcess } from './service-process.js';
@@ -29,7 +28,7 @@ export class GluetunSimulator {
 
   /** Starts or restarts it; resolves when the tunnel is up. */
   async launch(): Promise<void> {
-    this.process = new ServiceProcess('gluetun', [process.execPath, join(ROOT, 'apps/gluetun-simulator/dist/main.js')], {
+    this.process = ServiceProcess.ofApp('gluetun-simulator', {
       cwd: ROOT,
       env: {
         GLUETUN_SIM_PORT: String(this.port),

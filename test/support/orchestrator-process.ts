@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enginePortRanges, reservePorts, freePorts, type ReservedPorts } from './ports.js';
-import { ROOT, ServiceProcess } from './service-process.js';
+import { ServiceProcess } from './service-process.js';
 import { until } from './until.js';
 
 /** Number of ports of each kind for its engines. */
@@ -42,7 +42,7 @@ export class OrchestratorProcess {
 
   /** Starts or restarts the process and waits until it is ready. */
   async launch(): Promise<void> {
-    this.process = new ServiceProcess('orchestrator', [process.execPath, join(ROOT, 'apps/orchestrator/dist/main.js')], {
+    this.process = ServiceProcess.ofApp('orchestrator', {
       cwd: this.folder,
       env: {
         APP_PORT: String(this.port),

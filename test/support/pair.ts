@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enginePortRanges, reservePorts, freePorts, type ReservedPorts } from './ports.js';
-import { ROOT, ServiceProcess } from './service-process.js';
+import { ServiceProcess } from './service-process.js';
 import { type EngineMetrics, SimulatorControl } from './simulator-control.js';
 import { until } from './until.js';
 
@@ -109,7 +109,7 @@ export class Pair {
   }
 
   private service(name: string, env: Record<string, string>): ServiceProcess {
-    return new ServiceProcess(name, [process.execPath, join(ROOT, `apps/${name}/dist/main.js`)], { cwd: this.folder, env });
+    return ServiceProcess.ofApp(name, { cwd: this.folder, env });
   }
 
   async untilReady(): Promise<void> {

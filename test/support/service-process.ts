@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -10,6 +11,11 @@ export class ServiceProcess {
   readonly output: string[] = [];
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   private readonly child: ChildProcess;
+
+  /** Starts the built program of `apps/NAME`. */
+  static ofApp(name: string, options: { cwd: string; env: Record<string, string>; args?: readonly string[] }): ServiceProcess {
+    return new ServiceProcess(name, [process.execPath, join(ROOT, 'apps', name, 'dist/main.js'), ...(options.args ?? [])], options);
+  }
 
   constructor(
     readonly name: string,

@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { ROOT, ServiceProcess } from './service-process.js';
+import { ServiceProcess } from './service-process.js';
 import { SimulatorControl } from './simulator-control.js';
 import { until } from './until.js';
 
@@ -53,11 +52,11 @@ export class StandaloneEngine {
     const { http, https, api, p2p, control } = this.ports;
     mkdirSync(this.folder, { recursive: true });
     const options = ['--http-port', http, '--https-port', https, '--api-port', api, '--port', p2p].map(String);
-    return new ServiceProcess(
-      'engine',
-      [process.execPath, join(ROOT, 'apps/engine-simulator/dist/main.js'), '--client-console', ...options, '--state-dir', this.folder],
-      { cwd: this.folder, env: { SIM_BOOT_MS: '100', SIM_PREBUF_MS: '200', SIM_CONTROL_PORT: String(control), ...this.settings } },
-    );
+    return ServiceProcess.ofApp('engine-simulator', {
+      cwd: this.folder,
+      env: { SIM_BOOT_MS: '100', SIM_PREBUF_MS: '200', SIM_CONTROL_PORT: String(control), ...this.settings },
+      args: ['--client-console', ...options, '--state-dir', this.folder],
+    });
   }
 }
 

@@ -37,3 +37,14 @@ eventually() {
     sleep 1
   done
 }
+
+# Two free TCP ports.
+free_ports() {
+  node -e '
+    const { createServer } = require("node:net");
+    const servers = [0, 0].map(() => createServer().listen(0));
+    Promise.all(servers.map((server) => new Promise((resolve) => server.once("listening", resolve)))).then(() => {
+      console.log(servers.map((server) => server.address().port).join(" "));
+      servers.forEach((server) => server.close());
+    });'
+}
