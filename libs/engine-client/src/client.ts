@@ -20,13 +20,6 @@ import {
   type RawReply,
 } from './replies.js';
 
-export interface EngineClientOptions {
-  /** Milliseconds for a whole JSON call. Default: 5000. */
-  timeoutMs?: number;
-  /** Connection pool. Default: one pool that all clients of this process share. */
-  agent?: Agent;
-}
-
 export interface StartPlayback {
   kind: PlaybackKind;
   /** A content id and an infohash look alike, but the engine rejects one in place of the other. */
@@ -47,7 +40,7 @@ const MAX_REPLY_BYTES = 1024 * 1024;
 /** Query parameters that `params` of a start cannot set. */
 const RESERVED = new Set(['content_id', 'id', 'infohash', 'url', 'magnet', 'direct_url', 'efile', 'format', 'pid', 'sid']);
 
-/** At most 8 connections to an engine. Idle ones close after 4 s. */
+/** Shared by all clients of this process: at most 8 connections to an engine. Idle ones close after 4 s. */
 const sharedAgent = new Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 1, timeout: 4000, scheduling: 'lifo' });
 
 /**
@@ -59,14 +52,15 @@ export class EngineClient {
   private readonly timeoutMs: number;
   private readonly origin: string;
 
+  /** @param options.timeoutMs limit of a whole JSON call */
   constructor(
     readonly address: EngineAddress,
-    options: EngineClientOptions = {},
+    options: { timeoutMs?: number } = {},
   ) {
     this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.origin = engineOrigin(address);
     this.http = axios.create({
-      httpAgent: options.agent ?? sharedAgent,
+      httpAgent: sharedAgent,
       proxy: false,
       maxRedirects: 0,
       maxContentLength: MAX_REPLY_BYTES,

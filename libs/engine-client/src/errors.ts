@@ -1,18 +1,8 @@
+import { CodedError } from '@acexy/service-kit/primitives';
 import { MalformedHttpError } from './http-head.js';
 
-/** Stable codes, for logs, metrics and decisions. */
-export type EngineErrorCode =
-  'engine_unreachable' | 'engine_timeout' | 'engine_refused' | 'engine_bad_reply' | 'engine_unknown_session' | 'engine_still_preparing';
-
 /** A failed call to an engine. A call that its caller aborts rejects with the reason of the caller's signal instead. */
-export abstract class EngineError extends Error {
-  abstract readonly code: EngineErrorCode;
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
-}
+export abstract class EngineError extends CodedError {}
 
 /** The connection failed: refused, reset, no route, or the name does not resolve. The system's error is the `cause`. */
 export class EngineUnreachableError extends EngineError {

@@ -10,13 +10,12 @@ export interface OpenMediaOptions {
   signal?: AbortSignal;
   /** Milliseconds until the headers of the media arrive, redirects included. An engine delays them while it prebuffers. */
   headersTimeoutMs: number;
-  /** Default: 5. Real engines redirect once or twice. */
-  maxRedirects?: number;
   /** See {@link MediaReply.sharesBuffer}. Default: false. */
   shareBuffer?: boolean;
 }
 
-const DEFAULT_REDIRECTS = 5;
+/** Real engines redirect once or twice. */
+const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const STILL_PREPARING = /download not found|start timeout/i;
 const ERROR_PAGE_BYTES = 4096;
@@ -29,7 +28,7 @@ const NO_MEDIA = /^(text\/html|application\/json)\b/i;
  *   (also for the malformed reply that a second reader of a session gets); EngineUnreachableError
  */
 export async function openMedia(address: EngineAddress, playbackUrl: string, options: OpenMediaOptions): Promise<MediaReply> {
-  const { signal, headersTimeoutMs, maxRedirects = DEFAULT_REDIRECTS } = options;
+  const { signal, headersTimeoutMs } = options;
   const what = `media of ${address.host}:${address.port}`;
   const media = await exchange({ what, phase: 'headers', limitMs: headersTimeoutMs, signal }, async (limit) => {
     let url = resolveOnEngine(what, playbackUrl, engineOrigin(address), address);
@@ -38,7 +37,7 @@ export async function openMedia(address: EngineAddress, playbackUrl: string, opt
       const { status } = reply;
       if (!REDIRECTS.has(status)) return acceptMedia(what, reply);
       reply.destroy();
-      if (redirects >= maxRedirects) throw new EngineBadReplyError(what, `more than ${maxRedirects} redirects`, status);
+      if (redirects >= MAX_REDIRECTS) throw new EngineBadReplyError(what, `more than ${MAX_REDIRECTS} redirects`, status);
       const location = reply.headers.get('location');
       if (!location) throw new EngineBadReplyError(what, 'redirect without a location', status);
       url = resolveOnEngine(what, location, url.href, address);

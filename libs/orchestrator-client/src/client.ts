@@ -9,7 +9,7 @@ import type {
   StreamEndedEvent,
   StreamStartedEvent,
 } from '@acexy/contracts';
-import { type Clock, SystemClock, withDeadline } from '@acexy/service-kit/primitives';
+import { type Clock, SystemClock, orAborted, withDeadline } from '@acexy/service-kit/primitives';
 import { setMaxListeners } from 'node:events';
 import { CachedEngineList, type EngineList } from './engine-list.js';
 import {
@@ -131,7 +131,7 @@ export class HttpOrchestratorClient {
       const { engines, stale, outcome } = await this.engineList.get(limit);
       return { value: { engines, stale }, outcome };
     }).finally(() => (this.engineRequest = null));
-    return orAborted(this.engineRequest, signal);
+    return signal ? orAborted(this.engineRequest, signal) : this.engineRequest;
   }
 
   /**
@@ -194,14 +194,4 @@ export class HttpOrchestratorClient {
       this.onCall({ endpoint, outcome, durationMs: this.clock.now() - started });
     }
   }
-}
-
-/** Settles like `promise`, or rejects when the signal of this caller aborts. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

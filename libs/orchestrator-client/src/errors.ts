@@ -1,20 +1,14 @@
 import type { BlockedCode } from '@acexy/contracts';
+import { CodedError } from '@acexy/service-kit/primitives';
 
 /** Names of the calls in metrics and messages. */
 export type Endpoint = 'lease' | 'release' | 'report' | 'engines' | 'provision' | 'stream_started' | 'stream_ended';
 
 /**
- * A failed call to the orchestrator. `code` is stable, for logs, metrics and decisions. A call that its caller aborts rejects with the reason
- * of the caller's signal instead. The `cause` is never the request, because that contains the API key.
+ * A failed call to the orchestrator. A call that its caller aborts rejects with the reason of the caller's signal instead. The `cause` is never the
+ * request, because that contains the API key.
  */
-export abstract class OrchestratorError extends Error {
-  abstract readonly code: string;
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
-}
+export abstract class OrchestratorError extends CodedError {}
 
 /** The connection failed (refused, reset, no route, cut off), the name does not resolve, or the client is closed. */
 export class OrchestratorUnreachableError extends OrchestratorError {

@@ -1,14 +1,10 @@
 /** Reads the query of `/ace/getstream`. */
+import { CodedError } from '@acexy/service-kit/primitives';
 import { type RequestedContent, type SelectorType, requestKey } from './content-key.js';
 
 /** The query names no content, or has a parameter that viewers may not set. The message names the parameter. */
-export class PlaybackRequestError extends Error {
+export class PlaybackRequestError extends CodedError {
   readonly code = 'bad_playback_request';
-
-  constructor(message: string) {
-    super(message);
-    this.name = 'PlaybackRequestError';
-  }
 }
 
 const SELECTORS: Readonly<Record<string, SelectorType>> = { id: 'content_id', infohash: 'infohash' };

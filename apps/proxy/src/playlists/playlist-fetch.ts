@@ -1,14 +1,10 @@
 /** Downloads a playlist from an allowed source. Redirects to other places are not followed. */
+import { CodedError } from '@acexy/service-kit/primitives';
 import { isAllowed } from './sources.policy.js';
 
 /** The playlist could not be downloaded; the message says why. */
-export class PlaylistSourceError extends Error {
+export class PlaylistSourceError extends CodedError {
   readonly code = 'playlist_source';
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'PlaylistSourceError';
-  }
 }
 
 const LIMIT_MS = 15_000;

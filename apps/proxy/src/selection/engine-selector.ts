@@ -2,6 +2,7 @@
 import type { KeyType, LeasePurpose } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
 import type { ProvisioningBlockedError } from '@acexy/orchestrator-client';
+import { CodedError } from '@acexy/service-kit/primitives';
 
 const DEFAULT_RETRY_S = 10;
 
@@ -45,7 +46,7 @@ export interface LeasedEngine {
 }
 
 /** No engine is free in time. */
-export class NoEngineError extends Error {
+export class NoEngineError extends CodedError {
   readonly code = 'no_engine';
 
   constructor(
@@ -55,7 +56,6 @@ export class NoEngineError extends Error {
     options?: ErrorOptions,
   ) {
     super(`no engines available: ${reason}`, options);
-    this.name = 'NoEngineError';
   }
 
   /** The orchestrator does not start an engine. */

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EngineState, LeaseGranted } from '@acexy/contracts';
 import { type LeaseAnswer, OrchestratorError, ProvisioningBlockedError } from '@acexy/orchestrator-client';
-import { sleep } from '@acexy/service-kit/primitives';
+import { orAborted, sleep } from '@acexy/service-kit/primitives';
 import { EngineSelector, type LeasedEngine, NoEngineError, type SelectRequest } from './engine-selector.js';
 import type { OrchestratorContext } from './injection-tokens.js';
 import type { Reservations } from './reservations.js';
@@ -75,7 +75,7 @@ export class LeaseSelector extends EngineSelector {
 
   /** Rejects at once with the reason of the signal; a lease that is granted after that is released. */
   private ask(requestId: string, { signal, content, exclude, purpose }: SelectRequest, waitMs: number): Promise<LeaseAnswer> {
-    const { client, identity } = this.orchestrator;
+    const { client, identity, log } = this.orchestrator;
     signal.throwIfAborted();
     const answer = client.lease({
       request_id: requestId,
@@ -88,16 +88,13 @@ export class LeaseSelector extends EngineSelector {
       purpose,
       wait_ms: Math.round(waitMs),
     });
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        reject(signal.reason as Error);
+    return orAborted(answer, signal).catch((error: unknown) => {
+      if (signal.aborted)
         answer.then(
           (late) => (late.kind === 'granted' ? this.release(late.lease.lease_id) : undefined),
-          (error: unknown) => this.orchestrator.log.debug('cancelled lease request failed', { error }),
+          (failure: unknown) => log.debug('cancelled lease request failed', { error: failure }),
         );
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+      throw error;
     });
   }
 

@@ -1,15 +1,9 @@
+import { CodedError } from '@acexy/service-kit/primitives';
 import type { ViewerLimit } from './session-events.js';
 import type { FailedAttempt } from './start/start.plan.js';
 
-/** Why a viewer gets no stream. `code` is stable; `playback/error-reply.ts` decides the HTTP status. */
-export abstract class SessionError extends Error {
-  abstract readonly code: string;
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
-}
+/** Why a viewer gets no stream. `app/error-reply.ts` decides the HTTP status. */
+export abstract class SessionError extends CodedError {}
 
 abstract class StartFailedError extends SessionError {
   constructor(readonly attempts: readonly FailedAttempt[]) {

@@ -1,3 +1,5 @@
+import { CodedError } from '@acexy/service-kit/primitives';
+
 /**
  * The states of a session:
  *
@@ -24,12 +26,11 @@ const NEXT: Readonly<Record<SessionState, readonly SessionState[]>> = {
 };
 
 /** A bug: the table has no such transition. */
-export class IllegalTransitionError extends Error {
+export class IllegalTransitionError extends CodedError {
   readonly code = 'illegal_transition';
 
   constructor(from: SessionState, to: SessionState) {
     super(`a session cannot go from ${from} to ${to}`);
-    this.name = 'IllegalTransitionError';
   }
 }
 

@@ -25,6 +25,15 @@ export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
   return sleep(clock, ms, signal).catch(() => undefined); // sleep rejects for no other reason
 }
 
+/** Settles like `promise`, or rejects with the reason of the signal when it aborts first. `promise` itself continues. */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
 /**
  * Settles like `promise`, or rejects with `onLimit()` after `ms` milliseconds, or with the reason of the signal when it aborts first. `promise`
  * itself continues, and its caller stays responsible for it.

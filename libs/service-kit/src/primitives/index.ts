@@ -2,6 +2,7 @@
 export * from './backoff.js';
 export * from './bounded-map.js';
 export * from './clock.js';
+export * from './coded-error.js';
 export * from './deadline.js';
 export * from './json.js';
 export * from './listener-set.js';

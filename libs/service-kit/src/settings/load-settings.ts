@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
+import { CodedError } from '../primitives/coded-error.js';
 import { type DeclaredSetting, declaredSettings, parseSetting } from './setting.js';
 
 /** Names another file with settings. */
@@ -16,12 +17,11 @@ export interface SettingFault {
 }
 
 /** All faults in the settings. The message has a line for each: name, value and what is valid. */
-export class SettingsError extends Error {
+export class SettingsError extends CodedError {
   readonly code = 'invalid_settings';
 
   constructor(readonly faults: readonly SettingFault[]) {
     super(`invalid settings:\n${faults.map((fault) => `  ${fault.name}=${fault.value}: ${fault.problem}`).join('\n')}`);
-    this.name = 'SettingsError';
   }
 }
 

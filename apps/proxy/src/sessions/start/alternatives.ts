@@ -2,7 +2,7 @@
  * The contents that a viewer names for one channel: the requested one and those of `alt=`. A content that is dead, or does not start in time, is left for
  * the next one. A dead content is tried last for a while.
  */
-import { BoundedMap, type Clock, within } from '@acexy/service-kit/primitives';
+import { BoundedMap, type Clock, CodedError, within } from '@acexy/service-kit/primitives';
 import { type RequestedContent, requestKey } from '../../http/content-key.js';
 import { EnginesRefusedError, EnginesSilentError, StreamEndedError } from '../errors.js';
 import type { SessionRegistry } from '../session-registry.js';
@@ -13,12 +13,11 @@ export const DEAD_MS = 60_000;
 const MAX_DEAD = 1000;
 
 /** The content did not start in time, and the viewer has named another one. */
-class SlowContentError extends Error {
+class SlowContentError extends CodedError {
   readonly code = 'slow_content';
 
   constructor() {
     super('the content did not start in time');
-    this.name = 'SlowContentError';
   }
 }
 
