@@ -3,6 +3,7 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DataSource } from 'typeorm';
 import type { BetterSqlite3DataSourceOptions } from 'typeorm/driver/better-sqlite3/BetterSqlite3DataSourceOptions.js';
+import { CodedError } from '@acexy/service-kit/primitives';
 import { InstallationRow } from './installation-row.entity.js';
 import { CreateInstallationAndStreams1764000000000 } from './migrations/1764000000000-create-installation-and-streams.js';
 import { CreatePool1764010000000 } from './migrations/1764010000000-create-pool.js';
@@ -24,12 +25,11 @@ const AUTO_VACUUM = 2;
 const MAX_LOG_BYTES = 4 * 1024 * 1024;
 
 /** The message names the file, what is wrong and what to do. */
-export class DatabaseUnusableError extends Error {
+export class DatabaseUnusableError extends CodedError {
   readonly code = 'database_unusable';
 
   constructor(file: string, problem: string, options?: ErrorOptions) {
     super(`the database ${file} cannot be used: ${problem} (DB_URL)`, options);
-    this.name = 'DatabaseUnusableError';
   }
 }
 

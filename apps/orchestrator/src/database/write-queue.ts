@@ -1,4 +1,5 @@
 import { Log } from '@acexy/service-kit';
+import { CodedError } from '@acexy/service-kit/primitives';
 import { type BeforeApplicationShutdown, Injectable, Optional } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { DatabaseMetrics } from './database-metrics.js';
@@ -22,21 +23,19 @@ export interface WriteQueueLimits {
 export const WRITE_QUEUE_LIMITS: WriteQueueLimits = { gatherMs: 10, batchSize: 100, maxWaiting: 20_000, busyBudgetMs: 60_000 };
 
 /** The disk is full, or another process has locked the database for minutes. */
-export class WriteQueueFullError extends Error {
+export class WriteQueueFullError extends CodedError {
   readonly code = 'write_queue_full';
 
   constructor(waiting: number) {
     super(`${waiting} writes already wait for the database: check that the disk is not full and that no other program locks the file`);
-    this.name = 'WriteQueueFullError';
   }
 }
 
-export class WriteQueueClosedError extends Error {
+export class WriteQueueClosedError extends CodedError {
   readonly code = 'write_queue_closed';
 
   constructor() {
     super('the database is closed');
-    this.name = 'WriteQueueClosedError';
   }
 }
 

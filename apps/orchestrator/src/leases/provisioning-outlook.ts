@@ -1,4 +1,5 @@
 import type { ProvisioningBlocked } from '@acexy/contracts';
+import { CodedError } from '@acexy/service-kit/primitives';
 
 /** What the reconcile loop last decided about new engines. Callers that wait for an engine get it in their answers. */
 export class ProvisioningOutlook {
@@ -9,11 +10,10 @@ export class ProvisioningOutlook {
 }
 
 /** No engine is free for this request, and none will be soon: the answer is 503 with the reason. */
-export class NoEngineError extends Error {
+export class NoEngineError extends CodedError {
   readonly code = 'no_engine';
 
   constructor(readonly detail: ProvisioningBlocked) {
     super(detail.message);
-    this.name = 'NoEngineError';
   }
 }

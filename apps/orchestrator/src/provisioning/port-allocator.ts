@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { PortRange } from '@acexy/service-kit';
+import { CodedError } from '@acexy/service-kit/primitives';
 import type { EnginePorts } from '../runtime/engine-runtime.js';
 
 /** Long enough for another program to exit or be noticed, short enough to keep the range usable. */
@@ -15,22 +16,20 @@ export type PortRanges = Readonly<Record<keyof EnginePorts, PortRange>>;
 
 const KINDS = ['http', 'https', 'api', 'p2p'] as const satisfies readonly (keyof EnginePorts)[];
 
-export class NoPortsLeftError extends Error {
+export class NoPortsLeftError extends CodedError {
   readonly code = 'no_ports_left';
 
   constructor(kind: keyof EnginePorts, range: PortRange) {
     super(`no free ${kind} port from ${range.first} to ${range.last}: widen the range, or stop what else uses these ports`);
-    this.name = 'NoPortsLeftError';
   }
 }
 
 /** A requested port belongs to another engine or container. */
-export class PortOwnedError extends Error {
+export class PortOwnedError extends CodedError {
   readonly code = 'port_owned';
 
   constructor(port: number, owner: string) {
     super(`port ${port} belongs to ${owner}`);
-    this.name = 'PortOwnedError';
   }
 }
 

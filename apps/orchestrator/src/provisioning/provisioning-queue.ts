@@ -2,7 +2,7 @@
  * Limits starts: at most `maxConcurrent` run, they begin at least `minIntervalMs` apart, and each has one time limit for waiting and running
  * together. Each origin has its own queue, and the queues are served round-robin: starts of the autoscaler do not delay callers of the API.
  */
-import type { Clock } from '@acexy/service-kit/primitives';
+import { type Clock, CodedError } from '@acexy/service-kit/primitives';
 
 export interface ProvisioningQueueLimits {
   maxConcurrent: number;
@@ -12,7 +12,7 @@ export interface ProvisioningQueueLimits {
   timeoutMs: number;
 }
 
-export class QueueError extends Error {
+export class QueueError extends CodedError {
   /** @param shorterInMs of `queue_too_long`: when the queue will be short enough */
   constructor(
     readonly code: 'queue_full' | 'queue_too_long' | 'queue_timeout' | 'start_timeout' | 'queue_revoked' | 'queue_closed',
@@ -20,7 +20,6 @@ export class QueueError extends Error {
     readonly shorterInMs?: number,
   ) {
     super(message);
-    this.name = 'QueueError';
   }
 
   /** The queue is too long now, so a later request may succeed. */

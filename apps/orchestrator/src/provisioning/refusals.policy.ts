@@ -1,5 +1,6 @@
 /** Why no engine is started, and whether waiting helps (wire-api.md §1.2). Pure. */
 import type { BlockedCode, ProvisioningBlocked } from '@acexy/contracts';
+import { CodedError } from '@acexy/service-kit/primitives';
 import { NoSuchNetworkError, NotPreparedError, PortTakenError, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 import { NoVpnSlotError } from '../vpn/vpn-slots.policy.js';
 import type { CircuitReport } from './circuit-breaker.js';
@@ -13,7 +14,7 @@ export interface RefusalOptions extends ErrorOptions {
   canRetry?: boolean;
 }
 
-export class ProvisioningRefusedError extends Error {
+export class ProvisioningRefusedError extends CodedError {
   /** When to ask again. */
   readonly recoveryEtaSeconds: number;
   readonly canRetry: boolean;
@@ -25,7 +26,6 @@ export class ProvisioningRefusedError extends Error {
     { etaMs = 0, canRetry = false, cause }: RefusalOptions = {},
   ) {
     super(message, { cause });
-    this.name = 'ProvisioningRefusedError';
     this.recoveryEtaSeconds = Math.ceil(etaMs / 1000);
     this.canRetry = canRetry;
     this.shouldWait = code !== 'general_error';

@@ -1,3 +1,4 @@
+import { CodedError } from '@acexy/service-kit/primitives';
 /**
  * How an engine is run: one interface for Docker containers and local processes. The runtime knows which engines exist; all other parts keep a
  * copy of that. Every implementation passes the contract suite in `test/doubles`.
@@ -144,9 +145,8 @@ export interface EngineRuntime {
 export const ENGINE_RUNTIME = Symbol('ENGINE_RUNTIME');
 
 /** Another program uses a port of the spec: choose another port. */
-export class PortTakenError extends Error {
+export class PortTakenError extends CodedError {
   readonly code = 'port_taken';
-  override readonly name = 'PortTakenError';
 
   constructor(
     readonly port: number,
@@ -157,25 +157,21 @@ export class PortTakenError extends Error {
 }
 
 /** An engine could not be started or removed; the message says what happened and what to do. */
-export class RuntimeFailedError extends Error {
+export class RuntimeFailedError extends CodedError {
   readonly code: string = 'runtime_failed';
-  override readonly name: string = 'RuntimeFailedError';
 }
 
 /** The container runtime does not answer. Says nothing about the engines. */
 export class RuntimeUnreachableError extends RuntimeFailedError {
   override readonly code = 'runtime_unreachable';
-  override readonly name = 'RuntimeUnreachableError';
 }
 
 /** The image is being pulled: the same start may succeed later. */
 export class NotPreparedError extends RuntimeFailedError {
   override readonly code = 'not_prepared';
-  override readonly name = 'NotPreparedError';
 }
 
 /** The container whose network the engine should share is missing or not running. Says nothing about the engines. */
 export class NoSuchNetworkError extends RuntimeFailedError {
   override readonly code = 'no_such_network';
-  override readonly name = 'NoSuchNetworkError';
 }

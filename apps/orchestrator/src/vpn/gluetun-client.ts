@@ -1,4 +1,5 @@
 import axios, { type AxiosInstance, type AxiosResponse, isAxiosError } from 'axios';
+import { CodedError } from '@acexy/service-kit/primitives';
 
 /** Credentials for Gluetun's control server: an API key, or user name and password, or none if its role needs none. */
 export interface GluetunCredentials {
@@ -19,14 +20,13 @@ export interface GluetunClientOptions {
 export type GluetunErrorCode = 'unauthorized' | 'not_found' | 'unreachable' | 'bad_reply';
 
 /** A call to the control server failed; the message says what to do. */
-export class GluetunError extends Error {
+export class GluetunError extends CodedError {
   constructor(
     readonly code: GluetunErrorCode,
     message: string,
     options?: ErrorOptions,
   ) {
     super(message, options);
-    this.name = 'GluetunError';
   }
 }
 

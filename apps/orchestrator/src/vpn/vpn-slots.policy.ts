@@ -1,3 +1,4 @@
+import { CodedError } from '@acexy/service-kit/primitives';
 /** Selects the VPN for the next engine. */
 
 export interface TunnelForSlot {
@@ -16,13 +17,8 @@ export interface TunnelForSlot {
 }
 
 /** No engine can be started behind a VPN now; the message says why. */
-export class NoVpnSlotError extends Error {
+export class NoVpnSlotError extends CodedError {
   readonly code = 'no_vpn_slot';
-
-  constructor(message: string) {
-    super(message);
-    this.name = 'NoVpnSlotError';
-  }
 }
 
 /** The VPN with the fewest engines, of those that are up and have room. A canary comes last. */

@@ -1,4 +1,5 @@
 /** Translates Docker's errors to errors that tell the operator what to do. Pure. */
+import { CodedError } from '@acexy/service-kit/primitives';
 import { NoSuchNetworkError, PortTakenError, RuntimeFailedError, RuntimeUnreachableError } from '../engine-runtime.js';
 
 /** An error of dockerode: an answer of Docker has a status, a failed connection a system code. */
@@ -9,9 +10,8 @@ interface DockerFailure extends Error {
 }
 
 /** The image is not local (404 of `create`). */
-export class ImageMissingError extends Error {
+export class ImageMissingError extends CodedError {
   readonly code = 'image_missing';
-  override readonly name = 'ImageMissingError';
 
   constructor(readonly image: string) {
     super(`image ${image} is not on this Docker Engine`);

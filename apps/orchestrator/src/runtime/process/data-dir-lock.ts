@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { link, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CodedError } from '@acexy/service-kit/primitives';
 import { isAlive, parseProcessRef, processOf } from './process-identity.js';
 
 /** Two orchestrators with one DATA_DIR would manage each other's engines. */
-export class DataDirInUseError extends Error {
+export class DataDirInUseError extends CodedError {
   readonly code = 'data_dir_in_use';
 
   constructor(dataDir: string, pid: number) {
     super(`DATA_DIR ${dataDir} is in use by another orchestrator (process ${pid}): stop it, or set another DATA_DIR for this one`);
-    this.name = 'DataDirInUseError';
   }
 }
 
