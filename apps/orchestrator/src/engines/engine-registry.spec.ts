@@ -33,7 +33,7 @@ describe('the engine registry', () => {
     expect(changes.slice(2)).toEqual(['added a started', 'cleared b no longer there']);
   });
 
-  it('treats an engine that was restarted by somebody else as a new one that has not answered yet', () => {
+  it('treats an engine that was restarted from outside as a new one that has not answered yet', () => {
     const { registry, clock, changes } = setUp();
     const look = (maxUptimeMs: number | null) => registry.observe([anInstance('a', { maxUptimeMs })], registry.mark());
     look(1000);
@@ -156,7 +156,7 @@ describe('the engine registry', () => {
     expect([registry.get('a')?.adopted, registry.get('b')?.adopted]).toEqual([true, false]);
   });
 
-  it('an engine drains once, and keeps draining whatever its health becomes', () => {
+  it('an engine drains once, and keeps draining when its health changes', () => {
     const { registry } = setUp();
     registry.add(anInstance('a'));
     registry.ready('a');

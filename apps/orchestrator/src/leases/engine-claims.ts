@@ -16,7 +16,7 @@ export interface LeaseClaim {
   keys: readonly string[];
 }
 
-/** `brief`: ends within seconds, so the engine counts as available soon. `open`: nobody knows when it ends. */
+/** `brief`: ends within seconds, so the engine counts as available soon. `open`: its end is unknown. */
 export type CordonKind = 'brief' | 'open';
 
 /** Keeps an engine out of selection and removal. */

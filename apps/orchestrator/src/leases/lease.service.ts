@@ -15,7 +15,7 @@ import { OpenCalls } from './open-calls.js';
 import { NoEngineError, ProvisioningOutlook } from './provisioning-outlook.js';
 import type { Selection } from './selection.policy.js';
 
-/** How soon a caller that was told to wait may ask again. */
+/** A caller that got the answer "waiting" may ask again after this. */
 const ASK_AGAIN_MS = 250;
 const EXPIRY_CHECK_MS = 500;
 /** A lease call is answered before API_REQUEST_TIMEOUT_S ends it. */
@@ -165,7 +165,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     for (const lease of this.book.renew(proxyId, leaseIds)) this.ended(lease, 'report_dropped');
   }
 
-  /** The proxy is silent or restarted: nobody will use its leases. */
+  /** The proxy is silent or restarted and will not use its leases. */
   releaseOf(proxyId: string): void {
     for (const lease of this.book.releaseOf(proxyId)) {
       this.log.info('lease ended, proxy gone', describeLease(lease));

@@ -21,7 +21,7 @@ export interface CircuitReport {
 
 /**
  * Permission for one attempt. The caller reports its outcome exactly once: `succeed`, `fail`, or `abandon` when nothing was learned.
- * The outcome counts only in the generation of the permit: an attempt from before the breaker opened says nothing about the time after.
+ * The outcome counts only in the generation of the permit: an attempt that began before the breaker opened does not show whether starts work now.
  */
 export interface CircuitPermit {
   readonly generation: number;

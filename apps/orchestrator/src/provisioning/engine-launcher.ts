@@ -49,7 +49,7 @@ export class EngineLauncher {
     this.ports = new PortAllocator({ http, https, api, p2p }, firstOffset(installation.value));
   }
 
-  /** Number of engines that own ports: those that exist and those being started. */
+  /** Number of engines that own ports: they exist or are being started. */
   get engineCount(): number {
     return this.ports.engineCount;
   }

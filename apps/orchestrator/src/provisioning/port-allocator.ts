@@ -84,7 +84,7 @@ export class PortAllocator {
     this.containers.add(owner);
   }
 
-  /** Records the ports of a running engine. @returns those that already have another owner, who keeps them */
+  /** Records the ports of a running engine. @returns the ports that already have another owner; the other owner keeps them */
   adopt(owner: string, ports: EnginePorts): { port: number; owner: string }[] {
     this.release(owner);
     this.owned.set(owner, []);

@@ -110,7 +110,7 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
 
   /**
    * Starts a container that is not an engine, in the same queue. It counts neither for MAX_REPLICAS nor for the circuit breaker, because the
-   * image of a caller says nothing about engines.
+   * image of a caller is not the engine image.
    * @throws ProvisioningRefusedError
    */
   async provisionContainer(request: ContainerRequest): Promise<EngineInstance> {

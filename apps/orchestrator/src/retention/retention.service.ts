@@ -13,7 +13,7 @@ import { StreamService } from '../streams/stream.service.js';
 const EVERY_MS = 10 * 60_000;
 const DAY_MS = 86_400_000;
 
-/** Deletes old rows and compacts the database, in small batches that delay nobody. */
+/** Deletes old rows and compacts the database, in small batches that do not delay other writes. */
 @Injectable()
 export class Retention {
   private sweeping: Promise<RemovedRows> | null = null;

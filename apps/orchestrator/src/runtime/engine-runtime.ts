@@ -161,7 +161,7 @@ export class RuntimeFailedError extends CodedError {
   readonly code: string = 'runtime_failed';
 }
 
-/** The container runtime does not answer. Says nothing about the engines. */
+/** The container runtime does not answer; the engines may still run. */
 export class RuntimeUnreachableError extends RuntimeFailedError {
   override readonly code = 'runtime_unreachable';
 }
@@ -171,7 +171,7 @@ export class NotPreparedError extends RuntimeFailedError {
   override readonly code = 'not_prepared';
 }
 
-/** The container whose network the engine should share is missing or not running. Says nothing about the engines. */
+/** The container whose network the engine should share is missing or not running; the image and the engines may be fine. */
 export class NoSuchNetworkError extends RuntimeFailedError {
   override readonly code = 'no_such_network';
 }

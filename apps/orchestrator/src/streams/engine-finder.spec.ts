@@ -19,7 +19,7 @@ describe('the engine that an event means', () => {
     ['is found by a unique port on a host we do not know', { host: '10.0.0.9', port: 19_000 }, 'a'],
     ['is unknown where two engines have the port', { host: 'localhost', port: 19_001 }, null],
     ['is unknown where the host is ours and the port is not its', { host: 'gluetun', port: 19_000 }, null],
-    ['is unknown where nobody has the port', { host: 'localhost', port: 6878 }, null],
+    ['is unknown when no engine has the port', { host: 'localhost', port: 6878 }, null],
   ])('%s', (_what, hint, id) => {
     expect(findEngine(registry.all(), hint)?.id ?? null).toBe(id);
   });

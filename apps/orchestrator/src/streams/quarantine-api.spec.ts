@@ -72,7 +72,7 @@ async function verdict(): Promise<string> {
   return (body as LeasePreview).considered[0]?.verdict ?? 'no engine';
 }
 
-/** Not only with its next regular round. */
+/** Runs a check now instead of at the next interval. */
 function askNow(): void {
   orchestrator.app.get(Quarantine)['loop'].wake();
 }

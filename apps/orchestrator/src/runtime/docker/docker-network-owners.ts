@@ -16,7 +16,7 @@ const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
 
 export interface DockerNetworkOwnersOptions {
   docker: Docker;
-  /** A client of its own for the endless call of events. */
+  /** Makes a client that only reads events: that call never ends. */
   eventsClient: () => Docker;
   placement: DockerPlacement;
   translate: (error: unknown, operation: string) => Error;

@@ -85,7 +85,7 @@ describe('a start when Docker fails', () => {
       'OCI runtime create failed',
     ],
     ['cannot list the container afterwards', 'list', { status: 500, message: 'database is locked' }, 'database is locked'],
-  ] as const)('Docker %s: the error says so, and nothing is left behind', async (_what, call, fault, said) => {
+  ] as const)('Docker %s: the error names it, and nothing is left behind', async (_what, call, fault, said) => {
     docker.faults[call] = fault;
     const { message } = await failureOf();
     expect(message).toContain(said);

@@ -77,7 +77,7 @@ async function ownerOf(dataDir: string, number: number) {
   }
 }
 
-/** False when it exists already. Links a complete file, so that nobody reads a lock that is only half written. */
+/** False when it exists already. Links a complete file, so that no process reads a half-written lock. */
 async function create(dataDir: string, number: number, content: string): Promise<boolean> {
   const draft = draftFile(lockFile(dataDir, number));
   await writeFile(draft, `${content}\n`);

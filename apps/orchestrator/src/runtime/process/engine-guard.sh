@@ -51,7 +51,7 @@ end_when_lost() {
 # A signal to the group is meant for the engine; the guard waits for the exit code.
 trap : TERM HUP INT
 
-# Before the engine starts, so that no engine runs that nobody can find.
+# Before the engine starts, so that every running engine can be found.
 put guard "$$ $(started $$)" || exit 1
 
 "$@" < /dev/null &
