@@ -187,10 +187,9 @@ export class StreamSession implements StartingStream, FailoverTarget {
   }
 
   identify(infohash: string): boolean {
-    const existing = this.others.claim(this, infohash);
-    if (existing === null) this.names.infohash = infohash;
-    else this.existing = existing;
-    return existing === null;
+    this.existing = this.others.claim(this, infohash);
+    if (this.existing === null) this.names.infohash = infohash;
+    return this.existing === null;
   }
 
   onSourceLost(): void {
