@@ -91,7 +91,7 @@ export class EngineClient {
 
   /**
    * Starts a session, or returns the existing one of the same player and content. Resolves before the media are ready. An abort does not undo
-   * the start: the engine may then have a session whose URLs nobody knows. To cancel a start, let it finish and stop the session.
+   * the start: the engine may then have a session with unknown URLs. To cancel a start, let it finish and stop the session.
    * @throws EngineRefusedError with the engine's text, such as "failed to load content"
    */
   async startPlayback({ kind, selector, pid, params, timeoutMs, signal }: StartPlayback): Promise<Playback> {
@@ -153,7 +153,7 @@ export class EngineClient {
     try {
       await this.stop({ commandUrl });
     } catch (error) {
-      // The caller gets the error of the start. The engine reaps an unread session by itself.
+      // The caller gets the error of the start. The engine ends an unread session on its own.
       if (!(error instanceof EngineError)) throw error;
     }
   }

@@ -5,7 +5,7 @@ import { WRAP_90K, distance, readDts, readPcr, readPts } from './timestamps.js';
 const PID_COUNT = 0x2000;
 /** DTS steps kept per PID; their median is the duration of a unit. */
 const STEPS_KEPT = 5;
-/** A longer step is a gap or a discontinuity and says nothing about the duration of a unit (ticks of 90 kHz). */
+/** A longer step is a gap or a discontinuity and not the duration of a unit (ticks of 90 kHz). */
 const MAX_UNIT = 90_000;
 /** Assumed until a step has been seen: a frame at 25/s. */
 const DEFAULT_UNIT = 3_600;

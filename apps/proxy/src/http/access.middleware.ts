@@ -3,7 +3,10 @@ import type { NextFunction, Request, Response } from 'express';
 import type { SecretSet } from '@acexy/service-kit';
 import { isOpenTarget, readAccess } from './access.request.js';
 
-/** Requires one of the access tokens if there are any, and removes a token prefix from the path so that routes match. Requests without a valid token get 401 and start nothing. */
+/**
+ * Requires one of the access tokens, if there are any: other requests get 401 and start nothing. Removes a token prefix from the path so that routes
+ * match.
+ */
 export function viewerAccess(tokens: SecretSet) {
   return (request: Request, response: Response, next: NextFunction): void => {
     if (tokens.isEmpty) {

@@ -1,4 +1,4 @@
-/** One session on one engine, from its start to its stop. Whatever happens in between, it is stopped and its lease is released exactly once. */
+/** One session on one engine. However it ends, the engine session is stopped and the lease released exactly once. */
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import {
@@ -56,7 +56,7 @@ export class EngineSession {
     return this.answer;
   }
 
-  /** The infohash behind a content id, without starting anything; null when the engine does not know it. @throws the signal's reason */
+  /** The infohash of a content id, found without starting a playback; null when the engine does not know it. @throws the signal's reason */
   async infohashOf(contentId: string, signal: AbortSignal): Promise<string | null> {
     try {
       return await this.api.infohashOf(contentId, signal);

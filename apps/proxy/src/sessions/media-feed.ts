@@ -60,7 +60,7 @@ export class MediaFeed {
       this.tellBegun = resolve;
       this.failBeginning = reject;
     });
-    // Without a call of begin() nobody handles the rejection.
+    // Without a call of begin() the rejection would be unhandled.
     this.begun.catch(() => undefined);
     media.on('data', (bytes: Buffer) => this.take(bytes));
     media.once('end', () => this.finish('eof'));

@@ -108,7 +108,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
     return this.noneFree && (this.state === 'starting' || this.state === 'failing_over') && this.isWatched;
   }
 
-  /** Starts the stream; {@link settled} tells when the outcome is known. */
+  /** Starts the stream; {@link settled} resolves when the outcome is known. */
   start(): void {
     this.log.info('stream starting', { key: requestKey(this.content) });
     this.starting = this.runStart();

@@ -19,7 +19,7 @@ export interface RunOptions {
 
 const DEFAULT_SHUTDOWN_LIMIT_MS = 10_000;
 const EXIT_INTERRUPTED = 130;
-/** EX_CONFIG of sysexits.h: tells a supervisor that a restart does not help. */
+/** EX_CONFIG of sysexits.h: the supervisor does not restart the service, because that would not help. */
 export const EXIT_CONFIG = 78;
 
 /** Loads the settings of a service from its environment and `.env` file. If some are invalid, prints all faults and exits with 78. */

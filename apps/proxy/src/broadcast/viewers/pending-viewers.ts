@@ -1,4 +1,4 @@
-/** Viewers that have no position in the stream yet. Each one joins at the first random-access point, or after a while wherever the stream is. */
+/** Viewers without a position in the stream. Each one joins at the first random-access point, or after a while at any position. */
 import { PAT_PID } from '@acexy/mpegts';
 import { type Clock, OneShotTimer } from '@acexy/service-kit/primitives';
 import type { BroadcastSettings } from '../broadcast-settings.js';
@@ -9,7 +9,7 @@ import { chooseRandomAccessPoint, joinsAnywhere } from './join.policy.js';
 import type { JoinTables } from './viewer-rewriter.js';
 import type { Viewer } from './viewer.js';
 
-/** A stream without a random-access point in this many units (10 s at 25 pictures a second) has none at all. */
+/** If this many units (10 s at 25 pictures a second) contain no random-access point, the stream counts as having none. */
 const MAX_UNITS_TO_POINT = 250;
 
 export class PendingViewers {

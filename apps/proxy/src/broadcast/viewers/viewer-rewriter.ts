@@ -136,7 +136,7 @@ export class ViewerRewriter {
   }
 }
 
-/** All but the PID with the random-access points: the viewer starts at one of these. */
+/** All PIDs except the one with the random-access points, because the viewer starts at such a point. */
 function pidsToWaitFor(program: Program | null): number[] {
   if (program === null) return [];
   const pids = [PAT_PID, program.pat.pmtPid, ...program.pmt.streams.map(({ pid }) => pid)];
@@ -155,7 +155,7 @@ export function tablePackets({ program, patCounter, pmtCounter }: JoinTables, da
   ]);
 }
 
-/** The section in packets of which the last one has the counter `counter`. */
+/** The packets of the section; the last packet has the counter `counter`. */
 function sectionUpTo(section: Uint8Array, pid: number, counter: number): Buffer {
   const count = packetizeSection(section, pid).length / PACKET_SIZE;
   return packetizeSection(section, pid, counter + 1 - count);

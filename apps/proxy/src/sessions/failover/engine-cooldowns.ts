@@ -1,4 +1,4 @@
-/** How long a session avoids the engines that failed it: longer with each failure, and not at all for an engine that is the last choice. */
+/** How long a session avoids an engine that failed: longer after each failure, but only a few seconds while no other engine is free. */
 import { backoffMs } from '@acexy/service-kit/primitives';
 
 /** `declined`: the engine works; it ended the session or refused the start. `failed`: it broke, was silent or sent nonsense. */

@@ -14,7 +14,7 @@ export const SOUND_AFTER_MS = 10_000;
 /** Pause between two moves because of bad quality: where every engine is equally bad, moving does not help. */
 export const QUALITY_PAUSE_MS = 60_000;
 
-/** How long to wait for a standby engine: by then the silence has ended or is a loss, whatever the limits are. */
+/** How long to wait for a standby engine. By then any silence has ended or has become a loss. */
 export const STANDBY_WAIT_MS = 60_000;
 
 const MIN_ENGINE_WAIT_MS = 500;

@@ -1,6 +1,6 @@
 /**
  * An engine that is leased while the source is silent, and used when the silence becomes a loss. It gets no requests before. It is released when the
- * source delivers again, when another session of this proxy finds no engine, or when the orchestrator gives it to another proxy.
+ * source delivers again, when another session of this proxy finds no engine, or when the orchestrator leases it to another proxy.
  */
 import type { Log } from '@acexy/service-kit';
 import { type LeasedEngine, NoEngineError, type SelectRequest } from '../../selection/engine-selector.js';

@@ -1,6 +1,6 @@
 /**
- * Allows one start at a time on each engine. Only the reply to a start tells the infohash, so only then is it known whether the next start is for the
- * same content. Two sessions of one content on one engine end each other.
+ * Allows one start at a time on each engine. Before the reply to a start its infohash is unknown, so the next start may be for the same content, and two
+ * sessions of one content on one engine end each other.
  */
 import { type EngineAddress, EngineTimeoutError } from '@acexy/engine-client';
 import { type Clock, within } from '@acexy/service-kit/primitives';

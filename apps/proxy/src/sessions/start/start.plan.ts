@@ -15,7 +15,7 @@ export interface FailedAttempt {
 
 /** After this many engines have refused it, the content counts as dead. */
 export const MAX_REFUSALS = 3;
-/** Engines that one start may try, for whatever reason they fail. */
+/** Maximum number of engines that one start tries, whatever their failures are. */
 export const MAX_ATTEMPTS = 8;
 /** How long a start that was refused once waits for another engine. */
 const SECOND_OPINION_WAIT_MS = 10_000;
