@@ -107,7 +107,7 @@ export class BlockedReason {
   @ApiProperty({ enum: BLOCKED_CODES })
   code!: BlockedCode;
 
-  @ApiProperty({ example: 'MAX_REPLICAS is 20 and that many engines exist: raise MAX_REPLICAS or wait' })
+  @ApiProperty({ example: 'the limit MAX_REPLICAS=20 is reached: raise it, or wait for a free engine' })
   message!: string;
 
   // A fraction or a null here makes Go clients drop the whole answer.

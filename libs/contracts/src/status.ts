@@ -156,7 +156,7 @@ export class ProvisioningAbility {
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   last_failure!: string | null;
 
-  @ApiProperty({ type: String, nullable: true, example: 'MAX_REPLICAS is 20 and that many engines exist: raise MAX_REPLICAS or wait' })
+  @ApiProperty({ type: String, nullable: true, example: 'the limit MAX_REPLICAS=20 is reached: raise it, or wait for a free engine' })
   blocked_reason!: string | null;
 
   @ApiProperty({ type: () => BlockedReason, nullable: true })

@@ -1,7 +1,7 @@
 /** Recent demand, to estimate the next: how fast engines are taken, how long they need to start, and the highest recent target. */
 import type { PoolEngine } from './scaling.policy.js';
 
-/** Engines need 5 to 15 s from start to answer (engine-contract.md). */
+/** Engines need 5 to 15 s from start to answer (measured with public engine images). */
 const DEFAULT_STARTUP_MS = 10_000;
 const MIN_STARTUP_MS = 1_000;
 const MAX_STARTUP_MS = 60_000;

@@ -73,6 +73,9 @@ export function describeRound({ pool, limits }: RoundInputs, { scaling, replacem
     drained: replacement.drain ? [toEntry(replacement.drain)] : [],
     removed: scaling.remove.map(toEntry),
     blocked: scaling.start > starts.length || scaling.limited ? (blocked?.message ?? null) : null,
-    reasons: replacement.waitsFor === null ? scaling.reasons : [...scaling.reasons, `unhealthy engines wait for ${replacement.waitsFor}`],
+    reasons:
+      replacement.waitsFor === null
+        ? scaling.reasons
+        : [...scaling.reasons, `replacement of unhealthy engines waits for ${replacement.waitsFor}`],
   };
 }

@@ -43,7 +43,7 @@ describe('the replacement of unhealthy engines', () => {
     const unhealthy = [...HEALTHY, engine('a', UNHEALTHY)];
     expect(planReplacement(state(unhealthy, { sinceLastMs: 20_000 }), LIMITS)).toEqual({
       drain: null,
-      waitsFor: 'the cooldown',
+      waitsFor: 'the end of the cooldown',
       dueInMs: 40_000,
     });
     expect(planReplacement(state(unhealthy, { sinceLastMs: 60_000 }), LIMITS).drain).not.toBeNull();
@@ -62,7 +62,7 @@ describe('the replacement of unhealthy engines', () => {
     expect(planReplacement(state(unhealthy), { ...LIMITS, max: 3 }).drain).toMatchObject({ id: 'a' });
     expect(planReplacement(state(unhealthy, { blocked: 'Docker is away' }), { ...LIMITS, max: 3 })).toMatchObject({
       drain: null,
-      waitsFor: 'a start, which is blocked: Docker is away',
+      waitsFor: 'a new engine, which cannot be started: Docker is away',
     });
   });
 

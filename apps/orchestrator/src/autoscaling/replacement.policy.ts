@@ -43,15 +43,15 @@ export function planReplacement(state: ReplacementState, limits: ReplacementLimi
   const wait = (waitsFor: string, dueInMs: number | null = null): ReplacementPlan => ({ drain: null, waitsFor, dueInMs });
 
   const due = unhealthy.filter(({ healthMs }) => healthMs >= limits.graceMs);
-  if (due.length === 0) return wait('the grace period', Math.min(...unhealthy.map(({ healthMs }) => limits.graceMs - healthMs)));
+  if (due.length === 0) return wait('the end of the grace period', Math.min(...unhealthy.map(({ healthMs }) => limits.graceMs - healthMs)));
   if (state.engines.some(isBeingReplaced)) return wait('the current replacement');
-  if (state.sinceLastMs < limits.cooldownMs) return wait('the cooldown', limits.cooldownMs - state.sinceLastMs);
+  if (state.sinceLastMs < limits.cooldownMs) return wait('the end of the cooldown', limits.cooldownMs - state.sinceLastMs);
 
   const healthy = state.engines.filter(({ lifecycle, health }) => lifecycle === 'ready' && health === 'healthy').length;
   const { free, coming } = countEngines(state);
   const betterMayCome = coming > 0 || state.total < limits.max;
   if (healthy < limits.minHealthy) {
-    if (state.blocked !== null) return wait(`a start, which is blocked: ${state.blocked}`);
+    if (state.blocked !== null) return wait(`a new engine, which cannot be started: ${state.blocked}`);
     if (betterMayCome) return wait(`more healthy engines: ${healthy} of ${limits.minHealthy}`);
   }
   const next = due.find(({ claims }) => claims === 0 || free.length > 0 || !betterMayCome);

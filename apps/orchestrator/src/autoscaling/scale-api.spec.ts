@@ -102,7 +102,7 @@ describe('GET /autoscaler/decisions', () => {
       target: 2,
       started: 2,
       removed: [],
-      reasons: ['2 to start: 0 requests waiting and 2 engines to keep free; now 0 free, 0 soon free'],
+      reasons: ['engines to start: 2 (requests waiting: 0, engines to keep free: 2, free now: 0, free soon: 0)'],
     });
     expect(new Date(first.decided_at).toISOString()).toBe(first.decided_at);
     expect(all[0]).toMatchObject({ started: 0, target: 2, blocked: null });
@@ -130,7 +130,7 @@ describe('GET /autoscaler/decisions', () => {
       () => decisions(),
       (list) => list[0].inputs.waiting === 1,
     );
-    expect(latest).toMatchObject({ started: 0, blocked: 'MAX_REPLICAS is 1 and that many engines exist: raise MAX_REPLICAS or wait' });
+    expect(latest).toMatchObject({ started: 0, blocked: 'the limit MAX_REPLICAS=1 is reached: raise it, or wait for a free engine' });
     expect(latest.reasons).toContainEqual(expect.stringContaining('MAX_REPLICAS=1 allows'));
   });
 

@@ -97,11 +97,11 @@ export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecis
 
   const reasons: string[] = [];
   if (start > 0) {
-    const manual = belowManual > 0 ? `; manual minimum ${manualMinimum}, ${staying} engines` : '';
-    const needed = `${pool.waiting} requests waiting and ${limits.minFree + lookahead} engines to keep free`;
-    reasons.push(`${start} to start: ${needed}; now ${free.length} free, ${coming} soon free${manual}`);
+    const manual = belowManual > 0 ? `; the manual minimum is ${manualMinimum}, and ${staying} engines exist` : '';
+    const needed = `requests waiting: ${pool.waiting}, engines to keep free: ${limits.minFree + lookahead}`;
+    reasons.push(`engines to start: ${start} (${needed}, free now: ${free.length}, free soon: ${coming}${manual})`);
   }
-  if (lookahead > 0) reasons.push(`${lookahead} more to keep free: ${pool.taken} were taken during one startup time`);
+  if (lookahead > 0) reasons.push(`${lookahead} more engines kept free: ${pool.taken} were leased while one engine started`);
   if (missing > room) reasons.push(`${missing - room} more needed than MAX_REPLICAS=${limits.max} allows`);
   if (possible > 0 && start === 0) reasons.push(`${possible} needed, but the last start failed: the next start follows after a delay`);
   if (revoke > 0) reasons.push(`${revoke} queued starts cancelled: no longer needed`);

@@ -29,7 +29,7 @@ export class DatabaseUnusableError extends CodedError {
   readonly code = 'database_unusable';
 
   constructor(file: string, problem: string, options?: ErrorOptions) {
-    super(`the database ${file} cannot be used: ${problem} (DB_URL)`, options);
+    super(`DB_URL: the database ${file} cannot be used: ${problem}`, options);
   }
 }
 

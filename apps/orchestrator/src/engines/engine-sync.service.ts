@@ -187,9 +187,11 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   }
 
   private async clearAway(leftovers: readonly EngineInstance[]): Promise<void> {
-    const removals = await Promise.allSettled(leftovers.map((instance) => this.remover.remove(instance.id, `leftover, ${instance.state}`)));
+    const removals = await Promise.allSettled(
+      leftovers.map((instance) => this.remover.remove(instance.id, `found dead: ${instance.state}`)),
+    );
     for (const removal of removals) {
-      if (removal.status === 'rejected') this.log.warn('leftover engine removal failed', { error: removal.reason as Error });
+      if (removal.status === 'rejected') this.log.warn('removing dead engine failed', { error: removal.reason as Error });
     }
   }
 

@@ -26,7 +26,7 @@ export class PoolSettings {
     type: 'seconds',
     max: 86_400,
     default: '30',
-    help: 'Seconds until a surplus idle engine is removed',
+    help: 'Seconds until a surplus idle engine is removed if AUTO_DELETE is true',
   })
   engineGracePeriodMs!: number;
 
@@ -35,7 +35,7 @@ export class PoolSettings {
     type: 'seconds',
     max: 604_800,
     default: '600',
-    help: 'Seconds until a surplus idle engine is removed with AUTO_DELETE=false',
+    help: 'Seconds until a surplus idle engine is removed if AUTO_DELETE is false',
   })
   idleTtlMs!: number;
 

@@ -8,7 +8,12 @@ export class PortSettings {
   @Setting({ name: 'ACE_HTTPS_RANGE', type: 'port-range', default: '45000-49999', help: 'HTTPS ports of engines' })
   httpsRange!: PortRange;
 
-  @Setting({ name: 'ACE_API_RANGE', type: 'port-range', default: '35000-35999', help: 'API ports of engines that share a network' })
+  @Setting({
+    name: 'ACE_API_RANGE',
+    type: 'port-range',
+    default: '35000-35999',
+    help: 'API ports of engines in one network: behind a VPN, or local processes',
+  })
   apiRange!: PortRange;
 
   @Setting({ name: 'ACE_P2P_RANGE', type: 'port-range', default: '36000-36999', help: 'P2P ports of engines' })

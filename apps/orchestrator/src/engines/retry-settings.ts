@@ -8,7 +8,7 @@ export class RetrySettings {
     min: 0,
     max: 100,
     default: '3',
-    help: 'Maximum retries of a failed call to an engine, Gluetun or Docker; after them the call waits for its regular interval',
+    help: 'Maximum retries of a failed call to an engine, Gluetun or Docker; after the last one, the next call follows at the regular interval',
   })
   maxRetries!: number;
 

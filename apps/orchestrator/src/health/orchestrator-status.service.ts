@@ -13,7 +13,7 @@ import { VpnService } from '../vpn/vpn.service.js';
 import { EnginesHealth, wholeSeconds } from './engines-health.service.js';
 import { ReadinessReport } from './readiness-report.service.js';
 
-/** The body of `/orchestrator/status` (wire API 1.4), which proxies read before they provision an engine. */
+/** The body of `/orchestrator/status`, which proxies read before they provision an engine. */
 @Injectable()
 export class OrchestratorStatusReport {
   constructor(

@@ -9,7 +9,7 @@ export class ProvisioningRefusal {
   @ApiProperty({ example: 'Service Unavailable' })
   error!: string;
 
-  @ApiProperty({ example: 'MAX_REPLICAS is 20 and that many engines exist: raise MAX_REPLICAS or wait' })
+  @ApiProperty({ example: 'the limit MAX_REPLICAS=20 is reached: raise it, or wait for a free engine' })
   message!: string;
 
   @ApiProperty({ type: () => ProvisioningBlocked })

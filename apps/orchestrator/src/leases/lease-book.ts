@@ -4,7 +4,7 @@ import type { Engine } from '../engines/engine.js';
 import type { EngineClaimBook } from './engine-claims.js';
 import { type Candidate, type Considered, type LeaseCriteria, obstacleOf, selectEngine, type Selection } from './selection.policy.js';
 
-/** A lease that no report names expires after this (wire API, section 5). */
+/** A lease that no report names expires after this. */
 export const LEASE_MS = 20_000;
 /** A caller that does not ask again for this long loses its place in the queue, or the lease that was granted to it meanwhile. */
 export const KEEP_PLACE_MS = 5000;

@@ -129,7 +129,7 @@ export class EngineLauncher {
   private async startWithinLimit(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
     const limitMs = this.runtimeSettings.startupTimeoutMs;
     const startup = new AbortController();
-    const timeout = new Error(`the container did not run within ${limitMs / 1000} s (STARTUP_TIMEOUT_S)`);
+    const timeout = new Error(`the engine was not running after ${limitMs / 1000} s (STARTUP_TIMEOUT_S)`);
     const timer = setTimeout(() => startup.abort(timeout), limitMs);
     const either = AbortSignal.any([signal, startup.signal]);
     try {

@@ -1,8 +1,8 @@
-/** Turns a request and its ports into the engine or container to start: environment, labels, ports (wire-api.md §2). Pure. */
+/** Turns a request and its ports into the engine or container to start: environment, labels, ports. Pure. */
 import { ENGINE_LABEL, INSTALLATION_LABEL, parseManagementLabel } from '../runtime/engine-labels.js';
 import type { EnginePorts, EngineSpec } from '../runtime/engine-runtime.js';
 
-/** Seconds; what the usual engine images expect (engine-contract.md §2.2). */
+/** Seconds; what the usual engine images expect. */
 const INTERNAL_BUFFERING_S = 60;
 const NO_PORTS: EnginePorts = { http: 0, https: 0, api: 0, p2p: 0 };
 

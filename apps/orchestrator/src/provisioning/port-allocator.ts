@@ -20,7 +20,9 @@ export class NoPortsLeftError extends CodedError {
   readonly code = 'no_ports_left';
 
   constructor(kind: keyof EnginePorts, range: PortRange) {
-    super(`no free ${kind} port from ${range.first} to ${range.last}: widen the range, or stop what else uses these ports`);
+    super(
+      `no free ${kind} port from ${range.first} to ${range.last}: extend this range of ports in the settings, or stop other programs that use it`,
+    );
   }
 }
 

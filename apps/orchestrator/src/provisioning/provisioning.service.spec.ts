@@ -95,7 +95,7 @@ describe('provisioning', () => {
     expect(refused[0].toDetail()).toEqual({
       error: 'provisioning_blocked',
       code: 'max_capacity',
-      message: 'MAX_REPLICAS is 5 and that many engines exist: raise MAX_REPLICAS or wait',
+      message: 'the limit MAX_REPLICAS=5 is reached: raise it, or wait for a free engine',
       recovery_eta_seconds: 30,
       can_retry: false,
       should_wait: true,

@@ -1,4 +1,4 @@
-/** Why no engine is started, and whether waiting helps (wire-api.md §1.2). Pure. */
+/** Why no engine is started, and whether waiting helps. Pure. */
 import type { BlockedCode, ProvisioningBlocked } from '@acexy/contracts';
 import { CodedError } from '@acexy/service-kit/primitives';
 import { NoSuchNetworkError, NotPreparedError, PortTakenError, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
@@ -59,7 +59,7 @@ export function circuitRefusal({ state, failures, retryInSeconds }: CircuitRepor
 export function capacityRefusal(maxReplicas: number, nextRoundMs: number): ProvisioningRefusedError {
   return new ProvisioningRefusedError(
     'max_capacity',
-    `MAX_REPLICAS is ${maxReplicas} and that many engines exist: raise MAX_REPLICAS or wait`,
+    `the limit MAX_REPLICAS=${maxReplicas} is reached: raise it, or wait for a free engine`,
     { etaMs: nextRoundMs },
   );
 }

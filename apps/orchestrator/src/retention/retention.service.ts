@@ -36,7 +36,7 @@ export class Retention {
     try {
       await this.sweep();
     } catch (error) {
-      if (!(error instanceof WriteQueueClosedError)) this.log.error('old row deletion failed', { error });
+      if (!(error instanceof WriteQueueClosedError)) this.log.error('deleting old rows failed', { error });
     }
   }
 

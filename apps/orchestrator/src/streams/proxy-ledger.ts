@@ -1,6 +1,6 @@
 import type { ProxyReport } from '@acexy/contracts';
 
-/** A proxy that sends no report for this long is treated as gone (wire API, section 5). */
+/** A proxy that sends no report for this long is treated as gone. */
 export const SILENCE_MS = 15_000;
 /** A proxy that sends no report for this long is forgotten. */
 const FORGET_MS = 3_600_000;

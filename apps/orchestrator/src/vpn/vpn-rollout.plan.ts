@@ -139,7 +139,7 @@ const REPLACEMENT_RULES: readonly ReplacementRule[] = [
   { ...oldPort, applies: (engine, ...others) => isIdle(engine) && oldPort.applies(engine, ...others) },
   {
     // The next engine that starts gets the port.
-    reason: 'no engine uses the forwarded port yet',
+    reason: 'an engine that uses the forwarded port replaces it',
     applies: (engine, tunnel, { engines }) =>
       isIdle(engine) &&
       tunnel !== undefined &&

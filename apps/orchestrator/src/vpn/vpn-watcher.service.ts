@@ -131,8 +131,9 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     const generation = owner ? `${owner.id}@${owner.startedAt}` : null;
     const { state, events } = observe(tunnel.state, { at: this.clock.now(), reported: tunnel.reported, generation, probes });
     if (state.phase !== tunnel.state.phase)
-      this.log[FAILED.has(state.phase) ? 'error' : 'info'](`VPN ${state.phase}`, {
+      this.log[FAILED.has(state.phase) ? 'error' : 'info']('VPN phase changed', {
         vpn: tunnel.name,
+        phase: state.phase,
         before: tunnel.state.phase,
         reason: state.reason,
       });

@@ -16,7 +16,7 @@ export class HlsSettings {
     type: 'duration',
     default: '60s',
     min: '1ms',
-    help: 'Time without a request after which an HLS viewer counts as gone; also the time limit for taking one segment',
+    help: 'Time without a request after which an HLS viewer counts as gone; also the time limit for the download of one segment',
   })
   m3u8StreamTimeoutMs!: number;
 
@@ -35,7 +35,7 @@ export class HlsSettings {
     type: 'size',
     default: '64MiB',
     min: '1MiB',
-    help: 'Maximum bytes of HLS segments kept per stream; up to twice as much where three segments need it. Bytes that the stream buffer also keeps are not stored twice',
+    help: 'Maximum bytes of HLS segments kept per stream; up to twice as much if the three newest segments are larger. Bytes that are also in the stream buffer are not stored twice',
   })
   hlsBufferMaxBytes!: number;
 }

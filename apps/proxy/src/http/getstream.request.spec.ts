@@ -27,7 +27,9 @@ describe('the query of getstream', () => {
     expect(choices.every(({ variant }) => variant._idx === '1')).toBe(true);
     expect(() => parseChoices(new URLSearchParams(`id=${HEX}&alt=x`))).toThrow('"alt" must be 40');
     expect(() => parseChoices(new URLSearchParams(`id=${HEX}&alt=`))).toThrow('"alt" must be 40');
-    expect(() => parseChoices(new URLSearchParams(`id=${HEX}${`&alt=${b}`.repeat(9)}`))).toThrow('"alt" names 9 contents: name at most 8');
+    expect(() => parseChoices(new URLSearchParams(`id=${HEX}${`&alt=${b}`.repeat(9)}`))).toThrow(
+      '"alt" has 9 contents: at most 8 are allowed',
+    );
   });
 
   it.each([

@@ -41,7 +41,7 @@ export function parseChoices(query: URLSearchParams): readonly [RequestedContent
   const content = parseGetstream(query);
   const names = query.getAll('alt').flatMap((value) => value.split(','));
   if (names.length > MAX_ALTERNATIVES)
-    throw new PlaybackRequestError(`parameter "alt" names ${names.length} contents: name at most ${MAX_ALTERNATIVES}`);
+    throw new PlaybackRequestError(`parameter "alt" has ${names.length} contents: at most ${MAX_ALTERNATIVES} are allowed`);
   const others = names.map((name): RequestedContent => {
     const match = ALTERNATIVE.exec(name);
     if (match === null)

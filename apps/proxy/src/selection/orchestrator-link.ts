@@ -64,7 +64,7 @@ export class OrchestratorLink {
       return 'foreign';
     }
     if (this.problems.get(call) !== error.code) {
-      this.log.error('orchestrator rejected the request', { call, code: error.code, error: error.message });
+      this.log.error('call to orchestrator failed', { call, code: error.code, error: error.message });
     }
     this.problems.set(call, error.code);
     return 'reachable';

@@ -20,7 +20,7 @@ export class BufferSettings {
     aliases: ['ACEXY_BUFFER_SIZE'],
     type: 'size',
     default: '4.2MiB',
-    help: 'Minimum of `ACEXY_BUFFER_MAX`: a smaller value of that setting has no effect. No viewer waits for the buffer to fill',
+    help: 'Lower bound of `ACEXY_BUFFER_MAX`: a smaller `ACEXY_BUFFER_MAX` is raised to it. It delays no viewer',
   })
   bufferMinBytes!: number;
 
@@ -61,7 +61,7 @@ export class BufferSettings {
     min: 0,
     max: 60,
     default: '1',
-    help: 'Seconds of stream that a joining viewer receives at once; 5 for restreamers based on ffmpeg',
+    help: 'Seconds of stream that a joining viewer receives at once; set 5 if viewers are restreamers based on ffmpeg',
   })
   joinSeconds!: number;
 

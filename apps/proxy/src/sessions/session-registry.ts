@@ -110,7 +110,7 @@ export class SessionRegistry implements OtherSessions {
     this.closed = true;
     const stopped = Promise.all(this.sessions().map((session) => session.stop('shutdown', 'the proxy is shutting down')));
     const limit = this.context.clock.setTimeout(() => {
-      this.log.warn('engine stops timed out', { streams: this.all.size });
+      this.log.warn('stopping engines timed out', { streams: this.all.size });
       for (const session of this.all.values()) session.engines.abandon();
     }, limitMs);
     await stopped;

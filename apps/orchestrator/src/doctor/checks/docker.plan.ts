@@ -70,7 +70,7 @@ export const DOCKER_CHECKS: readonly Check[] = [
       return wrong(
         `${targetImage} is not on this Docker Engine${pull?.reason ? `: ${pull.reason}` : ''}`,
         imagePull === 'never'
-          ? `Load it (\`docker load < image.tar\`; with the engines' own Docker \`docker compose exec -T docker docker load\`), or correct TARGET_IMAGE, or set IMAGE_PULL=missing.`
+          ? 'Load it with `docker load < image.tar` (if Docker runs in the compose file, with `docker compose exec -T docker docker load < image.tar`), or correct TARGET_IMAGE, or set IMAGE_PULL=missing.'
           : `\`docker pull ${targetImage}\` shows why it cannot be pulled. Correct TARGET_IMAGE, or the network of the Docker Engine.`,
       );
     }),

@@ -22,7 +22,7 @@ export const LOAD_CHECKS: readonly Check[] = [
         if (ms > SLOW_ANSWER_MS)
           yield (ms > VERY_SLOW_ANSWER_MS ? wrong : warning)(
             `${call} took ${seconds(ms)}`,
-            'See the results for processor, memory and database. Poll less often (ACEXY_ENGINE_CACHE_TTL_S=5, ETags).',
+            'See the results for processor, memory and database. Poll less often: set ACEXY_ENGINE_CACHE_TTL_S=5, and send `If-None-Match` from your own scripts.',
           );
       if (proxySettings?.engineCacheTtlMs === 0)
         yield warning('ACEXY_ENGINE_CACHE_TTL_S=0: the engine list is requested at every stream start', 'Set ACEXY_ENGINE_CACHE_TTL_S=5.');

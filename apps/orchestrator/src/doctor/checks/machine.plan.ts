@@ -117,7 +117,7 @@ export const MACHINE_CHECKS: readonly Check[] = [
       if (limit !== null && limit < FEW_OPEN_FILES)
         yield warning(
           `a process may open ${limit} files (ulimit -n), and every viewer needs one`,
-          'Raise it to 65536 (`ulimit -n 65536`, LimitNOFILE=).',
+          'Raise it to 65536 (`ulimit -n 65536`; in a systemd unit `LimitNOFILE=65536`).',
         );
       else if (limit !== null && maxConnections !== null && limit < maxConnections)
         yield warning(
@@ -134,9 +134,9 @@ export const MACHINE_CHECKS: readonly Check[] = [
       if (all !== null && all.used > all.max * NEAR_LIMIT)
         yield wrong(
           `this machine has ${all.used} of ${all.max} files open`,
-          'Raise the limit: `sysctl fs.file-max`; `lsof | wc -l` counts open files.',
+          'Raise the limit: `sysctl -w fs.file-max=NUMBER`; `lsof | wc -l` counts open files.',
         );
-      return good(limit === null ? 'nothing is near its limit' : `${limit} files for a process`);
+      return good(limit === null ? 'nothing is near its limit' : `a process may open ${limit} files`);
     },
   },
 

@@ -44,7 +44,7 @@ export const POOL_CHECKS: readonly Check[] = [
       if (waiting > 0 || min > 0)
         return warning(
           shortage,
-          'Keep more engines ready: MIN_REPLICAS=5 or more, `POST /scale/10` before a rush, AUTOSCALE_INTERVAL_S=20.',
+          'Keep more engines ready: MIN_REPLICAS=5 or more, `POST /scale/10` before many viewers come, AUTOSCALE_INTERVAL_S=20.',
         );
       return good(`${pool}: the next stream starts an engine`);
     }),
@@ -66,11 +66,11 @@ export const POOL_CHECKS: readonly Check[] = [
         else if (opened > 2)
           yield warning(
             `the circuit breaker ${purpose} has opened ${opened} times since the orchestrator started${reason}`,
-            'Check whether Docker is overloaded. If not, make the breaker less sensitive: CIRCUIT_BREAKER_THRESHOLD=10 and CIRCUIT_BREAKER_TIMEOUT_S=300.',
+            'Check whether Docker is overloaded. If not, make the breaker less sensitive: set CIRCUIT_BREAKER_THRESHOLD=10.',
           );
         else if (breaker && breaker.failure_count > 0)
           yield warning(
-            `${breaker.failure_count} failures in a row; ${breaker.failure_threshold} open the circuit breaker ${purpose}${reason}`,
+            `${breaker.failure_count} failures in a row: the circuit breaker ${purpose} opens after ${breaker.failure_threshold}${reason}`,
             'Fix the cause before the breaker opens.',
           );
       }
@@ -93,7 +93,7 @@ export const POOL_CHECKS: readonly Check[] = [
       if (meanS > SLOW_START_S)
         yield warning(
           `an engine takes ${seconds(meanS * 1000)} to start on average`,
-          'Keep more engines ready (MIN_REPLICAS), and give Docker more processors; for slow images PROVISION_STARTUP_GRACE_S=45.',
+          'Keep more engines ready (MIN_REPLICAS), and give Docker more processors; for slow images set PROVISION_STARTUP_GRACE_S=45.',
         );
       if (done + failed === 0) return good('no engine was started since the orchestrator started');
       return good(`${done} started, in ${seconds(meanS * 1000)} on average`);
@@ -112,7 +112,7 @@ export const POOL_CHECKS: readonly Check[] = [
         queued > 0 && provisioning?.remaining === 0
           ? `${queued} starts are queued; they wait ${wait} on average`
           : `a start waits ${wait} in the queue on average`,
-        'Raise MAX_CONCURRENT_PROVISIONS (to 10) and lower MIN_PROVISION_INTERVAL_S (to 0.2), while Docker keeps up.',
+        'Raise MAX_CONCURRENT_PROVISIONS (to 10) and lower MIN_PROVISION_INTERVAL_S (to 0.2), as long as Docker starts engines fast enough.',
       );
     }),
   },
@@ -127,7 +127,7 @@ export const POOL_CHECKS: readonly Check[] = [
       const marked = health?.marked_for_replacement ?? 0;
       return (unhealthy > healthy ? wrong : warning)(
         `${unhealthy} of ${unhealthy + healthy} engines are unhealthy, ${marked} of them are being replaced`,
-        'They are replaced one by one. To speed this up: `DELETE /containers/{id}` or POST /gc. If they are only slow: HEALTH_CHECK_INTERVAL_S=20 and HEALTH_CHECK_TIMEOUT_S=10.',
+        'They are replaced one by one. To speed this up: `DELETE /containers/{id}` or POST /gc. If they are only slow, set HEALTH_CHECK_TIMEOUT_S=10.',
       );
     }),
   },

@@ -57,7 +57,7 @@ export const SERVICE_CHECKS: readonly Check[] = [
         return wrong(
           `the proxy cannot reach its orchestrator (${proxySettings?.orchestratorUrl ?? 'ACEXY_ORCH_URL'})`,
           orchestrator.reached
-            ? 'It answers from here, so the proxy uses another address or network: correct ACEXY_ORCH_URL (in compose http://orchestrator:8000), or raise ACEXY_ORCH_TIMEOUT.'
+            ? 'The doctor reaches the orchestrator, so the proxy uses another address or network: correct ACEXY_ORCH_URL (in compose http://orchestrator:8000), or raise ACEXY_ORCH_TIMEOUT.'
             : 'Start the orchestrator. Streams that play are not affected.',
         );
       const reports = (outcome: string): number =>
@@ -75,7 +75,7 @@ export const SERVICE_CHECKS: readonly Check[] = [
       const slowS = proxy.scrape?.quantile('acexy_orchestrator_call_seconds', 0.99, { endpoint: 'report', outcome: 'ok' }) ?? 0;
       if (slowS * 1000 > limitMs * NEAR_LIMIT)
         yield warning(
-          `one call in a hundred takes ${slowS === Infinity ? 'more than 10 s' : `up to ${seconds(slowS * 1000)}`}; the timeout is ${seconds(limitMs)} (ACEXY_ORCH_TIMEOUT)`,
+          `99 of 100 reports take ${slowS === Infinity ? 'up to 10 s or more' : `up to ${seconds(slowS * 1000)}`}; the timeout is ${seconds(limitMs)} (ACEXY_ORCH_TIMEOUT)`,
           'Raise ACEXY_ORCH_TIMEOUT to 10s, and find out what slows the orchestrator down.',
         );
       return good('the proxy reaches the orchestrator');

@@ -125,7 +125,7 @@ export function toInstance(container: ListedContainer, placement: DockerPlacemen
   };
 }
 
-/** Address for proxies (wire API, section 2). */
+/** Address for proxies. */
 export function hostFor(containerName: string, placement: DockerPlacement): string {
   if (placement.engineHost !== null) return placement.engineHost;
   if (placement.network !== null) return containerName;

@@ -50,7 +50,8 @@ export function translateDockerError(error: unknown, operation: string, context:
   if (port !== null) return new PortTakenError(port, { cause: error });
   if (/cannot join network of|no such container: \S+$/i.test(message) && context.joins)
     return new NoSuchNetworkError(`${operation} failed: ${message} (is the VPN container ${context.joins} running?)`, { cause: error });
-  if (/no space left on device/i.test(message)) return failed('the disk of Docker is full: free space, see `docker system df`');
+  if (/no space left on device/i.test(message))
+    return failed('the disk of Docker is full: delete unused images and containers (`docker system df` shows their sizes)');
   switch (failure.statusCode) {
     case 404:
       if (/no such image|manifest unknown|not found: manifest|pull access denied/i.test(message))

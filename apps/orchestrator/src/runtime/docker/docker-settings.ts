@@ -36,7 +36,7 @@ export class DockerSettings {
     type: 'choice',
     choices: ['missing', 'always', 'never'],
     default: 'missing',
-    help: 'When to pull the engine image in the background at the start: `missing`, if it is not present; `always`; `never`',
+    help: 'Whether the engine image is pulled in the background when the service starts: `missing`, if it is not present; `always`; `never`',
   })
   imagePull!: ImagePolicy;
 

@@ -93,12 +93,12 @@ export class FailoverController {
   leaveEngine({ container_id: id, reason }: LeaveOrder): void {
     if (this.signal.aborted) return;
     if (this.candidate?.containerId === id) {
-      this.log.info('failover candidate draining', { engine_id: id, reason });
+      this.log.info('candidate engine is draining', { engine_id: id, reason });
       this.candidate.cancel.abort(new Error(`the orchestrator drains the engine: ${reason}`));
       return;
     }
     if (this.source.engine.leased.containerId !== id || this.cause !== null) return;
-    this.log.info('moving off draining engine', { engine_id: id, reason });
+    this.log.info('stream leaves draining engine', { engine_id: id, reason });
     this.begin('drained');
   }
 
