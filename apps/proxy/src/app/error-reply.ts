@@ -1,7 +1,7 @@
 /** Maps each error of the proxy to its HTTP reply. The only place that knows status codes of errors. */
 import { HttpStatus } from '@nestjs/common';
 import type { ErrorReply } from '@acexy/service-kit';
-import { NoPlaylistError } from '../hls/errors.js';
+import { NoPlaylistError } from '../hls/hls-stream.js';
 import { NoEngineError } from '../selection/engine-selector.js';
 import { EnginesRefusedError, EnginesSilentError, ShuttingDownError, StreamEndedError, TooManyViewersError } from '../sessions/errors.js';
 import type { FailedAttempt } from '../sessions/start/start.plan.js';

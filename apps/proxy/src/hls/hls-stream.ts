@@ -2,8 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, pause } from '@acexy/service-kit/primitives';
 import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
-import { StreamEndedError } from '../sessions/errors.js';
-import { NoPlaylistError } from './errors.js';
+import { SessionError, StreamEndedError } from '../sessions/errors.js';
 import { peakBandwidth, writeMediaPlaylist } from './playlist.js';
 import { SegmentWindow } from './segment-window.js';
 import { type Segment, Segmenter } from './segmenter.js';
@@ -41,6 +40,15 @@ const NO_SEGMENT_MS = 30_000;
 const PROBE_MS = 15_000;
 /** Buffered stream that is cut at once when the first viewer joins, in target durations. */
 const BACKLOG_TARGETS = 6;
+
+/** The stream plays, but has no keyframe at which a player could start. */
+export class NoPlaylistError extends SessionError {
+  readonly code = 'no_playlist';
+
+  constructor() {
+    super('the stream has no keyframe, so it cannot be cut into HLS segments: play it with /ace/getstream');
+  }
+}
 
 type HlsSubscription = Pick<ViewerSubscription, 'follow' | 'leave'>;
 

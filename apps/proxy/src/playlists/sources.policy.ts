@@ -1,17 +1,14 @@
 /** Decides which playlists may be downloaded, and by which base URL a client reaches this proxy. */
+import { splitList } from '@acexy/service-kit/primitives';
 
 /** Parses URLs separated by commas. @throws RangeError that names the wrong one */
 export function parseSources(setting: string): URL[] {
-  return setting
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map((part) => {
-      const url = URL.canParse(part) ? new URL(part) : null;
-      if (url === null || !/^https?:$/.test(url.protocol))
-        throw new RangeError(`must be http(s) URLs separated by commas; "${part}" is not an http(s) URL`);
-      return url;
-    });
+  return splitList(setting).map((part) => {
+    const url = URL.canParse(part) ? new URL(part) : null;
+    if (url === null || !/^https?:$/.test(url.protocol))
+      throw new RangeError(`must be http(s) URLs separated by commas; "${part}" is not an http(s) URL`);
+    return url;
+  });
 }
 
 /** Some servers decode these as a slash, which would leave the allowed folder. */

@@ -1,5 +1,6 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import helmet from 'helmet';
+import { splitList } from '../primitives/json.js';
 
 /** Response headers that scripts of other sites may read, when CORS is enabled. */
 const EXPOSED = ['ETag', 'Retry-After', 'X-RateLimit-Provisioning-Limit', 'X-RateLimit-Provisioning-Remaining', 'X-Circuit-State'];
@@ -25,10 +26,7 @@ export function secureHeaders(app: NestExpressApplication, origins: string | und
 
 /** @throws RangeError that says what is valid */
 export function parseOrigins(text: string): string[] {
-  const origins = text
-    .split(',')
-    .map((origin) => origin.trim())
-    .filter((origin) => origin !== '');
+  const origins = splitList(text);
   for (const origin of origins) {
     if (origin !== '*' && (!URL.canParse(origin) || new URL(origin).origin !== origin))
       throw new RangeError('must be origins such as https://tv.example, separated by commas, or *');

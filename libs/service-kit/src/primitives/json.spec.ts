@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { isObject, snippet, toText } from './json.js';
+import { isObject, snippet, splitList, toText } from './json.js';
 
 describe('reading JSON of other programs', () => {
+  it('splits a list at its commas, without empty parts', () => {
+    expect(splitList(' a,, b ,')).toEqual(['a', 'b']);
+  });
+
   it('tells an object from an array, null and plain values', () => {
     expect([{}, { a: 1 }, [], null, 'text', 1].map(isObject)).toEqual([true, true, false, false, false, false]);
   });

@@ -11,6 +11,12 @@ export function toText(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
 }
 
+/** The parts of a comma-separated list, without empty ones. */
+export function splitList(text: string): string[] {
+  const parts = text.split(',').map((part) => part.trim());
+  return parts.filter((part) => part !== '');
+}
+
 /** The first characters of a text on one line, for error messages. */
 export function snippet(text: string, length = 120): string {
   const line = text.replace(/\s+/g, ' ').trim();
