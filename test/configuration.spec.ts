@@ -16,7 +16,7 @@ const settingsNamed = (name: string): DeclaredSetting[] =>
 /** Variables of only the compose files: rows of their table in the page. */
 const forCompose = [
   ...page
-    .split('## For the compose files only')[1]
+    .split('## Variables of the compose files')[1]
     .split('\n## ')[0]
     .matchAll(/^\| `([A-Z_]+)`/gm),
 ].map(([, name]) => name);
