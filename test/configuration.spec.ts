@@ -28,6 +28,12 @@ describe('docs/configuration.md', () => {
     expect(page).toBe(await format(made, { ...(await resolveConfig(file)), filepath: file }));
   });
 
+  it('says that ENV_FILE works with compose, and every compose file with our services passes it to both', () => {
+    const stacks = readdirSync(ROOT).filter((name) => /^docker-compose.*\.yml$/.test(name) && read(name).includes('ACEXY_ORCH_URL'));
+    const passed = stacks.map((name) => [name, read(name).split('ENV_FILE: ${ENV_FILE:-}').length - 1]);
+    expect(passed).toEqual(stacks.map((name) => [name, 2]));
+  });
+
   it('has every variable of the compose files', () => {
     const files = readdirSync(ROOT).filter((name) => /^docker-compose.*\.yml$/.test(name));
     const variables = new Set(files.flatMap((name) => [...read(name).matchAll(/\$\{([A-Z_]+)/g)].map(([, variable]) => variable)));
