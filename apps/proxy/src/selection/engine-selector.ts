@@ -5,6 +5,8 @@ import type { ProvisioningBlockedError } from '@acexy/orchestrator-client';
 import { CodedError } from '@acexy/service-kit/primitives';
 
 const DEFAULT_RETRY_S = 10;
+/** Operators search logs for this text. */
+export const NO_ENGINE_TEXT = 'no engines available';
 
 /** A content by every name known of it. */
 export interface ContentNames {
@@ -55,7 +57,7 @@ export class NoEngineError extends CodedError {
     readonly retryAfterSeconds: number,
     options?: ErrorOptions,
   ) {
-    super(`no engines available: ${reason}`, options);
+    super(`${NO_ENGINE_TEXT}: ${reason}`, options);
   }
 
   /** The orchestrator does not start an engine. */

@@ -5,7 +5,7 @@ import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { OneShotTimer } from '@acexy/service-kit/primitives';
 import type { Broadcast } from '../broadcast/broadcast.js';
-import { type ContentNames, type LeasedEngine, NoEngineError } from '../selection/engine-selector.js';
+import { type ContentNames, type LeasedEngine, NO_ENGINE_TEXT, NoEngineError } from '../selection/engine-selector.js';
 import { type RequestedContent, type SelectorType, requestKey } from '../http/content-key.js';
 import type { EngineSession } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
@@ -241,7 +241,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
   private failStart(error: Error): void {
     this.startError = error;
     const noEngine = error instanceof NoEngineError;
-    this.log.warn(noEngine ? 'no engines available' : 'stream start failed', {
+    this.log.warn(noEngine ? NO_ENGINE_TEXT : 'stream start failed', {
       code: (error as { code?: string }).code,
       error: noEngine ? error.reason : error.message,
     });
