@@ -14,6 +14,7 @@ interface ComposeService {
   privileged?: boolean;
   cap_drop?: string[];
   cpu_quota?: string | number;
+  stop_grace_period?: string;
   networks: Record<string, unknown>;
   environment?: Record<string, string>;
   volumes?: { source: string; target: string; read_only?: boolean }[];
@@ -87,6 +88,11 @@ describe('docker compose config', () => {
         expect(Number(services.docker.deploy?.resources.limits?.memory)).toBe(4 * GB);
         expect(Number(services.docker.cpu_quota)).toBe(400_000);
       }
+    });
+
+    it('gives proxies time to drain their viewers and to stop their sessions', () => {
+      const proxies = Object.entries(services).filter(([name]) => name.startsWith('acexy'));
+      expect(proxies.map(([name, { stop_grace_period }]) => [name, stop_grace_period])).toEqual(proxies.map(([name]) => [name, '25s']));
     });
 
     it('runs our services with a read-only file system, without capabilities, and with the settings of the folder', () => {

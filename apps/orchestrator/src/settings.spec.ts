@@ -30,7 +30,7 @@ describe('the settings of the orchestrator', () => {
     [{ DOCKER_HOST: 'docker:2375' }, 'DOCKER_HOST', 'must be unix://'],
     [{ ENGINE_COMMAND: 'engine {port}' }, 'ENGINE_COMMAND', 'placeholders'],
     [{ GLUETUN_API_PASSWORD: 'p' }, 'GLUETUN_API_PASSWORD', 'needs GLUETUN_API_USERNAME'],
-    [{ GLUETUN_CONTAINER_NAMES: 'a,b' }, 'GLUETUN_CONTAINER_NAMES', 'must name one host when ENGINE_RUNTIME=process'],
+    [{ GLUETUN_CONTAINER_NAMES: 'a,b' }, 'GLUETUN_CONTAINER_NAMES', 'must have only one name when ENGINE_RUNTIME=process'],
     [{ GLUETUN_CONTAINER_NAME: 'a', PORT_RANGE_HOST: '19000-19009' }, 'PORT_RANGE_HOST', 'must have 20 ports'],
   ])('report the fault of %j', (environment, name, problem) => {
     expect(faultsOf(environment)).toEqual([

@@ -41,7 +41,8 @@ function faultsBetween(settings: LoadedSettings): SettingFault[] {
   const { vpnContainers, gluetunContainerNames, maxActiveReplicas } = settings.of(VpnSettings);
   const faults: SettingFault[] = [];
   if (engineRuntime === 'process' && vpnContainers.length > 1) {
-    const problem = 'must name one host when ENGINE_RUNTIME=process: local engines all use the network of this machine';
+    const problem =
+      'must have only one name when ENGINE_RUNTIME=process: all local engines use the network of this machine, so there is only one VPN';
     faults.push({ name: 'GLUETUN_CONTAINER_NAMES', value: gluetunContainerNames ?? '', problem });
   }
   const needed = vpnContainers.length * maxActiveReplicas;

@@ -107,7 +107,9 @@ export class BlockedReason {
   @ApiProperty({ enum: BLOCKED_CODES })
   code!: BlockedCode;
 
-  @ApiProperty({ example: 'the limit MAX_REPLICAS=20 is reached: raise it, or wait for a free engine' })
+  @ApiProperty({
+    example: 'the limit of 20 engines is reached: raise MAX_REPLICAS (behind a VPN also MAX_ACTIVE_REPLICAS), or wait for a free engine',
+  })
   message!: string;
 
   // A fraction or a null here makes Go clients drop the whole answer.

@@ -156,7 +156,11 @@ export class ProvisioningAbility {
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   last_failure!: string | null;
 
-  @ApiProperty({ type: String, nullable: true, example: 'the limit MAX_REPLICAS=20 is reached: raise it, or wait for a free engine' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    example: 'the limit of 20 engines is reached: raise MAX_REPLICAS (behind a VPN also MAX_ACTIVE_REPLICAS), or wait for a free engine',
+  })
   blocked_reason!: string | null;
 
   @ApiProperty({ type: () => BlockedReason, nullable: true })

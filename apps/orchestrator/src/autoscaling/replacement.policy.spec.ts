@@ -32,7 +32,10 @@ describe('the replacement of unhealthy engines', () => {
       engine('a', UNHEALTHY),
       engine('b', { ...UNHEALTHY, healthMs: 70_000 }),
     ];
-    expect(planReplacement(state([...HEALTHY, ...unhealthy]), LIMITS)).toMatchObject({ drain: { id: 'b' }, waitsFor: 'their turn' });
+    expect(planReplacement(state([...HEALTHY, ...unhealthy]), LIMITS)).toMatchObject({
+      drain: { id: 'b' },
+      waitsFor: 'the current replacement',
+    });
     const going = engine('b', { lifecycle: 'draining', health: 'unhealthy', drain: { reason: 'unhealthy', deadlineMs: 1 } });
     expect(planReplacement(state([...HEALTHY, engine('a', UNHEALTHY), going]), LIMITS)).toMatchObject({ drain: null });
     const other = engine('c', { lifecycle: 'draining', drain: { reason: 'surplus', deadlineMs: 1 } });

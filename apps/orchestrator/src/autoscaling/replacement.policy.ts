@@ -57,7 +57,11 @@ export function planReplacement(state: ReplacementState, limits: ReplacementLimi
   const next = due.find(({ claims }) => claims === 0 || free.length > 0 || !betterMayCome);
   if (!next) return wait('a free engine for their streams');
   const more = due.length > 1;
-  return { drain: { id: next.id, reason: UNHEALTHY }, waitsFor: more ? 'their turn' : null, dueInMs: more ? limits.cooldownMs : null };
+  return {
+    drain: { id: next.id, reason: UNHEALTHY },
+    waitsFor: more ? 'the current replacement' : null,
+    dueInMs: more ? limits.cooldownMs : null,
+  };
 }
 
 /**

@@ -130,7 +130,10 @@ describe('GET /autoscaler/decisions', () => {
       () => decisions(),
       (list) => list[0].inputs.waiting === 1,
     );
-    expect(latest).toMatchObject({ started: 0, blocked: 'the limit MAX_REPLICAS=1 is reached: raise it, or wait for a free engine' });
+    expect(latest).toMatchObject({
+      started: 0,
+      blocked: 'the limit of 1 engines is reached: raise MAX_REPLICAS (behind a VPN also MAX_ACTIVE_REPLICAS), or wait for a free engine',
+    });
     expect(latest.reasons).toContainEqual(expect.stringContaining('MAX_REPLICAS=1 allows'));
   });
 

@@ -101,8 +101,9 @@ export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecis
     const needed = `requests waiting: ${pool.waiting}, engines to keep free: ${limits.minFree + lookahead}`;
     reasons.push(`engines to start: ${start} (${needed}, free now: ${free.length}, free soon: ${coming}${manual})`);
   }
-  if (lookahead > 0) reasons.push(`${lookahead} more engines kept free: ${pool.taken} were leased while one engine started`);
-  if (missing > room) reasons.push(`${missing - room} more needed than MAX_REPLICAS=${limits.max} allows`);
+  if (lookahead > 0)
+    reasons.push(`${lookahead} more engines kept free: ${pool.taken} were leased in the time that an engine needs to start`);
+  if (missing > room) reasons.push(`${missing - room} more needed than the limit of ${limits.max} engines allows`);
   if (possible > 0 && start === 0) reasons.push(`${possible} needed, but the last start failed: the next start follows after a delay`);
   if (revoke > 0) reasons.push(`${revoke} queued starts cancelled: no longer needed`);
   for (const { id, reason } of remove) reasons.push(`${id}: ${reason}`);

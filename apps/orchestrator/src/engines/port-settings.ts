@@ -12,7 +12,7 @@ export class PortSettings {
     name: 'ACE_API_RANGE',
     type: 'port-range',
     default: '35000-35999',
-    help: 'API ports of engines in one network: behind a VPN, or local processes',
+    help: 'API ports of engines that share a network: engines behind a VPN, or local processes',
   })
   apiRange!: PortRange;
 

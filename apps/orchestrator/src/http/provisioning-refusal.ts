@@ -9,7 +9,9 @@ export class ProvisioningRefusal {
   @ApiProperty({ example: 'Service Unavailable' })
   error!: string;
 
-  @ApiProperty({ example: 'the limit MAX_REPLICAS=20 is reached: raise it, or wait for a free engine' })
+  @ApiProperty({
+    example: 'the limit of 20 engines is reached: raise MAX_REPLICAS (behind a VPN also MAX_ACTIVE_REPLICAS), or wait for a free engine',
+  })
   message!: string;
 
   @ApiProperty({ type: () => ProvisioningBlocked })

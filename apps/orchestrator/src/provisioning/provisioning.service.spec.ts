@@ -95,7 +95,7 @@ describe('provisioning', () => {
     expect(refused[0].toDetail()).toEqual({
       error: 'provisioning_blocked',
       code: 'max_capacity',
-      message: 'the limit MAX_REPLICAS=5 is reached: raise it, or wait for a free engine',
+      message: 'the limit of 5 engines is reached: raise MAX_REPLICAS (behind a VPN also MAX_ACTIVE_REPLICAS), or wait for a free engine',
       recovery_eta_seconds: 30,
       can_retry: false,
       should_wait: true,

@@ -56,10 +56,10 @@ export function circuitRefusal({ state, failures, retryInSeconds }: CircuitRepor
 }
 
 /** @param nextRoundMs time until the next reconcile round; an engine that becomes free earlier is leased without provisioning */
-export function capacityRefusal(maxReplicas: number, nextRoundMs: number): ProvisioningRefusedError {
+export function capacityRefusal(engineLimit: number, nextRoundMs: number): ProvisioningRefusedError {
   return new ProvisioningRefusedError(
     'max_capacity',
-    `the limit MAX_REPLICAS=${maxReplicas} is reached: raise it, or wait for a free engine`,
+    `the limit of ${engineLimit} engines is reached: raise MAX_REPLICAS (behind a VPN also MAX_ACTIVE_REPLICAS), or wait for a free engine`,
     { etaMs: nextRoundMs },
   );
 }

@@ -148,7 +148,7 @@ const REPLACEMENT_RULES: readonly ReplacementRule[] = [
   },
   oldPort,
   {
-    reason: 'its VPN was disconnected since it was started',
+    reason: 'its VPN had an outage after this engine started',
     applies: ({ firstSeen }, tunnel) => tunnel !== undefined && firstSeen < tunnel.replaceBefore,
   },
   {

@@ -35,7 +35,7 @@ export class HlsSettings {
     type: 'size',
     default: '64MiB',
     min: '1MiB',
-    help: 'Maximum bytes of HLS segments kept per stream; up to twice as much if the three newest segments are larger. Bytes that are also in the stream buffer are not stored twice',
+    help: 'Maximum bytes of HLS segments kept per stream; up to twice as much if the playlist would otherwise have too few segments. Bytes that are also in the stream buffer are not stored twice',
   })
   hlsBufferMaxBytes!: number;
 }

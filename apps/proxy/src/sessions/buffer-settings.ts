@@ -20,7 +20,7 @@ export class BufferSettings {
     aliases: ['ACEXY_BUFFER_SIZE'],
     type: 'size',
     default: '4.2MiB',
-    help: 'Lower bound of `ACEXY_BUFFER_MAX`: a smaller `ACEXY_BUFFER_MAX` is raised to it. It delays no viewer',
+    help: 'Lower bound of `ACEXY_BUFFER_MAX`: a smaller `ACEXY_BUFFER_MAX` is raised to it. Unlike in acexy, viewers do not wait until this buffer is full',
   })
   bufferMinBytes!: number;
 

@@ -67,8 +67,8 @@ export async function runService(app: NestExpressApplication, options: RunOption
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  // Without its supervisor, nothing would ever stop this process.
-  if (process.connected) process.once('disconnect', () => onSignal('supervisor gone'));
+  // Without its parent process, nothing would ever stop this process.
+  if (process.connected) process.once('disconnect', () => onSignal('parent process ended'));
   process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }));
   process.on('uncaughtException', (error) => {
     log.error('uncaught exception, exiting', { error });

@@ -89,7 +89,7 @@ function readProfile(folder: string, profile: string): Environment {
   try {
     return parseDotenv(readFileSync(resolve(folder, profile)));
   } catch (error) {
-    const problem = `must name a readable file, as seen from ${resolve(folder)} (${(error as NodeJS.ErrnoException).code})`;
+    const problem = `must name a readable file; a relative path starts at ${resolve(folder)} (${(error as NodeJS.ErrnoException).code})`;
     throw new SettingsError([{ name: PROFILE_SETTING, value: profile, problem }]);
   }
 }

@@ -80,7 +80,7 @@ export const MACHINE_CHECKS: readonly Check[] = [
       else if (memory.available < LOW_MEMORY_BYTES) yield warning(left, '`docker stats --no-stream` and `top` show which program uses it.');
       if (settings !== null && docker !== null) {
         const needed = settings.engineLimit * ENGINE_BYTES;
-        const need = `${settings.engineLimit} engines (MAX_REPLICAS) need about ${bytes(needed)} memory`;
+        const need = `${settings.engineLimit} engines, the maximum, need about ${bytes(needed)} memory`;
         if (enginesMemoryBytes !== null && enginesMemoryBytes < needed * 0.9)
           yield warning(`${need}, but ENGINES_MEMORY allows ${bytes(enginesMemoryBytes)}`, 'Raise ENGINES_MEMORY, or lower MAX_REPLICAS.');
         const host = docker.reached ? docker.host : null;

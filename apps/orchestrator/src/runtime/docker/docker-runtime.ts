@@ -172,7 +172,7 @@ export class DockerRuntime implements EngineRuntime {
       await this.docker.getContainer(name).remove({ force: true, v: true, abortSignal: AbortSignal.timeout(CALL_LIMIT_MS) });
       return true;
     } catch (error) {
-      if (!isNotFound(error)) this.log.warn('cleanup after failed start failed', { name, error: (error as Error).message });
+      if (!isNotFound(error)) this.log.warn('removing a failed engine failed', { name, error: (error as Error).message });
       return false;
     }
   }

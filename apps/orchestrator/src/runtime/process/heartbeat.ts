@@ -36,7 +36,8 @@ export class Heartbeat {
         await this.write();
         this.failing = false;
       } catch (error) {
-        if (!this.failing) this.log.error('heartbeat failed, engines will stop', { file: this.file, error });
+        if (!this.failing)
+          this.log.error('heartbeat file not written', { file: this.file, error, effect: 'local engines stop if this continues' });
         this.failing = true;
       }
     }

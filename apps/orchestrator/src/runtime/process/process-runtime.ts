@@ -157,7 +157,7 @@ export class ProcessRuntime implements EngineRuntime {
       // Last: an engine that does not end stays known.
       if (engine) this.engines.delete(engine.record.id);
     } catch (error) {
-      this.log.error('cleanup after failed start failed', { folder: folder.path, error });
+      this.log.error('removing a failed engine failed', { folder: folder.path, error });
     }
   }
 
