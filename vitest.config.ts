@@ -15,14 +15,12 @@ const plugins = [
 ];
 
 /**
- * The end-to-end tests run in two lanes at the same time, each about equally long. The second lane has the tests on real containers, which
- * mostly wait for Docker, and tests that watch one stream for a long time.
+ * The end-to-end tests run in three lanes at the same time, each about equally long. Most of them wait for engines, so three lanes keep two cores
+ * busy. All tests that use the host's Docker Engine are in one lane, so that they do not see each other's containers.
  */
-const slow = [
-  ...['docker-*', 'seed-guide', 'simulator-image', 'vpn-*', 'hls*', 'browser', 'playback', 'player-compatibility'].map(
-    (name) => `test/e2e/${name}.e2e.ts`,
-  ),
-];
+const lane = (...names: string[]): string[] => names.map((name) => `test/e2e/${name}.e2e.ts`);
+const docker = lane('docker-*', 'seed-guide', 'simulator-image', 'vpn-{enable-disable,faults,gluetun,two-gluetuns}');
+const playback = lane('browser', 'failover', 'hls*', 'playback', 'player-compatibility', 'standby-engine', 'vpn-simulated');
 const endToEnd = {
   environment: 'node' as const,
   // Each file runs real services, engines and decoders. More than one file at a time in a lane would starve them on two cores.
@@ -51,8 +49,9 @@ export default defineConfig({
           maxWorkers: '100%',
         },
       },
-      { plugins, test: { ...endToEnd, name: 'e2e', include: ['test/**/*.e2e.ts'], exclude: slow } },
-      { plugins, test: { ...endToEnd, name: 'e2e-slow', include: slow } },
+      { plugins, test: { ...endToEnd, name: 'e2e', include: ['test/**/*.e2e.ts'], exclude: [...docker, ...playback] } },
+      { plugins, test: { ...endToEnd, name: 'e2e-docker', include: docker } },
+      { plugins, test: { ...endToEnd, name: 'e2e-playback', include: playback } },
       {
         plugins,
         // The long tests (`npm run soak`, `matrix`, `chaos`, `load`); `npm test` runs short forms of them from test/e2e.

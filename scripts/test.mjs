@@ -27,7 +27,7 @@ await Promise.all([
     )
     .then(() => step('types of the tests', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.tests.json'])),
 ]);
-for (const lanes of [['unit'], ['e2e', 'e2e-slow']]) await Promise.all(lanes.map(tests));
+for (const lanes of [['unit'], ['e2e', 'e2e-docker', 'e2e-playback']]) await Promise.all(lanes.map(tests));
 
 rmSync(reports, { recursive: true });
 for (const failure of failures) console.log(`FAILED: ${failure}`);
