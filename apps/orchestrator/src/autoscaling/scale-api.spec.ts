@@ -134,7 +134,7 @@ describe('GET /autoscaler/decisions', () => {
       started: 0,
       blocked: 'the limit of 1 engines is reached: raise MAX_REPLICAS (behind a VPN also MAX_ACTIVE_REPLICAS), or wait for a free engine',
     });
-    expect(latest.reasons).toContainEqual(expect.stringContaining('MAX_REPLICAS=1 allows'));
+    expect(latest.reasons).toContainEqual(expect.stringContaining('the limit of 1 engines allows'));
   });
 
   it.each(['0', '301', 'all'])('limit=%s is a bad request', async (limit) => {
