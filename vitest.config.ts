@@ -20,7 +20,7 @@ const plugins = [
  */
 const lane = (...names: string[]): string[] => names.map((name) => `test/e2e/${name}.e2e.ts`);
 const docker = lane('docker-*', 'seed-guide', 'simulator-image', 'vpn-{enable-disable,faults,gluetun,two-gluetuns}');
-const playback = lane('browser', 'failover', 'hls*', 'playback', 'player-compatibility', 'standby-engine', 'vpn-simulated');
+const playback = lane('browser', 'failover', 'hls*', 'playback', 'player*', 'standby-engine', 'vpn-simulated');
 const endToEnd = {
   environment: 'node' as const,
   // Each file runs real services, engines and decoders. More than one file at a time in a lane would starve them on two cores.
