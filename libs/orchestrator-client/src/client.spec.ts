@@ -36,7 +36,7 @@ describe('the calls', () => {
     });
     const client = clientOf(orchestrator);
     const waiting = Array.from({ length: 200 }, () => client.lease(leaseRequest).catch(() => 'ended with the test'));
-    await vi.waitFor(() => expect(orchestrator.requests).toHaveLength(200));
+    await vi.waitFor(() => expect(orchestrator.requests).toHaveLength(200), 10_000);
     expect(await client.report('p-1', emptyReport)).toMatchObject({ ack_seq: 7 });
     client.close();
     await Promise.all(waiting);
@@ -120,12 +120,12 @@ describe('the time limit of a call', () => {
 
   it('applies to all attempts together: after a late reset, the next attempt has only the remaining time', async () => {
     const orchestrator = await ScriptedServer.forTest((response, _request, number) => {
-      if (number === 0) setTimeout(() => reset(response), 300);
+      if (number === 0) setTimeout(() => reset(response), 700);
     });
-    const client = clientOf(orchestrator, { timeoutMs: 400 });
+    const client = clientOf(orchestrator, { timeoutMs: 1000 });
     const started = performance.now();
     expect(await failure(client.lease(leaseRequest))).toBeInstanceOf(OrchestratorTimeoutError);
-    expect(performance.now() - started).toBeLessThan(650);
+    expect(performance.now() - started).toBeLessThan(1600);
     expect(orchestrator.requests).toHaveLength(2);
   });
 

@@ -95,7 +95,7 @@ describe('control API', () => {
     const call = await control(engine);
     const { stat_url } = await play(`id=${ID}&pid=p`);
     expect((await call('POST', 'restart')).status).toBe(202);
-    await vi.waitFor(() => expect(lines.filter((line) => line.includes('(api)'))).toHaveLength(2));
+    await vi.waitFor(() => expect(lines.filter((line) => line.includes('(api)'))).toHaveLength(2), 10_000);
     expect((await json(stat_url)).error).toBe('unknown playback session id');
     expect(engine.context.metrics.snapshot().sessions).toMatchObject({ opened: 1, lost: 1, stopped: 0 });
   });

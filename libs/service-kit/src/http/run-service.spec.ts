@@ -43,7 +43,7 @@ describe('a running service', () => {
     const close = vi.fn(async () => undefined);
     await run({ close });
     occurs('SIGTERM', 'SIGTERM');
-    await vi.waitFor(() => expect(exits[0]).toBe(0));
+    await vi.waitFor(() => expect(exits[0]).toBe(0), 10_000);
     expect(close).toHaveBeenCalledOnce();
   });
 
@@ -78,7 +78,7 @@ describe('a running service', () => {
   ])('exits with 1 when closing %s', async (_name, close, message) => {
     await run({ close }, 20);
     occurs('SIGTERM', 'SIGTERM');
-    await vi.waitFor(() => expect(exits[0]).toBe(1));
+    await vi.waitFor(() => expect(exits[0]).toBe(1), 10_000);
     expect(logged.join()).toContain(message);
   });
 
