@@ -25,7 +25,7 @@ const ROWS: [string, (report: LoadReport) => string][] = [
   ['Restart: viewers with a stream', ({ restart }) => success(restart)],
   ['– first byte, s, p50 / p95 / p99', ({ restart }) => quantiles(firstBytes(restart))],
   ['– orchestrator unreachable, s', ({ restartMs }) => seconds(restartMs)],
-  ['503 before a start', (report) => String(refusals(report))],
+  ['Requests that got 503 before the stream started', (report) => String(refusals(report))],
   ['Interruptions', (report) => String(interruptions(report))],
   [
     'API: calls, p50 / p99, ms',
