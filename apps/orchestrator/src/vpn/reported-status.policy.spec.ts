@@ -26,6 +26,7 @@ describe('the reported status of a VPN container', () => {
     ['it has no health check, and its VPN crashed', owner({ health: 'none' }), 'crashed', 'bad'],
     ['it has no health check and reports nothing', owner({ health: 'none' }), null, 'unknown'],
     ['there are no containers, and its VPN runs', undefined, 'running', 'good'],
+    ['its control server reports an unknown word', undefined, 'constructor', 'unknown'],
     ['nothing is reported', undefined, null, 'unknown'],
   ])('if %s', (_, container, reported, status) => {
     expect(reportedStatus(container, reported)).toBe(status);

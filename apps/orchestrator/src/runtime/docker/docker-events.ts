@@ -87,12 +87,16 @@ export class DockerEvents {
 }
 
 /** By action of Docker; after any other action the engines are listed again. */
-const EVENT_TYPES: Record<string, 'started' | 'died' | 'removed' | undefined> = { start: 'started', die: 'died', destroy: 'removed' };
+const EVENT_TYPES: ReadonlyMap<string | undefined, 'started' | 'died' | 'removed'> = new Map([
+  ['start', 'started'],
+  ['die', 'died'],
+  ['destroy', 'removed'],
+]);
 
 /** @param line of the event stream */
 function toEvent(line: string): RuntimeEvent | null {
   const { Action: action, id } = JSON.parse(line) as { Action?: string; id?: string };
   if (!id) return null;
-  const type = EVENT_TYPES[action ?? ''];
+  const type = EVENT_TYPES.get(action);
   return type ? { type, id } : { type: 'lost' };
 }
