@@ -1,4 +1,5 @@
 /** Turns a request and its ports into the engine or container to start: environment, labels, ports. Pure. */
+import { CodedError } from '@acexy/service-kit/primitives';
 import { ENGINE_LABEL, INSTALLATION_LABEL, parseManagementLabel } from '../runtime/engine-labels.js';
 import type { EnginePorts, EngineSpec } from '../runtime/engine-runtime.js';
 
@@ -44,9 +45,8 @@ export interface EngineSpecContext extends ContainerSpecContext {
 }
 
 /** The request has an invalid port or contradicts itself; the message says where. */
-export class EngineRequestError extends Error {
+export class EngineRequestError extends CodedError {
   readonly code = 'engine_request';
-  override readonly name = 'EngineRequestError';
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Log } from '@acexy/service-kit';
+import { orAborted } from '@acexy/service-kit/primitives';
 import type Docker from 'dockerode';
 
 export type ImagePolicy = 'missing' | 'always' | 'never';
@@ -103,8 +104,7 @@ export class ImagePull {
     const silence = setTimeout(() => silent.abort(new Error(`the image pull made no progress for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
     const layers = new Map<string, number>();
     try {
-      await new Promise<void>((resolve, reject) => {
-        silent.signal.addEventListener('abort', () => reject(silent.signal.reason as Error));
+      const finished = new Promise<void>((resolve, reject) => {
         this.docker.modem.followProgress(
           stream,
           (error) => (error ? reject(error) : resolve()),
@@ -117,6 +117,7 @@ export class ImagePull {
           },
         );
       });
+      await orAborted(finished, silent.signal);
     } finally {
       clearTimeout(silence);
     }
