@@ -25,7 +25,10 @@ export async function startFanOut({ contender, streams = 1, bytesPerSecond, arri
   viewers.send({ port, streams, ...options });
   const allServed = await reply(viewers, 'all-served', SERVED_LIMIT_MS).then(
     () => true,
-    () => false,
+    (error) => {
+      if (error.name !== 'AbortError') throw error;
+      return false;
+    },
   );
   return {
     allServed,
