@@ -25,6 +25,10 @@ const SLICE_MS = 250;
 const PACING_SPEED = 1.1;
 /** A player of a live stream starts this many segments before the live edge (RFC 8216, 6.3.3). */
 const FIRST_SEGMENTS = 3;
+/** A playlist is read again four times in its target duration, which the engine names: within these bounds. */
+const POLLS_PER_TARGET = 4;
+const MIN_POLL_MS = 500;
+const MAX_POLL_MS = 5000;
 /** Playlist failures in a row that end the media. */
 const MAX_FAILURES = 3;
 
@@ -75,7 +79,7 @@ class HlsReader {
       // The newest segment is paced; a player buffers the ones before it.
       for (const [index, segment] of fresh.entries()) yield* this.segment(segment, index === fresh.length - 1);
       if (playlist.ended) return;
-      await delay(Math.max(500, (playlist.target * 1000) / 4), undefined, { signal: this.signal });
+      await delay(pollMs(playlist.target), undefined, { signal: this.signal });
       try {
         const again = await this.playlist(PLAYLIST_LIMIT_MS);
         if (again.kind === 'media') playlist = again;
@@ -148,4 +152,9 @@ class HlsReader {
       return body;
     });
   }
+}
+
+/** How long to wait for the next version of a live playlist. @param target its target duration, in seconds */
+export function pollMs(target: number): number {
+  return Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, (target * 1000) / POLLS_PER_TARGET));
 }
