@@ -15,7 +15,7 @@ export interface ReplyHead {
 const MAX_BYTES = 16 * 1024;
 const STATUS_LINE = /^HTTP\/1\.[01] ([1-9]\d\d)( .*)?$/;
 const STATUS_LINE_START = 'HTTP/1.';
-const FIELD = /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*(.*?)[ \t]*$/;
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~\w]+$/;
 const LF = 0x0a;
 
 export class HeadReader {
@@ -61,9 +61,10 @@ export class HeadReader {
       return null;
     }
     if (line !== '') {
-      const [, name, value] = FIELD.exec(line) ?? [];
-      if (name === undefined) throw new MalformedHttpError('invalid header line');
-      const key = name.toLowerCase();
+      const colon = line.indexOf(':');
+      const key = line.slice(0, Math.max(0, colon)).toLowerCase();
+      const value = line.slice(colon + 1).trim();
+      if (!FIELD_NAME.test(key) || value.includes('\r')) throw new MalformedHttpError('invalid header line');
       const before = this.headers.get(key);
       this.headers.set(key, before === undefined ? value : `${before}, ${value}`);
       return null;

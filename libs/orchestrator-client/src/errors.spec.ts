@@ -53,6 +53,12 @@ describe('the errors', () => {
     expect(client.calls.map((call) => call.outcome)).toEqual(['max_capacity', 'max_capacity']);
   });
 
+  it('a wait of the orchestrator without end is taken as an hour', async () => {
+    const endless = { detail: { ...blocked.detail, recovery_eta_seconds: 1e300 } };
+    const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, 503, endless, { 'retry-after': '1e300' })));
+    expect(await failure(client.lease(leaseRequest))).toMatchObject({ recoveryEtaSeconds: 3600, retryAfterSeconds: 3600 });
+  });
+
   it.each<[number, unknown, object]>([
     [
       500,

@@ -14,6 +14,8 @@ import {
   type Refusal,
 } from './errors.js';
 
+/** Longest wait that is taken from a reply, in seconds. A circuit breaker opens for minutes. */
+const MAX_RETRY_AFTER_S = 3600;
 /** axios' code for a reply that exceeds `maxContentLength`. */
 const TOO_LONG = 'ERR_BAD_RESPONSE';
 /** Our code for a complete reply with an invalid body. */
@@ -45,7 +47,7 @@ function parseRefusal(response: AxiosResponse): Refusal | null {
   return {
     code: isBlockedCode(code) ? code : 'general_error',
     message: typeof message === 'string' && message !== '' ? message : 'no engine can be provisioned',
-    recoveryEtaSeconds: typeof eta === 'number' && eta >= 0 ? Math.ceil(eta) : (retryAfterSeconds ?? 0),
+    recoveryEtaSeconds: toWait(eta) ?? retryAfterSeconds ?? 0,
     retryAfterSeconds,
   };
 }
@@ -55,10 +57,13 @@ export function isExplainedRefusal(response: AxiosResponse | undefined): boolean
   return isObject(response?.data) && isRefusalDetail(response.data.detail);
 }
 
-/** `Retry-After` in seconds; null when it is missing or a date, which no orchestrator sends. */
+/** `Retry-After` in seconds, at most {@link MAX_RETRY_AFTER_S}; null when it is missing or a date, which no orchestrator sends. */
 export function parseRetryAfter(response: AxiosResponse | undefined): number | null {
-  const value = Number(response?.headers['retry-after'] ?? Number.NaN);
-  return Number.isFinite(value) && value >= 0 ? value : null;
+  return toWait(Number(response?.headers['retry-after'] ?? Number.NaN));
+}
+
+function toWait(seconds: unknown): number | null {
+  return typeof seconds === 'number' && seconds >= 0 ? Math.min(Math.ceil(seconds), MAX_RETRY_AFTER_S) : null;
 }
 
 function toStatusError(endpoint: Endpoint, response: AxiosResponse): OrchestratorError {

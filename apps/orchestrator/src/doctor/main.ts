@@ -1,5 +1,6 @@
 /** `npm run doctor`, and `doctor` in the image: reports what is wrong, in the order to fix it, and what to do. */
 import { parseArgs } from 'node:util';
+import { withoutSlashesAtEnd } from '@acexy/service-kit/primitives';
 import { type DoctorOptions, gatherFacts } from './collect/facts.js';
 import { diagnose, exitCode } from './diagnosis.plan.js';
 import { report } from './report.js';
@@ -34,7 +35,7 @@ function parse(args: readonly string[]): { json?: boolean; help?: boolean; orche
     for (const name of ['orchestrator', 'proxy'] as const) {
       if (values[name] === undefined) continue;
       if (!/^https?:\/\//.test(values[name])) throw new Error(`--${name} must be a URL such as http://localhost:8000, not ${values[name]}`);
-      values[name] = values[name].replace(/\/+$/, '');
+      values[name] = withoutSlashesAtEnd(values[name]);
     }
     return values;
   } catch (error) {

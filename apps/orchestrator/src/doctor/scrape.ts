@@ -17,7 +17,7 @@ export class Scrape {
       const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/.exec(line);
       if (!match) continue;
       const labels: Record<string, string> = {};
-      for (const [, label, value] of (match[2] ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) labels[label] = value;
+      for (const [, label, value] of (match[2] ?? '').matchAll(/(?:^|,)(\w+)="((?:[^"\\]|\\.)*)"/g)) labels[label] = value;
       samples.push({ name: match[1], labels, value: Number(match[3]) });
     }
     return new Scrape(samples);

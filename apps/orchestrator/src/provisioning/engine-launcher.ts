@@ -130,7 +130,7 @@ export class EngineLauncher {
     const limitMs = this.runtimeSettings.startupTimeoutMs;
     const startup = new AbortController();
     const timeout = new Error(`the engine was not running after ${limitMs / 1000} s (STARTUP_TIMEOUT_S)`);
-    const timer = setTimeout(() => startup.abort(timeout), limitMs);
+    const timer = this.clock.setTimeout(() => startup.abort(timeout), limitMs);
     const either = AbortSignal.any([signal, startup.signal]);
     try {
       const instance = await this.runtime.start(spec, either);
@@ -141,7 +141,7 @@ export class EngineLauncher {
     } catch (error) {
       throw either.aborted ? either.reason : error;
     } finally {
-      clearTimeout(timer);
+      this.clock.clearTimeout(timer);
     }
   }
 }

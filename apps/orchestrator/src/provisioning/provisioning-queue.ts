@@ -41,7 +41,7 @@ export class ProvisioningQueue<Origin extends string> {
   private readonly queues: Map<Origin, Waiting[]>;
   private readonly running = new Map<AbortController, Promise<void>>();
   private lastStartAt = -Infinity;
-  private pacing: NodeJS.Timeout | null = null;
+  private pacing: unknown = null;
   private closed = false;
   /** Moving average of the duration of a start; null before the first one has ended. */
   private startMs: number | null = null;
@@ -81,14 +81,14 @@ export class ProvisioningQueue<Origin extends string> {
       const controller = new AbortController();
       const { signal } = controller;
       const { timeoutMs } = this.limits;
-      const timer = setTimeout(() => controller.abort(timeoutError(this.running.has(controller), timeoutMs)), timeoutMs);
+      const timer = this.clock.setTimeout(() => controller.abort(timeoutError(this.running.has(controller), timeoutMs)), timeoutMs);
       const entry: Waiting = {
         controller,
         start: () => {
           const startedAt = this.clock.now();
           const running = start(signal)
             .finally(() => {
-              clearTimeout(timer);
+              this.clock.clearTimeout(timer);
               this.learn(this.clock.now() - startedAt);
               // Before the caller continues, so that its next request can use the free place.
               this.running.delete(controller);
@@ -100,7 +100,7 @@ export class ProvisioningQueue<Origin extends string> {
       };
       const queue = this.queueOf(origin);
       signal.addEventListener('abort', () => {
-        clearTimeout(timer);
+        this.clock.clearTimeout(timer);
         const index = queue.indexOf(entry);
         if (index >= 0) queue.splice(index, 1);
         reject(signal.reason as Error);
@@ -133,7 +133,7 @@ export class ProvisioningQueue<Origin extends string> {
   /** Rejects what waits, aborts what runs, and resolves when everything has ended. */
   async close(): Promise<void> {
     this.closed = true;
-    if (this.pacing) clearTimeout(this.pacing);
+    this.clock.clearTimeout(this.pacing);
     this.pacing = null;
     const waiting = [...this.queues.values()].flatMap((queue) => queue.splice(0).map(({ controller }) => controller));
     for (const controller of [...waiting, ...this.running.keys()]) controller.abort(closedError());
@@ -154,7 +154,7 @@ export class ProvisioningQueue<Origin extends string> {
     while (!this.closed && this.pacing === null && this.running.size < this.limits.maxConcurrent && this.waiting > 0) {
       const delayMs = this.lastStartAt + this.limits.minIntervalMs - this.clock.now();
       if (delayMs > 0) {
-        this.pacing = setTimeout(() => {
+        this.pacing = this.clock.setTimeout(() => {
           this.pacing = null;
           this.startNext();
         }, Math.ceil(delayMs));

@@ -29,7 +29,7 @@ export function readAccess(target: string, authorization: string | undefined): A
 
 /** True for paths that need no token: health and metrics. */
 export function isOpenTarget(target: string): boolean {
-  return OPEN_PATH.test(target.replace(/[?#].*$/s, ''));
+  return OPEN_PATH.test(target.split(/[?#]/, 1)[0]);
 }
 
 /** What links to this proxy need to carry the token: a path prefix or a query parameter. A link cannot carry a header. */

@@ -3,6 +3,7 @@ import type { Request, Response } from 'express';
 import type { Socket } from 'node:net';
 import { Injectable } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
+import { MAX_TIMER_MS } from '@acexy/service-kit/primitives';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { Alternatives } from '../sessions/start/alternatives.js';
@@ -76,9 +77,12 @@ export class ViewerService {
 
   /** Resolves when every viewer's connection is closed. Connections that are still open after `limitMs` are destroyed. */
   async closeAll(limitMs: number): Promise<void> {
-    const limit = setTimeout(() => {
-      for (const socket of this.streaming) socket.destroy();
-    }, limitMs);
+    const limit = setTimeout(
+      () => {
+        for (const socket of this.streaming) socket.destroy();
+      },
+      Math.min(limitMs, MAX_TIMER_MS),
+    );
     await Promise.all([...this.streaming].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
     clearTimeout(limit);
   }

@@ -29,7 +29,7 @@ export function proxyPathOf(link: string): string | null {
 function pathOfQuery(link: string): string | null {
   const from = link.indexOf('?');
   if (from < 0) return null;
-  const query = new URLSearchParams(link.slice(from + 1).replace(/#.*$/, ''));
+  const query = new URLSearchParams(link.slice(from + 1).split('#', 1)[0]);
   let kind = 'getstream';
   if (/^https?:/i.test(link)) {
     const path = URL.canParse(link) ? new URL(link).pathname : '';

@@ -1,5 +1,5 @@
 /** Decides which playlists may be downloaded, and by which base URL a client reaches this proxy. */
-import { splitList } from '@acexy/service-kit/primitives';
+import { splitList, withoutSlashesAtEnd } from '@acexy/service-kit/primitives';
 
 /** Parses URLs separated by commas. @throws RangeError that names the wrong one */
 export function parseSources(setting: string): URL[] {
@@ -45,6 +45,6 @@ export function baseUrl(asked: RequestAddress): string {
   const { address, port } = asked.local;
   const own = `${address.includes(':') ? `[${address.replace(/^::ffff:(?=\d+\.)/, '')}]`.replace(/^\[(\d+(?:\.\d+){3})\]$/, '$1') : address}:${port}`;
   const host = [first(asked.forwardedHost), asked.host ?? ''].find((candidate) => HOST.test(candidate)) ?? own;
-  const prefix = first(asked.forwardedPrefix).replace(/\/+$/, '');
+  const prefix = withoutSlashesAtEnd(first(asked.forwardedPrefix));
   return `${proto}://${host}${PREFIX.test(prefix) ? prefix : ''}`;
 }

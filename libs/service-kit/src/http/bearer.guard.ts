@@ -49,5 +49,5 @@ export class BearerGuard implements CanActivate {
 }
 
 function keyIn(authorization: string | undefined): string | undefined {
-  return /^Bearer +(.+)$/i.exec(authorization ?? '')?.[1].trim();
+  return /^Bearer +(\S.*)$/i.exec(authorization ?? '')?.[1].trim();
 }

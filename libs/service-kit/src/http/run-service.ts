@@ -1,5 +1,6 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Log } from '../logging/log.js';
+import { MAX_TIMER_MS } from '../primitives/index.js';
 import {
   type LoadedSettings,
   type SettingsDefinition,
@@ -43,10 +44,13 @@ export async function runService(app: NestExpressApplication, options: RunOption
   let closing = false;
   const close = async (): Promise<void> => {
     closing = true;
-    const limit = setTimeout(() => {
-      log.error('shutdown timed out', { limit_ms: shutdownLimitMs });
-      process.exit(1);
-    }, shutdownLimitMs);
+    const limit = setTimeout(
+      () => {
+        log.error('shutdown timed out', { limit_ms: shutdownLimitMs });
+        process.exit(1);
+      },
+      Math.min(shutdownLimitMs, MAX_TIMER_MS),
+    );
     limit.unref();
     try {
       await app.close();

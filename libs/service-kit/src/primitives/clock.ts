@@ -1,9 +1,13 @@
+/** Node runs a timer of more milliseconds after 1 ms. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** Time as a program sees it, injected so that tests control it. */
 export abstract class Clock {
   /** Monotonic milliseconds: never goes back. For limits and ages. */
   abstract now(): number;
   /** Milliseconds since the epoch. For what is shown, stored and sent. */
   abstract wallTime(): number;
+  /** Milliseconds of other programs and of settings may be of any size: a wait of more than 24 days ends after 24 days. */
   abstract setTimeout(run: () => void, ms: number): unknown;
   abstract clearTimeout(handle: unknown): void;
 
@@ -23,7 +27,7 @@ export class SystemClock extends Clock {
   }
 
   setTimeout(run: () => void, ms: number): NodeJS.Timeout {
-    return setTimeout(run, ms);
+    return setTimeout(run, Math.min(ms, MAX_TIMER_MS));
   }
 
   clearTimeout(handle: unknown): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isObject, snippet, splitList, toText } from './json.js';
+import { isObject, snippet, splitList, toText, withoutSlashesAtEnd } from './json.js';
 
 describe('reading JSON of other programs', () => {
   it('splits a list at its commas, without empty parts', () => {
@@ -12,6 +12,10 @@ describe('reading JSON of other programs', () => {
 
   it('reads a missing, empty or other value as no text', () => {
     expect(['text', '', null, undefined, 1, {}].map(toText)).toEqual(['text', null, null, null, null, null]);
+  });
+
+  it('removes the slashes at the end of a path', () => {
+    expect(['/a/b//', '/a', '///', ''].map(withoutSlashesAtEnd)).toEqual(['/a/b', '/a', '', '']);
   });
 
   it('quotes the start of a text on one line', () => {

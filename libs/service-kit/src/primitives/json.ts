@@ -17,6 +17,13 @@ export function splitList(text: string): string[] {
   return parts.filter((part) => part !== '');
 }
 
+/** A URL or path without the slashes at its end. */
+export function withoutSlashesAtEnd(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '/') end -= 1;
+  return text.slice(0, end);
+}
+
 /** The first characters of a text on one line, for error messages. */
 export function snippet(text: string, length = 120): string {
   const line = text.replace(/\s+/g, ' ').trim();

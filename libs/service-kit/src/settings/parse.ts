@@ -1,5 +1,7 @@
 /** Parsers of environment variables. They return the value, or throw a RangeError that says what is valid ("must be …"). */
 
+import { withoutSlashesAtEnd } from '../primitives/index.js';
+
 /** Inclusive range of TCP ports. */
 export interface PortRange {
   first: number;
@@ -15,7 +17,7 @@ export interface ListenAddress {
 const MAX_PORT = 65_535;
 
 export function parseNumber(text: string, { min = -Infinity, max = Infinity, whole = false } = {}): number {
-  const value = /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : NaN;
+  const value = /^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : NaN;
   if (Number.isNaN(value) || value < min || value > max || (whole && !Number.isInteger(value))) {
     throw new RangeError(`must be ${whole ? 'a whole number' : 'a number'}${boundsText(min, max)}`);
   }
@@ -33,7 +35,7 @@ const DURATION_UNITS: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, 
 /** Parses a duration in Go's format ("3s", "1m30s", "500ms", "0"). Returns milliseconds. */
 export function parseDuration(text: string): number {
   if (text === '0') return 0;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)/g)];
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)/gy)];
   const whole = parts.map((part) => part[0]).join('');
   if (parts.length === 0 || whole !== text) throw new RangeError('must be a duration such as 500ms, 3s or 1m30s');
   return parts.reduce((sum, part) => sum + Number(part[1]) * DURATION_UNITS[part[2]], 0);
@@ -82,7 +84,7 @@ export function parseUrl(text: string): string {
   if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username || url.password) {
     throw new RangeError('must be a URL such as http://orchestrator:8000, without user and password');
   }
-  return url.href.replace(/\/+$/, '');
+  return withoutSlashesAtEnd(url.href);
 }
 
 export function parseChoice(text: string, choices: readonly string[]): string {

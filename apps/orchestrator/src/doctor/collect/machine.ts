@@ -86,7 +86,7 @@ function isTaken(port: number): Promise<boolean> {
 function listeningWithin({ first, last }: { first: number; last: number }): number[] | null {
   const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map(read);
   if (tables[0] === null) return null;
-  const ports = tables.flatMap((table) => [...(table ?? '').matchAll(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ (\S\S)/gm)]);
+  const ports = tables.flatMap((table) => [...(table ?? '').matchAll(/^ *\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ (\S\S)/gm)]);
   const listening = ports.filter(([, , state]) => state === LISTENING).map(([, port]) => parseInt(port, 16));
   return [...new Set(listening)].filter((port) => port >= first && port <= last);
 }

@@ -97,6 +97,6 @@ function unreachable(failure: DockerFailure, operation: string, endpoint: string
 /** The port in Docker's messages about a port in use, or null. */
 function takenPort(message: string): number | null {
   if (!/port is already allocated|address already in use|ports are not available/i.test(message)) return null;
-  const match = /(?:0\.0\.0\.0|127\.0\.0\.1|\[?::\]?|\d+\.\d+\.\d+\.\d+):(\d+)/.exec(message);
+  const match = /(?:0\.0\.0\.0|127\.0\.0\.1|\[?::\]?|(?:\d{1,3}\.){3}\d{1,3}):(\d+)/.exec(message);
   return match ? Number(match[1]) : null;
 }

@@ -156,5 +156,6 @@ function percentOf(layers: ReadonlyMap<string, number>): number {
 
 /** Without a tag Docker would pull every tag of the repository. */
 function withTag(image: string): string {
-  return /@|:[^/]*$/.test(image) ? image : `${image}:latest`;
+  const named = image.includes('@') || image.lastIndexOf(':') > image.lastIndexOf('/');
+  return named ? image : `${image}:latest`;
 }
