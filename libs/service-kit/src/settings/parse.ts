@@ -1,6 +1,6 @@
 /** Parsers of environment variables. They return the value, or throw a RangeError that says what is valid ("must be …"). */
 
-import { withoutSlashesAtEnd } from '../primitives/index.js';
+import { withoutSlashesAtEnd } from '../primitives/json.js';
 
 /** Inclusive range of TCP ports. */
 export interface PortRange {
