@@ -62,7 +62,6 @@ export const SETTINGS = loadOrchestratorSettings({
   RETRY_BACKOFF_S: '1',
   PORT_RANGE_HOST: '19000-19019',
 });
-const LIMIT = { engines: SETTINGS.engineLimit };
 
 const COMMIT_MS = 10;
 
@@ -110,40 +109,42 @@ export class SimulatedOrchestrator {
     private readonly disk: SimulatedDisk,
     /** Broken invariants. */
     readonly violations: string[],
+    settings: typeof SETTINGS,
   ) {
     const { clock, registry, claims } = this;
+    const limit = { engines: settings.engineLimit };
     const contents = new ContentKeys();
     const outlook = new ProvisioningOutlook();
     this.runtime = new SimulatedRuntime(world, (id) => this.removing(id));
     this.manualMinimum = new ManualMinimum(poolOrders(disk), clock, SILENT_LOG);
-    this.leases = new LeaseService(registry, claims, contents, outlook, clock, SETTINGS, SETTINGS, SILENT_LOG);
+    this.leases = new LeaseService(registry, claims, contents, outlook, clock, settings, settings, SILENT_LOG);
     const remover = new EngineRemover(this.runtime, registry, clock, SILENT_LOG);
-    this.sync = new EngineSync(this.runtime, registry, remover, SETTINGS, SETTINGS, SETTINGS, clock, SILENT_LOG);
-    const vpn = new VpnService(SETTINGS, registry);
-    const slots = new VpnSlots(vpn, registry, SETTINGS, SETTINGS, clock);
+    this.sync = new EngineSync(this.runtime, registry, remover, settings, settings, settings, clock, SILENT_LOG);
+    const vpn = new VpnService(settings, registry);
+    const slots = new VpnSlots(vpn, registry, settings, settings, clock);
     const launcher = new EngineLauncher(
       this.runtime,
-      SETTINGS,
-      SETTINGS,
-      SETTINGS,
-      SETTINGS,
+      settings,
+      settings,
+      settings,
+      settings,
       new InstallationId('simulated'),
       slots,
       clock,
       SILENT_LOG,
     );
-    const breakers = new ProvisioningBreakers(SETTINGS, clock, SILENT_LOG);
+    const breakers = new ProvisioningBreakers(settings, registry, clock, SILENT_LOG);
     watchTrials(breakers, violations);
-    const checks = new StartChecks(this.runtime, this.sync, slots, breakers, SETTINGS, SETTINGS, LIMIT);
+    const checks = new StartChecks(this.runtime, this.sync, slots, breakers, settings, settings, limit);
     this.provisioning = new ProvisioningService(
       launcher,
       registry,
       this.sync,
       breakers,
       checks,
-      SETTINGS,
-      SETTINGS,
-      LIMIT,
+      settings,
+      settings,
+      limit,
       clock,
       SILENT_LOG,
     );
@@ -151,10 +152,10 @@ export class SimulatedOrchestrator {
     this.streams = new StreamService(registry, claims, contents, streamHistory(disk), this.sync, clock, SILENT_LOG);
     this.reports = new ProxyReports(registry, claims, this.leases, this.streams, this.quarantine, clock, SILENT_LOG);
     this.events = new StreamEvents(this.streams, registry, this.sync, clock);
-    const prober = new SimulatedProber(world, SETTINGS.healthCheckTimeoutMs) as unknown as EngineProber;
-    this.startupProbe = new StartupProbe(registry, remover, claims, prober, SETTINGS, clock, SILENT_LOG);
-    this.health = new HealthMonitor(registry, prober, SETTINGS, SETTINGS, clock, SILENT_LOG);
-    const snapshots = new PoolSnapshotService(registry, this.leases, claims, this.manualMinimum, this.provisioning, SETTINGS, LIMIT, clock);
+    const prober = new SimulatedProber(world, settings.healthCheckTimeoutMs) as unknown as EngineProber;
+    this.startupProbe = new StartupProbe(registry, remover, claims, prober, settings, clock, SILENT_LOG);
+    this.health = new HealthMonitor(registry, prober, settings, settings, clock, SILENT_LOG);
+    const snapshots = new PoolSnapshotService(registry, this.leases, claims, this.manualMinimum, this.provisioning, settings, limit, clock);
     const adapterHost = { httpAdapter: { getHttpServer: () => this.server } } as unknown as HttpAdapterHost;
     this.reconcile = new ReconcileService(
       this.runtime,
@@ -167,17 +168,22 @@ export class SimulatedOrchestrator {
       this.provisioning,
       this.readiness,
       snapshots,
-      new VpnWatcher(this.runtime, vpn, registry, SETTINGS, clock, new VpnMetrics(vpn), SILENT_LOG),
-      SETTINGS,
-      SETTINGS,
+      new VpnWatcher(this.runtime, vpn, registry, settings, clock, new VpnMetrics(vpn), SILENT_LOG),
+      settings,
+      settings,
       clock,
       adapterHost,
       SILENT_LOG,
     );
   }
 
-  static async start(world: SimulatedWorld, disk: SimulatedDisk, violations: string[]): Promise<SimulatedOrchestrator> {
-    const its = new SimulatedOrchestrator(world, disk, violations);
+  static async start(
+    world: SimulatedWorld,
+    disk: SimulatedDisk,
+    violations: string[],
+    settings = SETTINGS,
+  ): Promise<SimulatedOrchestrator> {
+    const its = new SimulatedOrchestrator(world, disk, violations, settings);
     await its.manualMinimum.onModuleInit();
     its.leases.onModuleInit();
     its.provisioning.onModuleInit();

@@ -12,6 +12,8 @@ export interface RoundInputs {
   removing: ReadonlySet<string>;
   /** Why no engine can be started, by operation; null when it can. */
   blocked: Record<OperationType, ProvisioningRefusedError | null>;
+  /** How many starts the circuit breakers permit at the same time. */
+  startLimits: Record<OperationType, number>;
   replacementsInProgress: number;
   sinceLastReplacementMs: number;
 }
@@ -25,10 +27,15 @@ export interface Round {
   blocked: ProvisioningRefusedError | null;
 }
 
-export function decideRound({ pool, limits, removing, blocked, ...inputs }: RoundInputs): Round {
+export function decideRound({ pool, limits, removing, blocked, startLimits, ...inputs }: RoundInputs): Round {
   const decision = decideScaling(pool, limits);
   const scaling = { ...decision, remove: decision.remove.filter(({ id }) => !removing.has(id)) };
   const replacements = countReplacements(scaling.start, pool, inputs.replacementsInProgress);
+  const startsOf = (operation: OperationType, wanted: number): OperationType[] => {
+    // A requested start may be the trial of a half-open circuit breaker.
+    const permitted = Math.max(0, startLimits[operation] - pool.pending);
+    return Array<OperationType>(blocked[operation] ? 0 : Math.min(wanted, permitted)).fill(operation);
+  };
   const full = scaling.limited ? capacityRefusal(limits.max, limits.intervalMs) : null;
   return {
     scaling,
@@ -36,10 +43,7 @@ export function decideRound({ pool, limits, removing, blocked, ...inputs }: Roun
       { ...pool, sinceLastMs: inputs.sinceLastReplacementMs, blocked: blocked.replacement?.message ?? null },
       limits,
     ),
-    starts: [
-      ...Array<OperationType>(blocked.general ? 0 : scaling.start - replacements).fill('general'),
-      ...Array<OperationType>(blocked.replacement ? 0 : replacements).fill('replacement'),
-    ],
+    starts: [...startsOf('general', scaling.start - replacements), ...startsOf('replacement', replacements)],
     blocked: blocked.general ?? (replacements > 0 ? blocked.replacement : null) ?? full,
   };
 }

@@ -151,6 +151,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   private gather(pool: PoolSnapshot): RoundInputs {
     const { minReplicas, autoscaleIntervalMs } = this.settings;
     const { unhealthyGraceMs, replacementCooldownMs } = this.healthSettings;
+    const { breakers } = this.provisioning;
     return {
       pool,
       limits: {
@@ -162,6 +163,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
       },
       removing: this.removing,
       blocked: { general: this.provisioning.checks.blocked('general'), replacement: this.provisioning.checks.blocked('replacement') },
+      startLimits: { general: breakers.startLimit('general'), replacement: breakers.startLimit('replacement') },
       replacementsInProgress: this.replacementsRequested + this.replacementsStarting.size,
       sinceLastReplacementMs: this.clock.now() - this.lastReplacementAt,
     };
@@ -218,13 +220,19 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     if (error.cause instanceof QueueError && error.cause.code === 'queue_revoked') return;
     if (!(error instanceof ProvisioningRefusedError)) this.log.error('engine start failed', { error });
     // No backoff for an unreachable runtime: an event wakes the loop when it is back.
-    if (!(error.cause instanceof RuntimeUnreachableError)) this.backoff.failed(this.clock.now());
+    if (!(error.cause instanceof RuntimeUnreachableError)) this.delayStarts();
+  }
+
+  private delayStarts(): void {
+    // An open circuit breaker decides alone when the next start comes: what it says to callers must be true.
+    if (this.provisioning.breakers.report('general').state === 'open') this.backoff.clear();
+    else this.backoff.failed(this.clock.now());
   }
 
   /** A start has succeeded when the engine answers, and failed when the engine is gone before that. */
   private learn({ type, engine }: EngineChange): void {
-    if (type === 'ready') this.backoff.succeeded();
-    else if (type === 'gone' && wasNeverReady(engine)) this.backoff.failed(this.clock.now());
+    if (type === 'ready') this.backoff.clear();
+    else if (type === 'gone' && wasNeverReady(engine)) this.delayStarts();
     if (type === 'ready' || type === 'gone') this.replacementsStarting.delete(engine.id);
   }
 }

@@ -11,7 +11,7 @@ describe('the delay after failed starts', () => {
       now += backoff.delayMs(now);
     }
     expect(delays).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
-    backoff.succeeded();
+    backoff.clear();
     expect(backoff.delayMs(0)).toBe(0);
   });
 

@@ -16,7 +16,7 @@ export class StartBackoff {
     this.notBefore = nowMs + withJitter(backoffMs(this.failures, LIMITS), this.random);
   }
 
-  succeeded(): void {
+  clear(): void {
     this.failures = 0;
     this.notBefore = 0;
   }

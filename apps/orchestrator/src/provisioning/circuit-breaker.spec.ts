@@ -4,8 +4,8 @@ import { CircuitBreaker, type CircuitPermit } from './circuit-breaker.js';
 
 const TIMEOUT = 300_000;
 
-function make(threshold = 3): CircuitBreaker {
-  return new CircuitBreaker({ threshold, timeoutMs: TIMEOUT });
+function make(threshold = 3, isUrgent = () => false): CircuitBreaker {
+  return new CircuitBreaker({ threshold, timeoutMs: TIMEOUT, isUrgent });
 }
 
 function failTimes(breaker: CircuitBreaker, times: number, now: number): void {
@@ -15,11 +15,62 @@ function failTimes(breaker: CircuitBreaker, times: number, now: number): void {
 describe('the circuit breaker', () => {
   it('opens at the threshold, and only the last failure reports it', () => {
     const breaker = make();
-    const permits = [1, 2, 3].map(() => breaker.acquire(0) as CircuitPermit);
-    expect(permits.map((permit) => breaker.fail(permit, 0))).toEqual([false, false, true]);
+    const opened = [1, 2, 3].map(() => breaker.fail(breaker.acquire(0) as CircuitPermit, 0));
+    expect(opened).toEqual([false, false, true]);
     expect(breaker.state(0)).toBe('open');
     expect(breaker.acquire(0)).toBeNull();
     expect(breaker.retryInMs(1000)).toBe(TIMEOUT - 1000);
+  });
+
+  it('counts starts that were in flight when the first of them failed once, and starts after that again', () => {
+    const breaker = make();
+    const incident = Array.from({ length: 6 }, () => breaker.acquire(0) as CircuitPermit);
+    for (const [index, permit] of incident.entries()) breaker.fail(permit, index);
+    expect([breaker.state(10), breaker.report(10).failures]).toEqual(['closed', 1]);
+    const second = [1, 2].map(() => breaker.acquire(10) as CircuitPermit);
+    for (const permit of second) breaker.fail(permit, 20);
+    expect([breaker.state(20), breaker.report(20).failures]).toEqual(['closed', 2]);
+    expect(breaker.fail(breaker.acquire(30) as CircuitPermit, 40)).toBe(true);
+    expect(breaker.state(40)).toBe('open');
+  });
+
+  it('a success among starts in flight does not make the others count as a second incident', () => {
+    const breaker = make(2);
+    const [first, good, last] = [1, 2, 3].map(() => breaker.acquire(0) as CircuitPermit);
+    breaker.fail(first, 1);
+    breaker.succeed(good);
+    breaker.fail(last, 2);
+    expect([breaker.state(2), breaker.report(2).failures]).toEqual(['closed', 0]);
+  });
+
+  it('when it is urgent, single trials come after 5, 10, 20 s … up to the timeout, and its report names the next one', () => {
+    const breaker = make(1, () => true);
+    let now = 0;
+    breaker.fail(breaker.acquire(now) as CircuitPermit, now);
+    const delays = Array.from({ length: 8 }, () => {
+      const { retryInSeconds } = breaker.report(now);
+      expect(breaker.acquire(now + retryInSeconds * 1000 - 1)).toBeNull();
+      now += retryInSeconds * 1000;
+      const trial = breaker.acquire(now) as CircuitPermit;
+      expect([trial.trial, breaker.acquire(now)]).toEqual([true, null]);
+      breaker.fail(trial, now);
+      return retryInSeconds;
+    });
+    expect(delays).toEqual([5, 10, 20, 40, 80, 160, 300, 300]);
+    breaker.succeed(breaker.acquire(now + TIMEOUT) as CircuitPermit);
+    breaker.fail(breaker.acquire(now + TIMEOUT) as CircuitPermit, now + TIMEOUT);
+    expect(breaker.report(now + TIMEOUT).retryInSeconds).toBe(5);
+  });
+
+  it('permits a trial at once when it becomes urgent long after it opened, and waits again when it is no longer urgent', () => {
+    let urgent = false;
+    const breaker = make(1, () => urgent);
+    breaker.fail(breaker.acquire(0) as CircuitPermit, 0);
+    expect([breaker.state(60_000), breaker.report(60_000).retryInSeconds]).toEqual(['open', 240]);
+    urgent = true;
+    expect([breaker.state(60_000), breaker.report(60_000).retryInSeconds]).toEqual(['half_open', 0]);
+    urgent = false;
+    expect(breaker.state(60_000)).toBe('open');
   });
 
   it('counts failures in a row: a success resets the count', () => {
@@ -89,8 +140,8 @@ describe('the circuit breaker', () => {
       fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: TIMEOUT }) }),
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 100 }), fc.integer({ min: 1, max: 4 }), (steps, threshold) => {
-        const breaker = make(threshold);
+      fc.property(fc.array(step, { maxLength: 100 }), fc.integer({ min: 1, max: 4 }), fc.boolean(), (steps, threshold, urgent) => {
+        const breaker = make(threshold, () => urgent);
         const held: { permit: CircuitPermit; since: number }[] = [];
         let now = 0;
         for (const one of steps) {

@@ -66,7 +66,7 @@ describe('POST /provision/acestream', () => {
     await provision();
     const refused = await provision();
     expect([refused.status, refused.body]).toMatchObject([503, { detail: { code: 'circuit_breaker', can_retry: false } }]);
-    expect(refused.headers).toMatchObject({ 'x-circuit-state': 'open', 'retry-after': '300' });
+    expect(refused.headers).toMatchObject({ 'x-circuit-state': 'open', 'retry-after': '5' });
     const { body } = await orchestrator.http.get('/health/ready');
     expect(body).toMatchObject({ ready: true, status: 'degraded', circuit_state: 'open' });
     expect((await orchestrator.http.get('/metrics')).text).toContain('orch_circuit_state{state="open"} 1');

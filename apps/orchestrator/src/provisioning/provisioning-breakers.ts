@@ -2,6 +2,7 @@ import { OPERATION_TYPES, type OperationType } from '@acexy/contracts';
 import { counterOf, Log } from '@acexy/service-kit';
 import { Clock, ListenerSet } from '@acexy/service-kit/primitives';
 import { Injectable } from '@nestjs/common';
+import { EngineRegistry } from '../engines/engine-registry.js';
 import { CircuitBreaker, type CircuitPermit, type CircuitReport } from './circuit-breaker.js';
 import { ProvisioningSettings } from './provisioning-settings.js';
 
@@ -45,19 +46,29 @@ export class ProvisioningBreakers {
 
   constructor(
     settings: ProvisioningSettings,
+    registry: EngineRegistry,
     private readonly clock: Clock,
     log: Log,
   ) {
     this.log = log.child('provisioning');
     const { circuitBreakerThreshold: threshold, circuitBreakerTimeoutMs: timeoutMs } = settings;
+    const { replacementBreakerThreshold, replacementBreakerTimeoutMs } = settings;
+    // Without a ready engine no viewer is served, so the next trial must not wait for minutes.
+    const isUrgent = (): boolean => !registry.all().some(({ lifecycle, health }) => lifecycle === 'ready' && health !== 'unhealthy');
     this.breakers = {
-      general: new CircuitBreaker({ threshold, timeoutMs }),
-      replacement: new CircuitBreaker({ threshold: settings.replacementBreakerThreshold, timeoutMs: settings.replacementBreakerTimeoutMs }),
+      general: new CircuitBreaker({ threshold, timeoutMs, isUrgent }),
+      replacement: new CircuitBreaker({ threshold: replacementBreakerThreshold, timeoutMs: replacementBreakerTimeoutMs, isUrgent }),
     };
   }
 
   permits(operation: OperationType): boolean {
     return this.breakers[operation].permits(this.clock.now());
+  }
+
+  /** How many starts are permitted at the same time: one when half open. */
+  startLimit(operation: OperationType): number {
+    if (!this.permits(operation)) return 0;
+    return this.report(operation).state === 'closed' ? Infinity : 1;
   }
 
   acquire(operation: OperationType): OperationPermit | null {

@@ -50,7 +50,7 @@ export class ProvisioningSettings {
     min: 1,
     max: 1000,
     default: '5',
-    help: 'Failed provisions in a row that open the circuit breaker',
+    help: 'Failed provisions in a row that open the circuit breaker; those that run when one fails count with it',
   })
   circuitBreakerThreshold!: number;
 
@@ -61,7 +61,7 @@ export class ProvisioningSettings {
     min: 0.1,
     max: 86_400,
     default: '300',
-    help: 'Seconds that the circuit breaker stays open before a trial provision',
+    help: 'Seconds that the circuit breaker stays open before a trial provision; without a ready engine trials come after 5, 10, 20 s and so on, up to this',
   })
   circuitBreakerTimeoutMs!: number;
 
@@ -81,7 +81,7 @@ export class ProvisioningSettings {
     min: 0.1,
     max: 86_400,
     default: '180',
-    help: 'Seconds that the circuit breaker of replacements stays open before a trial',
+    help: 'Seconds that the circuit breaker of replacements stays open before a trial; without a ready engine as for the other one',
   })
   replacementBreakerTimeoutMs!: number;
 

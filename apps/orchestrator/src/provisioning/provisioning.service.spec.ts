@@ -41,7 +41,7 @@ function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG):
   const launcher = new EngineLauncher(runtime, settings, settings, settings, settings, new InstallationId('b1b2'), slots, clock, log);
   const sync = { isSynced: true } as EngineSync;
   const limit = { engines: settings.engineLimit };
-  const breakers = new ProvisioningBreakers(settings, clock, log);
+  const breakers = new ProvisioningBreakers(settings, registry, clock, log);
   const checks = new StartChecks(runtime, sync, slots, breakers, settings, settings, limit);
   const service = new ProvisioningService(launcher, registry, sync, breakers, checks, settings, settings, limit, clock, log);
   service.onModuleInit();
@@ -228,26 +228,39 @@ describe('provisioning', () => {
     expect(service.engineCount()).toBe(0);
   });
 
-  it('refuses after CIRCUIT_BREAKER_THRESHOLD failures in a row, with the time of the next trial', async () => {
+  it('without a ready engine, refuses after CIRCUIT_BREAKER_THRESHOLD failures in a row until a trial 5 s later', async () => {
     const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '2', CIRCUIT_BREAKER_TIMEOUT_S: '300' });
     runtime.knobs.failStart = () => startFailure();
     await outcome(service.provision({}, 'api'));
     await outcome(service.provision({}, 'api'));
     await vi.advanceTimersByTimeAsync(1000);
     const refusal = (await outcome(service.provision({}, 'api'))) as ProvisioningRefusedError;
-    expect(refusal.toDetail()).toMatchObject({ code: 'circuit_breaker', recovery_eta_seconds: 299, can_retry: false, should_wait: true });
+    expect(refusal.toDetail()).toMatchObject({ code: 'circuit_breaker', recovery_eta_seconds: 4, can_retry: false, should_wait: true });
     expect(runtime.startCalls).toHaveLength(2);
     expect(service.breakers.report('general')).toEqual({
       state: 'open',
       failures: 2,
       threshold: 2,
       timeoutSeconds: 300,
-      retryInSeconds: 299,
+      retryInSeconds: 4,
       lastFailure: { reason: 'the engine exited at once', at: Date.now() - 1000 },
     });
     const metrics = await register.metrics();
     expect(metrics).toContain('orch_circuit_breaker_state{operation_type="general"} 2');
     expect(metrics).toContain('orch_circuit_breaker_failures{operation_type="general"} 2');
+  });
+
+  it('with a ready engine, refuses for CIRCUIT_BREAKER_TIMEOUT_S; when that engine is gone, a trial may start at once', async () => {
+    const { service, registry, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1', CIRCUIT_BREAKER_TIMEOUT_S: '300' });
+    const { id } = await service.provision({}, 'api');
+    registry.ready(id);
+    runtime.knobs.failStart = () => startFailure();
+    await outcome(service.provision({}, 'api'));
+    expect(await outcome(service.provision({}, 'api'))).toMatchObject({ code: 'circuit_breaker', recoveryEtaSeconds: 300 });
+    await vi.advanceTimersByTimeAsync(60_000);
+    runtime.knobs.failStart = () => null;
+    registry.gone(id, 'died');
+    await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
   });
 
   it('has a separate circuit breaker for replacements', async () => {
@@ -260,7 +273,7 @@ describe('provisioning', () => {
     expect([service.breakers.report('replacement').state, service.breakers.report('general').state]).toEqual(['open', 'closed']);
     expect(await outcome(service.provision({}, 'autoscaler', 'replacement'))).toMatchObject({
       code: 'circuit_breaker',
-      recoveryEtaSeconds: 180,
+      recoveryEtaSeconds: 5,
     });
     runtime.knobs.failStart = () => null;
     await expect(service.provision({}, 'api')).resolves.toMatchObject({ state: 'running' });
