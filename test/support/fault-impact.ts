@@ -93,7 +93,8 @@ export class FaultImpact {
 
   /** Takes events of Docker, one in each line. */
   private take(text: string): void {
-    for (const line of text.split('\n').filter((part) => part !== '')) this.started.add((JSON.parse(line) as { id: string }).id);
+    for (const line of text.split('\n').filter((part) => part !== ''))
+      this.started.add((JSON.parse(line) as { Actor: { ID: string } }).Actor.ID);
   }
 }
 

@@ -1,9 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, request } from 'node:http';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { dockerLines } from '../../apps/orchestrator/src/runtime/docker/docker-lines.js';
 import type { DockerCall } from './documented-docker-calls.js';
+
+/** Docker Engine 29 accepts no older clients. */
+const OLDEST_API = 44;
+/** The API version that the machine's Docker Engine understands, whatever it is. */
+const REAL_API = '/v1.41';
 
 /** A Docker socket that forwards calls to the machine's Docker and records them. With a list of calls, it forwards only those. */
 export class RecordingDockerProxy {
@@ -24,13 +30,27 @@ export class RecordingDockerProxy {
         .end(JSON.stringify({ message: 'rejected by the filter of this test' }));
       return;
     }
+    const version = /^\/v1\.(\d+)/.exec(incoming.url ?? '');
+    if (this.asEngine29 && version && Number(version[1]) < OLDEST_API) {
+      this.rejected.push(`${method} ${incoming.url}`);
+      const message = `client version 1.${version[1]} is too old. Minimum supported API version is 1.${OLDEST_API}, please upgrade your client to a newer version`;
+      outgoing.writeHead(400, { 'Content-Type': 'application/json' }).end(JSON.stringify({ message }));
+      return;
+    }
     this.calls.push(named?.name ?? `${method} ${path.replace(/^\/(containers)\/(?!json|create)[^/]+/, '/$1/ID')}`);
     const onward = request(
-      { socketPath: '/var/run/docker.sock', path: incoming.url, method: incoming.method, headers: incoming.headers, agent: false },
+      {
+        socketPath: '/var/run/docker.sock',
+        path: this.asEngine29 ? incoming.url?.replace(/^\/v[\d.]+/, REAL_API) : incoming.url,
+        method: incoming.method,
+        headers: incoming.headers,
+        agent: false,
+      },
       (reply) => {
         outgoing.writeHead(reply.statusCode ?? 502, reply.headers);
         outgoing.flushHeaders();
-        reply.pipe(outgoing);
+        if (this.asEngine29 && path === '/events') void relayEvents(reply, outgoing);
+        else reply.pipe(outgoing);
       },
     );
     onward.once('error', (error) => outgoing.destroy(error));
@@ -38,11 +58,17 @@ export class RecordingDockerProxy {
     incoming.pipe(onward);
   });
 
-  private constructor(private readonly allowed: readonly DockerCall[] | null) {}
+  private constructor(
+    private readonly allowed: readonly DockerCall[] | null,
+    private readonly asEngine29: boolean,
+  ) {}
 
-  /** @param allowed the calls to forward; null forwards all */
-  static async open(allowed: readonly DockerCall[] | null = null): Promise<RecordingDockerProxy> {
-    const dockerProxy = new RecordingDockerProxy(allowed);
+  /**
+   * @param allowed the calls to forward; null forwards all
+   * @param asEngine29 answers as Docker Engine 29 does (API 1.52): events without `id`, `status` and `from`, and no API version below 1.44
+   */
+  static async open(allowed: readonly DockerCall[] | null = null, { asEngine29 = false } = {}): Promise<RecordingDockerProxy> {
+    const dockerProxy = new RecordingDockerProxy(allowed, asEngine29);
     dockerProxy.server.listen(dockerProxy.socket);
     await once(dockerProxy.server, 'listening');
     return dockerProxy;
@@ -65,5 +91,18 @@ export class RecordingDockerProxy {
     this.server.close();
     await once(this.server, 'close');
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Sends each event as API 1.52 does, until the connection ends. */
+async function relayEvents(reply: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  try {
+    for await (const line of dockerLines(reply)) {
+      const { id: _id, status: _status, from: _from, ...event } = JSON.parse(line) as Record<string, unknown>;
+      outgoing.write(`${JSON.stringify(event)}\n`);
+    }
+    outgoing.end();
+  } catch {
+    outgoing.destroy();
   }
 }

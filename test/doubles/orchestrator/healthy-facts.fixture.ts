@@ -93,6 +93,7 @@ export const HEALTHY_ORCHESTRATOR: Reached<OrchestratorFacts> = {
   },
   vpn: null,
   image: null,
+  runtimeNote: null,
   provisioning: { queued: 0, remaining: 5 },
   keyAccepted: true,
   proxyKeyAccepted: true,

@@ -164,6 +164,14 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /20 s to start a container/,
   ],
   [
+    'a Docker whose events do not arrive',
+    orchestrator({ runtimeNote: 'no events arrive from the container runtime' }),
+    'docker-events',
+    'warning',
+    /no events arrive/,
+    /GET \/events/,
+  ],
+  [
     'no network',
     { ...settings({ DOCKER_NETWORK: 'tv' }), ...docker({ network: 'missing' }) },
     'network',

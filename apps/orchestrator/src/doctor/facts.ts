@@ -114,6 +114,8 @@ export type OrchestratorFacts =
       health: EnginesHealthStatus | null;
       vpn: VpnStatus | null;
       image: { name: string; state: string; percent: number | null; reason: string | null } | null;
+      /** What works less well than it should between the orchestrator and the container runtime. */
+      runtimeNote: string | null;
       provisioning: { queued: number; remaining: number } | null;
       /** Whether it accepts our key, and the key of the proxy; null without a key. */
       keyAccepted: boolean | null;

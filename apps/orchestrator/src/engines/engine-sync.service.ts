@@ -8,6 +8,7 @@ import { RetrySettings } from './retry-settings.js';
 import type { EngineChange } from './engine.js';
 import { EngineRegistry } from './engine-registry.js';
 import { EngineRemover } from './engine-remover.service.js';
+import { EventCoverage } from './event-coverage.js';
 
 /** Minimum time between two lists: events come in bursts (one removed engine causes several), and one list covers them all. */
 const GAP_MS = 200;
@@ -46,6 +47,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   private readonly secondList: OneShotTimer;
   /** Time of the death event of engines that no list has shown as dead yet, monotonic milliseconds. */
   private readonly deathEvents = new Map<string, number>();
+  private readonly coverage = new EventCoverage();
   /** Resolves after the first list; never while the runtime is unreachable. */
   readonly firstSync: Promise<void>;
   private markSynced!: () => void;
@@ -57,7 +59,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     private readonly remover: EngineRemover,
     private readonly runtimeSettings: RuntimeSettings,
     private readonly retries: RetrySettings,
-    pool: PoolSettings,
+    private readonly pool: PoolSettings,
     private readonly clock: Clock,
     log: Log,
   ) {
@@ -109,6 +111,11 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   /** Whether the runtime answered the last list; null before the first. */
   get runtimeReached(): boolean | null {
     return this.reached;
+  }
+
+  /** Whether engines change and the runtime sends no events of it: changes are then noticed only every MONITOR_INTERVAL_S. */
+  get eventsMissing(): boolean {
+    return this.coverage.eventsMissing;
   }
 
   /** Calls back when the runtime becomes unreachable or reachable. @returns unsubscribes */
@@ -163,6 +170,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
       return retryDelayMs(++this.misses, this.retries) ?? undefined;
     }
     this.misses = 0;
+    this.compareWithEvents(instances);
     const leftovers = this.leftoversOf(this.registry.observe(instances, mark));
     if (this.reached === false) this.log.info('container runtime reachable', { engines: instances.length });
     // After the registry is up to date, because listeners act on it.
@@ -176,7 +184,20 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   private onEvent(event: RuntimeEvent): void {
     if (event.type === 'died') this.deathEvents.set(event.id, this.clock.now());
     else if (event.type === 'started' || event.type === 'removed') this.deathEvents.delete(event.id);
+    const wereMissing = this.coverage.eventsMissing;
+    this.coverage.heard(event, this.clock.now());
+    if (wereMissing && !this.coverage.eventsMissing) this.log.info('runtime events received again');
     this.loop.wake();
+  }
+
+  private compareWithEvents(instances: readonly EngineInstance[]): void {
+    const wereMissing = this.coverage.eventsMissing;
+    this.coverage.listed(instances, this.clock.now());
+    if (this.coverage.eventsMissing && !wereMissing)
+      this.log.warn('runtime events missing', {
+        effect: `changes of engines are noticed only every ${this.pool.monitorIntervalMs / 1000} s (MONITOR_INTERVAL_S)`,
+        advice: 'let GET /events pass through every filter in front of Docker',
+      });
   }
 
   /** Whether the list still shows an engine as running after its death event. */

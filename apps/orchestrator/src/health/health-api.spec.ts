@@ -1,8 +1,9 @@
 import type { EngineState } from '@acexy/contracts';
+import { Clock } from '@acexy/service-kit/primitives';
 import { afterEach, describe, expect, it } from 'vitest';
 import { EngineRegistry } from '../engines/engine-registry.js';
 import { Readiness } from './readiness.js';
-import { eventually, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
+import { AUTH, eventually, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
 
 describe('health', () => {
   let orchestrator: TestOrchestrator;
@@ -171,6 +172,29 @@ describe('health', () => {
       process.off('warning', record);
     }
     expect(warnings).toEqual([]);
+  });
+
+  it('says that events are missing when an engine vanishes without one, and stays ready', async () => {
+    orchestrator = await startOrchestrator({ env: { MONITOR_INTERVAL_S: '0.1' } });
+    const { app, http, runtime } = orchestrator;
+    const { body: started } = await http.post('/provision/acestream').set(AUTH);
+    const { container_id: id } = started as { container_id: string };
+    await eventually(readiness, ({ body }) => body.engines === 1);
+    const { listCalls } = runtime;
+    await eventually(
+      () => runtime.listCalls,
+      (calls) => calls > listCalls + 1,
+    );
+    runtime.vanish(id, { silently: true });
+    await eventually(readiness, ({ body }) => body.engines === 0);
+    const clock = app.get(Clock);
+    const later = clock.now.bind(clock);
+    clock.now = () => later() + 10_000;
+    const { status, body } = await eventually(readiness, (answer) => JSON.stringify(answer.body.info).includes('no events arrive'));
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ info: { runtime: { status: 'up', message: expect.stringContaining('MONITOR_INTERVAL_S') as string } } });
+    runtime.emit({ type: 'removed', id });
+    await eventually(readiness, (answer) => !JSON.stringify(answer.body.info).includes('no events arrive'));
   });
 
   it('the metrics that dashboards scrape exist', async () => {

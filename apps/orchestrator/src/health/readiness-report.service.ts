@@ -10,6 +10,8 @@ import { StreamService } from '../streams/stream.service.js';
 import type { ReadyAnswer } from './health-answers.js';
 import { Readiness } from './readiness.js';
 
+const EVENTS_MISSING = 'no events arrive from the container runtime: changes of engines are noticed only every MONITOR_INTERVAL_S';
+
 /** The body of `/health/ready`. */
 @Injectable()
 export class ReadinessReport {
@@ -57,13 +59,20 @@ export class ReadinessReport {
       return await this.checks.check([
         () => this.indicator('service', !this.readiness.isShuttingDown, 'shutting down'),
         () => this.indicator('reconcile', this.readiness.isReconciled, 'first reconcile round not finished'),
-        () => this.indicator('runtime', this.sync.runtimeReached !== false, 'container runtime unreachable'),
+        () => this.runtimeIndicator(),
         async () => this.indicator('database', await this.database.isReachable(), 'database unreachable'),
       ]);
     } catch (error) {
       if (error instanceof ServiceUnavailableException) return error.getResponse() as HealthCheckResult;
       throw error;
     }
+  }
+
+  /** Up also without events, because the lists show every change, only later. */
+  private runtimeIndicator(): HealthIndicatorResult {
+    if (this.sync.runtimeReached !== false && this.sync.eventsMissing)
+      return this.indicators.check('runtime').up({ message: EVENTS_MISSING });
+    return this.indicator('runtime', this.sync.runtimeReached !== false, 'container runtime unreachable');
   }
 
   private indicator(name: string, up: boolean, message: string): HealthIndicatorResult {

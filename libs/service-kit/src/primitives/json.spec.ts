@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isObject, snippet, splitList, toText, withoutSlashesAtEnd } from './json.js';
+import { isObject, parseObject, snippet, splitList, toText, withoutSlashesAtEnd } from './json.js';
 
 describe('reading JSON of other programs', () => {
   it('splits a list at its commas, without empty parts', () => {
@@ -8,6 +8,10 @@ describe('reading JSON of other programs', () => {
 
   it('tells an object from an array, null and plain values', () => {
     expect([{}, { a: 1 }, [], null, 'text', 1].map(isObject)).toEqual([true, true, false, false, false, false]);
+  });
+
+  it('reads the object of a text, and null from any other text', () => {
+    expect(['{"a":1}', '[]', 'null', '"text"', '{', ''].map(parseObject)).toEqual([{ a: 1 }, null, null, null, null, null]);
   });
 
   it('reads a missing, empty or other value as no text', () => {

@@ -6,6 +6,16 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The object of a JSON text; null when the text is no JSON, or its value is no object. */
+export function parseObject(text: string): JsonObject | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
 /** A string that is not empty; null for everything else. */
 export function toText(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;

@@ -43,6 +43,19 @@ export const DOCKER_CHECKS: readonly Check[] = [
   },
 
   {
+    id: 'docker-events',
+    question: 'Does Docker report changes of engines?',
+    look: withDocker((_docker, { orchestrator }) => {
+      if (!orchestrator.reached) return unknown('the orchestrator does not answer');
+      if (orchestrator.runtimeNote === null) return good('the orchestrator gets the events of Docker, or nothing has changed yet');
+      return warning(
+        orchestrator.runtimeNote,
+        'Let `GET /events` pass through every filter in front of Docker, and restart the orchestrator. `docker events` shows whether Docker sends events.',
+      );
+    }),
+  },
+
+  {
     id: 'network',
     question: 'Does the network of engines and services exist?',
     look: withDocker(({ network }, { settings }) => {

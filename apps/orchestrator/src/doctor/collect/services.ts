@@ -6,13 +6,13 @@ import { objectOf, probe, typicalMs } from './http-probe.js';
 
 interface ReadyBody {
   error?: Record<string, { message?: string }>;
-  info?: { orchestrator?: { state?: string } };
+  info?: { orchestrator?: { state?: string }; runtime?: { message?: string } };
   image?: { name: string; state: string; percent: number | null; reason: string | null };
   provisioning?: { queued: number; remaining: number };
 }
 
 export function askOrchestrator(url: string, key: string | undefined, proxyKey: string | undefined): Promise<OrchestratorFacts> {
-  return ask(url, 'orch_build_info', async ({ provisioning, image }) => {
+  return ask(url, 'orch_build_info', async ({ provisioning, image, info }) => {
     if (provisioning === undefined) return null;
     const [status, health, vpn, keyAccepted, proxyKeyAccepted] = await Promise.all([
       bodyOf<OrchestratorStatus>(`${url}/orchestrator/status`),
@@ -22,7 +22,17 @@ export function askOrchestrator(url: string, key: string | undefined, proxyKey: 
       acceptsKey(url, proxyKey),
     ]);
     const latencyMs = { engines: await typicalMs(`${url}/engines`), streams: await typicalMs(`${url}/streams?status=started`) };
-    return { latencyMs, status, health, vpn, image: image ?? null, provisioning, keyAccepted, proxyKeyAccepted };
+    return {
+      latencyMs,
+      status,
+      health,
+      vpn,
+      image: image ?? null,
+      runtimeNote: info?.runtime?.message ?? null,
+      provisioning,
+      keyAccepted,
+      proxyKeyAccepted,
+    };
   });
 }
 

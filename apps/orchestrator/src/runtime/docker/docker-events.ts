@@ -1,8 +1,10 @@
 import type { Log } from '@acexy/service-kit';
 import { backoffMs, ListenerSet, pause, SystemClock } from '@acexy/service-kit/primitives';
 import type Docker from 'dockerode';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import type { RuntimeEvent } from '../engine-runtime.js';
+import { parseDockerEvent } from './docker-event.js';
+import { dockerLines } from './docker-lines.js';
 
 /** One connection attempt per second is cheap, and a restarted daemon is found at once. */
 const RETRY = { firstMs: 100, longestMs: 1_000 };
@@ -68,35 +70,17 @@ export class DockerEvents {
 
   private async readEvents(onSubscribed: () => void): Promise<void> {
     const { signal } = this.closed;
-    const stream = (await this.docker.getEvents({
+    const reply = (await this.docker.getEvents({
       filters: { type: ['container'], event: [...this.actions], ...this.containers },
       abortSignal: signal,
-    })) as NodeJS.ReadableStream;
+    })) as Readable;
     onSubscribed();
     this.emit({ type: 'lost' });
     try {
-      for await (const line of createInterface({ input: stream })) {
-        const event = toEvent(line);
-        if (event) this.emit(event);
-      }
+      for await (const line of dockerLines(reply)) this.emit(parseDockerEvent(line));
     } finally {
       // A listener that lists the engines now sees that Docker is unreachable.
       if (!signal.aborted) this.emit({ type: 'lost' });
     }
   }
-}
-
-/** By action of Docker; after any other action the engines are listed again. */
-const EVENT_TYPES: ReadonlyMap<string | undefined, 'started' | 'died' | 'removed'> = new Map([
-  ['start', 'started'],
-  ['die', 'died'],
-  ['destroy', 'removed'],
-]);
-
-/** @param line of the event stream */
-function toEvent(line: string): RuntimeEvent | null {
-  const { Action: action, id } = JSON.parse(line) as { Action?: string; id?: string };
-  if (!id) return null;
-  const type = EVENT_TYPES.get(action);
-  return type ? { type, id } : { type: 'lost' };
 }
