@@ -13,6 +13,16 @@ export type DockerFault =
   | { hangs: true; /** Docker carries out the call after this many milliseconds. */ doneAfterMs?: number }
   | { afterMs: number };
 
+export interface ScriptedImage {
+  present: boolean;
+  /** The lines of the reply to a pull. */
+  pull: readonly string[];
+  /** Whether the image is present afterwards. */
+  pulled: boolean;
+  /** The connection breaks before the end of the reply. */
+  breaksOff?: boolean;
+}
+
 interface Container {
   id: string;
   name: string;
@@ -27,6 +37,8 @@ export class ScriptedDocker {
   readonly socketPath = join(this.folder, 'docker.sock');
   readonly containers = new Map<string, Container>();
   readonly faults: Partial<Record<DockerCall, DockerFault>> = {};
+  /** The image and what a pull of it sends; null: this Docker knows no images. */
+  image: ScriptedImage | null = null;
   private readonly server = createServer((request, response) => {
     this.answer(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
@@ -60,6 +72,7 @@ export class ScriptedDocker {
     const call = callOf(request.method ?? '', url.pathname);
     // The event subscription stays open and sends nothing.
     if (url.pathname === '/events') return void response.writeHead(200).flushHeaders();
+    if (this.image !== null && url.pathname.startsWith('/images/')) return this.answerImage(this.image, url.pathname, response);
     if (call === null) return reply(response, 404, { message: `no ${url.pathname} here` });
     const execute = (): { status: number; body?: unknown } => this.execute(call, url, body);
     const fault = this.faults[call];
@@ -71,6 +84,15 @@ export class ScriptedDocker {
     if (fault) await new Promise((resolve) => setTimeout(resolve, fault.afterMs));
     const { status, body: answer } = execute();
     reply(response, status, answer);
+  }
+
+  private answerImage(image: ScriptedImage, path: string, response: ServerResponse): void {
+    if (path !== '/images/create') return image.present ? reply(response, 200, {}) : reply(response, 404, { message: 'No such image' });
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    for (const line of image.pull) response.write(`${line}\n`);
+    image.present ||= image.pulled;
+    if (image.breaksOff) setImmediate(() => response.destroy());
+    else response.end();
   }
 
   private execute(call: DockerCall, url: URL, body: string): { status: number; body?: unknown } {

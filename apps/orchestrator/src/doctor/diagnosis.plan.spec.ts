@@ -180,6 +180,27 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /docker network create tv/,
   ],
   [
+    'an image that could not be refreshed',
+    orchestrator({
+      image: { name: 'x', state: 'present', percent: null, reason: 'the local copy is used, because the pull failed: denied' },
+    }),
+    'image',
+    'warning',
+    /the pull failed: denied/,
+    /docker pull/,
+  ],
+  [
+    'a missing image when a filter rejects its inspection',
+    {
+      ...docker({ image: 'unknown' }),
+      ...orchestrator({ image: { name: 'x', state: 'missing', percent: null, reason: 'unauthorized: authentication required' } }),
+    },
+    'image',
+    'wrong',
+    /unauthorized: authentication required/,
+    /docker pull/,
+  ],
+  [
     'no image, and none is pulled',
     { ...settings({ IMAGE_PULL: 'never' }), ...docker({ image: 'missing' }) },
     'image',

@@ -43,7 +43,12 @@ export class ImageFigures {
   @ApiProperty({ type: 'integer', nullable: true, description: 'Progress of the pull, 0 to 100', example: 40 })
   percent!: number | null;
 
-  @ApiProperty({ type: 'string', nullable: true, description: 'Why the image is missing', example: 'no such image' })
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'Why the image is missing, or why IMAGE_PULL=always got no newer one',
+    example: 'no such image',
+  })
   reason!: string | null;
 }
 

@@ -103,7 +103,7 @@ export interface EngineImage {
   state: 'unknown' | 'pulling' | 'present' | 'missing';
   /** Progress of the pull, 0 to 100; every layer counts the same. */
   percent: number | null;
-  /** Why it is missing. */
+  /** Why it is missing, or why IMAGE_PULL=always got no newer one. */
   reason: string | null;
 }
 

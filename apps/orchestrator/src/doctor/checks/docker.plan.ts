@@ -76,15 +76,17 @@ export const DOCKER_CHECKS: readonly Check[] = [
     look: withDocker(({ image }, { settings, orchestrator }) => {
       const { targetImage, imagePull } = settings ?? { targetImage: 'TARGET_IMAGE', imagePull: 'missing' };
       const pull = orchestrator.reached ? orchestrator.image : null;
-      if (image === 'present') return good(`${targetImage} exists`);
-      if (image === 'unknown') return NO_ANSWER;
+      const state = image === 'unknown' && pull ? pull.state : image;
+      if (state === 'present' && pull?.reason) return warning(`${targetImage} exists, but ${pull.reason}`, pullCure(targetImage));
+      if (state === 'present') return good(`${targetImage} exists`);
+      if (state === 'unknown') return NO_ANSWER;
       if (pull?.state === 'pulling')
         return warning(`${targetImage} is being pulled (${pull.percent ?? 0} %)`, 'Wait: engines start when the pull is complete.');
       return wrong(
         `${targetImage} is not on this Docker Engine${pull?.reason ? `: ${pull.reason}` : ''}`,
         imagePull === 'never'
           ? 'Load it with `docker load < image.tar` (if Docker runs in the compose file, with `docker compose exec -T docker docker load < image.tar`), or correct TARGET_IMAGE, or set IMAGE_PULL=missing.'
-          : `\`docker pull ${targetImage}\` shows why it cannot be pulled. Correct TARGET_IMAGE, or the network of the Docker Engine.`,
+          : pullCure(targetImage),
       );
     }),
   },
@@ -103,6 +105,10 @@ export const DOCKER_CHECKS: readonly Check[] = [
     }),
   },
 ];
+
+function pullCure(image: string): string {
+  return `\`docker pull ${image}\` shows why it cannot be pulled. Correct TARGET_IMAGE, or the network of the Docker Engine.`;
+}
 
 function cureFor(problem: string): string {
   if (/permission/.test(problem))

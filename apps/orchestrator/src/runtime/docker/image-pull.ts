@@ -1,24 +1,23 @@
 import type { Log } from '@acexy/service-kit';
-import { orAborted } from '@acexy/service-kit/primitives';
 import type Docker from 'dockerode';
+import type { Readable } from 'node:stream';
+import { dockerLines } from './docker-lines.js';
+import { PullProgress } from './pull-progress.js';
 
 export type ImagePolicy = 'missing' | 'always' | 'never';
 
 export type ImageState =
-  { state: 'unknown' } | { state: 'pulling'; percent: number } | { state: 'present' } | { state: 'missing'; reason: string };
+  | { state: 'unknown' }
+  | { state: 'pulling'; percent: number }
+  /** `reason`: why IMAGE_PULL=always got no newer image. */
+  | { state: 'present'; reason?: string }
+  | { state: 'missing'; reason: string };
 
 /** After a failed pull: the operator may have repaired the registry or the name. */
 const RETRY_MS = 30_000;
 /** A pull without progress for this long is aborted and repeated. */
 const SILENCE_MS = 120_000;
 const INSPECT_LIMIT_MS = 10_000;
-
-interface PullProgress {
-  id?: string;
-  error?: string;
-  progressDetail?: { current?: number; total?: number };
-  status?: string;
-}
 
 /** Pulls one image in the background, outside every provisioning limit, and reports its progress. */
 export class ImagePull {
@@ -67,8 +66,8 @@ export class ImagePull {
 
   private async attempt(): Promise<void> {
     const present = await this.isPresent();
-    if (!present || this.policy === 'always') await this.pull(present);
-    this.current = { state: 'present' };
+    const reason = !present || this.policy === 'always' ? await this.pull(present) : null;
+    this.current = { state: 'present', ...(reason !== null && { reason }) };
     this.onPresent?.();
   }
 
@@ -84,7 +83,8 @@ export class ImagePull {
     }
   }
 
-  private async pull(present: boolean): Promise<void> {
+  /** @returns why the local copy could not be refreshed, or null */
+  private async pull(present: boolean): Promise<string | null> {
     if (this.policy === 'never')
       throw new Error(`image ${this.image} is missing and IMAGE_PULL=never: load it with \`docker load\` or \`docker pull\``);
     this.log.info('image pull started', { image: this.image });
@@ -92,66 +92,37 @@ export class ImagePull {
     try {
       await this.download();
       this.log.info('image pull finished', { image: this.image });
+      return null;
     } catch (error) {
-      if (!present) throw error;
-      this.log.warn('image refresh failed, using local copy', { image: this.image, error: (error as Error).message });
+      if (!present || this.closed.signal.aborted) throw error;
+      const { message } = error as Error;
+      this.log.warn('image refresh failed, using local copy', { image: this.image, error: message });
+      return `the local copy is used, because the pull failed: ${message}`;
     }
   }
 
+  /** A reply that ends is no success: the image is inspected afterwards. */
   private async download(): Promise<void> {
+    const progress = new PullProgress();
     const silent = new AbortController();
-    const stream = await this.docker.pull(withTag(this.image), { abortSignal: AbortSignal.any([silent.signal, this.closed.signal]) });
     const silence = setTimeout(() => silent.abort(new Error(`the image pull made no progress for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
-    const layers = new Map<string, number>();
     try {
-      const finished = new Promise<void>((resolve, reject) => {
-        this.docker.modem.followProgress(
-          stream,
-          (error) => (error ? reject(error) : resolve()),
-          (progress: PullProgress) => {
-            silence.refresh();
-            if (progress.error) reject(new Error(progress.error));
-            noteProgress(layers, progress);
-            const before = this.current.state === 'pulling' ? this.current.percent : 0;
-            this.current = { state: 'pulling', percent: Math.max(before, percentOf(layers)) };
-          },
-        );
-      });
-      await orAborted(finished, silent.signal);
+      const abortSignal = AbortSignal.any([silent.signal, this.closed.signal]);
+      const reply = (await this.docker.pull(withTag(this.image), { abortSignal })) as Readable;
+      for await (const line of dockerLines(reply)) {
+        silence.refresh();
+        progress.take(line);
+        if (progress.failure !== null) throw new Error(progress.failure);
+        this.current = { state: 'pulling', percent: progress.percent };
+      }
+    } catch (error) {
+      throw silent.signal.aborted ? silent.signal.reason : error;
     } finally {
       clearTimeout(silence);
     }
+    if (await this.isPresent()) return;
+    throw new Error(`the pull ended and image ${this.image} is not there (Docker's last report: ${progress.lastStatus ?? 'none'})`);
   }
-}
-
-/**
- * Notes how much of a layer is local, from 0 to 1. Docker names all layers first, and their sizes one by one. Layers that were local before are not
- * counted: they would show 100 percent until the first missing layer is named.
- */
-function noteProgress(layers: Map<string, number>, { id, status, progressDetail }: PullProgress): void {
-  if (id === undefined || status === undefined) return;
-  switch (status) {
-    case 'Pulling fs layer':
-    case 'Waiting':
-      layers.set(id, 0);
-      break;
-    case 'Downloading':
-      layers.set(id, (progressDetail?.current ?? 0) / (progressDetail?.total || Infinity));
-      break;
-    case 'Verifying Checksum':
-    case 'Download complete':
-    case 'Extracting':
-    case 'Pull complete':
-      layers.set(id, 1);
-      break;
-    default: // "Already exists"; "Pulling from repository" and similar are not about a layer.
-  }
-}
-
-/** Every layer counts the same, whatever its size. */
-function percentOf(layers: ReadonlyMap<string, number>): number {
-  const local = [...layers.values()].reduce((sum, part) => sum + part, 0);
-  return layers.size === 0 ? 0 : Math.floor((100 * local) / layers.size);
 }
 
 /** Without a tag Docker would pull every tag of the repository. */
