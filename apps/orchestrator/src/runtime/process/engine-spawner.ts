@@ -17,7 +17,7 @@ const SIMULATOR = resolve(PACKAGE, '../engine-simulator/dist/main.js');
 const SIMULATOR_FLAGS =
   '--client-console --bind-all --http-port {http_port} --https-port {https_port} --api-port {api_port} --port {p2p_port} --state-dir {state_dir}';
 
-/** An engine without an orchestrator stops after 7 unchanged readings of the heartbeat, 2 s apart: 14 to 16 s. */
+/** An engine without an orchestrator and without players stops after 7 readings, 2 s apart: 14 to 16 s. */
 const GUARD_READING_S = 2;
 const GUARD_READINGS = 7;
 /** An engine that runs for this long has started: a wrong command or a taken port makes it exit sooner. */
@@ -45,7 +45,7 @@ export class EngineSpawner {
     const command = fillEngineCommand(words, spec, folder.stateDir);
     const logFile = await open(folder.logFile, 'a');
     try {
-      const guard = [GUARD, folder.path, this.heartbeatFile, String(GUARD_READING_S), String(GUARD_READINGS)];
+      const guard = [GUARD, folder.path, this.heartbeatFile, String(GUARD_READING_S), String(GUARD_READINGS), String(spec.ports.http)];
       const stdio: ('ignore' | number)[] = ['ignore', logFile.fd, logFile.fd];
       const child = spawn('/bin/sh', [...guard, ...command], { cwd: folder.stateDir, detached: true, env, stdio });
       await once(child, 'spawn');

@@ -37,7 +37,11 @@ export class Heartbeat {
         this.failing = false;
       } catch (error) {
         if (!this.failing)
-          this.log.error('heartbeat file not written', { file: this.file, error, effect: 'local engines stop if this continues' });
+          this.log.error('heartbeat file not written', {
+            file: this.file,
+            error,
+            effect: 'local engines without players stop if this continues',
+          });
         this.failing = true;
       }
     }
