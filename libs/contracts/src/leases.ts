@@ -1,8 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { ArrayMaxSize, IsArray, IsIn, IsString, IsUUID, Length } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsString, IsUUID, Length } from 'class-validator';
 import { EngineState } from './engine.js';
 import { ContentKeyWithInfohash } from './stream.js';
-import { IsWholeNumber } from './validators.js';
+import { IsWholeNumber, IsWord } from './validators.js';
 import { LEASE_PURPOSES, type LeasePurpose } from './vocabulary.js';
 
 /** `POST /engines/lease`: reserve one engine for one stream. */
@@ -26,8 +26,8 @@ export class LeaseRequest extends ContentKeyWithInfohash {
   @Length(1, 256, { each: true })
   exclude!: string[];
 
-  @ApiProperty({ enum: LEASE_PURPOSES })
-  @IsIn(LEASE_PURPOSES)
+  @ApiProperty({ enum: LEASE_PURPOSES, description: 'An unknown purpose counts as `start`' })
+  @IsWord(LEASE_PURPOSES, 'start')
   purpose!: LeasePurpose;
 
   @ApiProperty({ description: 'Milliseconds that the call may wait for a free engine before it answers 202', example: 2500 })

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsBoolean, IsIn, IsOptional, IsUUID } from 'class-validator';
+import { IsBoolean, IsOptional, IsUUID } from 'class-validator';
 import { ContentKeyWithInfohash, EXAMPLE_COMMAND_URL, EXAMPLE_STAT_URL } from './stream.js';
-import { IsListOf, IsMoment, IsText, IsWholeNumber } from './validators.js';
+import { IsListOf, IsMoment, IsText, IsWholeNumber, IsWord } from './validators.js';
 import { type ReportedSessionState, SESSION_STATES } from './vocabulary.js';
 
 const EMPTY_AT_FIRST = 'Empty until the engine has answered';
@@ -30,8 +30,8 @@ export class ReportedSession extends ContentKeyWithInfohash {
   @IsWholeNumber(0, 65535)
   port!: number;
 
-  @ApiProperty({ enum: SESSION_STATES })
-  @IsIn(SESSION_STATES)
+  @ApiProperty({ enum: SESSION_STATES, description: 'An unknown state counts as `playing`' })
+  @IsWord(SESSION_STATES, 'playing')
   state!: ReportedSessionState;
 
   @ApiProperty({ description: EMPTY_AT_FIRST, example: 'a1b2c3d4e5f60718293a4b5c6d7e8f9001234567' })

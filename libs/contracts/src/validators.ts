@@ -1,8 +1,9 @@
-import { Type } from 'class-transformer';
+import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
   IsDefined,
+  IsIn,
   IsInt,
   IsObject,
   IsString,
@@ -28,6 +29,13 @@ export function IsText(max: number, min = 0): PropertyDecorator {
 
 export function IsWholeNumber(min: number, max?: number): PropertyDecorator {
   return all(IsInt(), Min(min), ...(max === undefined ? [] : [Max(max)]));
+}
+
+/** One of `words`. Any other word comes from a client of a later version and counts as `fallback`. */
+export function IsWord<Word extends string>(words: readonly Word[], fallback: Word): PropertyDecorator {
+  const toKnown = ({ value }: { value: unknown }): unknown =>
+    typeof value === 'string' && !(words as readonly string[]).includes(value) ? fallback : value;
+  return all(IsIn(words), Transform(toKnown));
 }
 
 /** An object that is valid by the rules of its class. */

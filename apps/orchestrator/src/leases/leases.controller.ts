@@ -27,7 +27,7 @@ import {
 import type { Request, Response } from 'express';
 import { Protected } from '../http/protected.js';
 import { ProvisioningRefusal } from '../http/provisioning-refusal.js';
-import { STRICT } from '../http/validation.js';
+import { LENIENT } from '../http/validation.js';
 import { EngineViews } from '../engines/engine-views.service.js';
 import { LeasePreview, LeasePreviewQuery } from './lease-preview.js';
 import { LeaseService } from './lease.service.js';
@@ -54,7 +54,7 @@ export class LeasesController {
   @ApiServiceUnavailableResponse({ type: ProvisioningRefusal })
   @ApiBadRequestResponse()
   async ask(
-    @Body(STRICT) body: LeaseRequest,
+    @Body(LENIENT) body: LeaseRequest,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<LeaseGranted | LeaseWaiting> {
@@ -74,7 +74,7 @@ export class LeasesController {
   @ApiOperation({ summary: 'Shows which engine a lease would get and why, without reserving it' })
   @ApiOkResponse({ type: LeasePreview })
   @ApiBadRequestResponse()
-  preview(@Query(STRICT) query: LeasePreviewQuery): LeasePreview {
+  preview(@Query(LENIENT) query: LeasePreviewQuery): LeasePreview {
     const exclude = query.exclude?.split(',').filter(Boolean) ?? [];
     const { chosen, reason, considered } = this.leases.preview(
       { keyType: query.key_type, key: query.key, infohash: query.infohash },

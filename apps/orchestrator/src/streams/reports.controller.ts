@@ -2,7 +2,7 @@ import { ProxyReport, ReportAnswer } from '@acexy/contracts';
 import { Body, Controller, Param, ParseUUIDPipe, Put } from '@nestjs/common';
 import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Protected } from '../http/protected.js';
-import { STRICT } from '../http/validation.js';
+import { LENIENT } from '../http/validation.js';
 import { ProxyReports } from './proxy-reports.service.js';
 
 @ApiTags('streams')
@@ -15,7 +15,7 @@ export class ReportsController {
   @ApiOperation({ summary: 'Reports all sessions of a proxy, and those that ended since the last acknowledged report' })
   @ApiOkResponse({ type: ReportAnswer })
   @ApiBadRequestResponse()
-  report(@Param('proxy_id', ParseUUIDPipe) proxyId: string, @Body(STRICT) report: ProxyReport): ReportAnswer {
+  report(@Param('proxy_id', ParseUUIDPipe) proxyId: string, @Body(LENIENT) report: ProxyReport): ReportAnswer {
     return this.reports.take(proxyId, report);
   }
 }

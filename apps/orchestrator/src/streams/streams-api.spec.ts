@@ -233,12 +233,7 @@ describe('the reports of proxies', () => {
     expect((await streams('?status=started')).map((stream) => stream.container_id)).toEqual([b.container_id]);
   });
 
-  it('with an unknown field are rejected by name, and may be longer than other calls', async () => {
-    const unknown = await orchestrator.http
-      .put(`/proxies/${PROXY}/report`)
-      .set(AUTH)
-      .send({ boot_id: BOOT, seq: 1, sessions: [], ended: [], mood: 'good' });
-    expect([unknown.status, (unknown.body as { detail: string }).detail]).toEqual([400, 'property mood should not exist']);
+  it('with an invalid field are rejected by name, and may be longer than other calls', async () => {
     expect((await orchestrator.http.put('/proxies/me/report').set(AUTH).send({})).status).toBe(400);
     const noMoment = await orchestrator.http
       .put(`/proxies/${PROXY}/report`)
