@@ -13,7 +13,7 @@ async function run(): Promise<void> {
   const { options, settings, ignored } = readOptions(process.argv.slice(2), process.env, (path) => readFileSync(path, 'utf8'));
   const log = (line: string) => console.log(line);
   log(`simulated AceStream engine ${settings.version}, ${options.engineId}, a test picture, no peers`);
-  for (const [name, value] of options.given) log(`option ${name}: ${value === true ? 'on' : /pass|token/.test(name) ? '***' : value}`);
+  for (const [name, value] of options.given) log(`option ${name}: ${value === true ? 'on' : value}`);
   for (const [name, value] of changedSettings(settings)) log(`setting ${name}: ${value}`);
   for (const word of ignored) log(`ignored: ${word}`);
   const engine = new Engine(options, settings, { log, exit: (code) => process.exit(code) });

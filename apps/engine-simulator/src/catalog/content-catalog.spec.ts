@@ -27,7 +27,7 @@ describe('catalog file', () => {
   });
 
   it('is rejected with the reason if it is invalid', () => {
-    expect(() => catalog('nonsense')).toThrow(InputError);
+    expect(() => catalog('root:x:0:0')).toThrow(/^the catalog \S+ is not JSON$/);
     expect(() => catalog('{}')).toThrow(/must be a JSON list/);
     expect(() => catalog('[{"id": "abc"}]')).toThrow(/entry 0 must have/);
     expect(() => catalog(`[{"id": "${'ab'.repeat(20)}", "settings": {"bitrate": "fast"}}]`)).toThrow(InputError);

@@ -88,7 +88,10 @@ export function readCatalogFile(file: string): Content[] {
   try {
     entries = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new InputError(`cannot read the catalog ${file}: ${(error as Error).message}`);
+    // The message of a syntax error quotes the file, which may be any file of the container.
+    throw new InputError(
+      error instanceof SyntaxError ? `the catalog ${file} is not JSON` : `cannot read the catalog ${file}: ${(error as Error).message}`,
+    );
   }
   if (!Array.isArray(entries)) throw new InputError(`the catalog ${file} must be a JSON list`);
   return entries.map((entry: CatalogEntry, index) => parseEntry(entry, index));

@@ -53,6 +53,23 @@ describe('command line', () => {
     expect(() => read(['@gone'])).toThrow(InputError);
   });
 
+  it('logs nothing that stands in a file: CONF may name any file of the container', () => {
+    const text = 'root:x:0:0:root\n--login alice\n--secret-thing=hunter2\n--http-port=7001\n';
+    const environment = { CONF: '@/etc/shadow\n--port=8700', SIM_UNKNOWN_OPTION_FAILS: 'false' };
+    const { options, ignored } = readOptions(['--bind-all', '--access-token=t'], environment, () => text);
+    expect(options.httpPort).toBe(7001);
+    expect(Object.fromEntries(options.given)).toEqual({
+      login: '***',
+      'http-port': '***',
+      port: '8700',
+      'bind-all': true,
+      'access-token': '***',
+    });
+    expect(ignored).toEqual(['an option in /etc/shadow']);
+    expect(() => readOptions([], { CONF: '@/etc/shadow' }, () => text)).toThrow(/^unrecognized option: an option in \/etc\/shadow$/);
+    expect(() => read(['@/etc/shadow'], {}, () => '--http-port=root:x')).toThrow(/^http-port is "\*\*\*": it must be a port/);
+  });
+
   it('rejects an unknown option, unless the setting allows it', () => {
     expect(() => read(['--warp-drive', '9'])).toThrow(/unrecognized option: --warp-drive/);
     const tolerant = readOptions(['--warp-drive', '9', '--http-port', '7001'], { SIM_UNKNOWN_OPTION_FAILS: 'false' }, noFile);

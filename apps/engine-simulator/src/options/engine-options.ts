@@ -20,7 +20,7 @@ export interface EngineOptions {
   catalogFile: string | null;
   /** Name in markers of the engine form. */
   engineId: string;
-  /** Every option with its value, for the log. */
+  /** Every option with its value, for the log: secrets and values from files are replaced. */
   given: Map<string, string | true>;
 }
 
@@ -29,18 +29,27 @@ const OWN_NAMES = ['SIM_CONTROL_PORT', 'SIM_CATALOG', 'SIM_ENGINE_ID', 'SIM_STAT
 
 const isYes = (value: string | true | undefined): boolean => value === true || /^(1|true|yes|on)$/i.test(value ?? '');
 
+/** Replaces a value that is not logged. */
+const HIDDEN = '***';
+
 /** A port, or `+n`: n above the HTTP port, for many engines that share one environment. */
 function controlPortOf(text: string | undefined, httpPort: number): number {
   const offset = /^\+(\d+)$/.exec(text ?? '')?.[1];
-  return portOf('SIM_CONTROL_PORT', offset === undefined ? text : String(httpPort + Number(offset)), 0);
+  const given = offset === undefined ? text : String(httpPort + Number(offset));
+  const port = portIn(given, 0);
+  if (port === null) throw notAPort('SIM_CONTROL_PORT', given);
+  return port;
 }
 
-function portOf(name: string, value: string | true | undefined, fallback: number): number {
+/** Null if `value` is no port. */
+function portIn(value: string | true | undefined, fallback: number): number | null {
   if (value === undefined) return fallback;
   const port = Number(value);
-  if (value === true || value === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new InputError(`${name} is "${value}": it must be a port from 0 to 65535`);
-  return port;
+  return value === true || value === '' || !Number.isInteger(port) || port < 0 || port > 65_535 ? null : port;
+}
+
+function notAPort(name: string, shown: string | true | undefined): InputError {
+  return new InputError(`${name} is "${shown}": it must be a port from 0 to 65535`);
 }
 
 /** Variables of engine images, with the option that each sets. */
@@ -79,16 +88,25 @@ export function readOptions(
   if (unrecognized.length > 0 && settings.unknownOptionFails) throw new InputError(`unrecognized option: ${unrecognized[0]}`);
   const ignored = [...unrecognized, ...unknownVariables(environment, OWN_NAMES)];
   const given = new Map(sources.flatMap((source) => [...source.options]));
+  const fromFiles = new Set(sources.flatMap((source) => [...source.fromFiles]));
+  const shown = new Map<string, string | true>(
+    [...given].map(([name, value]) => [name, value !== true && (fromFiles.has(name) || /pass|token/.test(name)) ? HIDDEN : value]),
+  );
+  const port = (name: string, fallback: number): number => {
+    const value = portIn(given.get(name), fallback);
+    if (value === null) throw notAPort(name, shown.get(name));
+    return value;
+  };
   const text = (name: string): string | null => {
     const value = given.get(name);
     return typeof value === 'string' && value !== '' ? value : null;
   };
-  const httpPort = portOf('http-port', given.get('http-port'), 6878);
+  const httpPort = port('http-port', 6878);
   const options: EngineOptions = {
     httpPort,
-    httpsPort: portOf('https-port', given.get('https-port'), 6879),
-    apiPort: portOf('api-port', given.get('api-port'), 62_062),
-    p2pPort: portOf('port', given.get('port'), 8621),
+    httpsPort: port('https-port', 6879),
+    apiPort: port('api-port', 62_062),
+    p2pPort: port('port', 8621),
     host: isYes(given.get('bind-all')) ? '0.0.0.0' : '127.0.0.1',
     accessToken: text('access-token') ?? text('service-access-token'),
     stateDir: text('state-dir') ?? environment.SIM_STATE_DIR ?? null,
@@ -96,7 +114,7 @@ export function readOptions(
     controlPort: controlPortOf(environment.SIM_CONTROL_PORT, httpPort),
     catalogFile: environment.SIM_CATALOG || null,
     engineId: environment.SIM_ENGINE_ID ?? `${hostname()}:${httpPort}`,
-    given,
+    given: shown,
   };
   return { options, settings, ignored };
 }

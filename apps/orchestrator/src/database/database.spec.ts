@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmdirSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SILENT_LOG, loadSettings, Log, SettingsError } from '@acexy/service-kit';
@@ -95,6 +95,20 @@ describe('the database', () => {
     expect(await dataSource.query('PRAGMA busy_timeout')).toEqual([{ timeout: 5 }]);
     const tables = (await dataSource.query(`SELECT name FROM sqlite_master WHERE type = 'table'`)) as { name: string }[];
     expect(tables.map(({ name }) => name)).toEqual(expect.arrayContaining(['installation', 'streams', 'migrations']));
+  });
+
+  it('can be read by no other user of the machine, nor can a file of an earlier version', async () => {
+    await open();
+    const modes = async () =>
+      Object.fromEntries(
+        await Promise.all((await readdir(folder)).map(async (name) => [name, ((await stat(join(folder, name))).mode & 0o777).toString(8)])),
+      ) as Record<string, string>;
+    const expected = { 'orchestrator.db': '600', 'orchestrator.db-wal': '600', 'orchestrator.db-shm': '600' };
+    expect(await modes()).toEqual(expected);
+    // The first connection stays open, so the log files stay too, as after a crash.
+    for (const name of Object.keys(expected)) await chmod(join(folder, name), 0o644);
+    await open();
+    expect(await modes()).toEqual(expected);
   });
 
   it('has exactly the tables and indices that the entities describe', async () => {

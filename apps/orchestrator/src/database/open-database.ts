@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DataSource } from 'typeorm';
 import type { BetterSqlite3DataSourceOptions } from 'typeorm/driver/better-sqlite3/BetterSqlite3DataSourceOptions.js';
@@ -18,6 +18,8 @@ const DRIVER_BUSY_MS = 5;
 /** How long a start waits for a database that another process has locked. */
 const OPEN_BUDGET_MS = 30_000;
 
+/** It contains what was watched and when. */
+const PRIVATE_MODE = 0o600;
 const NO_PERMISSION = 'this user may not read and write it; change its owner or permissions';
 
 /** Number of the mode `incremental`. */
@@ -64,6 +66,7 @@ export async function openDatabase(file: string): Promise<DataSource> {
   await makeFolder(file);
   // SQLite opens a read-only file without an error, and a start without migrations writes nothing: the first event would fail.
   if (existsSync(file) && !(await isWritable(file))) throw new DatabaseUnusableError(file, NO_PERMISSION);
+  await makePrivate(file);
   try {
     return await whileBusyRetry(() => initialize(file), OPEN_BUDGET_MS);
   } catch (error) {
@@ -99,6 +102,18 @@ async function makeFolder(file: string): Promise<void> {
     throw new DatabaseUnusableError(file, `its folder cannot be created (${(error as NodeJS.ErrnoException).code})`, { cause: error });
   }
 }
+
+/** Creates a missing file with its mode: SQLite would use the umask, and it gives its log files the mode of the database. */
+async function makePrivate(file: string): Promise<void> {
+  if (!existsSync(file)) await writeFile(file, '', { flag: 'ax', mode: PRIVATE_MODE }).catch(reportedBySqlite);
+  for (const each of [file, `${file}-wal`, `${file}-shm`]) await chmod(each, PRIVATE_MODE).catch(reportedBySqlite);
+}
+
+/**
+ * The log files are often missing, another process may have just created the database, and only the owner of a file may change its mode. If
+ * the service cannot use the database, SQLite fails next, and that error has its own text.
+ */
+const reportedBySqlite = (): void => undefined;
 
 async function problemOf(error: unknown, file: string): Promise<string> {
   const code = sqliteCode(error);

@@ -72,12 +72,31 @@ describe('POST /provision/acestream', () => {
     expect((await orchestrator.http.get('/metrics')).text).toContain('orch_circuit_state{state="open"} 1');
   });
 
+  it('on SIGTERM callers that wait for a start get 503 and Retry-After, whether it runs or is queued', async () => {
+    orchestrator = await startOrchestrator({ env: { MAX_CONCURRENT_PROVISIONS: '1' } });
+    orchestrator.runtime.knobs.startHangs = true;
+    const waiting = Promise.all([provision(), provision()]);
+    await eventually(
+      async () => (await orchestrator.http.get('/health/ready')).body as { provisioning: { in_progress: number; queued: number } },
+      ({ provisioning }) => provisioning.in_progress === 1 && provisioning.queued === 1,
+    );
+    await orchestrator.stop();
+    for (const { status, body, headers } of await waiting) {
+      const detail = { error: 'provisioning_blocked', message: 'the service is shutting down', should_wait: true };
+      expect([status, body, headers['retry-after']]).toMatchObject([503, { detail }, '5']);
+    }
+  });
+
   it('continues when the caller has disconnected', async () => {
     orchestrator = await startOrchestrator();
     orchestrator.runtime.knobs.startMs = 200;
-    await provision()
-      .timeout(50)
-      .catch(() => 'hung up');
+    const call = provision();
+    call.end(() => undefined);
+    await eventually(
+      () => orchestrator.runtime.startCalls.length,
+      (calls) => calls === 1,
+    );
+    call.abort();
     await eventually(
       () => orchestrator.runtime.world.engines.size,
       (size) => size === 1,

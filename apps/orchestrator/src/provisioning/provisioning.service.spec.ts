@@ -13,6 +13,7 @@ import { VpnSlots } from '../vpn/vpn-slots.service.js';
 import { UNKNOWN_TUNNEL } from '../vpn/tunnel.policy.js';
 import { VpnService } from '../vpn/vpn.service.js';
 import { EngineLauncher } from './engine-launcher.js';
+import type { ContainerRequest } from './engine-spec.plan.js';
 import { ProvisioningBreakers } from './provisioning-breakers.js';
 import { ProvisioningService } from './provisioning.service.js';
 import { ProvisioningRefusedError } from './refusals.policy.js';
@@ -26,7 +27,11 @@ interface Setup {
   vpn: VpnService;
 }
 
-function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG): Setup {
+function build(
+  environment: Record<string, string> = {},
+  log: Log = SILENT_LOG,
+  sync: Pick<EngineSync, 'isSynced' | 'knowsWhatRuns'> = { isSynced: true, knowsWhatRuns: () => Promise.resolve(true) },
+): Setup {
   const settings = loadOrchestratorSettings({
     MIN_PROVISION_INTERVAL_S: '0',
     MAX_REPLICAS: '5',
@@ -39,11 +44,10 @@ function build(environment: Record<string, string> = {}, log: Log = SILENT_LOG):
   const vpn = new VpnService(settings, registry);
   const slots = new VpnSlots(vpn, registry, settings, settings, clock);
   const launcher = new EngineLauncher(runtime, settings, settings, settings, settings, new InstallationId('b1b2'), slots, clock, log);
-  const sync = { isSynced: true } as EngineSync;
   const limit = { engines: settings.engineLimit };
   const breakers = new ProvisioningBreakers(settings, registry, clock, log);
-  const checks = new StartChecks(runtime, sync, slots, breakers, settings, settings, limit);
-  const service = new ProvisioningService(launcher, registry, sync, breakers, checks, settings, settings, limit, clock, log);
+  const checks = new StartChecks(runtime, sync as EngineSync, slots, breakers, settings, settings, limit);
+  const service = new ProvisioningService(launcher, registry, sync as EngineSync, breakers, checks, settings, settings, limit, clock, log);
   service.onModuleInit();
   return { runtime, service, registry, settings, vpn };
 }
@@ -473,6 +477,14 @@ describe('provisioning', () => {
     expect(runtime.startsInProgress).toBe(0);
     expect(vi.getTimerCount()).toBe(0);
     expect(await outcome(service.provision({}, 'api'))).toMatchObject({ message: 'the service is shutting down' });
+  });
+
+  it('on shutdown answers callers that wait for the first list of the container runtime', async () => {
+    const { service } = build({}, SILENT_LOG, { isSynced: false, knowsWhatRuns: () => new Promise(() => undefined) });
+    const answers = [outcome(service.provision({}, 'api')), outcome(service.provisionContainer({} as ContainerRequest))];
+    await service.beforeApplicationShutdown();
+    const refusal = { code: 'max_capacity', message: 'the service is shutting down', recoveryEtaSeconds: 5 };
+    expect(await Promise.all(answers)).toMatchObject([refusal, refusal]);
   });
 
   it('keeps its limits and loses no port in any sequence of starts, failures, deaths and waits', async () => {

@@ -1,6 +1,6 @@
 import type { CircuitState, OperationType, ProvisioningStatus } from '@acexy/contracts';
 import { Log } from '@acexy/service-kit';
-import { Clock, ListenerSet } from '@acexy/service-kit/primitives';
+import { Clock, ListenerSet, orAborted } from '@acexy/service-kit/primitives';
 import { type BeforeApplicationShutdown, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { type EngineChange, wasNeverReady } from '../engines/engine.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
@@ -14,7 +14,7 @@ import { EngineLauncher, newName } from './engine-launcher.js';
 import type { ContainerRequest, EngineRequest } from './engine-spec.plan.js';
 import { ProvisioningMetrics } from './provisioning-metrics.js';
 import { ProvisioningQueue, QueueError } from './provisioning-queue.js';
-import { countsAsFailure, ProvisioningRefusedError, refusalOf } from './refusals.policy.js';
+import { countsAsFailure, ProvisioningRefusedError, refusalOf, shuttingDownRefusal } from './refusals.policy.js';
 import { StartChecks } from './start-checks.js';
 
 export type ProvisioningOrigin = 'api' | 'autoscaler';
@@ -32,6 +32,7 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
   private readonly queue: ProvisioningQueue<StartOrigin>;
   private readonly metrics: ProvisioningMetrics;
   private readonly settled = new ListenerSet();
+  private readonly closing = new AbortController();
   /** Names of the engines whose start was requested and has not returned. */
   private readonly requested = new Set<string>();
   private unsubscribe: (() => void) | undefined;
@@ -73,6 +74,7 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
 
   /** Rejects queued starts and aborts those in progress; nothing unknown keeps running. */
   beforeApplicationShutdown(): Promise<void> {
+    this.closing.abort(shuttingDownRefusal());
     return this.queue.close();
   }
 
@@ -84,7 +86,7 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
     const name = newName('acestream');
     this.requested.add(name);
     try {
-      if (!this.sync.isSynced) throwIfRefused(await this.checks.knowsWhatRuns());
+      if (!this.sync.isSynced) throwIfRefused(await this.knowsWhatRuns());
       // No await between the checks and the queue, or simultaneous requests could exceed MAX_REPLICAS.
       throwIfRefused(this.checks.forEngine(request.image, operation, this.engineCount()));
       return await this.enqueue(origin, async (signal, requestedAt) => {
@@ -115,7 +117,7 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
    */
   async provisionContainer(request: ContainerRequest): Promise<EngineInstance> {
     try {
-      if (!this.sync.isSynced) throwIfRefused(await this.checks.knowsWhatRuns());
+      if (!this.sync.isSynced) throwIfRefused(await this.knowsWhatRuns());
       throwIfRefused(this.checks.forContainer(request.image));
       return await this.enqueue('container', (signal, requestedAt) =>
         this.timed('container', requestedAt, this.launcher.startContainer(request, signal)),
@@ -164,6 +166,10 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
   /** Calls back when the start of an engine has succeeded or failed, until the returned function is called. */
   onSettled(listener: () => void): () => void {
     return this.settled.subscribe(listener);
+  }
+
+  private knowsWhatRuns(): Promise<ProvisioningRefusedError | null> {
+    return orAborted(this.checks.knowsWhatRuns(), this.closing.signal);
   }
 
   private followRegistry({ type, engine, remains }: EngineChange): void {

@@ -83,6 +83,14 @@ export function vpnRefusal(reason: string): ProvisioningRefusedError {
   });
 }
 
+/** About the time that a restart of the service takes. */
+const RESTART_ETA_MS = 5000;
+
+export function shuttingDownRefusal(): ProvisioningRefusedError {
+  // The wire API has no code for it. As with a full pool, waiting helps.
+  return new ProvisioningRefusedError('max_capacity', 'the service is shutting down', { etaMs: RESTART_ETA_MS, canRetry: true });
+}
+
 /** @param nextTryMs longest time until the runtime is asked again */
 export function unreachableRefusal(nextTryMs: number): ProvisioningRefusedError {
   return new ProvisioningRefusedError('max_capacity', 'no engine can be started: container runtime unreachable', { etaMs: nextTryMs });
@@ -98,6 +106,7 @@ export function refusalOf(error: unknown, queueMs: number): ProvisioningRefusedE
   if (error instanceof NoVpnSlotError) return vpnRefusal(error.message);
   if (error instanceof NoSuchNetworkError)
     return new ProvisioningRefusedError('vpn_error', error.message, { etaMs: VPN_ETA_MS, canRetry: true, cause: error });
+  if (error instanceof QueueError && error.code === 'queue_closed') return shuttingDownRefusal();
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof QueueError && error.waitHelps)) return new ProvisioningRefusedError('general_error', message, { cause: error });
   const etaMs = Math.max(1000, error.shorterInMs ?? queueMs);

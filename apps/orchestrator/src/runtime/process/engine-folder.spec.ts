@@ -31,6 +31,7 @@ describe('the folder of an engine', () => {
     await create();
     const [folder] = await EngineFolder.all(root);
     expect(await folder.record()).toEqual(RECORD);
+    expect((await stat(join(folder.path, 'engine.json'))).mode & 0o777).toBe(0o600);
     expect([await folder.processOf('guard'), await folder.processOf('engine'), await folder.exitCode()]).toEqual([null, null, null]);
   });
 

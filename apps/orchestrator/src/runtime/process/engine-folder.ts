@@ -33,7 +33,8 @@ export class EngineFolder {
 
   async create(record: EngineRecord): Promise<void> {
     await mkdir(this.stateDir, { recursive: true });
-    await writeFile(join(this.path, 'engine.json'), JSON.stringify(record));
+    // The environment of the engine may contain secrets.
+    await writeFile(join(this.path, 'engine.json'), JSON.stringify(record), { mode: 0o600 });
   }
 
   get stateDir(): string {
