@@ -5,6 +5,7 @@ export * from './settings/setting.js';
 export * from './settings/settings-page.js';
 export * from './metrics/build-info.js';
 export * from './metrics/metric.js';
+export * from './http/allowed-hosts.js';
 export * from './http/api-metrics.js';
 export * from './http/bearer.guard.js';
 export * from './http/detail-exception.filter.js';

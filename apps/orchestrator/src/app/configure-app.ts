@@ -2,6 +2,7 @@ import {
   Access,
   ACCESS_POLICY,
   type AccessPolicy,
+  allowedHosts,
   apiMetrics,
   buildInfo,
   DetailExceptionFilter,
@@ -17,6 +18,7 @@ import type { NextFunction, Request, Response } from 'express';
 import type { IncomingMessage } from 'node:http';
 import { ProvisioningHeaders } from '../provisioning/provisioning-headers.js';
 import { HttpSettings } from '../http/http-settings.js';
+import { limitJsonDepth } from '../http/json-depth.js';
 import { completeDocument } from './documented-constraints.js';
 import { mapError } from './error-mapping.js';
 
@@ -40,7 +42,9 @@ export function apiServer(settings: LoadedSettings, log: Log): LimitedExpressAda
 export function configureApp(app: NestExpressApplication, settings: LoadedSettings, log: Log): void {
   app.use(apiMetrics('orch'));
   buildInfo('orch', versionOf(new URL('../../package.json', import.meta.url)));
-  secureHeaders(app, settings.of(HttpSettings).corsOrigins);
+  const http = settings.of(HttpSettings);
+  secureHeaders(app, http.corsOrigins);
+  app.use(allowedHosts(http.allowedHosts));
   app.use(ignoreNoCache);
   // Before the body parser, so that the reply to an invalid body has the headers too.
   const provisioningHeaders = app.get(ProvisioningHeaders);
@@ -50,6 +54,7 @@ export function configureApp(app: NestExpressApplication, settings: LoadedSettin
   const isRead = (request: IncomingMessage): boolean => isJson(request) && access.allows(request.headers.authorization);
   app.useBodyParser('json', { limit: REPORT_LIMIT_BYTES, type: (request: IncomingMessage) => isReport(request) && isRead(request) });
   app.useBodyParser('json', { limit: BODY_LIMIT_BYTES, type: (request: IncomingMessage) => !isReport(request) && isRead(request) });
+  app.use(limitJsonDepth);
   app.useGlobalFilters(new DetailExceptionFilter(log.child('api'), mapError));
   SwaggerModule.setup('docs', app, () => openApiDocument(app));
 }

@@ -77,6 +77,37 @@ describe('protected calls', () => {
       .expect(401);
   });
 
+  it('reject a body whose JSON is nested too deeply with 400, wherever the nesting is, in any encoding', async () => {
+    await start();
+    const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+    const post = (path: string, body: string | Buffer, charset = 'utf-8') =>
+      orchestrator.http.post(path).set(AUTH).set('Content-Type', `application/json; charset=${charset}`).send(body);
+    const bodies = [nested(50_000), `{"labels":${nested(50_000)}}`, `{"a":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`];
+    for (const path of ['/provision', '/events/stream_started', '/events/batch', '/engines/lease']) {
+      for (const body of bodies) {
+        const { status, body: reply } = await post(path, body);
+        expect([path, status, (reply as { detail: string }).detail]).toEqual([path, 400, expect.stringContaining('at most 32 levels')]);
+      }
+    }
+    expect((await post('/provision', Buffer.from(bodies[1], 'utf16le'), 'utf-16le')).status).toBe(400);
+    // As deep as allowed: rejected for other reasons, or accepted.
+    await post('/events/stream_ended', `{"stream_id":"none","more":${nested(31)}}`).expect(202);
+  });
+
+  it('and all others are answered to web browsers only at local names and those in ALLOWED_HOSTS, and to programs at every name', async () => {
+    await start({ ALLOWED_HOSTS: 'orchestrator.example.org' });
+    const get = (path: string, host: string, headers: Record<string, string>) =>
+      orchestrator.http.get(path).set({ Host: host, ...headers });
+    const browser = { Referer: 'http://evil.example/' };
+    for (const path of ['/engines', '/health', '/metrics', '/docs', '/docs-json', '/none']) {
+      const { status, body } = await get(path, 'evil.example', browser);
+      expect([path, status, (body as { detail: string }).detail]).toEqual([path, 403, expect.stringContaining('ALLOWED_HOSTS')]);
+    }
+    await get('/engines', 'orchestrator.example.org', browser).expect(200);
+    await get('/engines', 'localhost:8000', browser).expect(200);
+    await get('/engines', 'anything.example.org', {}).expect(200);
+  });
+
   it('limit a body to 1 MiB, and the report of a proxy to 16 MiB', async () => {
     await start();
     const large = (bytes: number): string => JSON.stringify({ junk: 'x'.repeat(bytes) });

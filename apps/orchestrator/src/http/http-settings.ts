@@ -1,4 +1,4 @@
-import { parseOrigins, Setting, SettingsGroup } from '@acexy/service-kit';
+import { ALLOWED_HOSTS_SETTING, parseOrigins, Setting, SettingsGroup } from '@acexy/service-kit';
 
 @SettingsGroup('REST API')
 export class HttpSettings {
@@ -27,6 +27,9 @@ export class HttpSettings {
     help: 'Web origins whose scripts may call the API (`https://tv.example,…`; `*`: all); none by default',
   })
   corsOrigins?: string;
+
+  @Setting(ALLOWED_HOSTS_SETTING)
+  allowedHosts?: string;
 
   @Setting({
     name: 'MAX_CONNECTIONS',

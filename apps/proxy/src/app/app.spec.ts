@@ -54,6 +54,72 @@ describe('the proxy', () => {
     expect([...names].filter((name) => names.has(`${name}_total`))).toEqual([]);
   });
 
+  const ID = 'a'.repeat(40);
+  /** Calls for media, with and without an error. */
+  const MEDIA = [
+    ['HEAD', `/ace/getstream?id=${ID}`, 200],
+    ['GET', `/ace/getstream/?id=${ID}`, 503],
+    ['GET', '/ace/getstream?id=x', 400],
+    ['HEAD', `/ace/manifest.m3u8?id=${ID}`, 200],
+    ['GET', `/ace/manifest.m3u8?id=${ID}`, 503],
+    ['GET', '/ace/hls/none/1.ts', 404],
+    ['GET', '/playlist.m3u?url=http://lists.example/', 403],
+  ] as const;
+
+  it.each(MEDIA)('lets players in pages of other sites play, and a reverse proxy not buffer: %s %s', async (method, path, status) => {
+    const http = await start();
+    const reply = await (method === 'HEAD' ? http.head(path) : http.get(path)).set('Origin', 'http://tv.lan');
+    expect([reply.status, reply.headers]).toMatchObject([
+      status,
+      { 'cross-origin-resource-policy': 'cross-origin', 'x-accel-buffering': 'no', 'access-control-allow-origin': '*' },
+    ]);
+  });
+
+  it('keeps every other answer from pages of other sites', async () => {
+    const http = await start();
+    for (const path of ['/', '/ace/status', `/ace/status?id=${ID}`, '/health', '/metrics', '/none']) {
+      const { headers } = await http.get(path).set('Origin', 'http://tv.lan');
+      expect([path, headers['cross-origin-resource-policy'], headers['access-control-allow-origin']]).toEqual([
+        path,
+        'same-origin',
+        undefined,
+      ]);
+      expect(headers['x-accel-buffering']).toBeUndefined();
+    }
+  });
+
+  it('lets only the scripts of the sites in ACEXY_MEDIA_CORS_ORIGINS and ACEXY_CORS_ORIGINS read media', async () => {
+    const allowed = async (http: Awaited<ReturnType<typeof start>>, origin: string) => {
+      const { headers } = await http.get(`/ace/manifest.m3u8?id=${ID}`).set('Origin', origin);
+      expect(headers.vary).toContain('Origin');
+      return headers['access-control-allow-origin'] === origin;
+    };
+    const own = { ACEXY_CORS_ORIGINS: 'https://status.example' };
+    const some = await start({ ...own, ACEXY_MEDIA_CORS_ORIGINS: 'https://tv.example,http://10.0.0.1:3000' });
+    expect(await allowed(some, 'https://tv.example')).toBe(true);
+    expect(await allowed(some, 'http://10.0.0.1:3000')).toBe(true);
+    expect(await allowed(some, 'https://status.example')).toBe(true);
+    expect(await allowed(some, 'https://other.example')).toBe(false);
+    await app?.close();
+    register.clear();
+    const none = await start({ ACEXY_MEDIA_CORS_ORIGINS: 'none' });
+    expect(await allowed(none, 'https://tv.example')).toBe(false);
+    expect(() => loadAllSettings(PROXY_SETTINGS, { ACEXY_MEDIA_CORS_ORIGINS: 'tv.example' })).toThrow('must be origins such as');
+  });
+
+  it('answers web browsers only at local names and those in ALLOWED_HOSTS, and players at every name', async () => {
+    const http = await start({ ALLOWED_HOSTS: 'tv.example.org' });
+    const get = (path: string, host: string, headers: Record<string, string>) => http.get(path).set({ Host: host, ...headers });
+    const browser = { 'Accept-Language': 'en' };
+    for (const path of ['/', '/ace/status', '/metrics', `/ace/manifest.m3u8?id=${ID}`, '/none']) {
+      const { status, body } = await get(path, 'evil.example', browser);
+      expect([path, status, (body as { detail: string }).detail]).toEqual([path, 403, expect.stringContaining('ALLOWED_HOSTS')]);
+    }
+    await get('/ace/status', 'tv.example.org', browser).expect(200);
+    await get('/ace/status', '192.168.1.5:8080', browser).expect(200);
+    await get('/ace/status', 'anything.example.org', { 'User-Agent': 'curl/8' }).expect(200);
+  });
+
   it('is alive but not ready while it shuts down', async () => {
     const http = await start();
     await app!.get(SessionRegistry).shutdown(10);

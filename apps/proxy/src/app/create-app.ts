@@ -7,6 +7,7 @@ import {
   type Log,
   NestLog,
   SecretSet,
+  allowedHosts,
   apiMetrics,
   buildInfo,
   secureHeaders,
@@ -24,7 +25,7 @@ const REQUEST_LIMIT_MS = 30_000;
 
 /** Creates the proxy; the caller starts listening. */
 export async function createApp(settings: LoadedSettings, log: Log): Promise<NestExpressApplication> {
-  const { maxConnections, corsOrigins } = settings.of(HttpSettings);
+  const { maxConnections, corsOrigins, allowedHosts: hosts } = settings.of(HttpSettings);
   const limits = { connections: maxConnections, headersMs: HEADERS_LIMIT_MS, requestMs: REQUEST_LIMIT_MS };
   const server = new LimitedExpressAdapter(limits, log.child('http'));
   const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, log), server, {
@@ -36,6 +37,7 @@ export async function createApp(settings: LoadedSettings, log: Log): Promise<Nes
   app.use(apiMetrics('acexy', (route) => route.startsWith('/ace/getstream')));
   buildInfo('acexy', versionOf(new URL('../../package.json', import.meta.url)));
   secureHeaders(app, corsOrigins);
+  app.use(allowedHosts(hosts));
   app.use(viewerAccess(new SecretSet(parseTokens(settings.of(AccessSettings).tokens))));
   app.useGlobalFilters(new DetailExceptionFilter(log.child('http'), playbackErrorReply));
   return app;

@@ -1,9 +1,11 @@
-import { Controller, Get, NotFoundException, Param, Req, Res } from '@nestjs/common';
+import { Controller, Get, NotFoundException, Param, Req, Res, UseInterceptors } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { MediaHeaders } from '../http/media-headers.interceptor.js';
 import { parseSegment } from './hls.request.js';
 import { HlsService } from './hls.service.js';
 
 /** Nest passes HEAD to these handlers too: it gets the headers and starts no session. */
+@UseInterceptors(MediaHeaders)
 @Controller('ace')
 export class HlsController {
   constructor(private readonly hls: HlsService) {}

@@ -18,8 +18,6 @@ import { writeMasterPlaylist } from './playlist.js';
 const PLAYLIST_HEADERS: Readonly<Record<string, string>> = {
   'Content-Type': 'application/vnd.apple.mpegurl',
   'Cache-Control': 'no-store',
-  // Players in web pages have another origin.
-  'Access-Control-Allow-Origin': '*',
 };
 
 @Injectable()
@@ -90,7 +88,6 @@ export class HlsService {
       'Content-Length': segment.bytes,
       // A sequence number is never used twice. With access tokens a shared cache must not serve the segment to others.
       'Cache-Control': `${this.access.tokens === undefined ? 'public' : 'private'}, max-age=3600, immutable`,
-      'Access-Control-Allow-Origin': '*',
     });
     if (request.method === 'HEAD') {
       response.end();

@@ -16,6 +16,7 @@ import { Alternatives } from '../sessions/start/alternatives.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { CONTENT_ID, INFOHASH, makeSessions } from '../../../../test/doubles/proxy/sessions.fixture.js';
 import { AccessSettings } from '../http/access-settings.js';
+import { HttpSettings } from '../http/http-settings.js';
 import { HlsSettings } from './hls-settings.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { HlsController } from './hls.controller.js';
@@ -54,6 +55,7 @@ describe('HLS', () => {
         { provide: AccessSettings, useValue: {} },
         { provide: Clock, useValue: clock },
         { provide: Log, useValue: SILENT_LOG },
+        { provide: HttpSettings, useValue: { mediaCorsOrigins: '*' } },
         { provide: ProxyMetrics, useValue: metrics },
       ],
     }).compile();

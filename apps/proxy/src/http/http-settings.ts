@@ -1,4 +1,9 @@
-import { type ListenAddress, Setting, SettingsGroup, parseOrigins } from '@acexy/service-kit';
+import { ALLOWED_HOSTS_SETTING, type ListenAddress, Setting, SettingsGroup, parseOrigins } from '@acexy/service-kit';
+
+/** The origins of ACEXY_MEDIA_CORS_ORIGINS. @throws RangeError that says what is valid */
+export function parseMediaOrigins(text: string): string[] {
+  return text === 'none' ? [] : parseOrigins(text);
+}
 
 /** Where and how viewers connect. */
 @SettingsGroup('HTTP')
@@ -16,9 +21,21 @@ export class HttpSettings {
     name: 'ACEXY_CORS_ORIGINS',
     type: 'string',
     check: parseOrigins,
-    help: 'Web origins whose scripts may play from this proxy (`https://tv.example,…`; `*`: all); none by default',
+    help: 'Web origins whose scripts may read every answer of this proxy, such as its status (`https://tv.example,…`; `*`: all); none by default',
   })
   corsOrigins?: string;
+
+  @Setting({
+    name: 'ACEXY_MEDIA_CORS_ORIGINS',
+    type: 'string',
+    default: '*',
+    check: parseMediaOrigins,
+    help: 'Web origins whose scripts may read streams, HLS and lists of channels, in addition to ACEXY_CORS_ORIGINS (`https://tv.example,…`; `*`: all; `none`)',
+  })
+  mediaCorsOrigins!: string;
+
+  @Setting(ALLOWED_HOSTS_SETTING)
+  allowedHosts?: string;
 
   @Setting({
     name: 'ACEXY_MAX_CONNECTIONS',

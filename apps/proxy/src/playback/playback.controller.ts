@@ -1,10 +1,11 @@
-import { Controller, Get, NotFoundException, Req, Res } from '@nestjs/common';
+import { Controller, Get, NotFoundException, Req, Res, UseInterceptors } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { HlsSettings } from '../hls/hls-settings.js';
 import { HlsService } from '../hls/hls.service.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { ViewerSettings } from '../sessions/viewer-settings.js';
 import { parseChoices, parseSelector } from '../http/getstream.request.js';
+import { MediaHeaders } from '../http/media-headers.interceptor.js';
 import { STREAM_HEADERS } from './socket-sink.js';
 import { overview, streamStatus } from './stream-status.js';
 import { ViewerService } from './viewer.service.js';
@@ -21,6 +22,7 @@ export class PlaybackController {
 
   /** Nest passes HEAD to this handler too: it gets the headers and starts no session. */
   @Get('getstream')
+  @UseInterceptors(MediaHeaders)
   async getstream(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (this.hlsSettings.m3u8) return this.hls.answer(request, response);
     const contents = parseChoices(queryOf(request));

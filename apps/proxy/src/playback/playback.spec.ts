@@ -15,6 +15,7 @@ import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { Alternatives } from '../sessions/start/alternatives.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { CONTENT_ID, INFOHASH, makeSessions, packets } from '../../../../test/doubles/proxy/sessions.fixture.js';
+import { HttpSettings } from '../http/http-settings.js';
 import { HlsSettings } from '../hls/hls-settings.js';
 import { ViewerSettings } from '../sessions/viewer-settings.js';
 import { playbackErrorReply } from '../app/error-reply.js';
@@ -44,6 +45,7 @@ describe('the HTTP interface for players', () => {
         { provide: ViewerSettings, useValue: settings },
         { provide: SessionRegistry, useValue: sessions.registry },
         { provide: Alternatives, useValue: new Alternatives(sessions.registry, sessions.clock, 15_000) },
+        { provide: HttpSettings, useValue: { mediaCorsOrigins: '*' } },
         { provide: ProxyMetrics, useValue: new ProxyMetrics() },
         { provide: Log, useValue: SILENT_LOG },
       ],

@@ -7,10 +7,12 @@ import {
   Req,
   Res,
   ServiceUnavailableException,
+  UseInterceptors,
 } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { tokenForLinks, readAccess } from '../http/access.request.js';
 import { AccessSettings } from '../http/access-settings.js';
+import { MediaHeaders } from '../http/media-headers.interceptor.js';
 import { PlaylistSettings } from './playlist-settings.js';
 import { PlaylistSourceError, fetchPlaylist } from './playlist-fetch.js';
 import { isPlaylist, rewritePlaylist } from './rewrite.js';
@@ -23,6 +25,7 @@ const RETRY_AFTER_S = 5;
 const STALL_MS = 30_000;
 
 /** `GET /playlist.m3u`: an M3U playlist from another server, with its AceStream links rewritten to this proxy. */
+@UseInterceptors(MediaHeaders)
 @Controller()
 export class PlaylistsController {
   private readonly sources: readonly URL[];
@@ -38,7 +41,7 @@ export class PlaylistsController {
   @Get('playlist.m3u')
   async playlist(@Req() request: Request, @Res() response: Response): Promise<void> {
     const url = this.wanted(request);
-    const headers = { 'Content-Type': 'audio/x-mpegurl', 'Cache-Control': 'no-store', 'Access-Control-Allow-Origin': '*' };
+    const headers = { 'Content-Type': 'audio/x-mpegurl', 'Cache-Control': 'no-store' };
     if (request.method === 'HEAD') {
       response.writeHead(200, headers).end();
       return;

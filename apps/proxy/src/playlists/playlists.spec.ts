@@ -8,6 +8,7 @@ import { DetailExceptionFilter, SILENT_LOG } from '@acexy/service-kit';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AccessSettings } from '../http/access-settings.js';
+import { HttpSettings } from '../http/http-settings.js';
 import { PlaylistSettings } from './playlist-settings.js';
 import { PlaylistsController } from './playlists.controller.js';
 
@@ -47,6 +48,7 @@ describe('GET /playlist.m3u', () => {
       providers: [
         { provide: PlaylistSettings, useValue: { playlistSources: `${origin}/tv/` } },
         { provide: AccessSettings, useValue: {} },
+        { provide: HttpSettings, useValue: { mediaCorsOrigins: '*' } },
       ],
     }).compile();
     app = module.createNestApplication<NestExpressApplication>({ bodyParser: false });
