@@ -120,4 +120,11 @@ export class ReportAnswer {
 
   @ApiProperty({ type: () => [LeaveOrder] })
   leave!: LeaveOrder[];
+
+  @ApiProperty({
+    type: 'integer',
+    description: 'Viewers that wait for an engine: the proxy ends as many sessions without viewers',
+    example: 0,
+  })
+  engines_wanted!: number;
 }

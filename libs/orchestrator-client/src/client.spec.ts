@@ -53,6 +53,7 @@ describe('the calls', () => {
       boot_id: emptyReport.boot_id,
       ack_seq: 7,
       leave: [{ container_id: 'a', reason: 'draining', deadline: '2026-01-01T12:00:20.000Z' }],
+      engines_wanted: 2,
     };
     const orchestrator = await ScriptedServer.forTest((response) => replyJson(response, 200, answer));
     expect(await clientOf(orchestrator).report('p-1', emptyReport)).toEqual(answer);

@@ -11,6 +11,7 @@ const names = fc.constantFrom(
   'considered',
   'boot_id',
   'ack_seq',
+  'engines_wanted',
   'leave',
   'container_id',
   'host',

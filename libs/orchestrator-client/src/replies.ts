@@ -56,6 +56,7 @@ export function parseReportAnswer(body: unknown): ReportAnswer {
         deadline: text('report', order, 'deadline'),
       };
     }),
+    engines_wanted: count(reply.engines_wanted) ?? 0,
   };
 }
 

@@ -23,6 +23,7 @@ export class FakeOrchestrator implements OrchestratorClient {
   leases: (LeaseAnswer | Error | Promise<LeaseAnswer>)[] = [];
   provisioned: ProvisionAcestreamResponse | Error = new Error('no provisioning in this test');
   leave: ReportAnswer['leave'] = [];
+  enginesWanted = 0;
   eventFails: Error | null = null;
   readonly asked: LeaseRequest[] = [];
   readonly released: string[] = [];
@@ -46,7 +47,7 @@ export class FakeOrchestrator implements OrchestratorClient {
   async report(_proxyId: string, report: ProxyReport): Promise<ReportAnswer> {
     this.called('report', 'ours only');
     this.reports.push(structuredClone(report));
-    return { boot_id: report.boot_id, ack_seq: report.seq, leave: this.leave };
+    return { boot_id: report.boot_id, ack_seq: report.seq, leave: this.leave, engines_wanted: this.enginesWanted };
   }
 
   async engines(): Promise<{ engines: EngineState[]; stale: boolean }> {

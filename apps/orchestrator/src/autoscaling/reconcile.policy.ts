@@ -7,7 +7,7 @@ import { countEngines, decideScaling, type PoolLimits, type PoolState, type Scal
 
 export interface RoundInputs {
   pool: PoolState;
-  limits: PoolLimits & ReplacementLimits & { intervalMs: number };
+  limits: PoolLimits & ReplacementLimits;
   /** Engines that are being removed. */
   removing: ReadonlySet<string>;
   /** Why no engine can be started, by operation; null when it can. */
@@ -36,7 +36,7 @@ export function decideRound({ pool, limits, removing, blocked, startLimits, ...i
     const permitted = Math.max(0, startLimits[operation] - pool.pending);
     return Array<OperationType>(blocked[operation] ? 0 : Math.min(wanted, permitted)).fill(operation);
   };
-  const full = scaling.limited ? capacityRefusal(limits.max, limits.intervalMs) : null;
+  const full = scaling.limited ? capacityRefusal(limits.max) : null;
   return {
     scaling,
     replacement: planReplacement(

@@ -149,7 +149,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   private gather(pool: PoolSnapshot): RoundInputs {
-    const { minReplicas, autoscaleIntervalMs } = this.settings;
+    const { minReplicas } = this.settings;
     const { unhealthyGraceMs, replacementCooldownMs } = this.healthSettings;
     const { breakers } = this.provisioning;
     return {
@@ -159,7 +159,6 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
         minHealthy: minReplicas,
         graceMs: unhealthyGraceMs,
         cooldownMs: replacementCooldownMs,
-        intervalMs: autoscaleIntervalMs,
       },
       removing: this.removing,
       blocked: { general: this.provisioning.checks.blocked('general'), replacement: this.provisioning.checks.blocked('replacement') },

@@ -24,7 +24,7 @@ describe('the API of engines and leases', () => {
 
   describe('with two engines', () => {
     beforeEach(async () => {
-      orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2', MAX_REPLICAS: '2' } });
+      orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2', MAX_REPLICAS: '2', FULL_POOL_WAIT_S: '0.5' } });
       await ready(2);
     });
 
@@ -53,17 +53,22 @@ describe('the API of engines and leases', () => {
       expect([missing.status, missing.body]).toMatchObject([404, { detail: 'no engine nobody' }]);
     });
 
-    it('two leases get two engines; the third waits and is then rejected with the reason', async () => {
+    it('two leases get two engines; the third waits FULL_POOL_WAIT_S for one of them and is then rejected with the reason', async () => {
       const granted = await Promise.all([lease(), lease()]);
       expect(granted.map(({ status }) => status)).toEqual([200, 200]);
       expect(new Set(granted.map(({ body }) => (body as LeaseGranted).engine.container_id)).size).toBe(2);
-      const refused = await lease({ wait_ms: 50 });
+      const ask = { request_id: randomUUID(), wait_ms: 50 };
+      expect((await lease(ask)).status).toBe(202);
+      const refused = await eventually(
+        () => lease(ask),
+        ({ status }) => status !== 202,
+      );
       expect([refused.status, refused.body]).toMatchObject([
         503,
         { detail: { error: 'provisioning_blocked', code: 'max_capacity', should_wait: true } },
       ]);
       const { recovery_eta_seconds: eta } = (refused.body as { detail: { recovery_eta_seconds: number } }).detail;
-      expect(Number.isInteger(eta)).toBe(true);
+      expect(eta).toBe(3);
       expect(refused.headers['retry-after']).toBe(String(eta));
     });
 

@@ -11,6 +11,16 @@ export class PoolSettings {
   @Setting({ name: 'MAX_STREAMS_PER_ENGINE', type: 'integer', min: 1, max: 100, default: '1', help: 'Maximum streams per engine' })
   maxStreamsPerEngine!: number;
 
+  // Players that change channels close the old connection 1 to 13 s after they asked for the new one, as users report.
+  @Setting({
+    name: 'FULL_POOL_WAIT_S',
+    type: 'seconds',
+    max: 300,
+    default: '15',
+    help: 'Seconds that a viewer waits for an engine in use to become free when no further engine can be started',
+  })
+  fullPoolWaitMs!: number;
+
   @Setting({
     name: 'AUTOSCALE_INTERVAL_S',
     type: 'seconds',

@@ -114,6 +114,31 @@ describe('the lease book', () => {
     expect(['failover', 'start', 'reserve'].map((id) => book.position(id))).toEqual([1, 2, 3]);
   });
 
+  it('a first try waits for an engine in use for a bounded time; a second try and a standby engine do not', () => {
+    const { book, clock } = setUp();
+    book.ask(demand('playing'));
+    book.ask(demand('zapping'));
+    book.ask(demand('second-try', { exclude: new Set(['e2']) }));
+    book.ask(demand('standby', { purpose: 'reserve' }));
+    const waits = (id: string): boolean => book.mayWaitForRelease(id, 15_000);
+    expect([waits('zapping'), waits('second-try'), waits('standby'), waits('unknown')]).toEqual([true, false, false, false]);
+    expect(book.viewersWaiting).toBe(2);
+    clock.advance(15_000);
+    expect(waits('zapping')).toBe(false);
+  });
+
+  it('nobody waits for an engine that will not become free', () => {
+    const { book, registry } = setUp();
+    book.ask(demand('playing'));
+    book.ask(demand('zapping'));
+    registry.probed('e1', 'unhealthy');
+    expect(book.mayWaitForRelease('zapping', 15_000)).toBe(false);
+    registry.probed('e1', 'healthy');
+    expect(book.mayWaitForRelease('zapping', 15_000)).toBe(true);
+    registry.networkSeen('e1', { cutOff: 'its VPN is down', forwarded: false });
+    expect(book.mayWaitForRelease('zapping', 15_000)).toBe(false);
+  });
+
   it('a request that cannot use the free engine does not block the next one', () => {
     const { book, registry } = setUp({ engines: [] });
     book.ask(demand('picky', { exclude: new Set(['e9']) }));

@@ -61,6 +61,10 @@ export interface LeaseBookOptions {
   onRevoke: (lease: Lease) => void;
 }
 
+function mayBecomeFree({ lifecycle, health, claims, cordoned }: Candidate): boolean {
+  return lifecycle === 'ready' && health !== 'unhealthy' && claims > 0 && cordoned === null;
+}
+
 /** Criteria that every engine with a free place meets. */
 const ANYTHING: LeaseCriteria = { keys: [], exclude: new Set() };
 
@@ -153,6 +157,21 @@ export class LeaseBook {
 
   get waitingCount(): number {
     return this.waiting.size;
+  }
+
+  /** Requests in the queue whose viewers wait. */
+  get viewersWaiting(): number {
+    return [...this.waiting.values()].filter(({ request }) => request.purpose !== 'reserve').length;
+  }
+
+  /**
+   * Whether a request that no new engine will serve keeps waiting for one in use: players that change channels close the old connection some
+   * seconds after they asked for the new one. Only first tries wait: after a failed engine, a quick answer is better.
+   */
+  mayWaitForRelease(requestId: string, limitMs: number): boolean {
+    const queued = this.waiting.get(requestId);
+    if (!queued || queued.request.purpose === 'reserve' || queued.request.exclude.size > 0) return false;
+    return this.options.clock.now() - queued.since < limitMs && this.candidates().some(mayBecomeFree);
   }
 
   get leaseCount(): number {

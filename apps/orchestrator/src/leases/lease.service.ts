@@ -44,7 +44,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     private readonly outlook: ProvisioningOutlook,
     private readonly clock: Clock,
     private readonly http: HttpSettings,
-    pool: PoolSettings,
+    private readonly pool: PoolSettings,
     log: Log,
   ) {
     this.log = log.child('leases');
@@ -97,6 +97,11 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
   /** Lease requests that wait for an engine. */
   get waitingCount(): number {
     return this.book.waitingCount;
+  }
+
+  /** Those of them whose viewers wait. */
+  get viewersWaiting(): number {
+    return this.book.viewersWaiting;
   }
 
   get leaseCount(): number {
@@ -195,7 +200,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     const position = this.book.position(requestId);
     const coming = this.outlook.pending + this.registry.all().filter((engine) => engine.lifecycle === 'starting').length;
     const { refusal } = this.outlook;
-    if (refusal && position > coming) {
+    if (refusal && position > coming && !this.book.mayWaitForRelease(requestId, this.pool.fullPoolWaitMs)) {
       this.book.withdraw(requestId);
       this.log.warn('lease request refused', { request_id: requestId, code: refusal.code, error: refusal.message });
       throw this.refusal(refusal);

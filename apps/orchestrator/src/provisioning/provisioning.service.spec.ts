@@ -100,7 +100,7 @@ describe('provisioning', () => {
       error: 'provisioning_blocked',
       code: 'max_capacity',
       message: 'the limit of 5 engines is reached: raise MAX_REPLICAS (behind a VPN also MAX_ACTIVE_REPLICAS), or wait for a free engine',
-      recovery_eta_seconds: 30,
+      recovery_eta_seconds: 3,
       can_retry: false,
       should_wait: true,
     });

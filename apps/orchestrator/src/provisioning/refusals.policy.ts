@@ -55,12 +55,14 @@ export function circuitRefusal({ state, failures, retryInSeconds }: CircuitRepor
   });
 }
 
-/** @param nextRoundMs time until the next reconcile round; an engine that becomes free earlier is leased without provisioning */
-export function capacityRefusal(engineLimit: number, nextRoundMs: number): ProvisioningRefusedError {
+/** Viewers come and go every few seconds: a player that repeats its request soon may get the engine of another one. */
+const FULL_ETA_MS = 3000;
+
+export function capacityRefusal(engineLimit: number): ProvisioningRefusedError {
   return new ProvisioningRefusedError(
     'max_capacity',
     `the limit of ${engineLimit} engines is reached: raise MAX_REPLICAS (behind a VPN also MAX_ACTIVE_REPLICAS), or wait for a free engine`,
-    { etaMs: nextRoundMs },
+    { etaMs: FULL_ETA_MS },
   );
 }
 

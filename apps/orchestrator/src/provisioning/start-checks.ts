@@ -81,6 +81,6 @@ export class StartChecks {
   }
 
   private capacity(engines: number): ProvisioningRefusedError | null {
-    return engines < this.limit.engines ? null : capacityRefusal(this.limit.engines, this.pool.autoscaleIntervalMs);
+    return engines < this.limit.engines ? null : capacityRefusal(this.limit.engines);
   }
 }

@@ -79,7 +79,12 @@ export class ProxyReports implements OnModuleInit, OnModuleDestroy {
         this.uncordon();
       });
     }
-    return { boot_id: report.boot_id, ack_seq: heard.seq, leave: this.leaveOrders(report.sessions) };
+    return {
+      boot_id: report.boot_id,
+      ack_seq: heard.seq,
+      leave: this.leaveOrders(report.sessions),
+      engines_wanted: this.leases.viewersWaiting,
+    };
   }
 
   private endSessions(ended: ProxyReport['ended'], dropped: readonly string[], rebooted: boolean): void {

@@ -171,7 +171,7 @@ describe('the reports of proxies', () => {
 
   it('add streams, move them, and end those that are no longer listed', async () => {
     const playing = session(a);
-    expect(await report({ sessions: [playing] })).toEqual({ boot_id: BOOT, ack_seq: 1, leave: [] });
+    expect(await report({ sessions: [playing] })).toEqual({ boot_id: BOOT, ack_seq: 1, leave: [], engines_wanted: 0 });
     expect(await streams()).toMatchObject([
       {
         id: playing.stream_id,

@@ -34,15 +34,26 @@ function make() {
   const orchestrator = orchestratorContext(client, clock);
   const sessions: SessionSnapshot[] = [];
   const orders: LeaveOrder[] = [];
+  const wanted: number[] = [];
   const loop = new ReportLoop(orchestrator, {
     snapshots: () => sessions,
     onLeaveOrder: (order) => orders.push(order),
+    onEnginesWanted: (count) => wanted.push(count),
     onNotTaken: () => undefined,
   });
-  return { clock, client, link: orchestrator.link, sessions, orders, loop };
+  return { clock, client, link: orchestrator.link, sessions, orders, wanted, loop };
 }
 
 describe('reports', () => {
+  it('pass on how many viewers wait for an engine', async () => {
+    const { clock, client, loop, wanted } = make();
+    loop.start();
+    await clock.advanceAndSettle(0);
+    client.enginesWanted = 2;
+    await clock.advanceAndSettle(2000);
+    expect(wanted).toEqual([2]);
+  });
+
   it('are sent at once, then every 2 s; many changes become one report', async () => {
     const { clock, client, loop } = make();
     loop.start();

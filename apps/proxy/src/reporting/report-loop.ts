@@ -18,6 +18,8 @@ const MAX_ENDED = 20_000;
 export interface ReportLoopOwner {
   snapshots(): SessionSnapshot[];
   onLeaveOrder(order: LeaveOrder): void;
+  /** Viewers of other proxies, or of this one, wait for an engine. */
+  onEnginesWanted(count: number): void;
   /** A round without a report: the orchestrator accepts none. */
   onNotTaken(): void;
 }
@@ -92,6 +94,7 @@ export class ReportLoop {
       link.succeeded('report');
       if (answer.boot_id === identity.bootId) while (this.ended.length > 0 && this.ended[0].since <= answer.ack_seq) this.ended.shift();
       this.passOn(answer.leave);
+      if (answer.engines_wanted > 0) this.owner.onEnginesWanted(answer.engines_wanted);
     } catch (error) {
       if (error instanceof OrchestratorError) link.failed('report', error);
       else log.error('report failed', { error });

@@ -16,12 +16,13 @@ export class ReportingService {
   /** @param containerId of the proxy, added to every event; undefined: unknown */
   constructor(
     private readonly orchestrator: OrchestratorContext,
-    private readonly registry: Pick<SessionRegistry, 'events' | 'snapshots' | 'leaveEngine'>,
+    private readonly registry: Pick<SessionRegistry, 'events' | 'snapshots' | 'leaveEngine' | 'endLingering'>,
     private readonly containerId?: string,
   ) {
     this.reports = new ReportLoop(orchestrator, {
       snapshots: () => registry.snapshots(),
       onLeaveOrder: (order) => this.leaveEngine(order),
+      onEnginesWanted: (count) => registry.endLingering(count),
       onNotTaken: () => this.announce(),
     });
     this.events = new EventOutbox(orchestrator);

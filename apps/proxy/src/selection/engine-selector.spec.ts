@@ -19,6 +19,7 @@ import {
 } from '../../../../test/doubles/proxy/fake-orchestrator.js';
 import { Reservations } from './reservations.js';
 
+const BLOCKED = { message: 'the breaker is open', recoveryEtaSeconds: 12, retryAfterSeconds: null };
 const FULL = new ProvisioningBlockedError({
   code: 'max_capacity',
   message: 'all 20 engines are in use',
@@ -181,8 +182,37 @@ describe('an engine of a foreign orchestrator', () => {
     expect(client.calls.filter((call) => call === 'provision')).toHaveLength(1);
   });
 
+  it('that is in use is awaited while the pool is full: a player may be changing channels', async () => {
+    const { client, clock, select } = make();
+    client.mode = 'foreign';
+    client.provisioned = FULL;
+    client.list = [engineState('e1', { streams: ['old-channel'] })];
+    const outcome = select();
+    await clock.advanceAndSettle(12_000);
+    expect([outcome.leased, outcome.error]).toEqual([null, null]);
+    client.list = [engineState('e1')];
+    await clock.advanceAndSettle(1000);
+    expect(outcome.leased?.engineId).toBe('e1');
+  });
+
+  it('that stays in use causes NoEngineError after 15 s, at once if another engine has failed before', async () => {
+    const { client, clock, select } = make();
+    client.mode = 'foreign';
+    client.provisioned = FULL;
+    client.list = [engineState('e1', { streams: ['another-viewer'] })];
+    const second = select({ exclude: ['e2'] });
+    await settle();
+    expect(second.error).toMatchObject({ code: 'no_engine', retryAfterSeconds: 3 });
+    const first = select({ streamId: 'stream-2' });
+    await clock.advanceAndSettle(14_000);
+    expect(first.error).toBeNull();
+    await clock.advanceAndSettle(2000);
+    expect(first.error).toMatchObject({ code: 'no_engine', retryAfterSeconds: 3 });
+    expect(first.error?.message).toBe('no engines available: all 20 engines are in use (max_capacity)');
+  });
+
   it.each([
-    [FULL, 'all 20 engines are in use (max_capacity)'],
+    [new ProvisioningBlockedError({ ...BLOCKED, code: 'circuit_breaker' }), 'the breaker is open (circuit_breaker)'],
     [new UnauthorizedError('provision', 403), 'rejects our API key'],
   ])('that is refused causes NoEngineError with the reason: %s', async (refusal, text) => {
     const { client, select } = make();

@@ -10,6 +10,10 @@ import { selectEngine } from './selection.policy.js';
 /** Pause between two reads of the list while an engine starts. */
 const STARTING_PAUSE_MS = 500;
 const RELEASING_PAUSE_MS = 250;
+/** How long a viewer waits for an engine in use when no further one can be started; our orchestrator has FULL_POOL_WAIT_S for it. */
+const FULL_POOL_WAIT_MS = 15_000;
+const FULL_POOL_PAUSE_MS = 1000;
+const FULL_POOL_RETRY_S = 3;
 
 export class ListSelector {
   /** By id: the engines of the last list that was not empty, and those leased since. */
@@ -24,12 +28,13 @@ export class ListSelector {
   ) {}
 
   /**
-   * An engine of the list. When none is free and `provision` is set, starts one and waits for it.
+   * An engine of the list. When none is free and `provision` is set, starts one and waits for it; if the pool is full, waits for one in use.
    * @throws NoEngineError; OrchestratorError when there is no list; the signal's reason
    */
   async select(request: SelectRequest, { provision }: { provision: boolean }): Promise<LeasedEngine> {
     const { reservations } = this;
     let started: string | null = null;
+    const fullUntil = this.orchestrator.clock.now() + (request.exclude.length > 0 ? 0 : FULL_POOL_WAIT_MS);
     for (;;) {
       const engine = await this.choose(request, started);
       if (engine) return this.reserve(engine, request);
@@ -40,8 +45,14 @@ export class ListSelector {
         continue;
       }
       if (!provision) throw new NoEngineError('all known engines are in use', 10);
-      started ??= await this.provision(request);
-      await reservations.change(Math.min(left, STARTING_PAUSE_MS), request.signal);
+      try {
+        started ??= await this.provision(request);
+        await reservations.change(Math.min(left, STARTING_PAUSE_MS), request.signal);
+      } catch (error) {
+        if (!isFullPool(error)) throw error;
+        if (this.orchestrator.clock.now() >= fullUntil) throw new NoEngineError(error.reason, FULL_POOL_RETRY_S, { cause: error });
+        await reservations.change(Math.min(left, FULL_POOL_PAUSE_MS), request.signal);
+      }
     }
   }
 
@@ -113,4 +124,8 @@ export class ListSelector {
     const reason = 'chosen from the engine list';
     return { engineId: id, containerId: id, address: { host, port }, leaseId: null, reason, release: async () => release() };
   }
+}
+
+function isFullPool(error: unknown): error is NoEngineError {
+  return error instanceof NoEngineError && error.cause instanceof ProvisioningBlockedError && error.cause.code === 'max_capacity';
 }

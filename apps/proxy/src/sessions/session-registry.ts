@@ -143,12 +143,17 @@ export class SessionRegistry implements OtherSessions {
   /** Ends the session that has lingered longest, else releases a standby engine. Returns true when an engine becomes free. */
   freeEngine(): boolean {
     const holding = this.sessions().filter(({ engines }) => engines.anyUnreleased);
-    const lingering = holding.filter(({ unwatchedSince }) => unwatchedSince !== null);
-    lingering.sort((a, b) => (a.unwatchedSince ?? 0) - (b.unwatchedSince ?? 0));
-    const oldest = lingering.at(0);
-    if (oldest) void oldest.stop('viewers-left', 'no viewers, and another stream needs the engine');
-    if (oldest !== undefined || holding.some(({ isReleasingEngine }) => isReleasingEngine)) return true;
+    if (this.endLingering(1) > 0 || holding.some(({ isReleasingEngine }) => isReleasingEngine)) return true;
     return holding.some((session) => session.releaseStandby());
+  }
+
+  /** Ends up to `count` sessions without viewers, those that have lingered longest first. @returns the number ended */
+  endLingering(count: number): number {
+    const lingering = this.sessions().filter(({ unwatchedSince, engines }) => unwatchedSince !== null && engines.anyUnreleased);
+    lingering.sort((a, b) => (a.unwatchedSince ?? 0) - (b.unwatchedSince ?? 0));
+    const ended = lingering.slice(0, count);
+    for (const session of ended) void session.stop('viewers-left', 'no viewers, and another stream needs the engine');
+    return ended.length;
   }
 
   lingeringForbidden(): string | null {

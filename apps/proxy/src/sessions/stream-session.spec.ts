@@ -102,6 +102,20 @@ describe('the last viewer leaves', () => {
     expect(engines[0].stops).toHaveLength(1);
   });
 
+  it('as many streams without viewers end as engines are wanted, and none that is watched', async () => {
+    const { registry, engines, clock } = makeSessions();
+    engines[0].infohash = null;
+    const viewers = ['a', 'b', 'c'].map((digit) => watch(registry.subscribe(byId(digit.repeat(40)))));
+    await clock.advanceAndSettle(100);
+    expect(registry.endLingering(3)).toBe(0);
+    viewers[0].leave();
+    viewers[1].leave();
+    expect([registry.endLingering(1), registry.endLingering(5)]).toEqual([1, 1]);
+    await settle();
+    expect(registry.sessions().map(({ viewerCount }) => viewerCount)).toEqual([1]);
+    expect(engines[0].stops).toHaveLength(2);
+  });
+
   it('its stream does not linger while another stream waits for an engine', async () => {
     const { registry, selector, engines, clock } = makeSessions();
     const viewer = watch(registry.subscribe(byId()));
