@@ -51,12 +51,9 @@ export class Broadcast {
     const joinCopies = new JoinCopyCache();
     this.#chunkTimer = new OneShotTimer(clock, () => this.#onChunkTime());
     this.#checkTimer = new OneShotTimer(clock, () => this.#onCheck());
-    this.#buffer = new StreamBuffer(settings, clock, {
-      onChunk: () => {
-        joinCopies.clear();
-        this.#onChunk();
-      },
-      onTruncate: () => joinCopies.clear(),
+    this.#buffer = new StreamBuffer(settings, clock, () => {
+      joinCopies.clear();
+      this.#onChunk();
     });
     this.#input = new StreamInput(this.#buffer, clock, () => this.#afterTaking());
     this.#pendingViewers = new PendingViewers(this.#buffer, settings, clock);

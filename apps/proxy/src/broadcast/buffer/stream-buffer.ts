@@ -14,13 +14,6 @@ import { ChunkBuilder } from './chunk-builder.js';
 import { Ring } from './ring.js';
 import { StreamIndex } from './stream-index.js';
 
-export interface StreamBufferListener {
-  /** A chunk was added to the ring. */
-  onChunk(): void;
-  /** The end of the pending chunk was dropped. */
-  onTruncate(): void;
-}
-
 export class StreamBuffer implements PacketStore {
   readonly ring: Ring;
   readonly index: StreamIndex;
@@ -33,11 +26,14 @@ export class StreamBuffer implements PacketStore {
   /** When the last packets were added (milliseconds of the clock); null before the first packet. */
   lastPacketAt: number | null = null;
   #pendingSince = 0;
+  /** Bytes of the pending chunk that viewers already have: they are neither changed nor dropped. */
+  #handedOut = 0;
 
   constructor(
     settings: BroadcastSettings,
     private readonly clock: Clock,
-    private readonly listener: StreamBufferListener,
+    /** A chunk was added to the ring. */
+    private readonly onChunk: () => void,
   ) {
     this.ring = new Ring(settings);
     this.#pending = new ChunkBuilder(settings.chunkBytes);
@@ -75,8 +71,9 @@ export class StreamBuffer implements PacketStore {
     return lengthBeforeUnfinishedPes(this.#pending.bytes, this.#pending.length, this.#accessPid) || this.#pending.length;
   }
 
-  /** The complete pictures of the pending chunk: a view that is only valid until the buffer changes. */
-  completeVideo(): Buffer {
+  /** The complete pictures of the pending chunk, for a viewer that joins: a view that is only valid until the buffer changes. */
+  handOutCompleteVideo(): Buffer {
+    this.#handedOut = Math.max(this.#handedOut, this.completeVideoLength);
     return this.#pending.bytes.subarray(0, this.completeVideoLength);
   }
 
@@ -108,7 +105,8 @@ export class StreamBuffer implements PacketStore {
   cut(): ContinuitySnapshot {
     const kept = this.#cutLength;
     if (kept > 0) {
-      blankUnfinishedPes(this.#pending.bytes, kept, this.#accessPid);
+      const from = this.#handedOut;
+      blankUnfinishedPes(this.#pending.bytes.subarray(from), kept - from, this.#accessPid);
       this.closeChunk(kept);
     }
     this.#truncate(0);
@@ -116,9 +114,9 @@ export class StreamBuffer implements PacketStore {
     return this.#state.snapshot();
   }
 
-  /** Drops the pending bytes after `position`. They must not contain a PCR. */
+  /** Drops the pending bytes after `position`, except those that viewers already have. They must not contain a PCR. */
   trimTo(position: number): void {
-    const length = Math.max(0, position - this.ring.endPosition);
+    const length = Math.max(this.#handedOut, position - this.ring.endPosition);
     if (length < this.#pending.length) this.#truncate(length);
   }
 
@@ -137,13 +135,14 @@ export class StreamBuffer implements PacketStore {
     }
   }
 
-  /** Moves the first `length` (more than 0) pending bytes to the ring as a chunk. */
+  /** Moves the first `length` (more than 0) pending bytes to the ring as a chunk, and at least those that viewers already have. */
   closeChunk(length: number): void {
-    const bytes = this.#pending.take(length);
-    for (let at = 0; at < length; at += PACKET_SIZE) this.#state.observe(bytes.data, at);
+    const bytes = this.#pending.take(Math.max(length, this.#handedOut));
+    this.#handedOut = 0;
+    for (let at = 0; at < bytes.data.length; at += PACKET_SIZE) this.#state.observe(bytes.data, at);
     this.ring.append(bytes, this.index.clock.elapsedMs, this.#state.snapshot());
     this.restartPendingTime();
-    this.listener.onChunk();
+    this.onChunk();
   }
 
   get #accessPid(): number {
@@ -165,6 +164,5 @@ export class StreamBuffer implements PacketStore {
     this.#pending.truncate(length);
     this.ring.dropPointsFrom(this.endPosition);
     this.index.cutAt(this.endPosition, this.stateAtEnd().counters);
-    this.listener.onTruncate();
   }
 }

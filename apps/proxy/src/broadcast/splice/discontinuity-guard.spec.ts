@@ -2,15 +2,33 @@ import { pidOf } from '@acexy/mpegts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkTs } from '../../../../../test/support/ts-checker.js';
-import { SyntheticStream } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
-import { WatchedBroadcast, outputWithoutSwitch, withOtherClock, withoutNulls } from '../../../../../test/doubles/proxy/splice.fixture.js';
+import { FakeSink, RecordingHooks, SyntheticStream, VIDEO_PID } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
+import {
+  WatchedBroadcast,
+  outputWithoutSwitch,
+  split,
+  withOtherClock,
+  withoutNulls,
+} from '../../../../../test/doubles/proxy/splice.fixture.js';
 
 const STREAM = new SyntheticStream().frames(500);
 const FRAME = 24 * 188;
 const plain = outputWithoutSwitch(STREAM);
 
 const clockFaults = (output: Buffer) => checkTs(output).faults.filter(({ rule }) => rule !== 'pes-length');
+const packetsOn = (pid: number, output: Buffer): Buffer => Buffer.concat(split(output, 188).filter((packet) => pidOf(packet, 0) === pid));
 const wholePackets = (at: number): number => at - (at % 188);
+
+/** Keeps one PCR of `every`. */
+function withRarePcrs(stream: Buffer, every: number): Buffer {
+  const copy = Buffer.from(stream);
+  let count = 0;
+  for (let at = 0; at < copy.length; at += 188) {
+    const hasClock = (copy[at + 3] & 0x20) > 0 && copy[at + 4] === 7;
+    if (hasClock && count++ % every !== 0) copy[at + 5] &= ~0x10;
+  }
+  return copy;
+}
 
 describe('a source', () => {
   it('that repeats a part and then continues loses and repeats nothing', () => {
@@ -65,6 +83,47 @@ describe('a source', () => {
     expect(clockFaults(watched.finish())).toEqual([]);
   });
 
+  it('whose PCR jumps cuts off no viewer, whenever it joined, and all get the same pictures', () => {
+    const stream = withRarePcrs(STREAM, 5);
+    const other = withOtherClock(withRarePcrs(new SyntheticStream({ videoPackets: 19 }).frames(150), 5), 3600 * 90_000);
+    const kinds = {
+      leap: () => other,
+      back: (cut: number) => stream.subarray(cut - 100 * FRAME),
+      loss: (cut: number) => stream.subarray(cut + 75 * FRAME),
+    };
+    fc.assert(
+      fc.property(
+        fc.nat({ max: FRAME }),
+        fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 4 }),
+        fc.constantFrom(...(Object.keys(kinds) as (keyof typeof kinds)[])),
+        fc.constantFrom(900, 3000, 10_000),
+        (more, joinsBefore, kind, size) => {
+          const cut = wholePackets(200 * FRAME + more);
+          const realTime = { size, ms: (size * 40) / FRAME };
+          const watched = new WatchedBroadcast();
+          const joined = joinsBefore.map((packets) => ({ at: cut - packets * 188, sink: new FakeSink(), hooks: new RecordingHooks() }));
+          let fed = 0;
+          for (const { at, sink, hooks } of joined.sort((left, right) => left.at - right.at)) {
+            watched.feed(stream.subarray(fed, at), realTime);
+            watched.broadcast.addViewer(sink, hooks);
+            fed = at;
+          }
+          watched.feed(stream.subarray(fed, cut), realTime);
+          watched.feed(kinds[kind](cut).subarray(0, 150 * FRAME), realTime);
+          watched.broadcast.end();
+          const all = packetsOn(VIDEO_PID, watched.sink.bytes);
+          for (const { sink, hooks } of joined) {
+            expect(hooks.ends).toEqual(['source-ended']);
+            expect(sink.ended).toBe(true);
+            const video = packetsOn(VIDEO_PID, sink.bytes);
+            expect(video.equals(all.subarray(-video.length))).toBe(true);
+          }
+        },
+      ),
+      { numRuns: 60, examples: [[0, [1, 226, 216], 'leap', 900]] },
+    );
+  });
+
   it('that loses some seconds continues at the next keyframe, and viewers see no gap in the clock', () => {
     const watched = new WatchedBroadcast();
     watched.feed(STREAM.subarray(0, 200 * FRAME));
@@ -74,12 +133,7 @@ describe('a source', () => {
   });
 
   it('with rare PCRs is not changed', () => {
-    const seldom = Buffer.from(STREAM);
-    let count = 0;
-    for (let at = 0; at < seldom.length; at += 188) {
-      const hasClock = (seldom[at + 3] & 0x20) > 0 && seldom[at + 4] === 7;
-      if (hasClock && count++ % 60 !== 0) seldom[at + 5] &= ~0x10;
-    }
+    const seldom = withRarePcrs(STREAM, 60);
     expect(
       outputWithoutSwitch(seldom)
         .subarray(-400 * FRAME)

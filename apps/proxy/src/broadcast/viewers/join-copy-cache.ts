@@ -38,7 +38,7 @@ export class JoinCopyCache {
     return bytes;
   }
 
-  /** The live edge has moved or other bytes are at its position. */
+  /** The live edge has moved. */
   clear(): void {
     this.#copies = [];
   }

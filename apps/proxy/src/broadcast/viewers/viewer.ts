@@ -191,7 +191,7 @@ export class Viewer {
     if (!this.#joining) return null;
     this.#joining = false;
     const { buffer } = this.context;
-    const complete = buffer.completeVideo();
+    const complete = buffer.handOutCompleteVideo();
     if (complete.length <= this.#from) return null;
     const takesAll = this.#sharesFrom(this.#from);
     const copy = this.#copy(complete, this.#from, buffer.ring.endPosition);
