@@ -1,8 +1,8 @@
-import { pidOf } from '@acexy/mpegts';
+import { NONE, pesOffset, pidOf } from '@acexy/mpegts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkTs } from '../../../../../test/support/ts-checker.js';
-import { FakeSink, RecordingHooks, SyntheticStream, VIDEO_PID } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
+import { AUDIO_PID, FakeSink, RecordingHooks, SyntheticStream, VIDEO_PID } from '../../../../../test/doubles/proxy/broadcast.fixture.js';
 import {
   WatchedBroadcast,
   outputWithoutSwitch,
@@ -26,6 +26,15 @@ function withRarePcrs(stream: Buffer, every: number): Buffer {
   for (let at = 0; at < copy.length; at += 188) {
     const hasClock = (copy[at + 3] & 0x20) > 0 && copy[at + 4] === 7;
     if (hasClock && count++ % every !== 0) copy[at + 5] &= ~0x10;
+  }
+  return copy;
+}
+
+/** With the length of each audio PES packet in its header, so that an unfinished one is recognised. */
+function withAudioLengths(stream: Buffer): Buffer {
+  const copy = Buffer.from(stream);
+  for (let at = 0; at < copy.length; at += 188) {
+    if (pidOf(copy, at) === AUDIO_PID && pesOffset(copy, at) !== NONE) copy.writeUInt16BE(3 * 184 - 6, pesOffset(copy, at) + 4);
   }
   return copy;
 }
@@ -83,8 +92,8 @@ describe('a source', () => {
     expect(clockFaults(watched.finish())).toEqual([]);
   });
 
-  it('whose PCR jumps cuts off no viewer, whenever it joined, and all get the same pictures', () => {
-    const stream = withRarePcrs(STREAM, 5);
+  it('whose PCR jumps cuts off no viewer, whenever it joined, and all get the same pictures and sound', () => {
+    const stream = withAudioLengths(withRarePcrs(STREAM, 5));
     const other = withOtherClock(withRarePcrs(new SyntheticStream({ videoPackets: 19 }).frames(150), 5), 3600 * 90_000);
     const kinds = {
       leap: () => other,
@@ -97,7 +106,8 @@ describe('a source', () => {
         fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 4 }),
         fc.constantFrom(...(Object.keys(kinds) as (keyof typeof kinds)[])),
         fc.constantFrom(900, 3000, 10_000),
-        (more, joinsBefore, kind, size) => {
+        fc.boolean(),
+        (more, joinsBefore, kind, size, isBurst) => {
           const cut = wholePackets(200 * FRAME + more);
           const realTime = { size, ms: (size * 40) / FRAME };
           const watched = new WatchedBroadcast();
@@ -109,18 +119,19 @@ describe('a source', () => {
             fed = at;
           }
           watched.feed(stream.subarray(fed, cut), realTime);
-          watched.feed(kinds[kind](cut).subarray(0, 150 * FRAME), realTime);
+          watched.feed(kinds[kind](cut).subarray(0, 150 * FRAME), isBurst ? { size, ms: 0 } : realTime);
           watched.broadcast.end();
-          const all = packetsOn(VIDEO_PID, watched.sink.bytes);
           for (const { sink, hooks } of joined) {
             expect(hooks.ends).toEqual(['source-ended']);
             expect(sink.ended).toBe(true);
-            const video = packetsOn(VIDEO_PID, sink.bytes);
-            expect(video.equals(all.subarray(-video.length))).toBe(true);
+            for (const pid of [VIDEO_PID, AUDIO_PID]) {
+              const [own, all] = [sink, watched.sink].map(({ bytes }) => packetsOn(pid, bytes));
+              expect(own.equals(all.subarray(-own.length))).toBe(true);
+            }
           }
         },
       ),
-      { numRuns: 60, examples: [[0, [1, 226, 216], 'leap', 900]] },
+      { numRuns: 60, examples: [[0, [1, 226, 216], 'leap', 900, false]] },
     );
   });
 
