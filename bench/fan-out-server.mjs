@@ -31,7 +31,9 @@ const contenders = {
   async broadcast(port) {
     const media = await new EngineClient({ host: '127.0.0.1', port }).openMedia('/', { headersTimeoutMs: 5000, shareBuffer: true });
     const broadcast = new Broadcast(DEFAULT_BROADCAST_SETTINGS, clock);
-    const feed = new MediaFeed(media, broadcast, clock);
+    const feed = new MediaFeed(media, broadcast, clock, undefined, (_ended, error) => {
+      throw error;
+    });
     feed.watch({ onLoss: () => broadcast.end(), onQuiet: () => undefined, onFlowing: () => undefined });
     return (request) => {
       const socket = request.socket;

@@ -25,6 +25,9 @@ describe('an hour of HLS in compressed time', () => {
       clock,
       () => undefined,
       () => undefined,
+      (_ended, error) => {
+        throw error;
+      },
     );
     const subscription = {
       follow: (follower: StreamFollower, seconds: number) => {

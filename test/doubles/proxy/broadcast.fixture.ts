@@ -64,6 +64,7 @@ export class FakeSink implements ViewerSink {
 export class RecordingHooks implements ViewerHooks {
   firstBytes = 0;
   readonly ends: ViewerEndReason[] = [];
+  onSkip?: () => void;
 
   onFirstByte(): void {
     this.firstBytes += 1;

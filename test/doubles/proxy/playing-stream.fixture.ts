@@ -2,7 +2,8 @@
 import { expect } from 'vitest';
 import { SyntheticStream } from './broadcast.fixture.js';
 import { type FakeEngine, byId, makeSessions, watch } from './sessions.fixture.js';
-import { type FakeClock, settle } from '../fake-clock.js';
+import type { Log } from '@acexy/service-kit';
+import { FakeClock, settle } from '../fake-clock.js';
 import type { FailoverResult, StandbyOutcome } from '../../../apps/proxy/src/sessions/session-events.js';
 
 /** 80 s of a stream below 1.5 Mb/s, 40 ms per frame; every engine delivers the same. */
@@ -13,8 +14,8 @@ export function frames(from: number, to: number): Buffer {
   return STREAM.subarray(Math.round(from * FRAME), Math.round(to * FRAME));
 }
 
-export async function playing(engineCount = 2) {
-  const made = makeSessions(engineCount);
+export async function playing(engineCount = 2, log?: Log) {
+  const made = makeSessions(engineCount, new FakeClock(), {}, log);
   for (const engine of made.engines) engine.media = 'silent';
   const failovers: FailoverResult[] = [];
   const standbys: StandbyOutcome[] = [];

@@ -208,6 +208,7 @@ export function makeSessions<C extends Clock = FakeClock>(
   engineCount = 2,
   clock: C = new FakeClock() as unknown as C,
   settings: Partial<SessionSettings> = {},
+  log = SILENT_LOG,
 ) {
   const engines = Array.from({ length: engineCount }, (_, index) => new FakeEngine({ host: `engine-${index + 1}`, port: 6878 }));
   const selector = new FakeSelector(engines);
@@ -231,7 +232,7 @@ export function makeSessions<C extends Clock = FakeClock>(
     // These packets have no keyframe to wait for.
     broadcast: { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 },
     random: () => 0.5,
-    log: SILENT_LOG,
+    log,
   });
   return { registry, selector, engines, clock };
 }

@@ -1,11 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Broadcast, type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast.js';
-import { FakeClock } from '../../../../test/doubles/fake-clock.js';
+import { LiveBroadcast } from '../../../../test/doubles/proxy/live-broadcast.fixture.js';
 import {
   FakeSink,
   SyntheticStream,
-  RecordingHooks,
   PMT_PID,
   VIDEO_PID,
   dechunk,
@@ -13,42 +11,6 @@ import {
   expectContinuousStream,
   packetsOf,
 } from '../../../../test/doubles/proxy/broadcast.fixture.js';
-
-const FRAME_MS = 40;
-
-class LiveBroadcast {
-  readonly clock = new FakeClock();
-  readonly stream: SyntheticStream;
-  readonly broadcast: Broadcast;
-  readonly source: Buffer[] = [];
-
-  constructor(settings: Partial<BroadcastSettings> = {}, stream = new SyntheticStream()) {
-    this.stream = stream;
-    this.broadcast = new Broadcast({ ...DEFAULT_BROADCAST_SETTINGS, ...settings }, this.clock);
-  }
-
-  /** Writes frames in real time. */
-  play(frames: number): void {
-    for (let index = 0; index < frames; index += 1) {
-      this.feed(this.stream.frames(1));
-      this.clock.advance(FRAME_MS);
-    }
-  }
-
-  /** Overwrites the bytes after the call: the viewers' stream must not depend on them. */
-  feed(bytes: Buffer): void {
-    this.source.push(bytes);
-    const lent = Buffer.from(bytes);
-    this.broadcast.write(lent);
-    lent.fill(0xee);
-  }
-
-  join(sink = new FakeSink()) {
-    const hooks = new RecordingHooks();
-    const viewer = this.broadcast.addViewer(sink, hooks);
-    return { sink, hooks, viewer };
-  }
-}
 
 describe('joining', () => {
   it('starts with PAT, PMT and a keyframe, and the counters stay continuous', () => {

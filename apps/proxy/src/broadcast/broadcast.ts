@@ -47,10 +47,12 @@ export class Broadcast {
   constructor(
     private readonly settings: BroadcastSettings,
     private readonly clock: Clock,
+    /** Gets exceptions of hooks, followers and timers, which end nothing; those of `write` are thrown to the source. */
+    private readonly onException: (error: unknown) => void = rethrow,
   ) {
     const joinCopies = new JoinCopyCache();
-    this.#chunkTimer = new OneShotTimer(clock, () => this.#onChunkTime());
-    this.#checkTimer = new OneShotTimer(clock, () => this.#onCheck());
+    this.#chunkTimer = new OneShotTimer(clock, () => this.#report(() => this.#onChunkTime()));
+    this.#checkTimer = new OneShotTimer(clock, () => this.#report(() => this.#onCheck()));
     this.#buffer = new StreamBuffer(settings, clock, () => {
       joinCopies.clear();
       this.#onChunk();
@@ -58,7 +60,7 @@ export class Broadcast {
     this.#input = new StreamInput(this.#buffer, clock, () => this.#afterTaking());
     this.#pendingViewers = new PendingViewers(this.#buffer, settings, clock);
     const onGone = (viewer: Viewer): void => this.#forget(viewer);
-    this.#context = { buffer: this.#buffer, joinCopies, settings, clock, ended: false, onGone };
+    this.#context = { buffer: this.#buffer, joinCopies, settings, clock, ended: false, onGone, onException };
   }
 
   /** Whole packets have arrived. */
@@ -102,7 +104,7 @@ export class Broadcast {
 
   /** Passes every chunk to `follower`, starting with the last `seconds` of the ring. */
   follow(follower: StreamFollower, seconds: number): StreamTap {
-    const tap = new StreamTap(this.#buffer, follower, seconds);
+    const tap = new StreamTap(this.#buffer, follower, seconds, this.onException);
     this.#taps.add(tap);
     tap.pump();
     if (this.#context.ended) tap.end();
@@ -118,8 +120,10 @@ export class Broadcast {
     if (this.#context.ended) return;
     this.#endWanted = true;
     if (this.#input.taking) return; // called from a viewer's hook: the packets that have just arrived go out first
-    this.#input.end();
-    if (this.#buffer.pendingLength > 0) this.#buffer.closeChunk(this.#buffer.pendingLength);
+    this.#report(() => {
+      this.#input.end();
+      if (this.#buffer.pendingLength > 0) this.#buffer.closeChunk(this.#buffer.pendingLength);
+    });
     this.#context.ended = true;
     this.#chunkTimer.clear();
     this.#endViewers();
@@ -208,4 +212,16 @@ export class Broadcast {
   #armCheck(): void {
     if (this.#viewers.size > 0) this.#checkTimer.set(CHECK_INTERVAL_MS);
   }
+
+  #report(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.onException(error);
+    }
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

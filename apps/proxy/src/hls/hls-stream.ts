@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, pause } from '@acexy/service-kit/primitives';
 import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
+import type { ReportException } from '../sessions/exceptions.js';
 import { SessionError, StreamEndedError } from '../sessions/errors.js';
 import { peakBandwidth, writeMediaPlaylist } from './playlist.js';
 import { SegmentWindow } from './segment-window.js';
@@ -77,6 +78,7 @@ export class HlsStream {
    * @param base numbers of the first segment; a later stream of this content must use higher ones than were ever used
    * @param onEnd called once: the stream has ended (`error` says why), or its last viewer has left
    * @param onViewerEnd called for each viewer that has requested its own playlist
+   * @param report gets an exception that ended one viewer
    */
   constructor(
     readonly id: string,
@@ -85,6 +87,7 @@ export class HlsStream {
     private readonly clock: Clock,
     private readonly onEnd: (last: SegmentNumbers, error: Error | null) => void,
     private readonly onViewerEnd: (reason: 'removed' | 'source-ended') => void,
+    private readonly report: ReportException,
   ) {
     this.last = base;
     this.window = new SegmentWindow(options.maxBytes);
@@ -221,8 +224,12 @@ export class HlsStream {
   }
 
   private endViewer({ subscription, hasOwnPlaylist }: HlsViewer, reason: 'removed' | 'source-ended'): void {
-    subscription.leave();
-    if (hasOwnPlaylist) this.onViewerEnd(reason);
+    try {
+      subscription.leave();
+      if (hasOwnPlaylist) this.onViewerEnd(reason);
+    } catch (error) {
+      this.report('viewer', error);
+    }
   }
 
   private scheduleIdleCheck(): void {

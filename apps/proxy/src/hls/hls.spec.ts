@@ -7,14 +7,16 @@ import { Test } from '@nestjs/testing';
 import { DetailExceptionFilter, Log, SILENT_LOG } from '@acexy/service-kit';
 import { register } from 'prom-client';
 import request from 'supertest';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SyntheticStream } from '../../../../test/doubles/proxy/broadcast.fixture.js';
 import { Clock } from '@acexy/service-kit/primitives';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { playbackErrorReply } from '../app/error-reply.js';
 import { Alternatives } from '../sessions/start/alternatives.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { CONTENT_ID, INFOHASH, makeSessions } from '../../../../test/doubles/proxy/sessions.fixture.js';
+import { ViewerSubscription } from '../sessions/viewer-subscription.js';
+import { Segmenter } from './segmenter.js';
+import { CONTENT_ID, INFOHASH, byId, makeSessions, watch } from '../../../../test/doubles/proxy/sessions.fixture.js';
 import { AccessSettings } from '../http/access-settings.js';
 import { HttpSettings } from '../http/http-settings.js';
 import { HlsSettings } from './hls-settings.js';
@@ -257,6 +259,32 @@ describe('HLS', () => {
     await request(server()).get(MANIFEST).expect(200);
     await sessions.registry.sessions()[0].stop('source-lost', 'test');
     expect(await ends()).toMatchObject({ removed: 1, 'source-ended': 1 });
+  });
+
+  it('survives an exception at the end of an idle viewer, and counts it', async () => {
+    const { own } = await open();
+    await request(server()).get(own).expect(200);
+    const counted = vi.spyOn(app.get(ProxyMetrics), 'count');
+    vi.spyOn(ViewerSubscription.prototype, 'leave').mockImplementationOnce(() => {
+      throw new Error('broken');
+    });
+    await clock.advanceAndSettle(2 * IDLE_MS);
+    expect(counted.mock.calls).toContainEqual([{ type: 'exception', ended: 'viewer' }]);
+    vi.restoreAllMocks();
+  });
+
+  it('ends only its own viewers when the segmenter throws: other viewers of the stream stay', async () => {
+    await open();
+    const counted = vi.spyOn(app.get(ProxyMetrics), 'count');
+    vi.spyOn(Segmenter.prototype, 'push').mockImplementationOnce(() => {
+      throw new Error('broken');
+    });
+    const other = watch(sessions.registry.subscribe(byId()));
+    feed(5);
+    await clock.advanceAndSettle(300);
+    expect(counted.mock.calls).toContainEqual([{ type: 'exception', ended: 'hls' }]);
+    expect([viewers(), other.sink.ended]).toEqual([1, null]);
+    vi.restoreAllMocks();
   });
 
   it('frees the segments with the last viewer', async () => {

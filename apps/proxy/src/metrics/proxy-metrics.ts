@@ -2,6 +2,7 @@
 import type { OrchestratorCall } from '@acexy/orchestrator-client';
 import { counterOf as counter, histogramOf as histogram, readGauge as gauge, readTotal as total } from '@acexy/service-kit';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
+import type { ExceptionPart } from '../sessions/exceptions.js';
 import type { FailoverCause } from '../sessions/failover/failover.plan.js';
 import type { FailoverOutcome, HedgeOutcome, SessionEvent, StandbyOutcome, StopOutcome, ViewerLimit } from '../sessions/session-events.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
@@ -15,12 +16,13 @@ const JOIN_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 1
 const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 const START_OUTCOMES = ['playing', 'no_engine', 'engines_refused', 'engines_silent'];
-const VIEWER_ENDS = ['removed', 'source-ended', 'too-slow', 'write-failed'] satisfies ViewerEndReason[];
+const VIEWER_ENDS = ['removed', 'source-ended', 'too-slow', 'write-failed', 'failed'] satisfies ViewerEndReason[];
 const STOP_OUTCOMES = ['stopped', 'already_gone', 'nothing_to_stop', 'failed'] satisfies StopOutcome[];
 const STANDBY_OUTCOMES = ['used', 'returned', 'preempted', 'none'] satisfies StandbyOutcome[];
 const VIEWER_LIMITS = ['all', 'stream'] satisfies ViewerLimit[];
 const HEDGE_OUTCOMES = ['won', 'lost', 'none'] satisfies HedgeOutcome[];
-const LOSS_CAUSES = ['eof', 'reset', 'stall', 'drained'] satisfies FailoverCause[];
+const LOSS_CAUSES = ['eof', 'reset', 'stall', 'exception', 'drained'] satisfies FailoverCause[];
+const EXCEPTION_PARTS = ['source', 'viewer', 'hls', 'stream', 'none'] satisfies ExceptionPart[];
 const FAILOVER_OUTCOMES = ['exact', 'renumbered', 'keyframe', 'given-up'] satisfies FailoverOutcome[];
 
 /** Where the gauges read their values. */
@@ -70,6 +72,9 @@ export class ProxyMetrics {
       outcome: HEDGE_OUTCOMES,
     },
   );
+  private readonly exceptions = counter('acexy_exceptions_total', 'Exceptions in the code of the proxy, by what they ended', {
+    ended: EXCEPTION_PARTS,
+  });
   private readonly gaps = histogram(
     'acexy_failover_gap_seconds',
     'Time from the last byte of a lost engine to the first byte of the next one',
@@ -166,6 +171,9 @@ export class ProxyMetrics {
         return;
       case 'viewer_rejected':
         this.rejections.inc({ full: event.limit });
+        return;
+      case 'exception':
+        this.exceptions.inc({ ended: event.ended });
         return;
       default: {
         const unknown: never = event;

@@ -7,13 +7,14 @@ import { EngineRefusedError, EngineStillPreparingError } from '@acexy/engine-cli
 import { DetailExceptionFilter, Log, SILENT_LOG } from '@acexy/service-kit';
 import type { Request, Response } from 'express';
 import request from 'supertest';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SystemClock } from '@acexy/service-kit/primitives';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
 import { HlsService } from '../hls/hls.service.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { Alternatives } from '../sessions/start/alternatives.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
+import { StreamSession } from '../sessions/stream-session.js';
 import { CONTENT_ID, INFOHASH, makeSessions, packets } from '../../../../test/doubles/proxy/sessions.fixture.js';
 import { HttpSettings } from '../http/http-settings.js';
 import { HlsSettings } from '../hls/hls-settings.js';
@@ -141,6 +142,35 @@ describe('the HTTP interface for players', () => {
     leave(waiting.socket);
     await until(() => viewers() === 0);
     expect(waiting.all()).toHaveLength(0);
+  });
+
+  it('disconnects a viewer for which the code of the proxy throws, counts it, and keeps the others', async () => {
+    const metrics = app.get(ProxyMetrics);
+    const counted = vi.spyOn(metrics, 'count');
+    vi.spyOn(metrics, 'viewerJoined').mockImplementationOnce(() => {
+      throw new Error('broken');
+    });
+    const clients = [1, 2].map(() => raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`));
+    await Promise.all([
+      Promise.any(clients.map((client) => client.until(hasStream))),
+      Promise.any(clients.map(({ socket }) => once(socket, 'end'))),
+    ]);
+    expect([viewers(), clients.filter((client) => hasStream(client.all()))]).toEqual([1, [expect.anything()]]);
+    expect(counted.mock.calls).toContainEqual([{ type: 'exception', ended: 'viewer' }]);
+    vi.restoreAllMocks();
+  });
+
+  it('keeps running when the end of a viewer throws', async () => {
+    const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await client.until(hasStream);
+    const counted = vi.spyOn(app.get(ProxyMetrics), 'count');
+    vi.spyOn(StreamSession.prototype, 'remove').mockImplementationOnce(() => {
+      throw new Error('broken');
+    });
+    client.socket.destroy();
+    await until(() => counted.mock.calls.length > 0);
+    expect(counted.mock.calls).toContainEqual([{ type: 'exception', ended: 'viewer' }]);
+    vi.restoreAllMocks();
   });
 
   it('answers 502 with the message of the engine when it refuses, and sends nothing before', async () => {

@@ -2,13 +2,14 @@
 import type { Request, Response } from 'express';
 import type { Socket } from 'node:net';
 import { Injectable } from '@nestjs/common';
-import { Log } from '@acexy/service-kit';
+import { Log, type LogFields } from '@acexy/service-kit';
 import { MAX_TIMER_MS } from '@acexy/service-kit/primitives';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { Alternatives } from '../sessions/start/alternatives.js';
 import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
 import type { RequestedContent } from '../http/content-key.js';
+import { type ReportException, exceptionReporter } from '../sessions/exceptions.js';
 import { StreamEndedError, ViewerLeftError } from '../sessions/errors.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
 import { PlaybackRequestError } from '../http/getstream.request.js';
@@ -48,7 +49,14 @@ export class ViewerService {
     const requestedAt = performance.now();
     const joins = contents.some((content) => this.registry.find(content)?.broadcast) ? 'playing' : 'started';
     let current: ViewerSubscription | null = null;
-    const leave = (): void => current?.leave();
+    const leave = (): void => {
+      try {
+        current?.leave();
+      } catch (error) {
+        // This is called from events of the socket: nobody would catch it.
+        this.reporter({ client: clientOf(socket) })('viewer', error);
+      }
+    };
     // A half-closed, reset or closed connection ends the subscription at once.
     const events = ['end', 'error', 'close'] as const;
     for (const event of events) socket.on(event, leave);
@@ -87,6 +95,10 @@ export class ViewerService {
     clearTimeout(limit);
   }
 
+  private reporter(fields: LogFields): ReportException {
+    return exceptionReporter(this.log.child('viewer', fields), (event) => this.metrics.count(event));
+  }
+
   private async send(
     subscription: ViewerSubscription,
     sink: SocketSink,
@@ -110,6 +122,7 @@ export class ViewerService {
     );
     const { bytesSent, skips } = subscription.sent;
     this.metrics.viewerEnded(reason, { bytesSent, skips });
+    if (reason === 'failed') this.reporter(viewer())('viewer', failure);
     this.log.info('viewer ended', {
       ...viewer(),
       reason,
@@ -124,6 +137,7 @@ export class ViewerService {
         return;
       case 'too-slow':
       case 'write-failed':
+      case 'failed':
       case 'removed':
         socket.destroy();
         return;

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { type Clock, OneShotTimer, within } from '@acexy/service-kit/primitives';
 import type { EngineSession } from './engine-session.js';
 import { NoStreamError } from './errors.js';
+import type { ReportException } from './exceptions.js';
 import type { LossReason } from './failover/failover.plan.js';
 import { StallPolicy } from './failover/stall.policy.js';
 
@@ -53,6 +54,7 @@ export class MediaFeed {
     private readonly target: FeedTarget,
     private readonly clock: Clock,
     stallTimeoutMs: number | undefined,
+    private readonly report: ReportException,
   ) {
     this.stall = new StallPolicy(stallTimeoutMs, clock.now());
     this.timer = new OneShotTimer(clock, () => this.check());
@@ -108,10 +110,16 @@ export class MediaFeed {
   }
 
   private take(bytes: Buffer): void {
-    if (this.stopped) return;
+    if (this.stopped || this.over) return;
     this.lastAt = this.clock.now();
     this.stall.observe(this.lastAt);
-    this.target.write(bytes);
+    try {
+      this.target.write(bytes);
+    } catch (error) {
+      this.report('source', error);
+      this.finish('exception');
+      return;
+    }
     if (this.target.ready) this.tellBegun();
     if (this.quiet) {
       this.quiet = false;
@@ -121,16 +129,10 @@ export class MediaFeed {
     if (!this.stopped && this.lost === null) this.setTimer();
   }
 
-  private finish(reason: 'eof' | 'reset', error?: Error): void {
+  private finish(reason: Exclude<LossReason, 'stall'>, error?: Error): void {
     this.over = true;
     if (this.stopped) return;
-    this.failBeginning(
-      reason === 'eof'
-        ? new NoStreamError('media_ended', 'the media ended before the first packet')
-        : new NoStreamError('media_broke', `the media connection broke before the first packet${error ? `: ${error.message}` : ''}`, {
-            cause: error,
-          }),
-    );
+    this.failBeginning(noStream(reason, error));
     this.lose(reason);
   }
 
@@ -162,5 +164,22 @@ export class MediaFeed {
       this.watcher.onQuiet();
     }
     if (!this.stopped) this.setTimer();
+  }
+}
+
+function noStream(reason: Exclude<LossReason, 'stall'>, error?: Error): NoStreamError {
+  switch (reason) {
+    case 'eof':
+      return new NoStreamError('media_ended', 'the media ended before the first packet');
+    case 'reset':
+      return new NoStreamError('media_broke', `the media connection broke before the first packet${error ? `: ${error.message}` : ''}`, {
+        cause: error,
+      });
+    case 'exception':
+      return new NoStreamError('media_failed', 'the proxy failed to read the media: see its log for the exception');
+    default: {
+      const unknown: never = reason;
+      throw new TypeError(`unknown reason: ${String(unknown)}`);
+    }
   }
 }

@@ -1,6 +1,7 @@
 /** What happens to sessions. {@link SessionRegistry} emits these events; metrics, reports and {@link Alternatives} read them. */
 import type { SpliceKind } from '../broadcast/broadcast.js';
 import type { RequestedContent } from '../http/content-key.js';
+import type { ExceptionPart } from './exceptions.js';
 import type { FailoverCause } from './failover/failover.plan.js';
 
 export type SessionEvent =
@@ -17,7 +18,9 @@ export type SessionEvent =
   | { type: 'standby_finished'; outcome: StandbyOutcome }
   | { type: 'hedge_finished'; outcome: HedgeOutcome }
   | { type: 'engine_closed'; outcome: StopOutcome }
-  | { type: 'viewer_rejected'; limit: ViewerLimit };
+  | { type: 'viewer_rejected'; limit: ViewerLimit }
+  /** An exception in the proxy's own code. */
+  | { type: 'exception'; ended: ExceptionPart };
 
 export type EmitSessionEvent = (event: SessionEvent) => void;
 

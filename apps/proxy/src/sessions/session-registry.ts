@@ -4,6 +4,7 @@ import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { BoundedMap, ListenerSet } from '@acexy/service-kit/primitives';
 import { type RequestedContent, contentKey, requestKey } from '../http/content-key.js';
+import { exceptionReporter } from './exceptions.js';
 import { ShuttingDownError, TooManyViewersError } from './errors.js';
 import type { SessionContext, ViewerLimits } from './session-context.js';
 import type { SessionEvent, ViewerLimit } from './session-events.js';
@@ -16,7 +17,7 @@ const MAX_KNOWN_IDS = 10_000;
 
 export class SessionRegistry implements OtherSessions {
   /** Called at the moment of each event. */
-  readonly events = new ListenerSet<SessionEvent>();
+  readonly events = new ListenerSet<SessionEvent>((error) => this.onListenerException(error));
   private readonly context: SessionContext;
   private readonly log: Log;
   /** The sessions that viewers may join, under each of their content keys. */
@@ -26,6 +27,7 @@ export class SessionRegistry implements OtherSessions {
   /** By content id, as engines answered. The infohash of a content id never changes. */
   private readonly infohashes = new BoundedMap<string, string>(MAX_KNOWN_IDS);
   private closed = false;
+  private isReporting = false;
   private onNoViewers: (() => void) | null = null;
 
   constructor(context: Omit<SessionContext, 'emit'>) {
@@ -167,6 +169,14 @@ export class SessionRegistry implements OtherSessions {
     } else if (event.type === 'ended') this.all.delete(event.streamId);
     else if (event.type === 'changed' && this.viewers === 0) this.onNoViewers?.();
     this.events.emit(event);
+  }
+
+  /** A listener that throws for the report as well is only logged. */
+  private onListenerException(error: unknown): void {
+    const emit = this.isReporting ? () => undefined : this.context.emit;
+    this.isReporting = true;
+    exceptionReporter(this.log, emit)('none', error);
+    this.isReporting = false;
   }
 
   /** Including viewers that wait for a start. */

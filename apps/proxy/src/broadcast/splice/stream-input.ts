@@ -73,8 +73,8 @@ export class StreamInput implements SwitchHost {
       work();
     } finally {
       this.taking = false;
+      this.afterTaking();
     }
-    this.afterTaking();
   }
 
   adopt(kind: SpliceKind, next: PacketSource, by: SourceSwitch): void {

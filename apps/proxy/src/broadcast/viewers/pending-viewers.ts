@@ -26,7 +26,7 @@ export class PendingViewers {
 
   add(viewer: Viewer): void {
     this.#viewers.add(viewer);
-    this.#joinIfReady(viewer);
+    contained(viewer, () => this.#joinIfReady(viewer));
   }
 
   remove(viewer: Viewer): void {
@@ -36,12 +36,13 @@ export class PendingViewers {
 
   /** Joins the viewers for which there is a position. */
   joinReady(): void {
-    for (const viewer of this.#viewers) this.#joinIfReady(viewer);
+    for (const viewer of this.#viewers) contained(viewer, () => this.#joinIfReady(viewer));
   }
 
   /** The stream has ended: every viewer gets what is left of it. */
   joinAll(): void {
-    for (const viewer of this.#viewers) if (this.buffer.packets > 0) this.#joinAnywhere(viewer);
+    if (this.buffer.packets === 0) return;
+    for (const viewer of this.#viewers) contained(viewer, () => this.#joinAnywhere(viewer));
   }
 
   #joinIfReady(viewer: Viewer): void {
@@ -94,5 +95,14 @@ export class PendingViewers {
       maxUnits: Math.max(0, MAX_UNITS_TO_POINT - index.unitsSincePoint),
     };
     return { program, lateEntry, patCounter: counters?.get(PAT_PID) ?? 0, pmtCounter: counters?.get(program.pat.pmtPid) ?? 0 };
+  }
+}
+
+/** An exception ends only the viewer that was to join. */
+function contained(viewer: Viewer, join: () => void): void {
+  try {
+    join();
+  } catch (error) {
+    viewer.leave('failed', error);
   }
 }

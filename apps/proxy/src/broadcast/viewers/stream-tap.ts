@@ -26,6 +26,7 @@ export class StreamTap {
     private readonly buffer: StreamBuffer,
     private readonly follower: StreamFollower,
     seconds: number,
+    private readonly onException: (error: unknown) => void,
   ) {
     const { ring, index } = buffer;
     const points = ring.points.filter((point) => point.position < ring.endPosition);
@@ -57,6 +58,10 @@ export class StreamTap {
   end(error?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.follower.onEnd(error);
+    try {
+      this.follower.onEnd(error);
+    } catch (thrown) {
+      this.onException(thrown);
+    }
   }
 }

@@ -9,17 +9,17 @@ export interface ViewerSink {
 }
 
 /**
- * Why a viewer was removed. 'source-ended': a clean end, the sink was ended. 'too-slow' and 'write-failed': the owner must destroy the connection.
- * 'removed': removeViewer() was called.
+ * Why a viewer was removed. 'source-ended': a clean end, the sink was ended. 'too-slow', 'write-failed' and 'failed' (an exception in our own code):
+ * the owner must destroy the connection. 'removed': removeViewer() was called.
  */
-export type ViewerEndReason = 'source-ended' | 'too-slow' | 'write-failed' | 'removed';
+export type ViewerEndReason = 'source-ended' | 'too-slow' | 'write-failed' | 'failed' | 'removed';
 
-/** Hooks must not throw. */
+/** A hook that throws ends its viewer. */
 export interface ViewerHooks {
   /** The first bytes of the stream are about to be written. */
   onFirstByte?(viewerId: number): void;
   /** The viewer was too slow and skips a part of the stream, for the `skips`-th time. */
   onSkip?(skips: number): void;
-  /** Called exactly once; nothing is written afterwards. `error`: the cause of 'write-failed'. */
+  /** Called exactly once; nothing is written afterwards. `error`: the cause of 'write-failed' and 'failed'. */
   onEnd(reason: ViewerEndReason, error?: Error): void;
 }

@@ -22,6 +22,8 @@ export interface ViewerContext {
   /** No more chunks will come. */
   readonly ended: boolean;
   onGone(viewer: Viewer): void;
+  /** An exception that has no other owner. */
+  onException(error: unknown): void;
 }
 
 /** 'waiting' for a position to join at; 'streaming'; 'gone': removed. */
@@ -90,7 +92,11 @@ export class Viewer {
     this.#next = index;
     this.#from = from;
     this.#tables = tables;
-    this.hooks.onFirstByte?.(this.id);
+    try {
+      this.hooks.onFirstByte?.(this.id);
+    } catch (error) {
+      this.leave('failed', error);
+    }
     this.pump();
   }
 
@@ -110,7 +116,7 @@ export class Viewer {
         }
       }
     } catch (error) {
-      this.leave('write-failed', asError(error)); // an error of one viewer must not affect the others
+      this.leave('failed', error); // an exception of one viewer must not affect the others
     } finally {
       this.#pumping = false;
     }
@@ -119,15 +125,11 @@ export class Viewer {
   /** Sends a null packet to prevent read time-outs, if there is nothing else to send. */
   writeFiller(): void {
     if (this.#state !== 'streaming' || this.#writing || this.bytesSent === 0 || !this.#caughtUp()) return;
-    try {
-      this.#write(FILLER);
-    } catch (error) {
-      this.leave('write-failed', asError(error));
-    }
+    this.#write(FILLER);
   }
 
   /** Removes the viewer; nothing more is written. */
-  leave(reason: ViewerEndReason, error?: Error): void {
+  leave(reason: ViewerEndReason, error?: unknown): void {
     if (this.#state === 'gone') return;
     this.#state = 'gone';
     this.#lastChunk = null;
@@ -136,7 +138,11 @@ export class Viewer {
     this.#rewriter = null;
     this.#sent = null;
     this.context.onGone(this);
-    this.hooks.onEnd(reason, error);
+    try {
+      this.hooks.onEnd(reason, error === undefined || error instanceof Error ? error : new Error(String(error)));
+    } catch (thrown) {
+      this.context.onException(thrown);
+    }
   }
 
   #finish(): void {
@@ -246,7 +252,11 @@ export class Viewer {
     this.#writing = true;
     this.#writingSince = this.context.clock.now();
     this.#writingBytes = bytes.data.length;
-    this.sink.write(this.sink.framing === 'chunked' ? bytes.framed : bytes.data, this.#onWritten);
+    try {
+      this.sink.write(this.sink.framing === 'chunked' ? bytes.framed : bytes.data, this.#onWritten);
+    } catch (error) {
+      this.leave('write-failed', error);
+    }
   }
 
   #written(error?: Error | null): void {
@@ -260,8 +270,4 @@ export class Viewer {
     this.bytesSent += this.#writingBytes;
     this.pump();
   }
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -8,6 +8,7 @@ import type { Log } from '@acexy/service-kit';
 import { sleep, withJitter } from '@acexy/service-kit/primitives';
 import type { Broadcast, SourceFault } from '../../broadcast/broadcast.js';
 import type { LeasedEngine } from '../../selection/engine-selector.js';
+import { type ReportException, exceptionReporter } from '../exceptions.js';
 import type { SessionSource } from '../media-feed.js';
 import type { FailoverTarget, SessionContext } from '../session-context.js';
 import type { FailoverOutcome } from '../session-events.js';
@@ -25,6 +26,7 @@ import {
   planSearch,
 } from './failover.plan.js';
 import { type SourceAttemptResult, openNextSource } from './next-source.js';
+import { SearchLog } from './search-log.js';
 import { SourceMonitor } from './source-monitor.js';
 import { StandbyEngine } from './standby-engine.js';
 
@@ -32,6 +34,8 @@ export class FailoverController {
   readonly standby: StandbyEngine;
   private readonly cooldowns = new EngineCooldowns();
   private readonly monitor: SourceMonitor;
+  private readonly report: ReportException;
+  private readonly searchLog: SearchLog;
   private movedForQualityAt = -Infinity;
   /** Why another engine is being searched; null while none is. */
   private cause: FailoverCause | null = null;
@@ -56,8 +60,10 @@ export class FailoverController {
   ) {
     this.suppliedAt = context.clock.now();
     this.lastByteAt = this.suppliedAt;
-    this.monitor = new SourceMonitor(broadcast, context.clock, (fault) => this.onFault(fault));
+    this.report = exceptionReporter(log, context.emit);
+    this.monitor = new SourceMonitor(broadcast, context.clock, (fault) => this.onFault(fault), this.report);
     this.standby = new StandbyEngine(context, log);
+    this.searchLog = new SearchLog(log);
   }
 
   /** How often the stream has continued from another engine. */
@@ -76,9 +82,9 @@ export class FailoverController {
     if (this.signal.aborted) return;
     this.monitor.start();
     this.source.feed.watch({
-      onLoss: (loss) => this.onLoss(loss),
-      onQuiet: () => this.onQuiet(),
-      onFlowing: () => this.standby.release('returned'),
+      onLoss: (loss) => this.contained(() => this.onLoss(loss)),
+      onQuiet: () => this.contained(() => this.onQuiet()),
+      onFlowing: () => this.contained(() => this.standby.release('returned')),
     });
   }
 
@@ -100,6 +106,17 @@ export class FailoverController {
     if (this.source.engine.leased.containerId !== id || this.cause !== null) return;
     this.log.info('stream leaves draining engine', { engine_id: id, reason });
     this.begin('drained');
+  }
+
+  /** Without a source and without a search for one, the stream would never end. */
+  private contained(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const isStranded = this.lost && this.cause === null;
+      this.report(isStranded ? 'stream' : 'none', error);
+      if (isStranded) this.stream.onNoSource('the failover failed unexpectedly');
+    }
   }
 
   /** If the silence lasts as long again it is a loss: then the next engine is ready. */
@@ -140,8 +157,8 @@ export class FailoverController {
     this.cause = cause;
     this.running = this.search().catch((error: unknown) => {
       if (this.signal.aborted) return;
-      this.log.error('failover failed unexpectedly', { error });
       const stillPlays = this.cause !== null && !this.lost;
+      this.report(stillPlays ? 'none' : 'stream', error);
       this.finish('given-up', null);
       if (!stillPlays) this.stream.onNoSource('the failover failed unexpectedly');
     });
@@ -193,7 +210,7 @@ export class FailoverController {
       onSplice: (next: SessionSource) => this.switchTo(next),
     };
     try {
-      return await openNextSource(stream, this.broadcast, attempt, context, this.signal);
+      return await openNextSource(stream, this.broadcast, attempt, context, this.report, this.signal);
     } finally {
       this.candidate = null;
     }
@@ -214,44 +231,33 @@ export class FailoverController {
   }
 
   private handle(result: SourceAttemptResult, search: Search): void {
-    const { clock } = this.context;
-    switch (result.kind) {
-      case 'spliced': {
-        const { cause, lost } = this;
-        const gapMs = lost ? clock.now() - this.lastByteAt : null;
-        this.log.info('failover succeeded', {
-          engine_id: this.engineId,
-          cause,
-          splice: result.splice,
-          search_ms: Math.round(result.searchMs),
-          gap_ms: Math.round(gapMs ?? 0),
-        });
-        this.finish(result.splice, gapMs);
-        this.suppliedAt = clock.now();
-        this.stream.onSourceReady(this.source.engine);
-        this.watch();
-        return;
-      }
-      case 'no-engine':
-        this.noneFree = this.lost;
-        this.log.warn('no engine for failover', { error: messageOf(result.error), silent_ms: Math.round(search.silentMs) });
-        return;
-      case 'failed':
-        this.avoid(result.engineId, result.error instanceof EngineRefusedError ? 'declined' : 'failed');
-        this.log.warn('failover attempt failed', { engine_id: result.engineId, error: messageOf(result.error) });
-        return;
-      case 'refused':
-        this.log.warn('codec changed, cannot splice', { engine_id: result.engineId, ...result.refusal });
-        this.avoid(result.engineId, 'failed');
-        if (!this.lost) return;
-        this.finish('refused', null);
-        this.stream.onNoSource('the content has another codec now');
-        return;
-      default: {
-        const unknown: never = result;
-        throw new TypeError(`unknown result: ${String(unknown)}`);
-      }
+    if (result.kind === 'spliced') return this.continueWith(result);
+    this.searchLog.add(result, search.silentMs);
+    if (result.kind === 'no-engine') {
+      this.noneFree = this.lost;
+      return;
     }
+    const isDeclined = result.kind === 'failed' && result.error instanceof EngineRefusedError;
+    this.avoid(result.engineId, isDeclined ? 'declined' : 'failed');
+    if (result.kind !== 'refused' || !this.lost) return;
+    this.finish('refused', null);
+    this.stream.onNoSource('the content has another codec now');
+  }
+
+  private continueWith({ splice, searchMs }: Extract<SourceAttemptResult, { kind: 'spliced' }>): void {
+    const { clock } = this.context;
+    const gapMs = this.lost ? clock.now() - this.lastByteAt : null;
+    this.log.info('failover succeeded', {
+      engine_id: this.engineId,
+      cause: this.cause,
+      splice,
+      search_ms: Math.round(searchMs),
+      gap_ms: Math.round(gapMs ?? 0),
+    });
+    this.finish(splice, gapMs);
+    this.suppliedAt = clock.now();
+    this.stream.onSourceReady(this.source.engine);
+    this.watch();
   }
 
   private recover(): void {
@@ -274,6 +280,7 @@ export class FailoverController {
     this.cause = null;
     this.lost = false;
     this.noneFree = false;
+    this.searchLog.clear();
     if (cause !== null) this.context.emit({ type: 'failover_finished', cause, outcome, gapMs });
   }
 
@@ -290,8 +297,4 @@ export class FailoverController {
   private get engineId(): string {
     return this.source.engine.engineId;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,8 +2,8 @@
 import { backoffMs } from '@acexy/service-kit/primitives';
 import type { SourceFault } from '../../broadcast/broadcast.js';
 
-/** `eof`: the engine ended the media. `reset`: the connection broke. `stall`: no bytes for too long. */
-export type LossReason = 'eof' | 'reset' | 'stall';
+/** `eof`: the engine ended the media. `reset`: the connection broke. `stall`: no bytes for too long. `exception`: the proxy failed to read them. */
+export type LossReason = 'eof' | 'reset' | 'stall' | 'exception';
 
 /** `drained`: the source still plays, but the orchestrator drains its engine. `SourceFault`: the source delivers bad data. */
 export type FailoverCause = LossReason | 'drained' | SourceFault;
@@ -78,6 +78,7 @@ const DESCRIPTIONS: Readonly<Record<FailoverCause, string>> = {
   eof: 'the engine ended the stream',
   reset: 'the connection to the engine broke',
   stall: 'the engine sent nothing for too long',
+  exception: 'the proxy failed to read what the engine sent',
   frozen: 'the engine sent bytes, but the stream made no progress',
   starving: 'the engine delivered slower than real time',
   looping: 'the engine repeated what it had sent before',

@@ -3,6 +3,7 @@ import type { LeasePurpose } from '@acexy/contracts';
 import type { Broadcast, CodecRefusal, SourceSwitch, SpliceKind } from '../../broadcast/broadcast.js';
 import type { LeasedEngine } from '../../selection/engine-selector.js';
 import type { EngineSession } from '../engine-session.js';
+import type { ReportException } from '../exceptions.js';
 import { MediaFeed, type SessionSource } from '../media-feed.js';
 import type { EngineRequester, SessionContext } from '../session-context.js';
 
@@ -35,6 +36,7 @@ export async function openNextSource(
   broadcast: Broadcast,
   attempt: SourceAttempt,
   context: SessionContext,
+  report: ReportException,
   signal: AbortSignal,
 ): Promise<SourceAttemptResult> {
   const { exclude, purpose, standby } = attempt;
@@ -59,7 +61,7 @@ export async function openNextSource(
   }
   const { engineId } = engine;
   try {
-    const change = await splice(stream, broadcast, attempt, engine, context, AbortSignal.any([signal, attempt.cancelled]));
+    const change = await splice(stream, broadcast, attempt, engine, context, report, AbortSignal.any([signal, attempt.cancelled]));
     if (change.refusal === null) return { kind: 'spliced', splice: change.kind ?? 'keyframe', searchMs: change.searchMs };
     void engine.close();
     return { kind: 'refused', engineId, refusal: change.refusal };
@@ -77,6 +79,7 @@ async function splice(
   { limitMs, onSplice }: SourceAttempt,
   engine: EngineSession,
   { clock, settings, startLock }: SessionContext,
+  report: ReportException,
   signal: AbortSignal,
 ): Promise<SourceSwitch> {
   const deadline = clock.now() + limitMs;
@@ -101,7 +104,7 @@ async function splice(
       return broadcast.bitrate;
     },
   };
-  const feed = new MediaFeed(media, target, clock, settings.stallTimeoutMs);
+  const feed = new MediaFeed(media, target, clock, settings.stallTimeoutMs, report);
   try {
     await feed.begin(left(settings.firstByteTimeoutMs), signal);
   } catch (error) {

@@ -1,5 +1,6 @@
 /** Checks the current source every half second, and reports when another source would be better for the viewers. */
 import { type Clock, OneShotTimer } from '@acexy/service-kit/primitives';
+import type { ReportException } from '../exceptions.js';
 import { type Broadcast, type SourceFault, SourceFaultDetector } from '../../broadcast/broadcast.js';
 
 const EVERY_MS = 500;
@@ -12,6 +13,7 @@ export class SourceMonitor {
     private readonly broadcast: Broadcast,
     private readonly clock: Clock,
     private readonly onFault: (fault: SourceFault) => void,
+    private readonly report: ReportException,
   ) {
     this.timer = new OneShotTimer(clock, () => this.check());
   }
@@ -30,8 +32,12 @@ export class SourceMonitor {
 
   private check(): void {
     this.timer.set(EVERY_MS);
-    const fault = this.detector?.judge(this.read()) ?? null;
-    if (fault !== null) this.onFault(fault);
+    try {
+      const fault = this.detector?.judge(this.read()) ?? null;
+      if (fault !== null) this.onFault(fault);
+    } catch (error) {
+      this.report('none', error);
+    }
   }
 
   private read() {

@@ -5,6 +5,7 @@ import { Broadcast } from '../../broadcast/broadcast.js';
 import { NoEngineError, type SelectRequest } from '../../selection/engine-selector.js';
 import type { EngineSession } from '../engine-session.js';
 import { EnginesRefusedError, EnginesSilentError } from '../errors.js';
+import { exceptionReporter } from '../exceptions.js';
 import { MediaFeed, type SessionSource } from '../media-feed.js';
 import type { SessionContext, StartingStream } from '../session-context.js';
 import { HEDGE_LIMIT_MS, hedgeDelayMs, hedged } from './hedge.js';
@@ -159,8 +160,9 @@ export class SessionStart {
     const answeredAt = clock.now();
     const firstPacketBy = answeredAt + left(settings.firstByteTimeoutMs);
     const media = await engine.openMedia(firstPacketBy, signal);
-    const broadcast = new Broadcast(broadcastSettings, clock);
-    const feed = new MediaFeed(media, broadcast, clock, settings.stallTimeoutMs);
+    const report = exceptionReporter(this.log, this.context.emit);
+    const broadcast = new Broadcast(broadcastSettings, clock, (error) => report('none', error));
+    const feed = new MediaFeed(media, broadcast, clock, settings.stallTimeoutMs, report);
     try {
       await feed.begin(Math.max(1, firstPacketBy - clock.now()), signal);
       return { source: { engine, feed }, broadcast, firstByteMs: clock.now() - answeredAt };
