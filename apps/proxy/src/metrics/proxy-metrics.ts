@@ -2,9 +2,16 @@
 import type { OrchestratorCall } from '@acexy/orchestrator-client';
 import { counterOf as counter, histogramOf as histogram, readGauge as gauge, readTotal as total } from '@acexy/service-kit';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
-import type { ExceptionPart } from '../sessions/exceptions.js';
 import type { FailoverCause } from '../sessions/failover/failover.plan.js';
-import type { FailoverOutcome, HedgeOutcome, SessionEvent, StandbyOutcome, StopOutcome, ViewerLimit } from '../sessions/session-events.js';
+import type {
+  ExceptionPart,
+  FailoverOutcome,
+  HedgeOutcome,
+  SessionEvent,
+  StandbyOutcome,
+  StopOutcome,
+  ViewerLimit,
+} from '../sessions/session-events.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 
 /** In seconds. A warm engine delivers within one; the timeouts are 30 and 60. */

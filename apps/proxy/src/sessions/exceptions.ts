@@ -1,9 +1,6 @@
 /** Exceptions in the proxy's own code: each ends one source, viewer or stream, never the process. */
 import type { Log } from '@acexy/service-kit';
-import type { EmitSessionEvent } from './session-events.js';
-
-/** What the exception ended. `none`: a hook or a timer threw, and everything goes on. */
-export type ExceptionPart = 'source' | 'viewer' | 'hls' | 'stream' | 'none';
+import type { EmitSessionEvent, ExceptionPart } from './session-events.js';
 
 export type ReportException = (ended: ExceptionPart, error: unknown) => void;
 

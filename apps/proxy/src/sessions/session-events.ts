@@ -1,7 +1,6 @@
 /** What happens to sessions. {@link SessionRegistry} emits these events; metrics, reports and {@link Alternatives} read them. */
 import type { SpliceKind } from '../broadcast/broadcast.js';
 import type { RequestedContent } from '../http/content-key.js';
-import type { ExceptionPart } from './exceptions.js';
 import type { FailoverCause } from './failover/failover.plan.js';
 
 export type SessionEvent =
@@ -50,6 +49,9 @@ export type StandbyOutcome = 'used' | 'returned' | 'preempted' | 'none';
 export type HedgeOutcome = 'won' | 'lost' | 'none';
 
 export type StopOutcome = 'stopped' | 'already_gone' | 'nothing_to_stop' | 'failed';
+
+/** What an exception ended. `none`: a hook or a timer threw, and everything goes on. */
+export type ExceptionPart = 'source' | 'viewer' | 'hls' | 'stream' | 'none';
 
 /** The limit that is reached: on all viewers, or on those of one stream. */
 export type ViewerLimit = 'all' | 'stream';
