@@ -27,10 +27,9 @@ describe('HTTP statuses before the first byte', () => {
   it.each([
     ['no selector', '/ace/getstream'],
     ['both selectors', `/ace/getstream?id=${contentId(1)}&infohash=${contentId(2)}`],
-    ['a pid of the client', `/ace/getstream?id=${contentId(1)}&pid=7`],
     ['an id that is not 40 hexadecimal digits', '/ace/getstream?id=hello'],
     ['an empty id', '/ace/getstream?id='],
-    ['a selector twice', `/ace/getstream?id=${contentId(1)}&id=${contentId(2)}`],
+    ['two values of one selector', `/ace/getstream?id=${contentId(1)}&id=${contentId(2)}`],
     ['a url that the engine would fetch', `/ace/getstream?id=${contentId(1)}&url=http://example.org/x.acelive`],
     ['a magnet', '/ace/getstream?magnet=magnet:?xt=1'],
   ])('400 for %s, with the field named in JSON', async (_, path) => {

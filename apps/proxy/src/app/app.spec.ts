@@ -1,5 +1,8 @@
 import 'reflect-metadata';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type IncomingMessage, type Server, request as rawRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -175,6 +178,37 @@ describe('the proxy', () => {
     expect(lines.length).toBeGreaterThan(3);
     expect(lines.join('')).not.toContain(token);
   });
+
+  it.each(['', '/t/the-token-of-a-viewer', '//t/the-token-of-a-viewer/'])(
+    'answers requests from the field under every path, behind "%s"',
+    async (prefix) => {
+      await start(prefix === '' ? {} : { ACEXY_TOKENS: 'the-token-of-a-viewer' });
+      const server = app!.getHttpServer() as Server;
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const statusOf = async (method: string, path: string): Promise<number | undefined> => {
+        const [reply] = (await once(rawRequest({ port, path, method, agent: false }).end(), 'response')) as [IncomingMessage];
+        reply.resume();
+        return reply.statusCode;
+      };
+      const cases = readFileSync(new URL('../http/getstream.cases.tsv', import.meta.url), 'utf8').split('\n');
+      for (const [target, read] of cases.filter((line) => line.includes('/ace/')).map((line) => line.split('\t'))) {
+        const path = target.startsWith('/') ? prefix + target : target.replace(/(?<=8080)/, prefix);
+        const [found, started] = ['id', 'infohash'].includes(read) ? [200, 503] : [400, 400];
+        for (const asked of [path, path.replace('getstream', 'manifest.m3u8')])
+          expect([asked, await statusOf('HEAD', asked)]).toEqual([asked, found]);
+        // No engine is available here: a viewer whose request was understood gets 503.
+        expect([path, await statusOf('GET', path)]).toEqual([path, started]);
+      }
+      const id = 'a'.repeat(40);
+      expect(await statusOf('GET', `${prefix}/ace//status?ID=%20${id}`)).toBe(404);
+      expect(await statusOf('GET', `${prefix}/ace/status?id=`)).toBe(200);
+      expect(await statusOf('GET', '//health')).toBe(200);
+      expect(await statusOf('GET', '///')).toBe(200);
+      expect(await statusOf('POST', `${prefix}//ace/getstream?id=${id}`)).toBe(405);
+    },
+  );
 
   it('reports to its orchestrator from start to end under one id', async () => {
     const orchestrator = new OrchestratorServer();

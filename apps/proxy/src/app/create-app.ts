@@ -14,6 +14,7 @@ import {
   versionOf,
 } from '@acexy/service-kit';
 import { viewerAccess } from '../http/access.middleware.js';
+import { cleanRequestTarget } from '../http/request-target.js';
 import { AppModule } from './app.module.js';
 import { playbackErrorReply } from './error-reply.js';
 import { AccessSettings, parseTokens } from '../http/access-settings.js';
@@ -33,6 +34,7 @@ export async function createApp(settings: LoadedSettings, log: Log): Promise<Nes
     bodyParser: false,
     forceCloseConnections: true,
   });
+  app.use(cleanRequestTarget);
   // The duration of a stream request is the time that somebody watched, not a response time.
   app.use(apiMetrics('acexy', (route) => route.startsWith('/ace/getstream')));
   buildInfo('acexy', versionOf(new URL('../../package.json', import.meta.url)));

@@ -1,14 +1,17 @@
 /** Reads playlist requests and builds the URLs in the reply. The URLs are relative, so that they work behind any reverse proxy. */
+import { withoutSlashesAtEnd } from '@acexy/service-kit/primitives';
 import { parseChoices } from '../http/getstream.request.js';
 import type { RequestedContent } from '../http/content-key.js';
+import { readTarget } from '../http/request-target.js';
 
 export interface ManifestRequest {
   /** In the viewer's order of preference. */
   readonly contents: readonly RequestedContent[];
   /** Null for a new viewer. */
   readonly viewerId: string | null;
-  /** Requested path: `/ace/manifest.m3u8` or `/ace/getstream`, with or without a trailing slash. */
+  /** Path as it was requested: `/ace/manifest.m3u8` or `/ace/getstream` in any spelling. */
   readonly path: string;
+  /** With the content in its usual spelling, by which a load balancer selects the proxy. */
   readonly query: URLSearchParams;
 }
 
@@ -18,9 +21,12 @@ const SEQUENCE = /^(\d{1,15})\.ts$/;
 
 /** @param target path and query of the request. @throws PlaybackRequestError */
 export function parseManifest(target: string): ManifestRequest {
-  const { pathname: path, searchParams: query } = new URL(target, 'http://localhost');
+  const { path, query } = readTarget(target);
   const given = query.get(VIEWER_PARAMETER);
-  return { contents: parseChoices(query), viewerId: given !== null && VIEWER_ID.test(given) ? given : null, path, query };
+  const contents = parseChoices(query);
+  const { type, value } = contents[0].selector;
+  query.set(type === 'infohash' ? 'infohash' : 'id', value);
+  return { contents, viewerId: given !== null && VIEWER_ID.test(given) ? given : null, path, query };
 }
 
 /** The sequence number in the file name of a segment; null if it has another form. */
@@ -47,6 +53,7 @@ export function segmentUrl(path: string, query: URLSearchParams, streamId: strin
   return `${upFrom(path)}hls/${streamId}/${sequence}.ts?${own.toString()}`;
 }
 
+/** A relative URL starts below the last slash of the path. */
 function upFrom(path: string): string {
-  return path.endsWith('/') ? '../' : '';
+  return '../'.repeat(path.length - withoutSlashesAtEnd(path).length);
 }

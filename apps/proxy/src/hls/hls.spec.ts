@@ -19,6 +19,7 @@ import { Segmenter } from './segmenter.js';
 import { CONTENT_ID, INFOHASH, byId, makeSessions, watch } from '../../../../test/doubles/proxy/sessions.fixture.js';
 import { AccessSettings } from '../http/access-settings.js';
 import { HttpSettings } from '../http/http-settings.js';
+import { cleanRequestTarget } from '../http/request-target.js';
 import { HlsSettings } from './hls-settings.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { HlsController } from './hls.controller.js';
@@ -63,6 +64,7 @@ describe('HLS', () => {
     }).compile();
     app = module.createNestApplication<NestExpressApplication>({ forceCloseConnections: true, bodyParser: false });
     app.useGlobalFilters(new DetailExceptionFilter(SILENT_LOG, playbackErrorReply));
+    app.use(cleanRequestTarget);
     await app.listen(0);
   });
   afterEach(async () => {
@@ -112,11 +114,14 @@ describe('HLS', () => {
     await request(server()).get(`/ace/${uris[0]}`).expect(200);
   });
 
-  it('gives URLs that also work after a trailing slash', async () => {
-    const { own } = await open(`/ace/manifest.m3u8/?id=${CONTENT_ID}`);
-    expect(own).toContain('/ace/manifest.m3u8?id=');
+  it.each([
+    `/ace/manifest.m3u8/?id=${CONTENT_ID}`,
+    `//ace//manifest.m3u8//?Content_ID=%20${CONTENT_ID.toUpperCase()}%0A|User-Agent=x&hls=y`,
+  ])('gives URLs that also work after %s, and name the content in one spelling', async (path) => {
+    const { own } = await open(path);
+    expect(own).toMatch(new RegExp(`/ace/+manifest\\.m3u8\\?id=${CONTENT_ID}&hls=[0-9a-f]{24}$`));
     const media = await request(server()).get(own).expect(200);
-    expect(media.text).toContain('\nhls/');
+    expect(media.text).toMatch(new RegExp(`\nhls/.*\\?id=${CONTENT_ID}\n`));
   });
 
   it('serves all viewers of a content from one engine session, by content id or infohash', async () => {

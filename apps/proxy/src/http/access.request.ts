@@ -1,4 +1,5 @@
 /** Reads the access token of a request, and adds it to the links in replies. */
+import { cleanTarget, readTarget } from './request-target.js';
 
 /** `path`: /t/<token>/ace/…, for players that drop the query and cannot send headers. */
 export type TokenPlace = 'path' | 'bearer' | 'query';
@@ -16,14 +17,14 @@ const BEARER = /^Bearer +(\S+) *$/i;
 /** Paths that reveal nothing about streams. */
 const OPEN_PATH = /^\/(?:health(?:\/ready)?|metrics)?\/?$/i;
 
-/** @param target path and query of the request. @param authorization value of the header */
-export function readAccess(target: string, authorization: string | undefined): AskedAccess {
+/** @param asked path and query of the request, in any spelling. @param authorization value of the header */
+export function readAccess(asked: string, authorization: string | undefined): AskedAccess {
+  const target = cleanTarget(asked);
   const path = IN_PATH.exec(target);
   if (path !== null) return { token: path[1], place: 'path', target: (path[2] ?? '/') + target.slice(path[0].length) };
   const bearer = BEARER.exec(authorization ?? '');
   if (bearer !== null) return { token: bearer[1], place: 'bearer', target };
-  const from = target.indexOf('?');
-  const token = from < 0 ? null : new URLSearchParams(target.slice(from + 1)).get('token');
+  const token = readTarget(target).query.get('token');
   return { token, place: token === null ? null : 'query', target };
 }
 

@@ -6,6 +6,7 @@ import { SessionRegistry } from '../sessions/session-registry.js';
 import { ViewerSettings } from '../sessions/viewer-settings.js';
 import { parseChoices, parseSelector } from '../http/getstream.request.js';
 import { MediaHeaders } from '../http/media-headers.interceptor.js';
+import { readTarget } from '../http/request-target.js';
 import { STREAM_HEADERS } from './socket-sink.js';
 import { overview, streamStatus } from './stream-status.js';
 import { ViewerService } from './viewer.service.js';
@@ -25,14 +26,14 @@ export class PlaybackController {
   @UseInterceptors(MediaHeaders)
   async getstream(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (this.hlsSettings.m3u8) return this.hls.answer(request, response);
-    const contents = parseChoices(queryOf(request));
+    const contents = parseChoices(readTarget(request.url).query);
     if (request.method === 'HEAD') response.writeHead(200, STREAM_HEADERS).end();
     else await this.viewers.serve(contents, request, response);
   }
 
   @Get('status')
   status(@Req() request: Request): object {
-    const query = queryOf(request);
+    const { query } = readTarget(request.url);
     const hlsOf = (streamId: string) => this.hls.statusOf(streamId);
     if (!query.has('id') && !query.has('infohash')) return overview(this.registry.snapshots(), hlsOf, this.limits);
     const selector = parseSelector(query);
@@ -40,9 +41,4 @@ export class PlaybackController {
     if (!session) throw new NotFoundException(`no stream with ${selector.type} ${selector.value} is playing`);
     return streamStatus(session.snapshot(), hlsOf);
   }
-}
-
-/** Express parses repeated parameters according to its own setting, so the query is parsed here. */
-function queryOf(request: Request): URLSearchParams {
-  return new URL(request.originalUrl, 'http://localhost').searchParams;
 }

@@ -13,9 +13,11 @@ import type { Request, Response } from 'express';
 import { tokenForLinks, readAccess } from '../http/access.request.js';
 import { AccessSettings } from '../http/access-settings.js';
 import { MediaHeaders } from '../http/media-headers.interceptor.js';
+import { readTarget } from '../http/request-target.js';
 import { PlaylistSettings } from './playlist-settings.js';
 import { PlaylistSourceError, fetchPlaylist } from './playlist-fetch.js';
-import { isPlaylist, rewritePlaylist } from './rewrite.js';
+import { PlaylistFormatError, playlistText } from './playlist-text.js';
+import { type ProxyLinks, rewritePlaylist } from './rewrite.js';
 import { baseUrl, isAllowed, parseSources } from './sources.policy.js';
 
 /** Maximum simultaneous downloads; each playlist may have 32 MiB. */
@@ -50,33 +52,33 @@ export class PlaylistsController {
       response.setHeader('Retry-After', String(RETRY_AFTER_S));
       throw new ServiceUnavailableException(`${MAX_FETCHES} playlists are being downloaded already: try again in ${RETRY_AFTER_S} s`);
     }
-    const playlist = await this.fetch(url);
-    response.setTimeout(STALL_MS, () => response.destroy());
     const { prefix, parameter } = this.withTokens
       ? tokenForLinks(readAccess(request.originalUrl, request.headers.authorization))
       : { prefix: '', parameter: '' };
-    const rewritten = rewritePlaylist(playlist, baseUrlOf(request) + prefix, parameter);
+    const rewritten = await this.rewritten(url, { base: baseUrlOf(request) + prefix, parameter });
+    response.setTimeout(STALL_MS, () => response.destroy());
     response.writeHead(200, { ...headers, 'Content-Length': rewritten.length }).end(rewritten);
   }
 
-  private async fetch(url: URL): Promise<Buffer> {
+  private async rewritten(url: URL, links: ProxyLinks): Promise<Buffer> {
     this.fetching += 1;
     try {
-      const playlist = await fetchPlaylist(url, this.sources);
-      if (!isPlaylist(playlist))
-        throw new BadGatewayException(`the reply of ${url.host} is not a playlist: it does not start with #EXTM3U`);
-      return playlist;
+      return await rewritePlaylist(await playlistText(await fetchPlaylist(url, this.sources)), links);
     } catch (error) {
-      throw error instanceof PlaylistSourceError ? new BadGatewayException(error.message) : error;
+      if (error instanceof PlaylistSourceError) throw new BadGatewayException(error.message);
+      if (error instanceof PlaylistFormatError)
+        throw new BadGatewayException(`the reply of ${url.host} is not a playlist: ${error.message}`);
+      throw error;
     } finally {
       this.fetching -= 1;
     }
   }
 
   private wanted(request: Request): URL {
-    const given = new URL(request.originalUrl, 'http://localhost').searchParams.getAll('url');
-    if (given.length !== 1) throw new BadRequestException('parameter "url" must be given exactly once: the URL of the playlist');
-    const url = URL.canParse(given[0]) ? new URL(given[0]) : null;
+    const given = new Set(readTarget(request.url).query.getAll('url'));
+    if (given.size !== 1) throw new BadRequestException('parameter "url" must be given exactly once: the URL of the playlist');
+    const [text] = given;
+    const url = URL.canParse(text) ? new URL(text) : null;
     if (url === null || !/^https?:$/.test(url.protocol)) throw new BadRequestException('parameter "url" must be an http(s) URL');
     if (!isAllowed(url, this.sources)) throw new ForbiddenException(`${url.href} is not allowed: add it to ACEXY_PLAYLIST_SOURCES`);
     return url;

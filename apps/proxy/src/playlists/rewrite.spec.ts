@@ -1,51 +1,49 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isPlaylist, proxyPathOf, rewritePlaylist } from './rewrite.js';
-import { baseUrl, isAllowed, parseSources } from './sources.policy.js';
+import { parseChoices } from '../http/getstream.request.js';
+import { type ProxyLinks, proxyLinkOf, rewritePlaylist } from './rewrite.js';
 
 const HEX = '0123456789abcdef0123456789ABCDEF01234567';
 const low = HEX.toLowerCase();
-const BASE = 'http://proxy:8080';
+const P: ProxyLinks = { base: 'http://proxy:8080', parameter: '' };
+const CASES = readFileSync(new URL('links.cases.tsv', import.meta.url), 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+  .map((line) => line.split('\t') as [string, string]);
 
-describe('an AceStream link', () => {
-  it.each([
-    [`acestream://${HEX}`, `/ace/getstream?id=${low}`],
-    [`acestream://${HEX}/`, `/ace/getstream?id=${low}`],
-    [`ACESTREAM://${HEX}`, `/ace/getstream?id=${low}`],
-    [HEX, `/ace/getstream?id=${low}`],
-    [`acestream:?infohash=${HEX}`, `/ace/getstream?infohash=${low}`],
-    [`acestream:?content_id=${HEX}&_idx=2`, `/ace/getstream?id=${low}&_idx=2`],
-    [`acestream://?infohash=${HEX}`, `/ace/getstream?infohash=${low}`],
-    [`magnet:?xt=urn:btih:${HEX}&dn=A+film`, `/ace/getstream?infohash=${low}`],
-    [`http://127.0.0.1:6878/ace/getstream?id=${HEX}`, `/ace/getstream?id=${low}`],
-    [`http://127.0.0.1:6878/ace/getstream?id=${HEX}&pid=7&format=json&_idx=1`, `/ace/getstream?id=${low}&_idx=1`],
-    [
-      `acestream://?id=${HEX}&alt=${'b'.repeat(40)}&alt=infohash:${'c'.repeat(40)}`,
-      `/ace/getstream?id=${low}&alt=${'b'.repeat(40)}&alt=infohash%3A${'c'.repeat(40)}`,
-    ],
-    [`acestream://?id=${HEX}&alt=high`, `/ace/getstream?id=${low}`],
-    [`http://engine:6878/ace/getstream?infohash=${HEX}&.mp4`, `/ace/getstream?infohash=${low}`],
-    [`https://[::1]:6878/ace/manifest.m3u8?content_id=${HEX}`, `/ace/manifest.m3u8?id=${low}`],
-    [`http://host:6878/hls/manifest.m3u8?infohash=${HEX}`, `/ace/manifest.m3u8?infohash=${low}`],
-    [`http://aceproxy:8000/pid/${HEX}/stream.mp4`, `/ace/getstream?id=${low}`],
-    [`http://aceproxy:8000/content_id/${HEX}/My%20channel.ts`, `/ace/getstream?id=${low}`],
-    [`http://aceproxy:8000/infohash/${HEX}`, `/ace/getstream?infohash=${low}`],
-    [`plugin://script.module.horus?action=play&id=${HEX}`, `/ace/getstream?id=${low}`],
-  ])('%s becomes %s', (link, path) => expect(proxyPathOf(link)).toBe(path));
+const rewritten = async (text: string, links = P): Promise<string> => (await rewritePlaylist(Buffer.from(text), links)).toString();
 
-  it.each([
-    'http://example.org/live.m3u8',
-    `http://example.org/other?id=${HEX}`,
-    'acestream://short',
-    `acestream://${HEX}0`,
-    'magnet:?xt=urn:btih:ABCDEFGHIJKLMNOPQRSTUVWXYZ234567',
-    'http://127.0.0.1:6878/ace/getstream?url=http://x/y.torrent',
-    'http://[broken/ace/getstream?id=1',
-    'rtmp://x/y',
-    '',
-  ])('does not include %s', (link) => expect(proxyPathOf(link)).toBeNull());
+describe('a line of a list of channels', () => {
+  it.each(CASES)('%s becomes %s', async (line, becomes) => {
+    expect(await rewritten(line)).toBe(becomes === 'unchanged' ? line : becomes.replaceAll('P/', `${P.base}/`));
+  });
+
+  it('with an AceStream link always becomes an address that getstream accepts', () => {
+    for (const [line, becomes] of CASES) {
+      if (becomes === 'unchanged' || line.startsWith('pipe:')) continue;
+      const [address] = (proxyLinkOf(Buffer.from(line).toString('latin1'), P) ?? '').split('|', 1);
+      expect(() => parseChoices(new URL(address).searchParams)).not.toThrow();
+    }
+  });
+
+  it('gets the access token before the options for Kodi', async () => {
+    expect(await rewritten(`acestream://${HEX}|User-Agent=VLC`, { ...P, parameter: 'token=t' })).toBe(
+      `${P.base}/ace/getstream?id=${low}&token=t|User-Agent=VLC`,
+    );
+  });
+
+  it('keeps the parameters for the engine and at most eight alternatives, and drops those for another player', () => {
+    const link = `acestream://?id=${HEX}&pid=7&format=json&quality=720&alt=${'b'.repeat(40)},high&alt=infohash:${'c'.repeat(40)}`;
+    expect(proxyLinkOf(link, P)).toBe(
+      `${P.base}/ace/getstream?id=${low}&quality=720&alt=${'b'.repeat(40)}&alt=infohash%3A${'c'.repeat(40)}`,
+    );
+    const many = Array.from({ length: 9 }, (_, index) => `alt=${String(index).repeat(40)}`).join('&');
+    expect(new URL(proxyLinkOf(`acestream:?id=${HEX}&${many}`, P)!).searchParams.getAll('alt')).toHaveLength(8);
+  });
 });
 
-describe('a playlist', () => {
+describe('a list of channels', () => {
   const list = (end: string): string =>
     [
       '#EXTM3U url-tvg="http://epg/x.xml.gz" x-tvg-url="http://epg/y"',
@@ -63,75 +61,63 @@ describe('a playlist', () => {
   it.each([
     ['\n', ''],
     ['\r\n', ''],
+    ['\r', ''],
     ['\r\n', '\xef\xbb\xbf'],
-  ])('keeps every other byte (line end %j, before it %j)', (end, mark) => {
+  ])('keeps every other byte (line end %j, before it %j)', async (end, mark) => {
     const bytes = Buffer.from(mark + list(end) + end, 'latin1');
-    const link = `${BASE}/ace/getstream?id=${low}`;
+    const link = `${P.base}/ace/getstream?id=${low}`;
     const wanted = (mark + list(end) + end)
       .replace(`  acestream://${HEX} `, `  ${link} `)
       .replace(`http://127.0.0.1:6878/ace/getstream?id=${HEX}`, link);
-    expect(rewritePlaylist(bytes, BASE).toString('latin1')).toBe(wanted);
-    expect(isPlaylist(bytes)).toBe(true);
+    expect((await rewritePlaylist(bytes, P)).toString('latin1')).toBe(wanted);
   });
 
-  it('with 20,000 entries is rewritten quickly', () => {
-    const many = Buffer.from(`#EXTM3U\n${`#EXTINF:-1 group-title="g",x\nacestream://${HEX}\n`.repeat(20_000)}`);
-    const before = performance.now();
-    const lines = rewritePlaylist(many, BASE).toString().split('\n');
-    expect(performance.now() - before).toBeLessThan(5000);
-    expect(lines.filter((line) => line === `${BASE}/ace/getstream?id=${low}`)).toHaveLength(20_000);
-  });
-
-  it('is recognized by its first bytes', () => {
-    expect(isPlaylist(Buffer.from('<html>'))).toBe(false);
-  });
-});
-
-describe('the allowed sources', () => {
-  const sources = parseSources('https://lists.example/tv/, http://one.example:81/a.m3u?k=1');
-
-  it.each([
-    ['https://lists.example/tv/all.m3u', true],
-    ['https://lists.example/tv/', true],
-    ['http://one.example:81/a.m3u?k=1', true],
-    ['http://one.example:81/a.m3u', false],
-    ['https://lists.example/tvx/all.m3u', false],
-    ['https://lists.example/tv/../private', false],
-    ['https://lists.example/tv/..%2Fprivate', false],
-    ['https://lists.example/tv/..%5cprivate', false],
-    ['http://lists.example/tv/all.m3u', false],
-    ['https://lists.example.evil/tv/all.m3u', false],
-    ['https://user@lists.example/tv/all.m3u', false],
-    ['https://lists.example:444/tv/all.m3u', false],
-  ])('%s: %s', (url, allowed) => expect(isAllowed(new URL(url), sources)).toBe(allowed));
-
-  it('are none by default, and a value that is not a URL is named', () => {
-    expect(isAllowed(new URL('http://x/'), parseSources(''))).toBe(false);
-    expect(() => parseSources('lists.example')).toThrow('must be http(s) URLs separated by commas; "lists.example" is not an http(s) URL');
-  });
-});
-
-describe('the base URL of the proxy', () => {
-  const asked = {
-    protocol: 'http',
-    host: 'tv:8080',
-    forwardedProto: undefined,
-    forwardedHost: undefined,
-    forwardedPrefix: undefined,
-    local: { address: '::ffff:10.0.0.5', port: 8080 },
-  };
-
-  it('comes from the Host header, the X-Forwarded headers, or the local address', () => {
-    expect(baseUrl(asked)).toBe('http://tv:8080');
-    expect(baseUrl({ ...asked, forwardedProto: 'https, http', forwardedHost: 'tv.example', forwardedPrefix: '/acexy/' })).toBe(
-      'https://tv.example/acexy',
+  it('of any lines is the same in slices as line by line, and a line that is longer than a slice stays as it is', async () => {
+    const link = fc.constantFrom(...CASES.map(([line]) => line));
+    const long = fc.nat({ max: 150_000 }).map((length) => `x acestream://${HEX} `.padEnd(length, 'y'));
+    const end = fc.constantFrom('\n', '\r\n', '\r');
+    const lines = fc.array(fc.tuple(fc.oneof({ weight: 5, arbitrary: link }, long), end, fc.nat({ max: 1500 })), { maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(lines, async (parts) => {
+        const text = parts.flatMap(([line, ending, count]) =>
+          line.length > 1000 ? [line + ending] : Array<string>(count).fill(line + ending),
+        );
+        const apart = await Promise.all(text.map((line) => oneLine(line)));
+        expect(await rewritten(text.join(''))).toBe(apart.join(''));
+      }),
+      { numRuns: 15 },
     );
-    expect(baseUrl({ ...asked, host: undefined })).toBe('http://10.0.0.5:8080');
-    expect(baseUrl({ ...asked, host: undefined, local: { address: 'fd00::1', port: 80 } })).toBe('http://[fd00::1]:80');
-    expect(baseUrl({ ...asked, host: '[::1]:8080' })).toBe('http://[::1]:8080');
   });
 
-  it('is never an invalid value', () => {
-    expect(baseUrl({ ...asked, forwardedHost: 'a b"\nx', forwardedProto: 'javascript', forwardedPrefix: '/../"' })).toBe('http://tv:8080');
+  /** Each distinct line is rewritten once. */
+  const known = new Map<string, Promise<string>>();
+  function oneLine(line: string): Promise<string> {
+    const result = known.get(line) ?? rewritten(line);
+    known.set(line, result);
+    return result;
+  }
+
+  it('of megabytes is rewritten in slices of 64 KiB, between which other work runs', async () => {
+    const playlist = Buffer.from(`#EXTINF:-1 group-title="g",x\nacestream://${HEX}\n`.repeat(50_000));
+    let turns = 0;
+    let counting = true;
+    const count = (): void => {
+      turns += 1;
+      if (counting) setImmediate(count);
+    };
+    count();
+    const result = await rewritePlaylist(playlist, P);
+    counting = false;
+    expect(turns).toBeGreaterThanOrEqual(Math.floor(playlist.length / 65_536));
+    expect(result.toString().match(new RegExp(`^${P.base}/ace/getstream\\?id=${low}$`, 'gm'))).toHaveLength(50_000);
+  });
+
+  it('of any bytes is rewritten without an error, and rewriting it again changes nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.constantFrom(...CASES), async (bytes, [line]) => {
+        const once = await rewritePlaylist(Buffer.concat([bytes, Buffer.from(`\n${line}\n`), bytes]), P);
+        expect((await rewritePlaylist(once, P)).equals(once)).toBe(true);
+      }),
+    );
   });
 });

@@ -1,71 +1,88 @@
-/** Rewrites the AceStream links of a playlist to this proxy. Every other byte stays as it is. */
+/** Rewrites the AceStream links of a list of channels to this proxy. Every other byte stays as it is. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { contentOfLink } from '../http/content-link.js';
 
-const HEX = '[0-9a-f]{40}';
-const ID_LINK = new RegExp(`^acestream://(${HEX})/?$`, 'i');
-const BARE_ID = new RegExp(`^(${HEX})$`, 'i');
-/** Links as HTTPAceProxy and similar programs write them. */
-const PATH_LINK = new RegExp(`^https?://[^/]+/(pid|content_id|infohash)/(${HEX})(?:/|$)`, 'i');
-const MAGNET_HASH = new RegExp(`^urn:btih:(${HEX})$`, 'i');
-const QUERY_LINK = /^(acestream:(?:\/\/)?\?|magnet:\?|plugin:\/\/|https?:\/\/)/i;
-/** Playback paths of engines and of proxies like this one. */
-const PLAYBACK_PATH = /^\/(?:ace\/getstream|ace\/manifest\.m3u8|hls\/manifest\.m3u8)\/?$/;
-/** Query parameters of a link that are kept; the others concern an engine or another player. */
-const KEPT = /^(_idx|quality|transcode_(audio|mp3|ac3)|preferred_audio_language|alt)$/;
-/** Alternatives in the form that getstream accepts. */
-const ALTERNATIVES = new RegExp(`^(?:(?:id:|infohash:)?${HEX}(?:,|$))+$`, 'i');
 /** Longer lines are not links. */
 const MAX_LINK = 4096;
+/** Bytes that are rewritten before other work gets its turn: less than 10 ms. */
+const SLICE_BYTES = 64 * 1024;
+const LINE = /[^\r\n]+/g;
+const NOT_ASCII = /[\x80-\xff]/;
+const PIPE_SCHEME = 'pipe://';
+/** A word of a command, without the quotes around it. */
+const WORD = /[^\s"']+/g;
 
-/** The path on this proxy for `link`, starting with a slash; null if it is not an AceStream link. */
-export function proxyPathOf(link: string): string | null {
-  if (link.length > MAX_LINK) return null;
-  const plain = ID_LINK.exec(link) ?? BARE_ID.exec(link);
-  if (plain) return pathTo('getstream', 'id', plain[1]);
-  const inPath = PATH_LINK.exec(link);
-  if (inPath) return pathTo('getstream', inPath[1].toLowerCase() === 'infohash' ? 'infohash' : 'id', inPath[2]);
-  return QUERY_LINK.test(link) ? pathOfQuery(link) : null;
-}
-
-function pathOfQuery(link: string): string | null {
-  const from = link.indexOf('?');
-  if (from < 0) return null;
-  const query = new URLSearchParams(link.slice(from + 1).split('#', 1)[0]);
-  let kind = 'getstream';
-  if (/^https?:/i.test(link)) {
-    const path = URL.canParse(link) ? new URL(link).pathname : '';
-    if (!PLAYBACK_PATH.test(path)) return null;
-    if (path.includes('manifest')) kind = 'manifest.m3u8';
-  }
-  const id = query.get('id') ?? query.get('content_id');
-  const infohash = query.get('infohash') ?? MAGNET_HASH.exec(query.get('xt') ?? '')?.[1];
-  const kept = new URLSearchParams([...query].filter(([name, value]) => KEPT.test(name) && (name !== 'alt' || ALTERNATIVES.test(value))));
-  if (id !== null && BARE_ID.test(id)) return pathTo(kind, 'id', id, kept);
-  if (infohash !== undefined && BARE_ID.test(infohash)) return pathTo(kind, 'infohash', infohash, kept);
-  return null;
-}
-
-function pathTo(kind: string, name: string, value: string, kept = new URLSearchParams()): string {
-  const rest = kept.toString();
-  return `/ace/${kind}?${name}=${value.toLowerCase()}${rest === '' ? '' : `&${rest}`}`;
+/** How the links of a list become links to this proxy. */
+export interface ProxyLinks {
+  /** Scheme, host and path before `/ace`, without a trailing slash. */
+  readonly base: string;
+  /** Query parameter added to each link; may be empty. */
+  readonly parameter: string;
 }
 
 /**
- * Rewrites the links of a playlist. Works on bytes, so the character set does not matter.
- * @param base scheme, host and path before `/ace`, without a trailing slash
- * @param parameter query parameter added to each link
+ * The link to this proxy for `link`; null if it is not an AceStream link. Options for Kodi, after `|`, are kept.
+ * @param link one character for each byte
  */
-export function rewritePlaylist(playlist: Buffer, base: string, parameter = ''): Buffer {
-  const text = playlist.toString('latin1');
-  const rewritten = text.replace(/[^\r\n]+/g, (line) => {
-    if (line.startsWith('#')) return line;
-    const link = line.trim();
-    const path = link === '' ? null : proxyPathOf(link);
-    return path === null ? line : line.replace(link, () => base + path + (parameter === '' ? '' : `&${parameter}`));
-  });
+export function proxyLinkOf(link: string, { base, parameter }: ProxyLinks): string | null {
+  if (link.length > MAX_LINK) return null;
+  const bar = link.indexOf('|');
+  const named = bar < 0 ? null : contentOfLink(decoded(link.slice(0, bar)));
+  const content = named ?? contentOfLink(decoded(link));
+  if (content === null) return null;
+  const options = named === null ? '' : link.slice(bar);
+  return `${base}/ace/${content.endpoint}?${content.query}${parameter === '' ? '' : `&${parameter}`}${options}`;
+}
+
+/** Rewrites the links of a list in slices, so that streams and other requests are not delayed. */
+export async function rewritePlaylist(playlist: Buffer, links: ProxyLinks): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  /** The slice begins inside a line that is too long for a link. */
+  let insideLine = false;
+  for (let from = 0; from < playlist.length;) {
+    const slice = playlist.subarray(from, from + SLICE_BYTES);
+    const isLast = from + slice.length === playlist.length;
+    const end = isLast ? slice.length : endOfLastLine(slice);
+    const start = insideLine || end === 0 ? endOfFirstLine(slice) : 0;
+    parts.push(slice.subarray(0, start));
+    if (start < end) parts.push(rewriteLines(slice.subarray(start, end), links));
+    insideLine = end === 0;
+    from += Math.max(start, end);
+    await nextTurn();
+  }
+  return Buffer.concat(parts);
+}
+
+/** Works on bytes, one character for each, so that the character set does not matter. */
+function rewriteLines(bytes: Buffer, links: ProxyLinks): Buffer {
+  const rewritten = bytes.toString('latin1').replace(LINE, (line) => (line.startsWith('#') ? line : rewriteLine(line, links)));
   return Buffer.from(rewritten, 'latin1');
 }
 
-/** True if the bytes start like an M3U playlist. */
-export function isPlaylist(bytes: Buffer): boolean {
-  return /^(\xef\xbb\xbf)?\s*#EXTM3U/.test(bytes.toString('latin1', 0, 64));
+function rewriteLine(line: string, links: ProxyLinks): string {
+  const link = line.trim();
+  if (link === '') return line;
+  const isCommand = link.slice(0, PIPE_SCHEME.length).toLowerCase() === PIPE_SCHEME;
+  const rewritten = isCommand ? rewriteCommand(link, links) : proxyLinkOf(link, links);
+  return rewritten === null ? line : line.replace(link, () => rewritten);
+}
+
+/** A program that the player runs: its arguments contain links. */
+function rewriteCommand(command: string, links: ProxyLinks): string {
+  return command.replace(WORD, (word) => (word.includes(':') ? (proxyLinkOf(word, links) ?? word) : word));
+}
+
+function decoded(bytes: string): string {
+  return NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString() : bytes;
+}
+
+/** Bytes up to the end of the first line; all if no line ends. */
+function endOfFirstLine(bytes: Buffer): number {
+  const ends = [bytes.indexOf('\n'), bytes.indexOf('\r')].filter((at) => at >= 0);
+  return ends.length === 0 ? bytes.length : Math.min(...ends) + 1;
+}
+
+/** Bytes up to the end of the last line that ends; 0 if none does. */
+function endOfLastLine(bytes: Buffer): number {
+  return Math.max(bytes.lastIndexOf('\n'), bytes.lastIndexOf('\r')) + 1;
 }
