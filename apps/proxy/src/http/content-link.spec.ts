@@ -5,7 +5,7 @@ import { contentOfLink } from './content-link.js';
 const HEX = 'ab01cdef'.repeat(5);
 
 describe('an AceStream link', () => {
-  const links = fc.constantFrom(
+  const links = fc.constantFrom<string[]>(
     `acestream://${HEX}`,
     `acestream:?content_id=${HEX}&_idx=2`,
     `http://127.0.0.1:6878/ace/getstream?id=${HEX}&pid=1`,
