@@ -2,28 +2,34 @@ import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import axios, { type AxiosInstance } from 'axios';
 import { engineOrigin, rehostEngineUrl, type EngineAddress } from './address.js';
-import { EngineBadReplyError, EngineError, UnknownSessionError, wasClosedWhileIdle } from './errors.js';
+import { EngineBadReplyError, EngineError, EngineRefusedError, UnknownSessionError, wasClosedWhileIdle } from './errors.js';
 import { exchange } from './exchange.js';
 import { openHls, type OpenHlsOptions } from './hls-media.js';
 import { openMedia, type OpenMediaOptions } from './media.js';
 import type { MediaReply } from './media-reply.js';
 import {
+  type ContentDescription,
   findCommandUrl,
+  parseDescription,
   parseEnvelope,
   parseObject,
   parsePlayback,
   parseStat,
-  toInfohash,
   type Playback,
   type PlaybackKind,
   type PlaybackStat,
   type RawReply,
 } from './replies.js';
 
+/** A content id and an infohash look alike, but the engine rejects one in place of the other. */
+export interface ContentSelector {
+  type: 'content_id' | 'infohash';
+  value: string;
+}
+
 export interface StartPlayback {
   kind: PlaybackKind;
-  /** A content id and an infohash look alike, but the engine rejects one in place of the other. */
-  selector: { type: 'content_id' | 'infohash'; value: string };
+  selector: ContentSelector;
   /** Player id. It must be new for every start: the engine stops the earlier session of the same player. */
   pid: string;
   /** Further query parameters, such as `_idx`. Parameters that select content, player or format are ignored. */
@@ -40,8 +46,11 @@ const MAX_REPLY_BYTES = 1024 * 1024;
 /** Query parameters that `params` of a start cannot set. */
 const RESERVED = new Set(['content_id', 'id', 'infohash', 'url', 'magnet', 'direct_url', 'efile', 'format', 'pid', 'sid']);
 
-/** Shared by all clients of this process: at most 8 connections to an engine. Idle ones close after 4 s. */
-const sharedAgent = new Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 1, timeout: 4000, scheduling: 'lifo' });
+/**
+ * Shared by all clients of this process: at most 64 connections to an engine, which starts without a reply may hold for a minute. Idle ones close
+ * after 4 s.
+ */
+const sharedAgent = new Agent({ keepAlive: true, maxSockets: 64, maxFreeSockets: 1, timeout: 4000, scheduling: 'lifo' });
 
 /**
  * Client of the HTTP API of one AceStream engine. Every call has a time limit. It rejects with an {@link EngineError}, or with the reason of
@@ -83,10 +92,17 @@ export class EngineClient {
     return parseObject(await this.callServerApi('get_network_connection_status', signal), 'result').connected === true;
   }
 
-  /** Looks up the infohash of a content id without starting a session. Lower case; null when the engine does not report it. */
-  async infohashOf(contentId: string, signal?: AbortSignal): Promise<string | null> {
-    const reply = await this.callServerApi('analyze_content', signal, { query: `acestream://${contentId}` });
-    return toInfohash(parseObject(reply, 'result').infohash);
+  /** Looks up a content without starting a session. @throws EngineRefusedError when the engine does not know it */
+  async describe({ type, value }: ContentSelector, signal?: AbortSignal): Promise<ContentDescription> {
+    const ask = async (query: string): Promise<ContentDescription> =>
+      parseDescription(await this.callServerApi('analyze_content', signal, { query }));
+    try {
+      return await ask(`acestream:?${type}=${value}`);
+    } catch (error) {
+      // Some engines know content ids only in this form.
+      if (type === 'content_id' && error instanceof EngineRefusedError) return ask(value);
+      throw error;
+    }
   }
 
   /**

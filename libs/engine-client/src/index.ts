@@ -1,4 +1,4 @@
 export * from './address.js';
 export * from './client.js';
 export * from './errors.js';
-export type { Playback, PlaybackKind, PlaybackStat } from './replies.js';
+export type { ContentDescription, Playback, PlaybackKind, PlaybackStat } from './replies.js';

@@ -18,6 +18,14 @@ export interface Playback {
   isEncrypted: boolean;
 }
 
+/** What an engine knows of a content. A value is null when the engine did not report it. */
+export interface ContentDescription {
+  /** 40 hexadecimal digits, lower case. */
+  infohash: string | null;
+  /** On one line, at most 200 characters. */
+  title: string | null;
+}
+
 /** Statistics of a session. A value is null when the engine did not report it. */
 export interface PlaybackStat {
   /** `idle`, `check`, `loading`, `starting`, `prebuf`, `buf`, `wait`, `dl`, `err`, or a status of a newer engine. */
@@ -41,6 +49,8 @@ export interface RawReply {
   body: string;
 }
 
+/** Characters of a title, which comes from whoever published the content. */
+const MAX_TITLE = 200;
 const UNKNOWN_SESSION = /unknown playback session/i;
 const INFOHASH = /^[0-9a-f]{40}$/i;
 const INFOHASH_IN_PATH = /\/ace\/(?:r|m|stat|cmd)\/([0-9a-f]{40})\//i;
@@ -103,6 +113,11 @@ export function parsePlayback(reply: RawReply, kind: PlaybackKind, address: Engi
     isLive: (toNumber(response.is_live) ?? 1) > 0,
     isEncrypted: (toNumber(response.is_encrypted) ?? 0) > 0,
   };
+}
+
+export function parseDescription(reply: RawReply): ContentDescription {
+  const { infohash, title } = parseObject(reply, 'result');
+  return { infohash: toInfohash(infohash), title: toText(snippet((toText(title) ?? '').replace(/\p{Cc}+/gu, ' '), MAX_TITLE)) };
 }
 
 /** The command URL in the reply to a start that is otherwise unusable; null when there is none. */

@@ -1,7 +1,7 @@
 /** Fakes around the sessions: engines, a selector and viewers, all driven by the test. */
 import { PassThrough, type Readable } from 'node:stream';
 import { EngineRefusedError } from '@acexy/engine-client';
-import type { EngineAddress, Playback, StartPlayback } from '@acexy/engine-client';
+import type { ContentDescription, ContentSelector, EngineAddress, Playback, StartPlayback } from '@acexy/engine-client';
 import { SILENT_LOG } from '@acexy/service-kit';
 import { DEFAULT_BROADCAST_SETTINGS, type ViewerEndReason, type ViewerSink } from '../../../apps/proxy/src/broadcast/broadcast.js';
 import type { Clock } from '@acexy/service-kit/primitives';
@@ -10,7 +10,7 @@ import { type LeasedEngine, EngineSelector, NoEngineError, type SelectRequest } 
 import type { ViewerSubscription } from '../../../apps/proxy/src/sessions/viewer-subscription.js';
 import type { RequestedContent } from '../../../apps/proxy/src/http/content-key.js';
 import type { EngineApi } from '../../../apps/proxy/src/sessions/engine-session.js';
-import { EngineStartLock } from '../../../apps/proxy/src/sessions/start/engine-start-lock.js';
+import { EngineStartLimit } from '../../../apps/proxy/src/sessions/start/engine-start-limit.js';
 import type { SessionSettings } from '../../../apps/proxy/src/sessions/session-context.js';
 import { SessionRegistry } from '../../../apps/proxy/src/sessions/session-registry.js';
 
@@ -55,6 +55,8 @@ export class FakeEngine implements EngineApi {
   start: StartBehavior = 'plays';
   media: MediaBehavior | MediaBehavior[] = 'flows';
   infohash: string | null = INFOHASH;
+  /** Of contents with another one than {@link infohash}, by content id. */
+  readonly infohashes = new Map<string, string>();
   encrypted = false;
   stopFails: Error | null = null;
   readonly starts: StartPlayback[] = [];
@@ -66,7 +68,9 @@ export class FakeEngine implements EngineApi {
   readonly mediaStreams: PassThrough[] = [];
   readonly stops: string[] = [];
   opened = 0;
-  lookups = 0;
+  /** Contents that it was asked about, and those whose lookup it does not answer. */
+  readonly lookups: string[] = [];
+  readonly silentLookups = new Set<string>();
 
   constructor(readonly address: EngineAddress) {}
 
@@ -97,16 +101,21 @@ export class FakeEngine implements EngineApi {
       playbackUrl: `http://${this.address.host}/play/${session}`,
       statUrl: `http://${this.address.host}/stat/${session}`,
       commandUrl: `http://${this.address.host}/cmd/${session}`,
-      infohash: this.infohash,
+      infohash: this.infohashOf(this.starts[index].selector.value),
       playbackSessionId: session,
       isLive: true,
       isEncrypted: this.encrypted,
     });
   }
 
-  infohashOf(): Promise<string | null> {
-    this.lookups += 1;
-    return Promise.resolve(this.infohash);
+  describe({ value }: ContentSelector): Promise<ContentDescription> {
+    this.lookups.push(value);
+    if (this.silentLookups.has(value)) return new Promise(() => undefined);
+    return Promise.resolve({ infohash: this.infohashOf(value), title: `title of ${value}` });
+  }
+
+  private infohashOf(name: string): string | null {
+    return this.infohashes.get(name) ?? this.infohash;
   }
 
   openMedia(_url: string, { signal }: { signal?: AbortSignal }): Promise<Readable> {
@@ -215,7 +224,7 @@ export function makeSessions<C extends Clock = FakeClock>(
   const registry = new SessionRegistry({
     selector,
     engineApi: (address) => engines.find((engine) => engine.address === address)!,
-    startLock: new EngineStartLock(clock),
+    startLimit: new EngineStartLimit(clock),
     clock,
     // The test may change its settings later.
     settings: Object.assign(settings, {

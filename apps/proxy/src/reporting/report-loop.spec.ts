@@ -17,6 +17,7 @@ const SNAPSHOT: SessionSnapshot = {
   keyType: 'content_id',
   key: 'a'.repeat(40),
   infohash: null,
+  title: null,
   engine: null,
   playback: null,
   viewers: 1,

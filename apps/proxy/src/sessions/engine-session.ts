@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import {
+  type ContentDescription,
   type EngineAddress,
   type EngineClient,
   EngineError,
@@ -16,7 +17,7 @@ import type { LeasedEngine } from '../selection/engine-selector.js';
 import type { RequestedContent } from '../http/content-key.js';
 import type { StopOutcome } from './session-events.js';
 
-export type EngineApi = Pick<EngineClient, 'startPlayback' | 'stop' | 'openHls' | 'infohashOf'> & {
+export type EngineApi = Pick<EngineClient, 'startPlayback' | 'stop' | 'openHls' | 'describe'> & {
   openMedia(...args: Parameters<EngineClient['openMedia']>): Promise<Readable>;
 };
 export type EngineApiFactory = (address: EngineAddress) => EngineApi;
@@ -37,6 +38,7 @@ export interface EngineSessionContext {
 export class EngineSession {
   private readonly mediaAbort = new AbortController();
   private readonly startAbort = new AbortController();
+  private description: Promise<ContentDescription | null> | null = null;
   private started: Promise<Playback> | null = null;
   private closing: Promise<void> | null = null;
   private answer: Playback | null = null;
@@ -51,21 +53,21 @@ export class EngineSession {
     return this.leased.engineId;
   }
 
+  /** How far its start is. 0: the engine has not been asked; 1: it has; 2: it has answered. */
+  get progress(): number {
+    if (this.answer !== null) return 2;
+    return this.started === null ? 0 : 1;
+  }
+
   /** The engine's answer to the start; null before it. */
   get playback(): Playback | null {
     return this.answer;
   }
 
-  /** The infohash of a content id, found without starting a playback; null when the engine does not know it. @throws the signal's reason */
-  async infohashOf(contentId: string, signal: AbortSignal): Promise<string | null> {
-    try {
-      return await this.api.infohashOf(contentId, signal);
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      // The start that follows shows what is wrong.
-      this.context.log.debug('infohash lookup failed', { engine_id: this.engineId, key: contentId, error: error.message });
-      return null;
-    }
+  /** What the engine knows of its content, without a start; null when it does not know it, or the session is over. Asks only once. */
+  describe(content: RequestedContent): Promise<ContentDescription | null> {
+    this.description ??= this.lookUp(content);
+    return this.description;
   }
 
   /**
@@ -122,6 +124,19 @@ export class EngineSession {
   /** Stops waiting for the reply to a start: the proxy has no more time. */
   abandon(): void {
     this.startAbort.abort(new Error('the proxy is shutting down'));
+  }
+
+  private async lookUp({ selector }: RequestedContent): Promise<ContentDescription | null> {
+    const { signal } = this.mediaAbort;
+    try {
+      return await this.api.describe(selector, signal);
+    } catch (error) {
+      if (signal.aborted) return null;
+      if (!(error instanceof EngineError)) throw error;
+      // The start shows what is wrong.
+      this.context.log.debug('content lookup failed', { engine_id: this.engineId, key: selector.value, error: error.message });
+      return null;
+    }
   }
 
   /** Requests a transport stream. Encrypted contents exist as HLS only: they are requested again for the same player, so that the engine keeps one session. */

@@ -21,6 +21,11 @@ export class EnginesSilentError extends StartFailedError {
   readonly code = 'engines_silent';
 }
 
+/** The engine was not asked: it is busy with earlier starts, or with the end of an earlier session of the content. */
+export class EngineBusyError extends SessionError {
+  readonly code = 'engine_busy';
+}
+
 /** The stream ended before the viewer got its first byte. */
 export class StreamEndedError extends SessionError {
   readonly code = 'stream_ended';

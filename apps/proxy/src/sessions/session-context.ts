@@ -8,7 +8,8 @@ import type { RequestedContent } from '../http/content-key.js';
 import type { EngineApiFactory, EngineSession } from './engine-session.js';
 import type { FailoverLimits } from './failover/failover.plan.js';
 import type { EmitSessionEvent } from './session-events.js';
-import type { EngineStartLock } from './start/engine-start-lock.js';
+import type { StreamSession } from './stream-session.js';
+import type { EngineStartLimit } from './start/engine-start-limit.js';
 
 /** See the settings with the same names. */
 export interface SessionSettings extends FailoverLimits, ViewerLimits {
@@ -30,7 +31,7 @@ export interface ViewerLimits {
 export interface SessionContext {
   selector: EngineSelector;
   engineApi: EngineApiFactory;
-  startLock: EngineStartLock;
+  startLimit: EngineStartLimit;
   clock: Clock;
   settings: SessionSettings;
   broadcast: BroadcastSettings;
@@ -38,6 +39,23 @@ export interface SessionContext {
   random: () => number;
   log: Log;
   emit: EmitSessionEvent;
+}
+
+/** The other sessions, as one session sees them. */
+export interface OtherSessions {
+  /** Records the infohash of the session. Returns the session that already plays it, if there is one. */
+  claim(session: StreamSession, infohash: string): StreamSession | null;
+  /** The other sessions that have not released the engine. */
+  sharersOf(address: EngineAddress, session: StreamSession): EngineSharer[];
+  /** Makes another session release an engine. Returns false when none can. */
+  freeEngine(): boolean;
+  /** Why a session without viewers must end at once instead of lingering; null when it may linger. */
+  lingeringForbidden(): string | null;
+}
+
+/** A viewer as its session sees it. */
+export interface Subscriber {
+  moveTo(session: StreamSession): void;
 }
 
 /** A session as the code that leases engines for it sees it. */
@@ -62,10 +80,17 @@ export interface FailoverTarget extends EngineRequester {
   onNoSource(reason: string): void;
 }
 
+/** Another session that uses the same engine. */
+export interface EngineSharer {
+  readonly session: StreamSession;
+  readonly engine: EngineSession;
+  /** It was requested before this one. */
+  readonly isOlder: boolean;
+}
+
 /** A session as its start sees it. */
 export interface StartingStream extends EngineRequester {
-  /** Whether another session of this proxy uses the engine. */
-  sharesEngine(address: EngineAddress): boolean;
+  sharersOf(address: EngineAddress): EngineSharer[];
   /** An engine told the infohash of the content. Returns false when another session already plays it. */
   identify(infohash: string): boolean;
 }

@@ -6,10 +6,10 @@ import { BoundedMap, ListenerSet } from '@acexy/service-kit/primitives';
 import { type RequestedContent, contentKey, requestKey } from '../http/content-key.js';
 import { exceptionReporter } from './exceptions.js';
 import { ShuttingDownError, TooManyViewersError } from './errors.js';
-import type { SessionContext, ViewerLimits } from './session-context.js';
+import type { EngineSharer, OtherSessions, SessionContext, ViewerLimits } from './session-context.js';
 import type { SessionEvent, ViewerLimit } from './session-events.js';
 import type { SessionSnapshot } from './session-snapshot.js';
-import { type OtherSessions, StreamSession } from './stream-session.js';
+import { StreamSession } from './stream-session.js';
 import { ViewerSubscription } from './viewer-subscription.js';
 
 /** Content ids whose infohash is remembered. */
@@ -130,16 +130,20 @@ export class SessionRegistry implements OtherSessions {
     const key = contentKey('infohash', infohash, variant);
     const holder = this.open.get(key);
     if (holder && holder !== session) {
-      // The session whose engine has answered goes on; the viewers of the other one join it.
-      if (holder.isAnswered) return holder;
+      if (holder.progress >= session.progress) return holder;
       holder.mergeInto(session);
     }
     this.open.set(key, session);
     return null;
   }
 
-  shareEngine(session: StreamSession, address: EngineAddress): boolean {
-    return this.sessions().some((other) => other !== session && other.engines.includes(address));
+  sharersOf(address: EngineAddress, session: StreamSession): EngineSharer[] {
+    const sessions = this.sessions();
+    const own = sessions.indexOf(session);
+    return sessions.flatMap((other, index) => {
+      const engine = index === own ? null : other.engines.at(address);
+      return engine === null ? [] : [{ session: other, engine, isOlder: index < own }];
+    });
   }
 
   /** Ends the session that has lingered longest, else releases a standby engine. Returns true when an engine becomes free. */

@@ -12,6 +12,8 @@ export interface SessionSnapshot {
   key: string;
   /** null while unknown. */
   infohash: string | null;
+  /** null while unknown. */
+  title: string | null;
   /** The engine in use or being tried; null while there is none. */
   engine: LeasedEngine | null;
   /** The engine's answer to the start; null before it. */

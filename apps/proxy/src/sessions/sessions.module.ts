@@ -8,7 +8,7 @@ import { BufferSettings, broadcastSettings } from './buffer-settings.js';
 import { FailoverSettings } from './failover/failover-settings.js';
 import { SessionRegistry } from './session-registry.js';
 import { Alternatives } from './start/alternatives.js';
-import { EngineStartLock } from './start/engine-start-lock.js';
+import { EngineStartLimit } from './start/engine-start-limit.js';
 import { StartSettings } from './start/start-settings.js';
 import { ViewerSettings } from './viewer-settings.js';
 
@@ -32,7 +32,7 @@ import { ViewerSettings } from './viewer-settings.js';
         return new SessionRegistry({
           selector,
           engineApi,
-          startLock: new EngineStartLock(clock),
+          startLimit: new EngineStartLimit(clock),
           clock,
           settings: { ...start, ...failover, ...viewers },
           broadcast: broadcastSettings(buffer, viewers),

@@ -23,9 +23,9 @@ export class StreamEngines {
     return this.unreleased.size > 0;
   }
 
-  /** Whether the session still holds the engine. */
-  includes({ host, port }: EngineAddress): boolean {
-    return [...this.unreleased].some(({ leased }) => leased.address.host === host && leased.address.port === port);
+  /** The engine session at this address that is not released yet; null when there is none. */
+  at({ host, port }: EngineAddress): EngineSession | null {
+    return [...this.unreleased].find(({ leased: { address } }) => address.host === host && address.port === port) ?? null;
   }
 
   /** `inUse`: it becomes the {@link current} engine at once; else when it is passed to {@link use}. */

@@ -10,7 +10,7 @@ import { type RequestedContent, type SelectorType, requestKey } from '../http/co
 import type { EngineSession } from './engine-session.js';
 import { ShuttingDownError, StreamEndedError } from './errors.js';
 import { FailoverController } from './failover/failover-controller.js';
-import type { FailoverTarget, SessionContext, StartingStream } from './session-context.js';
+import type { EngineSharer, FailoverTarget, OtherSessions, SessionContext, StartingStream, Subscriber } from './session-context.js';
 import type { EndCause, SessionEnd } from './session-events.js';
 import type { SessionSnapshot } from './session-snapshot.js';
 import { type SessionState, isOpen, transition } from './session-state.js';
@@ -20,26 +20,10 @@ import { StreamEngines } from './stream-engines.js';
 /** Longest time that stopping an engine session takes when the engine answers. */
 const STOP_MS = 3000;
 
-/** The other sessions, as one session sees them. */
-export interface OtherSessions {
-  /** Records the infohash of the session. Returns the session that already plays it, if there is one. */
-  claim(session: StreamSession, infohash: string): StreamSession | null;
-  /** Whether another session uses the engine. */
-  shareEngine(session: StreamSession, address: EngineAddress): boolean;
-  /** Makes another session release an engine. Returns false when none can. */
-  freeEngine(): boolean;
-  /** Why a session without viewers must end at once instead of lingering; null when it may linger. */
-  lingeringForbidden(): string | null;
-}
-
-export interface Subscriber {
-  moveTo(session: StreamSession): void;
-}
-
 export class StreamSession implements StartingStream, FailoverTarget {
   readonly id = randomUUID();
   /** Shared with selectors and reservations: they see the infohash as soon as it is known. */
-  readonly names: ContentNames & { keyType: SelectorType };
+  readonly names: ContentNames & { keyType: SelectorType; /** null while unknown. */ title: string | null };
   /** Resolves when viewers need not wait any longer: the stream plays, its start failed, it was merged or it ended. Never rejects. */
   readonly settled: Promise<void>;
   readonly engines: StreamEngines;
@@ -74,7 +58,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
     this.createdAt = clock.now();
     this.startedAt = clock.iso();
     const { type, value } = content.selector;
-    this.names = { keyType: type, key: value, infohash: type === 'infohash' ? value : null };
+    this.names = { keyType: type, key: value, infohash: type === 'infohash' ? value : null, title: null };
     this.log = context.log.child('session', { stream_id: this.id });
     this.settled = new Promise((resolve) => (this.settle = resolve));
     this.engines = new StreamEngines(context, this.log);
@@ -93,9 +77,15 @@ export class StreamSession implements StartingStream, FailoverTarget {
     return this.subscribers.size > 0;
   }
 
-  /** Whether its engine has accepted the start. */
-  get isAnswered(): boolean {
-    return this.engines.current?.playback != null;
+  /** How far it is. Of two sessions of one content, the one that is further goes on. */
+  get progress(): number {
+    if (this.broadcast !== null) return 3;
+    return this.engines.current?.progress ?? 0;
+  }
+
+  /** Viewers may join. */
+  get isOpen(): boolean {
+    return isOpen(this.state);
   }
 
   /** Its engine is free within the time of a normal stop; an engine that does not answer its stop is not counted on. */
@@ -125,7 +115,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
   remove(subscriber: Subscriber): void {
     if (!this.subscribers.delete(subscriber)) return;
     this.log.debug('viewer left', { viewers: this.viewerCount });
-    if (!this.isWatched && isOpen(this.state)) {
+    if (!this.isWatched && this.isOpen) {
       if (this.state === 'playing') this.become('lingering');
       this.lingerOrStop();
     }
@@ -182,8 +172,8 @@ export class StreamSession implements StartingStream, FailoverTarget {
     return this.others.freeEngine();
   }
 
-  sharesEngine(address: EngineAddress): boolean {
-    return this.others.shareEngine(this, address);
+  sharersOf(address: EngineAddress): EngineSharer[] {
+    return this.others.sharersOf(address, this);
   }
 
   identify(infohash: string): boolean {
@@ -193,7 +183,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
   }
 
   onSourceLost(): void {
-    if (isOpen(this.state) && this.state !== 'failing_over') this.become('failing_over');
+    if (this.isOpen && this.state !== 'failing_over') this.become('failing_over');
   }
 
   onSourceReady(engine: EngineSession): void {
@@ -213,11 +203,11 @@ export class StreamSession implements StartingStream, FailoverTarget {
   private async runStart(): Promise<void> {
     try {
       const started = await new SessionStart(this, this.context, this.log, this.abort.signal).run();
-      if (!isOpen(this.state)) return;
+      if (!this.isOpen) return;
       if (started !== 'merged') this.play(started);
       else if (this.existing !== null) this.mergeInto(this.existing);
     } catch (error) {
-      if (isOpen(this.state)) this.failStart(error instanceof Error ? error : new Error(String(error)));
+      if (this.isOpen) this.failStart(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
@@ -236,6 +226,15 @@ export class StreamSession implements StartingStream, FailoverTarget {
     this.context.emit({ type: 'playing', startMs, firstByteMs });
     this.settle();
     this.failover.watch();
+    void this.describe(source.engine);
+  }
+
+  private async describe(engine: EngineSession): Promise<void> {
+    const description = await engine.describe(this.content);
+    if (description === null || !this.isOpen) return;
+    this.names.title = description.title;
+    if (this.names.infohash === null && description.infohash !== null) this.identify(description.infohash);
+    this.changed();
   }
 
   private failStart(error: Error): void {

@@ -78,13 +78,13 @@ async function splice(
   broadcast: Broadcast,
   { limitMs, onSplice }: SourceAttempt,
   engine: EngineSession,
-  { clock, settings, startLock }: SessionContext,
+  { clock, settings, startLimit }: SessionContext,
   report: ReportException,
   signal: AbortSignal,
 ): Promise<SourceSwitch> {
   const deadline = clock.now() + limitMs;
   const left = (ms: number): number => Math.max(1, Math.min(ms, deadline - clock.now()));
-  await startLock.exclusive(engine.leased.address, left(settings.noResponseTimeoutMs), signal, () =>
+  await startLimit.run(engine.leased.address, left(settings.noResponseTimeoutMs), signal, () =>
     engine.start(stream.content, left(settings.noResponseTimeoutMs), signal),
   );
   const media = await engine.openMedia(clock.now() + left(settings.firstByteTimeoutMs), signal);

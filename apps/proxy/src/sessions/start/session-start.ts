@@ -8,6 +8,7 @@ import { EnginesRefusedError, EnginesSilentError } from '../errors.js';
 import { exceptionReporter } from '../exceptions.js';
 import { MediaFeed, type SessionSource } from '../media-feed.js';
 import type { SessionContext, StartingStream } from '../session-context.js';
+import { mayStart } from './shared-engine.js';
 import { HEDGE_LIMIT_MS, hedgeDelayMs, hedged } from './hedge.js';
 import { type FailedAttempt, type StartPhase, kindOf, nextStep, verdictOf } from './start.plan.js';
 
@@ -85,7 +86,7 @@ export class SessionStart {
       return this.stream.openEngine(leased, true);
     } catch (error) {
       // The errors of the engines help the viewer more than the fact that there is no further engine.
-      if (error instanceof NoEngineError && this.failed.length > 0 && verdictOf(this.failed) !== 'no-engine') throw this.failure();
+      if (error instanceof NoEngineError && this.failed.some(({ kind }) => kind !== 'unreachable')) throw this.failure();
       throw error;
     }
   }
@@ -147,11 +148,11 @@ export class SessionStart {
     deadline: number,
     signal: AbortSignal,
   ): Promise<StartedStream | 'merged'> {
-    const { clock, settings, startLock, broadcast: broadcastSettings } = this.context;
+    const { clock, settings, startLimit, broadcast: broadcastSettings } = this.context;
     const { stream } = this;
     const left = (limitMs: number): number => Math.max(1, Math.min(limitMs, deadline - clock.now()));
-    const isNew = await startLock.exclusive(engine.leased.address, left(settings.noResponseTimeoutMs), signal, async () => {
-      if (await this.isPlayedElsewhere(engine, signal)) return false;
+    const isNew = await startLimit.run(engine.leased.address, left(settings.noResponseTimeoutMs), signal, async () => {
+      if (!(await mayStart(stream, engine, clock, left(settings.noResponseTimeoutMs), signal))) return false;
       const { infohash } = await engine.start(stream.content, left(settings.noResponseTimeoutMs), signal);
       return infohash === null || stream.identify(infohash);
     });
@@ -170,17 +171,6 @@ export class SessionStart {
       feed.stop();
       throw error;
     }
-  }
-
-  /**
-   * Whether another session plays the content under its other name. This matters on an engine that both would share: starting one content under a
-   * second name ends the first session there.
-   */
-  private async isPlayedElsewhere(engine: EngineSession, signal: AbortSignal): Promise<boolean> {
-    const { stream } = this;
-    if (stream.names.infohash !== null || !stream.sharesEngine(engine.leased.address)) return false;
-    const infohash = await engine.infohashOf(stream.names.key, signal);
-    return infohash !== null && !stream.identify(infohash);
   }
 
   private failure(): Error {

@@ -2,9 +2,9 @@
 
 /**
  * `refused`: the engine said no. `silent`: it accepted the start and sent nothing in time. `broken`: its answer or its media were invalid.
- * `unreachable`: no connection.
+ * `unreachable`: no connection. `busy`: it was not asked, because earlier starts had no reply yet.
  */
-export type FailureKind = 'refused' | 'silent' | 'broken' | 'unreachable';
+export type FailureKind = 'refused' | 'silent' | 'broken' | 'unreachable' | 'busy';
 
 export interface FailedAttempt {
   engineId: string;
@@ -29,11 +29,11 @@ export function nextStep(attempts: readonly FailedAttempt[], remainingMs: number
   return { step: 'try', waitMs: refusals > 0 ? Math.min(remainingMs, SECOND_OPINION_WAIT_MS) : remainingMs };
 }
 
-/** `no-engine`: no engine was reachable. `silent`: at least one engine may have the content and sent nothing. `refused`: any other case. */
+/** `no-engine`: no engine was asked. `silent`: at least one engine may have the content and sent nothing. `refused`: any other case. */
 export type Verdict = 'no-engine' | 'silent' | 'refused';
 
 export function verdictOf(attempts: readonly FailedAttempt[]): Verdict {
-  if (attempts.every(({ kind }) => kind === 'unreachable')) return 'no-engine';
+  if (attempts.every(({ kind }) => kind === 'unreachable' || kind === 'busy')) return 'no-engine';
   return attempts.some(({ kind }) => kind === 'silent') ? 'silent' : 'refused';
 }
 
@@ -45,6 +45,8 @@ export function kindOf(code: string | undefined, phase: StartPhase): FailureKind
   switch (code) {
     case 'engine_refused':
       return 'refused';
+    case 'engine_busy':
+      return 'busy';
     case 'engine_timeout':
     case 'engine_still_preparing':
     case 'no_packets':
