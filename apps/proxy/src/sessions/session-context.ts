@@ -8,7 +8,6 @@ import type { RequestedContent } from '../http/content-key.js';
 import type { EngineApiFactory, EngineSession } from './engine-session.js';
 import type { FailoverLimits } from './failover/failover.plan.js';
 import type { EmitSessionEvent } from './session-events.js';
-import type { StreamSession } from './stream-session.js';
 import type { EngineStartLimit } from './start/engine-start-limit.js';
 
 /** See the settings with the same names. */
@@ -42,11 +41,11 @@ export interface SessionContext {
 }
 
 /** The other sessions, as one session sees them. */
-export interface OtherSessions {
+export interface OtherSessions<Session> {
   /** Records the infohash of the session. Returns the session that already plays it, if there is one. */
-  claim(session: StreamSession, infohash: string): StreamSession | null;
+  claim(session: Session, infohash: string): Session | null;
   /** The other sessions that have not released the engine. */
-  sharersOf(address: EngineAddress, session: StreamSession): EngineSharer[];
+  sharersOf(address: EngineAddress, session: Session): EngineSharer[];
   /** Makes another session release an engine. Returns false when none can. */
   freeEngine(): boolean;
   /** Why a session without viewers must end at once instead of lingering; null when it may linger. */
@@ -54,8 +53,8 @@ export interface OtherSessions {
 }
 
 /** A viewer as its session sees it. */
-export interface Subscriber {
-  moveTo(session: StreamSession): void;
+export interface Subscriber<Session> {
+  moveTo(session: Session): void;
 }
 
 /** A session as the code that leases engines for it sees it. */
@@ -82,7 +81,12 @@ export interface FailoverTarget extends EngineRequester {
 
 /** Another session that uses the same engine. */
 export interface EngineSharer {
-  readonly session: StreamSession;
+  readonly session: Pick<StartingStream, 'content' | 'names' | 'identify'> & {
+    /** Viewers may join. */
+    readonly isOpen: boolean;
+    /** How far it is; 0: its engine has not been asked. */
+    readonly progress: number;
+  };
   readonly engine: EngineSession;
   /** It was requested before this one. */
   readonly isOlder: boolean;

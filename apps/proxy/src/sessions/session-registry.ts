@@ -15,7 +15,7 @@ import { ViewerSubscription } from './viewer-subscription.js';
 /** Content ids whose infohash is remembered. */
 const MAX_KNOWN_IDS = 10_000;
 
-export class SessionRegistry implements OtherSessions {
+export class SessionRegistry implements OtherSessions<StreamSession> {
   /** Called at the moment of each event. */
   readonly events = new ListenerSet<SessionEvent>((error) => this.onListenerException(error));
   private readonly context: SessionContext;

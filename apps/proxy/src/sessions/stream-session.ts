@@ -37,7 +37,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
   private readonly startedAt: string;
   private readonly createdAt: number;
   private readonly abort = new AbortController();
-  private readonly subscribers = new Set<Subscriber>();
+  private readonly subscribers = new Set<Subscriber<StreamSession>>();
   private readonly linger: OneShotTimer;
   private failover: FailoverController | null = null;
   private currentState: SessionState = 'starting';
@@ -52,7 +52,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
   constructor(
     readonly content: RequestedContent,
     private readonly context: SessionContext,
-    private readonly others: OtherSessions,
+    private readonly others: OtherSessions<StreamSession>,
   ) {
     const { clock } = context;
     this.createdAt = clock.now();
@@ -104,7 +104,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
     this.starting = this.runStart();
   }
 
-  add(subscriber: Subscriber): void {
+  add(subscriber: Subscriber<StreamSession>): void {
     this.subscribers.add(subscriber);
     this.stopLingering();
     if (this.state === 'lingering') this.become('playing');
@@ -112,7 +112,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
     this.changed();
   }
 
-  remove(subscriber: Subscriber): void {
+  remove(subscriber: Subscriber<StreamSession>): void {
     if (!this.subscribers.delete(subscriber)) return;
     this.log.debug('viewer left', { viewers: this.viewerCount });
     if (!this.isWatched && this.isOpen) {
