@@ -73,6 +73,16 @@ export class Broadcast {
     return this.#buffer.ring.bitrate;
   }
 
+  /** Milliseconds of media received so far. */
+  get mediaMs(): number {
+    return this.#buffer.index.clock.elapsedMs;
+  }
+
+  /** Milliseconds of media in the ring. */
+  get bufferedMs(): number {
+    return this.#buffer.ring.spanMs;
+  }
+
   /** Takes bytes of the engine in any chunking, which are only valid during the call. Ignored after `end`. */
   write(bytes: Buffer): void {
     this.#input.write(bytes);

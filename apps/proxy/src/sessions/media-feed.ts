@@ -5,7 +5,7 @@ import type { EngineSession } from './engine-session.js';
 import { NoStreamError } from './errors.js';
 import type { ReportException } from './exceptions.js';
 import type { LossReason } from './failover/failover.plan.js';
-import { StallPolicy } from './failover/stall.policy.js';
+import { StallPolicy, type SuppliedStream } from './failover/stall.policy.js';
 
 /** What a session reads: an engine session and its media. */
 export interface SessionSource {
@@ -14,13 +14,11 @@ export interface SessionSource {
 }
 
 /** Where the media go: a new stream, or a playing one that they will continue. */
-export interface FeedTarget {
+export interface FeedTarget extends SuppliedStream {
   /** `bytes` are valid only during the call. */
   write(bytes: Buffer): void;
   /** Written bytes have become part of the stream. */
   readonly ready: boolean;
-  /** Bits per second of the stream; null while unknown. */
-  readonly bitrate: number | null;
 }
 
 export interface FeedWatcher {
@@ -56,7 +54,7 @@ export class MediaFeed {
     stallTimeoutMs: number | undefined,
     private readonly report: ReportException,
   ) {
-    this.stall = new StallPolicy(stallTimeoutMs, clock.now());
+    this.stall = new StallPolicy(stallTimeoutMs, clock.now(), target.mediaMs);
     this.timer = new OneShotTimer(clock, () => this.check());
     this.begun = new Promise((resolve, reject) => {
       this.tellBegun = resolve;
@@ -112,7 +110,6 @@ export class MediaFeed {
   private take(bytes: Buffer): void {
     if (this.stopped || this.over) return;
     this.lastAt = this.clock.now();
-    this.stall.observe(this.lastAt);
     try {
       this.target.write(bytes);
     } catch (error) {
@@ -120,6 +117,7 @@ export class MediaFeed {
       this.finish('exception');
       return;
     }
+    this.stall.observe(this.lastAt, this.target.mediaMs);
     if (this.target.ready) this.tellBegun();
     if (this.quiet) {
       this.quiet = false;
@@ -146,20 +144,18 @@ export class MediaFeed {
   /** The timer fires when a silence may have become too long. New bytes do not move it; {@link check} sets it again. */
   private setTimer(): void {
     const now = this.clock.now();
-    const { bitrate } = this.target;
-    const untilQuiet = this.quiet || this.watcher === null ? Infinity : this.stall.untilQuiet(now, bitrate);
-    this.timer.set(Math.max(1, Math.min(untilQuiet, this.stall.remaining(now, bitrate))));
+    const untilQuiet = this.quiet || this.watcher === null ? Infinity : this.stall.untilQuiet(now, this.target);
+    this.timer.set(Math.max(1, Math.min(untilQuiet, this.stall.remaining(now, this.target))));
   }
 
   private check(): void {
     const now = this.clock.now();
-    const { bitrate } = this.target;
-    if (this.stall.remaining(now, bitrate) <= 0) {
+    if (this.stall.remaining(now, this.target) <= 0) {
       this.failBeginning(new NoStreamError('no_packets', 'the media stopped before the first packet'));
       this.lose('stall');
       return;
     }
-    if (!this.quiet && this.watcher !== null && this.stall.untilQuiet(now, bitrate) <= 0) {
+    if (!this.quiet && this.watcher !== null && this.stall.untilQuiet(now, this.target) <= 0) {
       this.quiet = true;
       this.watcher.onQuiet();
     }

@@ -47,6 +47,16 @@ describe('a source', () => {
     expect(switchAt(600_000, (now) => gap(now - (now % 10_000), now - (now % 10_000) + 4000)(now))).toBeNull();
   });
 
+  it.each([1, 2, 4, 10])('that sends 20 s of media within %d s and then pauses has no fault', (seconds) => {
+    const progress = (now: number) => {
+      const [piece, into] = [Math.floor(now / 20_000), now % 20_000];
+      const isFlowing = into < seconds * 1000;
+      const mediaMs = piece * 20_000 + Math.min(20_000, (into * 20) / seconds);
+      return { mediaMs, lastByteAt: isFlowing ? now : now - into + seconds * 1000, pcrAdvancedAt: now };
+    };
+    expect(faultsOf(600_000, progress)).toEqual([]);
+  });
+
   it('that is silent for long is not judged by its lead until bytes return', () => {
     expect(switchAt(40_000, gap(2000, 38_000))).toBeNull();
     expect(switchAt(60_000, (now) => ({ mediaMs: now < 2000 ? now : Math.max(2000, now - 20_000) }))?.[1]).toBe('starving');

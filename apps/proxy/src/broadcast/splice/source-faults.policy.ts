@@ -30,7 +30,7 @@ const DEFAULT_SECOND = 125_000;
 
 /** The lead over real time may fall this far below its maximum of the last minutes. */
 const MAX_LEAD_LOST_MS = 10_000;
-/** The lead is judged only while bytes arrive, because a late piece may make up for everything that is missing. */
+/** The lead is judged only while bytes flow, but not faster than real time, because a late piece may make up for everything that is missing. */
 const FLOWING_MS = 1000;
 const MIN_RATE = 0.9;
 const RATE_OVER_MS = 60_000;
@@ -55,29 +55,34 @@ export class SourceFaultDetector {
   readonly #startMediaMs: number;
   readonly #samples: Sample[] = [];
   readonly #lossTimes: number[] = [];
+  #previous: SourceReading;
   #losses: number;
 
   constructor(first: SourceReading) {
     this.#startedAt = first.now;
     this.#startMediaMs = first.mediaMs;
+    this.#previous = first;
     this.#losses = lossesIn(first);
   }
 
   /** The most severe fault at present, or null. Readings must come in order. */
   judge(reading: SourceReading): SourceFault | null {
+    const previous = this.#previous;
+    this.#previous = reading;
     this.#remember(reading);
     if (reading.repeats >= MAX_REPEATS) return 'looping';
     if (this.#isCorrupt(reading)) return 'corrupt';
     if (isFrozen(reading)) return 'frozen';
-    return this.#isStarving(reading) ? 'starving' : null;
+    return this.#isStarving(previous, reading) ? 'starving' : null;
   }
 
   #isCorrupt({ bytesWithoutLock }: SourceReading): boolean {
     return bytesWithoutLock > MAX_BYTES_WITHOUT_LOCK || this.#lossTimes.length > MAX_LOSSES;
   }
 
-  #isStarving(reading: SourceReading): boolean {
-    if (reading.lastByteAt === null || reading.now - reading.lastByteAt > FLOWING_MS) return false;
+  #isStarving(previous: SourceReading, reading: SourceReading): boolean {
+    const isCatchingUp = reading.mediaMs - previous.mediaMs > reading.now - previous.now;
+    if (isCatchingUp || !isFlowing(previous) || !isFlowing(reading)) return false;
     const best = this.#samples.reduce((most, { lead }) => Math.max(most, lead), -Infinity);
     if (best - this.#leadOf(reading) > MAX_LEAD_LOST_MS) return true;
     const past = this.#samples.findLast(({ at }) => reading.now - at >= RATE_OVER_MS);
@@ -111,6 +116,10 @@ function isFrozen({ now, pcrAdvancedAt, bytesSincePcrAdvance, bitrate }: SourceR
   if (pcrAdvancedAt === null) return false;
   const second = bitrate === null ? DEFAULT_SECOND : bitrate / 8;
   return now - pcrAdvancedAt >= FROZEN_MS && bytesSincePcrAdvance >= second;
+}
+
+function isFlowing({ now, lastByteAt }: SourceReading): boolean {
+  return lastByteAt !== null && now - lastByteAt <= FLOWING_MS;
 }
 
 function lossesIn({ losses, counterBreaks }: SourceReading): number {

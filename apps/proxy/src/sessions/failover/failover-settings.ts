@@ -7,7 +7,7 @@ export class FailoverSettings {
     name: 'ACEXY_STALL_TIMEOUT',
     type: 'duration',
     min: '1ms',
-    help: 'Time without bytes after which a playing stream counts as lost. By default it adapts to the stream: 5 to 10 s, or 10 to 15 s below 1.5 Mb/s. After half of it a standby engine is leased',
+    help: 'Time without bytes after which a playing stream counts as lost. By default it adapts to the stream: 5 to 10 s, or 10 to 15 s below 1.5 Mb/s; after an engine has delivered much at once, 2.5 s after that has been played. After half of it a standby engine is leased',
   })
   stallTimeoutMs?: number;
 

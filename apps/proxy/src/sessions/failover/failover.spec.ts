@@ -63,6 +63,21 @@ describe('an engine is lost while it plays', () => {
     expectNothingLeft(scene, [scene.engines[1]]);
   });
 
+  it('that delivers 20 s at once and then pauses for 20 s is not lost; when it stays silent, it is lost soon after its media has been played', async () => {
+    const scene = await playing();
+    const { engines, session, clock } = scene;
+    for (const from of [100, 600, 1100]) {
+      await feed(scene, engines[0], from, from + 500, 1);
+      await clock.advanceAndSettle(19_500);
+      expect([from, session.state]).toEqual([from, 'playing']);
+    }
+    expect(scene.failovers).toEqual([]);
+    await clock.advanceAndSettle(3500);
+    expect(session.state).toBe('failing_over');
+    await scene.registry.shutdown(1000);
+    expectNothingLeft(scene);
+  });
+
   it('a silence is a loss after 10 s at a low bitrate; the silent engine is kept until another one has taken over', async () => {
     const scene = await playing();
     const { engines, session, clock, viewer } = scene;

@@ -103,6 +103,12 @@ async function splice(
     get bitrate() {
       return broadcast.bitrate;
     },
+    get mediaMs() {
+      return broadcast.mediaMs;
+    },
+    get bufferedMs() {
+      return broadcast.bufferedMs;
+    },
   };
   const feed = new MediaFeed(media, target, clock, settings.stallTimeoutMs, report);
   try {
