@@ -7,8 +7,15 @@ import { ROOT } from '../support/service-process.js';
 
 const GB = 1024 ** 3;
 
+interface ComposeProject {
+  services: Record<string, ComposeService>;
+  networks: Record<string, { name: string }>;
+  volumes?: Record<string, { name: string }>;
+}
+
 interface ComposeService {
   image: string;
+  container_name?: string;
   restart?: string;
   read_only?: boolean;
   privileged?: boolean;
@@ -31,12 +38,38 @@ const VARIANTS: Record<string, string[]> = {
   'docker-compose.yml docker-compose.monitoring.yml': ['acexy', 'docker', 'grafana', 'orchestrator', 'prometheus'],
   'docker-compose.socket.yml docker-compose.monitoring.yml': ['acexy', 'docker-proxy', 'grafana', 'orchestrator', 'prometheus'],
   'docker-compose.gluetun.yml docker-compose.monitoring.yml': ['acexy', 'docker-proxy', 'gluetun', 'grafana', 'orchestrator', 'prometheus'],
+  'docker-compose.two-proxies.yml docker-compose.monitoring.yml': [
+    ...['acexy-1', 'acexy-2', 'balancer', 'docker', 'grafana', 'orchestrator', 'prometheus'],
+  ],
 };
+/** Project name in these tests. */
+const PROJECT = 'tv';
+
+/** Combinations of compose files in the commands of the documentation and of the compose files. */
+function documentedCombinations(): string[] {
+  const inRoot = readdirSync(ROOT).filter((name) => /^(docker-compose.*\.yml|.*\.md)$/.test(name));
+  const inDocs = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'));
+  const pages = [...inRoot, ...inDocs.map((name) => `docs/${name}`), 'docker/README.md', 'deploy/README.md'];
+  const found = pages.flatMap((page) => {
+    const text = readFileSync(join(ROOT, page), 'utf8');
+    const options = [...text.matchAll(/docker[ -]compose((?: -f [\w.-]+)+)/g)].map(([, files]) => files.trim().split(/ ?-f /).slice(1));
+    const variables = [...text.matchAll(/COMPOSE_FILE=([\w.:-]+\.yml)/g)].map(([, files]) => files.split(':'));
+    return [...options, ...variables].map((files) => files.join(' '));
+  });
+  return [...new Set(found)].sort();
+}
 
 it('every compose file is part of a variant', () => {
   const files = readdirSync(ROOT).filter((name) => /^docker-compose.*\.yml$/.test(name));
   expect([...new Set(Object.keys(VARIANTS).flatMap((names) => names.split(' ')))].sort()).toEqual(files.sort());
 });
+
+it.each(documentedCombinations())('the documented combination %s is a tested variant', (files) => {
+  expect(Object.keys(VARIANTS)).toContain(files);
+});
+
+const COMPOSE_1 = spawnSync('docker-compose', ['version', '--short'], { encoding: 'utf8' }).stdout?.startsWith('1.') ?? false;
+if (!COMPOSE_1) console.warn('SKIPPED: Compose 1 (docker-compose) is not installed, so it reads no compose file');
 
 describe('docker compose config', () => {
   if (spawnSync('docker', ['compose', 'version']).status !== 0) {
@@ -55,24 +88,39 @@ describe('docker compose config', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   describe.each(Object.entries(VARIANTS))('%s', (files, expected) => {
+    let project: ComposeProject;
     let services: Record<string, ComposeService>;
+    const args = files.split(' ').flatMap((file) => ['-f', file]);
+    const compose = (program: string[], more: string[]): { status: number | null; stdout: string; stderr: string } => {
+      const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+      const [command, ...first] = program;
+      const options = { cwd: folder, encoding: 'utf8', env, timeout: 60_000 } as const;
+      const { status, stdout, stderr } = spawnSync(command, [...first, '-p', PROJECT, ...args, ...more], options);
+      return { status, stdout, stderr };
+    };
 
     beforeAll(() => {
-      const args = files.split(' ').flatMap((file) => ['-f', file]);
-      const { status, stdout, stderr } = spawnSync('docker', ['compose', ...args, 'config', '--format', 'json'], {
-        cwd: folder,
-        encoding: 'utf8',
-        env: { PATH: process.env.PATH, HOME: process.env.HOME },
-        timeout: 60_000,
-      });
+      const { status, stdout, stderr } = compose(['docker', 'compose'], ['config', '--format', 'json']);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-      services = (JSON.parse(stdout) as { services: Record<string, ComposeService> }).services;
+      project = JSON.parse(stdout) as ComposeProject;
+      services = project.services;
+    });
+
+    it.skipIf(!COMPOSE_1)('is valid for Compose 1 too', () => {
+      expect(compose(['docker-compose'], ['config', '-q'])).toEqual({ status: 0, stdout: '', stderr: '' });
+    });
+
+    it('has no name that another installation on this host has too, except the container that GLUETUN_CONTAINER_NAME names', () => {
+      const names = [...Object.values(project.networks), ...Object.values(project.volumes ?? {})].map(({ name }) => name);
+      expect(names.filter((name) => !name.startsWith(`${PROJECT}_`))).toEqual([]);
+      const containers = Object.entries(services).flatMap(([name, { container_name }]) => (container_name ? [[name, container_name]] : []));
+      expect(containers).toEqual(services.gluetun ? [['gluetun', 'gluetun']] : []);
     });
 
     it('has its services, each with an image version and a restart policy', () => {
       expect(Object.keys(services).sort()).toEqual(expected);
       for (const { image, restart } of Object.values(services)) {
-        expect(image).toMatch(/^acestream-(orchestrator|acexy)$|:v?\d/);
+        expect(image).toMatch(/^tv-(orchestrator|acexy)$|:v?\d/);
         expect(restart).toBe('unless-stopped');
       }
     });
@@ -131,14 +179,31 @@ describe('docker compose config', () => {
         expect(Object.keys(networks).some((network) => network in services.orchestrator.networks)).toBe(true);
       }
       if (!services.prometheus) return;
-      for (const [, target] of readFileSync(join(ROOT, 'deploy/prometheus/prometheus.yml'), 'utf8').matchAll(
-        /targets: \['([\w-]+):\d+'\]/g,
-      ))
-        expect(Object.keys(services[target].networks)).toContain(Object.keys(services.prometheus.networks)[0]);
+      const scraped = readFileSync(join(ROOT, 'deploy/prometheus/prometheus.yml'), 'utf8');
+      const names = [...scraped.matchAll(/(?:names: \[|targets: \[')([\w, -]+)/g)].flatMap(([, list]) => list.split(', '));
+      const ours = Object.entries(services).filter(([name]) => /^(orchestrator|acexy)/.test(name));
+      for (const [name, { networks }] of ours) {
+        expect(names).toContain(name);
+        expect(Object.keys(networks)).toContain('monitoring');
+      }
+      expect(Object.keys(services.prometheus.networks)).toEqual(['monitoring']);
+      const others = Object.entries(services).filter(
+        ([name, { networks }]) => !/^(orchestrator|acexy|grafana|prometheus)/.test(name) && 'monitoring' in networks,
+      );
+      expect(others).toEqual([]);
       expect(services.grafana.ports?.concat(services.prometheus.ports ?? []).map(({ host_ip }) => host_ip)).toEqual([
         '127.0.0.1',
         '127.0.0.1',
       ]);
     });
+  });
+
+  it('acexy-1 of two proxies uses the volume of the one proxy that it replaces', () => {
+    const sourceOf = (file: string, service: string): string | undefined => {
+      const options = { cwd: folder, encoding: 'utf8', env: { PATH: process.env.PATH, HOME: process.env.HOME } } as const;
+      const { stdout } = spawnSync('docker', ['compose', '-f', file, 'config', '--format', 'json'], options);
+      return (JSON.parse(stdout) as ComposeProject).services[service].volumes?.find(({ target }) => target === '/data')?.source;
+    };
+    expect(sourceOf('docker-compose.two-proxies.yml', 'acexy-1')).toBe(sourceOf('docker-compose.yml', 'acexy'));
   });
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export type DockerCall = 'create' | 'start' | 'list' | 'remove' | 'stop';
@@ -29,6 +29,13 @@ interface Container {
   state: 'created' | 'running';
   image: string;
   labels: Record<string, string>;
+  networkMode?: string;
+}
+
+interface CreateBody {
+  Image: string;
+  Labels: Record<string, string>;
+  HostConfig?: { NetworkMode?: string };
 }
 
 /** The part of a Docker Engine that starting and removing engines needs, on its own socket, with scripted faults. */
@@ -39,6 +46,8 @@ export class ScriptedDocker {
   readonly faults: Partial<Record<DockerCall, DockerFault>> = {};
   /** The image and what a pull of it sends; null: this Docker knows no images. */
   image: ScriptedImage | null = null;
+  /** Networks of the container in which the caller runs; null: it runs outside. */
+  ownNetworks: string[] | null = null;
   private readonly server = createServer((request, response) => {
     this.answer(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
@@ -73,6 +82,10 @@ export class ScriptedDocker {
     // The event subscription stays open and sends nothing.
     if (url.pathname === '/events') return void response.writeHead(200).flushHeaders();
     if (this.image !== null && url.pathname.startsWith('/images/')) return this.answerImage(this.image, url.pathname, response);
+    if (this.ownNetworks && url.pathname === `/containers/${hostname()}/json`) {
+      const networks = Object.fromEntries(this.ownNetworks.map((name) => [name, {}]));
+      return reply(response, 200, { NetworkSettings: { Networks: networks } });
+    }
     if (call === null) return reply(response, 404, { message: `no ${url.pathname} here` });
     const execute = (): { status: number; body?: unknown } => this.execute(call, url, body);
     const fault = this.faults[call];
@@ -103,9 +116,9 @@ export class ScriptedDocker {
         const name = url.searchParams.get('name') ?? '';
         if (this.names.includes(name))
           return { status: 409, body: { message: `Conflict. The container name "/${name}" is already in use` } };
-        const { Image: image, Labels: labels } = JSON.parse(body) as { Image: string; Labels: Record<string, string> };
+        const { Image: image, Labels: labels, HostConfig } = JSON.parse(body) as CreateBody;
         const id = randomBytes(32).toString('hex');
-        this.add({ id, name, state: 'created', image, labels });
+        this.add({ id, name, state: 'created', image, labels, networkMode: HostConfig?.NetworkMode });
         return { status: 201, body: { Id: id } };
       }
       case 'list':

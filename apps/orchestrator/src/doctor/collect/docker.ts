@@ -1,6 +1,8 @@
 import Docker from 'dockerode';
+import { hostname } from 'node:os';
 import { dockerEndpoint } from '../../runtime/docker/docker-endpoint.js';
 import { isNotFound, translateDockerError } from '../../runtime/docker/docker-errors.js';
+import { SharedNetwork } from '../../runtime/docker/shared-network.js';
 import type { OrchestratorSettings } from '../../settings.js';
 import { GluetunClient, GluetunError } from '../../vpn/gluetun-client.js';
 import type { DockerFacts, VpnContainerFacts } from '../facts.js';
@@ -45,9 +47,14 @@ export class DockerCollector {
       latencyMs: this.slowestMs,
       host: info && { memory: info.MemTotal, clock: Number.isNaN(clock) ? null : clock },
       image: await this.presence(this.docker.getImage(targetImage).inspect()),
-      network: dockerNetwork === undefined ? null : await this.presence(this.docker.getNetwork(dockerNetwork).inspect()),
+      network: dockerNetwork === undefined ? null : await this.presence(this.inspectNetwork(dockerNetwork)),
       containers,
     };
+  }
+
+  private async inspectNetwork(name: string): Promise<unknown> {
+    const network = await new SharedNetwork(this.docker, name, hostname()).realName(AbortSignal.timeout(LIMIT_MS));
+    return this.docker.getNetwork(network).inspect();
   }
 
   /** Null if Docker does not know the container or does not answer. */

@@ -3,6 +3,7 @@ import type { Log } from '@acexy/service-kit';
 import { backoffMs } from '@acexy/service-kit/primitives';
 import Docker from 'dockerode';
 import { Agent } from 'node:http';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type EngineImage,
@@ -19,6 +20,7 @@ import { DockerEvents } from './docker-events.js';
 import { DockerNetworkOwners } from './docker-network-owners.js';
 import { EngineImages } from './engine-images.js';
 import type { ImagePolicy } from './image-pull.js';
+import { SharedNetwork } from './shared-network.js';
 
 /** Limit of one call to Docker: a daemon under load answers in seconds. */
 const CALL_LIMIT_MS = 20_000;
@@ -46,6 +48,7 @@ export class DockerRuntime implements EngineRuntime {
   private readonly docker: Docker;
   private readonly events: DockerEvents;
   private readonly images: EngineImages;
+  private readonly network: SharedNetwork | null;
   private readonly cleanups = new Set<Promise<void>>();
 
   constructor(
@@ -59,6 +62,7 @@ export class DockerRuntime implements EngineRuntime {
     // Events have a client of their own: hanging calls must not delay them, and the endless call must not use a connection of the others.
     const eventsClient = (): Docker => new Docker(endpoint.options);
     this.events = new DockerEvents(eventsClient(), { label: [ownerLabel] }, log.child('docker-events'));
+    this.network = placement.network === null ? null : new SharedNetwork(this.docker, placement.network, hostname());
     const translate = this.translate.bind(this);
     this.networkOwners = new DockerNetworkOwners({ docker: this.docker, eventsClient, placement, translate, log });
     this.images = new EngineImages({
@@ -89,9 +93,10 @@ export class DockerRuntime implements EngineRuntime {
   async start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
     signal.throwIfAborted();
     const image = spec.image ?? this.options.image;
-    const config = planContainer(spec, image, this.options.placement);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(CALL_LIMIT_MS)]);
     try {
+      const network = (await this.network?.realName(limit)) ?? null;
+      const config = planContainer(spec, image, { ...this.options.placement, network });
       const container = await this.docker.createContainer({ ...config, abortSignal: limit });
       await container.start({ abortSignal: limit });
       const [instance] = (await this.listed({ name: [`^/${spec.name}$`] }, limit)).filter(({ id }) => id === container.id);

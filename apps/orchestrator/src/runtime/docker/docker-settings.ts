@@ -19,7 +19,7 @@ export class DockerSettings {
   @Setting({
     name: 'DOCKER_NETWORK',
     type: 'string',
-    help: 'Docker network that engines and services share; proxies then connect to an engine by its name',
+    help: 'Docker network that engines and services share; proxies then connect to an engine by its name. The name without the prefix of the compose project is enough',
   })
   dockerNetwork?: string;
 
