@@ -46,7 +46,7 @@ ENV NODE_ENV=production
 # The user node owns the mount points, so new volumes belong to it. /config has the .env file, /keys the key that both services share.
 RUN install -d -o node -g node -m 750 /data /keys && install -d /config
 WORKDIR /app
-COPY docker/container-settings.mjs docker/start.mjs docker/health-check.mjs docker/
+COPY docker/container-settings.mjs docker/start.mjs docker/health-check.sh docker/
 COPY --from=build /app/libs libs
 USER node
 VOLUME ["/data", "/keys"]
@@ -63,7 +63,7 @@ COPY --from=acexy-packages /app/node_modules node_modules
 ENV ACEXY_DATA_DIR=/data
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
-  CMD ["node", "/app/docker/health-check.mjs", "proxy"]
+  CMD ["bash", "/app/docker/health-check.sh", "proxy"]
 ENTRYPOINT ["node", "--enable-source-maps", "/app/docker/start.mjs", "proxy"]
 LABEL org.opencontainers.image.title="acestream-acexy" \
   org.opencontainers.image.description="Stream proxy for AceStream: one address, shared engine sessions, failover"
@@ -84,7 +84,7 @@ COPY docker/doctor.mjs docker/
 ENV DATA_DIR=/data ENGINE_RUNTIME=docker
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
-  CMD ["node", "/app/docker/health-check.mjs", "orchestrator"]
+  CMD ["bash", "/app/docker/health-check.sh", "orchestrator"]
 ENTRYPOINT ["node", "--enable-source-maps", "/app/docker/start.mjs", "orchestrator"]
 LABEL org.opencontainers.image.title="acestream-orchestrator" \
   org.opencontainers.image.description="Starts, checks, leases and removes AceStream engines"

@@ -29,21 +29,29 @@ has_service() { grep -qx "$1" <<<"$services"; }
 # Runs docker where the engines are: in the service `docker` if the project has one, else on this host.
 engines_docker() { if has_service docker; then "${compose[@]}" exec -T docker docker "$@" </dev/null; else docker "$@"; fi; }
 
-# Removes the engines of this installation. With several installations on the Docker Engine, INSTALLATION must name one.
+# Removes the engines of this installation. INSTALLATION overrides the id in the database of the orchestrator. In the service `docker`, all engines
+# belong to this installation.
 remove_engines() {
-  local installations containers filters=(--filter "label=$ENGINE_LABEL")
-  installations=$(engines_docker ps -a "${filters[@]}" --format "{{.Label \"$INSTALLATION_LABEL\"}}" | sort -u) || fail 'Docker cannot list the engines'
-  if [ -n "${INSTALLATION-}" ]; then filters+=(--filter "label=$INSTALLATION_LABEL=$INSTALLATION")
-  elif [ "$(grep -c . <<<"$installations")" -gt 1 ]; then
-    fail "this Docker Engine has engines of several installations: name one with INSTALLATION=…
-$installations"
+  local containers installation=${INSTALLATION-} engine=label=$ENGINE_LABEL
+  containers=$(engines_docker ps -aq --filter "$engine") || fail 'Docker cannot list the engines'
+  if [ -n "$containers" ] && ! has_service docker; then
+    [ -n "$installation" ] || installation=$(installation_id) || exit
+    containers=$(docker ps -aq --filter "$engine" --filter "label=$INSTALLATION_LABEL=$installation") || fail 'Docker cannot list the engines'
   fi
-  containers=$(engines_docker ps -aq "${filters[@]}") || fail 'Docker cannot list the engines'
   # `docker rm -f` without arguments is an error.
   if [ -z "$containers" ]; then echo 'no engine to remove'; return; fi
   # shellcheck disable=SC2086 # one word each
   engines_docker rm -f $containers >/dev/null || fail 'some engines could not be removed: see the lines above'
   echo "removed $(wc -w <<<"$containers") engines"
+}
+
+# The id of this installation. Every engine has it as a label. Works while the orchestrator is stopped; `mode=rw` creates no empty database.
+installation_id() {
+  local id
+  id=$("${compose[@]}" run --rm --no-deps -T --entrypoint sqlite3 orchestrator 'file:/data/orchestrator.db?mode=rw' 'SELECT uuid FROM installation' </dev/null | tr -d '\r') || id=
+  [ -n "$id" ] || fail "the id of this installation is not in orchestrator.db of its volume, so it is unknown which engines belong to it: name one with INSTALLATION=…
+$(docker ps -a --filter "label=$ENGINE_LABEL" --format "{{.Label \"$INSTALLATION_LABEL\"}}" | sort -u)"
+  echo "$id"
 }
 
 # State of the service's container: healthy, or running if it has no health check.

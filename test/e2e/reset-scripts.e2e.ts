@@ -27,31 +27,43 @@ interface World {
   services: string[];
   /** Installation id of each engine. */
   engines?: string[];
+  /** The id in the database of this project; null: there is no database. */
+  installation?: string | null;
   health?: string;
 }
 
 /** A compose project with engines, on Compose 2 or Compose 1. */
-function given(compose: 'docker compose' | 'docker-compose', { services, engines = [], health = 'healthy' }: World): void {
+function given(
+  compose: 'docker compose' | 'docker-compose',
+  { services, engines = [], installation = 'mine', health = 'healthy' }: World,
+): void {
+  const printed = (words: readonly string[]): string => `printf '%s\\n' ${words.join(' ') || "''"}`;
+  const engineIds = (owner?: string): string =>
+    printed(engines.flatMap((each, index) => (owner === undefined || owner === each ? [`engine-${index}`] : [])));
   const ofCompose = (prefix: string): string => `
     "${prefix}config --services") printf '%s\\n' ${services.join(' ')} ;;
     "${prefix}ps -q "*) echo container ;;
-    "${prefix}exec -T docker docker ps -a "*format*|"ps -a "*format*) printf '%s\\n' ${engines.join(' ') || "''"} ;;
-    "${prefix}exec -T docker docker ps -aq "*|"ps -aq "*) printf '%s\\n' ${engines.map((_, index) => `engine-${index}`).join(' ') || "''"} ;;`;
+    "ps -a "*format*) ${printed(engines)} ;;
+    "${prefix}run --rm "*sqlite3*) ${installation === null ? 'echo unable to open database >&2; exit 1' : `echo ${installation}`} ;;
+    ${[...new Set(engines)].map((owner) => `"ps -aq "*installation=${owner}) ${engineIds(owner)} ;;`).join('\n')}
+    "ps -aq "*installation=*) ;;
+    "${prefix}exec -T docker docker ps -aq "*|"ps -aq "*) ${engineIds()} ;;`;
   const inspect = `inspect*) echo ${health} ;;`;
   if (compose === 'docker compose') commands.add('docker', ofCompose('compose ') + inspect);
   else commands.add('docker', `"compose "*) exit 1 ;;${ofCompose('')}${inspect}`).add('docker-compose', ofCompose(''));
 }
 
 describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose) => {
-  it('a reset that keeps the database stops the orchestrator, removes the engines and starts it', async () => {
-    given(compose, { services: ['orchestrator', 'acexy'], engines: ['a', 'a'] });
+  it('a reset that keeps the database stops the orchestrator, removes the engines of this installation only, and starts it', async () => {
+    given(compose, { services: ['orchestrator', 'acexy'], engines: ['mine', 'theirs', 'mine'] });
     const { code, stdout } = await run('reset.sh --keep-database');
     expect([code, stdout]).toEqual([0, expect.stringMatching(/removed 2 engines[^]*orchestrator is healthy/)]);
     expect(commands.calls).toEqual([
       `${compose} stop orchestrator`,
-      expect.stringContaining('docker ps -a --filter label=acestream-orchestrator --format'),
       'docker ps -aq --filter label=acestream-orchestrator',
-      'docker rm -f engine-0 engine-1',
+      expect.stringContaining(`${compose} run --rm --no-deps -T --entrypoint sqlite3 orchestrator`),
+      'docker ps -aq --filter label=acestream-orchestrator --filter label=acestream-orchestrator.installation=mine',
+      'docker rm -f engine-0 engine-2',
       `${compose} up -d --no-deps orchestrator`,
     ]);
   });
@@ -64,16 +76,32 @@ describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose
   });
 
   it('a complete reset removes engines, services and volumes of only this project, and starts it', async () => {
-    given(compose, { services: ['orchestrator', 'acexy'], engines: ['a'] });
+    given(compose, { services: ['orchestrator', 'acexy'], engines: ['mine', 'theirs'] });
     const { code, stdout } = await run('reset.sh --everything --yes --images');
     expect([code, stdout]).toEqual([0, expect.stringMatching(/orchestrator is healthy\nacexy is healthy/)]);
-    expect(commands.calls.filter((call) => !call.includes(' ps '))).toEqual([
+    expect(commands.calls.filter((call) => !/ ps | run /.test(call))).toEqual([
       `${compose} stop orchestrator`,
       'docker rm -f engine-0',
       `${compose} down --volumes --remove-orphans`,
       'docker image prune -f',
       `${compose} up -d`,
     ]);
+  });
+
+  it('down.sh removes the engines of this installation only, then services and networks, and passes options on', async () => {
+    given(compose, { services: ['orchestrator', 'acexy'], engines: ['theirs', 'mine'] });
+    expect((await run('down.sh --remove-orphans')).code).toBe(0);
+    expect(commands.calls.filter((call) => !/ ps | run /.test(call))).toEqual([
+      `${compose} stop orchestrator`,
+      'docker rm -f engine-1',
+      `${compose} down --remove-orphans`,
+    ]);
+  });
+
+  it('down.sh leaves engines inside the docker service to that service', async () => {
+    given(compose, { services: ['orchestrator', 'acexy', 'docker'], engines: ['mine'] });
+    expect((await run('down.sh')).code).toBe(0);
+    expect(commands.calls).toEqual([`${compose} stop orchestrator`, `${compose} down`]);
   });
 
   it('proxies are restarted one by one, and the orchestrator last', async () => {
@@ -87,9 +115,14 @@ describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose
 });
 
 describe('unclear situations', () => {
-  it.each(['--keep-database', '--everything --yes'])('reset.sh %s works when there is nothing to remove', async (option) => {
-    given('docker compose', { services: ['orchestrator', 'acexy'] });
-    const { code, stdout } = await run(`reset.sh ${option}`);
+  it.each([
+    ['reset.sh --keep-database', []],
+    ['reset.sh --everything --yes', []],
+    ['down.sh', []],
+    ['down.sh', ['theirs']],
+  ])('%s works when there is nothing to remove beside the engines %j', async (line, engines) => {
+    given('docker compose', { services: ['orchestrator', 'acexy'], engines });
+    const { code, stdout } = await run(line);
     expect([code, stdout]).toEqual([0, expect.stringContaining('no engine to remove')]);
     expect(commands.calls.filter((call) => call.includes('rm -f'))).toEqual([]);
   });
@@ -100,15 +133,13 @@ describe('unclear situations', () => {
     expect([code, stderr, commands.calls]).toEqual([1, expect.stringContaining('--yes'), []]);
   });
 
-  it('with engines of several installations on the same Docker Engine, a reset needs INSTALLATION', async () => {
-    given('docker compose', { services: ['orchestrator'], engines: ['mine', 'theirs'] });
-    const { code, stderr } = await run('reset.sh --keep-database');
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/INSTALLATION=[^]*mine\ntheirs/)]);
-    expect(commands.calls.filter((call) => call.includes('rm -f'))).toEqual([]);
-    expect((await run('reset.sh --keep-database', { INSTALLATION: 'mine' })).code).toBe(0);
-    expect(commands.calls).toContain(
-      'docker ps -aq --filter label=acestream-orchestrator --filter label=acestream-orchestrator.installation=mine',
-    );
+  it.each(['reset.sh --keep-database', 'down.sh'])('without a database, %s needs INSTALLATION', async (line) => {
+    given('docker compose', { services: ['orchestrator'], engines: ['mine', 'theirs'], installation: null });
+    const { code, stderr } = await run(line);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/unable to open database[^]*INSTALLATION=[^]*mine\ntheirs/)]);
+    expect(commands.calls.filter((call) => /rm -f|down/.test(call))).toEqual([]);
+    expect((await run(line, { INSTALLATION: 'theirs' })).code).toBe(0);
+    expect(commands.calls).toContain('docker rm -f engine-1');
   });
 
   it('a proxy that does not become ready stops the restart of the others, and the message says where to look', async () => {
@@ -122,6 +153,7 @@ describe('unclear situations', () => {
   it.each([
     ['reset.sh', 64, 'scripts/reset.sh --keep-database'],
     ['reset.sh --keep-data', 64, 'scripts/reset.sh --keep-database'],
+    ['down.sh --help', 64, 'scripts/down.sh [OPTION…]'],
     ['rolling-restart.sh --help', 64, 'scripts/rolling-restart.sh [PROXY…]'],
     ['rolling-restart.sh acexy-9', 1, 'no service acexy-9; it has orchestrator'],
   ])('%s: the message says what would be right', async (line, expected, words) => {
