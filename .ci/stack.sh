@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the Docker installation as users run it. Builds the Dockerfile, starts the stack with compose, plays a stream, changes settings, switches to two
-# proxies, and removes everything. Then the same with engines on this machine's Docker Engine, behind the filter. The images of test/images replace
-# public images, and engines are simulated. Without Docker or compose it prints SKIPPED.
+# proxies, and removes everything. Then two installations with engines on this machine's Docker Engine, behind the filter. The images of test/images
+# replace public images, and engines are simulated. Without Docker or compose it prints SKIPPED.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly UNAVAILABLE=69
@@ -20,6 +20,7 @@ main() {
   step 'image of the simulator' docker/engine-simulator/build.sh
   copy_checkout
   read -r api_port proxy_port < <(free_ports)
+  read -r second_api_port second_proxy_port < <(free_ports)
   export APP_PORT=$api_port ACEXY_PUBLISHED_PORT=$proxy_port
 
   export COMPOSE_PROJECT_NAME=$PROJECT COMPOSE_FILE=docker-compose.yml:test/images/compose.stand-ins.yml
@@ -66,11 +67,16 @@ main() {
   check 'the restarted proxy is healthy again' eventually 60 all_healthy 4
   step 'a rolling restart' scripts/rolling-restart.sh
   check 'a stream plays after the rolling restart' plays
-  step "$(compose_name) down" standalone_compose down
+  export COMPOSE_FILE=$COMPOSE_FILE:docker-compose.monitoring.yml:test/images/compose.stand-ins.monitoring.yml
+  read -r PROMETHEUS_PORT GRAFANA_PORT < <(free_ports)
+  export PROMETHEUS_PORT GRAFANA_PORT
+  step 'monitoring of the two proxies' docker compose --progress plain up -d --no-build prometheus
+  check 'Prometheus scrapes the orchestrator and both proxies' eventually 60 scrapes 'acexy-1:8080 acexy-2:8080 orchestrator:8000'
+  step "$(compose_name) down" standalone_compose down --remove-orphans
   check 'down leaves no container' no_containers
   docker compose --progress quiet down -v --remove-orphans
 
-  export COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml:test/images/compose.stand-ins.socket.yml DOCKER_NETWORK=$PROJECT-engines
+  export COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml:test/images/compose.stand-ins.socket.yml
   printf 'TARGET_IMAGE=acestream-engine-simulator\nIMAGE_PULL=never\nMIN_REPLICAS=1\n' >"$work/checkout/.env"
   step "up on this machine's own Docker Engine" docker compose --progress plain up -d --no-build --wait --wait-timeout 120
   docker compose ps --format 'table {{.Service}}\t{{.Status}}'
@@ -78,6 +84,19 @@ main() {
   check 'the orchestrator uses the socket and is not root' unprivileged
   check 'a stream plays through the proxy from an engine on the same Docker Engine' plays
   check 'engines have their container names as addresses' engines_are_at 'acestream-.*'
+
+  second step 'a second installation on the same host' docker compose --progress plain up -d --no-build --wait --wait-timeout 120
+  second check 'its services are healthy' all_healthy 2
+  check 'each installation has engines of its own' engines_differ
+  check 'the proxy of the first installation reaches only its own orchestrator' reaches_own_orchestrator
+  second check 'the proxy of the second installation reaches only its own orchestrator' reaches_own_orchestrator
+  second check 'a stream plays through the second installation' plays
+  step 'the first installation and its engines removed' scripts/down.sh --volumes
+  check 'nothing of it is left' nothing_left
+  second check 'a stream plays through the second installation as before' plays
+  second step 'the second installation stopped without its script, by Compose' compose_down_leaves_engines
+  second step 'and removed with its engines' scripts/down.sh --volumes
+  second check 'nothing of it is left either' nothing_left
 
   [ "$failures" = 0 ] || { echo "stack: $failures of the checks above failed" >&2 && docker compose logs --tail 40; exit 1; }
   echo 'stack: all checks passed'
@@ -126,6 +145,13 @@ load_simulator() {
 compose_name() { command -v docker-compose >/dev/null && echo "docker-compose $(docker-compose version --short)" || echo 'docker compose'; }
 standalone() { if command -v docker-compose >/dev/null; then docker-compose "$@"; else docker compose "$@"; fi; }
 standalone_compose() { COMPOSE_FILE=${COMPOSE_FILE%%:*} standalone "$@"; }
+
+# second step|check …: the same for the second installation.
+second() {
+  local COMPOSE_PROJECT_NAME=$PROJECT-second APP_PORT=$second_api_port ACEXY_PUBLISHED_PORT=$second_proxy_port
+  local api_port=$second_api_port proxy_port=$second_proxy_port
+  "$@"
+}
 
 compose_files_are_valid() {
   local file
@@ -230,6 +256,42 @@ other_engines() {
   now=$(engine_ids)
   [ -n "$now" ] && [ -z "$(comm -12 <(echo "$1") <(echo "$now"))" ]
 }
+engines_differ() {
+  local first second
+  first=$(engine_ids)
+  second=$(second engine_ids)
+  echo "$first / $second"
+  [ -n "$first" ] && [ -n "$second" ] && [ -z "$(comm -12 <(echo "$first") <(echo "$second"))" ]
+}
+
+# The proxy calls the orchestrator by its name, several times, because a shared name has several addresses.
+reaches_own_orchestrator() {
+  local seen
+  seen=$(docker compose exec -T acexy node -e '
+    const engines = async () => (await (await fetch("http://orchestrator:8000/engines", { headers: { connection: "close" } })).json());
+    const rounds = Array.from({ length: 8 }, engines);
+    Promise.all(rounds).then((all) => console.log([...new Set(all.flat().map(({ container_id: id }) => id))].sort().join("\n")));') || return 1
+  diff <(echo "$seen") <(engine_ids)
+}
+
+# Engines keep running, so Compose cannot remove their network and fails.
+compose_down_leaves_engines() {
+  ! docker compose --progress plain down && [ -n "$(docker ps -q --filter "network=${COMPOSE_PROJECT_NAME}_acestream" --filter label=acestream-orchestrator)" ]
+}
+
+# No container, network or volume of the project, and no engine in its network.
+nothing_left() {
+  local filter="label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"
+  { docker ps -aq --filter "$filter" && docker ps -aq --filter "network=${COMPOSE_PROJECT_NAME}_acestream" && docker network ls -q --filter "$filter" && docker volume ls -q --filter "$filter"; } >"$work/left"
+  cat "$work/left"
+  [ ! -s "$work/left" ]
+}
+
+# The instances that Prometheus scrapes with success.
+scrapes() {
+  [ "$(call "http://localhost:$PROMETHEUS_PORT/api/v1/query?query=up==1" | tee /dev/stderr | jq -r '[.data.result[].metric.instance] | sort | join(" ")')" = "$1" ]
+}
+
 bundle_lacks() {
   mkdir -p "$work/bundle" && tar -xzf "$work/bundle.tar.gz" -C "$work/bundle" && grep -q 'acestream-engine-simulator' "$work"/bundle/*/report.txt || return 1
   ! grep -r -e "$1" "$work/bundle"
@@ -245,12 +307,14 @@ clean_up() {
   trap - EXIT
   if [ -d "$work/checkout" ] && command -v docker >/dev/null; then
     cd "$work/checkout"
-    local engines
-    mapfile -t engines < <(docker ps -aq --filter "network=$PROJECT-engines")
-    COMPOSE_PROJECT_NAME=$PROJECT COMPOSE_FILE=docker-compose.yml:test/images/compose.stand-ins.yml docker compose --progress quiet down -v --remove-orphans || true # report the first failure
-    COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml docker compose kill >/dev/null 2>&1 || true # before its engines, or it would start new ones; it may not exist
-    [ "${#engines[@]}" = 0 ] || docker rm -f "${engines[@]}" >/dev/null
-    COMPOSE_PROJECT_NAME=$PROJECT-socket COMPOSE_FILE=docker-compose.socket.yml DOCKER_NETWORK=$PROJECT-engines docker compose --progress quiet down -v --remove-orphans || true
+    local project
+    COMPOSE_PROJECT_NAME=$PROJECT COMPOSE_FILE=docker-compose.two-proxies.yml:docker-compose.monitoring.yml docker compose --progress quiet down -v --remove-orphans || true # report the first failure
+    for project in "$PROJECT-socket" "$PROJECT-second"; do
+      export COMPOSE_PROJECT_NAME=$project COMPOSE_FILE=docker-compose.socket.yml
+      docker compose kill >/dev/null 2>&1 || true # before its engines, or it would start new ones; it may not exist
+      docker ps -aq --filter "network=${project}_acestream" | xargs -r docker rm -f >/dev/null
+      docker compose --progress quiet down -v --remove-orphans || true
+    done
     local title
     for title in acestream-orchestrator acestream-acexy; do docker image prune -f --filter "label=org.opencontainers.image.title=$title" >/dev/null; done
     cd "$root"

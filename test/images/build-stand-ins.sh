@@ -2,7 +2,7 @@
 # Builds stand-ins for the public images of our Dockerfile and compose files from Debian and npm packages, for test machines without an image registry.
 # Their names start with acestream-test/, so that nobody mistakes them for the real images.
 #
-#   test/images/build-stand-ins.sh      builds acestream-test/node, …/dind and …/haproxy, unless they exist
+#   test/images/build-stand-ins.sh      builds acestream-test/node, …/dind, …/haproxy and …/prometheus, unless they exist
 #
 # Needs root (debootstrap). ACESTREAM_CI_CACHE keeps the downloads; NODE_MAJOR selects the Node version inside.
 set -euo pipefail
@@ -15,10 +15,8 @@ case $(uname -m) in
   *) echo "build-stand-ins.sh: no Node package for $(uname -m)" >&2 && exit 1 ;;
 esac
 # The tag changes with the script, the Node version and the packages.
-version=$(cat "$0" "$here"/dind/* "$here"/haproxy/* | cat - <(echo "$node_major $arch") | sha256sum | cut -c1-12)
+version=$(cat "$0" "$here"/{dind,haproxy,prometheus}/* | cat - <(echo "$node_major $arch") | sha256sum | cut -c1-12)
 node_image=acestream-test/node:$version
-dind_image=acestream-test/dind:$version
-haproxy_image=acestream-test/haproxy:$version
 
 have_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
@@ -67,18 +65,14 @@ else
   docker import --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
     --change 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' --change 'CMD ["node"]' "$archive" "$node_image" >/dev/null
 fi
-if have_image "$dind_image"; then
-  echo "$dind_image exists"
-else
-  echo "building $dind_image (Docker Engine of Debian)"
-  docker build -q --build-arg "NODE_IMAGE=$node_image" -t "$dind_image" "$here/dind" >/dev/null
-fi
-if have_image "$haproxy_image"; then
-  echo "$haproxy_image exists"
-else
-  echo "building $haproxy_image (HAProxy of Debian)"
-  docker build -q --build-arg "NODE_IMAGE=$node_image" -t "$haproxy_image" "$here/haproxy" >/dev/null
-fi
 docker tag "$node_image" acestream-test/node:latest
-docker tag "$dind_image" acestream-test/dind:latest
-docker tag "$haproxy_image" acestream-test/haproxy:latest
+for name in dind haproxy prometheus; do
+  image=acestream-test/$name:$version
+  if have_image "$image"; then
+    echo "$image exists"
+  else
+    echo "building $image from Debian's packages"
+    docker build -q --build-arg "NODE_IMAGE=$node_image" -t "$image" "$here/$name" >/dev/null
+  fi
+  docker tag "$image" "acestream-test/$name:latest"
+done
