@@ -18,7 +18,7 @@ export class EngineState {
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' }, example: { 'acestream.http_port': '19000' } })
   labels!: Record<string, string>;
 
-  @ApiProperty({ description: 'True for the engine that has the forwarded port of its VPN' })
+  @ApiProperty({ description: 'True for an engine that has a forwarded port of its VPN' })
   forwarded!: boolean;
 
   @ApiProperty({ format: 'date-time', example: '2026-01-01T12:00:00.000Z' })

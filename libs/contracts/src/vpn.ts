@@ -23,8 +23,11 @@ export class VpnContainerStatus {
   })
   connected!: boolean;
 
-  @ApiProperty({ type: 'integer', nullable: true, example: 51234 })
+  @ApiProperty({ type: 'integer', nullable: true, description: 'The first forwarded port', example: 51234 })
   forwarded_port!: number | null;
+
+  @ApiProperty({ type: 'integer', isArray: true, description: 'All forwarded ports; each is used by one engine', example: [51234] })
+  forwarded_ports!: number[];
 
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   last_check!: string | null;

@@ -153,7 +153,7 @@ export class EngineRegistry {
     this.emit({ type: 'health', engine, reason });
   }
 
-  /** Whether and why the engine has no network, and whether it has the forwarded port of its VPN. */
+  /** Whether and why the engine has no network, and whether it has a forwarded port of its VPN. */
   networkSeen(id: string, { cutOff, forwarded }: Pick<Engine, 'cutOff' | 'forwarded'>): void {
     const engine = this.engines.get(id);
     if (!engine) return;

@@ -14,7 +14,7 @@ export interface Engine {
   readonly instance: EngineInstance;
   readonly lifecycle: Lifecycle;
   readonly health: HealthStatus;
-  /** True for the engine that has the forwarded port of a VPN. */
+  /** True for an engine that has a forwarded port of a VPN. */
   readonly forwarded: boolean;
   /** Why it has no network although it runs, for example because its VPN is down; or null. */
   readonly cutOff: string | null;

@@ -560,8 +560,8 @@ describe('provisioning', () => {
 
 describe('provisioning behind a VPN', () => {
   const behind = (environment: Record<string, string> = {}): Setup => build({ GLUETUN_CONTAINER_NAME: 'gluetun', ...environment });
-  const up = ({ vpn }: Setup, forwardedPort: number | null = null): void => {
-    for (const tunnel of vpn.tunnels) Object.assign(tunnel, { state: { ...UNKNOWN_TUNNEL, phase: 'up' }, own: 'good', forwardedPort });
+  const up = ({ vpn }: Setup, forwardedPorts: readonly number[] = []): void => {
+    for (const tunnel of vpn.tunnels) Object.assign(tunnel, { state: { ...UNKNOWN_TUNNEL, phase: 'up' }, own: 'good', forwardedPorts });
   };
 
   it('is refused while the VPN is not connected, with reason and ETA, and the circuit breaker does not count it', async () => {
@@ -577,7 +577,7 @@ describe('provisioning behind a VPN', () => {
 
   it('gives the forwarded port to one engine at a time, and free ports to the others', async () => {
     const setup = behind();
-    up(setup, 51_413);
+    up(setup, [51_413]);
     const engines = await Promise.all([1, 2, 3].map(() => setup.service.provision({}, 'api')));
     const others = engines.map(({ ports }) => ports.p2p).filter((port) => port !== 51_413);
     expect(new Set(others).size).toBe(2);
@@ -600,7 +600,7 @@ describe('provisioning behind a VPN', () => {
 
   it('fails with vpn_error when the VPN container is gone, releases the slot, and the circuit breaker does not count it', async () => {
     const setup = behind({ MAX_ACTIVE_REPLICAS: '1' });
-    up(setup, 51_413);
+    up(setup, [51_413]);
     setup.runtime.knobs.failStart = () => new NoSuchNetworkError('the start of acestream-1 failed: no such container');
     expect(await outcome(setup.service.provision({}, 'api'))).toMatchObject({ code: 'vpn_error', shouldWait: true });
     expect(setup.service.breakers.report('general').failures).toBe(0);

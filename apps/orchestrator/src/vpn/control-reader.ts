@@ -7,11 +7,11 @@ import type { VpnSettings } from './vpn-settings.js';
 /** Timeout of one call. */
 const TIMEOUT_MS = 2_000;
 
-/** Reads the control server of one Gluetun container: the status of its VPN, the forwarded port and the public address. */
+/** Reads the control server of one Gluetun container: the status of its VPN, the forwarded ports and the public address. */
 export class ControlReader {
   private connection: { host: string; client: GluetunClient } | null = null;
-  /** Time of the last reply about the port, monotonic milliseconds; null if it must be requested again. */
-  private portReadAt: number | null = null;
+  /** Time of the last reply about the ports, monotonic milliseconds; null if they must be requested again. */
+  private portsReadAt: number | null = null;
 
   constructor(
     private readonly tunnel: Tunnel,
@@ -32,28 +32,29 @@ export class ControlReader {
     }
   }
 
-  /** Requests the forwarded port while there is none, after every reconnect, and when the cached one has expired. */
-  async refreshPort(signal: AbortSignal): Promise<void> {
+  /** Requests the forwarded ports while there is none, after every reconnect, and when the cached ones have expired. */
+  async refreshPorts(signal: AbortSignal): Promise<void> {
     const { tunnel } = this;
     const now = this.clock.now();
-    const isCached = this.portReadAt !== null && now - this.portReadAt < this.settings.gluetunPortTtlMs;
-    if (tunnel.forwardedPort !== null && isCached) return;
+    const isCached = this.portsReadAt !== null && now - this.portsReadAt < this.settings.gluetunPortTtlMs;
+    if (tunnel.forwardedPorts.length > 0 && isCached) return;
     const client = this.client();
     try {
-      const [port, publicIp] = await Promise.all([client.forwardedPort(signal), this.publicIp(client, signal)]);
-      if (port !== tunnel.forwardedPort) this.log.info('forwarded port changed', { vpn: tunnel.name, port, before: tunnel.forwardedPort });
-      tunnel.forwardedPort = port;
+      const [ports, publicIp] = await Promise.all([client.forwardedPorts(signal), this.publicIp(client, signal)]);
+      if (ports.join() !== tunnel.forwardedPorts.join())
+        this.log.info('forwarded ports changed', { vpn: tunnel.name, ports, before: tunnel.forwardedPorts });
+      tunnel.forwardedPorts = ports;
       tunnel.publicIp = publicIp;
-      this.portReadAt = now;
+      this.portsReadAt = now;
     } catch (error) {
       this.noteError(error);
     }
   }
 
-  /** Call after a disconnect: the VPN may forward another port after the reconnect. */
-  forgetPort(): void {
-    this.tunnel.forwardedPort = null;
-    this.portReadAt = null;
+  /** Call after a disconnect: the VPN may forward other ports after the reconnect. */
+  forgetPorts(): void {
+    this.tunnel.forwardedPorts = [];
+    this.portsReadAt = null;
   }
 
   /** Only shown to people, so the role of the control server may forbid it. */

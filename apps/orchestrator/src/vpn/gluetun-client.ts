@@ -30,7 +30,7 @@ export class GluetunError extends CodedError {
   }
 }
 
-/** The second path is for Gluetun before 3.41; newer versions only redirect. */
+/** The second path is for Gluetun before 3.41. Version 3.41 redirects it, 4 removes it. */
 const PORT_PATHS = ['/v1/portforward', '/v1/openvpn/portforwarded'] as const;
 /** Replies have less than a hundred bytes. */
 const MAX_REPLY_BYTES = 64 * 1024;
@@ -64,11 +64,12 @@ export class GluetunClient {
     throw badReply('/v1/vpn/status', 'has no status');
   }
 
-  /** The forwarded port; null if there is none, or none yet. */
-  async forwardedPort(signal: AbortSignal): Promise<number | null> {
-    const { port } = this.portPath === null ? await this.findPort(signal) : await this.get(this.portPath, signal);
-    if (typeof port !== 'number' || !Number.isInteger(port) || port < 0 || port > 65_535) throw badReply('/v1/portforward', 'has no port');
-    return port === 0 ? null : port;
+  /** The forwarded ports in Gluetun's order; empty if there is none, or none yet. */
+  async forwardedPorts(signal: AbortSignal): Promise<number[]> {
+    const reply = this.portPath === null ? await this.findPort(signal) : await this.get(this.portPath, signal);
+    const ports = forwardedPortsIn(reply);
+    if (ports === null) throw badReply(this.portPath ?? PORT_PATHS[0], `has no ports: ${JSON.stringify(reply).slice(0, 60)}`);
+    return ports;
   }
 
   /** The public IP address; null if Gluetun does not determine it. */
@@ -119,6 +120,18 @@ export class GluetunClient {
         throw badReply(path, `has status ${response.status}`);
     }
   }
+}
+
+/**
+ * The ports in a reply: Gluetun 4 has `ports`, earlier versions `port` or both. Without a port, `port` is 0, and `ports` is empty or null.
+ * Null if the reply has neither field, or a value that is no port.
+ */
+export function forwardedPortsIn({ port, ports }: Record<string, unknown>): number[] | null {
+  const listed = Array.isArray(ports) ? (ports as unknown[]) : ports === undefined || ports === null ? [] : null;
+  if (listed === null || (port === undefined && ports === undefined)) return null;
+  const all = listed.length > 0 ? listed : [port ?? 0];
+  if (!all.every((each) => typeof each === 'number' && Number.isInteger(each) && each >= 0 && each <= 65_535)) return null;
+  return [...new Set(all as number[])].filter((each) => each !== 0);
 }
 
 function parseObject(path: string, text: string): Record<string, unknown> {

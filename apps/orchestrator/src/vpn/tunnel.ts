@@ -18,7 +18,8 @@ export class Tunnel {
   /** Null if the container does not exist; undefined if unknown. */
   owner: NetworkOwner | null | undefined;
   reported: ReportedStatus = 'unknown';
-  forwardedPort: number | null = null;
+  /** In Gluetun's order; empty if there is none. */
+  forwardedPorts: readonly number[] = [];
   publicIp: string | null = null;
   /** The last problem with the control server, for the operator; null if there is none. */
   lastError: string | null = null;
@@ -45,7 +46,8 @@ export class Tunnel {
       container: this.name,
       health: this.health,
       connected: this.connected,
-      forwarded_port: this.connected ? this.forwardedPort : null,
+      forwarded_port: (this.connected ? this.forwardedPorts.at(0) : null) ?? null,
+      forwarded_ports: this.connected ? [...this.forwardedPorts] : [],
       last_check: lastCheck,
       last_check_at: lastCheck,
       reason: [this.state.reason, this.lastError].filter((text) => text !== null).join('; '),

@@ -37,6 +37,7 @@ describe('GET /vpn/status', () => {
       health: 'unknown',
       connected: false,
       forwarded_port: null,
+      forwarded_ports: [],
       last_check: null,
       last_check_at: null,
     });
@@ -55,6 +56,16 @@ describe('GET /vpn/status', () => {
       forwarded_port: 40_404,
       public_ip: '203.0.113.7',
       last_check: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+    });
+  });
+
+  it('shows all ports of a Gluetun that forwards several', async () => {
+    control.up();
+    control.answers.set('/v1/portforward', { ports: [51_633, 57_717] });
+    await start();
+    expect(await eventually(status, ({ forwarded_port }) => forwarded_port !== null)).toMatchObject({
+      forwarded_port: 51_633,
+      forwarded_ports: [51_633, 57_717],
     });
   });
 

@@ -31,10 +31,10 @@ export class VpnMetrics {
     readGauge('orch_vpn_health', '1 for the health that the VPN container reports', ['vpn', 'health'], (set) => {
       for (const tunnel of tunnels) for (const health of VPN_HEALTHS) set(health === tunnel.health ? 1 : 0, { vpn: tunnel.name, health });
     });
-    readGauge('orch_vpn_forwarded_port', 'Forwarded port of the VPN; 0 if there is none', ['vpn'], (set) => {
-      for (const { name, connected, forwardedPort } of tunnels) set((connected && forwardedPort) || 0, { vpn: name });
+    readGauge('orch_vpn_forwarded_port', 'First forwarded port of the VPN; 0 if there is none', ['vpn'], (set) => {
+      for (const { name, connected, forwardedPorts } of tunnels) set((connected && forwardedPorts.at(0)) || 0, { vpn: name });
     });
-    readGauge('orch_vpn_engines', 'Engines behind the VPN, by whether they use the forwarded port', ['vpn', 'port'], (set) => {
+    readGauge('orch_vpn_engines', 'Engines behind the VPN, by whether they use a forwarded port', ['vpn', 'port'], (set) => {
       for (const tunnel of tunnels) {
         const behind = this.vpn.enginesBehind(tunnel);
         const forwarded = behind.filter((engine) => engine.forwarded).length;

@@ -26,7 +26,7 @@ const tunnel = (index = 0, changes: Partial<TunnelForRollout> = {}): TunnelForRo
   index,
   connected: true,
   lostMs: 0,
-  forwardedPort: null,
+  forwardedPorts: [],
   replaceBefore: 0,
   ...changes,
 });
@@ -97,7 +97,7 @@ describe('the engines behind a VPN', () => {
 });
 
 describe('the forwarded port', () => {
-  const tunnels = [tunnel(0, { forwardedPort: 51_413 })];
+  const tunnels = [tunnel(0, { forwardedPorts: [51_413] })];
 
   it('that no engine uses leads to the replacement of an idle engine, never of one with streams', () => {
     expect(drained(view([engine('a', { claims: 1 }), engine('b')], { tunnels }))).toEqual(['b']);
@@ -114,6 +114,14 @@ describe('the forwarded port', () => {
     expect(drained(view([old, engine('a')], { tunnels }))).toEqual(['a']);
     const fresh = engine('new', { p2pPort: 51_413, givenPort: 51_413 });
     expect(drained(view([old, fresh], { tunnels }))).toEqual(['old']);
+  });
+
+  it('of several is used by one engine each: idle engines are replaced until every port has an engine', () => {
+    const both = [tunnel(0, { forwardedPorts: [51_413, 40_404] })];
+    const [first, second] = [51_413, 40_404].map((port) => engine(`p${port}`, { p2pPort: port, givenPort: port }));
+    expect(drained(view([first, engine('a')], { tunnels: both }))).toEqual(['a']);
+    expect(drained(view([first], { tunnels: both }))).toEqual([]);
+    expect(drained(view([first, second, engine('a')], { tunnels: both }))).toEqual([]);
   });
 
   it('that is unknown at the moment changes nothing', () => {
@@ -161,7 +169,7 @@ describe('rollout plans for 5000 random pools', () => {
   const arbitraryTunnel = fc.record({
     connected: fc.boolean(),
     lostMs: fc.constantFrom(0, 1000, FAILED_VPN_MS),
-    forwardedPort: fc.constantFrom(null, 40_404, 51_413),
+    forwardedPorts: fc.uniqueArray(fc.constantFrom(40_404, 51_413), { maxLength: 2 }),
     replaceBefore: fc.integer({ min: 0, max: 10 }),
   });
   const arbitraryView = fc

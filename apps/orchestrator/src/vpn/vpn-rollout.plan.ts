@@ -25,7 +25,7 @@ export interface TunnelForRollout {
   connected: boolean;
   /** Milliseconds since the disconnect; 0 while connected. */
   lostMs: number;
-  forwardedPort: number | null;
+  forwardedPorts: readonly number[];
   /** Engines first seen before this time (milliseconds since the epoch) are replaced. */
   replaceBefore: number;
 }
@@ -122,7 +122,7 @@ const isIdle = ({ claims }: EngineBehindVpn): boolean => claims === 0;
 const oldPort: ReplacementRule = {
   reason: 'the forwarded port of its VPN has changed',
   applies: ({ givenPort }, tunnel) =>
-    givenPort !== null && tunnel !== undefined && tunnel.forwardedPort !== null && givenPort !== tunnel.forwardedPort,
+    givenPort !== null && tunnel !== undefined && tunnel.forwardedPorts.length > 0 && !tunnel.forwardedPorts.includes(givenPort),
 };
 
 /** Why a ready engine is replaced, most urgent reason first. */
@@ -135,7 +135,7 @@ const REPLACEMENT_RULES: readonly ReplacementRule[] = [
     reason: 'it has no network, but its VPN has one',
     applies: ({ unreachableMs }, tunnel) => tunnel !== undefined && unreachableMs !== null && unreachableMs >= UNREACHABLE_MS,
   },
-  // For the forwarded port an idle engine is replaced first, before any viewer is moved.
+  // For a forwarded port an idle engine is replaced first, before any viewer is moved.
   { ...oldPort, applies: (engine, ...others) => isIdle(engine) && oldPort.applies(engine, ...others) },
   {
     // The next engine that starts gets the port.
@@ -143,8 +143,8 @@ const REPLACEMENT_RULES: readonly ReplacementRule[] = [
     applies: (engine, tunnel, { engines }) =>
       isIdle(engine) &&
       tunnel !== undefined &&
-      tunnel.forwardedPort !== null &&
-      !engines.some((other) => other.tunnel === tunnel.index && other.p2pPort === tunnel.forwardedPort),
+      !tunnel.forwardedPorts.includes(engine.p2pPort) &&
+      tunnel.forwardedPorts.some((port) => !engines.some((other) => other.tunnel === tunnel.index && other.p2pPort === port)),
   },
   oldPort,
   {

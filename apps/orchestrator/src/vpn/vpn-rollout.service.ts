@@ -60,9 +60,8 @@ export class VpnRollout implements OnModuleInit, OnModuleDestroy {
   private networkSeen(engine: Engine): Pick<Engine, 'cutOff' | 'forwarded'> {
     const tunnel = this.vpn.tunnelOf(engine);
     if (!tunnel) return { cutOff: null, forwarded: false };
-    const { forwardedPort } = tunnel;
     const cutOff = this.cutOff(engine, tunnel);
-    return { cutOff, forwarded: cutOff === null && forwardedPort !== null && engine.instance.ports.p2p === forwardedPort };
+    return { cutOff, forwarded: cutOff === null && tunnel.forwardedPorts.includes(engine.instance.ports.p2p) };
   }
 
   private cutOff(engine: Engine, tunnel: Tunnel): string | null {
@@ -79,11 +78,11 @@ export class VpnRollout implements OnModuleInit, OnModuleDestroy {
     const engines = this.registry.all();
     return {
       engines: engines.map((engine) => this.describe(engine, now)),
-      tunnels: this.vpn.tunnels.map(({ index, connected, state, forwardedPort, replaceBefore }) => ({
+      tunnels: this.vpn.tunnels.map(({ index, connected, state, forwardedPorts, replaceBefore }) => ({
         index,
         connected,
         lostMs: state.lostAt === null ? 0 : now - state.lostAt,
-        forwardedPort,
+        forwardedPorts,
         replaceBefore,
       })),
       total: engines.length,

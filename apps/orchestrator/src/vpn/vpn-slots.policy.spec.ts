@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseSlot, getsPort, portsOf, type TunnelForSlot } from './vpn-slots.policy.js';
+import { chooseSlot, portForNext, portsOf, type TunnelForSlot } from './vpn-slots.policy.js';
 
 const tunnel = (index: number, changes: Partial<TunnelForSlot> = {}): TunnelForSlot => ({
   name: `vpn${index}`,
@@ -7,8 +7,7 @@ const tunnel = (index: number, changes: Partial<TunnelForSlot> = {}): TunnelForS
   open: true,
   canary: false,
   engines: 0,
-  forwardedPort: null,
-  portTaken: false,
+  freePort: null,
   ...changes,
 });
 
@@ -19,8 +18,7 @@ describe('the next engine', () => {
   });
 
   it('goes to the VPN with a free forwarded port if all else is equal', () => {
-    expect(chooseSlot([tunnel(0), tunnel(1, { forwardedPort: 51_413 })], 20)?.index).toBe(1);
-    expect(chooseSlot([tunnel(0), tunnel(1, { forwardedPort: 51_413, portTaken: true })], 20)?.index).toBe(0);
+    expect(chooseSlot([tunnel(0), tunnel(1, { freePort: 51_413 })], 20)?.index).toBe(1);
   });
 
   it('goes to no VPN that is down or full, and to a suspect one only if no other is up', () => {
@@ -29,10 +27,10 @@ describe('the next engine', () => {
     expect(chooseSlot([tunnel(0, { canary: true })], 20)?.index).toBe(0);
   });
 
-  it('gets the forwarded port unless another engine uses it, and never as a canary', () => {
-    expect(getsPort(tunnel(0, { forwardedPort: 51_413 }))).toBe(true);
-    expect(getsPort(tunnel(0, { forwardedPort: 51_413, portTaken: true }))).toBe(false);
-    expect(getsPort(tunnel(0, { forwardedPort: 51_413, canary: true }))).toBe(false);
+  it('gets a forwarded port that no engine uses, and never as a canary', () => {
+    expect(portForNext(tunnel(0, { freePort: 51_413 }))).toBe(51_413);
+    expect(portForNext(tunnel(0))).toBeNull();
+    expect(portForNext(tunnel(0, { freePort: 51_413, canary: true }))).toBeNull();
   });
 
   it('gets its port from the range of its VPN', () => {

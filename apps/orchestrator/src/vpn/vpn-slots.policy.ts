@@ -11,9 +11,8 @@ export interface TunnelForSlot {
   canary: boolean;
   /** Running and starting engines behind it. */
   engines: number;
-  forwardedPort: number | null;
-  /** An engine uses the forwarded port, or is starting with it. */
-  portTaken: boolean;
+  /** A forwarded port that no engine uses or is starting with; null if there is none. */
+  freePort: number | null;
 }
 
 /** No engine can be started behind a VPN now; the message says why. */
@@ -24,16 +23,14 @@ export class NoVpnSlotError extends CodedError {
 /** The VPN with the fewest engines, of those that are up and have room. A canary comes last. */
 export function chooseSlot(tunnels: readonly TunnelForSlot[], room: number): TunnelForSlot | null {
   const free = tunnels.filter(({ open, engines }) => open && engines < room);
-  free.sort(
-    (a, b) =>
-      Number(a.canary) - Number(b.canary) || a.engines - b.engines || Number(getsPort(b)) - Number(getsPort(a)) || a.index - b.index,
-  );
+  const hasPort = (tunnel: TunnelForSlot): number => Number(portForNext(tunnel) !== null);
+  free.sort((a, b) => Number(a.canary) - Number(b.canary) || a.engines - b.engines || hasPort(b) - hasPort(a) || a.index - b.index);
   return free[0] ?? null;
 }
 
-/** True if the next engine behind it gets the forwarded port. */
-export function getsPort({ canary, forwardedPort, portTaken }: TunnelForSlot): boolean {
-  return !canary && forwardedPort !== null && !portTaken;
+/** The forwarded port that the next engine behind it gets; null if it gets none. */
+export function portForNext({ canary, freePort }: TunnelForSlot): number | null {
+  return canary ? null : freePort;
 }
 
 /** The HTTP ports of one VPN: a fixed part of the host's range, so that the VPN container can publish it in advance. */

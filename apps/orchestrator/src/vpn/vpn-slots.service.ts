@@ -5,7 +5,7 @@ import { EngineRegistry } from '../engines/engine-registry.js';
 import { VPN_LABEL, VPN_PORT_LABEL } from '../runtime/engine-labels.js';
 import { PortSettings } from '../engines/port-settings.js';
 import { VpnSettings } from './vpn-settings.js';
-import { chooseSlot, getsPort, NoVpnSlotError, portsOf, type TunnelForSlot } from './vpn-slots.policy.js';
+import { chooseSlot, NoVpnSlotError, portForNext, portsOf, type TunnelForSlot } from './vpn-slots.policy.js';
 import type { Tunnel } from './tunnel.js';
 import { mayStart } from './tunnel.policy.js';
 import { VpnService } from './vpn.service.js';
@@ -14,7 +14,7 @@ import { VpnService } from './vpn.service.js';
 export interface VpnSlot {
   vpn: string;
   httpPorts: PortRange;
-  /** The forwarded port, for one engine at a time; null for other engines. */
+  /** A forwarded port that no other engine has; null if there is none. */
   p2pPort: number | null;
   labels: Readonly<Record<string, string>>;
 }
@@ -60,7 +60,7 @@ export class VpnSlots {
         this.closed() ?? `every VPN has ${this.settings.maxActiveReplicas} engines (MAX_ACTIVE_REPLICAS): raise it, or add a VPN`,
       );
     if (chosen.canary) this.canaries.set(chosen.name, this.clock.now());
-    const p2pPort = getsPort(chosen) ? chosen.forwardedPort : null;
+    const p2pPort = portForNext(chosen);
     const slot: VpnSlot = {
       vpn: chosen.name,
       httpPorts: portsOf(chosen.index, this.settings.maxActiveReplicas, this.ports.portRangeHost),
@@ -77,18 +77,17 @@ export class VpnSlots {
   }
 
   private describe(tunnel: Tunnel): TunnelForSlot {
-    const { name, index, forwardedPort } = tunnel;
+    const { name, index, forwardedPorts } = tunnel;
     const behind = this.vpn.enginesBehind(tunnel);
     const starting = [...this.pending.values()].filter(({ vpn }) => vpn === name);
+    const taken = new Set([...behind.map(({ instance }) => instance.ports.p2p), ...starting.map(({ p2pPort }) => p2pPort)]);
     return {
       name,
       index,
       open: this.isOpen(tunnel),
       canary: tunnel.state.phase !== 'up',
       engines: behind.length + starting.length,
-      forwardedPort,
-      portTaken:
-        behind.some(({ instance }) => instance.ports.p2p === forwardedPort) || starting.some(({ p2pPort }) => p2pPort === forwardedPort),
+      freePort: forwardedPorts.find((port) => !taken.has(port)) ?? null,
     };
   }
 

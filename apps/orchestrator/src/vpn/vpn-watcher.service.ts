@@ -20,7 +20,7 @@ const SOON_MS = 1_000;
 const PROBE_TIMEOUT_MS = 2_000;
 /** A shorter outage needs no replacement of engines. */
 const FLAP_MS = 20_000;
-/** Gluetun knows its forwarded port some seconds after the tunnel is up. Without one after this time it forwards none. */
+/** Gluetun knows its forwarded ports some seconds after the tunnel is up. Without one after this time it forwards none. */
 const PORT_SOON_MS = 60_000;
 const CHANGING: ReadonlySet<TunnelPhase> = new Set(['unknown', 'starting', 'suspect']);
 const FAILED: ReadonlySet<TunnelPhase> = new Set(['down', 'missing', 'stopped']);
@@ -64,7 +64,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     if (!this.vpn.enabled) return this.markSettled();
     const names = this.vpn.tunnels.map(({ name }) => name);
     this.unwatch = this.runtime.networkOwners?.watch(names, () => this.loop.wake());
-    // An engine that has just become ready can be probed, and may have the forwarded port.
+    // An engine that has just become ready can be probed, and may have a forwarded port.
     this.unsubscribe = this.registry.onChange(({ type, engine }) => {
       if (type === 'added') this.prober.reset(engine.id);
       if (type === 'added' || type === 'ready' || type === 'gone') this.loop.wake();
@@ -140,7 +140,7 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
     tunnel.state = state;
     tunnel.lastCheck = this.clock.wallTime();
     for (const event of events) this.handle(tunnel, control, event);
-    if (tunnel.connected) await control.refreshPort(signal);
+    if (tunnel.connected) await control.refreshPorts(signal);
   }
 
   /** Undefined while Docker does not answer: the last known state of the container is no longer valid. */
@@ -155,21 +155,21 @@ export class VpnWatcher implements OnModuleInit, OnModuleDestroy {
 
   private handle(tunnel: Tunnel, control: ControlReader, event: TunnelEvent): void {
     this.metrics.transition(tunnel.name, event.type);
-    if (event.type !== 'connected') return control.forgetPort();
+    if (event.type !== 'connected') return control.forgetPorts();
     if (event.outageMs !== null && event.outageMs >= FLAP_MS && this.settings.restartEnginesOnReconnect)
       tunnel.replaceBefore = this.clock.wallTime() - event.outageMs;
     // The other engines find their network within seconds, so their earlier failures must not cause a replacement.
     for (const { id } of this.vpn.enginesBehind(tunnel)) this.prober.reset(id);
   }
 
-  private isUnsettled({ state, forwardedPort }: Tunnel): boolean {
+  private isUnsettled({ state, forwardedPorts }: Tunnel): boolean {
     if (CHANGING.has(state.phase)) return true;
-    return state.phase === 'up' && forwardedPort === null && this.clock.now() - state.since < PORT_SOON_MS;
+    return state.phase === 'up' && forwardedPorts.length === 0 && this.clock.now() - state.since < PORT_SOON_MS;
   }
 
   private fingerprint(): string {
     return JSON.stringify(
-      this.vpn.tunnels.map(({ state, forwardedPort, replaceBefore }) => [state.phase, state.generation, forwardedPort, replaceBefore]),
+      this.vpn.tunnels.map(({ state, forwardedPorts, replaceBefore }) => [state.phase, state.generation, forwardedPorts, replaceBefore]),
     );
   }
 }

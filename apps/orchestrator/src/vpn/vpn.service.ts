@@ -13,6 +13,7 @@ const NO_VPN: VpnContainerStatus = {
   health: 'unknown',
   connected: false,
   forwarded_port: null,
+  forwarded_ports: [],
   last_check: null,
   last_check_at: null,
   reason: null,
