@@ -11,9 +11,9 @@ export class GluetunControlServer {
   /** Answers that replace the simulator's, by path; a number is a status without a body. */
   readonly answers = new Map<string, object | string | number>();
   readonly requests: { path: string; headers: Record<string, string | string[] | undefined> }[] = [];
-  private readonly vpn = new VpnConnection({ connectMs: 0, portDelayMs: 0, forwardedPort: 0, publicIp: PUBLIC_IP });
+  private readonly vpn = new VpnConnection({ connectMs: 0, portDelayMs: 0, forwardedPorts: [], publicIp: PUBLIC_IP });
   /** Until the test sets the state of the VPN, no role may call anything. */
-  private simulator = createControlServer(this.vpn, null, 'current');
+  private simulator = createControlServer(this.vpn, [], '3.41');
   private readonly server = createServer((request, response) => {
     const path = request.url ?? '';
     this.requests.push({ path, headers: request.headers });
@@ -37,7 +37,13 @@ export class GluetunControlServer {
   /** The VPN is connected and forwards this port (0: none yet). Every caller is allowed. */
   up(forwardedPort = 51_413): void {
     this.allowAll();
-    this.vpn.set({ tunnel: true, status: 'running', healthy: true, forwardedPort, publicIp: PUBLIC_IP });
+    this.vpn.set({
+      tunnel: true,
+      status: 'running',
+      healthy: true,
+      forwardedPorts: forwardedPort === 0 ? [] : [forwardedPort],
+      publicIp: PUBLIC_IP,
+    });
   }
 
   down(): void {
@@ -52,6 +58,6 @@ export class GluetunControlServer {
   }
 
   private allowAll(): void {
-    this.simulator = createControlServer(this.vpn, { auth: 'none' }, 'current');
+    this.simulator = createControlServer(this.vpn, [{ auth: 'none', routes: null }], '3.41');
   }
 }

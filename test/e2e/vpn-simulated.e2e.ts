@@ -113,7 +113,7 @@ describe('behind an older Gluetun with user name and password', () => {
 
   beforeAll(async () => {
     world = await World.start(
-      { GLUETUN_SIM_GENERATION: 'older', HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE: '{"auth":"basic","username":"me","password":"s3cret"}' },
+      { GLUETUN_SIM_VERSION: '3.40', HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE: '{"auth":"basic","username":"me","password":"s3cret"}' },
       { orchestrator: { GLUETUN_API_USERNAME: 'me', GLUETUN_API_PASSWORD: 's3cret' } },
     );
   });
@@ -205,7 +205,7 @@ describe.skipIf(!process.env.VPN_FAULTS)('a long outage', () => {
         const viewer = await world.watch(1);
         await world.untilUsable(3);
         const before = new Set((await world.engines()).map(({ container_id }) => container_id));
-        await world.gluetun.set({ tunnel: false, status: 'stopped', healthy: false, forwardedPort: 0 });
+        await world.gluetun.set({ tunnel: false, status: 'stopped', healthy: false, forwardedPorts: [] });
         await world.untilConnected(false);
         const lostAt = performance.now();
         await until('the stream has ended', async () => viewer.ended, 60_000);
@@ -218,7 +218,7 @@ describe.skipIf(!process.env.VPN_FAULTS)('a long outage', () => {
         expect([...world.everyEngine].filter((id) => !before.has(id))).toEqual([]);
 
         let most = 0;
-        await world.gluetun.set({ tunnel: true, status: 'running', healthy: true, forwardedPort: 51_413 });
+        await world.gluetun.set({ tunnel: true, status: 'running', healthy: true, forwardedPorts: [51_413] });
         await until(
           'all engines are new',
           async () => {

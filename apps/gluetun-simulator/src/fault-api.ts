@@ -8,10 +8,14 @@ const FIELDS: Record<keyof VpnState, [(value: unknown) => boolean, string]> = {
   tunnel: [(value) => typeof value === 'boolean', 'true or false'],
   status: [(value) => VPN_STATUSES.some((status) => status === value), `one of ${VPN_STATUSES.join(', ')}`],
   healthy: [(value) => typeof value === 'boolean', 'true or false'],
-  forwardedPort: [(value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 65_535, 'a number from 0 to 65535'],
+  forwardedPorts: [(value) => Array.isArray(value) && value.every(isPort), 'a list of numbers from 1 to 65535'],
   publicIp: [(value) => typeof value === 'string', 'an address'],
   answers: [(value) => ANSWERS.some((answer) => answer === value), `one of ${ANSWERS.join(', ')}`],
 };
+
+function isPort(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535;
+}
 
 /** Reads the changed fields and their duration in milliseconds (`forMs`). Throws if a field is unknown or invalid. */
 export function parseChange(body: Record<string, unknown>): { change: Partial<VpnState>; forMs?: number } {

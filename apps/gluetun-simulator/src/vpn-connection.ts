@@ -15,8 +15,7 @@ export interface VpnState {
   status: VpnStatus;
   /** Result of the health check. */
   healthy: boolean;
-  /** 0: none. */
-  forwardedPort: number;
+  forwardedPorts: readonly number[];
   publicIp: string;
   answers: Answers;
 }
@@ -24,14 +23,14 @@ export interface VpnState {
 export interface VpnOptions {
   /** Milliseconds from the start until the tunnel works. */
   connectMs: number;
-  /** Milliseconds from the working tunnel until its forwarded port. */
+  /** Milliseconds from the working tunnel until its forwarded ports. */
   portDelayMs: number;
-  /** The port forwarded then; 0 for none. */
-  forwardedPort: number;
+  /** The ports forwarded then. */
+  forwardedPorts: readonly number[];
   publicIp: string;
 }
 
-const DISCONNECTED = { tunnel: false, healthy: false, forwardedPort: 0, publicIp: '' } as const;
+const DISCONNECTED = { tunnel: false, healthy: false, forwardedPorts: [] as readonly number[], publicIp: '' } as const;
 
 export class VpnConnection {
   private lasting: VpnState = { ...DISCONNECTED, status: 'starting', answers: 'well' };
@@ -48,12 +47,12 @@ export class VpnConnection {
 
   /** Connects, as at the start of the container and after `PUT /v1/vpn/status {"status": "running"}`. */
   connect(): void {
-    const { connectMs, portDelayMs, forwardedPort, publicIp } = this.options;
+    const { connectMs, portDelayMs, forwardedPorts, publicIp } = this.options;
     clearTimeout(this.connecting);
     this.set({ ...DISCONNECTED, status: 'starting' });
     this.connecting = setTimeout(() => {
       this.set({ tunnel: true, status: 'running', healthy: true, publicIp });
-      this.connecting = setTimeout(() => this.set({ forwardedPort }), portDelayMs);
+      this.connecting = setTimeout(() => this.set({ forwardedPorts }), portDelayMs);
     }, connectMs);
   }
 
