@@ -5,7 +5,8 @@ import { readEnvironment, SettingsError } from '@acexy/service-kit';
 export const DATA_FOLDER = '/data';
 /** The key that both services share, if no other key is set. */
 export const KEY_FILE = '/keys/api-key';
-const CONFIG_FOLDER = '/config';
+/** The folder of the compose file. */
+export const CONFIG_FOLDER = '/config';
 const LOCAL_SOCKET = '/var/run/docker.sock';
 /** User id of the user node in the image. */
 const NODE_USER = 1000;

@@ -11,6 +11,7 @@ const folder = process.env.INIT_CWD ?? process.cwd();
 process.exitCode = await runDoctor(process.argv.slice(2), {
   env: asStarted(environment()),
   folder,
+  configFolder: folder,
   place: 'host',
   proxySettings: PROXY_SETTINGS,
 });

@@ -142,6 +142,7 @@ export const HEALTHY: Facts = {
   },
   docker: HEALTHY_DOCKER,
   vpns: [],
+  gluetunRoles: null,
   orchestrator: HEALTHY_ORCHESTRATOR,
   proxy: HEALTHY_PROXY,
 };

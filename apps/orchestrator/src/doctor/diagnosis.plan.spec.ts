@@ -32,7 +32,7 @@ const breaker = (change: object): Partial<Facts> => {
   const { general, replacement } = health!.circuit_breakers;
   return orchestrator({ health: { ...health!, circuit_breakers: { general: { ...general, ...change }, replacement } } });
 };
-const gluetun = { name: 'gluetun', container: { status: 'running', health: 'healthy' }, control: null };
+const gluetun = { name: 'gluetun', container: { status: 'running', health: 'healthy', version: 'v3.41.1' }, control: null };
 const behindVpn = (
   vpn: Partial<(typeof HEALTHY.vpns)[number]>,
   reported: object | null = { connected: true, forwarded_port: 5000 },
@@ -224,10 +224,21 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /40 %/,
   ],
   ['stuck containers', docker({ containers: { running: 2, exited: 3 } }), 'containers', 'warning', /exited \(3\)/, /POST \/gc/],
+  [
+    'a file of roles for another version of Gluetun',
+    {
+      ...behindVpn({ container: { status: 'restarting', health: null, version: 'v3.40.3' } }),
+      gluetunRoles: 'routes = ["GET /v1/portforward"]',
+    },
+    'vpn-roles',
+    'wrong',
+    /gluetun names GET \/v1\/portforward, which Gluetun v3\.40\.3 does not know/,
+    /GLUETUN_AUTH_CONFIG=auth-config\.v3\.40\.toml/,
+  ],
   ['no VPN container', behindVpn({ container: null }, null), 'vpn', 'wrong', /the container gluetun does not exist/],
   [
     'a VPN container that has ended',
-    behindVpn({ container: { status: 'exited', health: null } }),
+    behindVpn({ container: { status: 'exited', health: null, version: 'latest' } }),
     'vpn',
     'wrong',
     /is exited/,
@@ -244,7 +255,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
   ],
   [
     'a VPN that fails its health check',
-    behindVpn({ container: { status: 'running', health: 'unhealthy' } }),
+    behindVpn({ container: { status: 'running', health: 'unhealthy', version: 'v3.41.1' } }),
     'vpn',
     'warning',
     /health check/,

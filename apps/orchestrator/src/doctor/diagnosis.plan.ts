@@ -5,7 +5,7 @@ import { MACHINE_CHECKS } from './checks/machine.plan.js';
 import { POOL_CHECKS } from './checks/pool.plan.js';
 import { SERVICE_CHECKS } from './checks/services.plan.js';
 import { SETTINGS_CHECKS } from './checks/settings.plan.js';
-import { VPN_CHECK } from './checks/vpn.plan.js';
+import { VPN_CHECKS } from './checks/vpn.plan.js';
 import type { Facts } from './facts.js';
 
 /** All checks, causes before effects, so that the first problem is the first to fix. */
@@ -13,7 +13,7 @@ export const CHECKS: readonly Check[] = [
   ...SETTINGS_CHECKS,
   ...MACHINE_CHECKS,
   ...DOCKER_CHECKS,
-  VPN_CHECK,
+  ...VPN_CHECKS,
   ...SERVICE_CHECKS,
   ...POOL_CHECKS,
   ...LOAD_CHECKS,

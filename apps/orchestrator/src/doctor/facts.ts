@@ -19,6 +19,8 @@ export interface Facts {
   /** Null if engines are processes. */
   docker: DockerFacts | null;
   vpns: readonly VpnContainerFacts[];
+  /** Text of Gluetun's file of roles beside the compose file; null if it cannot be read from here. */
+  gluetunRoles: string | null;
   orchestrator: OrchestratorFacts;
   proxy: ProxyFacts;
 }
@@ -81,7 +83,7 @@ export type DockerFacts =
 export interface VpnContainerFacts {
   name: string;
   /** State in Docker; null if Docker was not asked or does not know it. */
-  container: { status: string; health: string | null } | null;
+  container: { status: string; health: string | null; /** Version of Gluetun, as far as its image tells it. */ version: string } | null;
   /** Reply of its control server; null if it was not asked. */
   control: { ok: true; status: string } | { ok: false; code: string; problem: string } | null;
 }

@@ -1,7 +1,28 @@
 /** Gluetun, if engines are behind a VPN. */
+import { roleFileProblem } from '../../vpn/gluetun-roles.policy.js';
 import { type Check, good, unknown, warning, wrong } from '../check.js';
 
-export const VPN_CHECK: Check = {
+/** Before the other check, because Gluetun does not start with a wrong file. */
+const ROLES_CHECK: Check = {
+  id: 'vpn-roles',
+  question: 'Can Gluetun start with its file of roles?',
+  *look({ settings, vpns, gluetunRoles }) {
+    if (settings === null) return unknown('the settings are invalid');
+    if (settings.vpnContainers.length === 0) return good('no VPN is set (GLUETUN_CONTAINER_NAME)');
+    if (gluetunRoles === null) return unknown('the file of roles cannot be read from here');
+    for (const { name, container } of vpns) {
+      const problem = container && roleFileProblem(gluetunRoles, container.version);
+      if (problem)
+        yield wrong(
+          `the file of roles of ${name} names ${problem.route}, which Gluetun ${container.version} does not know: it does not start`,
+          `Copy the key into docker/gluetun/${problem.rightFile}, set GLUETUN_AUTH_CONFIG=${problem.rightFile} in .env, and run \`docker compose up -d gluetun\` (docs/vpn.md).`,
+        );
+    }
+    return good('its version knows all routes in the file');
+  },
+};
+
+const CONNECTION_CHECK: Check = {
   id: 'vpn',
   question: 'Is the VPN connected?',
   *look({ settings, vpns, orchestrator, docker }) {
@@ -18,7 +39,10 @@ export const VPN_CHECK: Check = {
       else if (own && !own.connected) yield wrong(`the VPN ${name} is not connected: ${own.reason ?? own.health}`, restart);
       else {
         if (control?.ok === false && control.code === 'unauthorized')
-          yield wrong(control.problem, 'Put the same key into docker/gluetun/auth-config.toml and GLUETUN_API_KEY.');
+          yield wrong(
+            control.problem,
+            'Put the same key into docker/gluetun/auth-config.toml (or the file that GLUETUN_AUTH_CONFIG names) and GLUETUN_API_KEY.',
+          );
         if (container?.health === 'unhealthy')
           yield warning(
             `the health check of ${name} fails`,
@@ -39,3 +63,5 @@ export const VPN_CHECK: Check = {
     return good(statuses || 'the container runs');
   },
 };
+
+export const VPN_CHECKS: readonly Check[] = [ROLES_CHECK, CONNECTION_CHECK];

@@ -61,7 +61,12 @@ export class DockerCollector {
   async container(name: string): Promise<VpnContainerFacts['container']> {
     const call = this.docker.getContainer(name).inspect();
     const container = await call.catch(() => null); // another check reports whether Docker answers
-    return container && { status: container.State.Status, health: container.State.Health?.Status ?? null };
+    if (!container) return null;
+    const { State, Config } = container;
+    const tag = Config.Image.slice(Config.Image.lastIndexOf(':') + 1);
+    // A tag such as `latest` is no version; then the label of the image may be one.
+    const version = [tag, Config.Labels['org.opencontainers.image.version']].find((text) => /^v?\d+\.\d/.test(text ?? '')) ?? tag;
+    return { status: State.Status, health: State.Health?.Status ?? null, version };
   }
 
   /** Null if a filter in front of Docker rejects the call, or it times out. */

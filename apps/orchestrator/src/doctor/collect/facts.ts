@@ -8,8 +8,8 @@ import {
   parseSize,
   versionOf,
 } from '@acexy/service-kit';
-import { statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { databaseFile } from '../../database/database-settings.js';
 import { loadOrchestratorSettings, type OrchestratorSettings } from '../../settings.js';
@@ -22,6 +22,8 @@ export interface DoctorOptions {
   env: Environment;
   /** The folder in which the services start. */
   folder: string;
+  /** The folder of the compose file and .env. */
+  configFolder: string;
   /** Where the doctor runs. In a container it cannot see ports and processes of other containers. */
   place: 'host' | 'container';
   /** Given if the settings of the proxy can be read too. */
@@ -73,9 +75,18 @@ export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
     machine,
     docker: dockerFacts,
     vpns,
+    gluetunRoles: vpns.length === 0 ? null : readRoles(options),
     orchestrator,
     proxy,
   };
+}
+
+function readRoles({ env, configFolder }: DoctorOptions): string | null {
+  try {
+    return readFileSync(join(configFolder, 'docker/gluetun', env.GLUETUN_AUTH_CONFIG || 'auth-config.toml'), 'utf8');
+  } catch {
+    return null; // the check reports it as unknown
+  }
 }
 
 function read<T>(load: () => T, faults: Map<string, SettingFault>): T | null {
