@@ -1,24 +1,43 @@
 #!/usr/bin/env bash
-# Builds a real Gluetun for the tests with the scripts in REAL_GLUETUN. If that is not possible, prints why and exits with 69.
+# Prepares the VPN tests: tools, the VPN server at the other end of the tunnel, and Gluetun. Uses its real image, present or pulled. Without one it says so
+# and builds a replacement from apps/gluetun-simulator with a real tunnel, which only .ci/gluetun-stack.sh uses. If not even that is possible, prints
+# why and exits with 69. Prints the name of the image on the last line.
 set -euo pipefail
-readonly UNAVAILABLE=69
-here=$(cd "$(dirname "$0")/.." && pwd)
-scripts=${REAL_GLUETUN:-$here/../shared/real-gluetun}
+readonly UNAVAILABLE=69 PULL_LIMIT_S=180
+readonly REAL=qmcgaw/gluetun:v3.41.1 REPLACEMENT=acestream-test/gluetun:latest
+cd "$(dirname "$0")/.."
 unavailable() {
-  echo "no real Gluetun: $*" >&2
+  echo "no VPN tests: $*" >&2
   exit $UNAVAILABLE
 }
 docker info >/dev/null 2>&1 || unavailable 'no Docker Engine answers'
-[ -x "$scripts/build" ] || unavailable "there are no scripts at $scripts"
 [ -e /dev/net/tun ] || unavailable 'this machine has no /dev/net/tun'
-[ "$(id -u)" = 0 ] || unavailable 'only root can build the replacement of its base image'
-if ! command -v wg >/dev/null; then
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wireguard-tools; } >/dev/null 2>&1 \
-    || unavailable 'apt-get could not install wireguard-tools'
-fi
+[ "$(id -u)" = 0 ] || unavailable 'only root can build the replacements of public images'
 # tcpdump detects packets that bypass the tunnel. Without it that test is skipped.
-command -v tcpdump >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tcpdump; } >/dev/null 2>&1 || true
-if docker image inspect qmcgaw/gluetun:v3.41.1 vpn-server >/dev/null 2>&1; then exit 0; fi
-"$here/test/images/build-stand-ins.sh" >/dev/null || unavailable 'the replacement of its base image could not be built'
-BASE=acestream-test/node "$scripts/build" >/dev/null || unavailable 'its images could not be built'
-echo 'built a real Gluetun'
+missing=()
+command -v wg >/dev/null || missing+=(wireguard-tools)
+command -v tcpdump >/dev/null || missing+=(tcpdump)
+if ((${#missing[@]})); then
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null 2>&1 || true
+  command -v wg >/dev/null || unavailable 'apt-get could not install wireguard-tools'
+fi
+
+test/images/build-stand-ins.sh >/dev/null || unavailable 'the base image could not be built'
+context=$(mktemp -d)
+trap 'rm -rf "$context"' EXIT
+# build FOLDER IMAGE: the folder of test/images, with the simulator.
+build() {
+  rm -rf "${context:?}"/*
+  cp -R "test/images/$1/." apps/gluetun-simulator/package.json apps/gluetun-simulator/dist "$context"
+  docker build -q -t "$2" "$context" >/dev/null || unavailable "the image $2 could not be built"
+}
+npx tsc -b apps/gluetun-simulator
+build vpn-server acestream-test/vpn-server:latest
+
+if docker image inspect "$REAL" >/dev/null 2>&1 || timeout "$PULL_LIMIT_S" docker pull -q "$REAL" >/dev/null 2>&1; then
+  echo "$REAL"
+else
+  echo "$REAL is missing and cannot be pulled: tests with a real Gluetun are skipped" >&2
+  build gluetun "$REPLACEMENT"
+  echo "$REPLACEMENT"
+fi
