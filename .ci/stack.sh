@@ -274,9 +274,10 @@ reaches_own_orchestrator() {
   diff <(echo "$seen") <(engine_ids)
 }
 
-# Engines keep running, so Compose cannot remove their network and fails.
+# Engines keep running, so Compose cannot remove their network. Compose 1 fails then, Compose 2 says it.
 compose_down_leaves_engines() {
-  ! docker compose --progress plain down && [ -n "$(docker ps -q --filter "network=${COMPOSE_PROJECT_NAME}_acestream" --filter label=acestream-orchestrator)" ]
+  docker compose --progress plain down || true
+  [ -n "$(docker ps -q --filter "network=${COMPOSE_PROJECT_NAME}_acestream" --filter label=acestream-orchestrator)" ]
 }
 
 # No container, network or volume of the project, and no engine in its network.
