@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BrowserPlayer, HAS_BROWSER } from '../support/browser.js';
+import { BROWSER_PLAYS_HLS, BrowserPlayer, HAS_BROWSER } from '../support/browser.js';
 import { Pair, contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
 
 /** A longer freeze counts as a fault. A loaded machine causes short ones itself. */
 const FREEZE_MS = 1500;
 
-describe.skipIf(!HAS_BROWSER)('hls.js in a browser', () => {
+describe.skipIf(!HAS_BROWSER)('a browser', () => {
   let pair: Pair;
 
   beforeAll(async () => {
@@ -20,7 +20,20 @@ describe.skipIf(!HAS_BROWSER)('hls.js in a browser', () => {
   });
   afterAll(() => pair.stop());
 
-  it('plays from another origin without a freeze, also when the engine fails and after a pause', async () => {
+  it.skipIf(!BROWSER_PLAYS_HLS)('plays in a <video> without crossorigin in a page of another port, with no script', async () => {
+    const player = await BrowserPlayer.open(`${pair.proxyUrl}/ace/manifest.m3u8?id=${contentId(2)}`, 'video');
+    try {
+      const state = await until('2 s of picture, or an error', async () => {
+        const now = await player.state();
+        return (now.seconds >= 2 || now.fatal.length > 0) && now;
+      });
+      expect(state).toMatchObject({ fatal: [], errors: [] });
+    } finally {
+      await player.close();
+    }
+  });
+
+  it('plays with hls.js from another origin without a freeze, also when the engine fails and after a pause', async () => {
     const id = contentId(1);
     const player = await BrowserPlayer.open(`${pair.proxyUrl}/ace/manifest.m3u8?id=${id}`);
     try {

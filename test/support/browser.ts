@@ -8,7 +8,12 @@ import { type Browser, type Page, chromium } from 'playwright-core';
 /** Debian package `chromium`. Without it, tests that need a browser are skipped. */
 const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome'].find((name) => spawnSync(name, ['--version']).status === 0);
 export const HAS_BROWSER = CHROMIUM !== undefined;
+/** From this version on Chromium plays HLS without a script. */
+const FIRST_WITH_HLS = 142;
+const version = /\d+/.exec(CHROMIUM === undefined ? '' : spawnSync(CHROMIUM, ['--version']).stdout.toString())?.[0];
+export const BROWSER_PLAYS_HLS = Number(version ?? 0) >= FIRST_WITH_HLS;
 if (!HAS_BROWSER) console.warn('SKIPPED: chromium is not installed, so no browser plays HLS here');
+else if (!BROWSER_PLAYS_HLS) console.warn(`SKIPPED: chromium ${version} plays HLS only with a script`);
 
 /** State of the player in the page. */
 export interface PlayerState {
@@ -16,7 +21,7 @@ export interface PlayerState {
   frames: number;
   dropped: number;
   paused: boolean;
-  /** Errors that hls.js could not recover from. */
+  /** Errors that end the playback. */
   fatal: string[];
   errors: string[];
   /** Longest time without a new picture since playback started, in ms. */
@@ -25,7 +30,10 @@ export interface PlayerState {
 
 const HLS_JS = readFileSync(createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js'), 'utf8');
 
-/** A web page with hls.js, served from another origin than the stream. */
+/** How the page plays: with hls.js, or as `<video src>` without `crossorigin`, which Chromium does from version 142 on. */
+export type PlaysWith = 'hls.js' | 'video';
+
+/** A web page with a player, served from another origin than the stream. */
 const PAGE = `<!doctype html><video id="video" muted></video><script src="/hls.js"></script><script>
   const video = document.getElementById('video');
   const state = { fatal: [], errors: [], longestFreezeMs: 0 };
@@ -35,11 +43,18 @@ const PAGE = `<!doctype html><video id="video" muted></video><script src="/hls.j
     else if (video.currentTime !== last) { last = video.currentTime; moved = performance.now(); }
     else if (moved) state.longestFreezeMs = Math.max(state.longestFreezeMs, performance.now() - moved);
   }, 50);
-  const hls = new Hls();
-  hls.on(Hls.Events.ERROR, (_event, { fatal, details }) => (fatal ? state.fatal : state.errors).push(details));
-  hls.loadSource(new URLSearchParams(location.search).get('src'));
-  hls.attachMedia(video);
-  hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
+  const asked = new URLSearchParams(location.search);
+  if (asked.get('with') === 'video') {
+    video.onerror = () => state.fatal.push(video.error.message);
+    video.src = asked.get('src');
+    video.play().catch((error) => state.errors.push(error.message));
+  } else {
+    const hls = new Hls();
+    hls.on(Hls.Events.ERROR, (_event, { fatal, details }) => (fatal ? state.fatal : state.errors).push(details));
+    hls.loadSource(asked.get('src'));
+    hls.attachMedia(video);
+    hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
+  }
   window.player = { video, state: () => ({ ...state, seconds: video.currentTime, paused: video.paused,
     frames: video.getVideoPlaybackQuality().totalVideoFrames, dropped: video.getVideoPlaybackQuality().droppedVideoFrames }) };
 </script>`;
@@ -51,7 +66,7 @@ export class BrowserPlayer {
     private readonly page: Page,
   ) {}
 
-  static async open(url: string): Promise<BrowserPlayer> {
+  static async open(url: string, playsWith: PlaysWith = 'hls.js'): Promise<BrowserPlayer> {
     const server = createHttpServer((request, response) => {
       const isScript = request.url?.startsWith('/hls.js') === true;
       response.writeHead(200, { 'Content-Type': isScript ? 'text/javascript' : 'text/html' }).end(isScript ? HLS_JS : PAGE);
@@ -64,7 +79,7 @@ export class BrowserPlayer {
       args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-gpu'],
     });
     const page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/?src=${encodeURIComponent(url)}`);
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/?with=${playsWith}&src=${encodeURIComponent(url)}`);
     return new BrowserPlayer(browser, server, page);
   }
 
