@@ -70,7 +70,7 @@ LABEL org.opencontainers.image.title="acestream-acexy" \
 
 FROM service AS orchestrator
 USER root
-# For operators: docker compose exec orchestrator sqlite3 /data/orchestrator.db "PRAGMA integrity_check"
+# For operators: docker compose exec orchestrator sqlite3 "file:/data/orchestrator.db?mode=ro" "PRAGMA integrity_check"
 RUN apt-get update \
   && apt-get install -y --no-install-recommends sqlite3 \
   && rm -rf /var/lib/apt/lists/*

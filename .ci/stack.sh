@@ -49,7 +49,7 @@ main() {
   check 'the old engines are adopted' eventually 60 same_engines "$engines_before"
   check 'a stream plays after the restart' plays
   check 'the proxy reported the stream with the new key' eventually 10 streams_reported 2
-  check 'sqlite3 in the container checks the database' docker compose exec -T orchestrator sqlite3 /data/orchestrator.db 'PRAGMA integrity_check'
+  check 'sqlite3 in the container checks the database' docker compose exec -T orchestrator sqlite3 'file:/data/orchestrator.db?mode=ro' 'PRAGMA integrity_check'
   step 'diagnostics, as a bundle' scripts/collect_diagnostics.sh --bundle "$work/bundle.tar.gz"
   check 'the bundle contains the engines, and not the key' bundle_lacks a-key-of-my-own
   engines_before=$(engine_ids)

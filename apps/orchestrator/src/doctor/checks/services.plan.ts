@@ -32,7 +32,7 @@ export const SERVICE_CHECKS: readonly Check[] = [
       if (size < MAX_DATABASE_BYTES) return good(says);
       return warning(
         says,
-        'Keep less (STREAM_HISTORY_DAYS, STREAM_HISTORY_MAX, STATS_HISTORY_MAX), then POST /gc and `sqlite3 orchestrator.db VACUUM`.',
+        'Keep less (STREAM_HISTORY_DAYS, STREAM_HISTORY_MAX, STATS_HISTORY_MAX), then POST /gc and VACUUM the database (docs/troubleshooting.md, 3B).',
       );
     },
   },
