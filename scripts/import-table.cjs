@@ -12,6 +12,7 @@ const orchestrator = [
     '`npm run doctor`: collect facts, then judge them in pure checks',
     ['settings.ts', 'database', 'runtime', 'vpn', 'libs/contracts'],
   ],
+  ['docker-filter', 'the filter in front of Docker: a process of its own, with a pure policy', ['app/log-settings.ts', 'vpn', 'runtime']],
   ['retention', 'delete what grows: garbage collection, history limits', ['autoscaling', 'streams', 'engines', 'database', 'http']],
   [
     'autoscaling',

@@ -3,6 +3,7 @@ import type { EngineState } from '@acexy/contracts';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DockerChaos } from '../support/docker-chaos.js';
 import { DOCKER_MISSING, simulatorImageWith } from '../support/docker.js';
+import { FilteredDocker } from '../support/filtered-docker.js';
 import { PRIVATE_DAEMON_MISSING, PrivateDockerDaemon } from '../support/private-docker-daemon.js';
 import { contentId, Pair } from '../support/pair.js';
 import { until } from '../support/until.js';
@@ -24,6 +25,7 @@ if (PRIVATE_DAEMON_MISSING !== null)
 
 describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`chaos with seed ${SEED} for ${SECONDS} s`, () => {
   let daemon: PrivateDockerDaemon;
+  let filter: FilteredDocker;
   let pair: Pair;
   let watch: ContainerWatch;
   const viewers: Viewer[] = [];
@@ -35,6 +37,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
     await watch?.stop();
     await Promise.all(viewers.map((viewer) => viewer.leave()));
     await pair?.stop();
+    await filter?.close();
     await daemon?.dispose();
   });
 
@@ -44,10 +47,11 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
       const startedAt = performance.now();
       const sinceStart = (): string => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
       daemon = await PrivateDockerDaemon.start(['--live-restore'], [IMAGE]);
+      filter = await FilteredDocker.open({ targetImage: IMAGE }, daemon.host);
       pair = await Pair.start({
         orchestrator: {
           ENGINE_RUNTIME: 'docker',
-          DOCKER_HOST: daemon.host,
+          DOCKER_HOST: filter.host,
           TARGET_IMAGE: IMAGE,
           IMAGE_PULL: 'never',
           MIN_REPLICAS: String(MIN),

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { docker, DOCKER_MISSING, simulatorImageWith } from '../support/docker.js';
+import { FilteredDocker } from '../support/filtered-docker.js';
 import { ImageRegistry } from '../support/image-registry.js';
 import { Pair } from '../support/pair.js';
 import { freePorts } from '../support/ports.js';
@@ -15,13 +16,16 @@ const IMAGE = 'acestream-engine-simulator-fast:test';
 const FAST = { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' };
 
 describe.skipIf(DOCKER_MISSING !== null)('generic containers on a real Docker Engine', () => {
+  let filter: FilteredDocker;
   let pair: Pair;
 
   beforeAll(async () => {
     simulatorImageWith(IMAGE, FAST);
+    filter = await FilteredDocker.open({ targetImage: IMAGE });
     pair = await Pair.start({
       orchestrator: {
         ENGINE_RUNTIME: 'docker',
+        DOCKER_HOST: filter.host,
         TARGET_IMAGE: IMAGE,
         IMAGE_PULL: 'never',
         MIN_REPLICAS: '1',
@@ -31,7 +35,10 @@ describe.skipIf(DOCKER_MISSING !== null)('generic containers on a real Docker En
     });
     await until('an engine', async () => (await pair.engines()).length === 1);
   });
-  afterAll(() => pair.stop());
+  afterAll(async () => {
+    await pair.stop();
+    await filter.close();
+  });
 
   const provision = (body: object): Promise<ProvisionResponse> => pair.api('/provision', { method: 'POST', body: JSON.stringify(body) });
 
@@ -70,6 +77,11 @@ describe.skipIf(DOCKER_MISSING !== null)('generic containers on a real Docker En
     );
     expect(await pair.api(`/containers/${id}`, { method: 'DELETE' })).toEqual({ deleted: id });
     await expect(docker.getContainer(id).inspect()).rejects.toThrow('no such container');
+  });
+
+  it('another image is refused, and the answer names ALLOWED_IMAGES', async () => {
+    await expect(provision({ image: 'evil:1' })).rejects.toThrow('image evil:1 is neither TARGET_IMAGE');
+    expect(filter.refused).toEqual([expect.stringContaining('ALLOWED_IMAGES')]);
   });
 
   it('an engine shows its memory and cache limits in docker inspect', async () => {

@@ -1,14 +1,14 @@
 import type { ProvisionAcestreamResponse, ProvisionResponse } from '@acexy/contracts';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DockerCall, documentedDockerCalls } from '../support/documented-docker-calls.js';
+import { documentedDockerCalls } from '../support/documented-docker-calls.js';
 import { DOCKER_MISSING, docker, simulatorImageWith } from '../support/docker.js';
+import { FilteredDocker } from '../support/filtered-docker.js';
 import { RecordingDockerProxy } from '../support/recording-docker-proxy.js';
-import { ROOT } from '../support/service-process.js';
 import { ImageRegistry } from '../support/image-registry.js';
 import { contentId, Pair } from '../support/pair.js';
 import { until } from '../support/until.js';
@@ -22,37 +22,9 @@ it('docs/security.md lists calls of the Docker API', () => {
   expect(DOCUMENTED.some((call) => call.matches('POST', '/containers/f00d/exec'))).toBe(false);
 });
 
-describe('the filter of docker-compose.gluetun.yml', () => {
-  const rules = [
-    ...readFileSync(join(ROOT, 'docker/docker-proxy/haproxy.cfg'), 'utf8').matchAll(
-      /^ {2}http-request allow if (?:METH_(\w+)|\{ method (\w+) \}) \{ path_reg (\S+) \}$/gm,
-    ),
-  ].map(([, common, other, path]) => ({ method: common ?? other, path: new RegExp(path) }));
-  const passes = (method: string, path: string): boolean => rules.some((rule) => rule.method === method && rule.path.test(path));
-  const needed = [...DOCUMENTED, ...documentedDockerCalls('behind a VPN')];
-
-  it.each(needed.map(({ name }) => name))('allows %s, with and without a version', (name) => {
-    const [method, pattern] = name.split(' ');
-    const path = pattern.replace('{image}', 'registry:5000/a/b:latest').replace(/\{\w+\}/, 'f00d');
-    expect([passes(method, path), passes(method, `/v1.41${path}`)]).toEqual([true, true]);
-  });
-
-  it('has one rule for each documented call', () => {
-    expect(rules).toHaveLength(needed.length);
-  });
-
-  it.each([
-    ...['GET /info', 'GET /containers/f00d/logs', 'GET /containers/f00d/archive', 'GET /images/json', 'GET /v1.41/exec/f00d/json'],
-    ...['POST /containers/f00d/exec', 'POST /containers/f00d/kill', 'POST /containers/prune', 'POST /build', 'POST /volumes/create'],
-    ...['PUT /containers/f00d/archive', 'DELETE /images/f00d', 'DELETE /containers/f00d/x', 'HEAD /containers/f00d/archive'],
-  ])('refuses %s', (call) => {
-    const [method, path] = call.split(' ');
-    expect(passes(method, path)).toBe(false);
-  });
-});
-
-describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the documented calls of the Docker API', () => {
+describe.skipIf(DOCKER_MISSING !== null)('behind the filter of the compose files', () => {
   let registry: ImageRegistry;
+  let filter: FilteredDocker;
   let dockerProxy: RecordingDockerProxy;
   let pair: Pair;
   const localImage = `acestream-calls-test:${randomBytes(4).toString('hex')}`;
@@ -67,7 +39,8 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the d
     rmSync(folder, { recursive: true });
     registry = await ImageRegistry.with(localImage);
     execFileSync('docker', ['rmi', localImage], { stdio: 'ignore' });
-    dockerProxy = await RecordingDockerProxy.open(DOCUMENTED as readonly DockerCall[]);
+    filter = await FilteredDocker.open({ targetImage: registry.image });
+    dockerProxy = await RecordingDockerProxy.open(DOCUMENTED, { docker: { host: '127.0.0.1', port: filter.port } });
     pair = await Pair.start({
       orchestrator: {
         ENGINE_RUNTIME: 'docker',
@@ -82,6 +55,7 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the d
   afterAll(async () => {
     await pair?.stop();
     await dockerProxy?.close();
+    await filter?.close();
     execFileSync('docker', ['rmi', '-f', registry.image], { stdio: 'ignore' });
     await registry?.close();
   });
@@ -121,7 +95,7 @@ describe.skipIf(DOCKER_MISSING !== null)('behind a filter that allows only the d
 
     // The orchestrator stops with its engines.
     await pair.orchestrator.stop();
-    expect(dockerProxy.rejected).toEqual([]);
+    expect({ rejected: dockerProxy.rejected, refused: filter.refused }).toEqual({ rejected: [], refused: [] });
     expect([...new Set(dockerProxy.calls)].sort()).toEqual(DOCUMENTED.map(({ name }) => name).sort());
   });
 });

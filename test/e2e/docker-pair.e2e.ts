@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { docker, DOCKER_MISSING, simulatorImageWith } from '../support/docker.js';
+import { FilteredDocker } from '../support/filtered-docker.js';
 import { HAS_FFMPEG, runTool } from '../support/media-tools.js';
 import { Pair, contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
@@ -9,19 +10,26 @@ import { Viewer } from '../support/viewer.js';
 
 const IMAGE = 'acestream-engine-simulator-fast:test';
 
-describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
+describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine, behind the filter of the compose files', () => {
+  let filter: FilteredDocker;
   let pair: Pair;
 
   beforeAll(async () => {
     simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
+    filter = await FilteredDocker.open({ targetImage: IMAGE });
     pair = await startPair();
   });
-  afterAll(() => pair.stop());
+  afterAll(async () => {
+    await pair.stop();
+    await filter.close();
+    expect(filter.refused).toEqual([]);
+  });
 
   const startPair = (settings: Record<string, string> = {}): Promise<Pair> =>
     Pair.start({
       orchestrator: {
         ENGINE_RUNTIME: 'docker',
+        DOCKER_HOST: filter.host,
         TARGET_IMAGE: IMAGE,
         IMAGE_PULL: 'never',
         MIN_REPLICAS: '0',
@@ -138,7 +146,8 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine', () => {
     // With a viewer, because the grace period of an idle engine could end while the other pair starts.
     const viewer = await Viewer.open(pair.streamUrl(contentId(300)), { keep: false });
     const [mine] = idsOf(await pair.engines());
-    const other = await startPair({ MIN_REPLICAS: '1' });
+    // The filter serves one installation.
+    const other = await startPair({ MIN_REPLICAS: '1', DOCKER_HOST: 'unix:///var/run/docker.sock' });
     try {
       const [theirs] = await until('an engine of the other pair', async () => (await other.engines()).length === 1 && other.engines());
       expect(idsOf(await pair.api('/engines?state=all'))).toEqual([mine]);

@@ -1,24 +1,27 @@
 import { SILENT_LOG } from '@acexy/service-kit';
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { dockerEndpoint } from '../../apps/orchestrator/src/runtime/docker/docker-endpoint.js';
 import { DockerRuntime } from '../../apps/orchestrator/src/runtime/docker/docker-runtime.js';
 import type { EngineSpec } from '../../apps/orchestrator/src/runtime/engine-runtime.js';
 import { describeEngineRuntime } from '../doubles/orchestrator/engine-runtime.contract.js';
 import { containersWith, docker, DOCKER_MISSING, removeContainersWith, SIMULATOR_IMAGE } from '../support/docker.js';
+import { FilteredDocker } from '../support/filtered-docker.js';
 import { freePorts } from '../support/ports.js';
 
 if (DOCKER_MISSING === null) {
-  describeEngineRuntime('a real Docker Engine', async () => {
+  describeEngineRuntime('a real Docker Engine behind the filter of the compose files', async () => {
     const installation = randomUUID();
     const ownerLabel = `acestream-orchestrator.installation=${installation}`;
+    const missingImage = 'acestream-orchestrator-test/no-such-image:1';
+    const filter = await FilteredDocker.open({ targetImage: SIMULATOR_IMAGE, otherImages: [missingImage] });
     const runtimes: DockerRuntime[] = [];
     const make = (): DockerRuntime => {
       const runtime = new DockerRuntime(
         {
-          endpoint: dockerEndpoint(undefined),
-          placement: { network: null, engineHost: null, remoteHost: null, memoryBytes: 256 * 2 ** 20, mapHttps: false },
+          endpoint: dockerEndpoint(filter.host),
+          placement: { network: null, engineHost: null, remoteHost: null, memoryBytes: 256 * 2 ** 20, mapHttps: false, engineBind: '' },
           image: SIMULATOR_IMAGE,
           imagePolicy: 'never',
           ownerLabel,
@@ -46,7 +49,7 @@ if (DOCKER_MISSING === null) {
       runtime,
       createNext: make,
       spec: () => spec(),
-      failingSpec: () => spec('acestream-orchestrator-test/no-such-image:1'),
+      failingSpec: () => spec(missingImage),
       kill: async ({ id }) => {
         await docker.getContainer(id).kill();
         await docker.getContainer(id).wait();
@@ -60,6 +63,8 @@ if (DOCKER_MISSING === null) {
       dispose: async () => {
         await Promise.all(runtimes.map((one) => one.close()));
         await removeContainersWith(ownerLabel);
+        await filter.close();
+        expect(filter.refused).toEqual([]);
       },
     };
   });

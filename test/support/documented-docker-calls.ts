@@ -9,8 +9,8 @@ export interface DockerCall {
   matches(method: string, path: string): boolean;
 }
 
-/** The Docker calls in the table of docs/security.md that the orchestrator makes `always` or only `behind a VPN`. */
-export function documentedDockerCalls(when: 'always' | 'behind a VPN'): DockerCall[] {
+/** The Docker calls in the table of docs/security.md: those that the orchestrator makes `always`, only `behind a VPN`, or only its `doctor`. */
+export function documentedDockerCalls(when: 'always' | 'behind a VPN' | 'doctor'): DockerCall[] {
   const text = readFileSync(join(ROOT, 'docs/security.md'), 'utf8');
   const rows = [...text.matchAll(/^\| `(GET|POST|PUT|DELETE|HEAD)` +\| `(\/[^`]*)` +\| ([^|]*?) +\|/gm)];
   return rows.filter(([, , , needed]) => needed === when).map(([, method, pattern]) => dockerCall(method, pattern));

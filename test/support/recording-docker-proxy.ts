@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, request, type RequestOptions, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ export class RecordingDockerProxy {
     this.calls.push(named?.name ?? `${method} ${path.replace(/^\/(containers)\/(?!json|create)[^/]+/, '/$1/ID')}`);
     const onward = request(
       {
-        socketPath: '/var/run/docker.sock',
+        ...this.docker,
         path: this.asEngine29 ? incoming.url?.replace(/^\/v[\d.]+/, REAL_API) : incoming.url,
         method: incoming.method,
         headers: incoming.headers,
@@ -61,14 +61,19 @@ export class RecordingDockerProxy {
   private constructor(
     private readonly allowed: readonly DockerCall[] | null,
     private readonly asEngine29: boolean,
+    private readonly docker: RequestOptions,
   ) {}
 
   /**
    * @param allowed the calls to forward; null forwards all
    * @param asEngine29 answers as Docker Engine 29 does (API 1.52): events without `id`, `status` and `from`, and no API version below 1.44
+   * @param docker where the calls go
    */
-  static async open(allowed: readonly DockerCall[] | null = null, { asEngine29 = false } = {}): Promise<RecordingDockerProxy> {
-    const dockerProxy = new RecordingDockerProxy(allowed, asEngine29);
+  static async open(
+    allowed: readonly DockerCall[] | null = null,
+    { asEngine29 = false, docker = { socketPath: '/var/run/docker.sock' } as RequestOptions } = {},
+  ): Promise<RecordingDockerProxy> {
+    const dockerProxy = new RecordingDockerProxy(allowed, asEngine29, docker);
     dockerProxy.server.listen(dockerProxy.socket);
     await once(dockerProxy.server, 'listening');
     return dockerProxy;

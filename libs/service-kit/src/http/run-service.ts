@@ -1,4 +1,3 @@
-import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Log } from '../logging/log.js';
 import { MAX_TIMER_MS } from '../primitives/index.js';
 import {
@@ -8,6 +7,12 @@ import {
   loadAllSettings,
   readEnvironment,
 } from '../settings/load-settings.js';
+
+/** A Nest application, or another server. */
+export interface RunnableService {
+  listen(port: number, host?: string): Promise<unknown>;
+  close(): Promise<unknown>;
+}
 
 export interface RunOptions {
   listen: { host?: string; port: number };
@@ -39,7 +44,7 @@ export function settingsOrExit(definition: SettingsDefinition): LoadedSettings {
  * one exits at once. An uncaught exception exits with 1 at once, because the state of the process is unknown; the supervisor then starts the service
  * again. An unhandled rejection is only logged: it ends one operation, and a restart would end the streams of every viewer.
  */
-export async function runService(app: NestExpressApplication, options: RunOptions): Promise<void> {
+export async function runService(app: RunnableService, options: RunOptions): Promise<void> {
   const { log, listen, portSetting, shutdownLimitMs = DEFAULT_SHUTDOWN_LIMIT_MS } = options;
   let closing = false;
   const close = async (): Promise<void> => {

@@ -9,7 +9,14 @@ const spec: EngineSpec = {
   labels: { 'acestream-orchestrator': 'true' },
   ports: { http: 19000, https: 45000, api: 62062, p2p: 36000 },
 };
-const placement: DockerPlacement = { network: null, engineHost: null, remoteHost: null, memoryBytes: null, mapHttps: false };
+const placement: DockerPlacement = {
+  network: null,
+  engineHost: null,
+  remoteHost: null,
+  memoryBytes: null,
+  mapHttps: false,
+  engineBind: '',
+};
 
 const NETWORKS = { hostOf: () => null, startedAt: () => null };
 
@@ -39,6 +46,12 @@ describe('a container of an engine', () => {
     expect(Object.keys(ExposedPorts)).toEqual(Object.keys(HostConfig.PortBindings));
     expect(HostConfig.RestartPolicy).toEqual({ Name: 'unless-stopped' });
     expect(Env).toEqual(['CONF=--http-port=19000\n--bind-all', 'HTTP_PORT=19000']);
+  });
+
+  it('publishes its HTTP and HTTPS port on the address of ENGINE_BIND, and its P2P port on all', () => {
+    const { PortBindings } = planContainer(spec, 'engine:latest', { ...placement, mapHttps: true, engineBind: '127.0.0.1' }).HostConfig;
+    const addresses = Object.entries(PortBindings).map(([port, [{ HostIp }]]) => [port, HostIp]);
+    expect(Object.fromEntries(addresses)).toEqual({ '19000/tcp': '127.0.0.1', '45000/tcp': '127.0.0.1', '36000/tcp': '', '36000/udp': '' });
   });
 
   it('gets the network, memory limit and HTTPS port of the settings', () => {

@@ -21,6 +21,8 @@ export interface DockerPlacement {
   memoryBytes: number | null;
   /** Publish the engine's HTTPS port too (ACE_MAP_HTTPS). */
   mapHttps: boolean;
+  /** Address of the Docker host on which the HTTP and HTTPS ports of engines are published (ENGINE_BIND); empty: all of them. */
+  engineBind: string;
 }
 
 /** The body of `POST /containers/create`, as far as we use it. */
@@ -41,19 +43,7 @@ export interface ContainerConfig {
 
 export function planContainer(spec: EngineSpec, image: string, placement: DockerPlacement): ContainerConfig {
   const { http, https, api, p2p } = spec.ports;
-  const published: Record<string, number> =
-    spec.kind === 'generic'
-      ? (spec.publish ?? {})
-      : // Only the owner of a shared network can publish ports.
-        spec.joins !== undefined
-        ? {}
-        : {
-            [`${http}/tcp`]: http,
-            // Without it other peers cannot connect, and few peers are found.
-            [`${p2p}/tcp`]: p2p,
-            [`${p2p}/udp`]: p2p,
-            ...(placement.mapHttps && { [`${https}/tcp`]: https }),
-          };
+  const published = publishedBy(spec, placement);
   return {
     name: spec.name,
     Image: image,
@@ -61,12 +51,29 @@ export function planContainer(spec: EngineSpec, image: string, placement: Docker
     Labels: { ...spec.labels, [SPEC_LABEL]: [spec.kind, http, https, api, p2p].join(' ') },
     ExposedPorts: Object.fromEntries(Object.keys(published).map((port) => [port, {}])),
     HostConfig: {
-      PortBindings: Object.fromEntries(Object.entries(published).map(([port, host]) => [port, [{ HostIp: '', HostPort: String(host) }]])),
+      PortBindings: published,
       RestartPolicy: { Name: 'unless-stopped' },
       LogConfig: { Type: 'json-file', Config: LOG_OPTIONS },
       ...networkMode(spec, placement),
       ...(placement.memoryBytes !== null && spec.kind === 'acestream' && { Memory: placement.memoryBytes }),
     },
+  };
+}
+
+type PortBindings = ContainerConfig['HostConfig']['PortBindings'];
+
+function publishedBy(spec: EngineSpec, { engineBind, mapHttps }: DockerPlacement): PortBindings {
+  const on = (HostIp: string, port: number): PortBindings[string] => [{ HostIp, HostPort: String(port) }];
+  if (spec.kind === 'generic') return Object.fromEntries(Object.entries(spec.publish ?? {}).map(([port, host]) => [port, on('', host)]));
+  // Only the owner of a shared network can publish ports.
+  if (spec.joins !== undefined) return {};
+  const { http, https, p2p } = spec.ports;
+  return {
+    [`${http}/tcp`]: on(engineBind, http),
+    // Other peers must be able to connect from everywhere, or few peers are found.
+    [`${p2p}/tcp`]: on('', p2p),
+    [`${p2p}/udp`]: on('', p2p),
+    ...(mapHttps && { [`${https}/tcp`]: on(engineBind, https) }),
   };
 }
 

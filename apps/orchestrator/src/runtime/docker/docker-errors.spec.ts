@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PortTakenError, RuntimeFailedError } from '../engine-runtime.js';
+import { PortTakenError, RuntimeFailedError, RuntimeUnreachableError } from '../engine-runtime.js';
 import { dockerEndpoint } from './docker-endpoint.js';
 import { translateDockerError, ImageMissingError, isAlreadyDone } from './docker-errors.js';
 
@@ -33,6 +33,12 @@ describe("Docker's errors", () => {
     expect(explained).toBeInstanceOf(RuntimeFailedError);
     expect(explained.message).toContain('the start of acestream-1 failed');
     expect(explained.message).toContain(advice);
+  });
+
+  it('a filter that cannot reach Docker counts as an unreachable Docker, with what the filter says', () => {
+    const explained = translateDockerError(dockerError(503, 'no Docker Engine answers at unix:///x'), 'the start', context);
+    expect(explained).toBeInstanceOf(RuntimeUnreachableError);
+    expect(explained.message).toBe('the start failed: no Docker Engine answers at unix:///x');
   });
 
   it('a container that is stopped or being removed needs no further call', () => {

@@ -63,6 +63,9 @@ export function translateDockerError(error: unknown, operation: string, context:
       return failed('the name is taken by another container: remove that container');
     case 403:
       return failed('a filter in front of Docker rejects this call');
+    case 503:
+      // A filter in front of Docker answers this when Docker does not.
+      return new RuntimeUnreachableError(`${operation} failed: ${message}`, { cause: error });
     case undefined:
       return unreachable(failure, operation, context.endpoint);
     default:

@@ -32,7 +32,7 @@ describe('a start when Docker fails', () => {
     new DockerRuntime(
       {
         endpoint: dockerEndpoint(`unix://${docker.socketPath}`),
-        placement: { network: null, engineHost: null, remoteHost: null, memoryBytes: null, mapHttps: false },
+        placement: { network: null, engineHost: null, remoteHost: null, memoryBytes: null, mapHttps: false, engineBind: '' },
         image: 'engine:1',
         imagePolicy,
         ownerLabel: 'mine=yes',

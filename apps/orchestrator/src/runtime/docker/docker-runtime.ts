@@ -96,8 +96,10 @@ export class DockerRuntime implements EngineRuntime {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(CALL_LIMIT_MS)]);
     try {
       const network = (await this.network?.realName(limit)) ?? null;
-      const config = planContainer(spec, image, { ...this.options.placement, network });
-      const container = await this.docker.createContainer({ ...config, abortSignal: limit });
+      const { name, ...body } = planContainer(spec, image, { ...this.options.placement, network });
+      // Otherwise dockerode would also write the body into the URL.
+      const create = { _query: { name }, _body: body, abortSignal: limit } as Docker.ContainerCreateOptions;
+      const container = await this.docker.createContainer(create);
       await container.start({ abortSignal: limit });
       const [instance] = (await this.listed({ name: [`^/${spec.name}$`] }, limit)).filter(({ id }) => id === container.id);
       if (!instance) throw new RuntimeFailedError(`container ${spec.name} disappeared right after its start`);

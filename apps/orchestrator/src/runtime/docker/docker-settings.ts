@@ -1,7 +1,10 @@
 import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { isIP } from 'node:net';
 import { dockerEndpoint } from './docker-endpoint.js';
 import type { DockerRuntimeOptions } from './docker-runtime.js';
 import type { ImagePolicy } from './image-pull.js';
+
+const LOOPBACK = '127.0.0.1';
 
 @SettingsGroup('Engines as containers')
 export class DockerSettings {
@@ -22,6 +25,16 @@ export class DockerSettings {
     help: 'Docker network that engines and services share; proxies then connect to an engine by its name. The name without the prefix of the compose project is enough',
   })
   dockerNetwork?: string;
+
+  @Setting({
+    name: 'ENGINE_BIND',
+    type: 'string',
+    check: (text) => {
+      if (isIP(text) === 0) throw new RangeError('must be an IP address such as 127.0.0.1, or 0.0.0.0 for all interfaces');
+    },
+    help: 'Address of the Docker host on which engines publish their HTTP port; by default 127.0.0.1 with DOCKER_NETWORK and without ENGINE_HOST, otherwise all interfaces',
+  })
+  engineBind?: string;
 
   @Setting({
     name: 'TARGET_IMAGE',
@@ -58,6 +71,8 @@ export function dockerOptions(settings: DockerSettings, engineHost: string | und
       remoteHost: endpoint.remoteHost,
       memoryBytes: settings.engineMemoryBytes ?? null,
       mapHttps: settings.mapHttps,
+      // Proxies in the network connect to the engine itself, so nobody else needs the published port.
+      engineBind: settings.engineBind ?? (settings.dockerNetwork !== undefined && engineHost === undefined ? LOOPBACK : ''),
     },
     image: settings.targetImage,
     imagePolicy: settings.imagePull,

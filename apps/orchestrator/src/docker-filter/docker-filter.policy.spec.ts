@@ -1,0 +1,259 @@
+import fc from 'fast-check';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { documentedDockerCalls } from '../../../../test/support/documented-docker-calls.js';
+import { INSTALLATION_LABEL } from '../runtime/engine-labels.js';
+import type { EngineSpec } from '../runtime/engine-runtime.js';
+import { type DockerPlacement, planContainer } from '../runtime/docker/docker-container.plan.js';
+import { KNOWN_CALLS } from './docker-call.plan.js';
+import { type FilterRules, type Forward, planCall, type Plan } from './docker-filter.policy.js';
+
+const rules: FilterRules = {
+  targetImage: 'engine',
+  otherImages: ['registry:5000/a/other:2'],
+  network: 'acestream',
+  vpnContainers: ['gluetun'],
+  installation: 'ours',
+};
+const placement: DockerPlacement = {
+  network: 'acestream',
+  engineHost: null,
+  remoteHost: null,
+  memoryBytes: 2 ** 29,
+  mapHttps: true,
+  engineBind: '127.0.0.1',
+};
+const spec: EngineSpec = {
+  name: 'acestream-1',
+  kind: 'acestream',
+  env: { CONF: '--http-port=19000\n--bind-all' },
+  labels: { 'acestream-orchestrator': 'true', [INSTALLATION_LABEL]: 'ours' },
+  ports: { http: 19_000, https: 45_000, api: 62_062, p2p: 36_000 },
+};
+
+const plan = (call: string, body: unknown = '', changes: Partial<FilterRules> = {}): Plan => {
+  const at = call.indexOf(' ');
+  return planCall(
+    { method: call.slice(0, at), url: call.slice(at + 1), body: typeof body === 'string' ? body : JSON.stringify(body) },
+    { ...rules, ...changes },
+  );
+};
+const create = (change: (body: Record<string, any>) => unknown = () => undefined, changes: Partial<FilterRules> = {}): Plan => {
+  const { name, ...body } = planContainer(spec, 'engine:latest', placement);
+  change(body);
+  return plan(`POST /containers/create?name=${name}`, body, changes);
+};
+const reasonOf = (given: Plan): string => (given.kind === 'deny' ? given.reason : given.kind);
+const found = (labels: Record<string, string | undefined>, name = '/other') => ({
+  Id: 'c0ffee',
+  Name: name,
+  Created: 'then',
+  State: { Status: 'running', Running: true, Health: { Status: 'healthy', Log: [{ Output: 'secret' }] } },
+  Config: { Env: ['PASSWORD=secret'], Labels: labels },
+  HostConfig: { Binds: ['/secret'] },
+  Args: ['secret'],
+  NetworkSettings: { Networks: { acestream: { IPAddress: '10.0.0.2' } }, SandboxKey: 'secret' },
+});
+const afterLookUp = (call: string, container: object, changes: Partial<FilterRules> = {}): Plan => {
+  const first = plan(call, '', changes);
+  if (first.kind !== 'look up') throw new Error(`no look-up: ${reasonOf(first)}`);
+  return first.then(container as Record<string, unknown>);
+};
+
+describe('the filter in front of Docker', () => {
+  it('knows exactly the calls in docs/security.md', () => {
+    const documented = (['always', 'behind a VPN', 'doctor'] as const).flatMap(documentedDockerCalls).map(({ name }) => name);
+    expect([...KNOWN_CALLS].sort()).toEqual(documented.sort());
+  });
+
+  const refused = readFileSync(new URL('fixtures/refused-calls.jsonl', import.meta.url), 'utf8')
+    .trim()
+    .split('\n');
+  it.each(refused.map((line) => Object.values(JSON.parse(line) as Record<string, string>)))('refuses %s', (call, reason) => {
+    expect(plan(call)).toEqual({ kind: 'deny', reason: expect.stringContaining(reason) });
+  });
+
+  it.each(['/_ping', '/version', '/info', '/networks/acestream', '/images/engine/json', '/images/registry:5000/a/other:2/json'])(
+    'allows the doctor and the orchestrator GET %s, with and without a version',
+    (path) => {
+      expect([plan(`GET ${path}`), plan(`GET /v1.41${path}`)]).toMatchObject([
+        { kind: 'forward', method: 'GET', path },
+        { kind: 'forward', method: 'GET', path: `/v1.41${path}` },
+      ]);
+    },
+  );
+
+  it('shows of the machine and of the network only what the doctor reads', () => {
+    expect((plan('GET /info') as Forward).fields).toEqual(['MemTotal', 'NCPU', 'ServerVersion', 'SystemTime']);
+    expect((plan('GET /networks/acestream') as Forward).fields).toEqual(['Name', 'Id', 'Driver', 'Scope']);
+  });
+
+  it.each(['engine', 'engine:latest', 'docker.io/library/engine:latest', 'registry:5000/a/other:2'])('allows the image %s', (image) => {
+    expect(create((body) => (body.Image = image)).kind).toBe('forward');
+  });
+
+  it('names the setting when it refuses an image', () => {
+    expect(reasonOf(create((body) => (body.Image = 'evil')))).toBe(
+      'image evil is neither TARGET_IMAGE (engine) nor in ALLOWED_IMAGES (registry:5000/a/other:2): add it to ALLOWED_IMAGES and restart the filter',
+    );
+  });
+
+  it.each<[string, (body: Record<string, any>) => unknown]>([
+    ['HostConfig.Binds', ({ HostConfig }) => (HostConfig.Binds = ['/:/host'])],
+    ['HostConfig.binds', ({ HostConfig }) => (HostConfig.binds = ['/:/host'])],
+    ['HostConfig.Mounts', ({ HostConfig }) => (HostConfig.Mounts = [])],
+    ['HostConfig.Privileged', ({ HostConfig }) => (HostConfig.Privileged = true)],
+    ['HostConfig.CapAdd', ({ HostConfig }) => (HostConfig.CapAdd = ['SYS_ADMIN'])],
+    ['HostConfig.Devices', ({ HostConfig }) => (HostConfig.Devices = [])],
+    ['HostConfig.PidMode', ({ HostConfig }) => (HostConfig.PidMode = 'host')],
+    ['HostConfig.VolumesFrom', ({ HostConfig }) => (HostConfig.VolumesFrom = ['gluetun'])],
+    ['HostConfig.NetworkMode', ({ HostConfig }) => (HostConfig.NetworkMode = 'host')],
+    ['HostConfig.NetworkMode', ({ HostConfig }) => (HostConfig.NetworkMode = 'container:database')],
+    ['HostConfig.NetworkMode', ({ HostConfig }) => (HostConfig.NetworkMode = ['acestream'])],
+    ['HostConfig.NetworkMode', ({ HostConfig }) => delete HostConfig.NetworkMode],
+    ['HostConfig.LogConfig', ({ HostConfig }) => (HostConfig.LogConfig = { Type: 'syslog', Config: {} })],
+    ['HostConfig.RestartPolicy', ({ HostConfig }) => (HostConfig.RestartPolicy = { Name: 'always' })],
+    ['HostConfig.PortBindings', ({ HostConfig }) => (HostConfig.PortBindings = { '80/tcp': [{ HostIp: 'x', HostPort: '80' }] })],
+    ['Cmd', (body) => (body.Cmd = ['sh'])],
+    ['Entrypoint', (body) => (body.Entrypoint = ['sh'])],
+    ['Volumes', (body) => (body.Volumes = {})],
+    ['User', (body) => (body.User = '0')],
+    ['NetworkingConfig', (body) => (body.NetworkingConfig = {})],
+    ['Labels must have acestream-orchestrator.installation', ({ Labels }) => delete Labels[INSTALLATION_LABEL]],
+    ['Labels must have acestream-orchestrator.spec', ({ Labels }) => delete Labels['acestream-orchestrator.spec']],
+    ['installation ours since its start, not other', ({ Labels }) => (Labels[INSTALLATION_LABEL] = 'other')],
+  ])('refuses to create a container because of %s', (reason, change) => {
+    expect(reasonOf(create(change))).toContain(reason);
+  });
+
+  it('never lets an engine use the network of the host, whatever DOCKER_NETWORK is', () => {
+    for (const network of ['host', 'container:database'])
+      expect(reasonOf(create((body) => (body.HostConfig.NetworkMode = network), { network }))).toContain('HostConfig.NetworkMode');
+  });
+
+  it('lists only containers of the installation, whatever the caller asks for', () => {
+    const filtersOf = (given: Plan) => new URL((given as Forward).path, 'http://docker').searchParams.get('filters');
+    const own = `${INSTALLATION_LABEL}=ours`;
+    expect(filtersOf(plan('GET /containers/json'))).toBe(JSON.stringify({ label: [own] }));
+    expect(filtersOf(plan('GET /containers/json?all=true&filters={"label":["a"]}'))).toBe(JSON.stringify({ label: ['a', own] }));
+    expect(filtersOf(plan('GET /containers/json', '', { installation: null }))).toBe(JSON.stringify({ label: [INSTALLATION_LABEL] }));
+    expect(filtersOf(plan('GET /events?filters={"type":["container"],"event":["die"]}'))).toContain(own);
+  });
+
+  it('serves the installation that the first call after its start names', () => {
+    const call = `GET /containers/json?filters={"label":["${INSTALLATION_LABEL}=new"]}`;
+    expect(plan(call, '', { installation: null })).toMatchObject({ kind: 'forward', installation: 'new' });
+    expect(create(undefined, { installation: null })).toMatchObject({ kind: 'forward', installation: 'ours' });
+  });
+
+  it.each([
+    'POST /containers/NAME/start',
+    'POST /containers/NAME/stop?t=5',
+    'POST /containers/NAME/restart?t=5',
+    'DELETE /containers/NAME?force=true',
+  ])('allows %s only for containers of the installation, and sends it with the id that was looked up', (call) => {
+    expect(afterLookUp(call, found({ [INSTALLATION_LABEL]: 'ours' }))).toMatchObject({
+      kind: 'forward',
+      path: call.replace(/^\w+ /, '').replace('NAME', 'c0ffee'),
+    });
+    for (const labels of [{}, { [INSTALLATION_LABEL]: 'other' }, { 'acestream-orchestrator': 'true' }])
+      expect(reasonOf(afterLookUp(call, found(labels)))).toContain('has not the label');
+    expect(reasonOf(afterLookUp(call, found({}, '/gluetun')))).toContain('has not the label');
+  });
+
+  it('shows a container of the installation whole, the named Gluetun without its settings, and no other', () => {
+    expect(afterLookUp('GET /containers/x/json', found({ [INSTALLATION_LABEL]: 'ours' }))).toMatchObject({ body: { Args: ['secret'] } });
+    const gluetun = afterLookUp('GET /containers/gluetun/json', found({}, '/gluetun'));
+    expect(gluetun).toMatchObject({ kind: 'reply', body: { Id: 'c0ffee', Name: '/gluetun', State: { Running: true } } });
+    expect(JSON.stringify(gluetun)).not.toContain('secret');
+    expect(reasonOf(afterLookUp('GET /containers/x/json', found({})))).toContain('has not the label');
+  });
+
+  const port = fc.integer({ min: 1, max: 65_535 });
+  const anySpec = fc.record<EngineSpec>({
+    name: fc.constant('acestream-1'),
+    kind: fc.constantFrom('acestream', 'generic'),
+    env: fc.dictionary(fc.string(), fc.string()),
+    labels: fc.dictionary(fc.string(), fc.string()).map((labels) => ({ ...labels, [INSTALLATION_LABEL]: 'ours' })),
+    ports: fc.record({ http: port, https: port, api: port, p2p: port }),
+    publish: fc.dictionary(
+      fc.tuple(port, fc.constantFrom('tcp', 'udp')).map((parts) => parts.join('/')),
+      port,
+    ),
+  });
+  const anyPlacement = fc.record<DockerPlacement>({
+    network: fc.constant('acestream'),
+    engineHost: fc.constant(null),
+    remoteHost: fc.constant(null),
+    memoryBytes: fc.option(fc.nat()),
+    mapHttps: fc.boolean(),
+    engineBind: fc.constantFrom('', '127.0.0.1', '::1'),
+  });
+
+  it('allows every container that the orchestrator can create', () => {
+    fc.assert(
+      fc.property(anySpec, anyPlacement, fc.boolean(), (engine, at, behindVpn) => {
+        const { name, ...body } = planContainer({ ...engine, ...(behindVpn && { joins: 'gluetun' }) }, 'engine', at);
+        expect(plan(`POST /containers/create?name=${name}`, body)).toMatchObject({ kind: 'forward', body: JSON.stringify(body) });
+      }),
+    );
+  });
+
+  it('sends no field to Docker that the orchestrator does not send, whatever the body is', () => {
+    const knownFields = new Set(['Image', 'Env', 'Labels', 'ExposedPorts', 'HostConfig']);
+    const knownHostFields = new Set(['PortBindings', 'RestartPolicy', 'LogConfig', 'NetworkMode', 'Memory']);
+    const field = fc.oneof(
+      fc.constantFrom('Binds', 'binds', 'Privileged', 'Mounts', 'NetworkMode', 'PidMode', 'Image', '__proto__', 'constructor', 'Memory'),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(fc.boolean(), field, fc.jsonValue(), (inHost, name, value) => {
+        const { name: _, ...body } = planContainer(spec, 'engine', placement);
+        const target = inHost ? body.HostConfig : body;
+        Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+        const decided = plan('POST /containers/create?name=a', body);
+        if (decided.kind !== 'forward') return;
+        const sent = JSON.parse(decided.body ?? '') as { HostConfig: Record<string, unknown>; Image: string };
+        expect(Object.keys(sent).filter((key) => !knownFields.has(key))).toEqual([]);
+        expect(Object.keys(sent.HostConfig).filter((key) => !knownHostFields.has(key))).toEqual([]);
+        expect(sent.HostConfig.NetworkMode).toBe('acestream');
+        expect(['engine', 'engine:latest']).toContain(sent.Image);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('never throws, and sends no path to Docker that is not on its list', () => {
+    const piece = fc.oneof(
+      fc.constantFrom(
+        'containers',
+        'json',
+        'images',
+        'create',
+        'v1.41',
+        '..',
+        '%2e%2e',
+        '%2F',
+        '',
+        'events',
+        'networks',
+        'engine',
+        'x?all=1',
+        '#',
+        '\\',
+      ),
+      fc.string(),
+    );
+    const method = fc.constantFrom('GET', 'POST', 'DELETE', 'PUT', 'HEAD');
+    const allowed =
+      /^(?:\/v1\.\d+)?\/(?:_ping|version|info|events|containers\/json|containers\/create|networks\/acestream|images\/create|images\/(?:engine|registry:5000\/a\/other)[^/]*\/json)(?:\?|$)/;
+    fc.assert(
+      fc.property(method, fc.array(piece, { maxLength: 6 }), fc.string(), (verb, pieces, body) => {
+        const decided = planCall({ method: verb, url: `/${pieces.join('/')}`, body }, rules);
+        if (decided.kind === 'forward') expect(decided.path).toMatch(allowed);
+        if (decided.kind === 'look up') expect(decided.container).toMatch(/^[A-Za-z0-9][\w.-]*$/);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
