@@ -48,3 +48,6 @@ free_ports() {
       servers.forEach((server) => server.close());
     });'
 }
+
+# The doctor in the container of the orchestrator must find nothing wrong and nothing to warn of.
+doctor_is_content() { docker compose exec -T orchestrator doctor "$@" </dev/null | tee /dev/stderr | grep -q 'Nothing is wrong'; }

@@ -38,7 +38,7 @@ main() {
   check 'the proxy reported the stream, so both services have the key' eventually 10 streams_reported 1
   check 'engines have the address of the service docker' engines_are_at docker
   check 'after the last viewer no stream is left' eventually 20 no_stream_left
-  check 'the doctor in the container finds nothing wrong' docker compose exec -T orchestrator doctor
+  check 'the doctor in the container finds nothing wrong' eventually 60 doctor_is_content
 
   engines_before=$(engine_ids)
   old_key=$(docker compose exec -T orchestrator cat /keys/api-key)
@@ -62,6 +62,7 @@ main() {
   step 'two proxies instead of one' docker compose --progress plain up -d --no-build --remove-orphans --wait --wait-timeout 120
   check 'both proxies, the orchestrator and the Docker Engine are healthy' all_healthy 4
   check 'a stream plays through the load balancer' plays
+  check 'the doctor finds nothing wrong' eventually 60 doctor_is_content --proxy http://acexy-1:8080
   check 'each content is on one proxy with all its viewers, and both proxies have contents' contents_are_spread
   check 'when one proxy stops, its contents play through the other, and no other viewer notices' one_proxy_is_enough
   check 'the restarted proxy is healthy again' eventually 60 all_healthy 4
@@ -80,13 +81,17 @@ main() {
   printf 'TARGET_IMAGE=acestream-engine-simulator\nIMAGE_PULL=never\nMIN_REPLICAS=1\n' >"$work/checkout/.env"
   step "up on this machine's own Docker Engine" docker compose --progress plain up -d --no-build --wait --wait-timeout 120
   docker compose ps --format 'table {{.Service}}\t{{.Status}}'
-  check 'both services are healthy' all_healthy 2
-  check 'the orchestrator uses the socket and is not root' unprivileged
+  check 'the services and the filter are healthy' all_healthy 3
+  check 'the services run without root on a read-only file system' unprivileged
   check 'a stream plays through the proxy from an engine on the same Docker Engine' plays
   check 'engines have their container names as addresses' engines_are_at 'acestream-.*'
+  check 'engines publish their HTTP port on 127.0.0.1 only' engines_publish_on 127.0.0.1
+  check 'the doctor finds nothing wrong' eventually 60 doctor_is_content
+  check 'the filter allows what docs/security.md lists and nothing else' filtered
+  check 'the filter runs without root and capabilities on a read-only file system' filter_is_restricted
 
   second step 'a second installation on the same host' docker compose --progress plain up -d --no-build --wait --wait-timeout 120
-  second check 'its services are healthy' all_healthy 2
+  second check 'its services are healthy' all_healthy 3
   check 'each installation has engines of its own' engines_differ
   check 'the proxy of the first installation reaches only its own orchestrator' reaches_own_orchestrator
   second check 'the proxy of the second installation reaches only its own orchestrator' reaches_own_orchestrator
@@ -246,6 +251,15 @@ one_proxy_is_enough() {
 engines() { call "http://localhost:$api_port/engines"; }
 engine_ids() { engines | jq -r '.[].container_id' | sort; }
 engines_are_at() { engines | tee /dev/stderr | jq -e --arg host "^$1\$" 'length > 0 and all(.[]; .host | test($host))' >/dev/null; }
+engines_publish_on() {
+  local id port
+  for id in $(engine_ids); do
+    port=$(engines | jq -r --arg id "$id" '.[] | select(.container_id == $id) | .port')
+    docker port "$id" "$port/tcp" | tee /dev/stderr | grep -qx "$1:$port" || return 1
+  done
+}
+. .ci/filter-checks.sh
+filtered() { filter_allows /images/acestream-engine-simulator/json && filter_refuses "$(docker compose ps -q acexy)"; }
 same_engines() {
   local now
   now=$(engine_ids)

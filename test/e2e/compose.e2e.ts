@@ -20,6 +20,8 @@ interface ComposeService {
   read_only?: boolean;
   privileged?: boolean;
   cap_drop?: string[];
+  cap_add?: string[];
+  entrypoint?: string[];
   cpu_quota?: string | number;
   stop_grace_period?: string;
   networks: Record<string, unknown>;
@@ -120,7 +122,7 @@ describe('docker compose config', () => {
     it('has its services, each with an image version and a restart policy', () => {
       expect(Object.keys(services).sort()).toEqual(expected);
       for (const { image, restart } of Object.values(services)) {
-        expect(image).toMatch(/^tv-(orchestrator|acexy)$|:v?\d/);
+        expect(image).toMatch(/^tv-(orchestrator|acexy|docker-filter)$|:v?\d/);
         expect(restart).toBe('unless-stopped');
       }
     });
@@ -160,18 +162,17 @@ describe('docker compose config', () => {
       }
     });
 
-    it('the service with the Docker socket allows only the documented calls and has no other rights on the host', () => {
-      for (const { volumes, read_only, cap_drop } of expected.includes('docker-proxy') ? [services['docker-proxy']] : []) {
-        expect(volumes).toContainEqual(
-          expect.objectContaining({
-            source: join(folder, 'docker/docker-proxy/haproxy.cfg'),
-            target: '/usr/local/etc/haproxy/haproxy.cfg',
-            read_only: true,
-          }),
-        );
-        expect({ read_only, cap_drop }).toEqual({ read_only: true, cap_drop: ['ALL'] });
-      }
-    });
+    it.skipIf(!expected.includes('docker-proxy'))(
+      'the filter has no other rights on the host than the socket, and the settings of the orchestrator that it judges by',
+      () => {
+        const { read_only, cap_drop, cap_add, entrypoint, environment, volumes } = services['docker-proxy'];
+        expect({ read_only, cap_drop, cap_add }).toEqual({ read_only: true, cap_drop: ['ALL'], cap_add: ['SETGID', 'SETUID'] });
+        expect(entrypoint?.at(-1)).toBe('docker-filter');
+        expect(volumes).toContainEqual(expect.objectContaining({ target: '/config', read_only: true }));
+        for (const name of ['ENV_FILE', 'DOCKER_NETWORK', 'GLUETUN_CONTAINER_NAME'])
+          expect([name, environment?.[name]]).toEqual([name, services.orchestrator.environment?.[name]]);
+      },
+    );
 
     it('the proxies find the orchestrator, and monitoring finds the services', () => {
       for (const [name, { environment, networks }] of Object.entries(services).filter(([name]) => name.startsWith('acexy'))) {

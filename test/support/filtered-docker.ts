@@ -12,7 +12,7 @@ export class FilteredDocker {
     readonly refused: readonly string[],
   ) {}
 
-  static async open(rules: Partial<CreateRules> & { targetImage: string }, dockerHost?: string): Promise<FilteredDocker> {
+  static async open(rules: Partial<Omit<CreateRules, 'project'>> & { targetImage: string }, dockerHost?: string): Promise<FilteredDocker> {
     const refused: string[] = [];
     const write = (line: string): void => {
       const { msg, method, path, reason } = JSON.parse(line) as Record<string, string>;

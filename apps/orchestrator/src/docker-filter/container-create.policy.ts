@@ -12,6 +12,8 @@ export interface CreateRules {
   otherImages: readonly string[];
   /** DOCKER_NETWORK; null: Docker's default bridge. */
   network: string | null;
+  /** Compose project of the filter, which prefixes the name of its network; null outside compose. */
+  project: string | null;
   /** Gluetun containers whose network engines may join. */
   vpnContainers: readonly string[];
 }
@@ -62,6 +64,12 @@ export function isAllowedImage(name: string, { targetImage, otherImages }: Creat
   return [targetImage, ...otherImages].some((image) => fullName(image) === fullName(name));
 }
 
+/** Names that DOCKER_NETWORK may have in Docker. The host's network, or that of another container, is never one, whatever the setting is. */
+export function sharedNetworks({ network, project }: CreateRules): string[] {
+  if (network === null || network === 'host' || network.includes(':')) return [];
+  return project === null ? [network] : [network, `${project}_${network}`];
+}
+
 /** The refusal names the setting. */
 export function imageRefusal(name: string, { targetImage, otherImages }: CreateRules): string {
   return `image ${name} is neither TARGET_IMAGE (${targetImage}) nor in ALLOWED_IMAGES (${otherImages.join(', ') || 'empty'}): add it to ALLOWED_IMAGES and restart the filter`;
@@ -101,10 +109,8 @@ function networkProblem(value: unknown, field: string, rules: CreateRules): stri
   return `${field}=${JSON.stringify(value)} is not allowed: ${right} (DOCKER_NETWORK, GLUETUN_CONTAINER_NAME)`;
 }
 
-function networksOf({ network, vpnContainers }: CreateRules): string[] {
-  // `host` and another container's network are never allowed, whatever DOCKER_NETWORK is.
-  const own = network === null || network === 'host' || network.includes(':') ? [] : [network];
-  return [...own, ...vpnContainers.map((name) => `container:${name}`)];
+function networksOf(rules: CreateRules): string[] {
+  return [...sharedNetworks(rules), ...rules.vpnContainers.map((name) => `container:${name}`)];
 }
 
 function isBinding(value: unknown): boolean {

@@ -26,7 +26,7 @@ export class DockerFilterSettings {
 /** The filter reads its own settings, and of the orchestrator those that say what an engine may be. */
 export const DOCKER_FILTER_SETTINGS = { groups: [DockerFilterSettings, LogSettings, DockerSettings, VpnSettings] };
 
-export function rulesOf(settings: LoadedSettings): CreateRules {
+export function rulesOf(settings: LoadedSettings): Omit<CreateRules, 'project'> {
   const { targetImage, dockerNetwork } = settings.of(DockerSettings);
   return {
     targetImage,

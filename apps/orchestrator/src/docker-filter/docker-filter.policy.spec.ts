@@ -13,6 +13,7 @@ const rules: FilterRules = {
   otherImages: ['registry:5000/a/other:2'],
   network: 'acestream',
   vpnContainers: ['gluetun'],
+  project: null,
   installation: 'ours',
 };
 const placement: DockerPlacement = {
@@ -167,6 +168,20 @@ describe('the filter in front of Docker', () => {
     expect(gluetun).toMatchObject({ kind: 'reply', body: { Id: 'c0ffee', Name: '/gluetun', State: { Running: true } } });
     expect(JSON.stringify(gluetun)).not.toContain('secret');
     expect(reasonOf(afterLookUp('GET /containers/x/json', found({})))).toContain('has not the label');
+  });
+
+  it('in a compose project it also knows the network and the services by the name of the project, and of the services only state and addresses', () => {
+    const project = 'tv';
+    expect(create((body) => (body.HostConfig.NetworkMode = 'tv_acestream'), { project }).kind).toBe('forward');
+    expect(plan('GET /networks/tv_acestream', '', { project }).kind).toBe('forward');
+    expect(create((body) => (body.HostConfig.NetworkMode = 'other_acestream'), { project }).kind).toBe('deny');
+    const service = found({ 'com.docker.compose.project': 'tv' });
+    expect(JSON.stringify(afterLookUp('GET /containers/x/json', service, { project }))).not.toContain('secret');
+    expect(afterLookUp('GET /containers/x/json', service, { project })).toMatchObject({
+      body: { NetworkSettings: { Networks: { acestream: {} } } },
+    });
+    expect(reasonOf(afterLookUp('DELETE /containers/x', service, { project }))).toContain('has not the label');
+    expect(reasonOf(afterLookUp('GET /containers/x/json', found({ 'com.docker.compose.project': 'web' }), { project }))).toContain('label');
   });
 
   const port = fc.integer({ min: 1, max: 65_535 });

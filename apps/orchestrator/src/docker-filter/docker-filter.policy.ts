@@ -4,7 +4,14 @@
  */
 import { isObject, type JsonObject } from '@acexy/service-kit/primitives';
 import { INSTALLATION_LABEL } from '../runtime/engine-labels.js';
-import { type CreateRules, createProblem, imageRefusal, installationOf, isAllowedImage } from './container-create.policy.js';
+import {
+  type CreateRules,
+  createProblem,
+  imageRefusal,
+  installationOf,
+  isAllowedImage,
+  sharedNetworks,
+} from './container-create.policy.js';
 import { type DockerCall, parseDockerCall, pathOf } from './docker-call.plan.js';
 
 /** Events that the orchestrator reads. Others would show the commands that run in Gluetun. */
@@ -65,7 +72,8 @@ export function planCall({ method, url, body }: FilterRequest, rules: FilterRule
     case 'POST /images/create':
       return planPull(call, rules);
     case 'GET /networks/{network}':
-      if (call.subject !== rules.network) return deny(`network ${call.subject} is not DOCKER_NETWORK (${rules.network ?? 'not set'})`);
+      if (!sharedNetworks(rules).includes(call.subject))
+        return deny(`network ${call.subject} is not DOCKER_NETWORK (${rules.network ?? 'not set'})`);
       return { ...forward(call), fields: ['Name', 'Id', 'Driver', 'Scope'] };
     case 'POST /containers/create':
       return planCreate(call, body, rules);
@@ -137,10 +145,11 @@ function planCreate(call: DockerCall, body: string, rules: FilterRules): Plan {
   return { ...forward(call), body: JSON.stringify(container), installation: installationOf(container) };
 }
 
-/** Our containers are shown whole; of Gluetun only its state and its addresses. */
+/** Our containers are shown whole; of Gluetun and of the services in our compose project only their state and addresses. */
 function planInspection(asked: string, found: JsonObject, rules: FilterRules): Plan {
   if (isOurs(found, rules)) return { kind: 'reply', body: found };
-  if (!rules.vpnContainers.includes(nameOf(found))) return deny(foreignRefusal(asked, rules));
+  const isService = rules.project !== null && projectOf(found) === rules.project;
+  if (!isService && !rules.vpnContainers.includes(nameOf(found))) return deny(foreignRefusal(asked, rules));
   const { Id, Name, Created, State, NetworkSettings } = found;
   const { Health, ...state } = isObject(State) ? State : {};
   const health = isObject(Health) && { Health: { Status: Health.Status } };
@@ -151,18 +160,24 @@ function planInspection(asked: string, found: JsonObject, rules: FilterRules): P
 /** The call goes to the id that was looked up: the name may belong to another container a moment later. Only `create` has a body. */
 function planAction(call: DockerCall, found: JsonObject, rules: FilterRules): Plan {
   if (!isOurs(found, rules) || typeof found.Id !== 'string') return deny(foreignRefusal(call.subject, rules));
-  return { ...forward(call, call.query, found.Id), installation: labelOf(found) };
+  return { ...forward(call, call.query, found.Id), installation: labelsOf(found).get(INSTALLATION_LABEL) };
 }
 
 function isOurs(found: JsonObject, rules: FilterRules): boolean {
-  const installation = labelOf(found);
+  const installation = labelsOf(found).get(INSTALLATION_LABEL);
   return installation !== undefined && installationProblem(installation, rules) === null;
 }
 
-function labelOf({ Config }: JsonObject): string | undefined {
-  const labels = isObject(Config) && isObject(Config.Labels) ? Config.Labels : {};
-  const installation = labels[INSTALLATION_LABEL];
-  return typeof installation === 'string' && installation !== '' ? installation : undefined;
+const PROJECT_LABEL = 'com.docker.compose.project';
+
+/** Compose project of an inspected container. */
+export function projectOf(found: JsonObject): string | null {
+  return labelsOf(found).get(PROJECT_LABEL) ?? null;
+}
+
+function labelsOf({ Config }: JsonObject): Map<string, string> {
+  const labels = isObject(Config) && isObject(Config.Labels) ? Object.entries(Config.Labels) : [];
+  return new Map(labels.filter((label): label is [string, string] => typeof label[1] === 'string' && label[1] !== ''));
 }
 
 function nameOf({ Name }: JsonObject): string {

@@ -3,9 +3,10 @@ import { CodedError, isObject, type JsonObject } from '@acexy/service-kit/primit
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { hostname } from 'node:os';
 import type { DockerEndpoint } from '../runtime/docker/docker-endpoint.js';
 import type { CreateRules } from './container-create.policy.js';
-import { type Forward, planCall, type Plan } from './docker-filter.policy.js';
+import { type Forward, planCall, type Plan, projectOf } from './docker-filter.policy.js';
 
 /** A create is a few kilobytes, with the environment of its caller at most the limit of the API. */
 const MAX_BODY = 2 ** 20;
@@ -27,13 +28,15 @@ class NoDockerError extends CodedError {
  */
 export class DockerFilter {
   private installation: string | null = null;
+  /** Undefined until Docker has answered. */
+  private project: string | null | undefined;
   private readonly server = createServer({ requestTimeout: REQUEST_LIMIT_MS }, (incoming, outgoing) => {
     this.answer(incoming, outgoing).catch((error: unknown) => this.fail(incoming, outgoing, error));
   });
 
   constructor(
     private readonly endpoint: DockerEndpoint,
-    private readonly rules: CreateRules,
+    private readonly rules: Omit<CreateRules, 'project'>,
     private readonly log: Log,
   ) {
     this.server.maxConnections = MAX_CONNECTIONS;
@@ -57,9 +60,11 @@ export class DockerFilter {
     const body = await textOf(incoming, MAX_BODY);
     if (body === null) return send(outgoing, 413, { message: `the body has more than ${MAX_BODY} bytes` });
     const { method = '', url = '' } = incoming;
-    let plan = planCall({ method, url, body }, { ...this.rules, installation: this.installation });
+    if (this.project === undefined) this.project = await this.ownProject(gone.signal);
+    const { rules, installation, project } = this;
+    let plan = planCall({ method, url, body }, { ...rules, installation, project });
     if (plan.kind === 'look up') {
-      const reply = await this.ask('GET', `/containers/${plan.container}/json`, LOOK_UP_LIMIT_MS, gone.signal);
+      const reply = await this.lookUp(plan.container, gone.signal);
       if (reply.statusCode !== 200) return copy(reply, outgoing);
       plan = plan.then(await jsonOf(reply));
     }
@@ -91,6 +96,18 @@ export class DockerFilter {
     if (fields === undefined || reply.statusCode !== 200) return copy(reply, outgoing);
     const whole = await jsonOf(reply);
     send(outgoing, 200, Object.fromEntries(fields.map((field) => [field, whole[field]])));
+  }
+
+  /** The compose project of this container; null outside compose. */
+  private async ownProject(signal: AbortSignal): Promise<string | null> {
+    const reply = await this.lookUp(hostname(), signal);
+    if (reply.statusCode === 200) return projectOf(await jsonOf(reply));
+    reply.resume();
+    return null;
+  }
+
+  private lookUp(container: string, signal: AbortSignal): Promise<IncomingMessage> {
+    return this.ask('GET', `/containers/${container}/json`, LOOK_UP_LIMIT_MS, signal);
   }
 
   /** @returns Docker's reply as soon as its headers are complete; its body ends with `signal` */

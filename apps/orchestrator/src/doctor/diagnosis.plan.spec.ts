@@ -140,6 +140,36 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /systemctl start docker/,
   ],
   [
+    'the Docker of the compose file is down',
+    {
+      docker: {
+        reached: false,
+        endpoint: 'unix:///run/engines/docker.sock',
+        problem: 'no Docker Engine answers at unix:///run/engines/docker.sock',
+      },
+    },
+    'docker',
+    'wrong',
+    /no Docker Engine/,
+    /docker compose up -d docker`/,
+  ],
+  [
+    'the filter in front of Docker is down: its service is named, not one of another compose file',
+    { docker: { reached: false, endpoint: 'tcp://docker-proxy:2375', problem: 'the host in tcp://docker-proxy:2375 has no address' } },
+    'docker',
+    'wrong',
+    /no address/,
+    /docker compose up -d docker-proxy`/,
+  ],
+  [
+    'the filter answers that Docker is down',
+    { docker: { reached: false, endpoint: 'tcp://docker-proxy:2375', problem: 'no Docker Engine answers at unix:///var/run/docker.sock' } },
+    'docker',
+    'wrong',
+    /no Docker Engine/,
+    /^Start Docker on the host: `systemctl start docker`/,
+  ],
+  [
     'no permission for Docker',
     { docker: { reached: false, endpoint: 'unix:///x', problem: 'no permission for unix:///x' } },
     'docker',

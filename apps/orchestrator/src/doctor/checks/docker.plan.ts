@@ -23,7 +23,7 @@ export const DOCKER_CHECKS: readonly Check[] = [
     id: 'docker',
     question: 'Does Docker answer?',
     look(facts) {
-      if (facts.docker?.reached === false) return wrong(facts.docker.problem, cureFor(facts.docker.problem));
+      if (facts.docker?.reached === false) return wrong(facts.docker.problem, cureFor(facts.docker));
       return withDocker(({ version, endpoint }) => good(`Docker ${version} at ${endpoint}`))(facts);
     },
   },
@@ -110,11 +110,30 @@ function pullCure(image: string): string {
   return `\`docker pull ${image}\` shows why it cannot be pulled. Correct TARGET_IMAGE, or the network of the Docker Engine.`;
 }
 
-function cureFor(problem: string): string {
+/** The service `docker` of docker-compose.yml has its socket in this folder. */
+const SOCKET_OF_COMPOSE = 'unix:///run/engines/';
+
+function cureFor({ problem, endpoint }: Extract<DockerFacts, { reached: false }>): string {
   if (/permission/.test(problem))
-    return 'Add this user to the group that owns the socket, or start the container as in docker-compose.socket.yml.';
-  if (/no address/.test(problem)) return 'Correct DOCKER_HOST: its host name cannot be resolved.';
+    return 'Add this user to the group that owns the socket, or start the container as docs/security.md describes.';
+  const service = serviceOf(endpoint);
+  if (/no address/.test(problem))
+    return `Start the service (\`docker compose up -d ${service}\`), or correct DOCKER_HOST: its host name cannot be resolved.`;
   if (/in time/.test(problem))
-    return 'The Docker Engine is overloaded: `docker compose restart docker` or `systemctl restart docker`; give it more memory and processors.';
-  return 'Start it (`docker compose up -d docker` or `systemctl start docker`), or set DOCKER_HOST to its address.';
+    return `The Docker Engine is overloaded: \`${restartOf(endpoint)}\` restarts it. Give it more memory and processors.`;
+  const start = service === null ? '`systemctl start docker`' : `\`docker compose up -d ${service}\``;
+  // The filter answers, and says that Docker does not.
+  if (/no Docker Engine answers at unix:/.test(problem) && endpoint.startsWith('tcp:'))
+    return 'Start Docker on the host: `systemctl start docker`.';
+  return `Start it (${start}), or set DOCKER_HOST to its address.`;
+}
+
+function restartOf(endpoint: string): string {
+  return endpoint.startsWith(SOCKET_OF_COMPOSE) ? 'docker compose restart docker' : 'systemctl restart docker';
+}
+
+/** The service of the compose file that DOCKER_HOST names: the Docker Engine, or the filter in front of it; null for the Docker of the machine. */
+function serviceOf(endpoint: string): string | null {
+  if (endpoint.startsWith(SOCKET_OF_COMPOSE)) return 'docker';
+  return URL.canParse(endpoint) && endpoint.startsWith('tcp:') ? new URL(endpoint).hostname : null;
 }
