@@ -32,6 +32,10 @@ const spec: EngineSpec = {
   ports: { http: 19_000, https: 45_000, api: 62_062, p2p: 36_000 },
 };
 
+/** A body that a test makes wrong. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type Body = Record<string, any>;
+
 const plan = (call: string, body: unknown = '', changes: Partial<FilterRules> = {}): Plan => {
   const at = call.indexOf(' ');
   return planCall(
@@ -39,7 +43,7 @@ const plan = (call: string, body: unknown = '', changes: Partial<FilterRules> = 
     { ...rules, ...changes },
   );
 };
-const create = (change: (body: Record<string, any>) => unknown = () => undefined, changes: Partial<FilterRules> = {}): Plan => {
+const create = (change: (body: Body) => unknown = () => undefined, changes: Partial<FilterRules> = {}): Plan => {
   const { name, ...body } = planContainer(spec, 'engine:latest', placement);
   change(body);
   return plan(`POST /containers/create?name=${name}`, body, changes);
@@ -99,7 +103,7 @@ describe('the filter in front of Docker', () => {
     );
   });
 
-  it.each<[string, (body: Record<string, any>) => unknown]>([
+  it.each<[string, (body: Body) => unknown]>([
     ['HostConfig.Binds', ({ HostConfig }) => (HostConfig.Binds = ['/:/host'])],
     ['HostConfig.binds', ({ HostConfig }) => (HostConfig.binds = ['/:/host'])],
     ['HostConfig.Mounts', ({ HostConfig }) => (HostConfig.Mounts = [])],

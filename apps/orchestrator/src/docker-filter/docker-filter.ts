@@ -147,16 +147,15 @@ function pathOf({ url = '' }: IncomingMessage): string {
   return url.split('?', 1)[0];
 }
 
-/** Null if it is longer. */
+/** Null if it is longer. The rest is read too: the connection would otherwise break before the answer. */
 async function textOf(message: IncomingMessage, limit: number): Promise<string | null> {
   const parts: Buffer[] = [];
   let length = 0;
   for await (const part of message as AsyncIterable<Buffer>) {
     length += part.length;
-    if (length > limit) return null;
-    parts.push(part);
+    if (length <= limit) parts.push(part);
   }
-  return Buffer.concat(parts).toString('utf8');
+  return length > limit ? null : Buffer.concat(parts).toString('utf8');
 }
 
 async function jsonOf(reply: IncomingMessage): Promise<JsonObject> {
