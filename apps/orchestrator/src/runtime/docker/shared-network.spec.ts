@@ -33,7 +33,7 @@ describe('an engine on Docker', () => {
     runtime = new DockerRuntime(
       {
         endpoint: dockerEndpoint(`unix://${docker.socketPath}`),
-        placement: { network: 'acestream', engineHost: null, remoteHost: null, memoryBytes: null, mapHttps: false },
+        placement: { network: 'acestream', engineHost: null, remoteHost: null, memoryBytes: null, mapHttps: false, engineBind: '' },
         image: 'engine:1',
         imagePolicy: 'never',
         ownerLabel: 'mine=yes',
