@@ -1,11 +1,12 @@
 import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
-import axios, { type AxiosInstance } from 'axios';
+import axios, { type AxiosInstance, type AxiosResponse } from 'axios';
+import { snippet } from '@acexy/service-kit/primitives';
 import { engineOrigin, rehostEngineUrl, type EngineAddress } from './address.js';
 import { EngineBadReplyError, EngineError, EngineRefusedError, UnknownSessionError, wasClosedWhileIdle } from './errors.js';
 import { exchange } from './exchange.js';
 import { openHls, type OpenHlsOptions } from './hls-media.js';
-import { openMedia, type OpenMediaOptions } from './media.js';
+import { isRedirect, MAX_REDIRECTS, openMedia, type OpenMediaOptions } from './media.js';
 import type { MediaReply } from './media-reply.js';
 import {
   type ContentDescription,
@@ -73,7 +74,8 @@ export class EngineClient {
       proxy: false,
       maxRedirects: 0,
       maxContentLength: MAX_REPLY_BYTES,
-      decompress: false,
+      // We ask for none, and some engines compress all the same.
+      decompress: true,
       headers: { Accept: 'application/json', 'Accept-Encoding': 'identity' },
       responseType: 'text',
       // replies.ts parses the text, because axios returns invalid JSON as a string without an error.
@@ -188,7 +190,7 @@ export class EngineClient {
     try {
       return rehostEngineUrl(url, this.address);
     } catch (cause) {
-      throw new EngineBadReplyError(this.label(name), `not a URL: ${url}`, null, { cause });
+      throw new EngineBadReplyError(this.label(name), `not a URL: ${snippet(url)}`, null, { cause });
     }
   }
 
@@ -198,13 +200,27 @@ export class EngineClient {
 
   private async call(name: string, url: URL, timeoutMs: number, signal?: AbortSignal): Promise<RawReply> {
     const what = this.label(name);
-    const { status, data } = await exchange({ what, phase: 'reply', limitMs: timeoutMs, signal }, (limit) => this.get(url, limit));
-    return { what, status, body: data };
+    return exchange({ what, phase: 'reply', limitMs: timeoutMs, signal }, async (limit) => {
+      for (let target = url, redirects = 0; ; redirects++) {
+        const { status, data, headers } = await this.get(target, limit);
+        if (!isRedirect(status)) return { what, status, body: data };
+        if (redirects >= MAX_REDIRECTS) throw new EngineBadReplyError(what, `more than ${MAX_REDIRECTS} redirects`, status);
+        target = this.redirected(what, target, headers.location, status);
+      }
+    });
+  }
+
+  /** Where a redirect of this engine leads. */
+  private redirected(what: string, from: URL, location: unknown, status: number): URL {
+    const text = String(location ?? '');
+    const target = URL.canParse(text, from.href) ? new URL(text, from.href) : null;
+    if (text !== '' && target?.origin === from.origin) return target;
+    throw new EngineBadReplyError(what, `redirect to another place than this engine: ${snippet(text) || 'no location'}`, status);
   }
 
   /** Repeats a call that used a connection which the engine had already closed. All calls of this API may be repeated. */
-  private get(url: URL, signal: AbortSignal): Promise<{ status: number; data: string }> {
-    const attempt = (): Promise<{ status: number; data: string }> => this.http.get<string>(url.href, { signal });
+  private get(url: URL, signal: AbortSignal): Promise<AxiosResponse<string>> {
+    const attempt = (): Promise<AxiosResponse<string>> => this.http.get<string>(url.href, { signal });
     return attempt().catch((error: unknown) => {
       if (signal.aborted || !wasClosedWhileIdle(error)) throw error;
       return attempt();

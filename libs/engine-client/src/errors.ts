@@ -73,7 +73,8 @@ export function toEngineError(what: string, cause: unknown): EngineError {
   const message = cause instanceof Error ? cause.message : String(cause);
   if (code.startsWith('HPE_')) return new EngineBadReplyError(what, `malformed HTTP (${code})`, null, { cause });
   if (cause instanceof MalformedHttpError) return new EngineBadReplyError(what, `malformed HTTP (${message})`, null, { cause });
-  if (code === 'ERR_BAD_RESPONSE') return new EngineBadReplyError(what, message, null, { cause });
+  // Z_…: invalid compressed data.
+  if (code === 'ERR_BAD_RESPONSE' || code.startsWith('Z_')) return new EngineBadReplyError(what, message, null, { cause });
   return new EngineUnreachableError(`${what}: ${code || message}`, { cause });
 }
 

@@ -22,8 +22,9 @@ export function bodyOf(head: ReplyHead): BodyReader {
   if (coding !== undefined) return /(^|,)\s*chunked$/i.test(coding) ? new ChunkedBody() : new UnboundedBody();
   const length = head.headers.get('content-length');
   if (length === undefined) return new UnboundedBody();
-  if (!/^\d{1,15}$/.test(length)) throw new MalformedHttpError('content-length is not a number');
-  return new MeasuredBody(Number(length));
+  if (!/^\d{1,30}$/.test(length)) throw new MalformedHttpError('content-length is not a number');
+  // Some engines name a length that never comes instead of none.
+  return Number.isSafeInteger(Number(length)) ? new MeasuredBody(Number(length)) : new UnboundedBody();
 }
 
 class UnboundedBody implements BodyReader {

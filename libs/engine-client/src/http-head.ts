@@ -13,8 +13,9 @@ export interface ReplyHead {
 
 /** Same limit as in Node's parser. */
 const MAX_BYTES = 16 * 1024;
-const STATUS_LINE = /^HTTP\/1\.[01] ([1-9]\d\d)( .*)?$/;
-const STATUS_LINE_START = 'HTTP/1.';
+/** `ICY` is the protocol of Shoutcast, which differs from HTTP/1.0 only in this word. */
+const STATUS_LINE = /^(?:HTTP\/1\.[01]|ICY) ([1-9]\d\d)( .*)?$/;
+const STATUS_LINE_STARTS = ['HTTP/1.', 'ICY '];
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~\w]+$/;
 const LF = 0x0a;
 
@@ -48,8 +49,7 @@ export class HeadReader {
 
   /** Checked before the line is complete: another protocol may never send a line end. */
   private checkLineStart(): void {
-    const length = Math.min(this.line.length, STATUS_LINE_START.length);
-    if (this.status !== null || this.line.startsWith(STATUS_LINE_START.slice(0, length))) return;
+    if (this.status !== null || STATUS_LINE_STARTS.some((start) => this.line.startsWith(start.slice(0, this.line.length)))) return;
     throw new MalformedHttpError('no status line');
   }
 

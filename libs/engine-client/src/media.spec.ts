@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EngineClient } from './client.js';
 import { EngineBadReplyError, EngineRefusedError, EngineStillPreparingError, EngineUnreachableError } from './errors.js';
@@ -28,6 +29,45 @@ describe('opening the media', () => {
     expect(requests).toEqual([PATH, '/content/ab/0.42', '/content/cd/final?x=1']);
     expect(headers.map((each) => each['accept-encoding'])).toEqual(['identity', 'identity', 'identity']);
     expect(headers[2].host).toBe(`127.0.0.1:${address.port}`);
+  });
+
+  it.each<[string, string]>([
+    ['206', 'HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-/*\r\n'],
+    ['a length that no stream has', 'HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\n'],
+    ['the status line of Shoutcast', 'ICY 200 OK\r\nicy-name: channel\r\n'],
+  ])('plays media with %s', async (_what, head) => {
+    const address = await rawEngine((socket) => socket.once('data', () => socket.end(Buffer.concat([Buffer.from(`${head}\r\n`), PACKET]))));
+    const media = await open(address);
+    const [bytes] = (await once(media, 'data')) as [Buffer];
+    expect(bytes.equals(PACKET)).toBe(true);
+    media.resume();
+    await once(media, 'end');
+  });
+
+  it('quotes no bytes of media in an error, whatever the engine sends', async () => {
+    let sent = Buffer.alloc(0);
+    const address = await rawEngine((socket) => socket.once('data', () => socket.end(sent)));
+    const status = fc.constantFrom('200 OK', '206 Partial Content', '302 Found', '403 Forbidden', '500 Oops');
+    const type = fc.constantFrom('text/html', 'application/json', 'video/mp2t');
+    const bytes = fc
+      .uint8Array({ minLength: 188, maxLength: 400 })
+      .map((rest) => Buffer.concat([Buffer.from([0x47, 0x00, 0xff, 0x10]), rest]));
+    await fc.assert(
+      fc.asyncProperty(status, type, bytes, async (line, contentType, body) => {
+        sent = Buffer.concat([Buffer.from(`HTTP/1.1 ${line}\r\nContent-Type: ${contentType}\r\n\r\n`), body]);
+        const calls = [open(address).then((media) => media.destroy()), new EngineClient(address).getStatus()];
+        for (const call of calls) {
+          // A message is plain text on one line.
+          const message = await call.then(
+            () => '',
+            (error: Error) => `${error.message} ${String((error as { cause?: unknown }).cause ?? '')}`,
+          );
+          expect(message).toMatch(/^\P{Cc}*$/u);
+          expect(message).not.toContain('\uFFFD');
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('stops after five redirects', async () => {

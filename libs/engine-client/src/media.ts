@@ -15,8 +15,10 @@ export interface OpenMediaOptions {
 }
 
 /** Real engines redirect once or twice. */
-const MAX_REDIRECTS = 5;
+export const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** Some engines answer a request without a range with 206. */
+const MEDIA = new Set([200, 206]);
 const STILL_PREPARING = /download not found|start timeout/i;
 const ERROR_PAGE_BYTES = 4096;
 const NO_MEDIA = /^(text\/html|application\/json)\b/i;
@@ -35,7 +37,7 @@ export async function openMedia(address: EngineAddress, playbackUrl: string, opt
     for (let redirects = 0; ; redirects++) {
       const reply = await getReply(url, limit);
       const { status } = reply;
-      if (!REDIRECTS.has(status)) return acceptMedia(what, reply);
+      if (!isRedirect(status)) return acceptMedia(what, reply);
       reply.destroy();
       if (redirects >= MAX_REDIRECTS) throw new EngineBadReplyError(what, `more than ${MAX_REDIRECTS} redirects`, status);
       const location = reply.headers.get('location');
@@ -45,6 +47,10 @@ export async function openMedia(address: EngineAddress, playbackUrl: string, opt
   });
   media.sharesBuffer = options.shareBuffer ?? false;
   return signal ? addAbortSignal(signal, media) : media;
+}
+
+export function isRedirect(status: number): boolean {
+  return REDIRECTS.has(status);
 }
 
 /** `target` relative to `base`, on the host and port of the engine. */
@@ -65,10 +71,10 @@ export async function readRefusal(what: string, reply: MediaReply): Promise<Engi
 }
 
 async function acceptMedia(what: string, reply: MediaReply): Promise<MediaReply> {
-  if (reply.status !== 200) throw await readRefusal(what, reply);
+  if (!MEDIA.has(reply.status)) throw await readRefusal(what, reply);
   const type = reply.headers.get('content-type') ?? '';
   if (!NO_MEDIA.test(type)) return reply;
-  throw new EngineBadReplyError(what, `${type} instead of media: ${await readText(reply)}`, reply.status);
+  throw new EngineBadReplyError(what, `${snippet(type)} instead of media: ${await readText(reply)}`, reply.status);
 }
 
 async function readText(reply: MediaReply): Promise<string> {

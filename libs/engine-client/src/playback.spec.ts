@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { EngineClient, type StartPlayback } from './client.js';
 import { EngineBadReplyError, EngineRefusedError, UnknownSessionError } from './errors.js';
@@ -77,7 +78,77 @@ describe('starting a playback', () => {
     expect(error).toMatchObject({ code: 'engine_refused', reason: 'failed to load content' });
   });
 
-  it.each(['playback_url', 'stat_url', 'command_url', 'playback_session_id'])('a reply without %s is a bad reply', async (name) => {
+  it.each<[string, unknown, string]>([
+    ['no session id', undefined, KEY],
+    ['an empty session id', '', KEY],
+    ['a session id of a megabyte', 'x'.repeat(1_000_000), KEY],
+    ['a number as session id', 1234, '1234'],
+  ])('plays with %s: the session is then known by its URLs', async (_what, id, known) => {
+    const { address } = await scriptedEngine((_request, response) => json(response, started({ playback_session_id: id })));
+    expect(await new EngineClient(address).startPlayback(start)).toMatchObject({ playbackSessionId: known });
+  });
+
+  it('reads a reply that is compressed although nobody asked for it', async () => {
+    const { address, headers } = await scriptedEngine((_request, response) =>
+      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(gzipSync(started())),
+    );
+    expect(await new EngineClient(address).startPlayback(start)).toMatchObject({ playbackSessionId: '0a1b' });
+    expect(headers[0]['accept-encoding']).toBe('identity');
+  });
+
+  it.each<[string, Buffer]>([
+    ['is damaged', Buffer.from('no gzip')],
+    ['has a megabyte of spaces in a few bytes', gzipSync(' '.repeat(2 * 1024 * 1024))],
+  ])('a compressed reply that %s is a bad reply', async (_what, body) => {
+    const { address } = await scriptedEngine((_request, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(body));
+    expect(await failure(new EngineClient(address).startPlayback(start))).toBeInstanceOf(EngineBadReplyError);
+  });
+
+  it('follows a redirect to another path of the engine', async () => {
+    const { address, requests } = await scriptedEngine((request, response) => {
+      if (request.path.startsWith('/ace/')) response.writeHead(302, { location: '/new/getstream?x=1' }).end();
+      else json(response, started());
+    });
+    expect(await new EngineClient(address).startPlayback(start)).toMatchObject({ infohash: INFOHASH });
+    expect(requests[1]).toBe('/new/getstream?x=1');
+  });
+
+  it.each(['http://stranger.example/ace/getstream', 'http://127.0.0.1:1/', '//stranger.example/', 'ftp://127.0.0.1/', undefined])(
+    'does not follow a redirect to %s',
+    async (location) => {
+      const { address, requests } = await scriptedEngine((_request, response) =>
+        response.writeHead(302, location ? { location } : {}).end(),
+      );
+      const error = await failure(new EngineClient(address).startPlayback(start));
+      expect(error).toBeInstanceOf(EngineBadReplyError);
+      expect(error.message).toContain(location ?? 'no location');
+      expect(requests).toHaveLength(1);
+    },
+  );
+
+  it('stops after five redirects', async () => {
+    const { address, requests } = await scriptedEngine((_request, response) => response.writeHead(302, { location: '/again' }).end());
+    expect(await failure(new EngineClient(address).startPlayback(start))).toBeInstanceOf(EngineBadReplyError);
+    expect(requests).toHaveLength(6);
+  });
+
+  it.each(['playback_url', 'stat_url', 'command_url'])(
+    'a reply with a URL of more than 2048 characters as %s is a bad reply',
+    async (name) => {
+      const long = `http://10.1.2.3:6878/${'x'.repeat(3000)}`;
+      const { address } = await scriptedEngine((_request, response) => json(response, started({ [name]: long })));
+      const error = await failure(new EngineClient(address).startPlayback(start));
+      expect(error).toBeInstanceOf(EngineBadReplyError);
+      expect(error.message).toMatch(new RegExp(`${name} is not a URL of at most 2048 characters`));
+    },
+  );
+
+  it('an error text of an engine is shortened', async () => {
+    const { address } = await scriptedEngine((_request, response) => json(response, JSON.stringify({ error: 'no '.repeat(10_000) })));
+    expect((await failure(new EngineClient(address).startPlayback(start))).message.length).toBeLessThan(400);
+  });
+
+  it.each(['playback_url', 'stat_url', 'command_url'])('a reply without %s is a bad reply', async (name) => {
     const { address } = await scriptedEngine((_request, response) => json(response, started({ [name]: undefined })));
     const error = await failure(new EngineClient(address).startPlayback(start));
     expect(error).toBeInstanceOf(EngineBadReplyError);
@@ -157,6 +228,7 @@ describe('stopping a session', () => {
 
   it.each<[string, number]>([
     ['{"response": null, "error": "unknown playback session id"}', 200],
+    ['{"error": "invalid or expired playback session", "response": null}', 200],
     ['not found', 404],
   ])('a session that is gone counts as stopped: %s', async (body, status) => {
     const { address } = await scriptedEngine((_request, response) => json(response, body, status));

@@ -51,7 +51,13 @@ export interface RawReply {
 
 /** Characters of a title, which comes from whoever published the content. */
 const MAX_TITLE = 200;
-const UNKNOWN_SESSION = /unknown playback session/i;
+/** In the words of different engines. */
+const UNKNOWN_SESSION = /(?:unknown|invalid or expired) playback session/i;
+/** Limits of a report to the orchestrator, which refuses a report with longer texts. */
+const MAX_URL = 2048;
+const SESSION_ID = /^[\x21-\x7e]{1,200}$/;
+/** Characters of an engine's error text. */
+const MAX_REASON = 300;
 const INFOHASH = /^[0-9a-f]{40}$/i;
 const INFOHASH_IN_PATH = /\/ace\/(?:r|m|stat|cmd)\/([0-9a-f]{40})\//i;
 
@@ -65,8 +71,9 @@ export function parseEnvelope(reply: RawReply, key: 'response' | 'result'): unkn
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
-  } catch (cause) {
-    throw new EngineBadReplyError(what, `not JSON: ${snippet(body)}`, status, { cause });
+  } catch {
+    // The parser's own message would quote the body, which may be media.
+    throw new EngineBadReplyError(what, `not JSON: ${snippet(body)}`, status);
   }
   if (!isObject(parsed)) throw new EngineBadReplyError(what, `not a JSON object: ${snippet(body)}`, status);
   const reason = errorText(parsed.error);
@@ -88,27 +95,23 @@ export function parseObject(reply: RawReply, key: 'response' | 'result'): JsonOb
 
 export function parsePlayback(reply: RawReply, kind: PlaybackKind, address: EngineAddress): Playback {
   const response = parseObject(reply, 'response');
-  const required = (name: string): string => {
+  const url = (name: string): string => {
     const value = toText(response[name]);
     if (value === null) throw new EngineBadReplyError(reply.what, `${name} is missing`, reply.status);
-    return value;
-  };
-  const url = (name: string): string => {
-    const value = required(name);
-    try {
-      return rehostEngineUrl(value, address).href;
-    } catch (cause) {
-      throw new EngineBadReplyError(reply.what, `${name} is not a URL: ${snippet(value)}`, reply.status, { cause });
-    }
+    const href = onEngine(value, address);
+    if (href === null || href.length > MAX_URL)
+      throw new EngineBadReplyError(reply.what, `${name} is not a URL of at most ${MAX_URL} characters: ${snippet(value)}`, reply.status);
+    return href;
   };
   const playbackUrl = url('playback_url');
+  const statUrl = url('stat_url');
   return {
     kind,
     playbackUrl,
-    statUrl: url('stat_url'),
+    statUrl,
     commandUrl: url('command_url'),
     infohash: toInfohash(response.infohash) ?? INFOHASH_IN_PATH.exec(playbackUrl)?.[1].toLowerCase() ?? null,
-    playbackSessionId: required('playback_session_id'),
+    playbackSessionId: toSessionId(response.playback_session_id) ?? sessionIdIn(statUrl),
     // Most contents are live, so that is the default.
     isLive: (toNumber(response.is_live) ?? 1) > 0,
     isEncrypted: (toNumber(response.is_encrypted) ?? 0) > 0,
@@ -143,6 +146,26 @@ export function parseStat(reply: RawReply): PlaybackStat {
   };
 }
 
+/** null when it is no http(s) URL. */
+function onEngine(url: string, address: EngineAddress): string | null {
+  try {
+    return rehostEngineUrl(url, address).href;
+  } catch {
+    return null; // TypeError, the only error of URL
+  }
+}
+
+/** null for what is no id. Some engines send a number. */
+function toSessionId(value: unknown): string | null {
+  const text = typeof value === 'number' ? String(value) : value;
+  return typeof text === 'string' && SESSION_ID.test(text) ? text : null;
+}
+
+/** Some engines send no session id: then the end of the URL of the session, which is new for every player, identifies it. */
+function sessionIdIn(url: string): string {
+  return (url.slice(url.lastIndexOf('/') + 1) || url).slice(-200);
+}
+
 /** 40 hexadecimal digits in lower case; null for everything else. */
 export function toInfohash(value: unknown): string | null {
   return typeof value === 'string' && INFOHASH.test(value) ? value.toLowerCase() : null;
@@ -151,9 +174,8 @@ export function toInfohash(value: unknown): string | null {
 /** Engines report an error as a text, or in API version 3 as `{message, code}`. */
 function errorText(error: unknown): string | null {
   if (error === null || error === undefined || error === '') return null;
-  if (typeof error === 'string') return error;
-  if (isObject(error)) return toText(error.message) ?? JSON.stringify(error);
-  return String(error);
+  if (typeof error === 'string') return snippet(error, MAX_REASON);
+  return snippet((isObject(error) && toText(error.message)) || JSON.stringify(error), MAX_REASON);
 }
 
 /** Engines send numbers as numbers, as strings of digits and, for flags, as booleans. */

@@ -24,6 +24,8 @@ describe('reading JSON of other programs', () => {
 
   it('quotes the start of a text on one line', () => {
     expect(snippet('  a\n\n b\t c ')).toBe('a b c');
+    expect(snippet(Buffer.from([0x47, 0x01, 0xff, 0x10]).toString())).toBe('4 characters that are not text');
+    expect(snippet('G\u0000G')).toBe('3 characters that are not text');
     expect(snippet('x'.repeat(200))).toBe(`${'x'.repeat(120)}…`);
   });
 });

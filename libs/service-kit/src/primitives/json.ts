@@ -34,8 +34,13 @@ export function withoutSlashesAtEnd(text: string): string {
   return text.slice(0, end);
 }
 
-/** The first characters of a text on one line, for error messages. */
+/** Control characters other than white space, and what a decoder puts in the place of invalid bytes. */
+const NOT_TEXT = /[^\P{Cc}\s]|\uFFFD/u;
+
+/** The first characters of a text on one line, for error messages. Of bytes that are no text nothing is quoted. */
 export function snippet(text: string, length = 120): string {
   const line = text.replace(/\s+/g, ' ').trim();
-  return line.length > length ? `${line.slice(0, length)}…` : line;
+  const start = line.slice(0, length);
+  if (NOT_TEXT.test(start)) return `${text.length} characters that are not text`;
+  return line.length > length ? `${start}…` : line;
 }
