@@ -32,6 +32,11 @@ export class PacketAligner {
   /** Bytes dropped since the lock was lost; 0 while locked. Above 64 kB a source counts as corrupt. */
   bytesWithoutLock = 0;
 
+  /** Bytes in which no packets were found so far, including those that are still held; 0 while locked. */
+  get unlockedBytes(): number {
+    return this.#stride === HUNTING ? this.bytesWithoutLock + this.#carried : 0;
+  }
+
   push(chunk: Buffer, onRun: PacketRunListener): void {
     let bytes = chunk;
     let at = 0;

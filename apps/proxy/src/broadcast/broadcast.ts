@@ -19,7 +19,7 @@ export { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast-
 export type { BroadcastSnapshot } from './broadcast-snapshot.js';
 export type { Chunk } from './buffer/ring.js';
 export type { RandomAccessPoint } from './buffer/stream-index.js';
-export { SourceFaultDetector, type SourceFault } from './splice/source-faults.policy.js';
+export { MAX_BYTES_WITHOUT_LOCK, SourceFaultDetector, type SourceFault } from './splice/source-faults.policy.js';
 export type { CodecRefusal, SourceSwitch, SpliceKind } from './splice/source-switch.js';
 export type { StreamFollower } from './viewers/stream-tap.js';
 export { tablePackets } from './viewers/viewer-rewriter.js';
@@ -66,6 +66,11 @@ export class Broadcast {
   /** Whole packets have arrived. */
   get ready(): boolean {
     return this.#buffer.packets > 0;
+  }
+
+  /** Bytes of the current source in which no packets were found so far; 0 when packets were found. */
+  get unrecognizedBytes(): number {
+    return this.#input.source.aligner.unlockedBytes;
   }
 
   /** Bits per second of media over the whole ring; null until it is known. */

@@ -67,7 +67,7 @@ export class ViewerLeftError extends SessionError {
 /** The media of an engine ended, broke or stayed silent before the first packet. */
 export class NoStreamError extends SessionError {
   constructor(
-    readonly code: 'no_packets' | 'media_ended' | 'media_broke' | 'media_failed',
+    readonly code: 'no_packets' | 'no_transport_stream' | 'media_ended' | 'media_broke' | 'media_failed',
     message: string,
     options?: ErrorOptions,
   ) {

@@ -1,6 +1,7 @@
 /** Reads the media of one engine into a stream, and detects their start, their end and silence. */
 import type { Readable } from 'node:stream';
 import { type Clock, OneShotTimer, within } from '@acexy/service-kit/primitives';
+import { MAX_BYTES_WITHOUT_LOCK } from '../broadcast/broadcast.js';
 import type { EngineSession } from './engine-session.js';
 import { NoStreamError } from './errors.js';
 import type { ReportException } from './exceptions.js';
@@ -19,6 +20,8 @@ export interface FeedTarget extends SuppliedStream {
   write(bytes: Buffer): void;
   /** Written bytes have become part of the stream. */
   readonly ready: boolean;
+  /** Written bytes in which no packets were found so far; 0 when packets were found. */
+  readonly unrecognizedBytes: number;
 }
 
 export interface FeedWatcher {
@@ -30,6 +33,8 @@ export interface FeedWatcher {
   onFlowing(): void;
 }
 
+/** Bytes that are still no transport stream this long after the first one will not become one. */
+const MAX_UNRECOGNIZED_MS = 4000;
 /** A lost source that delivered within this time has recovered. */
 const FLOWING_MS = 2000;
 
@@ -42,7 +47,10 @@ export class MediaFeed {
   private lost: LossReason | null = null;
   private over = false;
   private stopped = false;
+  private firstAt: number | null = null;
   private lastAt: number | null = null;
+  /** Packets were found. */
+  private recognized = false;
   private tellBegun: () => void = () => undefined;
   private failBeginning: (error: Error) => void = () => undefined;
 
@@ -119,12 +127,23 @@ export class MediaFeed {
     }
     this.stall.observe(this.lastAt, this.target.mediaMs);
     if (this.target.ready) this.tellBegun();
+    else this.checkFormat(this.lastAt);
     if (this.quiet) {
       this.quiet = false;
       this.watcher?.onFlowing();
     }
     // The write may have stopped this feed.
     if (!this.stopped && this.lost === null) this.setTimer();
+  }
+
+  private checkFormat(now: number): void {
+    this.firstAt ??= now;
+    const { unrecognizedBytes } = this.target;
+    if (unrecognizedBytes === 0) this.recognized = true;
+    const late = !this.recognized && now - this.firstAt >= MAX_UNRECOGNIZED_MS;
+    if (unrecognizedBytes <= MAX_BYTES_WITHOUT_LOCK && !late) return;
+    const what = `no MPEG transport stream: no packets in ${unrecognizedBytes} bytes`;
+    this.failBeginning(new NoStreamError('no_transport_stream', what));
   }
 
   private finish(reason: Exclude<LossReason, 'stall'>, error?: Error): void {

@@ -39,7 +39,8 @@ const SAMPLES_KEPT = 60;
 
 /** One second: in good streams none of 11,200 PCR packets was repeated, still pictures and black included. */
 const MAX_REPEATS = 30;
-const MAX_BYTES_WITHOUT_LOCK = 64 * 1024;
+/** More bytes in a row without packets are no transport stream. */
+export const MAX_BYTES_WITHOUT_LOCK = 64 * 1024;
 const MAX_LOSSES = 3;
 const LOSSES_OVER_MS = 10_000;
 

@@ -105,6 +105,11 @@ export class SourceSwitch {
     return this.#refusal;
   }
 
+  /** Bytes of the new source in which no packets were found so far; 0 when packets were found. */
+  get unrecognizedBytes(): number {
+    return this.aligner.unlockedBytes;
+  }
+
   /** How many of the last PCRs in a row the stream already has. */
   get repeats(): number {
     return this.#search.repeats;

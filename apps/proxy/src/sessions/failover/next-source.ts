@@ -103,6 +103,9 @@ async function splice(
     get bitrate() {
       return broadcast.bitrate;
     },
+    get unrecognizedBytes() {
+      return change.unrecognizedBytes;
+    },
     get mediaMs() {
       return broadcast.mediaMs;
     },

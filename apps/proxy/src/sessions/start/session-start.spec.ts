@@ -81,6 +81,28 @@ describe('when an engine fails to start the stream', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it.each([
+    ['many bytes at once', 100_000, 1, 0],
+    ['a few bytes every second', 100, 6, 5000],
+  ])(
+    'the start fails with the reason within 5 s when the engine sends %s that are no transport stream',
+    async (_what, bytes, times, ms) => {
+      const { registry, engines, selector, clock } = makeSessions(1);
+      engines[0].media = 'silent';
+      const viewer = watch(registry.subscribe(byId()));
+      await settle();
+      for (let time = 0; time < times; time++) {
+        engines[0].mediaStreams[0].write(Buffer.alloc(bytes, 'not a stream '));
+        await clock.advanceAndSettle(time === times - 1 ? 0 : ms / (times - 1));
+      }
+      await settle();
+      expect(viewer.error).toBeInstanceOf(EnginesRefusedError);
+      expect(viewer.error?.message).toMatch(/^engine-1: no MPEG transport stream: no packets in \d+ bytes$/);
+      expect(engines[0].mediaStreams[0].destroyed).toBe(true);
+      expect([engines[0].stops.length, selector.held]).toEqual([1, 0]);
+    },
+  );
+
   it('the start fails with NoEngineError when there is no engine, or none is reachable', async () => {
     const none = makeSessions(0);
     const viewer = watch(none.registry.subscribe(byId()));

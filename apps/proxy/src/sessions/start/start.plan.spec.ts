@@ -43,6 +43,8 @@ describe('the kind of a failure', () => {
     ['engine_timeout', 'opening', 'silent'],
     ['engine_still_preparing', 'opening', 'silent'],
     ['no_packets', 'opening', 'silent'],
+    ['no_transport_stream', 'opening', 'refused'],
+    ['engine_busy', 'asking', 'busy'],
     ['engine_unreachable', 'asking', 'unreachable'],
     ['engine_unreachable', 'opening', 'broken'],
     ['engine_bad_reply', 'asking', 'broken'],

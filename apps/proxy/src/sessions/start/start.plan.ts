@@ -44,6 +44,8 @@ export type StartPhase = 'asking' | 'opening';
 export function kindOf(code: string | undefined, phase: StartPhase): FailureKind {
   switch (code) {
     case 'engine_refused':
+    // Other engines deliver the same content in the same form.
+    case 'no_transport_stream':
       return 'refused';
     case 'engine_busy':
       return 'busy';
