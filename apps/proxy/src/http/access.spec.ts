@@ -35,6 +35,16 @@ describe('the access token of a request', () => {
     ['/ace/getstream?id=1', `Bearer ${TOKEN}`, TOKEN, 'bearer', '/ace/getstream?id=1'],
     [`/t/wrong/ace/status?token=${TOKEN}`, `Bearer ${TOKEN}`, 'wrong', 'path', `/ace/status?token=${TOKEN}`],
     ['/ace/getstream?id=1', 'Basic x', null, null, '/ace/getstream?id=1'],
+    [
+      `/ace/getstream?id=1&Token=%20${TOKEN}|User-Agent=VLC`,
+      undefined,
+      TOKEN,
+      'query',
+      `/ace/getstream?id=1&Token=%20${TOKEN}|User-Agent=VLC`,
+    ],
+    ['/ace/getstream?id=1&token=', undefined, null, null, '/ace/getstream?id=1&token='],
+    [`//t//${TOKEN}//ace//getstream?id=1`, undefined, TOKEN, 'path', '/ace/getstream?id=1'],
+    [`http://tv:8080/t/${TOKEN}/ace/getstream?id=1#x`, undefined, TOKEN, 'path', '/ace/getstream?id=1'],
     ['/ace/getstream', undefined, null, null, '/ace/getstream'],
   ])('%s with %s', (target, authorization, token, place, rest) => {
     expect(readAccess(target, authorization)).toEqual({ token, place, target: rest });
