@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { docker, DOCKER_MISSING } from './docker.js';
 import { until } from './until.js';
 
-const GLUETUN = 'qmcgaw/gluetun:v3.41.1';
+/** Another version of the image, or the replacement that .ci/gluetun.sh builds. */
+const GLUETUN = process.env.GLUETUN_IMAGE ?? 'qmcgaw/gluetun:v3.41.1';
 const VPN_SERVER = 'acestream-test/vpn-server:latest';
 const SERVER_PORT = 51_820;
 

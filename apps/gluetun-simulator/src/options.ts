@@ -1,6 +1,7 @@
 import { type Role, unknownRoute, type Version, VERSIONS } from './control-server.js';
 import { OptionError } from './option-error.js';
 import { parseRoleFile, toAuth } from './role-file.js';
+import type { TunnelProbeOptions } from './tunnel-probe.js';
 import type { VpnOptions } from './vpn-connection.js';
 
 export interface Options {
@@ -14,7 +15,7 @@ export interface Options {
   /** Listen address of the fault API; other than 127.0.0.1 only in a container. */
   faultApiHost: string;
   /** Address behind a real tunnel. The simulated VPN is up while it accepts connections; null: the fault API decides alone. */
-  probe: { host: string; port: number } | null;
+  probe: TunnelProbeOptions | null;
 }
 
 const ROLE = 'HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE';
@@ -44,11 +45,12 @@ export function readOptions(env: Readonly<Record<string, string | undefined>>, r
   const roles = parseRoles(env[ROLE], roleFile);
   const unknown = unknownRoute(roles, version);
   if (unknown !== undefined) throw new OptionError(`route not supported by the control server of version ${version}: ${unknown}`);
+  const probe = parseProbe(env.GLUETUN_SIM_PROBE, !env.GLUETUN_SIM_FORWARDED_PORTS);
   return {
     vpn: {
       connectMs: number('GLUETUN_SIM_CONNECT_MS', 300, 3_600_000),
       portDelayMs: number('GLUETUN_SIM_PORT_DELAY_MS', 300, 3_600_000),
-      forwardedPorts: ports('GLUETUN_SIM_FORWARDED_PORTS', '51413'),
+      forwardedPorts: ports('GLUETUN_SIM_FORWARDED_PORTS', probe?.asksForPort ? '0' : '51413'),
       publicIp: env.GLUETUN_SIM_PUBLIC_IP || '203.0.113.7',
     },
     roles,
@@ -57,7 +59,7 @@ export function readOptions(env: Readonly<Record<string, string | undefined>>, r
     faultApiPort: port('GLUETUN_SIM_CONTROL_PORT', 8001),
     tunnelTargetPort: port('GLUETUN_SIM_TUNNEL_PORT', 8002),
     faultApiHost: env.GLUETUN_SIM_CONTROL_HOST || '127.0.0.1',
-    probe: parseProbe(env.GLUETUN_SIM_PROBE),
+    probe,
   };
 }
 
@@ -74,9 +76,9 @@ function parseRoles(json: string | undefined, file: string | null): Role[] {
   return [...roles, { ...toAuth(value, ROLE), routes: null }];
 }
 
-function parseProbe(text: string | undefined): Options['probe'] {
+function parseProbe(text: string | undefined, asksForPort: boolean): Options['probe'] {
   if (text === undefined || text === '') return null;
   const [host, port] = text.split(':');
   if (!host || !(Number(port) > 0)) throw new OptionError(`GLUETUN_SIM_PROBE is "${text}": it must be like 10.2.0.1:80`);
-  return { host, port: Number(port) };
+  return { host, port: Number(port), asksForPort };
 }
