@@ -184,7 +184,7 @@ find_secrets() {
     printf '%s\n' "$key"
     { env | grep -E '^(API_KEY|ACEXY_|GLUETUN_|WIREGUARD_|OPENVPN_|HTTPPROXY_|SHADOWSOCKS_)'; cat .env gluetun.env; } 2>/dev/null \
       | sed -nE "/^[^=]*_FILE=/d; s/^[[:space:]]*(export )?$SECRET_NAME=//p" | sed "s/[[:space:]]#.*//; s/[[:space:]]*$//; s/^[\"']//; s/[\"']$//"
-    sed -nE 's/^[[:space:]]*(apikey|username|password)[[:space:]]*=[[:space:]]*"(.*)".*/\2/p' docker/gluetun/auth-config.toml 2>/dev/null
+    sed -nE 's/^[[:space:]]*(apikey|username|password)[[:space:]]*=[[:space:]]*"(.*)".*/\2/p' docker/gluetun/auth-config*.toml 2>/dev/null
     for file in API_KEY_FILE ACEXY_ORCH_APIKEY_FILE GLUETUN_API_KEY_FILE GLUETUN_API_PASSWORD_FILE; do
       file=$(setting "$file")
       [ -z "$file" ] || cat "$file" 2>/dev/null
