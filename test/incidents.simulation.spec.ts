@@ -22,8 +22,7 @@ class Incident {
     readonly orchestrator: SimulatedOrchestrator,
   ) {}
 
-  static async begin(environment: Record<string, string>): Promise<Incident> {
-    const world = new SimulatedWorld();
+  static async begin(environment: Record<string, string>, world = new SimulatedWorld()): Promise<Incident> {
     const settings = loadOrchestratorSettings({ ...SETTINGS, ...environment });
     const orchestrator = await SimulatedOrchestrator.start(world, new SimulatedDisk(), [], settings);
     return new Incident(world, new SimulatedProxy('p1', world), orchestrator);
@@ -58,7 +57,7 @@ class Incident {
   }
 }
 
-describe('one incident that fails many starts', () => {
+describe('incidents', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -111,5 +110,18 @@ describe('one incident that fails many starts', () => {
     });
     expect(most).toBe(1);
     expect(incident.starts - starts).toBeLessThanOrEqual(6);
+  });
+
+  it('after MAX_REPLICAS was lowered from 6 to 1, one of six idle engines stays alive all the time', async () => {
+    const before = await Incident.begin({ MIN_REPLICAS: '6' });
+    await before.until(() => before.ready === 6, 60);
+    before.orchestrator.kill();
+    const after = await Incident.begin({ MIN_REPLICAS: '1', MAX_REPLICAS: '1', ENGINE_GRACE_PERIOD_S: '1' }, before.world);
+    after.orchestrator.runtime.knobs.exitedMs = 2000;
+    let fewest = after.ready;
+    const timer = setInterval(() => (fewest = Math.min(fewest, after.ready)), 50);
+    await after.pass(60);
+    clearInterval(timer);
+    expect([after.ready, fewest, after.starts]).toEqual([1, 1, 0]);
   });
 });

@@ -24,6 +24,8 @@ export interface FakeRuntimeKnobs {
   /** Duration of a start in milliseconds; 0: one turn of the event loop. */
   startMs: number;
   removeMs: number;
+  /** How long an engine that is being removed is listed as exited, as Docker does it, in milliseconds. */
+  exitedMs: number;
   /** A start hangs until it is aborted. */
   startHangs: boolean;
   /** Duration of the cleanup after an aborted start, in milliseconds. */
@@ -44,6 +46,7 @@ export class FakeEngineRuntime implements EngineRuntime {
   readonly knobs: FakeRuntimeKnobs = {
     startMs: 0,
     removeMs: 0,
+    exitedMs: 0,
     startHangs: false,
     abortMs: 0,
     failStart: () => null,
@@ -104,6 +107,10 @@ export class FakeEngineRuntime implements EngineRuntime {
     this.removeCalls.push(id);
     if (this.knobs.removeFails) throw this.knobs.removeFails;
     if (this.knobs.removeMs > 0) await delay(this.knobs.removeMs);
+    if (this.knobs.exitedMs > 0 && this.world.engines.has(id)) {
+      this.die(id, 0);
+      await delay(this.knobs.exitedMs);
+    }
     if (this.world.engines.delete(id)) this.emit({ type: 'removed', id });
   }
 

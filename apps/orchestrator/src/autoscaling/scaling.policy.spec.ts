@@ -142,6 +142,16 @@ describe('the scaling policy', () => {
     expect(decideScaling(pool(engines), { ...LIMITS, max: 1 }).remove.map(({ id }) => id)).toEqual(['c', 'd']);
   });
 
+  it('counts engines that died and are not cleared yet neither as free nor as surplus', () => {
+    const ONE = { ...LIMITS, minFree: 1, max: 1 };
+    expect(decideScaling(pool([engine('a', IDLE)], { total: 6 }), ONE)).toMatchObject({ target: 1, start: 0, remove: [] });
+    const six = ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => engine(id, IDLE));
+    expect(decideScaling(pool(six, { total: 8 }), ONE).remove).toHaveLength(5);
+    // They keep their places and ports: no engine is started in their place before they are cleared.
+    expect(decideScaling(pool([], { total: 1 }), ONE)).toMatchObject({ target: 1, start: 0 });
+    expect(decideScaling(pool([], { total: 1, manualMinimum: 3 }), LIMITS)).toMatchObject({ target: 3, start: 3 });
+  });
+
   it('revokes its own queued starts that are no longer needed, and no others', () => {
     expect(decideScaling(pool([], { pending: 5, revocable: 3 }), LIMITS)).toMatchObject({ revoke: 3, start: 0 });
     expect(decideScaling(pool([], { pending: 5, revocable: 1 }), LIMITS)).toMatchObject({ revoke: 1 });
@@ -166,11 +176,12 @@ describe('the scaling policy', () => {
       manualMinimum: fc.constantFrom(0, 0, 3, 9),
       taken: fc.constantFrom(0, 0, 1, 9),
       recentPeak: fc.nat(9),
+      dead: fc.constantFrom(0, 0, 1, 6),
     })
-    .map(({ engines, ...rest }) =>
+    .map(({ engines, dead, ...rest }) =>
       pool(
         engines.map((each, i) => engine(`e${i}`, { ...each, idleMs: each.claims > 0 ? 0 : each.idleMs })),
-        { ...rest, revocable: rest.pending },
+        { ...rest, revocable: rest.pending, total: engines.length + rest.pending + dead },
       ),
     );
 
@@ -189,8 +200,9 @@ describe('the scaling policy', () => {
             lifecycle === 'ready' && health !== 'unhealthy' && claims === 0 && cordon === null && !removed.has(id),
         ).length;
         const ready = [...removed].some((id) => state.engines.find((each) => each.id === id)?.lifecycle === 'ready');
-        if (ready && state.total <= max) expect(freeLeft).toBeGreaterThanOrEqual(minFree + state.waiting);
-        if (ready) expect(state.total - removed.size).toBeGreaterThanOrEqual(Math.min(max, state.manualMinimum ?? 0));
+        const alive = state.engines.length + state.pending;
+        if (ready && alive <= max) expect(freeLeft).toBeGreaterThanOrEqual(minFree + state.waiting);
+        if (ready) expect(alive - removed.size).toBeGreaterThanOrEqual(Math.min(max, state.manualMinimum ?? 0));
         if (start > 0) expect(ready).toBe(false);
       }),
       { numRuns: 2000 },

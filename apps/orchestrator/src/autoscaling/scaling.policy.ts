@@ -22,7 +22,7 @@ export interface PoolEngine {
 
 export interface PoolState {
   engines: readonly PoolEngine[];
-  /** Engines that exist and engines requested: what MAX_REPLICAS limits. */
+  /** Engines that exist, died and are not cleared yet, or are requested: what MAX_REPLICAS limits. */
   total: number;
   /** Engines requested that do not run yet. */
   pending: number;
@@ -73,7 +73,9 @@ export interface ScalingDecision {
 export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecision {
   const { free, coming } = countEngines(pool);
   const drained = drainedEngines(pool.engines);
-  const staying = pool.total - drained.length;
+  // Engines that died count in the total until they are cleared, because they keep their ports. They serve nobody.
+  const dead = Math.max(0, pool.total - pool.engines.length - pool.pending);
+  const staying = pool.total - drained.length - dead;
   // The next startup time is expected to take as many engines as the last one. The minimum covers a part of them, the lookahead the rest, up to
   // the minimum again. With a minimum of 0 nothing is kept in advance.
   const lookahead = Math.min(limits.minFree, Math.max(0, pool.taken - limits.minFree));
