@@ -19,6 +19,8 @@ export class OrchestratorServer {
   /** Engines that proxies must leave: each report gets a leave order for them. */
   readonly leave = new Set<string>();
   readonly engines: EngineState[];
+  /** The key that calls other than GET need; null: none. */
+  key: string | null = null;
   /** What it answers to a request for one more engine. */
   provision: () => Reply = () => ({ status: 503, body: { detail: 'no' } });
   private readonly granted = new Map<string, string>();
@@ -61,6 +63,8 @@ export class OrchestratorServer {
 
   private answer(request: SeenRequest): Reply {
     const call = `${request.method} ${pathOf(request)}`;
+    if (this.key !== null && request.method !== 'GET' && request.headers.authorization !== `Bearer ${this.key}`)
+      return { status: 401, body: { detail: 'wrong key' } };
     const body = (request.body ?? {}) as Record<string, unknown>;
     if (call === 'GET /engines') return { status: 200, body: this.engines };
     if (call === 'GET /streams') return { status: 200, body: [] };

@@ -326,6 +326,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /rejects the key of the proxy/,
     /ACEXY_ORCH_APIKEY/,
   ],
+  ['a proxy that says that its key is rejected', proxy({ orchestrator: 'unauthorized' }), 'link', 'wrong', /rejects the key of the proxy/],
   [
     'a proxy whose reports were rejected',
     {

@@ -128,5 +128,5 @@ export type ProxyFacts =
   | Unreached
   | (ReachedService & {
       latencyMs: number;
-      orchestrator: 'reachable' | 'away' | 'not set' | 'unknown';
+      orchestrator: 'reachable' | 'away' | 'unauthorized' | 'not set' | 'unknown';
     });

@@ -179,6 +179,7 @@ describe('the proxy', () => {
     expect(lines.join('')).not.toContain(token);
   });
 
+<<<<<<< HEAD
   it.each(['', '/t/the-token-of-a-viewer', '//t/the-token-of-a-viewer/'])(
     'answers requests from the field under every path, behind "%s"',
     async (prefix) => {
@@ -209,6 +210,24 @@ describe('the proxy', () => {
       expect(await statusOf('POST', `${prefix}//ace/getstream?id=${id}`)).toBe(405);
     },
   );
+=======
+  it('is ready and says so when its orchestrator rejects its key, in /health/ready and in a metric', async () => {
+    const orchestrator = new OrchestratorServer();
+    onTestFinished(() => orchestrator.close());
+    orchestrator.key = 'another-key';
+    await orchestrator.listen();
+    const http = await start({ ACEXY_ORCH_URL: orchestrator.url, ACEXY_ORCH_APIKEY: 'wrong' });
+    while (!orchestrator.requests.some(({ method }) => method === 'PUT')) await new Promise((resolve) => setImmediate(resolve));
+    const state = async (): Promise<string> =>
+      ((await http.get('/health/ready').expect(200)).body as { info: { orchestrator: { state: string } } }).info.orchestrator.state;
+    while ((await state()) === 'reachable') await new Promise((resolve) => setImmediate(resolve));
+    expect(await state()).toBe('unauthorized');
+    // The list of engines needs no key: that it can be read changes nothing.
+    while (!orchestrator.requests.some(({ path }) => path === '/engines')) await new Promise((resolve) => setImmediate(resolve));
+    expect(await state()).toBe('unauthorized');
+    expect((await http.get('/metrics')).text).toMatch(/^acexy_orchestrator_unauthorized 1$/m);
+  });
+>>>>>>> e29607f (The proxy says in readiness, metric and alert that its orchestrator rejects its key)
 
   it('reports to its orchestrator from start to end under one id', async () => {
     const orchestrator = new OrchestratorServer();

@@ -35,7 +35,7 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
   onApplicationBootstrap(): void {
     this.metrics.observe({
       snapshots: () => this.registry.snapshots(),
-      orchestratorAway: () => this.orchestrator?.link.unreachable ?? null,
+      orchestratorState: () => this.orchestrator?.link.state ?? null,
       unsentEvents: () => this.reporting?.unsentEvents ?? 0,
       hlsBytes: () => this.hls.bytes,
     });

@@ -19,17 +19,14 @@ export class HealthController {
     return this.health.check([() => this.indicators.check('proxy').up()]);
   }
 
-  /** Ready while new viewers are accepted. An unreachable orchestrator is reported but does not make the proxy unready: streams play without it. */
+  /** Ready while new viewers are accepted. An orchestrator that is unreachable or rejects our key is reported but does not make the proxy unready: streams play without it. */
   @Get('ready')
   @HealthCheck()
   ready(): Promise<HealthCheckResult> {
     const viewers = this.indicators.check('viewers');
     return this.health.check([
       () => (this.registry.closing ? viewers.down('shutting down') : viewers.up()),
-      () =>
-        this.indicators
-          .check('orchestrator')
-          .up({ state: this.orchestrator === null ? 'not set' : this.orchestrator.link.unreachable ? 'away' : 'reachable' }),
+      () => this.indicators.check('orchestrator').up({ state: this.orchestrator?.link.state ?? 'not set' }),
     ]);
   }
 }

@@ -43,7 +43,7 @@ describe('HLS', () => {
     const metrics = new ProxyMetrics();
     metrics.observe({
       snapshots: () => sessions.registry.snapshots(),
-      orchestratorAway: () => null,
+      orchestratorState: () => null,
       unsentEvents: () => 0,
       hlsBytes: () => 0,
     });

@@ -2,6 +2,7 @@
 import type { OrchestratorCall } from '@acexy/orchestrator-client';
 import { counterOf as counter, histogramOf as histogram, readGauge as gauge, readTotal as total } from '@acexy/service-kit';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
+import type { OrchestratorState } from '../selection/orchestrator-link.js';
 import type { FailoverCause } from '../sessions/failover/failover.plan.js';
 import type {
   ExceptionPart,
@@ -36,7 +37,7 @@ const FAILOVER_OUTCOMES = ['exact', 'renumbered', 'keyframe', 'given-up'] satisf
 export interface MetricSources {
   snapshots(): SessionSnapshot[];
   /** Null without ACEXY_ORCH_URL. */
-  orchestratorAway(): boolean | null;
+  orchestratorState(): OrchestratorState | null;
   unsentEvents(): number;
   /** Bytes of HLS segments of all streams. */
   hlsBytes(): number;
@@ -123,7 +124,12 @@ export class ProxyMetrics {
       viewers().reduce((sum, { bytesSent }) => sum + bytesSent, this.bytesSentToGone),
     );
     total('acexy_viewer_skips_total', 'Skips of slow viewers', () => viewers().reduce((sum, { skips }) => sum + skips, this.skipsOfGone));
-    gauge('acexy_orchestrator_away', '1 while the orchestrator is unreachable', [], (set) => set(sources.orchestratorAway() ? 1 : 0));
+    gauge('acexy_orchestrator_away', '1 while the orchestrator is unreachable', [], (set) =>
+      set(sources.orchestratorState() === 'away' ? 1 : 0),
+    );
+    gauge('acexy_orchestrator_unauthorized', '1 while the orchestrator rejects the key of the proxy', [], (set) =>
+      set(sources.orchestratorState() === 'unauthorized' ? 1 : 0),
+    );
     gauge('acexy_events_unsent', 'Events not yet sent to an orchestrator without lease API', [], (set) => set(sources.unsentEvents()));
   }
 

@@ -106,15 +106,18 @@ export class ListSelector {
   }
 
   private async provision({ streamId, signal }: SelectRequest): Promise<string> {
-    const { client, log } = this.orchestrator;
+    const { client, link, log } = this.orchestrator;
     try {
       const { container_id: id } = await client.provisionAcestream({}, signal);
+      link.succeeded('provision');
       log.info('no engine free, started one', { stream_id: streamId, engine_id: id });
       return id;
     } catch (error) {
       if (error instanceof ProvisioningBlockedError) throw NoEngineError.blocked(error);
-      if (error instanceof UnauthorizedError)
+      if (error instanceof UnauthorizedError) {
+        link.failed('provision', error);
         throw new NoEngineError('the orchestrator rejects our API key: set ACEXY_ORCH_APIKEY to its API_KEY', 30, { cause: error });
+      }
       throw error;
     }
   }

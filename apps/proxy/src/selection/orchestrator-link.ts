@@ -7,6 +7,7 @@ import {
   type OrchestratorError,
   OrchestratorTimeoutError,
   OrchestratorUnreachableError,
+  UnauthorizedError,
 } from '@acexy/orchestrator-client';
 import type { Log } from '@acexy/service-kit';
 import type { Clock } from '@acexy/service-kit/primitives';
@@ -14,8 +15,13 @@ import type { Clock } from '@acexy/service-kit/primitives';
 /** `foreign`: it has no lease API and takes events instead of reports. */
 export type OrchestratorKind = 'ours' | 'foreign';
 
-export type OrchestratorCallName = 'lease' | 'report' | 'engines' | 'event';
+/** `unauthorized`: it answers, and rejects our key. */
+export type OrchestratorState = 'reachable' | 'away' | 'unauthorized';
+
+export type OrchestratorCallName = 'lease' | 'report' | 'engines' | 'provision' | 'event';
 const OURS_ONLY: ReadonlySet<OrchestratorCallName> = new Set(['lease', 'report']);
+/** Calls that need no key: their success says nothing about it. */
+const OPEN: ReadonlySet<OrchestratorCallName> = new Set(['engines']);
 
 /** A foreign orchestrator may be replaced by ours, so this is forgotten after a while. */
 const FOREIGN_FOR_MS = 300_000;
@@ -23,6 +29,7 @@ const FOREIGN_FOR_MS = 300_000;
 export class OrchestratorLink {
   private unreachableSince: number | null = null;
   private foreignUntil: number | null = null;
+  private keyRejected = false;
   /** The last logged error code of each call: each problem is logged once. */
   private readonly problems = new Map<OrchestratorCallName, string>();
 
@@ -33,6 +40,11 @@ export class OrchestratorLink {
 
   get unreachable(): boolean {
     return this.unreachableSince !== null;
+  }
+
+  get state(): OrchestratorState {
+    if (this.unreachable) return 'away';
+    return this.keyRejected ? 'unauthorized' : 'reachable';
   }
 
   /** 0 while it is reachable. */
@@ -48,6 +60,7 @@ export class OrchestratorLink {
   succeeded(call: OrchestratorCallName): void {
     if (OURS_ONLY.has(call)) this.foreignUntil = null;
     this.problems.delete(call);
+    if (!OPEN.has(call)) this.keyRejected = false;
     this.markReachable();
   }
 
@@ -67,6 +80,7 @@ export class OrchestratorLink {
       this.log.error('call to orchestrator failed', { call, code: error.code, error: error.message });
     }
     this.problems.set(call, error.code);
+    if (error instanceof UnauthorizedError) this.keyRejected = true;
     return 'reachable';
   }
 

@@ -65,7 +65,7 @@ export const SERVICE_CHECKS: readonly Check[] = [
       // Rejected reports may be old: they count only if no report was ever accepted.
       const rejected = reports('unauthorized') > 0 && reports('ok') === 0;
       const accepted = orchestrator.reached ? orchestrator.proxyKeyAccepted : null;
-      if (accepted === false || (accepted === null && rejected))
+      if (proxy.orchestrator === 'unauthorized' || accepted === false || (accepted === null && rejected))
         yield wrong(
           'the orchestrator rejects the key of the proxy: no engine is leased, no stream is reported',
           'Set ACEXY_ORCH_APIKEY to the API_KEY of the orchestrator, and restart the proxy.',

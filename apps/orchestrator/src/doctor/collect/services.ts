@@ -36,11 +36,12 @@ export function askOrchestrator(url: string, key: string | undefined, proxyKey: 
   });
 }
 
+const LINK_STATES = ['reachable', 'away', 'unauthorized', 'not set'] as const;
+
 export function askProxy(url: string): Promise<ProxyFacts> {
   return ask(url, 'acexy_build_info', async ({ info }) => {
     if (info === undefined) return null;
-    const { state } = info.orchestrator ?? {};
-    const orchestrator = state === 'reachable' || state === 'away' || state === 'not set' ? state : 'unknown';
+    const orchestrator = LINK_STATES.find((state) => state === info.orchestrator?.state) ?? 'unknown';
     return { latencyMs: await typicalMs(`${url}/ace/status`), orchestrator };
   });
 }
