@@ -87,7 +87,7 @@ describe('incidents', () => {
       if (incident.starts > starts) startedAt.push(incident.seconds);
       starts = incident.starts;
       if (incident.circuit !== 'open') return;
-      const refusal = incident.orchestrator.provisioning.checks.forStatus(0) as ProvisioningRefusedError;
+      const refusal = incident.orchestrator.provisioning.checks.forEngine(undefined, 'general', 0) as ProvisioningRefusedError;
       promised.push(incident.seconds + refusal.recoveryEtaSeconds);
     });
     expect(promised.length).toBeGreaterThan(5);

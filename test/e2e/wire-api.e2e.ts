@@ -52,7 +52,7 @@ const container: Shape = {
   },
 };
 const blocked: Record<string, Shape> = {
-  code: { oneOf: ['vpn_disconnected', 'circuit_breaker', 'max_capacity', 'vpn_error', 'general_error'] },
+  code: { oneOf: ['vpn_disconnected', 'circuit_breaker', 'max_capacity', 'vpn_error', 'general_error', 'runtime_unavailable'] },
   message: 'text',
   recovery_eta_seconds: 'int',
   can_retry: 'bool',

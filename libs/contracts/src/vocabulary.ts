@@ -23,8 +23,15 @@ export type LeasePurpose = (typeof LEASE_PURPOSES)[number];
 export const SESSION_STATES = ['starting', 'playing', 'failing_over', 'lingering'] as const;
 export type ReportedSessionState = (typeof SESSION_STATES)[number];
 
-/** Why provisioning is refused (wire API 1.2). */
-export const BLOCKED_CODES = ['vpn_disconnected', 'circuit_breaker', 'max_capacity', 'vpn_error', 'general_error'] as const;
+/** Why provisioning is refused. All but `runtime_unavailable` are of the wire API (1.2); other clients pass an unknown code on as it is. */
+export const BLOCKED_CODES = [
+  'vpn_disconnected',
+  'circuit_breaker',
+  'max_capacity',
+  'vpn_error',
+  'general_error',
+  'runtime_unavailable',
+] as const;
 export type BlockedCode = (typeof BLOCKED_CODES)[number];
 
 export const CIRCUIT_STATES = ['closed', 'open', 'half_open'] as const;

@@ -105,3 +105,14 @@ describe('GET /metrics', () => {
     expect(endpoints).toContain('unmatched');
   });
 });
+
+it('behind a VPN the limit of the pool is what the VPN allows', async () => {
+  const orchestrator = await startOrchestrator({
+    env: { GLUETUN_CONTAINER_NAME: '127.0.0.1', GLUETUN_API_PORT: '1', MAX_ACTIVE_REPLICAS: '4', MAX_REPLICAS: '20' },
+  });
+  try {
+    expect((await orchestrator.http.get('/metrics').expect(200)).text).toContain('orch_pool_limit{limit="max"} 4');
+  } finally {
+    await orchestrator.close();
+  }
+});

@@ -57,7 +57,8 @@ describe('while no engine can be started', () => {
     const away = new RuntimeUnreachableError('no Docker Engine answers');
     Object.assign(runtime.knobs, { listFails: away, failStart: () => away });
     // Before the orchestrator notices.
-    expect((await http.post('/provision/acestream').set(AUTH)).status).toBe(500);
+    const early = await http.post('/provision/acestream').set(AUTH);
+    expect([early.status, early.body]).toMatchObject([503, { detail: { code: 'runtime_unavailable', should_wait: true } }]);
     runtime.emit({ type: 'lost' });
     await eventually(ready, (answer) => 'ready' in answer && answer.ready === false);
     const tried = runtime.startCalls.length;
@@ -67,8 +68,25 @@ describe('while no engine can be started', () => {
       .send(leaseRequest({ wait_ms: 100 }));
     expect([lease.status, lease.body]).toMatchObject([
       503,
-      { detail: { message: expect.stringContaining('container runtime unreachable') as string } },
+      {
+        detail: {
+          code: 'runtime_unavailable',
+          message: 'no engine can be started: container runtime unreachable: no Docker Engine answers',
+          recovery_eta_seconds: 10,
+        },
+      },
     ]);
+    const refused = await http.post('/provision/acestream').set(AUTH);
+    expect([refused.status, refused.body]).toMatchObject([503, { detail: { code: 'runtime_unavailable' } }]);
+    const { body } = await http.get('/orchestrator/status');
+    expect((body as { provisioning: object }).provisioning).toMatchObject({
+      can_provision: false,
+      blocked_reason_details: { code: 'runtime_unavailable' },
+    });
+    expect(await ready()).toMatchObject({
+      error: { runtime: { message: 'container runtime unreachable: no Docker Engine answers' } },
+    });
+    expect((await http.get('/metrics')).text).toMatch(/^orch_runtime_reachable 0$/m);
     expect((await http.get('/engines')).status).toBe(200);
     expect(runtime.startCalls).toHaveLength(tried);
 

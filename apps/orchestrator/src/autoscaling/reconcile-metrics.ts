@@ -1,4 +1,5 @@
 import { counterOf, readGauge, histogramOf } from '@acexy/service-kit';
+import type { PoolLimits } from './scaling.policy.js';
 
 /** Seconds; a round decides in memory and does not wait. */
 const ROUND_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
@@ -13,7 +14,12 @@ export class ReconcileMetrics {
     action: ACTIONS,
   });
 
-  constructor() {
+  /** @param limits that are in force: behind VPNs the maximum may be lower than MAX_REPLICAS */
+  constructor(limits: () => Pick<PoolLimits, 'minFree' | 'max'>) {
+    readGauge('orch_pool_limit', 'Free engines to keep (min_free) and the largest number of engines (max)', ['limit'], (set) => {
+      set(limits().minFree, { limit: 'min_free' });
+      set(limits().max, { limit: 'max' });
+    });
     readGauge('orch_pool_target', 'Target number of engines of the last round', [], (set) => set(this.target));
     readGauge('orch_reconcile_last_success_timestamp_seconds', 'End of the last successful round; 0 before the first', [], (set) =>
       set(this.lastRoundAt),

@@ -37,7 +37,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
   private readonly loop: WakeableLoop;
   private readonly backoff = new StartBackoff();
   private readonly decisions = new DecisionLog();
-  private readonly metrics = new ReconcileMetrics();
+  private readonly metrics: ReconcileMetrics;
   private readonly log: Log;
   private readonly subscriptions: (() => void)[] = [];
   private readonly removing = new Set<string>();
@@ -67,6 +67,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     log: Log,
   ) {
     this.log = log.child('autoscaling');
+    this.metrics = new ReconcileMetrics(() => snapshots.limits);
     this.loop = new WakeableLoop({
       name: 'reconcile',
       intervalMs: settings.autoscaleIntervalMs,

@@ -516,6 +516,24 @@ describe('what cannot be checked is unknown and counts as no fault:', () => {
   });
 });
 
+it('causes come before what follows from them: Docker, the services, the circuit breaker, the missing engine, the failed starts', () => {
+  const { health } = HEALTHY_ORCHESTRATOR;
+  const { general, replacement } = health!.circuit_breakers;
+  const found = diagnose({
+    ...HEALTHY,
+    docker: { reached: false, endpoint: 'unix:///docker.sock', problem: 'no Docker Engine answers' },
+    ...orchestrator({
+      ready: { status: 503, problems: ['runtime: container runtime unreachable'] },
+      scrape: scrapeOf({ ...ORCHESTRATOR_FIGURES, 'orch_engines_use{use="free"}': 0 }),
+      status: { provisioning: { blocked_reason: 'container runtime unreachable' } } as never,
+      health: { ...health!, circuit_breakers: { general: { ...general, state: 'open' }, replacement } },
+    }),
+    ...proxyShows({ 'acexy_starts_total{outcome="playing"}': 1, 'acexy_starts_total{outcome="no_engine"}': 30 }),
+  });
+  const wrongIds = found.filter(({ state }) => state === 'wrong').map(({ id }) => id);
+  expect(wrongIds).toEqual(['docker', 'orchestrator', 'circuit-breaker', 'no-engines', 'streams-start']);
+});
+
 it('the report starts with what is wrong, causes before effects, each with its cure', () => {
   const text = report(
     diagnose({

@@ -19,6 +19,8 @@ const DEAD_GRACE_MS = 3_000;
 /** Time for an engine to end before it is killed, at shutdown. */
 const EXIT_GRACE_MS = 3_000;
 
+const RUNTIME_UNREACHABLE = 'container runtime unreachable';
+
 const CHANGE_TEXTS: Record<EngineChange['type'], string> = {
   added: 'engine added',
   ready: 'engine ready',
@@ -39,6 +41,7 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
   private readonly log: Log;
   private unsubscribe: (() => void) | undefined;
   private reached: boolean | null = null;
+  private problem: string | null = null;
   /** Lists in a row that failed. */
   private misses = 0;
   private readonly reachChanges = new ListenerSet();
@@ -108,9 +111,9 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     return this.everSynced;
   }
 
-  /** Whether the runtime answered the last list; null before the first. */
-  get runtimeReached(): boolean | null {
-    return this.reached;
+  /** Why the runtime is unreachable, as the log says it; null while it answers, and before the first list. */
+  get runtimeProblem(): string | null {
+    return this.problem === null ? null : `${RUNTIME_UNREACHABLE}: ${this.problem}`;
   }
 
   /** Whether engines change and the runtime sends no events of it: changes are then noticed only every MONITOR_INTERVAL_S. */
@@ -165,11 +168,13 @@ export class EngineSync implements OnModuleInit, OnModuleDestroy, OnApplicationS
     try {
       instances = await this.runtime.list();
     } catch (error) {
-      if (this.reached !== false) this.log.warn('container runtime unreachable', { error: (error as Error).message });
+      this.problem = (error as Error).message;
+      if (this.reached !== false) this.log.warn(RUNTIME_UNREACHABLE, { error: this.problem });
       this.setReached(false);
       return retryDelayMs(++this.misses, this.retries) ?? undefined;
     }
     this.misses = 0;
+    this.problem = null;
     this.compareWithEvents(instances);
     const leftovers = this.leftoversOf(this.registry.observe(instances, mark));
     if (this.reached === false) this.log.info('container runtime reachable', { engines: instances.length });

@@ -123,11 +123,10 @@ describe('the API of engines and leases', () => {
       expect([excluded.status, (excluded.body as LeaseWaiting).state]).toEqual([202, 'waiting']);
     });
 
-    it('requires the key, and rejects unknown fields', async () => {
+    it('requires the key, ignores unknown fields and rejects wrong values', async () => {
       expect((await orchestrator.http.post('/engines/lease').send(leaseRequest())).status).toBe(401);
       expect((await orchestrator.http.get('/engines/lease/preview')).status).toBe(401);
-      const unknown = await lease({ colour: 'red' });
-      expect([unknown.status, (unknown.body as { detail: string }).detail]).toEqual([400, 'property colour should not exist']);
+      expect((await lease({ colour: 'red' })).status).toBe(200);
       const wrong = await lease({ wait_ms: -1 });
       expect([wrong.status, (wrong.body as { detail: string }).detail]).toEqual([400, 'wait_ms must not be less than 0']);
     });

@@ -69,7 +69,7 @@ export class OrchestratorStatusReport {
   }
 
   private ability(): ProvisioningAbility {
-    const detail = this.provisioning.checks.forStatus(this.provisioning.engineCount())?.toDetail() ?? null;
+    const detail = this.provisioning.checks.forEngine(undefined, 'general', this.provisioning.engineCount())?.toDetail() ?? null;
     return {
       can_provision: detail === null,
       circuit_breaker_state: this.provisioning.breakers.report('general').state,

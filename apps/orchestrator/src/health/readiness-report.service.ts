@@ -70,9 +70,9 @@ export class ReadinessReport {
 
   /** Up also without events, because the lists show every change, only later. */
   private runtimeIndicator(): HealthIndicatorResult {
-    if (this.sync.runtimeReached !== false && this.sync.eventsMissing)
+    if (this.sync.runtimeProblem === null && this.sync.eventsMissing)
       return this.indicators.check('runtime').up({ message: EVENTS_MISSING });
-    return this.indicator('runtime', this.sync.runtimeReached !== false, 'container runtime unreachable');
+    return this.indicator('runtime', this.sync.runtimeProblem === null, this.sync.runtimeProblem ?? '');
   }
 
   private indicator(name: string, up: boolean, message: string): HealthIndicatorResult {

@@ -17,7 +17,7 @@ import {
   planEngineSpec,
   requestedPorts,
 } from './engine-spec.plan.js';
-import { firstOffset, PortAllocator, PortOwnedError } from './port-allocator.js';
+import { firstOffset, type NoPortsLeftError, PortAllocator, PortOwnedError } from './port-allocator.js';
 
 /** How many sets of ports are tried for one engine when other programs use some of them. */
 const MAX_PORT_TRIES = 5;
@@ -52,6 +52,11 @@ export class EngineLauncher {
   /** Number of engines that own ports: they exist or are being started. */
   get engineCount(): number {
     return this.ports.engineCount;
+  }
+
+  /** Why a new engine would get no ports; null if it would. */
+  portShortage(): NoPortsLeftError | null {
+    return this.ports.shortage(this.clock.now());
   }
 
   /** Resolves when the engine runs; its API may not answer yet. */

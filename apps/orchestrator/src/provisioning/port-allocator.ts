@@ -111,6 +111,12 @@ export class PortAllocator {
     this.asideUntil.set(port, nowMs + SET_ASIDE_MS);
   }
 
+  /** The range that has no free port now; null if an engine can get all its ports. */
+  shortage(nowMs: number): NoPortsLeftError | null {
+    const kind = KINDS.find((each) => this.firstFree(each, this.ranges[each], nowMs) === null);
+    return kind === undefined ? null : new NoPortsLeftError(kind, this.ranges[kind]);
+  }
+
   has(owner: string): boolean {
     return this.owned.has(owner);
   }
@@ -144,16 +150,24 @@ export class PortAllocator {
   }
 
   private nextFree(kind: keyof EnginePorts, range: PortRange, nowMs: number): number {
+    const port = this.firstFree(kind, range, nowMs);
+    if (port === null) throw new NoPortsLeftError(kind, range);
+    this.asideUntil.delete(port);
+    this.cursors.set(cursorKey(kind, range), port === range.last ? range.first : port + 1);
+    return port;
+  }
+
+  private firstFree(kind: keyof EnginePorts, range: PortRange, nowMs: number): number | null {
     const size = range.last - range.first + 1;
-    const key = `${kind} ${range.first}`;
-    const cursor = this.cursors.get(key) ?? range.first + (this.offset % size);
+    const cursor = this.cursors.get(cursorKey(kind, range)) ?? range.first + (this.offset % size);
     for (let tried = 0; tried < size; tried += 1) {
       const port = range.first + ((cursor - range.first + tried) % size);
-      if (this.owners.has(port) || nowMs < (this.asideUntil.get(port) ?? -Infinity)) continue;
-      this.asideUntil.delete(port);
-      this.cursors.set(key, port === range.last ? range.first : port + 1);
-      return port;
+      if (!this.owners.has(port) && nowMs >= (this.asideUntil.get(port) ?? -Infinity)) return port;
     }
-    throw new NoPortsLeftError(kind, range);
+    return null;
   }
+}
+
+function cursorKey(kind: keyof EnginePorts, range: PortRange): string {
+  return `${kind} ${range.first}`;
 }

@@ -30,7 +30,11 @@ interface Setup {
 function build(
   environment: Record<string, string> = {},
   log: Log = SILENT_LOG,
-  sync: Pick<EngineSync, 'isSynced' | 'knowsWhatRuns'> = { isSynced: true, knowsWhatRuns: () => Promise.resolve(true) },
+  sync: Pick<EngineSync, 'isSynced' | 'knowsWhatRuns' | 'runtimeProblem'> = {
+    isSynced: true,
+    knowsWhatRuns: () => Promise.resolve(true),
+    runtimeProblem: null,
+  },
 ): Setup {
   const settings = loadOrchestratorSettings({
     MIN_PROVISION_INTERVAL_S: '0',
@@ -46,7 +50,7 @@ function build(
   const launcher = new EngineLauncher(runtime, settings, settings, settings, settings, new InstallationId('b1b2'), slots, clock, log);
   const limit = { engines: settings.engineLimit };
   const breakers = new ProvisioningBreakers(settings, registry, clock, log);
-  const checks = new StartChecks(runtime, sync as EngineSync, slots, breakers, settings, settings, limit);
+  const checks = new StartChecks(runtime, sync as EngineSync, slots, breakers, launcher, settings, limit);
   const service = new ProvisioningService(launcher, registry, sync as EngineSync, breakers, checks, settings, settings, limit, clock, log);
   service.onModuleInit();
   return { runtime, service, registry, settings, vpn };
@@ -134,6 +138,35 @@ describe('provisioning', () => {
     expect(service.breakers.report('general').failures).toBe(0);
     runtime.world.occupiedPorts.clear();
     expect((await service.provision({}, 'api')).ports.http).toBe(first + 4);
+  });
+
+  it('refuses when a range of ports is exhausted, with the range, and the circuit breaker does not count it', async () => {
+    const { service, runtime } = build({ PORT_RANGE_HOST: '19000-19001', MAX_REPLICAS: '5' });
+    await service.provision({}, 'api');
+    expect(service.checks.forEngine(undefined, 'general', 1)).toBeNull();
+    await service.provision({}, 'api');
+    const refusal = await outcome(service.provision({}, 'api'));
+    expect(refusal).toMatchObject({
+      code: 'max_capacity',
+      message: expect.stringContaining('no free http port from 19000 to 19001') as string,
+    });
+    expect(service.checks.forEngine(undefined, 'general', 2)).toMatchObject({ code: 'max_capacity' });
+    expect([runtime.startCalls.length, service.breakers.report('general').failures]).toEqual([2, 0]);
+  });
+
+  it('names an unreachable runtime before every other reason, as the log does', async () => {
+    const { service, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1', GLUETUN_CONTAINER_NAME: 'gluetun' }, SILENT_LOG, {
+      isSynced: true,
+      knowsWhatRuns: () => Promise.resolve(true),
+      runtimeProblem: 'container runtime unreachable: nobody listens',
+    });
+    runtime.knobs.preparing = 'the image is missing';
+    expect(await outcome(service.provision({}, 'api'))).toMatchObject({
+      code: 'runtime_unavailable',
+      message: 'no engine can be started: container runtime unreachable: nobody listens',
+      shouldWait: true,
+    });
+    expect(service.checks.blocked('general')).toMatchObject({ code: 'runtime_unavailable' });
   });
 
   it('fails after a few ports in use, and the circuit breaker does not count it', async () => {
@@ -480,7 +513,7 @@ describe('provisioning', () => {
   });
 
   it('on shutdown answers callers that wait for the first list of the container runtime', async () => {
-    const { service } = build({}, SILENT_LOG, { isSynced: false, knowsWhatRuns: () => new Promise(() => undefined) });
+    const { service } = build({}, SILENT_LOG, { isSynced: false, knowsWhatRuns: () => new Promise(() => undefined), runtimeProblem: null });
     const answers = [outcome(service.provision({}, 'api')), outcome(service.provisionContainer({} as ContainerRequest))];
     await service.beforeApplicationShutdown();
     const refusal = { code: 'max_capacity', message: 'the service is shutting down', recoveryEtaSeconds: 5 };
@@ -573,6 +606,18 @@ describe('provisioning behind a VPN', () => {
     expect(setup.service.checks.preparing()).toMatchObject({ code: 'vpn_disconnected' });
     up(setup);
     expect(setup.service.checks.preparing()).toBeNull();
+  });
+
+  it('names the VPN before the circuit breaker, for a provision and for the status', async () => {
+    const setup = behind({ CIRCUIT_BREAKER_THRESHOLD: '1' });
+    up(setup);
+    setup.runtime.knobs.failStart = () => startFailure();
+    await outcome(setup.service.provision({}, 'api'));
+    expect(await outcome(setup.service.provision({}, 'api'))).toMatchObject({ code: 'circuit_breaker' });
+    for (const tunnel of setup.vpn.tunnels) Object.assign(tunnel, { state: { ...UNKNOWN_TUNNEL, phase: 'down' }, own: 'bad' });
+    expect(await outcome(setup.service.provision({}, 'api'))).toMatchObject({ code: 'vpn_disconnected' });
+    expect(setup.service.checks.forEngine(undefined, 'general', 0)).toMatchObject({ code: 'vpn_disconnected' });
+    expect(setup.service.checks.blocked('general')).toMatchObject({ code: 'vpn_disconnected' });
   });
 
   it('gives the forwarded port to one engine at a time, and free ports to the others', async () => {

@@ -43,13 +43,21 @@ export class ProvisioningRefusedError extends CodedError {
   }
 }
 
-/** @param trialMs longest time until the outcome of a trial is known */
-export function circuitRefusal({ state, failures, retryInSeconds }: CircuitReport, trialMs: number): ProvisioningRefusedError {
+/**
+ * @param lastFailure why the last start failed
+ * @param trialMs longest time until the outcome of a trial is known
+ */
+export function circuitRefusal(
+  { state, failures, retryInSeconds }: CircuitReport,
+  lastFailure: string | null,
+  trialMs: number,
+): ProvisioningRefusedError {
   const halfOpen = state === 'half_open';
   const message = halfOpen
     ? 'Circuit breaker half open: a trial start is in progress, wait for its outcome'
     : `Circuit breaker open after ${failures} failures in a row: the next trial is in ${retryInSeconds} s`;
-  return new ProvisioningRefusedError('circuit_breaker', message, {
+  const reason = lastFailure === null ? '' : `. The last start failed: ${lastFailure}`;
+  return new ProvisioningRefusedError('circuit_breaker', message + reason, {
     etaMs: halfOpen ? trialMs : retryInSeconds * 1000,
     canRetry: halfOpen,
   });
@@ -93,9 +101,17 @@ export function shuttingDownRefusal(): ProvisioningRefusedError {
   return new ProvisioningRefusedError('max_capacity', 'the service is shutting down', { etaMs: RESTART_ETA_MS, canRetry: true });
 }
 
-/** @param nextTryMs longest time until the runtime is asked again */
-export function unreachableRefusal(nextTryMs: number): ProvisioningRefusedError {
-  return new ProvisioningRefusedError('max_capacity', 'no engine can be started: container runtime unreachable', { etaMs: nextTryMs });
+/** Longest time until a runtime that is back is noticed. */
+const RUNTIME_ETA_MS = 10_000;
+
+/** @param problem as the log says it */
+export function unreachableRefusal(problem: string, cause?: Error): ProvisioningRefusedError {
+  return new ProvisioningRefusedError('runtime_unavailable', `no engine can be started: ${problem}`, { etaMs: RUNTIME_ETA_MS, cause });
+}
+
+/** Ports become free when an engine is removed, so waiting helps as with a full pool. */
+export function portsRefusal(error: NoPortsLeftError): ProvisioningRefusedError {
+  return new ProvisioningRefusedError('max_capacity', `no engine can be started: ${error.message}`, { etaMs: FULL_ETA_MS, cause: error });
 }
 
 /**
@@ -105,6 +121,8 @@ export function unreachableRefusal(nextTryMs: number): ProvisioningRefusedError 
 export function refusalOf(error: unknown, queueMs: number): ProvisioningRefusedError {
   if (error instanceof ProvisioningRefusedError) return error;
   if (error instanceof NotPreparedError) return preparingRefusal(error.message);
+  if (error instanceof RuntimeUnreachableError) return unreachableRefusal(error.message, error);
+  if (error instanceof NoPortsLeftError) return portsRefusal(error);
   if (error instanceof NoVpnSlotError) return vpnRefusal(error.message);
   if (error instanceof NoSuchNetworkError)
     return new ProvisioningRefusedError('vpn_error', error.message, { etaMs: VPN_ETA_MS, canRetry: true, cause: error });

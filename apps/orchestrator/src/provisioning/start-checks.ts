@@ -1,22 +1,28 @@
 import type { OperationType } from '@acexy/contracts';
 import { Inject, Injectable } from '@nestjs/common';
 import { EngineSync } from '../engines/engine-sync.service.js';
-import { PoolSettings } from '../engines/pool-settings.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
 import { EngineLimit } from '../vpn/engine-limit.js';
 import { VpnSlots } from '../vpn/vpn-slots.service.js';
+import { EngineLauncher } from './engine-launcher.js';
 import { ProvisioningBreakers } from './provisioning-breakers.js';
 import { ProvisioningSettings } from './provisioning-settings.js';
 import {
   capacityRefusal,
   circuitRefusal,
+  portsRefusal,
   preparingRefusal,
   type ProvisioningRefusedError,
   unreachableRefusal,
   vpnRefusal,
 } from './refusals.policy.js';
 
-/** Whether an engine can be started now: checks runtime, image, VPN, circuit breaker and capacity. The answer null means yes. */
+const NOT_LISTED = 'the engines of an earlier run are not known yet';
+
+/**
+ * Whether an engine can be started now; the answer null means yes. Causes come before effects, in the same order for every caller: the runtime, the
+ * image, the VPN, the circuit breaker, the limit of engines, ports.
+ */
 @Injectable()
 export class StartChecks {
   constructor(
@@ -24,54 +30,61 @@ export class StartChecks {
     private readonly sync: EngineSync,
     private readonly vpnSlots: VpnSlots,
     private readonly breakers: ProvisioningBreakers,
+    private readonly launcher: EngineLauncher,
     private readonly settings: ProvisioningSettings,
-    private readonly pool: PoolSettings,
     private readonly limit: EngineLimit,
   ) {}
 
   /** Engines of an earlier run count and own ports, so nothing is started before they are known. */
   async knowsWhatRuns(): Promise<ProvisioningRefusedError | null> {
-    return (await this.sync.knowsWhatRuns()) ? null : unreachableRefusal(this.pool.monitorIntervalMs);
+    return (await this.sync.knowsWhatRuns()) ? null : (this.unreachable() ?? unreachableRefusal(NOT_LISTED));
   }
 
   /** @param image that the caller names; only TARGET_IMAGE is pulled before a start needs it */
-  forContainer(image: string | undefined, operation: OperationType = 'general'): ProvisioningRefusedError | null {
-    return (image === undefined ? this.imageMissing() : null) ?? (this.breakers.permits(operation) ? null : this.circuit(operation));
+  forContainer(image: string | undefined): ProvisioningRefusedError | null {
+    return this.unreachable() ?? this.imageMissing(image) ?? this.notPermitted('general');
   }
 
   /** @param engines number that exist or are requested */
   forEngine(image: string | undefined, operation: OperationType, engines: number): ProvisioningRefusedError | null {
-    return this.forContainer(image, operation) ?? this.vpnDown() ?? this.capacity(engines);
+    return (
+      this.unreachable() ??
+      this.imageMissing(image) ??
+      this.vpnDown() ??
+      this.notPermitted(operation) ??
+      this.capacity(engines) ??
+      this.portsTaken()
+    );
   }
 
-  /** Why `POST /provision/acestream` would be refused now, for `/orchestrator/status`. */
-  forStatus(engines: number): ProvisioningRefusedError | null {
-    const circuit = this.breakers.permits('general') ? null : this.circuit('general');
-    return this.unreachable() ?? this.preparing() ?? circuit ?? this.capacity(engines);
-  }
-
-  /** Why a start would fail without being tried. A half-open circuit breaker permits a trial. */
+  /** Why the reconcile loop cannot start an engine. A half-open circuit breaker permits a trial; the loop knows the limit of engines. */
   blocked(operation: OperationType): ProvisioningRefusedError | null {
     const isOpen = this.breakers.report(operation).state === 'open';
-    return this.unreachable() ?? this.preparing() ?? (isOpen ? this.circuit(operation) : null);
+    return this.unreachable() ?? this.preparing() ?? (isOpen ? this.circuit(operation) : null) ?? this.portsTaken();
   }
 
   /** Checks only image and VPN. */
   preparing(): ProvisioningRefusedError | null {
-    return this.imageMissing() ?? this.vpnDown();
+    return this.imageMissing(undefined) ?? this.vpnDown();
   }
 
   /** The refusal of a circuit breaker that does not permit a start. */
   circuit(operation: OperationType): ProvisioningRefusedError {
-    return circuitRefusal(this.breakers.report(operation), this.settings.startupGraceMs);
+    const report = this.breakers.report(operation);
+    return circuitRefusal(report, report.lastFailure?.reason ?? null, this.settings.startupGraceMs);
+  }
+
+  private notPermitted(operation: OperationType): ProvisioningRefusedError | null {
+    return this.breakers.permits(operation) ? null : this.circuit(operation);
   }
 
   private unreachable(): ProvisioningRefusedError | null {
-    return this.sync.runtimeReached === false ? unreachableRefusal(this.pool.monitorIntervalMs) : null;
+    const { runtimeProblem } = this.sync;
+    return runtimeProblem === null ? null : unreachableRefusal(runtimeProblem);
   }
 
-  private imageMissing(): ProvisioningRefusedError | null {
-    const reason = this.runtime.preparing();
+  private imageMissing(image: string | undefined): ProvisioningRefusedError | null {
+    const reason = image === undefined ? this.runtime.preparing() : null;
     return reason === null ? null : preparingRefusal(reason);
   }
 
@@ -82,5 +95,10 @@ export class StartChecks {
 
   private capacity(engines: number): ProvisioningRefusedError | null {
     return engines < this.limit.engines ? null : capacityRefusal(this.limit.engines);
+  }
+
+  private portsTaken(): ProvisioningRefusedError | null {
+    const shortage = this.launcher.portShortage();
+    return shortage === null ? null : portsRefusal(shortage);
   }
 }

@@ -17,39 +17,8 @@ function withMetrics(look: (scrape: Scrape, orchestrator: Reached<OrchestratorFa
   };
 }
 
+/** Whether an engine is available comes last: everything else in this list may be the cause. */
 export const POOL_CHECKS: readonly Check[] = [
-  {
-    id: 'no-engines',
-    question: 'Is an engine available for the next stream?',
-    look: withMetrics((scrape, { status }) => {
-      const free = scrape.sum('orch_engines_use', { use: 'free' }) ?? 0;
-      const min = scrape.sum('orch_pool_limit', { limit: 'min_free' }) ?? 0;
-      const max = scrape.sum('orch_pool_limit', { limit: 'max' }) ?? 0;
-      const all = scrape.sum('orch_engines_lifecycle') ?? 0;
-      const waiting = scrape.sum('orch_leases_waiting') ?? 0;
-      const blocked = status?.provisioning.blocked_reason ?? null;
-      const pool = `${free} of ${all} engines are free (MIN_REPLICAS=${min}, MAX_REPLICAS=${max})`;
-      if (free > 0 && waiting === 0) {
-        if (free >= min || all >= max) return good(pool);
-        return warning(`${pool}: fewer than MIN_REPLICAS`, 'The orchestrator starts more. If it does not, the next results show why.');
-      }
-      const shortage = waiting > 0 ? `${waiting} streams wait for an engine; ${pool}` : pool;
-      if (all >= max)
-        return wrong(`${shortage}: the pool is full`, 'Raise MAX_REPLICAS and the memory (see deploy/profiles), or add a second host.');
-      if (blocked !== null)
-        return wrong(
-          `${shortage}, and none can be started: ${blocked}`,
-          'The results for image, Docker, VPN and circuit breaker show why.',
-        );
-      if (waiting > 0 || min > 0)
-        return warning(
-          shortage,
-          'Keep more engines ready: MIN_REPLICAS=5 or more, `POST /scale/10` before many viewers come, AUTOSCALE_INTERVAL_S=20.',
-        );
-      return good(`${pool}: the next stream starts an engine`);
-    }),
-  },
-
   {
     id: 'circuit-breaker',
     question: 'Is the circuit breaker closed, and does it stay closed?',
@@ -129,6 +98,41 @@ export const POOL_CHECKS: readonly Check[] = [
         `${unhealthy} of ${unhealthy + healthy} engines are unhealthy, ${marked} of them are being replaced`,
         'They are replaced one by one. To speed this up: `DELETE /containers/{id}` or POST /gc. If they are only slow, set HEALTH_CHECK_TIMEOUT_S=10.',
       );
+    }),
+  },
+
+  {
+    id: 'no-engines',
+    question: 'Is an engine available for the next stream?',
+    look: withMetrics((scrape, { status }) => {
+      const free = scrape.sum('orch_engines_use', { use: 'free' }) ?? 0;
+      const min = scrape.sum('orch_pool_limit', { limit: 'min_free' }) ?? 0;
+      const max = scrape.sum('orch_pool_limit', { limit: 'max' }) ?? 0;
+      const all = scrape.sum('orch_engines_lifecycle') ?? 0;
+      const waiting = scrape.sum('orch_leases_waiting') ?? 0;
+      const blocked = status?.provisioning.blocked_reason ?? null;
+      const pool = `${free} of ${all} engines are free (MIN_REPLICAS=${min}, at most ${max})`;
+      if (free > 0 && waiting === 0) {
+        if (free >= min || all >= max) return good(pool);
+        return warning(`${pool}: fewer than MIN_REPLICAS`, 'The orchestrator starts more. If it does not, the results above show why.');
+      }
+      const shortage = waiting > 0 ? `${waiting} streams wait for an engine; ${pool}` : pool;
+      if (all >= max)
+        return wrong(
+          `${shortage}: the pool is full`,
+          'Raise MAX_REPLICAS (behind a VPN also MAX_ACTIVE_REPLICAS) and the memory (see deploy/profiles), or add a second host.',
+        );
+      if (blocked !== null)
+        return wrong(
+          `${shortage}, and none can be started: ${blocked}`,
+          'The results for image, Docker, VPN and circuit breaker show why.',
+        );
+      if (waiting > 0 || min > 0)
+        return warning(
+          shortage,
+          'Keep more engines ready: MIN_REPLICAS=5 or more, `POST /scale/10` before many viewers come, AUTOSCALE_INTERVAL_S=20.',
+        );
+      return good(`${pool}: the next stream starts an engine`);
     }),
   },
 ];
