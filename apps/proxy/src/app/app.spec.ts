@@ -179,7 +179,6 @@ describe('the proxy', () => {
     expect(lines.join('')).not.toContain(token);
   });
 
-<<<<<<< HEAD
   it.each(['', '/t/the-token-of-a-viewer', '//t/the-token-of-a-viewer/'])(
     'answers requests from the field under every path, behind "%s"',
     async (prefix) => {
@@ -210,7 +209,7 @@ describe('the proxy', () => {
       expect(await statusOf('POST', `${prefix}//ace/getstream?id=${id}`)).toBe(405);
     },
   );
-=======
+
   it('is ready and says so when its orchestrator rejects its key, in /health/ready and in a metric', async () => {
     const orchestrator = new OrchestratorServer();
     onTestFinished(() => orchestrator.close());
@@ -227,7 +226,6 @@ describe('the proxy', () => {
     expect(await state()).toBe('unauthorized');
     expect((await http.get('/metrics')).text).toMatch(/^acexy_orchestrator_unauthorized 1$/m);
   });
->>>>>>> e29607f (The proxy says in readiness, metric and alert that its orchestrator rejects its key)
 
   it('reports to its orchestrator from start to end under one id', async () => {
     const orchestrator = new OrchestratorServer();
