@@ -2,7 +2,6 @@
 import type { OrchestratorCall } from '@acexy/orchestrator-client';
 import { counterOf as counter, histogramOf as histogram, readGauge as gauge, readTotal as total } from '@acexy/service-kit';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
-import type { OrchestratorState } from '../selection/orchestrator-link.js';
 import type { FailoverCause } from '../sessions/failover/failover.plan.js';
 import type {
   ExceptionPart,
@@ -37,7 +36,7 @@ const FAILOVER_OUTCOMES = ['exact', 'renumbered', 'keyframe', 'given-up'] satisf
 export interface MetricSources {
   snapshots(): SessionSnapshot[];
   /** Null without ACEXY_ORCH_URL. */
-  orchestratorState(): OrchestratorState | null;
+  orchestratorState(): 'reachable' | 'away' | 'unauthorized' | null;
   unsentEvents(): number;
   /** Bytes of HLS segments of all streams. */
   hlsBytes(): number;
