@@ -24,6 +24,13 @@ export interface ClipCodec {
 
 export const H264: ClipCodec = { name: 'H.264', encoder: 'libx264', options: ['-preset', 'ultrafast', '-g', '25', '-bf', '0'] };
 export const MPEG2: ClipCodec = { name: 'MPEG-2', encoder: 'mpeg2video', options: ['-g', '12', '-bf', '2', '-b:v', '1M'] };
+/** The groups are open, and the recovery points (SEI) are removed: no picture is marked as a random-access point except the first one, an IDR. */
+export const H264_PLAIN_I: ClipCodec = {
+  name: 'H.264 with plain I pictures',
+  encoder: 'libx264',
+  options: ['-preset', 'veryfast', '-g', '25', '-bf', '2', '-x264-params', 'open-gop=1', '-bsf:v', 'filter_units=remove_types=6'],
+  joinReportsErrors: true,
+};
 export const CLIP_CODECS: readonly ClipCodec[] = [
   H264,
   {

@@ -38,8 +38,18 @@ const h264 = {
   sps: [...START, 0x67, 0x64, 0x00, 0x1f],
   pps: [...START, 0x68, 0xee],
   idr: [...START, 0x65, 0x88, 0x84],
-  slice: [...START, 0x41, 0x9a, 0x02],
+  slice: [...START, 0x41, 0x9a, 0x02, 0, 0, 0, 0, 0, 0],
+  intra: [...START, 0x61, 0x88, 0x84, 0, 0x33, 0, 0, 3, 0, 1],
   recovery: (first: number) => [...START, 0x06, 5, 3, 0, 0, 3, 1, 6, 1, first, 0x80], // user data with an emulation prevention byte before it
+};
+
+const hevc = {
+  sps: [...START, 0x42, 1, 1],
+  /** `bits`: two ids of 0, two flags, num_extra_slice_header_bits. */
+  pps: (bits: number) => [...START, 0x44, 1, bits, 0x80],
+  get sets() {
+    return [...this.sps, ...this.pps(0xc0)];
+  },
 };
 
 describe('a random-access point', () => {
@@ -47,13 +57,35 @@ describe('a random-access point', () => {
     ['h264', 'an IDR slice', [...h264.delimiter, ...h264.sps, ...h264.pps, ...h264.idr], 'clean'],
     ['h264', 'a plain slice', [...h264.delimiter, ...h264.slice], 'none'],
     ['h264', 'a plain slice after parameter sets', [...h264.delimiter, ...h264.sps, ...h264.pps, ...h264.slice], 'none'],
+    ['h264', 'an I slice after SPS and PPS', [...h264.delimiter, ...h264.sps, ...h264.pps, ...h264.intra], 'intra'],
+    [
+      'h264',
+      'an I slice that is not the first of its picture',
+      [...h264.sps, ...h264.pps, ...START, 0x61, 0x51, ...Array<number>(8).fill(0x33)],
+      'none',
+    ],
+    ['h264', 'an I slice without PPS', [...h264.delimiter, ...h264.sps, ...h264.intra], 'none'],
+    ['h264', 'an I slice without parameter sets', [...h264.delimiter, ...h264.intra], 'none'],
+    ['h264', 'a slice that ends in its header', [...h264.sps, ...h264.pps, ...START, 0x61, ...h264.delimiter], 'none'],
     ['h264', 'a recovery point at once', [...h264.delimiter, ...h264.sps, ...h264.recovery(0xc0), ...h264.slice], 'clean'],
     ['h264', 'a recovery point after some frames', [...h264.delimiter, ...h264.sps, ...h264.recovery(0x50), ...h264.slice], 'gradual'],
     ['h264', 'a recovery point without parameter sets', [...h264.delimiter, ...h264.recovery(0xc0), ...h264.slice], 'none'],
     ['hevc', 'an IDR', [...START, 0x46, 1, 0x50, ...START, 0x40, 1, ...START, 0x26, 1], 'clean'],
     ['hevc', 'a CRA', [...START, 0x46, 1, 0x50, ...START, 0x2a, 1], 'clean'],
+    ['hevc', 'an I slice after its parameter sets', [...hevc.sets, ...START, 0x02, 1, 0xd8, 0, 0, 0, 0, 0, 0, 0], 'intra'],
+    [
+      'hevc',
+      'an I slice after a PPS with two extra bits',
+      [...hevc.sps, ...hevc.pps(0xc4), ...START, 0x02, 1, 0xf6, 0, 0, 0, 0, 0, 0, 0],
+      'intra',
+    ],
+    ['hevc', 'a P slice after its parameter sets', [...hevc.sets, ...START, 0x02, 1, 0xd0, 0, 0, 0, 0, 0, 0, 0], 'none'],
+    ['hevc', 'a later slice segment', [...hevc.sets, ...START, 0x02, 1, 0x58, 0, 0, 0, 0, 0, 0, 0], 'none'],
+    ['hevc', 'a recovery point', [...hevc.sets, ...START, 0x4e, 1, 6, 1, 0xd0, 0x80, ...START, 0x02, 1, 0xd0], 'clean'],
+    ['hevc', 'a recovery point after some frames', [...hevc.sets, ...START, 0x4e, 1, 6, 1, 0x50, 0x80, ...START, 0x02, 1, 0xd0], 'gradual'],
     ['hevc', 'a trailing picture', [...START, 0x46, 1, 0x50, ...START, 0x02, 1], 'none'],
-    ['mpeg2', 'a sequence header', [...START, 0xb3, 0x14, 0, 0xf0], 'clean'],
+    ['mpeg2', 'a sequence header and an I picture', [...START, 0xb3, 0x14, 0, 0xf0, ...START, 0x00, 0x00, 0x0f], 'clean'],
+    ['mpeg2', 'a sequence header and a P picture', [...START, 0xb3, 0x14, 0, 0xf0, ...START, 0x00, 0x00, 0x17], 'gradual'],
     ['mpeg2', 'a picture', [...START, 0x00, 0x00, 0x8f], 'none'],
     ['mpeg2', 'a group without a sequence header', [...START, 0xb8, 0, 8, 0, ...START, 0x00, 0], 'none'],
   ])('%s: %s', (codec, _name, bytes, expected) => {
@@ -104,7 +136,7 @@ describe('a random-access point', () => {
         (codec, bytes) => {
           for (let at = 0; at < bytes.length; at += PACKET_SIZE) bytes[at] = 0x47;
           for (const seen of verdicts(new RandomAccessDetector(codec), Buffer.from(bytes))) {
-            expect(['clean', 'gradual', 'pending', 'none']).toContain(seen);
+            expect(['clean', 'gradual', 'intra', 'pending', 'none']).toContain(seen);
           }
         },
       ),

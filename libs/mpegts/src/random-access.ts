@@ -3,13 +3,17 @@
  * random_access_indicator, because multiplexers set it on every audio packet and broadcasters omit it. Reading stops at the first slice; most units
  * are ruled out by their first packet.
  */
+import { BitReader } from './bit-reader.js';
 import { NONE, PACKET_SIZE, payloadOffset, startsUnit } from './packet.js';
 import { pesOffset, ptsOffset } from './timestamps.js';
 
 export type VideoCodec = 'h264' | 'hevc' | 'mpeg2';
 
-/** 'clean': every picture from here on can be decoded. 'gradual': the picture becomes complete during one GOP (intra refresh). */
-export type RandomAccessKind = 'clean' | 'gradual';
+/**
+ * 'clean': every picture from here on can be decoded. 'gradual': the picture becomes complete during one GOP (intra refresh). 'intra': an I picture
+ * with its parameter sets; the stream does not say whether later pictures refer to earlier ones, but in practice they hardly do.
+ */
+export type RandomAccessKind = 'clean' | 'gradual' | 'intra';
 
 /** The verdict on the current unit: 'pending' until its first slice has been read, 'none' if it is no random-access point. */
 export type UnitVerdict = RandomAccessKind | 'pending' | 'none';
@@ -35,6 +39,12 @@ const RECOVERY_POINT = 6;
 
 type SeiPart = 'type' | 'size' | 'payload';
 
+/** A NAL unit or a header whose first bytes are read, and how many of them are enough. */
+type Head = 'slice' | 'pps' | 'picture';
+const HEAD_BYTES: Readonly<Record<Head, number>> = { slice: 8, pps: 8, picture: 2 };
+/** picture_coding_type of an I picture (Rec. ITU-T H.262, table 6-12). */
+const MPEG2_INTRA = 1;
+
 /** Reads the packets of one video PID in order. The caller remembers the position at which the pending unit started. */
 export class RandomAccessDetector {
   #verdict: UnitVerdict = 'none';
@@ -45,7 +55,14 @@ export class RandomAccessDetector {
   #afterStartCode = false;
   #sawDelimiter = false;
   #streamHasDelimiters = false;
-  #sawParameterSets = false;
+  #sawSps = false;
+  #sawPps = false;
+  /** Bits that the PPS adds in front of the slice type (HEVC). */
+  #extraSliceBits = 0;
+  #head: Head | null = null;
+  readonly #headBytes: number[] = [];
+  /** The second byte of a NAL unit header is still to be skipped (HEVC). */
+  #inNalHeader = false;
   #recovery: RandomAccessKind | null = null;
   #inSei = false;
   #seiPart: SeiPart = 'type';
@@ -86,9 +103,11 @@ export class RandomAccessDetector {
     this.#zeros = 0;
     this.#afterStartCode = false;
     this.#sawDelimiter = false;
-    this.#sawParameterSets = false;
+    this.#sawSps = false;
+    this.#sawPps = false;
     this.#recovery = null;
     this.#inSei = false;
+    this.#head = null;
   }
 
   /** The state is kept in fields, so a start code may straddle any number of packets. */
@@ -103,18 +122,25 @@ export class RandomAccessDetector {
       }
       if (byte === 0) {
         this.#zeros += 1;
-        if (this.#inSei) this.#readSei(0);
+        this.#readContent(0);
         continue;
       }
       const zeros = this.#zeros;
       this.#zeros = 0;
       if (zeros >= 2 && byte === 1) {
+        this.#finishHead();
         this.#afterStartCode = true;
         this.#inSei = false;
-      } else if (this.#inSei && !(zeros >= 2 && byte === 3)) {
-        this.#readSei(byte); // 00 00 03 is an emulation prevention byte and not read
+      } else if (!(zeros >= 2 && byte === 3)) {
+        this.#readContent(byte); // 00 00 03 is an emulation prevention byte and not read
       }
     }
+  }
+
+  #readContent(byte: number): void {
+    if (this.#inNalHeader) this.#inNalHeader = false;
+    else if (this.#inSei) this.#readSei(byte);
+    else if (this.#head !== null && this.#headBytes.push(byte) === HEAD_BYTES[this.#head]) this.#finishHead();
   }
 
   #readNalType(byte: number): void {
@@ -127,7 +153,8 @@ export class RandomAccessDetector {
         return;
       case 'mpeg2':
         // Rec. ITU-T H.262, table 6-1: b3 sequence header, 00 picture, 01–af slice. Extensions, user data and b8 (group) precede both.
-        if (byte === 0xb3) this.#verdict = 'clean';
+        if (byte === 0xb3) this.#sawSps = true;
+        else if (byte === 0 && this.#sawSps) this.#startHead('picture');
         else if (byte <= 0xaf) this.#verdict = 'none';
         return;
       default: {
@@ -140,17 +167,77 @@ export class RandomAccessDetector {
   /** Rec. ITU-T H.264, table 7-1. */
   #readH264Nal(type: number): void {
     if (type === 9) this.#noteDelimiter();
-    else if (type === 7) this.#sawParameterSets = true;
+    else if (type === 7) this.#sawSps = true;
+    else if (type === 8) this.#sawPps = true;
     else if (type === 6) this.#startSei();
     else if (type === 5) this.#settle('clean');
-    else if (type >= 1 && type <= 4) this.#settle(this.#sawParameterSets && this.#recovery !== null ? this.#recovery : 'none');
+    else if (type >= 1 && type <= 4) this.#startSlice();
   }
 
   /** Rec. ITU-T H.265, table 7-1: 0–31 are slices, 16–21 of them IRAP pictures (BLA, IDR, CRA). */
   #readHevcNal(type: number): void {
+    this.#inNalHeader = true;
     if (type === 35) this.#noteDelimiter();
+    else if (type === 33) this.#sawSps = true;
+    else if (type === 34) this.#startHead('pps');
+    else if (type === 39) this.#startSei();
     else if (type >= 16 && type <= 21) this.#settle('clean');
-    else if (type < 32) this.#settle('none');
+    else if (type < 32) this.#startSlice();
+  }
+
+  /** The first slice of a picture that the codec does not mark as a random-access point. */
+  #startSlice(): void {
+    if (this.#sawSps && this.#recovery !== null) this.#settle(this.#recovery);
+    else if (this.#sawSps && this.#sawPps) this.#startHead('slice');
+    else this.#settle('none');
+  }
+
+  #startHead(head: Head): void {
+    this.#head = head;
+    this.#headBytes.length = 0;
+  }
+
+  #finishHead(): void {
+    const head = this.#head;
+    if (head === null) return;
+    this.#head = null;
+    const reader = new BitReader(this.#headBytes);
+    switch (head) {
+      case 'slice':
+        this.#settle(this.#isIntraSlice(reader) && reader.complete ? 'intra' : 'none');
+        return;
+      case 'pps':
+        this.#sawPps = true;
+        // Rec. ITU-T H.265, 7.3.2.3.1: two ids, two flags, num_extra_slice_header_bits.
+        reader.exponential();
+        reader.exponential();
+        reader.bits(2);
+        this.#extraSliceBits = reader.bits(3);
+        return;
+      case 'picture':
+        // Rec. ITU-T H.262, 6.2.3: 10 bits of temporal_reference, 3 of picture_coding_type. Without I pictures the picture is refreshed in parts.
+        reader.bits(10);
+        this.#verdict = reader.bits(3) === MPEG2_INTRA ? 'clean' : 'gradual';
+        return;
+      default: {
+        const unknown: never = head;
+        throw new TypeError(`unknown head: ${String(unknown)}`);
+      }
+    }
+  }
+
+  /** Only the first slice is read: an encoder repeats the parameter sets before whole I pictures. */
+  #isIntraSlice(reader: BitReader): boolean {
+    if (this.codec === 'h264') {
+      if (reader.exponential() !== 0) return false; // first_mb_in_slice
+      const type = reader.exponential() % 5;
+      return type === 2 || type === 4; // I, SI: Rec. ITU-T H.264, table 7-6
+    }
+    // Rec. ITU-T H.265, 7.3.6.1
+    if (reader.bits(1) === 0) return false; // first_slice_segment_in_pic_flag
+    reader.exponential(); // slice_pic_parameter_set_id
+    reader.bits(this.#extraSliceBits);
+    return reader.exponential() === 2;
   }
 
   #noteDelimiter(): void {

@@ -3,11 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Broadcast, DEFAULT_BROADCAST_SETTINGS } from './broadcast.js';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
-import { CLIP_CODECS, type ClipCodec, ENCODERS, codecClip } from '../../../../test/doubles/ffmpeg-clips.js';
+import { CLIP_CODECS, type ClipCodec, ENCODERS, H264_PLAIN_I, codecClip } from '../../../../test/doubles/ffmpeg-clips.js';
 import { FakeSink, RecordingHooks } from '../../../../test/doubles/proxy/broadcast.fixture.js';
+import { withOtherClock } from '../../../../test/doubles/proxy/splice.fixture.js';
+import { Segmenter } from '../hls/segmenter.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'broadcast-decode-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -112,3 +114,62 @@ for (const codec of CLIP_CODECS) {
     });
   });
 }
+
+describe.skipIf(!ENCODERS.includes('libx264'))(
+  'H.264 with only I pictures to start at (needs ffmpeg with libx264)',
+  { timeout: 60_000 },
+  () => {
+    /** SPS and PPS before each I picture, no recovery point; the only IDR picture, at the start, is cut off. */
+    const clip = make(H264_PLAIN_I).subarray(MUX_RATE / 8 + 77);
+
+    it.each([
+      ['the first viewer', 0],
+      ['a viewer that joins later', 6.3],
+    ])('%s gets pictures from the first second on', (_who, joinsAt) => {
+      const clock = new FakeClock();
+      const broadcast = new Broadcast(DEFAULT_BROADCAST_SETTINGS, clock);
+      const source = new Source(clip, broadcast, clock);
+      source.playTo(joinsAt);
+      const sink = new FakeSink();
+      broadcast.addViewer(sink, new RecordingHooks());
+      source.playTo(joinsAt + 1.9);
+      expect(sink.bytes.length).toBeGreaterThan(0);
+      source.playTo(joinsAt + 6);
+      broadcast.end();
+      const { warnings, pictures } = decode(sink.bytes, LEADING_PICTURES);
+      expect(warnings).toEqual([]);
+      expect(pictures).toBeGreaterThan(4.9 * 25);
+    });
+
+    it('another source is entered at such a picture, and viewers get its pictures', () => {
+      const clock = new FakeClock();
+      const broadcast = new Broadcast(DEFAULT_BROADCAST_SETTINGS, clock);
+      const sink = new FakeSink();
+      broadcast.addViewer(sink, new RecordingHooks());
+      new Source(clip, broadcast, clock).playTo(5);
+      const next = broadcast.beginSwitch();
+      // Another start of the stream: other bytes and another clock.
+      const other = withOtherClock(make({ ...H264_PLAIN_I, options: [...H264_PLAIN_I.options, '-qmax', '40'] }), 900_000);
+      for (let at = MUX_RATE / 8; at < MUX_RATE; at += 9400)
+        (next.state === 'spliced' ? broadcast : next).write(other.subarray(at, at + 9400));
+      expect([next.state, next.kind]).toEqual(['spliced', 'keyframe']);
+      broadcast.end();
+      const { warnings, pictures } = decode(sink.bytes, LEADING_PICTURES);
+      expect(warnings).toEqual([]);
+      expect(pictures).toBeGreaterThanOrEqual(9 * 25);
+    });
+
+    it('HLS gets its first segments within five seconds, each starting at such a picture', () => {
+      const clock = new FakeClock();
+      const broadcast = new Broadcast(DEFAULT_BROADCAST_SETTINGS, clock);
+      const segments: Buffer[] = [];
+      const segmenter = new Segmenter(1, ({ parts }) => segments.push(Buffer.concat(parts)));
+      const failed = vi.fn();
+      broadcast.follow({ onChunk: (...chunk) => segmenter.push(...chunk), onEnd: failed }, 6);
+      new Source(clip, broadcast, clock).playTo(5);
+      expect(segments.length).toBeGreaterThanOrEqual(3);
+      for (const segment of segments) expect(decode(segment, LEADING_PICTURES).pictures).toBeGreaterThanOrEqual(20);
+      expect(failed).not.toHaveBeenCalled();
+    });
+  },
+);

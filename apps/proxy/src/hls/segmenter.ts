@@ -47,8 +47,8 @@ interface BufferedChunk {
   readonly data: Buffer;
 }
 
-/** Chunks kept while there is no entry point: whether a unit is one may be known only after its chunk was written to the ring buffer. */
-const CHUNKS_BEFORE_START = 4;
+/** Chunks kept while there is no entry point: whether a unit is one may be known a second after its chunk was written to the ring buffer. */
+const CHUNKS_BEFORE_START = 8;
 /** Picture timestamps that differ from the PCR by more than this are not used to measure time (s). */
 const CLOCK_TOLERANCE_S = 2;
 

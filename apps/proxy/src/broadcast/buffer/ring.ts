@@ -1,6 +1,7 @@
 /** The newest part of the stream as immutable chunks. Evicted chunks are left to the garbage collector, because a socket may still be sending one. */
 import type { ContinuitySnapshot, PacketStore } from '@acexy/mpegts';
 import type { BroadcastSettings } from '../broadcast-settings.js';
+import { entryPoints } from './entry-points.policy.js';
 import type { FramedBytes } from './framed-bytes.js';
 import type { RandomAccessPoint } from './stream-index.js';
 
@@ -78,10 +79,6 @@ export class Ring implements PacketStore {
     this.#points = this.#points.filter((point) => point.position < position);
   }
 
-  hasPointAt(position: number): boolean {
-    return this.#points.some((point) => point.position === position);
-  }
-
   append(bytes: FramedBytes, mediaMs: number, endState: ContinuitySnapshot): void {
     this.#chunks.push({ index: this.nextIndex, position: this.endPosition, framed: bytes.framed, data: bytes.data, mediaMs, endState });
     this.bytes += bytes.data.length;
@@ -113,7 +110,8 @@ export class Ring implements PacketStore {
   }
 
   #evict(): void {
-    const newest = this.#points.findLast((point) => point.position < this.endPosition)?.position ?? Infinity;
+    const points = this.#points.filter(({ position }) => position < this.endPosition);
+    const newest = entryPoints(points, this.#chunks[this.#chunks.length - 1].mediaMs).at(-1)?.position ?? Infinity;
     while (this.#chunks.length > 1) {
       const oldest = this.#chunks[0];
       const overBytes = this.bytes > this.bounds.maxBytes;

@@ -11,6 +11,7 @@ import {
   samplePictures,
   wrapped,
 } from '@acexy/mpegts';
+import { entryPoints } from '../buffer/entry-points.policy.js';
 import { type RandomAccessPoint, StreamIndex } from '../buffer/stream-index.js';
 import { HeldPackets } from './held-packets.js';
 
@@ -58,7 +59,7 @@ export class CandidateSource {
       const dts = readDts(this.#held.bytesFrom(position), 0);
       return distance(clock.lastDts, wrapped(dts + clock.offset, WRAP_90K), WRAP_90K) > 0;
     };
-    const usable = this.#points.filter(isUsable);
+    const usable = entryPoints(this.#points, this.#index.clock.elapsedMs).filter(isUsable);
     return usable.find(({ kind }) => kind === 'clean') ?? usable.at(0) ?? null;
   }
 

@@ -1,5 +1,6 @@
 /** Decides where and when a viewer joins the stream. */
 import type { BroadcastSettings } from '../broadcast-settings.js';
+import { WAIT_FOR_BETTER_MS, entryPoints } from '../buffer/entry-points.policy.js';
 import type { RandomAccessPoint } from '../buffer/stream-index.js';
 
 type JoinSettings = Pick<BroadcastSettings, 'joinMode' | 'joinSeconds'>;
@@ -13,8 +14,9 @@ export function chooseRandomAccessPoint(
   liveMs: number,
   settings: JoinSettings,
 ): RandomAccessPoint | null {
-  const clean = points.filter((point) => point.kind === 'clean');
-  const usable = clean.length > 0 ? clean : points;
+  const entries = entryPoints(points, liveMs);
+  const clean = entries.filter((point) => point.kind === 'clean');
+  const usable = clean.length > 0 ? clean : entries;
   if (usable.length === 0) return null;
   switch (settings.joinMode) {
     case 'oldest':
@@ -30,10 +32,14 @@ export function chooseRandomAccessPoint(
   }
 }
 
-/** Whether a viewer that has waited `waitedMs` for a random-access point joins anywhere in the `bytes` of stream available. */
+/**
+ * Whether a viewer that has waited `waitedMs` for a random-access point joins anywhere in the `bytes` of stream available. `sawIntra`: an I picture
+ * is available, which becomes an entry if nothing better comes in time.
+ */
 export function joinsAnywhere(
-  { waitedMs, bytes }: { waitedMs: number; bytes: number },
+  { waitedMs, bytes, sawIntra }: { waitedMs: number; bytes: number; sawIntra: boolean },
   settings: Pick<BroadcastSettings, 'coldJoinMs' | 'coldJoinBytes'>,
 ): boolean {
+  if (sawIntra) return bytes > 0 && waitedMs >= settings.coldJoinMs + WAIT_FOR_BETTER_MS;
   return bytes > 0 && (waitedMs >= settings.coldJoinMs || bytes >= settings.coldJoinBytes);
 }

@@ -3,6 +3,7 @@ import { PAT_PID } from '@acexy/mpegts';
 import { type Clock, OneShotTimer } from '@acexy/service-kit/primitives';
 import type { BroadcastSettings } from '../broadcast-settings.js';
 import type { Chunk } from '../buffer/ring.js';
+import { WAIT_FOR_BETTER_MS, entryPoints } from '../buffer/entry-points.policy.js';
 import type { StreamBuffer } from '../buffer/stream-buffer.js';
 import type { RandomAccessPoint } from '../buffer/stream-index.js';
 import { chooseRandomAccessPoint, joinsAnywhere } from './join.policy.js';
@@ -54,8 +55,9 @@ export class PendingViewers {
       return;
     }
     const waitedMs = this.clock.now() - Math.max(viewer.joinedAt, this.buffer.firstPacketAt);
-    if (joinsAnywhere({ waitedMs, bytes: ring.bytes + pendingLength }, this.settings)) this.#joinAnywhere(viewer);
-    else this.#timer.set(Math.max(1, this.settings.coldJoinMs - waitedMs));
+    const sawIntra = ring.points.length > 0;
+    if (joinsAnywhere({ waitedMs, bytes: ring.bytes + pendingLength, sawIntra }, this.settings)) this.#joinAnywhere(viewer);
+    else this.#timer.set(Math.max(1, this.settings.coldJoinMs + (sawIntra ? WAIT_FOR_BETTER_MS : 0) - waitedMs));
   }
 
   /** The best random-access point that is before `end`, so that there are bytes after it. */
@@ -91,7 +93,7 @@ export class PendingViewers {
     if (program === null) return null;
     const counters = ring.chunk(chunk.index - 1)?.endState.counters;
     const lateEntry = {
-      isEntry: (position: number) => ring.hasPointAt(position),
+      isEntry: (position: number) => entryPoints(ring.points, index.clock.elapsedMs).some((point) => point.position === position),
       maxUnits: Math.max(0, MAX_UNITS_TO_POINT - index.unitsSincePoint),
     };
     return { program, lateEntry, patCounter: counters?.get(PAT_PID) ?? 0, pmtCounter: counters?.get(program.pat.pmtPid) ?? 0 };

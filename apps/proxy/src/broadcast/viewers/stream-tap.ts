@@ -1,5 +1,6 @@
 /** Passes the stream chunk by chunk to a follower in this process, for example the HLS segmenter: nothing is written and nothing waits. */
 import type { Chunk } from '../buffer/ring.js';
+import { entryPoints } from '../buffer/entry-points.policy.js';
 import type { StreamBuffer } from '../buffer/stream-buffer.js';
 import type { RandomAccessPoint } from '../buffer/stream-index.js';
 import { chooseRandomAccessPoint } from './join.policy.js';
@@ -44,7 +45,8 @@ export class StreamTap {
       for (let chunk = ring.chunk(this.#next); chunk !== undefined && !this.#ended; chunk = ring.chunk(this.#next)) {
         this.#next += 1;
         const end = chunk.position + chunk.data.length;
-        const points = ring.points.filter(({ position }) => position >= this.#pointsFrom && position < end);
+        const known = ring.points.filter(({ position }) => position < end);
+        const points = entryPoints(known, chunk.mediaMs).filter(({ position }) => position >= this.#pointsFrom);
         const discontinuities = ring.discontinuities.filter((position) => position >= this.#discontinuitiesFrom && position < end);
         if (points.length > 0) this.#pointsFrom = points[points.length - 1].position + 1;
         if (discontinuities.length > 0) this.#discontinuitiesFrom = discontinuities[discontinuities.length - 1] + 1;
