@@ -41,8 +41,9 @@ const orchestrator = [
   ],
   ['leases', 'who may use which engine: lease service and book, claims, selection', ['engines', 'http', 'libs/contracts']],
   ['engines', 'which engines exist: registry, sync with the runtime, removal', ['runtime', 'http', 'libs/contracts']],
-  ['runtime', 'how an engine is run: one interface, `docker/` and `process/`', []],
-  ['database', 'SQLite: entities, migrations, one write queue', ['libs/contracts']],
+  ['runtime', 'how an engine is run: one interface, `docker/` and `process/`', ['locks']],
+  ['database', 'SQLite: entities, migrations, one write queue', ['locks', 'libs/contracts']],
+  ['locks', 'one holder at a time: a file lock that ends with its process', []],
   ['http', 'what every controller uses: guards, limits, error replies', ['libs/contracts']],
 ];
 

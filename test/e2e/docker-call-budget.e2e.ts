@@ -7,6 +7,8 @@ import { Viewer } from '../support/viewer.js';
 
 const IMAGE = 'acestream-engine-simulator-fast:test';
 const ENGINES = 5;
+/** The container by which only one orchestrator manages the engines of an installation. */
+const LEASE = 1;
 
 describe.skipIf(DOCKER_MISSING !== null)('calls of the Docker API', () => {
   let dockerProxy: RecordingDockerProxy;
@@ -37,7 +39,7 @@ describe.skipIf(DOCKER_MISSING !== null)('calls of the Docker API', () => {
 
   it('a start of an engine makes one create, one start and one inspect; the image is inspected once, and there is one event subscription', () => {
     const { 'GET /containers/json': lists, [`GET /images/${IMAGE}/json`]: images, ...rest } = dockerProxy.counts;
-    expect(rest).toEqual({ 'GET /events': 1, 'POST /containers/create': ENGINES, 'POST /containers/ID/start': ENGINES });
+    expect(rest).toEqual({ 'GET /events': 1, 'POST /containers/create': ENGINES + LEASE, 'POST /containers/ID/start': ENGINES });
     expect(images).toBe(1);
     // One list per start and per round. A burst of events causes one list.
     expect(lists).toBeLessThanOrEqual(ENGINES * 3);

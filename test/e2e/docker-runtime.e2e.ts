@@ -25,6 +25,7 @@ if (DOCKER_MISSING === null) {
           image: SIMULATOR_IMAGE,
           imagePolicy: 'never',
           ownerLabel,
+          holder: { id: installation, name: 'this test' },
         },
         SILENT_LOG,
       );
@@ -59,7 +60,8 @@ if (DOCKER_MISSING === null) {
           const server = createServer().once('error', reject);
           server.listen(port, '0.0.0.0', () => resolve(() => new Promise((closed) => server.close(() => closed()))));
         }),
-      leftovers: () => containersWith(ownerLabel),
+      // The lease of the installation has not this label: it stays until the runtime closes.
+      leftovers: () => containersWith('acestream-orchestrator'),
       dispose: async () => {
         await Promise.all(runtimes.map((one) => one.close()));
         await removeContainersWith(ownerLabel);
@@ -67,6 +69,34 @@ if (DOCKER_MISSING === null) {
         expect(filter.refused).toEqual([]);
       },
     };
+  });
+
+  it('a second orchestrator with a copy of the database is refused while the first runs, and not after the first has stopped', async () => {
+    const ownerLabel = `acestream-orchestrator.installation=${randomUUID()}`;
+    const make = (id: string): DockerRuntime => {
+      const placement = { network: null, engineHost: null, remoteHost: null, memoryBytes: null, mapHttps: false };
+      const options = { endpoint: dockerEndpoint(undefined), placement, image: SIMULATOR_IMAGE, imagePolicy: 'never' as const, ownerLabel };
+      return new DockerRuntime({ ...options, holder: { id, name: `orchestrator ${id}` } }, SILENT_LOG);
+    };
+    const [first, second] = [make('one'), make('two')];
+    try {
+      await first.open();
+      // The last list may meet the end of the test.
+      first.watch(() => void first.list().catch(() => undefined));
+      await expect(second.open()).rejects.toMatchObject({
+        code: 'installation_in_use',
+        message: expect.stringContaining('orchestrator one') as string,
+      });
+      // Killed and started again with its own database: the lease is still there.
+      const restarted = make('one');
+      await restarted.open();
+      await restarted.close();
+      await second.open();
+    } finally {
+      await Promise.all([first.close(), second.close()]);
+      await removeContainersWith(ownerLabel);
+    }
+    expect(await containersWith(ownerLabel)).toEqual([]);
   });
 } else {
   describe('a real Docker Engine as an engine runtime', () => {

@@ -70,8 +70,12 @@ export async function openDatabase(file: string): Promise<DataSource> {
   try {
     return await whileBusyRetry(() => initialize(file), OPEN_BUDGET_MS);
   } catch (error) {
-    throw new DatabaseUnusableError(file, await problemOf(error, file), { cause: error });
+    throw await databaseUnusable(error, file);
   }
+}
+
+export async function databaseUnusable(error: unknown, file: string): Promise<DatabaseUnusableError> {
+  return new DatabaseUnusableError(file, await problemOf(error, file), { cause: error });
 }
 
 async function initialize(file: string): Promise<DataSource> {
@@ -95,7 +99,8 @@ async function makeCompactable(dataSource: DataSource): Promise<void> {
   await dataSource.query('VACUUM');
 }
 
-async function makeFolder(file: string): Promise<void> {
+/** @throws DatabaseUnusableError */
+export async function makeFolder(file: string): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true });
   } catch (error) {

@@ -25,13 +25,12 @@ export class EventCoverage {
   }
 
   heard(event: RuntimeEvent, now: number): void {
-    if (event.type === 'prepared') return;
     if (event.type === 'lost') {
       // The subscription was interrupted: changes of that time have no event.
       this.last = null;
       this.unannounced.clear();
-      return;
     }
+    if (!('id' in event)) return;
     this.missing = false;
     this.unannounced.clear();
     this.heardAt.set(changeKey(event.type, event.id), now);

@@ -94,8 +94,11 @@ export interface NetworkOwners {
   rejoin(engineId: string, graceMs: number): Promise<void>;
 }
 
-/** `lost`: events may have been missed, list all engines again. `prepared`: engines can be started from now on. */
-export type RuntimeEvent = { type: 'started' | 'died' | 'removed'; id: string } | { type: 'lost' } | { type: 'prepared' };
+/**
+ * `changed`: something else about an engine, list all engines again. `lost`: events may have been missed, list all engines again. `prepared`: engines
+ * can be started from now on.
+ */
+export type RuntimeEvent = { type: 'started' | 'died' | 'removed'; id: string } | { type: 'changed' | 'lost' | 'prepared' };
 
 export interface EngineImage {
   name: string;
@@ -164,6 +167,18 @@ export class RuntimeFailedError extends CodedError {
 /** The container runtime does not answer; the engines may still run. */
 export class RuntimeUnreachableError extends RuntimeFailedError {
   override readonly code = 'runtime_unreachable';
+}
+
+/** Another orchestrator manages the engines of this installation. */
+export class InstallationInUseError extends RuntimeFailedError {
+  override readonly code = 'installation_in_use';
+
+  constructor(holder: string) {
+    super(
+      `another orchestrator manages the engines of this installation on this Docker Engine (${holder}): stop it. If its database was copied for ` +
+        'this orchestrator, start this one with an empty database (DB_URL)',
+    );
+  }
 }
 
 /** The image is being pulled: the same start may succeed later. */

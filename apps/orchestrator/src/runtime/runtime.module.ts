@@ -1,5 +1,6 @@
 import { Log } from '@acexy/service-kit';
 import { Module } from '@nestjs/common';
+import { DatabaseLock } from '../database/database-lock.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { InstallationId } from '../database/installation-id.js';
 import { DockerRuntime } from './docker/docker-runtime.js';
@@ -16,22 +17,28 @@ import { RuntimeSettings } from './runtime-settings.js';
   providers: [
     {
       provide: ENGINE_RUNTIME,
-      inject: [RuntimeSettings, DockerSettings, InstallationId, Log],
-      useFactory: (settings: RuntimeSettings, docker: DockerSettings, installation: InstallationId, log: Log) =>
-        metered(createRuntime(settings, docker, installation, log)),
+      inject: [RuntimeSettings, DockerSettings, InstallationId, DatabaseLock, Log],
+      useFactory: (settings: RuntimeSettings, docker: DockerSettings, installation: InstallationId, lock: DatabaseLock, log: Log) =>
+        metered(createRuntime(settings, docker, installation, lock, log)),
     },
   ],
   exports: [ENGINE_RUNTIME],
 })
 export class RuntimeModule {}
 
-function createRuntime(settings: RuntimeSettings, docker: DockerSettings, installation: InstallationId, log: Log): EngineRuntime {
+function createRuntime(
+  settings: RuntimeSettings,
+  docker: DockerSettings,
+  installation: InstallationId,
+  { id, holder: name }: DatabaseLock,
+  log: Log,
+): EngineRuntime {
   switch (settings.engineRuntime) {
     case 'process':
       return new ProcessRuntime(settings, log);
     case 'docker':
       return new DockerRuntime(
-        dockerOptions(docker, settings.engineHost, `${INSTALLATION_LABEL}=${installation.value}`),
+        dockerOptions(docker, settings.engineHost, `${INSTALLATION_LABEL}=${installation.value}`, { id, name }),
         log.child('docker'),
       );
     default:

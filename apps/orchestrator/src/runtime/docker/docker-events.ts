@@ -10,7 +10,7 @@ import { dockerLines } from './docker-lines.js';
 const RETRY = { firstMs: 100, longestMs: 1_000 };
 
 /** The container events we subscribe to. */
-const ACTIONS = ['start', 'die', 'destroy', 'pause', 'unpause', 'rename'] as const;
+const ACTIONS = ['create', 'start', 'die', 'destroy', 'pause', 'unpause', 'rename'] as const;
 
 /**
  * One subscription to Docker's events for all engines. It is renewed until `close`. Events may be missed between two subscriptions, so each
@@ -77,7 +77,10 @@ export class DockerEvents {
     onSubscribed();
     this.emit({ type: 'lost' });
     try {
-      for await (const line of dockerLines(reply)) this.emit(parseDockerEvent(line));
+      for await (const line of dockerLines(reply)) {
+        const event = parseDockerEvent(line);
+        if (event) this.emit(event);
+      }
     } finally {
       // A listener that lists the engines now sees that Docker is unreachable.
       if (!signal.aborted) this.emit({ type: 'lost' });

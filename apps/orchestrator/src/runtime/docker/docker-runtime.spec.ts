@@ -22,6 +22,8 @@ describe('a start when Docker fails', () => {
   beforeEach(async () => {
     docker = await ScriptedDocker.open();
     runtime = newRuntime('never');
+    // Takes the lease of the installation, before anything fails.
+    await runtime.open();
   });
   afterEach(async () => {
     await runtime.close();
@@ -36,9 +38,11 @@ describe('a start when Docker fails', () => {
         image: 'engine:1',
         imagePolicy,
         ownerLabel: 'mine=yes',
+        holder: { id: 'one', name: 'process 1' },
       },
       SILENT_LOG,
     );
+  const engines = (): string[] => docker.names.filter((name) => !name.includes('-lease-'));
   const failureOf = async (signal = NEVER, spec = SPEC): Promise<Error> => {
     const outcome = await runtime.start(spec, signal).catch((error: unknown) => error);
     expect(outcome).toBeInstanceOf(Error);
@@ -48,7 +52,7 @@ describe('a start when Docker fails', () => {
   it('succeeds when every call is slow', async () => {
     for (const call of ['create', 'start', 'list'] as const) docker.faults[call] = { afterMs: 150 };
     expect(await runtime.start(SPEC, NEVER)).toMatchObject({ name: NAME, state: 'running', port: 19_000 });
-    expect(docker.names).toEqual([NAME]);
+    expect(engines()).toEqual([NAME]);
   });
 
   it.each([
@@ -89,7 +93,7 @@ describe('a start when Docker fails', () => {
     docker.faults[call] = fault;
     const { message } = await failureOf();
     expect(message).toContain(said);
-    expect(docker.names).toEqual([]);
+    expect(engines()).toEqual([]);
   });
 
   it('reports a port that is taken at the start, and removes the container', async () => {
@@ -100,13 +104,13 @@ describe('a start when Docker fails', () => {
     const error = await failureOf();
     expect(error).toBeInstanceOf(PortTakenError);
     expect((error as PortTakenError).port).toBe(19_000);
-    expect(docker.names).toEqual([]);
+    expect(engines()).toEqual([]);
   });
 
   it('does not touch a container of the same name that is not ours', async () => {
     docker.occupyName(NAME);
     expect((await failureOf()).message).toContain('the name is taken');
-    expect(docker.names).toEqual([NAME]);
+    expect(engines()).toEqual([NAME]);
   });
 
   it('reports that Docker is unreachable when it refuses the connection', async () => {
@@ -120,7 +124,7 @@ describe('a start when Docker fails', () => {
   it.each(['create', 'start'] as const)('aborts a %s that hangs at its limit, and removes the container', async (call) => {
     docker.faults[call] = { hangs: true };
     expect(await failureOf(AbortSignal.timeout(100))).toMatchObject({ name: 'TimeoutError' });
-    expect(docker.names).toEqual([]);
+    expect(engines()).toEqual([]);
   });
 
   it('leaves nothing behind when Docker carries out a create after it was aborted', async () => {
@@ -128,7 +132,7 @@ describe('a start when Docker fails', () => {
     await failureOf(AbortSignal.timeout(100));
     // `close` waits for the cleanup.
     await runtime.close();
-    expect(docker.names).toEqual([]);
+    expect(engines()).toEqual([]);
   });
 
   it('remembers the failed pulls of a bounded number of images that callers named', async () => {

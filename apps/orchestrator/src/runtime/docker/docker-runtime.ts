@@ -1,6 +1,6 @@
 /** Engines as containers of a Docker Engine. */
 import type { Log } from '@acexy/service-kit';
-import { backoffMs } from '@acexy/service-kit/primitives';
+import { backoffMs, orAborted } from '@acexy/service-kit/primitives';
 import Docker from 'dockerode';
 import { Agent } from 'node:http';
 import { hostname } from 'node:os';
@@ -17,6 +17,7 @@ import { type DockerPlacement, type ListedContainer, planContainer, toInstance }
 import type { DockerEndpoint } from './docker-endpoint.js';
 import { type DockerContext, ImageMissingError, isAlreadyDone, isNotFound, translateDockerError } from './docker-errors.js';
 import { DockerEvents } from './docker-events.js';
+import { DockerLease, type LeaseHolder } from './docker-lease.js';
 import { DockerNetworkOwners } from './docker-network-owners.js';
 import { EngineImages } from './engine-images.js';
 import type { ImagePolicy } from './image-pull.js';
@@ -39,6 +40,8 @@ export interface DockerRuntimeOptions {
   imagePolicy: ImagePolicy;
   /** `key=value` of the label that only engines of this installation have. */
   ownerLabel: string;
+  /** This orchestrator, for the lease of the installation. */
+  holder: LeaseHolder;
 }
 
 export class DockerRuntime implements EngineRuntime {
@@ -49,13 +52,14 @@ export class DockerRuntime implements EngineRuntime {
   private readonly events: DockerEvents;
   private readonly images: EngineImages;
   private readonly network: SharedNetwork | null;
+  private readonly lease: DockerLease;
   private readonly cleanups = new Set<Promise<void>>();
 
   constructor(
     private readonly options: DockerRuntimeOptions,
     private readonly log: Log,
   ) {
-    const { endpoint, placement, image, imagePolicy, ownerLabel } = options;
+    const { endpoint, placement, image, imagePolicy, ownerLabel, holder } = options;
     // No connection is kept: an idle connection of a restarted daemon would fail the next call.
     this.agent = new Agent({ keepAlive: false, maxSockets: MAX_CONNECTIONS });
     this.docker = new Docker({ ...endpoint.options, ...(endpoint.options.protocol !== 'https' && { agent: this.agent }) });
@@ -65,6 +69,7 @@ export class DockerRuntime implements EngineRuntime {
     this.network = placement.network === null ? null : new SharedNetwork(this.docker, placement.network, hostname());
     const translate = this.translate.bind(this);
     this.networkOwners = new DockerNetworkOwners({ docker: this.docker, eventsClient, placement, translate, log });
+    this.lease = new DockerLease({ docker: this.docker, holder, ownerLabel, image, network: placement.network, log: log.child('lease') });
     this.images = new EngineImages({
       docker: this.docker,
       target: image,
@@ -74,12 +79,13 @@ export class DockerRuntime implements EngineRuntime {
     });
   }
 
-  open(): Promise<void> {
+  /** @throws InstallationInUseError */
+  async open(): Promise<void> {
+    await this.lease.hold();
     this.images.open();
     this.events.watch(({ type }) => {
       if (type === 'lost') this.images.retry();
     });
-    return Promise.resolve();
   }
 
   preparing(): string | null {
@@ -92,6 +98,7 @@ export class DockerRuntime implements EngineRuntime {
 
   async start(spec: EngineSpec, signal: AbortSignal): Promise<EngineInstance> {
     signal.throwIfAborted();
+    await orAborted(this.lease.hold(), signal);
     const image = spec.image ?? this.options.image;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(CALL_LIMIT_MS)]);
     try {
@@ -112,10 +119,11 @@ export class DockerRuntime implements EngineRuntime {
   }
 
   list(): Promise<EngineInstance[]> {
-    return this.listed({}, AbortSignal.timeout(CALL_LIMIT_MS));
+    return this.listed({}, AbortSignal.timeout(CALL_LIMIT_MS), (containers) => this.lease.check(containers));
   }
 
   async remove(id: string, graceMs: number): Promise<void> {
+    await this.lease.hold();
     const container = this.docker.getContainer(id);
     const limit = AbortSignal.timeout(graceMs + REMOVE_SLACK_MS);
     try {
@@ -133,13 +141,19 @@ export class DockerRuntime implements EngineRuntime {
 
   async close(): Promise<void> {
     await Promise.all([this.events.close(), this.images.close(), ...this.cleanups]);
+    await this.lease.release();
     this.agent.destroy();
   }
 
-  private async listed(filters: Record<string, string[]>, abortSignal: AbortSignal): Promise<EngineInstance[]> {
+  private async listed(
+    filters: Record<string, string[]>,
+    abortSignal: AbortSignal,
+    check: (containers: readonly ListedContainer[]) => void = () => undefined,
+  ): Promise<EngineInstance[]> {
     try {
       const options = { all: true, filters: { ...filters, label: [this.options.ownerLabel] }, abortSignal };
       const containers = (await this.docker.listContainers(options)) as ListedContainer[];
+      check(containers);
       await this.networkOwners.complete(containers);
       return containers
         .map((container) => toInstance(container, this.options.placement, this.networkOwners))

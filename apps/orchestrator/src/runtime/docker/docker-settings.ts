@@ -1,6 +1,7 @@
 import { Setting, SettingsGroup } from '@acexy/service-kit';
 import { isIP } from 'node:net';
 import { dockerEndpoint } from './docker-endpoint.js';
+import type { LeaseHolder } from './docker-lease.js';
 import type { DockerRuntimeOptions } from './docker-runtime.js';
 import type { ImagePolicy } from './image-pull.js';
 
@@ -61,7 +62,12 @@ export class DockerSettings {
 }
 
 /** @throws RangeError when DOCKER_HOST is not an address of Docker */
-export function dockerOptions(settings: DockerSettings, engineHost: string | undefined, ownerLabel: string): DockerRuntimeOptions {
+export function dockerOptions(
+  settings: DockerSettings,
+  engineHost: string | undefined,
+  ownerLabel: string,
+  holder: LeaseHolder,
+): DockerRuntimeOptions {
   const endpoint = dockerEndpoint(settings.dockerHost, settings.dockerCertPath);
   return {
     endpoint,
@@ -77,5 +83,6 @@ export function dockerOptions(settings: DockerSettings, engineHost: string | und
     image: settings.targetImage,
     imagePolicy: settings.imagePull,
     ownerLabel,
+    holder,
   };
 }

@@ -24,6 +24,20 @@ describeEngineRuntime('the process runtime', createFixture);
 describe('engines as local processes', () => {
   const never = new AbortController().signal;
 
+  it('rejects a second orchestrator with the same DATA_DIR until the first one has closed', async () => {
+    await withProcessRuntime(async ({ runtime, createNext, dataDir }) => {
+      const second = createNext();
+      await expect(second.open()).rejects.toMatchObject({
+        code: 'data_dir_in_use',
+        message: expect.stringMatching(
+          new RegExp(`DATA_DIR ${dataDir} is in use by another orchestrator .process ${process.pid} on`),
+        ) as string,
+      });
+      await runtime.close();
+      await expect(second.open()).resolves.toBeUndefined();
+    });
+  });
+
   it('kills an engine that ignores SIGTERM after its grace period, with its child processes', async () => {
     await withProcessRuntime(async ({ runtime, dataDir }) => {
       const engine = await runtime.start(tinySpec('stubborn'), never);

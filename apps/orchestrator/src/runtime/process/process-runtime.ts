@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Log } from '@acexy/service-kit';
-import { ListenerSet } from '@acexy/service-kit/primitives';
+import { CodedError, ListenerSet } from '@acexy/service-kit/primitives';
 import {
   type EngineInstance,
   type EngineRuntime,
@@ -12,7 +12,7 @@ import {
   RuntimeFailedError,
 } from '../engine-runtime.js';
 import type { RuntimeSettings } from '../runtime-settings.js';
-import { DataDirInUseError, DataDirLock } from './data-dir-lock.js';
+import { FileLock, FileLockedError } from '../../locks/file-lock.js';
 import { engineEnvironment } from './engine-command.js';
 import { EngineFolder } from './engine-folder.js';
 import { EngineSpawner, lastLine } from './engine-spawner.js';
@@ -26,6 +26,15 @@ const POLL_MS = 500;
 const POLLS_PER_LOG_ROTATION = 10;
 /** Grace period of an engine whose start failed. */
 const FAILED_START_GRACE_MS = 500;
+
+/** Two orchestrators with one DATA_DIR would manage each other's engines. */
+export class DataDirInUseError extends CodedError {
+  readonly code = 'data_dir_in_use';
+
+  constructor(dataDir: string, holder: string, options?: ErrorOptions) {
+    super(`DATA_DIR ${dataDir} is in use by another orchestrator (${holder}): stop it, or set another DATA_DIR for this one`, options);
+  }
+}
 
 /**
  * Engines as local processes. An id is 12 random hexadecimal digits, like the short id of a Docker container: clients that know container ids
@@ -44,7 +53,7 @@ export class ProcessRuntime implements EngineRuntime {
   private readonly spawner: EngineSpawner;
   private readonly engines = new Map<string, EngineProcess>();
   private readonly listeners = new ListenerSet<RuntimeEvent>((error) => this.log.error('runtime event listener failed', { error }));
-  private lock: DataDirLock | null = null;
+  private lock: FileLock | null = null;
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> = Promise.resolve();
   private polls = 0;
@@ -64,10 +73,10 @@ export class ProcessRuntime implements EngineRuntime {
     this.spawner.check();
     try {
       await mkdir(this.root, { recursive: true });
-      this.lock = await DataDirLock.acquire(this.dataDir);
+      this.lock = FileLock.acquire(join(this.dataDir, 'lock'));
       await this.heartbeat.start();
     } catch (error) {
-      if (error instanceof DataDirInUseError) throw error;
+      if (error instanceof FileLockedError) throw new DataDirInUseError(this.dataDir, error.holder, { cause: error });
       throw new RuntimeFailedError(`DATA_DIR ${this.dataDir} cannot be used: ${(error as Error).message}`, { cause: error });
     }
     for (const folder of await EngineFolder.all(this.root)) await this.adoptOrDelete(folder);
@@ -129,7 +138,7 @@ export class ProcessRuntime implements EngineRuntime {
     clearInterval(this.timer);
     this.heartbeat.stop();
     await this.polling;
-    await this.lock?.release();
+    this.lock?.release();
     this.lock = null;
   }
 
