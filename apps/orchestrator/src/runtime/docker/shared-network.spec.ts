@@ -37,6 +37,7 @@ describe('an engine on Docker', () => {
         image: 'engine:1',
         imagePolicy: 'never',
         ownerLabel: 'mine=yes',
+        holder: { id: 'one', name: 'process 1' },
       },
       SILENT_LOG,
     );
@@ -47,7 +48,7 @@ describe('an engine on Docker', () => {
   });
   const networkOfNewEngine = async (): Promise<string | undefined> => {
     await runtime.start(spec, new AbortController().signal);
-    return [...docker.containers.values()][0].networkMode;
+    return [...docker.containers.values()].find(({ name }) => name === spec.name)?.networkMode;
   };
 
   it('joins the network of the compose project in which the orchestrator runs', async () => {
