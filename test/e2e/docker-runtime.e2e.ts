@@ -60,8 +60,8 @@ if (DOCKER_MISSING === null) {
           const server = createServer().once('error', reject);
           server.listen(port, '0.0.0.0', () => resolve(() => new Promise((closed) => server.close(() => closed()))));
         }),
-      // The lease of the installation has not this label: it stays until the runtime closes.
-      leftovers: () => containersWith('acestream-orchestrator'),
+      // The lease of the installation does not have the second label: it stays until the runtime closes.
+      leftovers: () => containersWith(ownerLabel, 'acestream-orchestrator'),
       dispose: async () => {
         await Promise.all(runtimes.map((one) => one.close()));
         await removeContainersWith(ownerLabel);
@@ -74,7 +74,7 @@ if (DOCKER_MISSING === null) {
   it('a second orchestrator with a copy of the database is refused while the first runs, and not after the first has stopped', async () => {
     const ownerLabel = `acestream-orchestrator.installation=${randomUUID()}`;
     const make = (id: string): DockerRuntime => {
-      const placement = { network: null, engineHost: null, remoteHost: null, memoryBytes: null, mapHttps: false };
+      const placement = { network: null, engineHost: null, engineBind: '', remoteHost: null, memoryBytes: null, mapHttps: false };
       const options = { endpoint: dockerEndpoint(undefined), placement, image: SIMULATOR_IMAGE, imagePolicy: 'never' as const, ownerLabel };
       return new DockerRuntime({ ...options, holder: { id, name: `orchestrator ${id}` } }, SILENT_LOG);
     };

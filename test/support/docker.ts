@@ -24,9 +24,9 @@ async function missingPart(): Promise<string | null> {
   }
 }
 
-/** Names of all containers with `label`, running or not. */
-export async function containersWith(label: string): Promise<string[]> {
-  const found = await docker.listContainers({ all: true, filters: { label: [label] } });
+/** Names of all containers with these labels, running or not. */
+export async function containersWith(...label: string[]): Promise<string[]> {
+  const found = await docker.listContainers({ all: true, filters: { label } });
   return found.map(({ Names }) => Names[0].slice(1));
 }
 
