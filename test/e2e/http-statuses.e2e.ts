@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Pair, contentId } from '../support/pair.js';
+import { ROOT } from '../support/service-process.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
@@ -54,6 +57,21 @@ describe('HTTP statuses before the first byte', () => {
     const response = await get(`/ace/getstream?id=${contentId(50)}`, { method: 'HEAD' });
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'video/MP2T']);
     expect((await get(`/ace/status?id=${contentId(50)}`)).status).toBe(404);
+  });
+
+  it('200 for every spelling of one content that was seen in the field, as TS and as HLS, in one engine session', async () => {
+    const cases = readFileSync(join(ROOT, 'apps/proxy/src/http/getstream.cases.tsv'), 'utf8').split('\n');
+    const targets = cases
+      .map((line) => line.split('\t'))
+      .flatMap(([target, read]) => (target.startsWith('/') && read === 'id' ? [target] : []));
+    expect(targets.length).toBeGreaterThan(15);
+    const viewers = await Promise.all(targets.map((target) => Viewer.open(pair.proxyUrl + target, { keep: false })));
+    expect(viewers.map(({ status }, index) => [targets[index], status])).toEqual(targets.map((target) => [target, 200]));
+    const playlists = await Promise.all(targets.map((target) => get(target.replace('getstream', 'manifest.m3u8'))));
+    for (const playlist of playlists) expect(await playlist.text()).toMatch(/^(?:\.\.\/)*manifest\.m3u8\?.*\bid=b{40}&.*hls=/m);
+    expect(await (await get('/ace/status')).json()).toMatchObject({ streams: 1, clients: 2 * targets.length });
+    await Promise.all(viewers.map((viewer) => viewer.leave()));
+    await until('the stream has ended', async () => ((await (await get('/ace/status')).json()) as { streams: number }).streams === 0);
   });
 
   it('401 without the key, and with a wrong one', async () => {

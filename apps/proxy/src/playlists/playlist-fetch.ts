@@ -21,9 +21,15 @@ export async function fetchPlaylist(from: URL, sources: readonly URL[], limitMs 
     return await follow(from, sources, signal);
   } catch (cause) {
     if (cause instanceof PlaylistSourceError) throw cause;
-    const why = signal.aborted ? `not complete within ${limitMs / 1000} s` : cause instanceof Error ? cause.message : String(cause);
+    const why = signal.aborted ? `not complete within ${limitMs / 1000} s` : reasonOf(cause);
     throw new PlaylistSourceError(`cannot download the playlist from ${from.host}: ${why}`, { cause });
   }
+}
+
+function reasonOf(cause: unknown): string {
+  // A host with several addresses: one error for each, and no message.
+  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join('; ');
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 async function follow(from: URL, sources: readonly URL[], signal: AbortSignal): Promise<Buffer> {

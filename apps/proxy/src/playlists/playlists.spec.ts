@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { type Server, createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +8,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { DetailExceptionFilter, SILENT_LOG } from '@acexy/service-kit';
 import request from 'supertest';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AccessSettings } from '../http/access-settings.js';
 import { HttpSettings } from '../http/http-settings.js';
 import { PlaylistSettings } from './playlist-settings.js';
@@ -147,6 +148,23 @@ describe('GET /playlist.m3u', () => {
       const url = new URL(origin + path);
       await expect(fetchPlaylist(url, [url], 200)).rejects.toThrow('not complete within 0.2 s');
     }
+  });
+
+  it('names every address that was tried when a host has several and none answers', async () => {
+    const url = new URL('http://several.example:9/a.m3u');
+    const lookup = vi.spyOn(dns, 'lookup').mockImplementation(((
+      _host: string,
+      _options: object,
+      done: (error: null, found: object) => void,
+    ) =>
+      done(null, [
+        { address: '127.0.0.1', family: 4 },
+        { address: '127.0.0.2', family: 4 },
+      ])) as never);
+    onTestFinished(() => lookup.mockRestore());
+    await expect(fetchPlaylist(url, [url])).rejects.toThrow(
+      /several.example:9: connect ECONNREFUSED 127.0.0.1:9; connect ECONNREFUSED 127.0.0.2:9$/,
+    );
   });
 
   it('never downloads what is not allowed', () => expect(asked).not.toContain('/private'));
