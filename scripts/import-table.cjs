@@ -49,7 +49,7 @@ const orchestrator = [
 
 /** Folders of `apps/proxy/src`. */
 const proxy = [
-  ['app', 'start the service: Nest modules, HTTP configuration, error mapping, shutdown', ALL],
+  ['app', 'start the service: Nest modules, HTTP configuration, error mapping, OpenAPI, shutdown', ALL],
   ['health', 'readiness of the proxy', ['sessions', 'selection', 'libs/orchestrator-client']],
   ['playback', '`/ace/getstream` and `/ace/status`', ['hls', 'metrics', 'sessions', 'broadcast', 'http']],
   ['hls', '`/ace/manifest.m3u8`: segments and playlists', ['metrics', 'sessions', 'broadcast', 'http', 'libs/mpegts']],

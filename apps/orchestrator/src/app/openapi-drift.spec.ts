@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AUTH, eventually, startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
+import { type ApiDocument, answerFaults } from '../../../../test/support/openapi.js';
 import { openApiDocument } from './configure-app.js';
 import { type ClassSchema, contractOf, exampleOf, type PropertySchema, schemasOf } from './documented-constraints.js';
 
@@ -111,7 +112,11 @@ describe('the OpenAPI document and the code', () => {
     );
     for (const [route, answering] of answers) {
       const { status, body } = await answering;
-      expect([route, status, faultsOf(responseSchema(route, status), body)]).toEqual([route, expect.any(Number), []]);
+      expect([route, status, answerFaults(document as unknown as ApiDocument, route, status, body)]).toEqual([
+        route,
+        expect.any(Number),
+        [],
+      ]);
     }
   });
 });
@@ -119,57 +124,6 @@ describe('the OpenAPI document and the code', () => {
 /** Items that are validated later are `unknown` in the code; the document has their type. */
 function agree(inCode: string | undefined, inDocument: string | undefined): boolean {
   return inCode === (inCode?.startsWith('list of unknown') ? inDocument?.replace(/list of \w+/, 'list of unknown') : inDocument);
-}
-
-function responseSchema(route: string, status: number): PropertySchema {
-  const [method, path] = route.split(' ');
-  const operation = (
-    document.paths[path] as Record<string, { responses: Record<string, { content?: Record<string, { schema: object }> }> }>
-  )[method.toLowerCase()];
-  return (operation.responses[String(status)]?.content?.['application/json'].schema ?? { undocumented: status }) as PropertySchema;
-}
-
-/** Where `value` differs from the schema. */
-function faultsOf(schema: PropertySchema, value: unknown, path = '$'): string[] {
-  if (value === null) return schema.nullable ? [] : [`${path} is null`];
-  const ref = schema.$ref ?? schema.allOf?.[0].$ref;
-  if (ref) {
-    const { properties = {}, required = [] } = schemas[ref.replace('#/components/schemas/', '')];
-    const missing = required
-      .filter((name) => (value as Record<string, unknown>)[name] === undefined)
-      .map((name) => `${path}.${name} is missing`);
-    return Object.entries(value as object).reduce<string[]>(
-      (faults, [name, item]) =>
-        properties[name]
-          ? [...faults, ...faultsOf(properties[name], item, `${path}.${name}`)]
-          : [...faults, `${path}.${name} is not documented`],
-      missing,
-    );
-  }
-  if (schema.enum) return schema.enum.includes(value) ? [] : [`${path} is ${String(value)}`];
-  switch (schema.type) {
-    case 'string':
-      return typeof value === 'string' && (schema.format !== 'date-time' || !Number.isNaN(Date.parse(value)))
-        ? []
-        : [`${path} is no ${schema.format ?? 'text'}`];
-    case 'integer':
-      return Number.isSafeInteger(value) ? [] : [`${path} is no integer`];
-    case 'number':
-      return typeof value === 'number' ? [] : [`${path} is no number`];
-    case 'boolean':
-      return typeof value === 'boolean' ? [] : [`${path} is no boolean`];
-    case 'array':
-      return Array.isArray(value)
-        ? value.flatMap((item, index) => faultsOf(schema.items ?? {}, item, `${path}[${index}]`))
-        : [`${path} is no list`];
-    case 'object': {
-      if (typeof value !== 'object') return [`${path} is no object`];
-      const { additionalProperties: items } = schema;
-      return typeof items === 'object' ? Object.entries(value).flatMap(([key, item]) => faultsOf(items, item, `${path}.${key}`)) : [];
-    }
-    default:
-      return [`${path}: the document does not say what it is (${JSON.stringify(schema)})`];
-  }
 }
 
 /** A schema in the notation of `describeType`. */

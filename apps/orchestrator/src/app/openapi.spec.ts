@@ -1,13 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startOrchestrator, type TestOrchestrator } from '../../../../test/doubles/orchestrator/test-orchestrator.js';
+import { type ApiDocument, type Operation, operationsOf, routesOf } from '../../../../test/support/openapi.js';
 import { openApiDocument } from './configure-app.js';
-
-interface Operation {
-  summary?: string;
-  security?: object[];
-  responses: Record<string, { content?: Record<string, { schema: object }> }>;
-  requestBody?: { content: Record<string, { schema: { $ref?: string } }> };
-}
 
 /** All routes: whether they need the key, and the schemas of their requests and replies. */
 const ROUTES: [string, { key: boolean; takes?: string; gives: Record<string, string> }][] = [
@@ -64,19 +58,13 @@ describe('the OpenAPI document', () => {
   beforeAll(async () => {
     orchestrator = await startOrchestrator();
     const document = openApiDocument(orchestrator.app);
-    operations = new Map(
-      Object.entries(document.paths).flatMap(([path, methods]) =>
-        Object.entries(methods as Record<string, Operation>).map(
-          ([method, operation]) => [`${method.toUpperCase()} ${path}`, operation] as const,
-        ),
-      ),
-    );
+    operations = operationsOf(document as unknown as ApiDocument);
     schemas = (document.components?.schemas ?? {}) as typeof schemas;
   });
   afterAll(() => orchestrator.close());
 
   it('lists exactly the routes of the service', () => {
-    const served = routesOf(orchestrator).filter((route) => !route.includes('/docs'));
+    const served = routesOf(orchestrator.app).filter((route) => !route.includes('/docs'));
     expect([...operations.keys()].sort()).toEqual(served.sort());
     expect(served.filter((route) => route !== 'GET /metrics').sort()).toEqual(ROUTES.map(([route]) => route).sort());
   });
@@ -101,14 +89,4 @@ describe('the OpenAPI document', () => {
 function nameOf(schema: { $ref?: string; type?: string; items?: { $ref?: string } } | undefined): string | undefined {
   const ref = schema?.$ref ?? schema?.items?.$ref;
   return ref && ref.replace('#/components/schemas/', '') + (schema?.type === 'array' ? '[]' : '');
-}
-
-/** The routes of Express, in the notation of the document. */
-function routesOf({ app }: TestOrchestrator): string[] {
-  const { router } = app.getHttpAdapter().getInstance() as {
-    router: { stack: { route?: { path: string; methods: Record<string, boolean> } }[] };
-  };
-  return router.stack.flatMap(({ route }) =>
-    route ? Object.keys(route.methods).map((method) => `${method.toUpperCase()} ${route.path.replace(/:(\w+)/g, '{$1}')}`) : [],
-  );
 }

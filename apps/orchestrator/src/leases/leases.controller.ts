@@ -86,6 +86,7 @@ export class LeasesController {
   @Delete(':lease_id')
   @ApiOperation({ summary: 'Ends a lease. A request_id instead of a lease id also cancels a request that still waits in the queue' })
   @ApiOkResponse({ type: ReleasedLease })
+  @ApiBadRequestResponse({ description: 'The id is not a UUID' })
   @ApiNotFoundResponse({ description: 'Unknown, already released or expired' })
   release(@Param('lease_id', ParseUUIDPipe) leaseId: string): ReleasedLease {
     if (!this.leases.release(leaseId)) throw new NotFoundException(`no lease ${leaseId}`);

@@ -8,7 +8,7 @@ export class AboutController {
     return {
       name: 'acexy',
       description: 'AceStream stream proxy: one address for live streams',
-      endpoints: ['/ace/getstream?id=', '/ace/getstream?infohash=', '/ace/status', '/health', '/health/ready', '/metrics'],
+      endpoints: ['/ace/getstream?id=', '/ace/getstream?infohash=', '/ace/status', '/health', '/health/ready', '/metrics', '/docs'],
     };
   }
 }

@@ -15,6 +15,7 @@ import {
 } from '@acexy/service-kit';
 import { viewerAccess } from '../http/access.middleware.js';
 import { cleanRequestTarget } from '../http/request-target.js';
+import { apiDocs } from './api-docs.js';
 import { AppModule } from './app.module.js';
 import { playbackErrorReply } from './error-reply.js';
 import { AccessSettings, parseTokens } from '../http/access-settings.js';
@@ -40,6 +41,7 @@ export async function createApp(settings: LoadedSettings, log: Log): Promise<Nes
   buildInfo('acexy', versionOf(new URL('../../package.json', import.meta.url)));
   secureHeaders(app, corsOrigins);
   app.use(allowedHosts(hosts));
+  app.use(apiDocs());
   app.use(viewerAccess(new SecretSet(parseTokens(settings.of(AccessSettings).tokens))));
   app.useGlobalFilters(new DetailExceptionFilter(log.child('http'), playbackErrorReply));
   return app;

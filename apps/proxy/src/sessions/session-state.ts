@@ -14,7 +14,8 @@ import { CodedError } from '@acexy/service-kit/primitives';
  * `failing_over`: the source is lost and another engine is being searched; viewers stay, and new ones may join.
  * `stopping`: accepts no more viewers; stops and releases its engines. `ended`: holds nothing.
  */
-export type SessionState = 'starting' | 'playing' | 'lingering' | 'failing_over' | 'stopping' | 'ended';
+export const SESSION_STATES = ['starting', 'playing', 'lingering', 'failing_over', 'stopping', 'ended'] as const;
+export type SessionState = (typeof SESSION_STATES)[number];
 
 const NEXT: Readonly<Record<SessionState, readonly SessionState[]>> = {
   starting: ['playing', 'lingering', 'stopping'],
