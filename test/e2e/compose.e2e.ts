@@ -199,6 +199,21 @@ describe('docker compose config', () => {
     });
   });
 
+  it('Gluetun logs no requests of the orchestrator, and has the image and the role file that .env names', () => {
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+    const gluetunWith = (settings: Record<string, string>): ComposeService => {
+      const args = ['compose', '-f', 'docker-compose.gluetun.yml', 'config', '--format', 'json'];
+      const { stdout } = spawnSync('docker', args, { cwd: folder, encoding: 'utf8', env: { ...env, ...settings } });
+      return (JSON.parse(stdout) as ComposeProject).services.gluetun;
+    };
+    const rolesOf = ({ volumes }: ComposeService): string | undefined =>
+      volumes?.find(({ target }) => target === '/gluetun/auth/config.toml')?.source;
+    expect(gluetunWith({}).environment?.HTTP_CONTROL_SERVER_LOG).toBe('off');
+    expect(rolesOf(gluetunWith({}))).toBe(join(folder, 'docker/gluetun/auth-config.toml'));
+    const older = gluetunWith({ GLUETUN_IMAGE: 'qmcgaw/gluetun:v3.40.3', GLUETUN_AUTH_CONFIG: 'auth-config.v3.40.toml' });
+    expect([older.image, rolesOf(older)]).toEqual(['qmcgaw/gluetun:v3.40.3', join(folder, 'docker/gluetun/auth-config.v3.40.toml')]);
+  });
+
   it('acexy-1 of two proxies uses the volume of the one proxy that it replaces', () => {
     const sourceOf = (file: string, service: string): string | undefined => {
       const options = { cwd: folder, encoding: 'utf8', env: { PATH: process.env.PATH, HOME: process.env.HOME } } as const;

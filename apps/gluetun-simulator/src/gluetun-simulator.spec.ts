@@ -153,7 +153,7 @@ it.each([
   expect(() => readOptions(env, null)).toThrow(message);
 });
 
-describe("Gluetun's file of roles", () => {
+describe("Gluetun's role file", () => {
   const shipped = (name: string): string => readFileSync(new URL(`../../../docker/gluetun/${name}`, import.meta.url), 'utf8');
 
   it.each([

@@ -22,7 +22,7 @@ const ROLE = 'HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE';
 
 /**
  * Reads the environment.
- * @param roleFile text of Gluetun's file of roles; null if there is none
+ * @param roleFile text of Gluetun's role file; null if there is none
  * @throws OptionError
  */
 export function readOptions(env: Readonly<Record<string, string | undefined>>, roleFile: string | null): Options {

@@ -1,4 +1,4 @@
-/** Gluetun's file of roles (`/gluetun/auth/config.toml`): the part of TOML that such files use. */
+/** Gluetun's role file (`/gluetun/auth/config.toml`): the part of TOML that such files use. */
 import { type Auth, type Role } from './control-server.js';
 import { OptionError } from './option-error.js';
 

@@ -255,7 +255,7 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
   ],
   ['stuck containers', docker({ containers: { running: 2, exited: 3 } }), 'containers', 'warning', /exited \(3\)/, /POST \/gc/],
   [
-    'a file of roles for another version of Gluetun',
+    'a role file for another version of Gluetun',
     {
       ...behindVpn({ container: { status: 'restarting', health: null, version: 'v3.40.3' } }),
       gluetunRoles: 'routes = ["GET /v1/portforward"]',

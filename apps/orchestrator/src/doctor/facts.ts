@@ -19,7 +19,7 @@ export interface Facts {
   /** Null if engines are processes. */
   docker: DockerFacts | null;
   vpns: readonly VpnContainerFacts[];
-  /** Text of Gluetun's file of roles beside the compose file; null if it cannot be read from here. */
+  /** Text of Gluetun's role file beside the compose file; null if it cannot be read from here. */
   gluetunRoles: string | null;
   orchestrator: OrchestratorFacts;
   proxy: ProxyFacts;

@@ -4,7 +4,7 @@ import { roleFileProblem } from './gluetun-roles.policy.js';
 
 const shipped = (name: string): string => readFileSync(new URL(`../../../../docker/gluetun/${name}`, import.meta.url), 'utf8');
 
-describe("Gluetun's file of roles", () => {
+describe("Gluetun's role file", () => {
   it.each([
     ['auth-config.toml', 'v3.41.1'],
     ['auth-config.toml', 'v4.0.0'],

@@ -1,5 +1,5 @@
 /**
- * Which file of roles a version of Gluetun can read. Gluetun does not start if the file names a route that its version does not know. The forwarded
+ * Which role file a version of Gluetun can read. Gluetun does not start if the file names a route that its version does not know. The forwarded
  * ports are the only route of ours that differs: version 3.40 knows the older path only, 3.41 both, 4 is to know the newer one only. Sources: the list
  * of valid routes in Gluetun's internal/server/middlewares/auth/settings.go, and its issue 2995 for 3.40.3.
  */

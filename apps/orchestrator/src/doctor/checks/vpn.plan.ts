@@ -5,16 +5,16 @@ import { type Check, good, unknown, warning, wrong } from '../check.js';
 /** Before the other check, because Gluetun does not start with a wrong file. */
 const ROLES_CHECK: Check = {
   id: 'vpn-roles',
-  question: 'Can Gluetun start with its file of roles?',
+  question: 'Can Gluetun start with its role file?',
   *look({ settings, vpns, gluetunRoles }) {
     if (settings === null) return unknown('the settings are invalid');
     if (settings.vpnContainers.length === 0) return good('no VPN is set (GLUETUN_CONTAINER_NAME)');
-    if (gluetunRoles === null) return unknown('the file of roles cannot be read from here');
+    if (gluetunRoles === null) return unknown('the role file cannot be read from here');
     for (const { name, container } of vpns) {
       const problem = container && roleFileProblem(gluetunRoles, container.version);
       if (problem)
         yield wrong(
-          `the file of roles of ${name} names ${problem.route}, which Gluetun ${container.version} does not know: it does not start`,
+          `the role file of ${name} names ${problem.route}, which Gluetun ${container.version} does not know: it does not start`,
           `Copy the key into docker/gluetun/${problem.rightFile}, set GLUETUN_AUTH_CONFIG=${problem.rightFile} in .env, and run \`docker compose up -d gluetun\` (docs/vpn.md).`,
         );
     }
