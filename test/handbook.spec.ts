@@ -1,10 +1,12 @@
 /** The handbook's settings and commands that can be tested without a stack. Its other commands run in test/e2e/seed-guide.e2e.ts. */
+import 'reflect-metadata';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDatabase } from '../apps/orchestrator/src/database/open-database.js';
 import { ROOT } from './support/service-process.js';
 
 const handbook = readFileSync(join(ROOT, 'docs/troubleshooting.md'), 'utf8');
@@ -95,12 +97,17 @@ describe.skipIf(SQLITE_MISSING)('a sqlite3 command of the docs', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it.each(commands)('in %s works on the database of the service: %s', (_page, command) => {
-    const create = (name: string) => `sqlite3 ${name} "PRAGMA journal_mode=WAL; CREATE TABLE t (a)"`;
-    expect(run(`${create('orchestrator.db')} && ${create('orchestrator-$(date +%Y%m%d).db')}`).status).toBe(0);
-    const before = readdirSync(folder).filter((name) => name.endsWith('.db'));
-    expect(run(command)).toEqual({ status: 0, output: command.includes('integrity_check') ? 'ok\n' : '' });
-    const made = readdirSync(folder).filter((name) => name.endsWith('.db') && !before.includes(name));
-    expect(made).toEqual(command.includes('VACUUM INTO') ? ['backup.db'] : []);
+  it.each(commands)('in %s works on the database of a service that runs: %s', async (_page, command) => {
+    const service = await openDatabase(join(folder, 'orchestrator.db'));
+    try {
+      copyFileSync(join(folder, 'orchestrator.db'), join(folder, run('echo -n orchestrator-$(date +%Y%m%d).db').output));
+      const before = readdirSync(folder).filter((name) => name.endsWith('.db'));
+      const { status, output } = run(command);
+      expect([status, output]).toEqual([0, command.includes('integrity_check') ? 'ok\n' : expect.not.stringContaining('rror')]);
+      const made = readdirSync(folder).filter((name) => name.endsWith('.db') && !before.includes(name));
+      expect(made).toEqual(command.includes('VACUUM INTO') ? ['backup.db'] : []);
+    } finally {
+      await service.destroy();
+    }
   });
 });
