@@ -6,6 +6,7 @@ import { HOLDER_LABEL } from '../engine-labels.js';
 import { InstallationInUseError } from '../engine-runtime.js';
 import { type ListedContainer, SPEC_LABEL } from './docker-container.plan.js';
 import { isNotFound } from './docker-errors.js';
+import type { SharedNetwork } from './shared-network.js';
 
 const NAME = 'acestream-orchestrator-lease';
 const CALL_LIMIT_MS = 5_000;
@@ -29,7 +30,7 @@ export interface DockerLeaseOptions {
   ownerLabel: string;
   /** Image and network of a container that is never started. */
   image: string;
-  network: string | null;
+  network: SharedNetwork | null;
   log: Log;
 }
 
@@ -149,13 +150,15 @@ export class DockerLease {
   private async create(name: string): Promise<string | null> {
     const { docker, ownerLabel, holder, image, network } = this.options;
     const [ownerKey, ownerValue = ''] = ownerLabel.split('=');
+    const abortSignal = AbortSignal.timeout(CALL_LIMIT_MS);
+    const mode = await network?.realName(abortSignal);
     try {
       const { id } = await docker.createContainer({
         name,
         Image: image,
         Labels: { [ownerKey]: ownerValue, [SPEC_LABEL]: 'lease', [HOLDER_LABEL]: `${holder.id} ${holder.name}` },
-        ...(network !== null && { HostConfig: { NetworkMode: network } }),
-        abortSignal: AbortSignal.timeout(CALL_LIMIT_MS),
+        ...(mode !== undefined && { HostConfig: { NetworkMode: mode } }),
+        abortSignal,
       });
       return id;
     } catch (error) {

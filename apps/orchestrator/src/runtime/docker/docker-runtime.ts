@@ -69,7 +69,7 @@ export class DockerRuntime implements EngineRuntime {
     this.network = placement.network === null ? null : new SharedNetwork(this.docker, placement.network, hostname());
     const translate = this.translate.bind(this);
     this.networkOwners = new DockerNetworkOwners({ docker: this.docker, eventsClient, placement, translate, log });
-    this.lease = new DockerLease({ docker: this.docker, holder, ownerLabel, image, network: placement.network, log: log.child('lease') });
+    this.lease = new DockerLease({ docker: this.docker, holder, ownerLabel, image, network: this.network, log: log.child('lease') });
     this.images = new EngineImages({
       docker: this.docker,
       target: image,
