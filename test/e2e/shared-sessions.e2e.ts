@@ -67,6 +67,10 @@ describe('with many viewers', () => {
     await byInfohash.untilBytes(200_000);
     const both = await (await fetch(`${pair.proxyUrl}/ace/status?infohash=${infohash}`)).json();
     expect(both).toMatchObject({ clients: 2 });
+    // The engine's words about the content, in the proxy and in the orchestrator.
+    expect(both).toMatchObject({ title: `Channel ${contentId(3).slice(0, 8)}` });
+    const known = await until('the title', async () => (await pair.startedStreams()).find(({ title }) => title !== null));
+    expect(known).toMatchObject({ title: `Channel ${contentId(3).slice(0, 8)}`, infohash });
     await Promise.all([byId.leave(), byInfohash.leave()]);
   });
 });

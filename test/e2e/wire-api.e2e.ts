@@ -30,6 +30,8 @@ const streamState: Shape = {
     id: 'text',
     key_type: { oneOf: ['content_id', 'infohash', 'url', 'magnet'] },
     key: 'text',
+    infohash: 'text?',
+    title: 'text?',
     container_id: 'text',
     playback_session_id: 'text',
     stat_url: 'text',

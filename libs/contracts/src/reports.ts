@@ -22,6 +22,11 @@ export class ReportedSession extends ContentKeyWithInfohash {
   @IsText(256, 1)
   container_id?: string | null;
 
+  @ApiPropertyOptional({ type: String, nullable: true, description: 'Title of the content, when the engine knows it' })
+  @IsOptional()
+  @IsText(256)
+  title?: string | null;
+
   @ApiProperty({ example: '127.0.0.1' })
   @IsText(255)
   host!: string;

@@ -43,6 +43,12 @@ export class StreamState {
   @ApiProperty({ example: 'dd1e67078381739d14beca697356ab76d49d1a2d' })
   key!: string;
 
+  @ApiProperty({ type: String, nullable: true, description: 'Infohash of the content, when it is known' })
+  infohash!: string | null;
+
+  @ApiProperty({ type: String, nullable: true, description: 'Title of the content, when the engine knows it', example: 'Channel one' })
+  title!: string | null;
+
   @ApiProperty({ description: 'Engine that plays the stream', example: '3f1c9a7be2d4' })
   container_id!: string;
 

@@ -87,12 +87,17 @@ export const SETTINGS = {
   missingField: text('content'),
   wrongHostInUrls: text('content'),
   responseNull: flag('content'),
+  sessionId: choice('content', ['hex', 'number']),
+  compressed: flag('content'),
+  startRedirect: flag('content'),
+  analyzeForms: choice('engine', ['all', 'documented', 'bare']),
 
   // First byte
   prebufMs: number('content', 1500),
   prebufMode: choice('content', ['hold', 'http500-then-ok', 'http500-forever', 'hold-forever']),
   headersThenSilence: flag('content'),
   framing: choice('content', ['chunked', 'close']),
+  mediaReply: choice('content', ['200', '206', 'huge-length', 'icy', 'no-stream']),
 
   // Pacing of the stream
   bitrate: number('content', 3_500_000),
@@ -134,6 +139,7 @@ export const SETTINGS = {
   loseSessionAfterMs: optional('content'),
   stopHangs: flag('content'),
   stopError: text('content'),
+  unknownSessionError: text('engine'),
 
   // All HTTP requests
   hangAll: flag('engine'),

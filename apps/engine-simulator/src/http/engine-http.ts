@@ -6,7 +6,7 @@ import { sendPlaylist, sendSegment } from '../hls/hls.js';
 import { Exchange } from './exchange.js';
 import { serverApi, webuiService } from './server-api.js';
 import { redirectToMedia, runCommand, sendMedia, sendStatistics } from './session-routes.js';
-import { StartHandler } from './start.js';
+import { REDIRECTED_PATH, StartHandler } from './start.js';
 
 /** The name under which a request is counted: its path without infohash, key and token. */
 function routeOf(pathname: string): string {
@@ -60,6 +60,7 @@ export class EngineHttp {
     const { engine } = this;
     switch (pathname) {
       case '/ace/getstream':
+      case REDIRECTED_PATH:
         return this.starts.handle(exchange, 'ts');
       case '/ace/manifest.m3u8':
       case '/hls/manifest.m3u8':

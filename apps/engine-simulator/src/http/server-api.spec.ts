@@ -40,6 +40,17 @@ describe('analyze_content', () => {
     expect(engine.context.contents.byId(ID)?.infohash).toBe(result.infohash);
     expect(await analyze(`acestream:?content_id=${ID}`)).toEqual({ result });
     expect(await analyze(`acestream:?infohash=${result.infohash}`)).toEqual({ result });
+    expect(await analyze(ID)).toEqual({ result });
     expect(await analyze('nonsense')).toEqual({ error: { message: 'unknown protocol', code: 0 } });
+  });
+
+  it.each([
+    ['documented', [`acestream:?content_id=${ID}`], [ID, `acestream://${ID}`]],
+    ['bare', [ID], [`acestream:?content_id=${ID}`, `acestream://${ID}`]],
+  ] as const)('may know only the %s form', async (analyzeForms, known, unknown) => {
+    const { json } = await start({ analyzeForms });
+    const analyze = (query: string) => json(`/server/api?api_version=3&method=analyze_content&query=${encodeURIComponent(query)}`);
+    for (const query of known) expect(await analyze(query)).toMatchObject({ result: { content_id: ID } });
+    for (const query of unknown) expect(await analyze(query)).toEqual({ error: { message: 'unknown protocol', code: 0 } });
   });
 });

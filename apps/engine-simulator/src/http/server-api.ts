@@ -38,10 +38,15 @@ function callApi(exchange: Exchange, engine: EngineContext): ApiResult {
   }
 }
 
-/** `query` is `acestream:?infohash=…`, `acestream:?content_id=…` or `acestream://<id>`. */
+/** `query` is `acestream:?infohash=…` or `acestream:?content_id=…` (documented), the bare content id, or `acestream://<id>`. */
 function analyze(query: string, engine: EngineContext): ApiResult {
-  const infohash = /^acestream:\?(?:.*&)?infohash=([0-9a-f]{40})/i.exec(query)?.[1];
-  const id = /^acestream:(?:\/\/|\?(?:.*&)?content_id=)([0-9a-f]{40})/i.exec(query)?.[1];
+  const { analyzeForms } = engine.faults.engineSettings;
+  const documented = analyzeForms !== 'bare';
+  const infohash = documented && /^acestream:\?(?:.*&)?infohash=([0-9a-f]{40})/i.exec(query)?.[1];
+  const id =
+    (documented && /^acestream:\?(?:.*&)?content_id=([0-9a-f]{40})/i.exec(query)?.[1]) ||
+    (analyzeForms !== 'documented' && /^([0-9a-f]{40})$/i.exec(query)?.[1]) ||
+    (analyzeForms === 'all' && /^acestream:\/\/([0-9a-f]{40})/i.exec(query)?.[1]);
   const content = infohash ? engine.contents.byInfohash(infohash) : id ? engine.contents.byId(id) : null;
   if (!content) return { error: 'unknown protocol' };
   return {

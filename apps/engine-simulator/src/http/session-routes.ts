@@ -70,6 +70,6 @@ function stop(exchange: Exchange, engine: EngineContext, infohash: string, key: 
 function activeSession(exchange: Exchange, engine: EngineContext, infohash: string, key: string): PlaybackSession | null {
   const lookup = engine.sessions.find(infohash, key);
   if (lookup.state === 'active') return lookup.session;
-  exchange.envelope(null, UNKNOWN_SESSION);
+  exchange.envelope(null, engine.faults.engineSettings.unknownSessionError ?? UNKNOWN_SESSION);
   return null;
 }

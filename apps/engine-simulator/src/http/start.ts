@@ -1,5 +1,6 @@
 /** Starts a playback: /ace/getstream (transport stream) and /ace/manifest.m3u8 (HLS). */
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import type { Content } from '../catalog/content-catalog.js';
 import type { EngineContext } from '../engine-context.js';
 import type { SimulatorSettings } from '../faults/simulator-settings.js';
@@ -9,6 +10,9 @@ import type { Exchange } from './exchange.js';
 import { pythonJson } from './python-json.js';
 
 const MAX_PLAYERS = 1000;
+const PATH = '/ace/getstream';
+/** Where `startRedirect` leads. */
+export const REDIRECTED_PATH = '/ace/v2/getstream';
 
 type Selection = { content: Content; byId: boolean } | { error: string };
 
@@ -51,6 +55,7 @@ export class StartHandler {
     if (settings.httpStatus !== null)
       return exchange.reply(settings.httpStatus, 'text/html', '<html><body>Internal Server Error</body></html>');
     if (settings.responseNull) return exchange.envelope(null);
+    if (settings.startRedirect && exchange.url.pathname === PATH) return exchange.redirect(`${REDIRECTED_PATH}${exchange.url.search}`);
     const started = engine.sessions.open({ content, kind, pid });
     if (started === null) return this.refuse(exchange, asJson, 'failed to start');
     const fields = startReply(started.session, started.key, settings, settings.wrongHostInUrls ?? exchange.origin);
@@ -79,7 +84,9 @@ export class StartHandler {
       const json = pythonJson({ response: fields, error: null });
       return exchange.reply(200, 'application/json', json.slice(0, json.length / 2));
     }
-    exchange.envelope(fields);
+    const json = pythonJson({ response: fields, error: null });
+    if (settings.compressed) exchange.reply(200, 'application/json', gzipSync(json), { 'Content-Encoding': 'gzip' });
+    else exchange.reply(200, 'application/json', json);
   }
 }
 
@@ -91,7 +98,8 @@ function startReply(session: PlaybackSession, key: string, settings: SimulatorSe
     stat_url: `${origin}/ace/stat/${infohash}/${key}`,
     command_url: `${origin}/ace/cmd/${infohash}/${key}`,
     infohash,
-    playback_session_id: session.playbackSessionId,
+    playback_session_id:
+      settings.sessionId === 'number' ? Number.parseInt(session.playbackSessionId.slice(0, 8), 16) : session.playbackSessionId,
     is_live: settings.live ? 1 : 0,
     is_encrypted: settings.encrypted ? 1 : 0,
     client_session_id: -1,

@@ -5,6 +5,7 @@ import type { EndReason } from '../metrics/engine-metrics.js';
 import type { EngineContext } from '../engine-context.js';
 import { PACKET_SIZE } from '@acexy/mpegts';
 import { damage } from '../media/damage.js';
+import type { SimulatorSettings } from '../faults/simulator-settings.js';
 import type { Timeline } from '../media/timeline.js';
 import type { SessionReader, PlaybackSession } from '../sessions/playback-session.js';
 import { isDead } from '../sessions/statistics.js';
@@ -86,13 +87,7 @@ export class StreamReader implements SessionReader {
     const timeline = engine.broadcasts.timelineOf(session.content);
     const startTime = engine.broadcasts.edgeTime() - settings.burstSec * 1000;
     const position = settings.startAt === 'keyframe' ? timeline.groupStart(Math.floor(startTime / GROUP_MS)) : timeline.packetAt(startTime);
-    response.statusCode = 200;
-    response.setHeader('Content-Type', 'video/mp2t');
-    if (settings.framing === 'close') {
-      response.shouldKeepAlive = false;
-      response.removeHeader('Transfer-Encoding');
-    }
-    response.flushHeaders();
+    sendHead(response, settings);
     this.timeline = timeline;
     this.state = {
       startedAt: now,
@@ -159,7 +154,7 @@ export class StreamReader implements SessionReader {
       const size = Math.min(left, source.left);
       let bytes = damage(timeline.read(source.from, size, mark), source.from, now - state.startedAt, settings);
       if (state.bytes === 0 && settings.misalignedStart) bytes = bytes.subarray(MISALIGNED_BY);
-      this.response.write(bytes);
+      this.response.write(settings.mediaReply === 'no-stream' ? Buffer.alloc(bytes.length, 'not a stream ') : bytes);
       state.position += size;
       state.bytes += bytes.length;
       session.bytesSent += bytes.length;
@@ -168,4 +163,24 @@ export class StreamReader implements SessionReader {
     }
     state.credit -= count;
   }
+}
+
+function sendHead(response: ServerResponse, { framing, mediaReply }: SimulatorSettings): void {
+  response.statusCode = mediaReply === '206' ? 206 : 200;
+  response.setHeader('Content-Type', 'video/mp2t');
+  if (mediaReply === 'huge-length') response.setHeader('Content-Length', '9223372036854775807');
+  if (framing === 'close' || mediaReply === 'icy') {
+    response.shouldKeepAlive = false;
+    response.removeHeader('Transfer-Encoding');
+  }
+  const { socket } = response;
+  if (mediaReply === 'icy' && socket !== null) {
+    // The next write is the head.
+    const write = socket.write.bind(socket);
+    socket.write = ((head: string | Buffer, ...rest: []) => {
+      socket.write = write;
+      return write(String(head).replace('HTTP/1.1', 'ICY'), ...rest);
+    }) as typeof socket.write;
+  }
+  response.flushHeaders();
 }

@@ -55,6 +55,7 @@ function row(id: string, more: Partial<StreamRow> = {}): StreamRow {
     keyType: 'content_id',
     key: 'dd1e67078381739d14beca697356ab76d49d1a2d',
     infohash: null,
+    title: null,
     containerId: '3f1c9a7be2d4',
     proxyId: null,
     playbackSessionId: 'p1',
@@ -202,6 +203,7 @@ describe('the stream history', () => {
     const streams = await history();
     const full = row('s1', {
       infohash: 'ab'.repeat(20),
+      title: 'Channel one',
       proxyId: 'proxy-1',
       isLive: false,
       endedAt: '2026-01-01T13:00:00.000Z',

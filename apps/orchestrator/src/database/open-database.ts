@@ -8,6 +8,7 @@ import { InstallationRow } from './installation-row.entity.js';
 import { CreateInstallationAndStreams1764000000000 } from './migrations/1764000000000-create-installation-and-streams.js';
 import { CreatePool1764010000000 } from './migrations/1764010000000-create-pool.js';
 import { CreateStreamStats1764020000000 } from './migrations/1764020000000-create-stream-stats.js';
+import { AddTitleOfStreams1764030000000 } from './migrations/1764030000000-add-title-of-streams.js';
 import { PoolRow } from './pool-row.entity.js';
 import { isSqliteBusy, sqliteCode, whileBusyRetry } from './sqlite-busy.js';
 import { StreamRow } from './stream-row.entity.js';
@@ -41,7 +42,12 @@ export function dataSourceOptions(file: string): BetterSqlite3DataSourceOptions 
     database: file,
     entities: [InstallationRow, PoolRow, StreamRow, StreamStatRow],
     // In the order in which they are applied. A released migration is never changed.
-    migrations: [CreateInstallationAndStreams1764000000000, CreatePool1764010000000, CreateStreamStats1764020000000],
+    migrations: [
+      CreateInstallationAndStreams1764000000000,
+      CreatePool1764010000000,
+      CreateStreamStats1764020000000,
+      AddTitleOfStreams1764030000000,
+    ],
     migrationsTransactionMode: 'all',
     synchronize: false,
     logging: false,

@@ -19,6 +19,9 @@ export class StreamRow {
   @Column({ type: 'text', nullable: true })
   infohash!: string | null;
 
+  @Column({ type: 'text', nullable: true })
+  title!: string | null;
+
   /** Id of its engine; if that engine is unknown, the id that the client sent. */
   @Column({ name: 'container_id', type: 'text' })
   containerId!: string;

@@ -7,6 +7,7 @@ function aStream(id: string, overrides: Partial<TrackedStream> = {}): TrackedStr
     keyType: 'content_id',
     key: 'k',
     infohash: null,
+    title: null,
     containerId: 'e1',
     proxyId: 'p1',
     leaseId: null,

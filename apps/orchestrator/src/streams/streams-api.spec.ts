@@ -178,9 +178,12 @@ describe('the reports of proxies', () => {
         container_id: a.container_id,
         stat_url: `http://${a.host}:${a.port}/ace/stat/${INFOHASH}/1`,
         status: 'started',
+        infohash: INFOHASH,
+        title: null,
       },
     ]);
-    await report({ seq: 2, sessions: [session(b, { stream_id: playing.stream_id, failovers: 1 })] });
+    await report({ seq: 2, sessions: [session(b, { stream_id: playing.stream_id, failovers: 1, title: 'Channel one' })] });
+    expect(await streams()).toMatchObject([{ title: 'Channel one' }]);
     expect((await engines()).map((engine) => engine.streams)).toEqual([[], [playing.stream_id]]);
     await report({ seq: 3 });
     expect(await streams('?status=started')).toEqual([]);
@@ -322,7 +325,7 @@ describe('streams after a failure', () => {
     const folder = mkdtempSync(join(tmpdir(), 'orchestrator-restart-'));
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2' }, folder });
     const [engine] = await ready(2);
-    const playing = session(engine);
+    const playing = session(engine, { title: 'Channel one' });
     await report({ sessions: [playing] });
     const before = await ready(3);
     const { runtime } = orchestrator;
@@ -331,7 +334,9 @@ describe('streams after a failure', () => {
     orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '2', MAX_REPLICAS: '3' }, folder, runtime: runtime.restarted() });
     const after = await ready(3);
     expect(after.map(({ container_id: id, port }) => [id, port])).toEqual(before.map(({ container_id: id, port }) => [id, port]));
-    expect(await streams('?status=started')).toMatchObject([{ id: playing.stream_id, container_id: engine.container_id }]);
+    expect(await streams('?status=started')).toMatchObject([
+      { id: playing.stream_id, container_id: engine.container_id, title: 'Channel one', infohash: INFOHASH },
+    ]);
     // Its proxy has not reported: no adopted engine is leased yet, and none is started instead.
     expect((await post('/engines/lease', leaseRequest({ wait_ms: 50 }))).status).toBe(202);
     await report({ seq: 2, sessions: [playing] });

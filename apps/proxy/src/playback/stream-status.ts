@@ -31,6 +31,7 @@ function toStatus(snapshot: SessionSnapshot, hlsOf: HlsOf) {
     stream_id: snapshot.streamId,
     state: snapshot.state,
     infohash: snapshot.infohash,
+    title: snapshot.title,
     started_at: snapshot.startedAt,
     uptime_s: Math.round(snapshot.uptimeMs / 1000),
     engine: engine && { container_id: engine.containerId, ...engine.address },

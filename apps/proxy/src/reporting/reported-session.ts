@@ -27,6 +27,7 @@ export function toReported(snapshot: SessionSnapshot): ReportedSession | null {
     key_type: snapshot.keyType,
     key: snapshot.key,
     infohash: snapshot.infohash,
+    title: snapshot.title,
     state,
     playback_session_id: playback?.playbackSessionId ?? '',
     stat_url: playback?.statUrl ?? '',

@@ -44,8 +44,7 @@ export type StartPhase = 'asking' | 'opening';
 export function kindOf(code: string | undefined, phase: StartPhase): FailureKind {
   switch (code) {
     case 'engine_refused':
-    // Other engines deliver the same content in the same form.
-    case 'no_transport_stream':
+    case 'no_transport_stream': // other engines deliver the content in the same form
       return 'refused';
     case 'engine_busy':
       return 'busy';
