@@ -22,6 +22,7 @@ const STREAM = {
   stream_id: { type: 'string', format: 'uuid' },
   state: { type: 'string', enum: SESSION_STATES.filter(isOpen) },
   infohash: orNull(text),
+  title: orNull(text),
   started_at: { type: 'string', format: 'date-time' },
   uptime_s: integer,
   engine: orNull(object({ container_id: orNull(text), host: text, port: integer })),
