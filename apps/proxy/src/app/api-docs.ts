@@ -27,7 +27,8 @@ export function apiDocs(): RequestHandler {
 
 async function load(): Promise<RequestHandler> {
   const [{ SwaggerModule }, { OPENAPI }] = await Promise.all([import('@nestjs/swagger'), import('./openapi.js')]);
-  const app = await NestFactory.create<NestExpressApplication>(ApiDocsModule, { logger: false, bodyParser: false });
+  // Without a logger option, because that would replace the log of the whole process.
+  const app = await NestFactory.create<NestExpressApplication>(ApiDocsModule, { bodyParser: false, abortOnError: false });
   SwaggerModule.setup('docs', app, OPENAPI);
   await app.init();
   return app.getHttpAdapter().getInstance() as RequestHandler;

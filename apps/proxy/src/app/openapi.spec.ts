@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { SILENT_LOG, loadAllSettings } from '@acexy/service-kit';
+import { Logger } from '@nestjs/common';
+import { createLog, loadAllSettings } from '@acexy/service-kit';
 import { register } from 'prom-client';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -21,14 +22,16 @@ const ID = 'b'.repeat(40);
 describe('the OpenAPI description of the proxy', () => {
   const folder = mkdtempSync(join(tmpdir(), 'acexy-'));
   let app: NestExpressApplication;
+  const lines: string[] = [];
   let engine: TestEngine;
   let origin: string;
 
   beforeAll(async () => {
+    const log = createLog({ service: 'acexy', level: 'INFO', destination: { write: (line) => lines.push(line) } });
     engine = await startEngine();
     const { hostname, port } = new URL(engine.url);
     const settings = { ACEXY_DATA_DIR: folder, ACEXY_HOST: hostname, ACEXY_PORT: port, ACEXY_LINGER: '0', ACEXY_DRAIN_TIMEOUT: '0' };
-    app = await createApp(loadAllSettings(PROXY_SETTINGS, { ...settings, ACEXY_TOKENS: TOKEN }), SILENT_LOG);
+    app = await createApp(loadAllSettings(PROXY_SETTINGS, { ...settings, ACEXY_TOKENS: TOKEN }), log);
     await app.listen(0, '127.0.0.1');
     origin = await app.getUrl();
   });
@@ -59,6 +62,14 @@ describe('the OpenAPI description of the proxy', () => {
     await http.get('/docs/swagger-ui-init.js').expect(200);
     await http.get('/docs/none').expect(404);
     await http.get('/docsx').expect(401);
+  });
+
+  it('leaves the log of the proxy as it is', async () => {
+    lines.length = 0;
+    await request(app.getHttpServer()).get('/docs').expect(200);
+    expect(lines).toEqual([]);
+    new Logger('test').warn('a message of the framework');
+    expect(lines).toEqual([expect.stringContaining('a message of the framework')]);
   });
 
   it('matches the real answers: of a stream that plays, and of every error', async () => {
