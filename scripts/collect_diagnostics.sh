@@ -5,12 +5,14 @@
 #   scripts/collect_diagnostics.sh > diagnostics_$(date +%Y%m%d_%H%M%S).txt
 #   scripts/collect_diagnostics.sh --bundle [FILE.tar.gz]      one file with longer logs, settings and containers
 #
-# Keys, passwords, tokens and VPN secrets are removed. COMPOSE_FILE names another compose file, ORCHESTRATOR_URL and ACEXY_URL other addresses than
+# Keys, passwords, tokens and VPN secrets are removed, wherever they stand, also encoded. COMPOSE_FILE names another compose file, ORCHESTRATOR_URL and ACEXY_URL other addresses than
 # those in .env. COMMAND_LIMIT_S (20) limits each command.
 set -uo pipefail
 export LC_ALL=C
 readonly LIMIT=${COMMAND_LIMIT_S:-20}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/redaction.sh
+. "$here/redaction.sh"
 umask 077
 
 main() {
@@ -24,8 +26,12 @@ main() {
   [ -e docker-compose.yml ] || [ -e .env ] || [ -n "${COMPOSE_FILE-}" ] || [ ! -e "$here/../docker-compose.yml" ] || cd "$here/.."
   find_compose
   find_services
-  secrets=$(find_secrets)
-  if [ "$mode" = report ]; then report | redact; else make_bundle; fi
+  folder=$(mktemp -d "${TMPDIR:-/tmp}/diagnostics.XXXXXX") || exit 1
+  trap 'rm -rf "$folder"' EXIT
+  trap 'exit 130' INT TERM
+  secrets=$folder/secrets
+  find_secrets >"$secrets"
+  if [ "$mode" = report ]; then report | redact "$secrets"; else make_bundle; fi
 }
 
 # ---- addresses and compose project ----------------------------------------------------------------------------------------------------------------------------------
@@ -153,67 +159,41 @@ logs() {
 
 make_bundle() {
   local name
-  folder=$(mktemp -d "${TMPDIR:-/tmp}/diagnostics.XXXXXX") || exit 1
-  trap 'rm -rf "$folder"' EXIT
-  trap 'exit 130' INT TERM
   name=$(basename "$bundle" .tar.gz)
   mkdir "$folder/$name"
-  report | redact >"$folder/$name/report.txt"
-  logs 5000 | redact >"$folder/$name/logs.txt"
-  try_compose config | redact >"$folder/$name/compose.txt"
-  { for file in .env gluetun.env; do [ ! -e "$file" ] || { echo "# $file" && cat "$file"; }; done; } | redact >"$folder/$name/settings.txt"
+  report | redact "$secrets" >"$folder/$name/report.txt"
+  logs 5000 | redact "$secrets" >"$folder/$name/logs.txt"
+  try_compose config | redact "$secrets" >"$folder/$name/compose.txt"
+  { for file in .env gluetun.env; do [ ! -e "$file" ] || { echo "# $file" && cat "$file"; }; done; } | redact "$secrets" >"$folder/$name/settings.txt"
   {
     local containers
     containers=$(limited docker ps -aq --filter label=acestream-orchestrator 2>/dev/null)
     # shellcheck disable=SC2086 # one word each
     [ -z "$containers" ] || try docker inspect $containers
     [ "${#compose[@]}" = 0 ] || { containers=$(limited "${compose[@]}" ps -q 2>/dev/null) && [ -n "$containers" ] && try docker inspect $containers; }
-  } | redact >"$folder/$name/containers.txt"
+  } | redact "$secrets" >"$folder/$name/containers.txt"
   tar -czf "$bundle" -C "$folder" "$name" || exit 1
   echo "$bundle"
 }
 
-# ---- removing secrets --------------------------------------------------------------------------------------------------------------------------------------
+# ---- secrets ------------------------------------------------------------------------------------------------------------------------------------------------
 
-readonly SECRET_NAME='[A-Z0-9_]*(KEY|PASS|TOKEN|SECRET|CREDENTIAL|USER|PRIVATE)[A-Z0-9_]*'
-
-# All secret values, one per line, because they may appear anywhere: values of settings with a secret name, and the keys. From the environment only
-# our own names are used, otherwise a user name would be a secret. Short values are ignored, because they appear inside other words.
+# Every secret of this installation in every form, one per line: of the settings files, of the running containers, of Gluetun's roles, and the files
+# that settings name. From the environment only our own names are used, otherwise a user name would be a secret.
 find_secrets() {
+  local file containers
   {
-    printf '%s\n' "$key"
-    { env | grep -E '^(API_KEY|ACEXY_|GLUETUN_|WIREGUARD_|OPENVPN_|HTTPPROXY_|SHADOWSOCKS_)'; cat .env gluetun.env; } 2>/dev/null \
-      | sed -nE "/^[^=]*_FILE=/d; s/^[[:space:]]*(export )?$SECRET_NAME=//p" | sed "s/[[:space:]]#.*//; s/[[:space:]]*$//; s/^[\"']//; s/[\"']$//"
-    sed -nE 's/^[[:space:]]*(apikey|username|password)[[:space:]]*=[[:space:]]*"(.*)".*/\2/p' docker/gluetun/auth-config*.toml 2>/dev/null
-    for file in API_KEY_FILE ACEXY_ORCH_APIKEY_FILE GLUETUN_API_KEY_FILE GLUETUN_API_PASSWORD_FILE; do
-      file=$(setting "$file")
-      [ -z "$file" ] || cat "$file" 2>/dev/null
+    printf 'KEY=%s\n' "$key"
+    env | grep -E '^(API_KEY|ACEXY_|GLUETUN_|WIREGUARD_|OPENVPN_|HTTPPROXY_|SHADOWSOCKS_)'
+    for file in .env gluetun.env "$(setting ENV_FILE)" docker/gluetun/*.toml; do [ ! -f "$file" ] || { cat "$file"; echo; }; done
+    [ "${#compose[@]}" = 0 ] || limited "${compose[@]}" config </dev/null
+    containers="$(limited docker ps -aq --filter label=acestream-orchestrator </dev/null) $([ "${#compose[@]}" = 0 ] || limited "${compose[@]}" ps -q </dev/null)"
+    # shellcheck disable=SC2086 # one word each
+    [ -z "${containers// /}" ] || limited docker inspect -f '{{json .Config.Env}}' $containers </dev/null | sed 's/^\["//; s/"\]$//; s/","/\n/g'
+    for file in $(env | sed -n 's/^\([A-Z_]*_FILE\)=.*/\1/p') $(sed -n 's/^[[:space:]]*\([A-Z_]*_FILE\)=.*/\1/p' .env gluetun.env); do
+      case $file in *KEY* | *PASS* | *TOKEN* | *SECRET*) sed 's/^/KEY=/' "$(setting "$file")" ;; esac
     done
-  } | awk 'length($0) >= 6' | sort -u
-}
-
-# Line by line: known secret values, then everything that looks like one: NAME=…, "name": "…", Bearer …, user:password@, WireGuard keys, PEM blocks.
-redact() {
-  SECRETS=$secrets awk '
-    BEGIN { count = split(ENVIRON["SECRETS"], secret, "\n") }
-    /-----BEGIN .*PRIVATE KEY/ { hidden = 1; print "[redacted key]" }
-    hidden { if (/-----END/) hidden = 0; next }
-    {
-      for (i = 1; i <= count; i++) if (secret[i] != "") {
-        rest = $0; line = ""
-        while ((at = index(rest, secret[i])) > 0) { line = line substr(rest, 1, at - 1) "[redacted]"; rest = substr(rest, at + length(secret[i])) }
-        $0 = line rest
-      }
-      print
-    }' | sed -E \
-    -e "s/([\"'])($SECRET_NAME)=[^\"']*/\1\2=[redacted]/g" \
-    -e "s/^([[:space:]]*(- )?(export )?$SECRET_NAME[[:space:]]*[=:][[:space:]]*).+/\1[redacted]/" \
-    -e "s/($SECRET_NAME)=[^[:space:]\"'[][^[:space:]\"']*/\1=[redacted]/g" \
-    -e 's/("[a-z_-]*(api_?key|password|passwd|token|secret|authorization|private_?key|preshared_?key|username)"[[:space:]]*:[[:space:]]*)"[^"]*"/\1"[redacted]"/gI' \
-    -e 's/(bearer|basic)[[:space:]]+[^[:space:]",]+/\1 [redacted]/gI' \
-    -e 's#(://)[^/@[:space:]"]+@#\1[redacted]@#g' \
-    -e 's/([?&](api_?key|key|token|password|secret|auth)=)[^&[:space:]"]+/\1[redacted]/gI' \
-    -e 's#(^|[^A-Za-z0-9+/])[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=($|[^A-Za-z0-9+/=])#\1[redacted]\2#g'
+  } 2>/dev/null | secret_values | secret_forms
 }
 
 main "$@"

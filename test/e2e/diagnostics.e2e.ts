@@ -26,7 +26,34 @@ const SECRETS = {
   control: 'control-server-key-5566',
   bearer: 'bearer-token-of-a-user',
   inUrl: 'hunter2',
+  viewerToken: 'viewer-token-0123456789',
+  viewerTokenBelow: 'viewer-token-on-its-own-line',
+  listUser: 'list-user-4711',
+  listPassword: 'list&pass word/1',
+  ofCompose: 'secret-of-compose$only',
+  ofContainer: 'only-in-a-"container"<1>',
+  inFile: 'token-in-a-file-778899',
 };
+/** Forms in which a service or a tool may write a secret. */
+const ENCODINGS: Record<string, (secret: string) => string> = {
+  plain: (secret) => secret,
+  'in JSON': (secret) => JSON.stringify(secret).slice(1, -1),
+  'in JSON within JSON': (secret) => JSON.stringify(JSON.stringify(secret)).slice(3, -3),
+  "in Docker's JSON": (secret) => inGoJson(secret),
+  'in a URL': encodeURIComponent,
+  'in a URL, with lower-case digits': (secret) => encodeURIComponent(secret).replace(/%../g, (code) => code.toLowerCase()),
+  'in a form': (secret) => new URLSearchParams({ x: secret }).toString().slice(2),
+  'in a URL twice': (secret) => encodeURIComponent(encodeURIComponent(secret)),
+  'in Compose': (secret) => secret.replaceAll('$', '$$$$'),
+  'in HTML': (secret) => secret.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;'),
+  'in Base64': (secret) => Buffer.from(secret).toString('base64'),
+  'in Base64 after a name': (secret) => Buffer.from(`me:${secret}`).toString('base64'),
+  'in Base64 of a URL, before other text': (secret) => Buffer.from(`u:${secret}:more`).toString('base64url'),
+};
+const inGoJson = (secret: string): string =>
+  JSON.stringify(secret).slice(1, -1).replaceAll('&', '\\u0026').replaceAll('<', '\\u003c').replaceAll('>', '\\u003e');
+/** Secrets that the script must know by their value, because nothing near them looks like one. */
+const KNOWN = Object.entries(SECRETS).filter(([name]) => !['bearer', 'inUrl', 'preshared'].includes(name));
 const CONTENT = 'dd1e67078381739d14beca697356ab76d49d1a2d';
 
 let commands: FakeCommands;
@@ -54,6 +81,9 @@ const LOG = [
   `using ${SECRETS.gluetunPassword} and ${SECRETS.apiKey}`,
   `peer with ${SECRETS.preshared}`,
   'open files of USER=root under /root',
+  ...KNOWN.flatMap(([, secret]) => Object.values(ENCODINGS).flatMap((encode) => [encode(secret), `seen ${encode(secret)} there`])),
+  `GET /live/${SECRETS.listUser}/${encodeURIComponent(SECRETS.listPassword)}/1.ts`,
+  'GET /t/a-token-that-was-revoked/ace/getstream?username=somebody-else&id=1 from http://h/?u=%3Fpassword%3Dsomebody-s&x=1',
   '-----BEGIN OPENSSH PRIVATE KEY-----',
   'MIIEvQIBADANBgkqhkiG9w0BAQEFAASC',
   '-----END OPENSSH PRIVATE KEY-----',
@@ -63,8 +93,11 @@ function project(): void {
   writeFileSync(join(folder, 'docker-compose.yml'), '');
   writeFileSync(
     join(folder, '.env'),
-    `API_KEY=${SECRETS.apiKey}\nGLUETUN_API_KEY="${SECRETS.gluetunKey}"\nGLUETUN_API_PASSWORD='${SECRETS.gluetunPassword}' # a comment\nMIN_REPLICAS=7\n`,
+    `API_KEY=${SECRETS.apiKey}\nGLUETUN_API_KEY="${SECRETS.gluetunKey}"\nGLUETUN_API_PASSWORD='${SECRETS.gluetunPassword}' # a comment\nMIN_REPLICAS=7\n` +
+      `ACEXY_TOKENS="${SECRETS.viewerToken},\n${SECRETS.viewerTokenBelow}"\nOTHER_TOKENS_FILE=${join(folder, 'tokens')}\n` +
+      `ACEXY_PLAYLIST_SOURCES=http://tv.example/get.php?username=${SECRETS.listUser}&password=${encodeURIComponent(SECRETS.listPassword)}&type=m3u\n`,
   );
+  writeFileSync(join(folder, 'tokens'), `${SECRETS.inFile}\n`);
   writeFileSync(
     join(folder, 'gluetun.env'),
     `WIREGUARD_PRIVATE_KEY=${SECRETS.wireguard}\nOPENVPN_USER=${SECRETS.vpnUser}\nOPENVPN_PASSWORD=${SECRETS.vpnPassword}\nSERVER_COUNTRIES=Iceland\n`,
@@ -76,7 +109,7 @@ function project(): void {
 const ofCompose = (prefix: string): string => `
   "${prefix}version") echo Compose version ;;
   "${prefix}config --services") printf 'orchestrator\\nacexy\\n' ;;
-  "${prefix}config") cat .env gluetun.env docker/gluetun/auth-config.toml ;;
+  "${prefix}config") cat .env gluetun.env docker/gluetun/auth-config.toml; printf '      ACEXY_ORCH_APIKEY: %s\\n' '${SECRETS.ofCompose.replaceAll('$', '$$$$')}' ;;
   "${prefix}ps -q") echo container ;;
   "${prefix}ps") echo 'NAME STATE' ;;
   "${prefix}exec -T docker"*) exit 1 ;;
@@ -85,6 +118,7 @@ ${LOG.join('\n')}
 LOG
   ;;`;
 const ofDocker = `
+  "inspect -f "*) printf '%s\\n' '["PATH=/bin","API_KEY=${SECRETS.apiKey}","WIREGUARD_PRESHARED_KEY=${SECRETS.preshared}","OPENVPN_PASSWORD=${inGoJson(SECRETS.ofContainer)}"]' ;;
   inspect*) printf '"Env": [ "API_KEY=%s", "WIREGUARD_PRESHARED_KEY=%s", "NODE_ENV=production" ]\\n' '${SECRETS.apiKey}' '${SECRETS.preshared}' ;;
   "ps -aq "*) echo engine ;;
   "system df") echo 'Images 4' ;;`;
@@ -167,8 +201,12 @@ describe('when a part is unavailable', () => {
 });
 
 function secretsIn(text: string): string[] {
-  return Object.entries(SECRETS)
-    .filter(([, value]) => text.includes(value))
-    .map(([name]) => name)
-    .concat(text.includes('MIIEvQ') ? ['PEM'] : []);
+  const planted = [
+    ...Object.entries(SECRETS).map(([name, secret]) => ({ name, written: secret })),
+    ...KNOWN.flatMap(([name, secret]) =>
+      Object.entries(ENCODINGS).map(([form, encode]) => ({ name: `${name} ${form}`, written: encode(secret) })),
+    ),
+    ...['MIIEvQ', 'a-token-that-was-revoked', 'somebody-else', 'somebody-s'].map((written) => ({ name: written, written })),
+  ];
+  return planted.filter(({ written }) => text.includes(written)).map(({ name }) => name);
 }
