@@ -4,6 +4,7 @@ import type Docker from 'dockerode';
 import { randomBytes } from 'node:crypto';
 import { HOLDER_LABEL } from '../engine-labels.js';
 import { InstallationInUseError } from '../engine-runtime.js';
+import { createOptions } from './create-options.js';
 import { type ListedContainer, SPEC_LABEL } from './docker-container.plan.js';
 import { isNotFound } from './docker-errors.js';
 import type { SharedNetwork } from './shared-network.js';
@@ -153,13 +154,13 @@ export class DockerLease {
     const abortSignal = AbortSignal.timeout(CALL_LIMIT_MS);
     const mode = await network?.realName(abortSignal);
     try {
-      const { id } = await docker.createContainer({
+      const config = {
         name,
         Image: image,
         Labels: { [ownerKey]: ownerValue, [SPEC_LABEL]: 'lease', [HOLDER_LABEL]: `${holder.id} ${holder.name}` },
         ...(mode !== undefined && { HostConfig: { NetworkMode: mode } }),
-        abortSignal,
-      });
+      };
+      const { id } = await docker.createContainer(createOptions(config, abortSignal));
       return id;
     } catch (error) {
       if ((error as { statusCode?: number }).statusCode === 409) return null;

@@ -13,6 +13,7 @@ import {
   type RuntimeEvent,
   RuntimeFailedError,
 } from '../engine-runtime.js';
+import { createOptions } from './create-options.js';
 import { type DockerPlacement, type ListedContainer, planContainer, toInstance } from './docker-container.plan.js';
 import type { DockerEndpoint } from './docker-endpoint.js';
 import { type DockerContext, ImageMissingError, isAlreadyDone, isNotFound, translateDockerError } from './docker-errors.js';
@@ -103,10 +104,8 @@ export class DockerRuntime implements EngineRuntime {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(CALL_LIMIT_MS)]);
     try {
       const network = (await this.network?.realName(limit)) ?? null;
-      const { name, ...body } = planContainer(spec, image, { ...this.options.placement, network });
-      // Otherwise dockerode would also write the body into the URL.
-      const create = { _query: { name }, _body: body, abortSignal: limit } as Docker.ContainerCreateOptions;
-      const container = await this.docker.createContainer(create);
+      const config = planContainer(spec, image, { ...this.options.placement, network });
+      const container = await this.docker.createContainer(createOptions(config, limit));
       await container.start({ abortSignal: limit });
       const [instance] = (await this.listed({ name: [`^/${spec.name}$`] }, limit)).filter(({ id }) => id === container.id);
       if (!instance) throw new RuntimeFailedError(`container ${spec.name} disappeared right after its start`);
