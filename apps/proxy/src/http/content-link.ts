@@ -16,6 +16,7 @@ export const MAX_ALTERNATIVES = 8;
 /** Characters of the value of another parameter. */
 export const MAX_VALUE = 256;
 const HEX40 = /^[0-9a-f]{40}$/i;
+/** Without these, a text is not decoded: nobody encodes digits. */
 const CONTAINS_HEX40 = /[0-9a-f]{40}/i;
 const NO_QUERY = new URLSearchParams();
 /** A link inside another one is encoded once, or twice where two programs encoded it. */
@@ -43,6 +44,7 @@ const PATH_SELECTORS: ReadonlyMap<string, Selector['type']> = new Map([
 /** The 40 hexadecimal digits in `text`, in lower case; null if it is anything else. Accepts `acestream://` before them, and encoded characters. */
 export function readId(text: string): string | null {
   if (HEX40.test(text)) return text.toLowerCase();
+  if (!CONTAINS_HEX40.test(text)) return null;
   let decoded = text;
   for (let encodings = 0; encodings < MAX_ENCODINGS && decoded.includes('%'); encodings += 1) decoded = percentDecoded(decoded);
   const [named] = withoutScheme(visible(beforeBar(decoded))).split('#', 1);
@@ -60,10 +62,11 @@ export function readAlternative(text: string): Selector | null {
 
 /** The content that `link` names; null if it names none. Takes time in proportion to the length of the link. */
 export function contentOfLink(link: string): LinkedContent | null {
-  return CONTAINS_HEX40.test(link) ? readEncoded(link, MAX_NESTING) : null;
+  return readEncoded(link, MAX_NESTING);
 }
 
 function readEncoded(link: string, nesting: number): LinkedContent | null {
+  if (!CONTAINS_HEX40.test(link)) return null;
   let text = visible(link);
   for (let encodings = 0; ; encodings += 1) {
     const content = readLink(text, nesting);
