@@ -2,8 +2,12 @@
  * Unit test files share one module registry per worker, so that Nest is loaded once and not per file. After each file this removes what a
  * file may leave in the process: fake timers, spies, environment variables and registered metrics.
  */
+import fc from 'fast-check';
 import { register } from 'prom-client';
 import { afterAll, vi } from 'vitest';
+
+/** On a busy machine a property test makes fewer runs instead of exceeding the time limit of its test. */
+fc.configureGlobal({ interruptAfterTimeLimit: 5000 });
 
 const environment = { ...process.env };
 

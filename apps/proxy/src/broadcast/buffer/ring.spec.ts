@@ -26,6 +26,37 @@ describe('the ring', () => {
     expect(ring.discontinuities).toEqual(kept);
   });
 
+  it('keeps the chunk with the newest random-access point beyond its limit, up to twice the limit', () => {
+    const ring = new Ring({ maxBytes: 3 * CHUNK, maxSeconds: 60 });
+    const add = (index: number): void => ring.append(frame(Buffer.alloc(CHUNK)), index, END_STATE);
+    ring.addPoint({ position: CHUNK - 1, kind: 'clean', mediaMs: 0, program: {} as Program, patCounter: 0, pmtCounter: 0 });
+    for (let index = 0; index < 6; index += 1) add(index);
+    // The point is in the last byte of the first chunk.
+    expect([ring.firstIndex, ring.bytes, ring.points.length]).toEqual([0, 6 * CHUNK, 1]);
+    add(6);
+    expect([ring.firstIndex, ring.bytes, ring.points.length]).toEqual([1, 6 * CHUNK, 0]);
+    add(7);
+    expect([ring.firstIndex, ring.bytes]).toEqual([5, 3 * CHUNK]);
+  });
+
+  it('evicts by time as well, but never its only chunk', () => {
+    const ring = new Ring({ maxBytes: 100 * CHUNK, maxSeconds: 2 });
+    for (const mediaMs of [0, 1000, 2000]) ring.append(frame(Buffer.alloc(CHUNK)), mediaMs, END_STATE);
+    expect([ring.firstIndex, ring.spanMs]).toEqual([0, 2000]);
+    ring.append(frame(Buffer.alloc(CHUNK)), 2001, END_STATE);
+    expect([ring.firstIndex, ring.spanMs]).toEqual([1, 1001]);
+    const small = new Ring({ maxBytes: 1, maxSeconds: 1 });
+    small.append(frame(Buffer.alloc(CHUNK)), 0, END_STATE);
+    expect([small.bytes, small.bitrate, small.nextIndex]).toEqual([CHUNK, null, 1]);
+  });
+
+  it('knows the bitrate from the media after its first chunk', () => {
+    const ring = new Ring({ maxBytes: 100 * CHUNK, maxSeconds: 60 });
+    for (const mediaMs of [500, 1000, 1500]) ring.append(frame(Buffer.alloc(CHUNK)), mediaMs, END_STATE);
+    expect([ring.bitrate, ring.firstChunkAfter(999)?.index, ring.firstChunkAfter(1000)?.index]).toEqual([16_000, 1, 2]);
+    expect([ring.firstChunkAfter(1500)?.index, ring.firstChunkAfter(0)?.index]).toEqual([2, 0]);
+  });
+
   it('finds the chunks that it holds, by index and by position, and no others', () => {
     const ring = fullRing();
     expect([ring.firstIndex, ring.nextIndex, ring.startPosition, ring.endPosition]).toEqual([90, 100, 90_000, 100_000]);
