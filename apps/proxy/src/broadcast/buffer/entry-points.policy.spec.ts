@@ -20,6 +20,7 @@ describe('an I picture', () => {
   it.each(['clean', 'gradual'] as const)('is none in a stream with something better: %s', (kind) => {
     expect(timesOf(entryPoints([point(300), point(900, kind), point(1500), point(2500)], 3000))).toEqual([900]);
     expect(timesOf(entryPoints([point(0, kind), point(5000)], 9999))).toEqual([0]);
+    expect(timesOf(entryPoints([point(0, kind), point(9000, kind), point(9500)], 12_000))).toEqual([0, 9000]);
   });
 
   it('is an entry again 10 s after the last keyframe', () => {
