@@ -49,6 +49,18 @@ describe('the scaling policy', () => {
     expect(decideScaling(pool([...busy, engine('e', { claims: 1 })], { waiting: 1 }), LIMITS)).toMatchObject({ start: 0, limited: true });
   });
 
+  it('reports limited, too, when the waiting request cannot use the engines that are free', () => {
+    // Every free engine that suits was leased before: its content failed on this one, for example.
+    expect(decideScaling(pool([engine('a')], { waiting: 1 }), { ...LIMITS, minFree: 1, max: 1 })).toMatchObject({
+      start: 0,
+      limited: true,
+    });
+    expect(decideScaling(pool([engine('a')], { waiting: 1 }), { ...LIMITS, minFree: 1, max: 2 })).toMatchObject({
+      start: 1,
+      limited: false,
+    });
+  });
+
   it('counts neither an unhealthy nor a draining engine as free', () => {
     const engines = [engine('a', { health: 'unhealthy' }), engine('b', { lifecycle: 'draining', claims: 1 })];
     expect(decideScaling(pool(engines), LIMITS).start).toBe(2);

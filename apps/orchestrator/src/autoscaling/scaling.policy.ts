@@ -28,7 +28,7 @@ export interface PoolState {
   pending: number;
   /** Those of them that the autoscaler requested and that still wait in the queue. */
   revocable: number;
-  /** Lease requests that wait for an engine. */
+  /** Lease requests that wait for an engine. None of the free engines suits them, or they would have it. */
   waiting: number;
   manualMinimum: number | null;
   /** Free engines that were taken during the last startup time of an engine. */
@@ -109,7 +109,7 @@ export function decideScaling(pool: PoolState, limits: PoolLimits): ScalingDecis
   if (possible > 0 && start === 0) reasons.push(`${possible} needed, but the last start failed: the next start follows after a delay`);
   if (revoke > 0) reasons.push(`${revoke} queued starts cancelled: no longer needed`);
   for (const { id, reason } of remove) reasons.push(`${id}: ${reason}`);
-  return { target, lookahead, start, revoke, remove, limited: pool.waiting > free.length + coming + room, reasons };
+  return { target, lookahead, start, revoke, remove, limited: pool.waiting > coming + room, reasons };
 }
 
 export interface EngineCounts {

@@ -72,6 +72,12 @@ describe('the API of engines and leases', () => {
       expect(refused.headers['retry-after']).toBe(String(eta));
     });
 
+    it('a request whose content failed on every engine is refused at once while no other engine can be started', async () => {
+      const both = (await engines()).map(({ container_id: id }) => id);
+      const refused = await lease({ exclude: both, wait_ms: 1000 });
+      expect([refused.status, refused.body]).toMatchObject([503, { detail: { code: 'max_capacity' } }]);
+    });
+
     it('the same request id gets the same lease', async () => {
       const ask = leaseRequest();
       const [a, b] = await Promise.all([1, 2].map(() => orchestrator.http.post('/engines/lease').set(AUTH).send(ask)));

@@ -143,6 +143,15 @@ describe('an engine from our orchestrator', () => {
     expect(outcome.error?.message).toBe('no engines available: all 20 engines are in use (max_capacity)');
   });
 
+  it('that is refused for a second try of a start causes NoEngineError at once: the content failed elsewhere', async () => {
+    const { client, select } = make();
+    client.leases = [FULL];
+    const outcome = select({ exclude: ['e1'] });
+    await settle();
+    expect(outcome.error).toMatchObject({ code: 'no_engine' });
+    expect(client.asked).toHaveLength(1);
+  });
+
   it('that is refused is requested again when a lingering stream ends', async () => {
     const { client, clock, select } = make();
     client.leases = [FULL, granted('lease-1', engineState('e1'))];

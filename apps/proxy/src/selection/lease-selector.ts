@@ -66,8 +66,10 @@ export class LeaseSelector extends EngineSelector {
       } catch (error) {
         if (!(error instanceof ProvisioningBlockedError)) throw error;
         own.queued = false;
-        // A player that changes channels may request the new one just before it leaves the old one, so the first refusal is not final.
-        if (!request.onNoneFree() && !first) throw NoEngineError.blocked(error);
+        // A player that changes channels may request the new one just before it leaves the old one, so the first refusal is not final. It is when the
+        // content has failed on another engine: a quick answer helps the viewer more.
+        const isSecondTry = request.purpose === 'start' && request.exclude.length > 0;
+        if (!request.onNoneFree() && (!first || isSecondTry)) throw NoEngineError.blocked(error);
       }
       await sleep(clock, Math.min(Math.max(MIN_PAUSE_MS, pauseMs), Math.max(1, request.deadline - clock.now())), request.signal);
     }
