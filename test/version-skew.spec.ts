@@ -83,7 +83,7 @@ describe('two services of different versions', () => {
     };
     const ended = [{ stream_id: randomUUID(), reason: 'the last viewer left', ended_at: new Date().toISOString() }];
     const report: ProxyReport = { boot_id: request.boot_id, seq: 1, sessions: [session], ended };
-    expect(await client.report(request.proxy_id, report)).toEqual({ boot_id: request.boot_id, ack_seq: 1, leave: [] });
+    expect(await client.report(request.proxy_id, report)).toEqual({ boot_id: request.boot_id, ack_seq: 1, leave: [], engines_wanted: 0 });
     expect((await client.engines()).engines.find(({ container_id: id }) => id === lease.engine.container_id)?.streams).toEqual([
       session.stream_id,
     ]);

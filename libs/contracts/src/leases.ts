@@ -75,4 +75,7 @@ export class LeaseWaiting {
 
   @ApiProperty({ type: 'integer', description: 'Number of engines that are starting', example: 1 })
   provisioning!: number;
+
+  @ApiProperty({ type: String, nullable: true, description: 'Why the last start failed, until one succeeds', example: null })
+  last_start_failure!: string | null;
 }

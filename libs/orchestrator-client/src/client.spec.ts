@@ -24,7 +24,7 @@ describe('the calls', () => {
   });
 
   it('returns the waiting answer when no engine is free', async () => {
-    const waiting = { state: 'waiting', retry_after_ms: 700, position: 2, provisioning: 1 };
+    const waiting = { state: 'waiting', retry_after_ms: 700, position: 2, provisioning: 1, last_start_failure: 'no space left' };
     const client = clientOf(await ScriptedServer.forTest((response) => replyJson(response, 202, waiting)));
     expect(await client.lease(leaseRequest)).toEqual({ kind: 'waiting', waiting });
     expect(client.calls).toMatchObject([{ endpoint: 'lease', outcome: 'waiting' }]);

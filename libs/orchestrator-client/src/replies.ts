@@ -38,6 +38,7 @@ export function parseLeaseWaiting(body: unknown): LeaseWaiting {
     retry_after_ms: count(reply.retry_after_ms) ?? DEFAULT_RETRY_AFTER_MS,
     position: count(reply.position) ?? 0,
     provisioning: count(reply.provisioning) ?? 0,
+    last_start_failure: toText(reply.last_start_failure),
   };
 }
 

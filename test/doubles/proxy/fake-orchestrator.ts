@@ -96,8 +96,11 @@ export function granted(leaseId: string, engine: EngineState): LeaseAnswer {
   return { kind: 'granted', lease };
 }
 
-export function waiting(retryAfterMs = 500): LeaseAnswer {
-  return { kind: 'waiting', waiting: { state: 'waiting', retry_after_ms: retryAfterMs, position: 1, provisioning: 1 } };
+export function waiting(retryAfterMs = 500, lastStartFailure: string | null = null): LeaseAnswer {
+  return {
+    kind: 'waiting',
+    waiting: { state: 'waiting', retry_after_ms: retryAfterMs, position: 1, provisioning: 1, last_start_failure: lastStartFailure },
+  };
 }
 
 /** A request with a deadline 60 s after time 0 of the clock. */

@@ -135,7 +135,7 @@ export class SimulatedOrchestrator {
     );
     const breakers = new ProvisioningBreakers(settings, registry, clock, SILENT_LOG);
     watchTrials(breakers, violations);
-    const checks = new StartChecks(this.runtime, this.sync, slots, breakers, launcher, settings, limit);
+    const checks = new StartChecks(this.runtime, this.sync, registry, slots, breakers, launcher, settings, limit);
     this.provisioning = new ProvisioningService(
       launcher,
       registry,

@@ -183,6 +183,7 @@ export class ReconcileService implements OnApplicationBootstrap, OnModuleDestroy
     if (scaling.revoke > 0) this.provisioning.revoke(scaling.revoke);
     for (const operation of starts) void this.startEngine(operation);
     this.outlook.pending = this.provisioning.pending;
+    this.outlook.lastFailure = this.provisioning.breakers.currentFailure?.reason ?? null;
     this.outlook.refusal = blocked?.toDetail() ?? null;
     if (drain) {
       this.lastReplacementAt = this.clock.now();

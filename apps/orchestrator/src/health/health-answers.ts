@@ -52,6 +52,14 @@ export class ImageFigures {
   reason!: string | null;
 }
 
+export class StartFailure {
+  @ApiProperty({ example: 'no space left on device' })
+  reason!: string;
+
+  @ApiProperty({ format: 'date-time' })
+  at!: string;
+}
+
 export class ReadyAnswer extends HealthAnswer {
   @ApiProperty()
   ready!: boolean;
@@ -67,6 +75,9 @@ export class ReadyAnswer extends HealthAnswer {
 
   @ApiProperty({ type: () => ProvisioningFigures })
   provisioning!: ProvisioningFigures;
+
+  @ApiProperty({ type: () => StartFailure, nullable: true, description: 'Last failed start, until one succeeds' })
+  last_start_failure!: StartFailure | null;
 
   @ApiPropertyOptional({ type: () => ImageFigures, description: 'Engine image; only when engines run as containers' })
   image?: ImageFigures;

@@ -3,6 +3,7 @@ import { HealthCheckService, type HealthCheckResult, type HealthIndicatorResult,
 import { Clock } from '@acexy/service-kit/primitives';
 import { DatabaseHealth } from '../database/database-health.js';
 import { EngineRegistry } from '../engines/engine-registry.js';
+import { isoTime } from '../engines/engine-state.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { ProvisioningService } from '../provisioning/provisioning.service.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
@@ -34,6 +35,7 @@ export class ReadinessReport {
     const inService = this.registry.inService();
     const ready = result.status === 'ok';
     const image = this.runtime.image();
+    const failure = this.provisioning.breakers.currentFailure;
     // Degraded: no engine can be started, or none is healthy.
     const degraded =
       circuitState !== 'closed' ||
@@ -49,6 +51,7 @@ export class ReadinessReport {
       active_streams: this.streams.activeCount,
       circuit_state: circuitState,
       provisioning,
+      last_start_failure: failure && { reason: failure.reason, at: isoTime(failure.at) },
       ...(image && { image }),
       timestamp: this.clock.iso(),
     };

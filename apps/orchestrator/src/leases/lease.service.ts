@@ -206,7 +206,8 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
       throw this.refusal(refusal);
     }
     // A caller that waited here may ask again at once: during a pause it would miss an engine that becomes ready.
-    return { state: 'waiting', retry_after_ms: Math.max(0, Math.round(ASK_AGAIN_MS - waitedMs)), position, provisioning: coming };
+    const retryAfterMs = Math.max(0, Math.round(ASK_AGAIN_MS - waitedMs));
+    return { state: 'waiting', retry_after_ms: retryAfterMs, position, provisioning: coming, last_start_failure: this.outlook.lastFailure };
   }
 
   private async wait(requestId: string, waitMs: number, hangUp: AbortSignal): Promise<void> {

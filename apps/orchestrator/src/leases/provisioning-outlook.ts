@@ -5,6 +5,8 @@ import { CodedError } from '@acexy/service-kit/primitives';
 export class ProvisioningOutlook {
   /** Engines that were ordered and do not run yet. */
   pending = 0;
+  /** Why the last start failed, if none has succeeded since; or null. */
+  lastFailure: string | null = null;
   /** Why no further engine can be started, or null. */
   refusal: ProvisioningBlocked | null = null;
 }

@@ -4,6 +4,7 @@ import { Clock } from '@acexy/service-kit/primitives';
 import { Inject, Injectable } from '@nestjs/common';
 import { InstallationId } from '../database/installation-id.js';
 import { ENGINE_RUNTIME, type EngineInstance, type EngineRuntime, type EngineSpec, PortTakenError } from '../runtime/engine-runtime.js';
+import { NEVER_ANSWERED } from '../engines/engine.js';
 import { PortSettings } from '../engines/port-settings.js';
 import { DockerSettings } from '../runtime/docker/docker-settings.js';
 import { RuntimeSettings } from '../runtime/runtime-settings.js';
@@ -124,6 +125,16 @@ export class EngineLauncher {
   /** Releases the ports of an instance that is gone. */
   release({ name }: EngineInstance): void {
     this.ports.release(name);
+  }
+
+  /** Why an engine never answered, and where its own output is. */
+  describeNeverReady({ name }: EngineInstance, reason = NEVER_ANSWERED): string {
+    return `engine ${name} ${reason}; while it runs, ${this.outputOf(name)} shows why`;
+  }
+
+  /** Where the output of an engine is. */
+  outputOf(name: string): string {
+    return this.runtime.name === 'docker' ? `\`docker logs ${name}\`` : `engine.log in its folder below ${this.runtimeSettings.dataDir}`;
   }
 
   private specContext(name: string) {

@@ -114,7 +114,16 @@ describe('POST /provision/acestream', () => {
       (size) => size === 0,
     );
     const { body } = await orchestrator.http.get('/health/ready');
-    expect(body).toMatchObject({ circuit_state: 'open' });
+    const output = `engine.log in its folder below`;
+    const failure = new RegExp(
+      `^engine acestream-[0-9a-f]{8} did not answer in time after its start; while it runs, ${output} .* shows why$`,
+    );
+    expect(body).toMatchObject({ circuit_state: 'open', last_start_failure: { reason: expect.stringMatching(failure) as string } });
+    const refused = await provision();
+    expect((refused.body as { detail: object }).detail).toMatchObject({
+      code: 'circuit_breaker',
+      message: expect.stringMatching(/The last start failed: engine acestream-\w+ did not answer in time/) as string,
+    });
   });
 
   it('POST /health/circuit-breaker/reset closes one or both circuit breakers, and engines start again at once', async () => {

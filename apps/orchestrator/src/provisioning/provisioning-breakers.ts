@@ -22,7 +22,8 @@ export interface OperationPermit {
   readonly permit: CircuitPermit;
 }
 
-export type ReadinessOutcome = 'ready' | 'never_ready';
+/** Null when the API of a started engine answered, otherwise why it never did. */
+export type ReadinessFailure = string | null;
 
 /**
  * One circuit breaker for general provisioning and one for replacements, so that failed replacements do not stop starts for viewers, and vice
@@ -41,7 +42,7 @@ export class ProvisioningBreakers {
   /** Engines that run but have not answered yet, by container id. */
   private readonly unproven = new Map<string, OperationPermit>();
   /** Outcomes reported before the start returned: an engine can be listed and probed before that. */
-  private readonly earlyOutcomes = new Map<string, ReadinessOutcome>();
+  private readonly earlyOutcomes = new Map<string, ReadinessFailure>();
   private readonly log: Log;
 
   constructor(
@@ -83,20 +84,20 @@ export class ProvisioningBreakers {
   started(start: OperationPermit, containerId: string): void {
     this.unproven.set(containerId, start);
     const outcome = this.earlyOutcomes.get(containerId);
-    if (outcome) this.recordReadiness(containerId, outcome);
+    if (outcome !== undefined) this.recordReadiness(containerId, outcome);
     this.endStart(start);
   }
 
   /** Whether a started engine answered; ignored for engines of an earlier run. */
-  recordReadiness(containerId: string, outcome: ReadinessOutcome): void {
+  recordReadiness(containerId: string, failure: ReadinessFailure): void {
     const start = this.unproven.get(containerId);
     if (!start) {
-      if (this.starting.size > 0) this.earlyOutcomes.set(containerId, outcome);
+      if (this.starting.size > 0) this.earlyOutcomes.set(containerId, failure);
       return;
     }
     this.unproven.delete(containerId);
-    if (outcome === 'ready') this.succeed(start);
-    else this.fail(start, `engine ${containerId} did not answer in time after its start`);
+    if (failure === null) this.succeed(start);
+    else this.fail(start, failure);
   }
 
   /** The engine is gone. */
@@ -150,6 +151,18 @@ export class ProvisioningBreakers {
 
   reports(): Record<OperationType, OperationReport> {
     return { general: this.report('general'), replacement: this.report('replacement') };
+  }
+
+  /** Why starts fail now: the last failure, if no start has succeeded since; null otherwise. */
+  get currentFailure(): LastFailure | null {
+    const { failures, lastFailure } = this.report('general');
+    return failures > 0 ? lastFailure : null;
+  }
+
+  /** Container id of the engine that is the trial of a half-open breaker and has not answered yet; null if there is none. */
+  trialEngine(operation: OperationType): string | null {
+    for (const [id, start] of this.unproven) if (start.operation === operation && start.permit.trial) return id;
+    return null;
   }
 
   /** The latest failure of both operations. */

@@ -50,7 +50,7 @@ function build(
   const launcher = new EngineLauncher(runtime, settings, settings, settings, settings, new InstallationId('b1b2'), slots, clock, log);
   const limit = { engines: settings.engineLimit };
   const breakers = new ProvisioningBreakers(settings, registry, clock, log);
-  const checks = new StartChecks(runtime, sync as EngineSync, slots, breakers, launcher, settings, limit);
+  const checks = new StartChecks(runtime, sync as EngineSync, registry, slots, breakers, launcher, settings, limit);
   const service = new ProvisioningService(launcher, registry, sync as EngineSync, breakers, checks, settings, settings, limit, clock, log);
   service.onModuleInit();
   return { runtime, service, registry, settings, vpn };
@@ -437,6 +437,25 @@ describe('provisioning', () => {
     });
     await service.provision({}, 'api');
     expect(service.breakers.report('general').failures).toBe(0);
+  });
+
+  it('with a Docker image that is never ready, refusals name the last failed start and the commands that show its output', async () => {
+    const { service, registry, runtime } = build({ CIRCUIT_BREAKER_THRESHOLD: '1' });
+    Object.assign(runtime, { name: 'docker' });
+    const { id, name } = await service.provision({}, 'autoscaler');
+    registry.gone(id, 'did not answer in time after its start');
+    const reason = `engine ${name} did not answer in time after its start; while it runs, \`docker logs ${name}\` shows why`;
+    expect(service.breakers.currentFailure).toMatchObject({ reason });
+    expect(await outcome(service.provision({}, 'api'))).toMatchObject({
+      message: `Circuit breaker open after 1 failures in a row: the next trial is in 5 s. The last start failed: ${reason}`,
+    });
+    await vi.advanceTimersByTimeAsync(5000);
+    const trial = await service.provision({}, 'autoscaler');
+    expect(await outcome(service.provision({}, 'api'))).toMatchObject({
+      message: expect.stringContaining(`a trial start is in progress (\`docker logs ${trial.name}\` shows its output)`) as string,
+    });
+    registry.ready(trial.id);
+    expect(service.breakers.currentFailure).toBeNull();
   });
 
   it('counts engines that run but never answer as failures', async () => {

@@ -172,17 +172,18 @@ export class ProvisioningService implements OnModuleInit, OnModuleDestroy, Befor
     return orAborted(this.checks.knowsWhatRuns(), this.closing.signal);
   }
 
-  private followRegistry({ type, engine, remains }: EngineChange): void {
+  private followRegistry({ type, engine, reason, remains }: EngineChange): void {
     switch (type) {
       case 'added':
       case 'remains':
         this.launcher.adopt(engine.instance);
         break;
       case 'ready':
-        this.breakers.recordReadiness(engine.id, 'ready');
+        this.breakers.recordReadiness(engine.id, null);
         break;
       case 'gone':
-        if (wasNeverReady(engine)) this.breakers.recordReadiness(engine.id, 'never_ready');
+        if (wasNeverReady(engine))
+          this.breakers.recordReadiness(engine.id, this.launcher.describeNeverReady(engine.instance, engine.drain?.reason ?? reason));
         // A dead container may be restarted: it keeps its ports and counts until it is removed.
         if (!remains) this.release(engine.instance);
         break;

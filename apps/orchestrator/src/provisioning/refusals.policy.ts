@@ -43,18 +43,22 @@ export class ProvisioningRefusedError extends CodedError {
   }
 }
 
-/**
- * @param lastFailure why the last start failed
- * @param trialMs longest time until the outcome of a trial is known
- */
+export interface CircuitSituation extends CircuitReport {
+  /** Why the last start failed; null if none did. */
+  lastFailure: string | null;
+  /** Where the output of the trial engine is; null while no trial engine runs. */
+  trial: string | null;
+}
+
+/** @param trialMs longest time until the outcome of a trial is known */
 export function circuitRefusal(
-  { state, failures, retryInSeconds }: CircuitReport,
-  lastFailure: string | null,
+  { state, failures, retryInSeconds, lastFailure, trial }: CircuitSituation,
   trialMs: number,
 ): ProvisioningRefusedError {
   const halfOpen = state === 'half_open';
+  const progress = trial === null ? '' : ` (${trial} shows its output)`;
   const message = halfOpen
-    ? 'Circuit breaker half open: a trial start is in progress, wait for its outcome'
+    ? `Circuit breaker half open: a trial start is in progress${progress}, wait for its outcome`
     : `Circuit breaker open after ${failures} failures in a row: the next trial is in ${retryInSeconds} s`;
   const reason = lastFailure === null ? '' : `. The last start failed: ${lastFailure}`;
   return new ProvisioningRefusedError('circuit_breaker', message + reason, {

@@ -1,5 +1,6 @@
 import type { OperationType } from '@acexy/contracts';
 import { Inject, Injectable } from '@nestjs/common';
+import { EngineRegistry } from '../engines/engine-registry.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from '../runtime/engine-runtime.js';
 import { EngineLimit } from '../vpn/engine-limit.js';
@@ -28,6 +29,7 @@ export class StartChecks {
   constructor(
     @Inject(ENGINE_RUNTIME) private readonly runtime: EngineRuntime,
     private readonly sync: EngineSync,
+    private readonly registry: EngineRegistry,
     private readonly vpnSlots: VpnSlots,
     private readonly breakers: ProvisioningBreakers,
     private readonly launcher: EngineLauncher,
@@ -71,7 +73,11 @@ export class StartChecks {
   /** The refusal of a circuit breaker that does not permit a start. */
   circuit(operation: OperationType): ProvisioningRefusedError {
     const report = this.breakers.report(operation);
-    return circuitRefusal(report, report.lastFailure?.reason ?? null, this.settings.startupGraceMs);
+    const trial = this.registry.get(this.breakers.trialEngine(operation) ?? '');
+    return circuitRefusal(
+      { ...report, lastFailure: report.lastFailure?.reason ?? null, trial: trial ? this.launcher.outputOf(trial.instance.name) : null },
+      this.settings.startupGraceMs,
+    );
   }
 
   private notPermitted(operation: OperationType): ProvisioningRefusedError | null {

@@ -123,6 +123,16 @@ describe('an engine from our orchestrator', () => {
     expect(client.released).toEqual([client.asked[0].request_id]);
   });
 
+  it('that never comes causes NoEngineError with the reason why starts fail', async () => {
+    const { client, clock, select } = make();
+    client.leases = [waiting(500, 'engine acestream-1 did not answer')];
+    const outcome = select({ deadline: 5000 });
+    await clock.advanceAndSettle(6000);
+    expect(outcome.error?.message).toBe(
+      'no engines available: no engine became free in time. The last start failed: engine acestream-1 did not answer',
+    );
+  });
+
   it('leaves the queue at the deadline', async () => {
     const { client, clock, select } = make();
     client.leases = [waiting()];

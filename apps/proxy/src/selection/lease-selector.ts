@@ -14,6 +14,8 @@ const MAX_PAUSE_MS = 2000;
 /** The first request waits only briefly: if no engine is free, another session of this proxy may release one. */
 const FIRST_WAIT_MS = 100;
 
+const NOT_IN_TIME = 'no engine became free in time';
+
 /** A lease request in the orchestrator's queue. */
 interface QueuedRequest {
   requestId: string;
@@ -52,14 +54,16 @@ export class LeaseSelector extends EngineSelector {
 
   private async wait(own: QueuedRequest, request: SelectRequest): Promise<LeasedEngine> {
     const { clock, log } = this.orchestrator;
+    let startFailure: string | null = null;
     for (let first = true; ; first = false) {
       const left = request.deadline - clock.now();
-      if (left <= 0) throw new NoEngineError('no engine became free in time', 5);
+      if (left <= 0) throw new NoEngineError(NOT_IN_TIME + (startFailure === null ? '' : `. The last start failed: ${startFailure}`), 5);
       let pauseMs = MIN_PAUSE_MS;
       try {
         own.queued = true;
         const answer = await this.ask(own.requestId, request, Math.min(first ? FIRST_WAIT_MS : this.timeoutMs * WAIT_PART, left));
         if (answer.kind === 'granted') return this.toLeased(answer.lease, request, own.requestId);
+        startFailure = answer.waiting.last_start_failure;
         log.debug('waiting for engine', { stream_id: request.streamId, ...answer.waiting });
         // When an engine is being released, the next request should wait in the queue before it is free.
         if (!request.onNoneFree() && !first) pauseMs = Math.min(MAX_PAUSE_MS, answer.waiting.retry_after_ms);
