@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BROWSER_PLAYS_HLS, BrowserPlayer, HAS_BROWSER } from '../support/browser.js';
+import { BROWSER_PLAYS_HLS, BrowserPlayer, HAS_BROWSER, browserStatuses } from '../support/browser.js';
 import { Pair, contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
 
@@ -30,6 +30,16 @@ describe.skipIf(!HAS_BROWSER)('a browser', () => {
       expect(state).toMatchObject({ fatal: [], errors: [] });
     } finally {
       await player.close();
+    }
+  });
+
+  it('gets 403 from both services when the host name of another site leads to them (DNS rebinding)', async () => {
+    for (const [port, path] of [
+      [pair.proxyPort, '/ace/status'],
+      [pair.apiPort, '/engines'],
+    ] as const) {
+      expect(await browserStatuses('tv.evil.example', port, path)).toEqual([403, 403]);
+      expect(await browserStatuses('tv.home.arpa', port, path)).toEqual([200, 200]);
     }
   });
 

@@ -59,6 +59,26 @@ const PAGE = `<!doctype html><video id="video" muted></video><script src="/hls.j
     frames: video.getVideoPlaybackQuality().totalVideoFrames, dropped: video.getVideoPlaybackQuality().droppedVideoFrames }) };
 </script>`;
 
+function launch(option: string): Promise<Browser> {
+  const executablePath = spawnSync('which', [CHROMIUM ?? ''])
+    .stdout.toString()
+    .trim();
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', option] });
+}
+
+/** The statuses that a browser gets for a page, and for a call of a script in it that hides where it comes from. `host` leads to this machine. */
+export async function browserStatuses(host: string, port: number, path: string): Promise<number[]> {
+  const browser = await launch(`--host-resolver-rules=MAP ${host} 127.0.0.1`);
+  try {
+    const page = await browser.newPage();
+    const response = await page.goto(`http://${host}:${port}${path}`);
+    const call = await page.evaluate(`fetch(${JSON.stringify(path)}, { referrerPolicy: 'no-referrer' }).then(({ status }) => status)`);
+    return [response?.status() ?? 0, call as number];
+  } finally {
+    await browser.close();
+  }
+}
+
 export class BrowserPlayer {
   private constructor(
     private readonly browser: Browser,
@@ -72,12 +92,7 @@ export class BrowserPlayer {
       response.writeHead(200, { 'Content-Type': isScript ? 'text/javascript' : 'text/html' }).end(isScript ? HLS_JS : PAGE);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const browser = await chromium.launch({
-      executablePath: spawnSync('which', [CHROMIUM ?? ''])
-        .stdout.toString()
-        .trim(),
-      args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-gpu'],
-    });
+    const browser = await launch('--autoplay-policy=no-user-gesture-required');
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/?with=${playsWith}&src=${encodeURIComponent(url)}`);
     return new BrowserPlayer(browser, server, page);

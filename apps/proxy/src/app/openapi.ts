@@ -8,7 +8,7 @@ const HEX40 = '^[0-9a-fA-F]{40}$';
 const EXAMPLE_ID = 'dd1e67078381739d14beca697356ab76d49d1a2d';
 
 const text = { type: 'string' };
-const id = { ...text, pattern: HEX40, example: EXAMPLE_ID };
+const hex40 = { ...text, pattern: HEX40 };
 const value = { ...text, maxLength: MAX_VALUE };
 
 type Headers = Record<string, { description: string; schema: object }>;
@@ -26,13 +26,13 @@ const query = (name: string, description: string, schema: object = text): Parame
 
 /** One of them is required, which OpenAPI cannot say. */
 const SELECTED: Parameter[] = [
-  query('id', 'Content id. Exactly one of `id` and `infohash` is required', id),
-  query('infohash', 'Infohash', id),
+  query('id', 'Content id. Exactly one of `id` and `infohash` is required', { ...hex40, example: EXAMPLE_ID }),
+  query('infohash', 'Infohash', hex40),
 ];
 
 const CONTENT: Parameter[] = [
   ...SELECTED,
-  query('content_id', 'Another name of `id`', id),
+  query('content_id', 'Another name of `id`', hex40),
   query(
     'alt',
     `Up to ${MAX_ALTERNATIVES} other contents, tried when the first one does not play: ids, or infohashes with the prefix \`infohash:\`, separated by commas`,
@@ -132,7 +132,7 @@ export const OPENAPI: OpenAPIObject = {
     '/playlist.m3u': viewerCall(
       'A list of channels from another server, with its AceStream links rewritten to this proxy',
       HEAD_NOTE,
-      [{ ...query('url', 'Address of the list; ACEXY_PLAYLIST_SOURCES must allow it'), required: true }],
+      [{ ...query('url', 'Address of the list; ACEXY_PLAYLIST_SOURCES must allow it', { ...text, format: 'uri' }), required: true }],
       {
         200: media('The list', 'audio/x-mpegurl'),
         ...UNAUTHORIZED,
