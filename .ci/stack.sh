@@ -90,8 +90,8 @@ main() {
   check 'the filter allows what docs/security.md lists and nothing else' filtered
   check 'the filter runs without root and capabilities on a read-only file system' filter_is_restricted
 
-  second step 'a second installation on the same host' docker compose --progress plain up -d --no-build --wait --wait-timeout 120
-  second check 'its services are healthy' all_healthy 3
+  second step "a second installation on the same host, by $(compose_name)" standalone up -d --no-build
+  second check 'its services are healthy' eventually 120 all_healthy 3
   check 'each installation has engines of its own' engines_differ
   check 'the proxy of the first installation reaches only its own orchestrator' reaches_own_orchestrator
   second check 'the proxy of the second installation reaches only its own orchestrator' reaches_own_orchestrator
