@@ -54,7 +54,7 @@ const found = (labels: Record<string, string | undefined>, name = '/other') => (
   Name: name,
   Created: 'then',
   State: { Status: 'running', Running: true, Health: { Status: 'healthy', Log: [{ Output: 'secret' }] } },
-  Config: { Env: ['PASSWORD=secret'], Labels: labels },
+  Config: { Image: 'image:v3.41.1', Env: ['PASSWORD=secret'], Labels: { ...labels, other: 'secret' } },
   HostConfig: { Binds: ['/secret'] },
   Args: ['secret'],
   NetworkSettings: { Networks: { acestream: { IPAddress: '10.0.0.2' } }, SandboxKey: 'secret' },
@@ -169,7 +169,10 @@ describe('the filter in front of Docker', () => {
   it('shows a container of the installation whole, the named Gluetun without its settings, and no other', () => {
     expect(afterLookUp('GET /containers/x/json', found({ [INSTALLATION_LABEL]: 'ours' }))).toMatchObject({ body: { Args: ['secret'] } });
     const gluetun = afterLookUp('GET /containers/gluetun/json', found({}, '/gluetun'));
-    expect(gluetun).toMatchObject({ kind: 'reply', body: { Id: 'c0ffee', Name: '/gluetun', State: { Running: true } } });
+    expect(gluetun).toMatchObject({
+      kind: 'reply',
+      body: { Id: 'c0ffee', Name: '/gluetun', State: { Running: true }, Config: { Image: 'image:v3.41.1' } },
+    });
     expect(JSON.stringify(gluetun)).not.toContain('secret');
     expect(reasonOf(afterLookUp('GET /containers/x/json', found({})))).toContain('has not the label');
   });

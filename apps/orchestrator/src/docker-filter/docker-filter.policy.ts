@@ -3,7 +3,7 @@
  * possible for somebody who controls the orchestrator.
  */
 import { isObject, type JsonObject } from '@acexy/service-kit/primitives';
-import { INSTALLATION_LABEL } from '../runtime/engine-labels.js';
+import { IMAGE_VERSION_LABEL, INSTALLATION_LABEL } from '../runtime/engine-labels.js';
 import {
   type CreateRules,
   createProblem,
@@ -145,16 +145,21 @@ function planCreate(call: DockerCall, body: string, rules: FilterRules): Plan {
   return { ...forward(call), body: JSON.stringify(container), installation: installationOf(container) };
 }
 
-/** Our containers are shown whole; of Gluetun and of the services in our compose project only their state and addresses. */
+/** Our containers are shown whole; of Gluetun and of the services in our compose project only their image, state and addresses. */
 function planInspection(asked: string, found: JsonObject, rules: FilterRules): Plan {
   if (isOurs(found, rules)) return { kind: 'reply', body: found };
   const isService = rules.project !== null && projectOf(found) === rules.project;
   if (!isService && !rules.vpnContainers.includes(nameOf(found))) return deny(foreignRefusal(asked, rules));
-  const { Id, Name, Created, State, NetworkSettings } = found;
+  const { Id, Name, Created, State, Config, NetworkSettings } = found;
   const { Health, ...state } = isObject(State) ? State : {};
   const health = isObject(Health) && { Health: { Status: Health.Status } };
   const { Networks } = isObject(NetworkSettings) ? NetworkSettings : {};
-  return { kind: 'reply', body: { Id, Name, Created, State: { ...state, ...health }, NetworkSettings: { Networks } } };
+  const { Image } = isObject(Config) ? Config : {};
+  const Labels = { [IMAGE_VERSION_LABEL]: labelsOf(found).get(IMAGE_VERSION_LABEL) };
+  return {
+    kind: 'reply',
+    body: { Id, Name, Created, State: { ...state, ...health }, Config: { Image, Labels }, NetworkSettings: { Networks } },
+  };
 }
 
 /** The call goes to the id that was looked up: the name may belong to another container a moment later. Only `create` has a body. */

@@ -11,6 +11,9 @@ export const VPN_LABEL = 'acestream-orchestrator.vpn';
 /** Port that the VPN forwarded to the engine when it was started. */
 export const VPN_PORT_LABEL = 'acestream-orchestrator.vpn-port';
 
+/** Version of the program in an image (OCI annotation). */
+export const IMAGE_VERSION_LABEL = 'org.opencontainers.image.version';
+
 /**
  * Parses CONTAINER_LABEL: `key=value`, or a key alone, whose value is then empty, as in Docker.
  * @throws RangeError

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { roleFileProblem } from './gluetun-roles.policy.js';
+import { imageVersion, roleFileProblem } from './gluetun-roles.policy.js';
 
 const shipped = (name: string): string => readFileSync(new URL(`../../../../docker/gluetun/${name}`, import.meta.url), 'utf8');
 
@@ -34,6 +34,15 @@ describe("Gluetun's role file", () => {
 
   it.each(['latest', 'v3', '', 'pr-2995'])('is not judged for the version %j', (version) => {
     expect(roleFileProblem(shipped('auth-config.toml'), version)).toBeNull();
+  });
+
+  it.each([
+    ['qmcgaw/gluetun:v3.40.3', {}, 'v3.40.3'],
+    ['registry:5000/gluetun', { 'org.opencontainers.image.version': 'v4.0.0' }, 'v4.0.0'],
+    ['qmcgaw/gluetun:latest', { 'org.opencontainers.image.version': 'v3.41.1' }, 'v3.41.1'],
+    ['qmcgaw/gluetun:latest', { 'org.opencontainers.image.version': 'latest' }, 'latest'],
+  ])('is judged for the version of the image %s with the labels %j: %s', (image, labels, version) => {
+    expect(imageVersion(image, labels)).toBe(version);
   });
 
   it('may name the other route in a comment', () => {

@@ -3,6 +3,8 @@
  * ports are the only route of ours that differs: version 3.40 knows the older path only, 3.41 both, 4 is to know the newer one only. Sources: the list
  * of valid routes in Gluetun's internal/server/middlewares/auth/settings.go, and its issue 2995 for 3.40.3.
  */
+import { IMAGE_VERSION_LABEL } from '../runtime/engine-labels.js';
+
 const NEWER = 'GET /v1/portforward';
 const OLDER = 'GET /v1/openvpn/portforwarded';
 
@@ -24,6 +26,12 @@ export function roleFileProblem(roleFile: string, version: string): RoleFileProb
   const unknown = isBefore341 ? NEWER : major >= 4 ? OLDER : null;
   if (unknown === null || !namesRoute(roleFile, unknown)) return null;
   return { route: unknown, rightFile: isBefore341 ? 'auth-config.v3.40.toml' : 'auth-config.toml' };
+}
+
+/** The version in the tag, such as `v3.41.1`; for a tag such as `latest` the version in the label of the image, else the tag. */
+export function imageVersion(image: string, labels: Readonly<Record<string, string | undefined>>): string {
+  const tag = image.slice(image.lastIndexOf(':') + 1);
+  return [tag, labels[IMAGE_VERSION_LABEL]].find((text) => /^v?\d+\.\d/.test(text ?? '')) ?? tag;
 }
 
 function namesRoute(roleFile: string, route: string): boolean {

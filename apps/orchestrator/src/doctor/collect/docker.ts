@@ -5,6 +5,7 @@ import { isNotFound, translateDockerError } from '../../runtime/docker/docker-er
 import { SharedNetwork } from '../../runtime/docker/shared-network.js';
 import type { OrchestratorSettings } from '../../settings.js';
 import { GluetunClient, GluetunError } from '../../vpn/gluetun-client.js';
+import { imageVersion } from '../../vpn/gluetun-roles.policy.js';
 import type { DockerFacts, VpnContainerFacts } from '../facts.js';
 
 const LIMIT_MS = 5_000;
@@ -66,10 +67,7 @@ export class DockerCollector {
     const container = await call.catch(() => null); // another check reports whether Docker answers
     if (!container) return null;
     const { State, Config } = container;
-    const tag = Config.Image.slice(Config.Image.lastIndexOf(':') + 1);
-    // A tag such as `latest` is no version; then the label of the image may be one.
-    const version = [tag, Config.Labels['org.opencontainers.image.version']].find((text) => /^v?\d+\.\d/.test(text ?? '')) ?? tag;
-    return { status: State.Status, health: State.Health?.Status ?? null, version };
+    return { status: State.Status, health: State.Health?.Status ?? null, version: imageVersion(Config.Image, Config.Labels) };
   }
 
   /** Null if a filter in front of Docker rejects the call, or it times out. */
