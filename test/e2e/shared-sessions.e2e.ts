@@ -69,8 +69,10 @@ describe('with many viewers', () => {
     expect(both).toMatchObject({ clients: 2 });
     // The engine's words about the content, in the proxy and in the orchestrator.
     expect(both).toMatchObject({ title: `Channel ${contentId(3).slice(0, 8)}` });
-    const known = await until('the title', async () => (await pair.startedStreams()).find(({ title }) => title !== null));
-    expect(known).toMatchObject({ title: `Channel ${contentId(3).slice(0, 8)}`, infohash });
+    await until('the title', async () => {
+      const stream = (await pair.startedStreams()).find((each) => each.infohash === infohash);
+      return stream?.title === `Channel ${contentId(3).slice(0, 8)}`;
+    });
     await Promise.all([byId.leave(), byInfohash.leave()]);
   });
 });
