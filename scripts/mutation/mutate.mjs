@@ -17,8 +17,8 @@ const BROADCAST = 'apps/proxy/src/broadcast';
 /** Files that are no policies, and whose tests have other names. */
 const MORE = new Map([
   [`${HTTP}/secret-set.ts`, [`${HTTP}/secret-set.spec.ts`]],
-  [`${HTTP}/bearer.guard.ts`, [`${HTTP}/http.spec.ts`]],
-  ['apps/proxy/src/http/access.middleware.ts', ['apps/proxy/src/http/access.spec.ts']],
+  [`${HTTP}/bearer.guard.ts`, [`${HTTP}/bearer.guard.spec.ts`, `${HTTP}/http.spec.ts`]],
+  ['apps/proxy/src/http/access.middleware.ts', ['apps/proxy/src/http/access.middleware.spec.ts']],
   ['apps/proxy/src/http/access.request.ts', ['apps/proxy/src/http/access.spec.ts']],
   [`${BROADCAST}/buffer/ring.ts`, [`${BROADCAST}/buffer/ring.spec.ts`]],
   ['apps/proxy/src/sessions/failover/media-lead.ts', ['apps/proxy/src/sessions/failover/media-lead.spec.ts']],

@@ -158,6 +158,17 @@ describe('media', () => {
     expect(stream.told).toEqual([`ECONNRESET after ${BEGINNING}`]);
   });
 
+  it('end their own stream when their reader throws, and nothing else', async () => {
+    const stream = await Stream.open(UNBOUNDED);
+    const receive = vi.spyOn(stream.media, 'receive').mockImplementationOnce(() => {
+      throw new RangeError('broken');
+    });
+    stream.engine.on('error', () => undefined);
+    stream.engine.write('bytes');
+    await stream.closed;
+    expect([stream.told, receive.mock.calls.length]).toEqual([['RangeError after 0'], 1]);
+  });
+
   it('wait for a consumer that has enough bytes', async () => {
     const stream = await Stream.open(UNBOUNDED);
     stream.media.pause();

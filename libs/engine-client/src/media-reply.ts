@@ -101,20 +101,21 @@ export function getReply(url: URL, signal: AbortSignal): Promise<MediaReply> {
     const head = new HeadReader();
     let reply: MediaReply | null = null;
     const begin = (bytes: Buffer): boolean => {
+      const found = head.push(bytes);
+      if (found === null) return true;
+      reply = new MediaReply(found.head, socket);
+      resolve(reply);
+      return reply.receive(found.rest);
+    };
+    // An exception ends this reply: nobody else would catch it.
+    const take = (length: number): boolean => {
       try {
-        const found = head.push(bytes);
-        if (found === null) return true;
-        reply = new MediaReply(found.head, socket);
-        resolve(reply);
-        return reply.receive(found.rest);
+        const bytes = READ_BUFFER.subarray(0, length);
+        return reply === null ? begin(bytes) : reply.receive(bytes);
       } catch (error) {
         socket.destroy(error as Error);
         return false;
       }
-    };
-    const take = (length: number): boolean => {
-      const bytes = READ_BUFFER.subarray(0, length);
-      return reply === null ? begin(bytes) : reply.receive(bytes);
     };
     const socket: Socket = connect({
       host: url.hostname.replace(/^\[|\]$/g, ''),

@@ -73,6 +73,21 @@ describe('the circuit breaker', () => {
     expect(breaker.state(60_000)).toBe('open');
   });
 
+  it('a success does not hide the outcomes of other starts in flight', () => {
+    const breaker = make(2);
+    const [first, second] = [breaker.acquire(0)!, breaker.acquire(0)!];
+    breaker.succeed(first);
+    breaker.fail(second, 1);
+    expect(breaker.report(1).failures).toBe(1);
+  });
+
+  it('reports whole seconds, rounded up, and none while it is closed', () => {
+    const breaker = make(1);
+    expect(breaker.report(0)).toMatchObject({ state: 'closed', timeoutSeconds: TIMEOUT / 1000, retryInSeconds: 0 });
+    breaker.fail(breaker.acquire(0)!, 0);
+    expect([breaker.report(1).retryInSeconds, breaker.report(TIMEOUT - 1).retryInSeconds]).toEqual([TIMEOUT / 1000, 1]);
+  });
+
   it('counts failures in a row: a success resets the count', () => {
     const breaker = make();
     failTimes(breaker, 2, 0);

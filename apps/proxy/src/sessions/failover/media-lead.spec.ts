@@ -10,10 +10,10 @@ function realTime(lead: MediaLead, from: number, to: number, media: number): num
 
 describe('the lead of a source', () => {
   it('is what it has just sent faster than real time', () => {
-    const lead = new MediaLead(0, 0);
-    lead.observe(1000, 500);
+    const lead = new MediaLead(5000, 300);
+    lead.observe(6000, 800);
     expect(lead.ms).toBe(500);
-    lead.observe(2000, 20_500);
+    lead.observe(7000, 20_800);
     expect(lead.ms).toBe(20_000);
   });
 

@@ -26,7 +26,7 @@ export class MediaLead {
   /** Media arrived: `mediaMs` in all. */
   observe(now: number, mediaMs: number): void {
     if (now - this.windowStart >= WINDOW_MS) {
-      this.lowestBefore = now - this.windowStart >= 2 * WINDOW_MS ? Infinity : this.lowest;
+      this.lowestBefore = this.lowest;
       this.lowest = Infinity;
       this.windowStart = now;
     }
