@@ -23,6 +23,8 @@ const engineState: Shape = {
     health_status: { oneOf: ['healthy', 'unhealthy', 'unknown'] },
     last_health_check: 'time?',
     last_stream_usage: 'time?',
+    image: 'text',
+    outdated: 'bool',
   },
 };
 const streamState: Shape = {

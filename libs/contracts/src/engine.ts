@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { HEALTH_STATUSES, type HealthStatus } from './vocabulary.js';
 
 /** One engine. Times are ISO 8601 in UTC or null, never an empty string: Go clients parse each of them. */
@@ -38,4 +38,12 @@ export class EngineState {
 
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   last_stream_usage!: string | null;
+
+  @ApiPropertyOptional({ description: 'Image of the engine. Other orchestrators do not send it', example: 'acestream/engine:latest' })
+  image?: string;
+
+  @ApiPropertyOptional({
+    description: 'True when a new engine would be made from another image or other settings. Other orchestrators do not send it',
+  })
+  outdated?: boolean;
 }

@@ -99,6 +99,8 @@ function toEngineState(entry: unknown): EngineState | null {
     health_status: isHealthStatus(entry.health_status) ? entry.health_status : 'unknown',
     last_health_check: toText(entry.last_health_check),
     last_stream_usage: toText(entry.last_stream_usage),
+    ...(typeof entry.image === 'string' && { image: entry.image }),
+    ...(typeof entry.outdated === 'boolean' && { outdated: entry.outdated }),
   };
 }
 

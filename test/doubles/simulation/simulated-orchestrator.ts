@@ -23,6 +23,7 @@ import { HealthMonitor } from '../../../apps/orchestrator/src/health/health-moni
 import { Readiness } from '../../../apps/orchestrator/src/health/readiness.js';
 import { StartupProbe } from '../../../apps/orchestrator/src/health/startup-probe.service.js';
 import { type OperationPermit, ProvisioningBreakers } from '../../../apps/orchestrator/src/provisioning/provisioning-breakers.js';
+import { EngineBlueprint } from '../../../apps/orchestrator/src/provisioning/engine-blueprint.js';
 import { EngineLauncher } from '../../../apps/orchestrator/src/provisioning/engine-launcher.js';
 import { ProvisioningService } from '../../../apps/orchestrator/src/provisioning/provisioning.service.js';
 import { StartChecks } from '../../../apps/orchestrator/src/provisioning/start-checks.js';
@@ -130,6 +131,7 @@ export class SimulatedOrchestrator {
       settings,
       new InstallationId('simulated'),
       slots,
+      new EngineBlueprint(this.runtime, settings, settings, settings, registry, SILENT_LOG),
       clock,
       SILENT_LOG,
     );

@@ -202,6 +202,14 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /GET \/events/,
   ],
   [
+    'engines of an earlier image',
+    orchestratorShows({ orch_engines_outdated: 2 }),
+    'outdated-engines',
+    'warning',
+    /2 engines run with an earlier image/,
+    /DELETE \/containers/,
+  ],
+  [
     'no network',
     { ...settings({ DOCKER_NETWORK: 'tv' }), ...docker({ network: 'missing' }) },
     'network',

@@ -36,7 +36,14 @@ export class EngineRegistry {
   private isFirstList = true;
   private generation = 0;
 
+  private isOutdated: (instance: EngineInstance) => boolean = () => false;
+
   constructor(private readonly clock: Clock) {}
+
+  /** How to tell whether an engine is made from another image or other settings than a new one. Call it before the first list. */
+  judgeOutdated(isOutdated: (instance: EngineInstance) => boolean): void {
+    this.isOutdated = isOutdated;
+  }
 
   get(id: string): Engine | undefined {
     return this.engines.get(id);
@@ -74,6 +81,7 @@ export class EngineRegistry {
       known.lastSeen = this.clock.wallTime();
       if (!isDeepStrictEqual(known.instance, instance)) this.generation++;
       known.instance = instance;
+      known.outdated = this.isOutdated(instance);
       return known;
     }
     const engine = this.newEngine(instance, adopted);
@@ -219,6 +227,7 @@ export class EngineRegistry {
       forwarded: false,
       cutOff: null,
       adopted,
+      outdated: this.isOutdated(instance),
       answered: false,
       answeredAt: null,
       drain: null,

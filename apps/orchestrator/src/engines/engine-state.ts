@@ -17,6 +17,8 @@ export function toEngineState(engine: Engine): EngineState {
     health_status: engine.lifecycle === 'draining' || engine.cutOff !== null ? 'unhealthy' : engine.health,
     last_health_check: isoTimeOrNull(engine.lastHealthCheck),
     last_stream_usage: isoTimeOrNull(engine.lastStreamUsage),
+    image: instance.image,
+    outdated: engine.outdated,
   };
 }
 

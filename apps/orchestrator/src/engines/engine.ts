@@ -20,6 +20,8 @@ export interface Engine {
   readonly cutOff: string | null;
   /** In the first list of the runtime: an earlier run of the orchestrator started it. */
   readonly adopted: boolean;
+  /** Made from another image or other settings than a new engine would be. */
+  readonly outdated: boolean;
   /** Its API has answered at least once. */
   readonly answered: boolean;
   readonly drain: Drain | null;

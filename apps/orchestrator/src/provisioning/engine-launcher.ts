@@ -10,6 +10,7 @@ import { DockerSettings } from '../runtime/docker/docker-settings.js';
 import { RuntimeSettings } from '../runtime/runtime-settings.js';
 import { ProvisioningSettings } from './provisioning-settings.js';
 import { VpnSlots } from '../vpn/vpn-slots.service.js';
+import { EngineBlueprint } from './engine-blueprint.js';
 import {
   type ContainerRequest,
   type EngineRequest,
@@ -42,6 +43,7 @@ export class EngineLauncher {
     ports: PortSettings,
     private readonly installation: InstallationId,
     private readonly vpnSlots: VpnSlots,
+    private readonly blueprint: EngineBlueprint,
     private readonly clock: Clock,
     log: Log,
   ) {
@@ -74,6 +76,7 @@ export class EngineLauncher {
           const spec = planEngineSpec(request, {
             ...this.specContext(name),
             ports,
+            blueprint: this.blueprint.hashFor(request.image),
             httpsOnHost: this.runtime.name === 'process' || this.docker.mapHttps,
             cacheLimitGb: this.settings.engineCacheLimitGb,
             vpnSlot,

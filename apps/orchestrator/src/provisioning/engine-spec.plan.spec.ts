@@ -5,6 +5,7 @@ import { parseManagementLabel } from '../runtime/engine-labels.js';
 const CONTEXT: EngineSpecContext = {
   name: 'acestream-1a2b3c4d',
   ports: { http: 19000, https: 45000, api: 35000, p2p: 36000 },
+  blueprint: 'abc',
   containerLabel: 'orchestrator.managed=acestream',
   installationId: 'b1b2',
   httpsOnHost: true,
@@ -34,6 +35,7 @@ describe('the engine spec', () => {
       tier: 'gold',
       'orchestrator.managed': 'acestream',
       'acestream-orchestrator': 'true',
+      'acestream-orchestrator.blueprint': 'abc',
       'acestream-orchestrator.installation': 'b1b2',
       'acestream.http_port': '19000',
       'acestream.https_port': '45000',

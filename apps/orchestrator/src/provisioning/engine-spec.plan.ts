@@ -1,6 +1,6 @@
 /** Turns a request and its ports into the engine or container to start: environment, labels, ports. Pure. */
 import { CodedError } from '@acexy/service-kit/primitives';
-import { ENGINE_LABEL, INSTALLATION_LABEL, parseManagementLabel } from '../runtime/engine-labels.js';
+import { BLUEPRINT_LABEL, ENGINE_LABEL, INSTALLATION_LABEL, parseManagementLabel } from '../runtime/engine-labels.js';
 import type { EnginePorts, EngineSpec } from '../runtime/engine-runtime.js';
 
 /** Seconds; what the usual engine images expect. */
@@ -35,6 +35,8 @@ export interface ContainerSpecContext {
 }
 
 export interface EngineSpecContext extends ContainerSpecContext {
+  /** Hash of the settings that the engine is made from. */
+  blueprint: string;
   ports: EnginePorts;
   /** Whether the engine's HTTPS port is also a port of the host. */
   httpsOnHost: boolean;
@@ -89,6 +91,7 @@ export function planEngineSpec(request: EngineRequest, context: EngineSpecContex
       // After the caller's labels: a restarted orchestrator finds its engines by these.
       ...ownLabels(context),
       [ENGINE_LABEL]: 'true',
+      [BLUEPRINT_LABEL]: context.blueprint,
       'acestream.http_port': String(ports.http),
       'acestream.https_port': String(ports.https),
       'host.http_port': String(ports.http),

@@ -4,6 +4,7 @@ import { EnginesModule } from '../engines/engines.module.js';
 import { RuntimeModule } from '../runtime/runtime.module.js';
 import { VpnModule } from '../vpn/vpn.module.js';
 import { CircuitBreakerController } from './circuit-breaker.controller.js';
+import { EngineBlueprint } from './engine-blueprint.js';
 import { EngineLauncher } from './engine-launcher.js';
 import { ProvisioningBreakers } from './provisioning-breakers.js';
 import { ProvisioningController } from './provisioning.controller.js';
@@ -15,7 +16,7 @@ import { StartChecks } from './start-checks.js';
 @Module({
   imports: [EnginesModule, RuntimeModule, DatabaseModule, VpnModule],
   controllers: [ProvisioningController, CircuitBreakerController],
-  providers: [ProvisioningService, ProvisioningHeaders, ProvisioningBreakers, StartChecks, EngineLauncher],
+  providers: [ProvisioningService, ProvisioningHeaders, ProvisioningBreakers, StartChecks, EngineBlueprint, EngineLauncher],
   exports: [ProvisioningService, ProvisioningHeaders],
 })
 export class ProvisioningModule {}

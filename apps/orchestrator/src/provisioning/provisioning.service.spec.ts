@@ -12,6 +12,7 @@ import { loadOrchestratorSettings, type OrchestratorSettings } from '../settings
 import { VpnSlots } from '../vpn/vpn-slots.service.js';
 import { UNKNOWN_TUNNEL } from '../vpn/tunnel.policy.js';
 import { VpnService } from '../vpn/vpn.service.js';
+import { EngineBlueprint } from './engine-blueprint.js';
 import { EngineLauncher } from './engine-launcher.js';
 import type { ContainerRequest } from './engine-spec.plan.js';
 import { ProvisioningBreakers } from './provisioning-breakers.js';
@@ -47,7 +48,19 @@ function build(
   const registry = new EngineRegistry(clock);
   const vpn = new VpnService(settings, registry);
   const slots = new VpnSlots(vpn, registry, settings, settings, clock);
-  const launcher = new EngineLauncher(runtime, settings, settings, settings, settings, new InstallationId('b1b2'), slots, clock, log);
+  const blueprint = new EngineBlueprint(runtime, settings, settings, settings, registry, log);
+  const launcher = new EngineLauncher(
+    runtime,
+    settings,
+    settings,
+    settings,
+    settings,
+    new InstallationId('b1b2'),
+    slots,
+    blueprint,
+    clock,
+    log,
+  );
   const limit = { engines: settings.engineLimit };
   const breakers = new ProvisioningBreakers(settings, registry, clock, log);
   const checks = new StartChecks(runtime, sync as EngineSync, registry, slots, breakers, launcher, settings, limit);

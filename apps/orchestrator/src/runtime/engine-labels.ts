@@ -4,6 +4,8 @@
 export const ENGINE_LABEL = 'acestream-orchestrator';
 /** Installation that owns the engine, when several share one Docker Engine. */
 export const INSTALLATION_LABEL = 'acestream-orchestrator.installation';
+/** Hash of the settings that the engine was made from. */
+export const BLUEPRINT_LABEL = 'acestream-orchestrator.blueprint';
 /** On the containers of `DockerLease`: id and name of the orchestrator that created it, separated by a space. */
 export const HOLDER_LABEL = 'acestream-orchestrator.holder';
 /** Name of the VPN container whose network the engine shares. */

@@ -135,4 +135,17 @@ export const POOL_CHECKS: readonly Check[] = [
       return good(`${pool}: the next stream starts an engine`);
     }),
   },
+
+  {
+    id: 'outdated-engines',
+    question: 'Are all engines made from the current image and settings?',
+    look: withMetrics((scrape) => {
+      const outdated = scrape.sum('orch_engines_outdated') ?? 0;
+      if (outdated === 0) return good('all engines are made from the current image and settings');
+      return warning(
+        `${outdated} engines run with an earlier image (TARGET_IMAGE) or earlier engine settings`,
+        'New engines use the current ones. `GET /engines` shows which are `outdated`: remove those without streams with `DELETE /containers/{id}`.',
+      );
+    }),
+  },
 ];

@@ -1,5 +1,6 @@
 import { Setting, SettingsGroup } from '@acexy/service-kit';
 import { isIP } from 'node:net';
+import type { DockerPlacement } from './docker-container.plan.js';
 import { dockerEndpoint } from './docker-endpoint.js';
 import type { LeaseHolder } from './docker-lease.js';
 import type { DockerRuntimeOptions } from './docker-runtime.js';
@@ -71,18 +72,23 @@ export function dockerOptions(
   const endpoint = dockerEndpoint(settings.dockerHost, settings.dockerCertPath);
   return {
     endpoint,
-    placement: {
-      network: settings.dockerNetwork ?? null,
-      engineHost: engineHost ?? null,
-      remoteHost: endpoint.remoteHost,
-      memoryBytes: settings.engineMemoryBytes ?? null,
-      mapHttps: settings.mapHttps,
-      // Proxies in the network connect to the engine itself, so nobody else needs the published port.
-      engineBind: settings.engineBind ?? (settings.dockerNetwork !== undefined && engineHost === undefined ? LOOPBACK : ''),
-    },
+    placement: dockerPlacement(settings, engineHost, endpoint.remoteHost),
     image: settings.targetImage,
     imagePolicy: settings.imagePull,
     ownerLabel,
     holder,
+  };
+}
+
+/** How containers of engines are made. */
+export function dockerPlacement(settings: DockerSettings, engineHost: string | undefined, remoteHost: string | null): DockerPlacement {
+  return {
+    network: settings.dockerNetwork ?? null,
+    engineHost: engineHost ?? null,
+    remoteHost: remoteHost,
+    memoryBytes: settings.engineMemoryBytes ?? null,
+    mapHttps: settings.mapHttps,
+    // Proxies in the network connect to the engine itself, so nobody else needs the published port.
+    engineBind: settings.engineBind ?? (settings.dockerNetwork !== undefined && engineHost === undefined ? LOOPBACK : ''),
   };
 }
