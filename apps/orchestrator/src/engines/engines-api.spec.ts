@@ -1,5 +1,8 @@
 import type { EngineState, LeaseGranted, LeaseWaiting } from '@acexy/contracts';
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   AUTH,
@@ -21,6 +24,22 @@ describe('the API of engines and leases', () => {
     );
   const lease = (overrides: Record<string, unknown> = {}) =>
     orchestrator.http.post('/engines/lease').set(AUTH).send(leaseRequest(overrides));
+
+  it('engines that were made from other settings are shown as outdated at once after the change', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'orchestrator-'));
+    const env = { MIN_REPLICAS: '1', ENGINE_CACHE_LIMIT_GB: '1' };
+    orchestrator = await startOrchestrator({ folder, env });
+    expect(await ready(1)).toMatchObject([{ image: 'fake', outdated: false }]);
+    await orchestrator.stop();
+    orchestrator = await startOrchestrator({
+      folder,
+      env: { ...env, ENGINE_CACHE_LIMIT_GB: '2' },
+      runtime: orchestrator.runtime.restarted(),
+    });
+    expect(await ready(1)).toMatchObject([{ image: 'fake', outdated: true }]);
+    const { text } = await orchestrator.http.get('/metrics');
+    expect(text).toContain('orch_engines_outdated 1');
+  });
 
   describe('with two engines', () => {
     beforeEach(async () => {
