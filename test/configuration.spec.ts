@@ -1,4 +1,4 @@
-import { type DeclaredSetting, declaredSettings, parseSetting, withSettings } from '@acexy/service-kit';
+import { type DeclaredSetting, declaredSettings, namesOf, parseSetting, remarksOnNames, withSettings } from '@acexy/service-kit';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
@@ -42,6 +42,14 @@ describe('docs/configuration.md', () => {
     const unknown = [...variables].filter((name) => !forCompose.includes(name) && settingsNamed(name).length === 0);
     expect({ files: files.length > 2, unknown }).toEqual({ files: true, unknown: [] });
   });
+});
+
+it('no service takes a setting of another part of the project for a wrong name', () => {
+  const ofSimulator = [...read('apps/engine-simulator/README.md').matchAll(/`(SIM_[A-Z_]+)`/g)].map(([, name]) => name);
+  const names = [...namesOf(Object.values(groups).flat()), ...forCompose, ...ofSimulator];
+  const environment = Object.fromEntries(names.map((name) => [name, 'set']));
+  const reported = [ORCHESTRATOR_SETTINGS, PROXY_SETTINGS].flatMap((definition) => remarksOnNames(definition, environment));
+  expect({ names: names.length > 100, reported }).toEqual({ names: true, reported: [] });
 });
 
 describe('.env.example', () => {

@@ -1,6 +1,6 @@
 // Stays in src/: the Nest CLI, Docker and the scripts start dist/main.js.
 import 'reflect-metadata';
-import { createLog, type LoadedSettings, type Log, NestLog, runService, settingsOrExit } from '@acexy/service-kit';
+import { createLog, logSettingRemarks, type LoadedSettings, type Log, NestLog, runService, settingsOrExit } from '@acexy/service-kit';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app/app.module.js';
@@ -15,6 +15,7 @@ const SHORT_KEY = 16;
 const settings = settingsOrExit(ORCHESTRATOR_SETTINGS);
 const { logLevel: level, logFormat: format } = settings.of(LogSettings);
 const log = createLog({ service: 'orchestrator', level, format, secrets: [settings.of(HttpSettings).apiKey] });
+logSettingRemarks(settings.remarks, log);
 
 try {
   await start(settings, log);

@@ -1,6 +1,6 @@
-import { type SettingFault, SettingsError } from '@acexy/service-kit';
+import { loadAllSettings, type SettingFault, SettingsError } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { loadOrchestratorSettings } from './settings.js';
+import { loadOrchestratorSettings, ORCHESTRATOR_SETTINGS } from './settings.js';
 
 function faultsOf(environment: Record<string, string>): SettingFault[] {
   try {
@@ -31,7 +31,9 @@ describe('the settings of the orchestrator', () => {
     [{ ENGINE_COMMAND: 'engine {port}' }, 'ENGINE_COMMAND', 'placeholders'],
     [{ GLUETUN_API_PASSWORD: 'p' }, 'GLUETUN_API_PASSWORD', 'needs GLUETUN_API_USERNAME'],
     [{ GLUETUN_CONTAINER_NAMES: 'a,b' }, 'GLUETUN_CONTAINER_NAMES', 'must have only one name when ENGINE_RUNTIME=process'],
-    [{ GLUETUN_CONTAINER_NAME: 'a', PORT_RANGE_HOST: '19000-19009' }, 'PORT_RANGE_HOST', 'must have 20 ports'],
+    [{ GLUETUN_CONTAINER_NAME: 'a', PORT_RANGE_HOST: '19000-19009', MAX_ACTIVE_REPLICAS: '20' }, 'PORT_RANGE_HOST', 'must have 20 ports'],
+    [{ MIN_REPLICAS: '3', MAX_REPLICAS: '1' }, 'MIN_REPLICAS', 'must not be more than MAX_REPLICAS (1)'],
+    [{ GLUETUN_CONTAINER_NAMES: 'a,b', ENGINE_RUNTIME: 'docker', PORT_RANGE_HOST: '19000-19000' }, 'PORT_RANGE_HOST', 'must have 40 ports'],
   ])('report the fault of %j', (environment, name, problem) => {
     expect(faultsOf(environment)).toEqual([
       { name, value: expect.any(String) as string, problem: expect.stringContaining(problem) as string },
@@ -50,6 +52,22 @@ describe('the settings of the orchestrator', () => {
 
   it('do not report a fault that follows from another one', () => {
     expect(faultsOf({ MAX_REPLICAS: 'x', MIN_REPLICAS: '30' }).map(({ name }) => name)).toEqual(['MAX_REPLICAS']);
+  });
+
+  it.each([
+    [{ MAX_REPLICAS: '1' }, { minReplicas: 1, maxReplicas: 1 }, 'MIN_REPLICAS', '1', 'must not be more than MAX_REPLICAS (1)'],
+    [
+      { GLUETUN_CONTAINER_NAME: 'a', PORT_RANGE_HOST: '19000-19009' },
+      { maxActiveReplicas: 10 },
+      'MAX_ACTIVE_REPLICAS',
+      '10',
+      'PORT_RANGE_HOST must have 20 ports',
+    ],
+  ])('%j alone starts: the default that contradicts it gives way, and that is reported', (environment, values, name, value, reason) => {
+    expect(loadOrchestratorSettings(environment)).toMatchObject(values);
+    expect(loadAllSettings(ORCHESTRATOR_SETTINGS, environment).remarks).toEqual([
+      { kind: 'default changed', name, value, reason: expect.stringContaining(reason) as string },
+    ]);
   });
 
   it('limit the engines behind VPNs to MAX_ACTIVE_REPLICAS for each', () => {

@@ -48,7 +48,9 @@ function faultsBetween(settings: LoadedSettings): SettingFault[] {
   const needed = vpnContainers.length * maxActiveReplicas;
   if (needed > last - first + 1) {
     const problem = `must have ${needed} ports: MAX_ACTIVE_REPLICAS (${maxActiveReplicas}) for each VPN`;
-    faults.push({ name: 'PORT_RANGE_HOST', value: `${first}-${last}`, problem });
+    const perVpn = Math.floor((last - first + 1) / vpnContainers.length);
+    const instead = perVpn > 0 ? { name: 'MAX_ACTIVE_REPLICAS', value: String(perVpn) } : undefined;
+    faults.push({ name: 'PORT_RANGE_HOST', value: `${first}-${last}`, problem, instead });
   }
   return faults;
 }

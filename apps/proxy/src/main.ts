@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { createLog, runService, settingsOrExit } from '@acexy/service-kit';
+import { createLog, logSettingRemarks, runService, settingsOrExit } from '@acexy/service-kit';
 import { createApp } from './app/create-app.js';
 import { CLOSING_LIMIT_MS } from './app/proxy-lifecycle.js';
 import { ServiceSettings } from './app/service-settings.js';
@@ -12,6 +12,7 @@ const settings = settingsOrExit(PROXY_SETTINGS);
 const { logLevel: level, logFormat: format, drainTimeoutMs } = settings.of(ServiceSettings);
 const secrets = [settings.of(SelectionSettings).orchestratorApiKey, ...parseTokens(settings.of(AccessSettings).tokens)];
 const log = createLog({ service: 'acexy', level, format, secrets });
+logSettingRemarks(settings.remarks, log);
 await runService(await createApp(settings, log), {
   listen: settings.of(HttpSettings).listen,
   portSetting: 'ACEXY_LISTEN_ADDR',

@@ -2,6 +2,7 @@ export * from './logging/log.js';
 export * from './settings/load-settings.js';
 export * from './settings/parse.js';
 export * from './settings/setting.js';
+export * from './settings/setting-remarks.js';
 export * from './settings/settings-page.js';
 export * from './metrics/build-info.js';
 export * from './metrics/metric.js';

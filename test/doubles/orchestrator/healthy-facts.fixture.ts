@@ -114,6 +114,7 @@ export const HEALTHY: Facts = {
   now: NOW,
   version: '1.0.0',
   faults: [],
+  remarks: [],
   settings: settingsWith({}),
   proxySettings: {
     listen: { host: '', port: 8080 },

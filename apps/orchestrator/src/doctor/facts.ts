@@ -1,6 +1,6 @@
 /** Everything that the checks judge, collected once. Times are in milliseconds, sizes in bytes. */
 import type { EnginesHealthStatus, OrchestratorStatus, VpnStatus } from '@acexy/contracts';
-import type { SettingFault } from '@acexy/service-kit';
+import type { SettingFault, SettingRemark } from '@acexy/service-kit';
 import type { OrchestratorSettings } from '../settings.js';
 import type { Scrape } from './scrape.js';
 
@@ -9,6 +9,8 @@ export interface Facts {
   now: number;
   version: string;
   faults: readonly SettingFault[];
+  /** Unknown names among the settings, and defaults that gave way to other settings. */
+  remarks: readonly SettingRemark[];
   /** Null if a setting is invalid. */
   settings: OrchestratorSettings | null;
   /** Null if they cannot be read from here, or one is invalid. */

@@ -70,6 +70,7 @@ export class PoolSettings {
   faults(): SettingFault[] {
     if (this.minReplicas <= this.maxReplicas) return [];
     const problem = `must not be more than MAX_REPLICAS (${this.maxReplicas})`;
-    return [{ name: 'MIN_REPLICAS', value: String(this.minReplicas), problem }];
+    const instead = { name: 'MIN_REPLICAS', value: String(this.maxReplicas) };
+    return [{ name: 'MIN_REPLICAS', value: String(this.minReplicas), problem, instead }];
   }
 }

@@ -58,6 +58,15 @@ describe('the settings of the proxy', () => {
     });
   });
 
+  it('a default that contradicts a value of the operator gives way, and that is reported', () => {
+    const { values, remarks } = loadAll({ ACEXY_FAILOVER_BACKOFF: '10s', ACEXY_STEP_SIZE: '16MiB' });
+    expect(values).toMatchObject({ failoverPauseMs: 10_000, failoverPauseMaxMs: 10_000, bufferMaxBytes: 64 * 2 ** 20 });
+    expect(remarks).toMatchObject([
+      { kind: 'default changed', name: 'ACEXY_FAILOVER_BACKOFF_MAX', value: '10000ms' },
+      { kind: 'default changed', name: 'ACEXY_BUFFER_MAX', value: String(64 * 2 ** 20) },
+    ]);
+  });
+
   it('report all faults at once, each with its name', () => {
     const faults = (environment: Record<string, string>): string[] => {
       try {
@@ -72,7 +81,7 @@ describe('the settings of the proxy', () => {
     expect(faults({ ACEXY_BUFFER_MAX: '100KiB', ACEXY_STEP_SIZE: '1KiB' })).toContain('ACEXY_STEP_SIZE');
     expect(faults({ ACEXY_LINGER: '0', ACEXY_EMPTY_TIMEOUT: '0', ACEXY_DRAIN_TIMEOUT: '0' })).toEqual([]);
     expect(faults({ ACEXY_FAILOVER_BACKOFF: '0' })).toEqual(['ACEXY_FAILOVER_BACKOFF']);
-    expect(faults({ ACEXY_FAILOVER_BACKOFF: '10s' })).toEqual(['ACEXY_FAILOVER_BACKOFF_MAX']);
+    expect(faults({ ACEXY_FAILOVER_BACKOFF: '10s', ACEXY_FAILOVER_BACKOFF_MAX: '5s' })).toEqual(['ACEXY_FAILOVER_BACKOFF_MAX']);
     expect(faults({ ACEXY_CLIENT_STALL: '0', ACEXY_HLS_BUFFER_MAX: '1KB' })).toEqual(['ACEXY_CLIENT_STALL', 'ACEXY_HLS_BUFFER_MAX']);
     expect(faults({ ACEXY_DRAIN_TIMEOUT: '25h' })).toEqual(['ACEXY_DRAIN_TIMEOUT']);
   });

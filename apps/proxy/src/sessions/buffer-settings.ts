@@ -67,7 +67,9 @@ export class BufferSettings {
 
   faults(): SettingFault[] {
     if (this.bufferMaxBytes >= 4 * this.chunkBytes) return [];
-    return [{ name: 'ACEXY_BUFFER_MAX', value: String(this.bufferMaxBytes), problem: 'must be at least four times ACEXY_STEP_SIZE' }];
+    const problem = 'must be at least four times ACEXY_STEP_SIZE';
+    const instead = { name: 'ACEXY_BUFFER_MAX', value: String(4 * this.chunkBytes) };
+    return [{ name: 'ACEXY_BUFFER_MAX', value: String(this.bufferMaxBytes), problem, instead }];
   }
 }
 

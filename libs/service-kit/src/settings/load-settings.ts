@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { CodedError } from '../primitives/coded-error.js';
 import { type DeclaredSetting, declaredSettings, parseSetting } from './setting.js';
+import { type SettingRemark, unknownSettings } from './setting-remarks.js';
 
 /** Names another file with settings. */
 const PROFILE_SETTING = 'ENV_FILE';
@@ -14,6 +15,8 @@ export interface SettingFault {
   /** The invalid value; hidden for secrets. */
   value: string;
   problem: string;
+  /** The setting that gives way if the operator has not set it, and its value then: a default must not prevent a start. */
+  instead?: { name: string; value: string };
 }
 
 /** All faults in the settings. The message has a line for each: name, value and what is valid. */
@@ -41,11 +44,19 @@ type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never
 export interface SettingsDefinition {
   groups: readonly SettingsClass[];
   faultsBetween?: (settings: LoadedSettings) => SettingFault[];
+  /** How the names of this service begin, if they all do. */
+  prefix?: string;
+  /** Names that begin so and are read by others, such as the compose files. */
+  readByOthers?: readonly string[];
 }
 
 /** All settings groups of a service with their values. */
 export class LoadedSettings {
-  constructor(private readonly groups: ReadonlyMap<SettingsClass, object>) {}
+  constructor(
+    private readonly groups: ReadonlyMap<SettingsClass, object>,
+    /** Unknown names, and defaults that gave way to values of the operator. */
+    readonly remarks: readonly SettingRemark[] = [],
+  ) {}
 
   /** @throws Error when the service does not list the group */
   of<T extends object>(group: SettingsClass<T>): T {
@@ -98,12 +109,27 @@ function readProfile(folder: string, profile: string): Environment {
  * Reads every setting of every group from `environment`. An empty value counts as unset.
  * @throws SettingsError with every fault of all groups
  */
-export function loadAllSettings({ groups, faultsBetween }: SettingsDefinition, environment: Environment): LoadedSettings {
+export function loadAllSettings(definition: SettingsDefinition, environment: Environment): LoadedSettings {
+  const { groups, faultsBetween } = definition;
   const reader = new SettingsReader(environment);
-  const settings = new LoadedSettings(new Map(groups.map((group) => [group, reader.read(group)])));
+  const settings = new LoadedSettings(new Map(groups.map((group) => [group, reader.read(group)])), reader.remarks);
   if (faultsBetween) reader.addFaults(faultsBetween(settings));
   reader.throwFaults();
+  reader.remarks.push(...remarksOnNames(definition, environment));
   return settings;
+}
+
+/** Names in the environment that look like settings of the service and are none. */
+export function remarksOnNames({ groups, prefix, readByOthers }: SettingsDefinition, environment: Environment): SettingRemark[] {
+  const set = Object.keys(environment).filter((name) => environment[name]?.trim());
+  return unknownSettings(set, namesOf(groups), prefix, readByOthers);
+}
+
+/** Every name that the settings of these groups may have in the environment. */
+export function namesOf(groups: readonly SettingsClass[]): string[] {
+  return groups
+    .flatMap(declaredSettings)
+    .flatMap(({ name, aliases = [], secret }) => [name, ...aliases].flatMap((each) => (secret ? [each, `${each}_FILE`] : [each])));
 }
 
 /** Reads one group on its own. @throws SettingsError with every fault */
@@ -118,6 +144,9 @@ class SettingsReader {
   private readonly faults: SettingFault[] = [];
   /** Names of settings with an invalid value. Further faults that mention them are consequences and are not reported. */
   private readonly invalid: string[] = [];
+  /** By name of the setting: those that have their default, with the object that has the value. */
+  private readonly defaults = new Map<string, { setting: DeclaredSetting; values: Record<string, unknown> }>();
+  readonly remarks: SettingRemark[] = [];
 
   constructor(private readonly environment: Environment) {}
 
@@ -128,6 +157,7 @@ class SettingsReader {
       const text = given?.value ?? setting.default;
       if (text === undefined) continue;
       const values = settings as Record<string, unknown>;
+      if (given === undefined) this.defaults.set(setting.name, { setting, values });
       try {
         values[setting.property] = parseSetting(setting, text);
       } catch (error) {
@@ -143,7 +173,23 @@ class SettingsReader {
   }
 
   addFaults(faults: readonly SettingFault[]): void {
-    this.faults.push(...faults.filter(({ name, problem }) => !this.invalid.some((other) => name === other || problem.includes(other))));
+    const own = faults.filter(({ name, problem }) => !this.invalid.some((other) => name === other || problem.includes(other)));
+    for (const fault of own) if (!this.givesWay(fault)) this.faults.push({ name: fault.name, value: fault.value, problem: fault.problem });
+  }
+
+  /** Whether the fault is only a default of another setting, which then gets the value that fits. */
+  private givesWay({ name, problem, instead }: SettingFault): boolean {
+    const found = instead && this.defaults.get(instead.name);
+    if (!found) return false;
+    try {
+      found.values[found.setting.property] = parseSetting(found.setting, instead.value);
+    } catch (error) {
+      // The value that would fit is out of bounds.
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
+    this.remarks.push({ kind: 'default changed', ...instead, reason: `${name} ${problem}` });
+    return true;
   }
 
   throwFaults(): void {

@@ -8,12 +8,20 @@ export const SETTINGS_CHECKS: readonly Check[] = [
   {
     id: 'settings',
     question: 'Are the settings valid?',
-    *look({ faults }) {
+    *look({ faults, remarks }) {
       for (const { name, value, problem } of faults)
         yield wrong(
           `${name}=${value}: ${problem}`,
           `Correct ${name} in the environment or in .env. docs/configuration.md lists every setting.`,
         );
+      for (const remark of remarks)
+        if (remark.kind === 'unknown')
+          yield warning(
+            `${remark.name} is not a setting, so its value has no effect`,
+            remark.nearest === null
+              ? `Remove ${remark.name}, or correct its name. docs/configuration.md lists every setting.`
+              : `Did you mean ${remark.nearest}? docs/configuration.md lists every setting.`,
+          );
       return good('every setting is valid');
     },
   },

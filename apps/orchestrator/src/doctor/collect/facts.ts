@@ -2,6 +2,7 @@
 import {
   type Environment,
   type SettingFault,
+  type SettingRemark,
   type SettingsDefinition,
   SettingsError,
   loadAllSettings,
@@ -12,7 +13,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { databaseFile } from '../../database/database-settings.js';
-import { loadOrchestratorSettings, type OrchestratorSettings } from '../../settings.js';
+import { loadOrchestratorSettings, ORCHESTRATOR_SETTINGS, type OrchestratorSettings } from '../../settings.js';
 import type { Facts, ProxySettingsSeen, VpnContainerFacts } from '../facts.js';
 import { askGluetun, DockerCollector } from './docker.js';
 import { lookAtMachine } from './machine.js';
@@ -69,6 +70,7 @@ export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
     now: Date.now(),
     version: versionOf(new URL('../../../package.json', import.meta.url)),
     faults: [...faults.values()],
+    remarks: [ORCHESTRATOR_SETTINGS, ...(proxyDefinition ? [proxyDefinition] : [])].flatMap((definition) => remarksOn(definition, env)),
     settings,
     proxySettings,
     enginesMemoryBytes: memoryOf(env[COMPOSE_MEMORY]),
@@ -97,6 +99,16 @@ function read<T>(load: () => T, faults: Map<string, SettingFault>): T | null {
     // Some settings are read by both services.
     for (const fault of error.faults) faults.set(`${fault.name} ${fault.problem}`, fault);
     return null;
+  }
+}
+
+/** None while a setting is invalid, which is to be corrected first. */
+function remarksOn(definition: SettingsDefinition, env: Environment): readonly SettingRemark[] {
+  try {
+    return loadAllSettings(definition, env).remarks;
+  } catch (error) {
+    if (error instanceof SettingsError) return [];
+    throw error;
   }
 }
 

@@ -39,6 +39,7 @@ export class FailoverSettings {
   faults(): SettingFault[] {
     if (this.failoverPauseMaxMs >= this.failoverPauseMs) return [];
     const value = `${this.failoverPauseMaxMs}ms`;
-    return [{ name: 'ACEXY_FAILOVER_BACKOFF_MAX', value, problem: 'must not be less than ACEXY_FAILOVER_BACKOFF' }];
+    const instead = { name: 'ACEXY_FAILOVER_BACKOFF_MAX', value: `${this.failoverPauseMs}ms` };
+    return [{ name: 'ACEXY_FAILOVER_BACKOFF_MAX', value, problem: 'must not be less than ACEXY_FAILOVER_BACKOFF', instead }];
   }
 }
