@@ -44,6 +44,7 @@ export class EngineState {
 
   @ApiPropertyOptional({
     description: 'True when a new engine would be made from another image or other settings. Other orchestrators do not send it',
+    example: false,
   })
   outdated?: boolean;
 }

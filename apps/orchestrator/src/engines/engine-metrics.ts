@@ -14,6 +14,9 @@ export class EngineMetrics {
     readGauge('orch_engines_lifecycle', 'Engines by lifecycle state', ['lifecycle'], (set) => {
       for (const state of LIFECYCLES) set(registry.all().filter(({ lifecycle }) => lifecycle === state).length, { lifecycle: state });
     });
+    readGauge('orch_engines_outdated', 'Engines that are made from another image or other settings than a new engine', [], (set) =>
+      set(registry.all().filter(({ outdated }) => outdated).length),
+    );
     readGauge('orch_runtime_reachable', '0 while the container runtime does not answer', [], (set) =>
       set(sync.runtimeProblem === null ? 1 : 0),
     );

@@ -38,7 +38,7 @@ describe('the API of engines and leases', () => {
     });
     expect(await ready(1)).toMatchObject([{ image: 'fake', outdated: true }]);
     const { text } = await orchestrator.http.get('/metrics');
-    expect(text).toContain('orch_engines_outdated 1');
+    expect(text.split('\n')).toContain('orch_engines_outdated 1');
   });
 
   describe('with two engines', () => {
