@@ -22,7 +22,7 @@ export class ReportedSession extends ContentKeyWithInfohash {
   @IsText(256, 1)
   container_id?: string | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'Title of the content, when the engine knows it' })
+  @ApiPropertyOptional({ type: String, nullable: true, description: 'Title of the content, when the engine knows it', example: 'News' })
   @IsOptional()
   @IsText(256)
   title?: string | null;

@@ -43,7 +43,12 @@ export class StreamState {
   @ApiProperty({ example: 'dd1e67078381739d14beca697356ab76d49d1a2d' })
   key!: string;
 
-  @ApiProperty({ type: String, nullable: true, description: 'Infohash of the content, when it is known' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'Infohash of the content, when it is known',
+    example: '0a48b0a5ad6b4dd1b6a6c3c0c4b4f5d5e6f70819',
+  })
   infohash!: string | null;
 
   @ApiProperty({ type: String, nullable: true, description: 'Title of the content, when the engine knows it', example: 'Channel one' })

@@ -27,7 +27,10 @@ afterEach(async () => {
 function remember(id: string, { startedDaysAgo = 0, endedDaysAgo = null as number | null, proxyId = null as string | null } = {}): void {
   const at = (daysAgo: number): string => new Date(Date.now() - daysAgo * DAY_MS).toISOString();
   database
-    .prepare(`INSERT INTO streams VALUES (?, 'url', 'k', NULL, 'c', ?, 'p', 'http://h:1/ace/stat/1/2', '', 1, ?, ?, NULL, ?)`)
+    .prepare(
+      `INSERT INTO streams (id, key_type, key, container_id, proxy_id, playback_session_id, stat_url, command_url, is_live, started_at, ended_at, status)
+       VALUES (?, 'url', 'k', 'c', ?, 'p', 'http://h:1/ace/stat/1/2', '', 1, ?, ?, ?)`,
+    )
     .run(id, proxyId, at(startedDaysAgo), endedDaysAgo === null ? null : at(endedDaysAgo), endedDaysAgo === null ? 'started' : 'ended');
 }
 
