@@ -38,6 +38,14 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
   const restart = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number> => {
     await daemon.stop(signal);
     await until('the outage is detected', async () => (await fetch(`${pair.apiUrl}/health/ready`)).status === 503);
+    const refused = await fetch(`${pair.apiUrl}/provision/acestream`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${pair.apiKey}` },
+    });
+    expect([refused.status, await refused.json()]).toMatchObject([
+      503,
+      { detail: { code: 'runtime_unavailable', message: expect.stringContaining('container runtime unreachable: ') as string } },
+    ]);
     daemon.launch();
     return daemon.untilAnswers();
   };
@@ -47,7 +55,11 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)('the
       const healthy = engines.length === 2 && engines.every(({ health_status }) => health_status === 'healthy');
       return healthy && (await fetch(`${pair.apiUrl}/health/ready`)).ok && idsOf(engines);
     });
-  const containers = async (): Promise<string[]> => (await daemon.client.listContainers({ all: true })).map(({ Id }) => Id).sort();
+  /** All engine containers; the lease of the installation is no engine. */
+  const containers = async (): Promise<string[]> => {
+    const listed = await daemon.client.listContainers({ all: true, filters: { label: ['acestream-orchestrator'] } });
+    return listed.map(({ Id }) => Id).sort();
+  };
 
   beforeAll(() => {
     simulatorImageWith(IMAGE, { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' });
