@@ -18,5 +18,5 @@ const mutant = {
 export default defineConfig({
   plugins: [mutant, ...unit.plugins],
   ssr: unit.ssr,
-  test: { ...unit.test, isolate: false, pool: 'threads', maxWorkers: 1, bail: 1 },
+  test: { ...unit.test, isolate: false, pool: 'forks', maxWorkers: 1, bail: 1 },
 });

@@ -43,12 +43,12 @@ describe('the random-access point to join at', () => {
 
 describe('a stream without a random-access point', () => {
   it.each([
-    [{ waitedMs: 499, bytes: 999_999, sawIntra: false }, false],
-    [{ waitedMs: 500, bytes: 1, sawIntra: false }, true],
-    [{ waitedMs: 0, bytes: 1_000_000, sawIntra: false }, true],
-    [{ waitedMs: 10_000, bytes: 0, sawIntra: false }, false],
-    [{ waitedMs: 1499, bytes: 2_000_000, sawIntra: true }, false],
-    [{ waitedMs: 1500, bytes: 1, sawIntra: true }, true],
+    [{ waitedMs: 499, bytes: 999_999, isEntryExpected: false }, false],
+    [{ waitedMs: 500, bytes: 1, isEntryExpected: false }, true],
+    [{ waitedMs: 0, bytes: 1_000_000, isEntryExpected: false }, true],
+    [{ waitedMs: 10_000, bytes: 0, isEntryExpected: false }, false],
+    [{ waitedMs: 1499, bytes: 2_000_000, isEntryExpected: true }, false],
+    [{ waitedMs: 1500, bytes: 1, isEntryExpected: true }, true],
   ])('%j: joined anywhere: %s', (cold, expected) => {
     expect(joinsAnywhere(cold, { coldJoinMs: 500, coldJoinBytes: 1_000_000 })).toBe(expected);
   });

@@ -33,13 +33,13 @@ export function chooseRandomAccessPoint(
 }
 
 /**
- * Whether a viewer that has waited `waitedMs` for a random-access point joins anywhere in the `bytes` of stream available. `sawIntra`: an I picture
- * is available, which becomes an entry if nothing better comes in time.
+ * Whether a viewer that has waited `waitedMs` for a random-access point joins anywhere in the `bytes` of stream available. `isEntryExpected`:
+ * a point is known that is no entry yet, for example an I picture, which becomes one if nothing better comes in time.
  */
 export function joinsAnywhere(
-  { waitedMs, bytes, sawIntra }: { waitedMs: number; bytes: number; sawIntra: boolean },
+  { waitedMs, bytes, isEntryExpected }: { waitedMs: number; bytes: number; isEntryExpected: boolean },
   settings: Pick<BroadcastSettings, 'coldJoinMs' | 'coldJoinBytes'>,
 ): boolean {
-  if (sawIntra) return bytes > 0 && waitedMs >= settings.coldJoinMs + WAIT_FOR_BETTER_MS;
+  if (isEntryExpected) return bytes > 0 && waitedMs >= settings.coldJoinMs + WAIT_FOR_BETTER_MS;
   return bytes > 0 && (waitedMs >= settings.coldJoinMs || bytes >= settings.coldJoinBytes);
 }

@@ -55,9 +55,9 @@ export class PendingViewers {
       return;
     }
     const waitedMs = this.clock.now() - Math.max(viewer.joinedAt, this.buffer.firstPacketAt);
-    const sawIntra = ring.points.length > 0;
-    if (joinsAnywhere({ waitedMs, bytes: ring.bytes + pendingLength, sawIntra }, this.settings)) this.#joinAnywhere(viewer);
-    else this.#timer.set(Math.max(1, this.settings.coldJoinMs + (sawIntra ? WAIT_FOR_BETTER_MS : 0) - waitedMs));
+    const isEntryExpected = ring.points.length > 0;
+    if (joinsAnywhere({ waitedMs, bytes: ring.bytes + pendingLength, isEntryExpected }, this.settings)) this.#joinAnywhere(viewer);
+    else this.#timer.set(Math.max(1, this.settings.coldJoinMs + (isEntryExpected ? WAIT_FOR_BETTER_MS : 0) - waitedMs));
   }
 
   /** The best random-access point that is before `end`, so that there are bytes after it. */
