@@ -145,7 +145,7 @@ plays() {
 filtered() {
   filter_allows "/containers/$GLUETUN_CONTAINER_NAME/json" /images/acestream-engine-simulator-vpn:test/json && filter_refuses "$GLUETUN_CONTAINER_NAME" || return 1
   # The state of Gluetun, and not its environment with the keys.
-  docker_body "/containers/$GLUETUN_CONTAINER_NAME/json" | tee /dev/stderr | jq -e '.State.Running and (has("Config") or has("HostConfig") | not)' >/dev/null
+  docker_body "/containers/$GLUETUN_CONTAINER_NAME/json" | tee /dev/stderr | jq -e '.State.Running and (.Config | has("Env") | not) and (has("HostConfig") | not)' >/dev/null
 }
 
 clean_up() {
