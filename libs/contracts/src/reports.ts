@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean, IsOptional, IsUUID } from 'class-validator';
 import { ContentKeyWithInfohash, EXAMPLE_COMMAND_URL, EXAMPLE_STAT_URL } from './stream.js';
 import { IsListOf, IsMoment, IsText, IsWholeNumber, IsWord } from './validators.js';
-import { type ReportedSessionState, SESSION_STATES } from './vocabulary.js';
+import { PROXY_ID_VERDICTS, type ProxyIdVerdict, type ReportedSessionState, SESSION_STATES } from './vocabulary.js';
 
 const EMPTY_AT_FIRST = 'Empty until the engine has answered';
 
@@ -132,4 +132,11 @@ export class ReportAnswer {
     example: 0,
   })
   engines_wanted!: number;
+
+  @ApiPropertyOptional({
+    enum: PROXY_ID_VERDICTS,
+    description: 'Another proxy has the same id. `replace`: this proxy takes a new one; `keep`: the other one does',
+    example: 'keep',
+  })
+  identity?: ProxyIdVerdict;
 }

@@ -54,3 +54,7 @@ export interface ProvisioningStatus {
   /** Number of engines that can be started at once. */
   remaining: number;
 }
+
+/** What a proxy does with its id when another proxy has a copy of it. */
+export const PROXY_ID_VERDICTS = ['keep', 'replace'] as const;
+export type ProxyIdVerdict = (typeof PROXY_ID_VERDICTS)[number];

@@ -58,6 +58,7 @@ export function parseReportAnswer(body: unknown): ReportAnswer {
       };
     }),
     engines_wanted: count(reply.engines_wanted) ?? 0,
+    ...((reply.identity === 'keep' || reply.identity === 'replace') && { identity: reply.identity }),
   };
 }
 

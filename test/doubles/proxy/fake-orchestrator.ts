@@ -44,10 +44,17 @@ export class FakeOrchestrator implements OrchestratorClient {
     this.released.push(leaseId);
   }
 
-  async report(_proxyId: string, report: ProxyReport): Promise<ReportAnswer> {
+  /** The ids under which reports came. */
+  readonly reporters: string[] = [];
+  /** Ids that another proxy has too. */
+  readonly copiedIds = new Set<string>();
+
+  async report(proxyId: string, report: ProxyReport): Promise<ReportAnswer> {
     this.called('report', 'ours only');
     this.reports.push(structuredClone(report));
-    return { boot_id: report.boot_id, ack_seq: report.seq, leave: this.leave, engines_wanted: this.enginesWanted };
+    this.reporters.push(proxyId);
+    const identity = this.copiedIds.has(proxyId) ? { identity: 'replace' as const } : {};
+    return { ...identity, boot_id: report.boot_id, ack_seq: report.seq, leave: this.leave, engines_wanted: this.enginesWanted };
   }
 
   async engines(): Promise<{ engines: EngineState[]; stale: boolean }> {
@@ -87,7 +94,13 @@ export class FakeOrchestrator implements OrchestratorClient {
 }
 
 export function orchestratorContext(client: FakeOrchestrator, clock: Clock): OrchestratorContext {
-  const identity = { proxyId: '11111111-1111-4111-8111-111111111111', bootId: '22222222-2222-4222-8222-222222222222' };
+  const identity = {
+    proxyId: '11111111-1111-4111-8111-111111111111',
+    bootId: '22222222-2222-4222-8222-222222222222',
+    replace() {
+      this.proxyId = '33333333-3333-4333-8333-333333333333';
+    },
+  };
   return { client, link: new OrchestratorLink(clock, SILENT_LOG), identity, clock, log: SILENT_LOG, random: () => 0.5 };
 }
 

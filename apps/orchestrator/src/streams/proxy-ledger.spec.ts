@@ -55,4 +55,17 @@ describe('the ledger of proxies', () => {
     ledger.fallenSilent(3_600_000);
     expect(ledger.hear('p', report('b1', 1), 3_600_001)).toMatchObject({ kind: 'taken' });
   });
+
+  it('a boot that reports twice after it was replaced is a proxy whose id was copied: it keeps the id, the later one is told to replace it', () => {
+    const ledger = new ProxyLedger();
+    ledger.hear('p', report('b1', 9, 's1'), 0);
+    ledger.hear('p', report('b2', 1, 's2'), 0);
+    expect(ledger.hear('p', report('b1', 10, 's1'), 2000)).toMatchObject({ kind: 'stale' });
+    expect(ledger.hear('p', report('b1', 10, 's1'), 2100)).toMatchObject({ kind: 'stale' });
+    const detected = ledger.hear('p', report('b1', 11, 's1'), 4000);
+    expect(detected).toMatchObject({ kind: 'taken', rebooted: false, dropped: [], copied: true, detected: true });
+    expect(ledger.hear('p', report('b2', 2, 's2'), 4100)).toEqual({ kind: 'copy', seq: 2 });
+    expect(ledger.hear('p', report('b1', 12, 's1'), 6000)).toMatchObject({ kind: 'taken', dropped: [], copied: true, detected: false });
+    expect(ledger.hear('p', report('b1', 13, 's1'), 10_000)).toMatchObject({ kind: 'taken', dropped: ['s2'], copied: false });
+  });
 });

@@ -1,5 +1,5 @@
 import type { LeaveOrder, ProxyReport, ReportAnswer, ReportedSession } from '@acexy/contracts';
-import { Log } from '@acexy/service-kit';
+import { counterOf, Log } from '@acexy/service-kit';
 import { Clock } from '@acexy/service-kit/primitives';
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Engine } from '../engines/engine.js';
@@ -32,6 +32,7 @@ export class ProxyReports implements OnModuleInit, OnModuleDestroy {
   /** Engines that are cordoned until the first reports. */
   private readonly cordoned = new Set<string>();
   private readonly log: Log;
+  private readonly conflicts = counterOf('orch_proxy_id_conflicts_total', 'Times that two proxies reported under one id');
   private unsubscribe: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
   private startedAt = 0;
@@ -68,7 +69,10 @@ export class ProxyReports implements OnModuleInit, OnModuleDestroy {
   take(proxyId: string, report: ProxyReport): ReportAnswer {
     const heard = this.ledger.hear(proxyId, report, this.clock.now());
     if (heard.kind === 'taken') {
-      const { dropped, rebooted } = heard;
+      const { rebooted, detected } = heard;
+      if (detected) this.copyDetected(proxyId);
+      // A stream of a copy may have moved to the new id of that proxy.
+      const dropped = heard.dropped.filter((id) => [undefined, null, proxyId].includes(this.streams.get(id)?.proxyId));
       this.leases.batch(() => {
         if (rebooted) this.leases.releaseOf(proxyId);
         this.quarantine.endOf(proxyId);
@@ -84,7 +88,14 @@ export class ProxyReports implements OnModuleInit, OnModuleDestroy {
       ack_seq: heard.seq,
       leave: this.leaveOrders(report.sessions),
       engines_wanted: this.leases.viewersWaiting,
+      ...(heard.kind === 'copy' && { identity: 'replace' as const }),
+      ...(heard.kind === 'taken' && heard.copied && { identity: 'keep' as const }),
     };
+  }
+
+  private copyDetected(proxyId: string): void {
+    this.conflicts.inc();
+    this.log.warn('two proxies have one id', { proxy_id: proxyId, effect: 'the one that came later takes a new id' });
   }
 
   private endSessions(ended: ProxyReport['ended'], dropped: readonly string[], rebooted: boolean): void {

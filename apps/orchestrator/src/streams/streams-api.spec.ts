@@ -1,4 +1,5 @@
 import type { EngineState, LeaseGranted, ProxyReport, ReportAnswer, ReportedSession, StreamState } from '@acexy/contracts';
+import { Clock } from '@acexy/service-kit/primitives';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -57,9 +58,9 @@ function session(engine: EngineState, overrides: Partial<ReportedSession> = {}):
   };
 }
 
-async function report(body: Partial<ProxyReport>): Promise<ReportAnswer> {
+async function report(body: Partial<ProxyReport>, proxyId = PROXY): Promise<ReportAnswer> {
   const answer = await orchestrator.http
-    .put(`/proxies/${PROXY}/report`)
+    .put(`/proxies/${proxyId}/report`)
     .set(AUTH)
     .send({ boot_id: BOOT, seq: 1, sessions: [], ended: [], ...body });
   expect(answer.status).toBe(200);
@@ -234,6 +235,24 @@ describe('the reports of proxies', () => {
     await report({ seq: 9, sessions: [session(a)] });
     await report({ boot_id: randomUUID(), seq: 0, sessions: [session(b)] });
     expect((await streams('?status=started')).map((stream) => stream.container_id)).toEqual([b.container_id]);
+  });
+
+  it('of two proxies with one id are told apart: both learn of it, and both keep their streams', async () => {
+    const [copyBoot, newId] = [randomUUID(), randomUUID()];
+    const first = session(a);
+    const copied = session(b, { key: 'ef'.repeat(20), infohash: null });
+    const ids = async (): Promise<string[]> => (await streams()).map(({ id }) => id).sort();
+    await report({ seq: 5, sessions: [first] });
+    await report({ boot_id: copyBoot, seq: 1, sessions: [copied] });
+    await report({ seq: 6, sessions: [first] });
+    expect(await report({ seq: 7, sessions: [first] })).toMatchObject({ identity: 'keep' });
+    expect(await report({ boot_id: copyBoot, seq: 2, sessions: [copied] })).toMatchObject({ identity: 'replace', ack_seq: 2 });
+    await report({ boot_id: copyBoot, seq: 3, sessions: [copied] }, newId);
+    const clock = orchestrator.app.get(Clock);
+    const later = clock.now.bind(clock);
+    clock.now = () => later() + 6_000;
+    expect((await report({ seq: 8, sessions: [first] })).identity).toBeUndefined();
+    expect(await ids()).toEqual([first.stream_id, copied.stream_id].sort());
   });
 
   it('with an invalid field are rejected by name, and may be longer than other calls', async () => {

@@ -2,8 +2,10 @@
  * Reports to our orchestrator: the complete list of sessions on every change and at least every 2 s, so that a lost message or a restart on either side
  * costs one round. Ended sessions are listed until they are acknowledged.
  */
-import type { EndedSession, LeaveOrder, ProxyReport } from '@acexy/contracts';
+import type { EndedSession, LeaveOrder, ProxyReport, ReportAnswer } from '@acexy/contracts';
+import { PROXY_ID_VERDICTS } from '@acexy/contracts/vocabulary';
 import { OrchestratorError } from '@acexy/orchestrator-client';
+import { counterOf } from '@acexy/service-kit';
 import type { OrchestratorContext } from '../selection/injection-tokens.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import { toReported } from './reported-session.js';
@@ -34,6 +36,10 @@ export class ReportLoop {
   private sending: Promise<void> | null = null;
   private again = false;
   private stopped = false;
+  private verdict: ReportAnswer['identity'];
+  private readonly conflicts = counterOf('acexy_proxy_id_conflicts_total', 'Times that another proxy had the same id', {
+    verdict: PROXY_ID_VERDICTS,
+  });
 
   constructor(
     private readonly orchestrator: OrchestratorContext,
@@ -94,11 +100,27 @@ export class ReportLoop {
       link.succeeded('report');
       if (answer.boot_id === identity.bootId) while (this.ended.length > 0 && this.ended[0].since <= answer.ack_seq) this.ended.shift();
       this.passOn(answer.leave);
+      this.takeVerdict(answer.identity);
       if (answer.engines_wanted > 0) this.owner.onEnginesWanted(answer.engines_wanted);
     } catch (error) {
       if (error instanceof OrchestratorError) link.failed('report', error);
       else log.error('report failed', { error });
     }
+  }
+
+  /** Another proxy has a copy of this proxy's id, for example because its data folder was copied. */
+  private takeVerdict(verdict: ReportAnswer['identity']): void {
+    const { identity, log } = this.orchestrator;
+    if (verdict !== undefined && verdict !== this.verdict) {
+      const proxyId = identity.proxyId;
+      this.conflicts.inc({ verdict });
+      if (verdict === 'replace') {
+        identity.replace();
+        this.again = true;
+      }
+      log.warn('another proxy has the same id', { proxy_id: proxyId, new_proxy_id: verdict === 'replace' ? identity.proxyId : null });
+    }
+    this.verdict = verdict;
   }
 
   private next(): ProxyReport {

@@ -89,4 +89,13 @@ describe('reporting', () => {
     expect(client.events).toEqual([]);
     await reporting.stop();
   });
+
+  it('a proxy whose id belongs to another proxy too takes a new id and reports under it at once', async () => {
+    const { clock, client, reporting } = make('ours');
+    client.copiedIds.add('11111111-1111-4111-8111-111111111111');
+    reporting.start();
+    await clock.advanceAndSettle(100);
+    expect(client.reporters).toEqual(['11111111-1111-4111-8111-111111111111', '33333333-3333-4333-8333-333333333333']);
+    await reporting.stop();
+  });
 });

@@ -33,4 +33,13 @@ describe('the proxy id', () => {
     writeFileSync(join(folder, 'file'), '');
     expect(load(8080, join(folder, 'file', 'below')).proxyId).toMatch(/^[0-9a-f-]{36}$/);
   });
+
+  it('can be replaced, and the new one survives a restart', () => {
+    const identity = load();
+    const { proxyId, bootId } = identity;
+    identity.replace();
+    expect(identity.proxyId).not.toBe(proxyId);
+    expect(identity.bootId).toBe(bootId);
+    expect(load().proxyId).toBe(identity.proxyId);
+  });
 });

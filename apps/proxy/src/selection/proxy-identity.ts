@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import type { Log } from '@acexy/service-kit';
 
 export interface ProxyIdentity {
-  proxyId: string;
+  readonly proxyId: string;
   /** New at every start. */
-  bootId: string;
+  readonly bootId: string;
+  /** Takes a new proxy id, because another proxy has the same one. */
+  replace(): void;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -19,18 +21,40 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * that the old streams have ended.
  */
 export function loadIdentity(folder: string, port: number, log: Log): ProxyIdentity {
-  const file = join(folder, `proxy-${hostname()}-${port}.id`);
-  const bootId = randomUUID();
-  const kept = read(file, log);
-  if (kept !== null) return { proxyId: kept, bootId };
-  const proxyId = randomUUID();
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(file, `${proxyId}\n`, { mode: 0o600 });
-  } catch (error) {
-    log.warn('proxy id cannot be stored', { file, code: (error as NodeJS.ErrnoException).code });
+  return new StoredIdentity(folder, `proxy-${hostname()}-${port}.id`, log);
+}
+
+class StoredIdentity implements ProxyIdentity {
+  readonly bootId = randomUUID();
+  private id: string;
+
+  constructor(
+    private readonly folder: string,
+    private readonly fileName: string,
+    private readonly log: Log,
+  ) {
+    this.id = read(join(folder, fileName), log) ?? this.create();
   }
-  return { proxyId, bootId };
+
+  get proxyId(): string {
+    return this.id;
+  }
+
+  replace(): void {
+    this.id = this.create();
+  }
+
+  private create(): string {
+    const proxyId = randomUUID();
+    const file = join(this.folder, this.fileName);
+    try {
+      mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+      writeFileSync(file, `${proxyId}\n`, { mode: 0o600 });
+    } catch (error) {
+      this.log.warn('proxy id cannot be stored', { file, code: (error as NodeJS.ErrnoException).code });
+    }
+    return proxyId;
+  }
 }
 
 function read(file: string, log: Log): string | null {
