@@ -1,10 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { docker, DOCKER_MISSING, simulatorImageWith } from '../support/docker.js';
 import { FilteredDocker } from '../support/filtered-docker.js';
 import { HAS_FFMPEG, runTool } from '../support/media-tools.js';
 import { Pair, contentId } from '../support/pair.js';
+import { runShell } from '../support/shell.js';
 import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
@@ -161,17 +162,17 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine, behind the fi
   });
 
   it("the troubleshooting guide's commands work as written", async () => {
-    const shell = (line: string): string =>
-      execFileSync('bash', ['-c', line.replaceAll('localhost:8000', `localhost:${pair.apiPort}`)], {
-        encoding: 'utf8',
-        env: { ...process.env, API_KEY: pair.apiKey },
-      });
-    const provisioned = shell(`time curl -s -X POST -H "Authorization: Bearer $API_KEY" \\
+    // Not synchronously: the filter runs in this process.
+    const shell = async (line: string): Promise<string> => {
+      const lines = line.replaceAll('localhost:8000', `localhost:${pair.apiPort}`);
+      return (await runShell(lines, { cwd: tmpdir(), env: { API_KEY: pair.apiKey } })).stdout;
+    };
+    const provisioned = await shell(`time curl -s -X POST -H "Authorization: Bearer $API_KEY" \\
       -H "Content-Type: application/json" \\
       http://localhost:8000/provision/acestream`);
     const { container_id: id } = JSON.parse(provisioned) as { container_id: string };
     await until('ready', async () => idsOf(await pair.engines()).includes(id));
-    const listed = shell(
+    const listed = await shell(
       `curl -s -H "Authorization: Bearer $API_KEY" http://localhost:8000/engines | jq -c '.[] | {id: .container_id, health: .health_status, streams: .streams | length}'`,
     );
     expect(
@@ -180,14 +181,14 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine, behind the fi
         .split('\n')
         .map((line) => JSON.parse(line) as unknown),
     ).toContainEqual({ id, health: 'healthy', streams: 0 });
-    expect(shell('curl -s http://localhost:8000/metrics | grep orch_provision')).toContain('orch_provision_total{kind="acestream"}');
-    expect(shell('curl -s http://localhost:8000/metrics | grep circuit_breaker')).toContain('circuit_breaker');
-    expect(shell(`curl -s -H "Authorization: Bearer $API_KEY" http://localhost:8000/health/ready | jq -r '.circuit_state'`).trim()).toBe(
-      'closed',
-    );
+    expect(await shell('curl -s http://localhost:8000/metrics | grep orch_provision')).toContain('orch_provision_total{kind="acestream"}');
+    expect(await shell('curl -s http://localhost:8000/metrics | grep circuit_breaker')).toContain('circuit_breaker');
+    expect(
+      (await shell(`curl -s -H "Authorization: Bearer $API_KEY" http://localhost:8000/health/ready | jq -r '.circuit_state'`)).trim(),
+    ).toBe('closed');
     // Only of this installation: another one may use the same Docker Engine.
     const installation = (await docker.getContainer(id).inspect()).Config.Labels['acestream-orchestrator.installation'];
-    shell(
+    await shell(
       `docker rm -f $(docker ps -aq --filter "label=acestream-orchestrator" --filter "label=acestream-orchestrator.installation=${installation}")`,
     );
     await until('no engine is left', async () => (await pair.api<unknown[]>('/engines?state=all')).length === 0);
