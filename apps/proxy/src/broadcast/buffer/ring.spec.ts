@@ -41,7 +41,7 @@ describe('the ring', () => {
   });
 
   it('keeps a chunk neither for a point after it nor for one in the chunk that is being built', () => {
-    const next = new Ring({ maxBytes: 1, maxSeconds: 60 });
+    const next = new Ring({ maxBytes: 1.5 * CHUNK, maxSeconds: 60 });
     next.addPoint({ ...POINT, position: CHUNK });
     const pending = new Ring({ maxBytes: 1.5 * CHUNK, maxSeconds: 60 });
     pending.addPoint({ ...POINT, position: 0 });
