@@ -41,6 +41,23 @@ describe('the selection of an engine', () => {
     expect(reason).toContain('best of 2 free');
   });
 
+  it.each([
+    [aCandidate('b', { health: 'unknown' }), aCandidate('a'), 'its health is unknown', 'healthy, 0 streams, never used'],
+    [aCandidate('b', { claims: 2 }), aCandidate('a', { claims: 1 }), 'it has 2 streams', 'healthy, 1 stream, never used'],
+    [
+      aCandidate('b', { lastStreamUsage: 5 }),
+      aCandidate('a', { forwarded: true, lastStreamUsage: 1000 }),
+      'it has no forwarded port',
+      'healthy, 0 streams, forwarded port, last used 1970-01-01T00:00:01.000Z',
+    ],
+    [aCandidate('b', { lastStreamUsage: 5 }), aCandidate('a'), 'it was used more recently', 'healthy, 0 streams, never used'],
+    [aCandidate('b'), aCandidate('a'), 'equal, and its id comes later', 'healthy, 0 streams, never used'],
+  ])('says why an engine is second, and what the selected one is like (%#)', (second, first, why, how) => {
+    const { reason, considered } = selectEngine([second, first], ANY, 3);
+    expect(reason).toBe(`${how}, best of 2 free`);
+    expect(considered[1]).toEqual({ container_id: 'b', verdict: `free, but ${why}` });
+  });
+
   it('selects an engine whenever one meets the criteria, in any order of the list', () => {
     const candidates = fc.uniqueArray(
       fc.record({

@@ -36,4 +36,15 @@ describe('decideCut', () => {
   it('never makes a segment that rounds to more than the target', () => {
     for (const target of [1, 4, 12]) expect(Math.round(maxSegmentSeconds(target))).toBe(target);
   });
+
+  it.each([
+    [[3, 4], { at: 'none' }],
+    [[4], { at: 'entry', index: 0 }],
+    [[3.5], { at: 'entry', index: 0 }],
+    [[3], { at: 'none' }],
+    [[2, 4, 5.9], { at: 'entry', index: 2 }],
+    [[6.499], { at: 'entry', index: 0 }],
+  ])('after groups that end at %j s it cuts when one more of the last length does not fit: %j', (entries, decision) => {
+    expect(decideCut({ entries, end: 6.499, breaksAtEnd: false }, { target: 6, fixed: true })).toEqual(decision);
+  });
 });

@@ -29,6 +29,10 @@ describe('the random-access point to join at', () => {
     ).toBe(expected);
   });
 
+  it.each(['keyframe', 'live', 'oldest'] as const)('is null in a stream without one, in mode %s', (joinMode) => {
+    expect(chooseRandomAccessPoint([], 5000, { ...keyframe, joinMode })).toBeNull();
+  });
+
   it('is gradual only if there is no clean one', () => {
     expect(chooseRandomAccessPoint([point(0), point(3000, 'gradual')], 5000, keyframe)?.mediaMs).toBe(0);
     expect(chooseRandomAccessPoint([point(0, 'gradual'), point(3000, 'gradual')], 5000, keyframe)?.mediaMs).toBe(3000);
@@ -49,6 +53,7 @@ describe('a stream without a random-access point', () => {
     [{ waitedMs: 10_000, bytes: 0, isEntryExpected: false }, false],
     [{ waitedMs: 1499, bytes: 2_000_000, isEntryExpected: true }, false],
     [{ waitedMs: 1500, bytes: 1, isEntryExpected: true }, true],
+    [{ waitedMs: 1500, bytes: 0, isEntryExpected: true }, false],
   ])('%j: joined anywhere: %s', (cold, expected) => {
     expect(joinsAnywhere(cold, { coldJoinMs: 500, coldJoinBytes: 1_000_000 })).toBe(expected);
   });
