@@ -23,6 +23,15 @@ describe('how long a silence may last', () => {
     expect(stall.limitMs(at(4_000_000))).toBe(5000);
   });
 
+  it('remembers the longest gap for two and a half minutes, and not after five', () => {
+    const stall = new StallPolicy(undefined, 0, 0);
+    stall.observe(3000, 0);
+    for (let now = 3100; now <= 149_000; now += 100) stall.observe(now, 0);
+    expect(stall.limitMs(at(4_000_000))).toBe(7500);
+    for (let now = 149_100; now <= 303_000; now += 100) stall.observe(now, 0);
+    expect(stall.limitMs(at(4_000_000))).toBe(5000);
+  });
+
   it('is 10 to 15 s at a low bitrate, and after very long gaps', () => {
     const stall = new StallPolicy(undefined, 0, 0);
     stall.observe(1000, 0);
