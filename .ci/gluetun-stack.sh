@@ -149,13 +149,18 @@ filtered() {
 }
 
 clean_up() {
-  local code=$? ids
+  local code=$? ids installation
   trap - EXIT
   if [ -f "$work/checkout/.env" ]; then
     cd "$work/checkout"
     docker compose kill >/dev/null 2>&1 || true # before its engines, or it would start new ones; it may not exist
     mapfile -t ids < <(docker ps -aq --filter "label=acestream-test.stack=$NAME")
-    [ "${#ids[@]}" = 0 ] || docker rm -f "${ids[@]}" >/dev/null
+    if [ "${#ids[@]}" != 0 ]; then
+      # The lease of the killed orchestrator has only the label of the installation.
+      installation=$(docker inspect -f '{{index .Config.Labels "acestream-orchestrator.installation"}}' "${ids[0]}")
+      mapfile -t ids < <(docker ps -aq --filter "label=acestream-orchestrator.installation=$installation")
+      docker rm -f "${ids[@]}" >/dev/null
+    fi
     docker compose --progress quiet down -v --remove-orphans || true # report the first failure
   fi
   rm -rf "$work"
