@@ -2,7 +2,7 @@
 # Shared functions of the operators' scripts: the compose project of the current folder (COMPOSE_FILE names another file than docker-compose.yml), with
 # Compose 2 or 1, and the engines of its orchestrator. Source this file.
 
-readonly ENGINE_LABEL=acestream-orchestrator
+# On every engine, and on the container that is the orchestrator's lease.
 readonly INSTALLATION_LABEL=acestream-orchestrator.installation
 
 fail() {
@@ -29,20 +29,20 @@ has_service() { grep -qx "$1" <<<"$services"; }
 # Runs docker where the engines are: in the service `docker` if the project has one, else on this host.
 engines_docker() { if has_service docker; then "${compose[@]}" exec -T docker docker "$@" </dev/null; else docker "$@"; fi; }
 
-# Removes the engines of this installation. INSTALLATION overrides the id in the database of the orchestrator. In the service `docker`, all engines
+# Removes the engines of this installation, and its lease if the orchestrator could not. INSTALLATION overrides the id in the database of the orchestrator. In the service `docker`, all engines
 # belong to this installation.
 remove_engines() {
-  local containers installation=${INSTALLATION-} engine=label=$ENGINE_LABEL
-  containers=$(engines_docker ps -aq --filter "$engine") || fail 'Docker cannot list the engines'
+  local containers installation=${INSTALLATION-}
+  containers=$(engines_docker ps -aq --filter "label=$INSTALLATION_LABEL") || fail 'Docker cannot list the engines'
   if [ -n "$containers" ] && ! has_service docker; then
     [ -n "$installation" ] || installation=$(installation_id) || exit
-    containers=$(docker ps -aq --filter "$engine" --filter "label=$INSTALLATION_LABEL=$installation") || fail 'Docker cannot list the engines'
+    containers=$(docker ps -aq --filter "label=$INSTALLATION_LABEL=$installation") || fail 'Docker cannot list the engines'
   fi
   # `docker rm -f` without arguments is an error.
   if [ -z "$containers" ]; then echo 'no engine to remove'; return; fi
   # shellcheck disable=SC2086 # one word each
   engines_docker rm -f $containers >/dev/null || fail 'some engines could not be removed: see the lines above'
-  echo "removed $(wc -w <<<"$containers") engines"
+  echo "removed $(wc -w <<<"$containers") containers of engines"
 }
 
 # The id of this installation. Every engine has it as a label. Works while the orchestrator is stopped; `mode=rw` creates no empty database.
@@ -50,7 +50,7 @@ installation_id() {
   local id
   id=$("${compose[@]}" run --rm --no-deps -T --entrypoint sqlite3 orchestrator 'file:/data/orchestrator.db?mode=rw' 'SELECT uuid FROM installation' </dev/null | tr -d '\r') || id=
   [ -n "$id" ] || fail "the id of this installation is not in orchestrator.db of its volume, so it is unknown which engines belong to it: name one with INSTALLATION=…
-$(docker ps -a --filter "label=$ENGINE_LABEL" --format "{{.Label \"$INSTALLATION_LABEL\"}}" | sort -u)"
+$(docker ps -a --filter "label=$INSTALLATION_LABEL" --format "{{.Label \"$INSTALLATION_LABEL\"}}" | sort -u)"
   echo "$id"
 }
 

@@ -57,12 +57,12 @@ describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose
   it('a reset that keeps the database stops the orchestrator, removes the engines of this installation only, and starts it', async () => {
     given(compose, { services: ['orchestrator', 'acexy'], engines: ['mine', 'theirs', 'mine'] });
     const { code, stdout } = await run('reset.sh --keep-database');
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/removed 2 engines[^]*orchestrator is healthy/)]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/removed 2 containers of engines[^]*orchestrator is healthy/)]);
     expect(commands.calls).toEqual([
       `${compose} stop orchestrator`,
-      'docker ps -aq --filter label=acestream-orchestrator',
+      'docker ps -aq --filter label=acestream-orchestrator.installation',
       expect.stringContaining(`${compose} run --rm --no-deps -T --entrypoint sqlite3 orchestrator`),
-      'docker ps -aq --filter label=acestream-orchestrator --filter label=acestream-orchestrator.installation=mine',
+      'docker ps -aq --filter label=acestream-orchestrator.installation=mine',
       'docker rm -f engine-0 engine-2',
       `${compose} up -d --no-deps orchestrator`,
     ]);

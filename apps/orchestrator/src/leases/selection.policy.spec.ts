@@ -35,7 +35,7 @@ describe('the selection of an engine', () => {
     const { considered, reason } = selectEngine([aCandidate('a', { claims: 1 }), aCandidate('b'), aCandidate('c', { claims: 2 })], ANY, 2);
     expect(considered).toEqual([
       { container_id: 'b', verdict: 'chosen' },
-      { container_id: 'a', verdict: 'free, but it has 1 streams' },
+      { container_id: 'a', verdict: 'free, but it has 1 stream' },
       { container_id: 'c', verdict: 'full: 2 of 2 streams' },
     ]);
     expect(reason).toContain('best of 2 free');

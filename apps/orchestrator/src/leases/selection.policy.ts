@@ -83,7 +83,7 @@ function byPreference(a: Candidate, b: Candidate): number {
 
 function comparison(chosen: Candidate, other: Candidate): string {
   if (HEALTH_ORDER[other.health] !== HEALTH_ORDER[chosen.health]) return `its health is ${other.health}`;
-  if (other.claims !== chosen.claims) return `it has ${other.claims} streams`;
+  if (other.claims !== chosen.claims) return `it has ${streams(other.claims)}`;
   if (other.forwarded !== chosen.forwarded) return 'it has no forwarded port';
   if (other.lastStreamUsage !== chosen.lastStreamUsage) return 'it was used more recently';
   return 'equal, and its id comes later';
@@ -91,5 +91,9 @@ function comparison(chosen: Candidate, other: Candidate): string {
 
 function describe({ health, claims, forwarded, lastStreamUsage }: Candidate): string {
   const use = lastStreamUsage === null ? 'never used' : `last used ${new Date(lastStreamUsage).toISOString()}`;
-  return `${health}, ${claims} ${claims === 1 ? 'stream' : 'streams'}, ${forwarded ? 'forwarded port, ' : ''}${use}`;
+  return `${health}, ${streams(claims)}, ${forwarded ? 'forwarded port, ' : ''}${use}`;
+}
+
+function streams(count: number): string {
+  return `${count} ${count === 1 ? 'stream' : 'streams'}`;
 }
