@@ -11,8 +11,11 @@ set -uo pipefail
 export LC_ALL=C
 readonly LIMIT=${COMMAND_LIMIT_S:-20}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# A copy of this script in the folder of the compose file finds it, too. Without it, secrets would stay in the report.
+redaction=$here/redaction.sh
+[ -e "$redaction" ] || redaction=$here/scripts/redaction.sh
 # shellcheck source=scripts/redaction.sh
-. "$here/redaction.sh"
+. "$redaction" || { echo "${0##*/}: redaction.sh, which removes secrets, is missing: put it beside this script" >&2; exit 66; }
 umask 077
 
 main() {

@@ -93,7 +93,7 @@ describe.skipIf(DOCKER_MISSING !== null || PRIVATE_DAEMON_MISSING !== null)(`cha
         async () => {
           const [engines, containers] = await Promise.all([
             pair.api<EngineState[]>('/engines?state=all'),
-            daemon.client.listContainers({ all: true }),
+            daemon.client.listContainers({ all: true, filters: { label: ['acestream-orchestrator'] } }),
           ]);
           const ids = engines.map(({ container_id: id }) => id).sort();
           return (

@@ -1,5 +1,5 @@
 import type { EngineState } from '@acexy/contracts';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contentId } from '../support/pair.js';
@@ -337,6 +337,7 @@ it.skipIf(STACK_MISSING !== null)(
   'line 583: chmod +x collect_diagnostics.sh; ./collect_diagnostics.sh > diagnostics_$(date +%Y%m%d_%H%M%S).txt',
   async () => {
     copyFileSync(join(ROOT, 'scripts/collect_diagnostics.sh'), join(stack.folder, 'collect_diagnostics.sh'));
+    cpSync(join(ROOT, 'scripts'), join(stack.folder, 'scripts'), { recursive: true });
     const { code, stderr, stdout } = await host.shell(
       'chmod +x collect_diagnostics.sh\n./collect_diagnostics.sh > diagnostics_$(date +%Y%m%d_%H%M%S).txt\ncat diagnostics_*.txt',
     );
