@@ -12,6 +12,8 @@ describe('whether a failed attempt is retried', () => {
     [{ status: null, failure: 'ETIMEDOUT', refused: false }, false],
     [{ status: null, failure: null, refused: false }, false],
     [{ status: 200, failure: 'ERR_BAD_RESPONSE', refused: false }, true],
+    [{ status: 300, failure: null, refused: false }, false],
+    [{ status: 500, failure: null, refused: false }, true],
     [{ status: 502, failure: null, refused: false }, true],
     [{ status: 503, failure: null, refused: true }, false],
     [{ status: 429, failure: null, refused: false }, true],

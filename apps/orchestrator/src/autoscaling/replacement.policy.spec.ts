@@ -26,6 +26,28 @@ describe('the replacement of unhealthy engines', () => {
     expect(planReplacement(state([...HEALTHY, engine('a', UNHEALTHY)]), LIMITS).drain).toEqual({ id: 'a', reason: 'unhealthy' });
   });
 
+  it('names the earliest end of a grace period', () => {
+    const sick = [engine('a', { ...UNHEALTHY, healthMs: 10_000 }), engine('b', { ...UNHEALTHY, healthMs: 50_000 })];
+    expect(planReplacement(state([...HEALTHY, ...sick]), LIMITS)).toEqual({
+      drain: null,
+      waitsFor: 'the end of the grace period',
+      dueInMs: 10_000,
+    });
+  });
+
+  it('drains equal engines in the order of their ids, and the others wait for it and its cooldown', () => {
+    for (const sick of [
+      [engine('a', UNHEALTHY), engine('b', UNHEALTHY)],
+      [engine('b', UNHEALTHY), engine('a', UNHEALTHY)],
+    ])
+      expect(planReplacement(state([...HEALTHY, ...sick]), LIMITS)).toEqual({
+        drain: { id: 'a', reason: 'unhealthy' },
+        waitsFor: 'the current replacement',
+        dueInMs: 60_000,
+      });
+    expect(planReplacement(state([...HEALTHY, engine('a', UNHEALTHY)]), LIMITS)).toMatchObject({ waitsFor: null, dueInMs: null });
+  });
+
   it('drains one at a time: idle ones first, then the longest unhealthy', () => {
     const unhealthy = [
       engine('busy', { ...UNHEALTHY, claims: 1 }),

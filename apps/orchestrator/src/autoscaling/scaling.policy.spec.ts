@@ -72,6 +72,7 @@ describe('the scaling policy', () => {
   });
 
   it('starts nothing during the delay after a failed start', () => {
+    expect(decideScaling(pool([], { startDelayMs: 1 }), LIMITS).start).toBe(0);
     expect(decideScaling(pool([], { startDelayMs: 700 }), LIMITS)).toMatchObject({ start: 0, target: 2 });
   });
 
@@ -85,6 +86,13 @@ describe('the scaling policy', () => {
     expect(decideScaling(pool(engines), LIMITS).remove.map(({ id }) => id)).toEqual(['older', 'old']);
   });
 
+  it('removes equal engines in the order of their ids, whatever the order of the pool is', () => {
+    const idle = (...ids: string[]) =>
+      decideScaling(pool(ids.map((id) => engine(id, { idleMs: LIMITS.idleGraceMs }))), LIMITS).remove.map(({ id }) => id);
+    expect(idle('a', 'b', 'c')).toEqual(['a']);
+    expect(idle('c', 'b', 'a')).toEqual(['a']);
+  });
+
   it('removes no free engine while a request waits', () => {
     const engines = ['a', 'b', 'c'].map((id) => engine(id, IDLE));
     expect(decideScaling(pool(engines, { waiting: 1 }), LIMITS).remove).toEqual([]);
@@ -93,7 +101,7 @@ describe('the scaling policy', () => {
   it('removes a draining engine when nothing plays on it, or at its deadline', () => {
     const draining = (claims: number, deadlineMs: number) =>
       decideScaling(pool([engine('a', { lifecycle: 'draining', claims, drain: { reason: 'unhealthy', deadlineMs } })]), LIMITS).remove;
-    expect(draining(1, 5)).toEqual([]);
+    expect(draining(1, 1)).toEqual([]);
     expect(draining(0, 5)).toHaveLength(1);
     expect(draining(1, 0)).toHaveLength(1);
   });
@@ -114,6 +122,10 @@ describe('the scaling policy', () => {
       expect(decideScaling(pool(engines, { manualMinimum: 4 }), LIMITS).remove).toEqual([]);
       expect(decideScaling(pool(engines, { manualMinimum: 3 }), LIMITS).remove).toHaveLength(1);
       expect(decideScaling(pool(engines, { manualMinimum: 0 }), LIMITS).remove).toHaveLength(2);
+    });
+
+    it('keeps none without one', () => {
+      expect(decideScaling(pool([], { manualMinimum: null }), { ...LIMITS, minFree: 0 })).toMatchObject({ target: 0, start: 0 });
     });
 
     it('removes no playing engine when it is lowered', () => {
@@ -169,6 +181,75 @@ describe('the scaling policy', () => {
     expect(decideScaling(pool([], { pending: 5, revocable: 1 }), LIMITS)).toMatchObject({ revoke: 1 });
     expect(decideScaling(pool([], { pending: 5, revocable: 5, waiting: 2 }), LIMITS)).toMatchObject({ revoke: 1 });
     expect(decideScaling(pool([], { pending: 5, revocable: 5, manualMinimum: 5 }), LIMITS)).toMatchObject({ revoke: 0 });
+  });
+
+  it('revokes no queued start that a request waits for, even above a lowered maximum', () => {
+    const busy = ['a', 'b', 'c', 'd', 'e'].map((id) => engine(id, { claims: 1 }));
+    expect(decideScaling(pool(busy, { pending: 2, revocable: 2, waiting: 2 }), { ...LIMITS, minFree: 0 }).revoke).toBe(0);
+  });
+
+  it.each<[string, PoolEngine[], Partial<PoolState>, Partial<PoolLimits>, string[]]>([
+    ['nothing when nothing is to do', [engine('a'), engine('b')], {}, {}, []],
+    [
+      'the engines to start',
+      [engine('a')],
+      { pending: 0 },
+      {},
+      ['engines to start: 1 (requests waiting: 0, engines to keep free: 2, free now: 1, free soon: 0)'],
+    ],
+    [
+      'the limit only when more engines are needed than it allows',
+      [],
+      {},
+      { max: 2 },
+      ['engines to start: 2 (requests waiting: 0, engines to keep free: 2, free now: 0, free soon: 0)'],
+    ],
+    [
+      'the limit when it allows too few',
+      [engine('a', { claims: 1 })],
+      { waiting: 2 },
+      { max: 2 },
+      [
+        'engines to start: 1 (requests waiting: 2, engines to keep free: 2, free now: 0, free soon: 0)',
+        '3 more needed than the limit of 2 engines allows',
+      ],
+    ],
+    [
+      'the manual minimum',
+      [engine('a'), engine('b'), engine('c', { lifecycle: 'starting' })],
+      { manualMinimum: 4 },
+      {},
+      [
+        'engines to start: 1 (requests waiting: 0, engines to keep free: 2, free now: 2, free soon: 1; the manual minimum is 4, and 3 engines exist)',
+      ],
+    ],
+    [
+      'the engines that are kept because many were leased',
+      [],
+      { taken: 3 },
+      {},
+      [
+        'engines to start: 3 (requests waiting: 0, engines to keep free: 3, free now: 0, free soon: 0)',
+        '1 more engines kept free: 3 were leased in the time that an engine needs to start',
+      ],
+    ],
+    [
+      'the delay after a failed start',
+      [engine('a')],
+      { startDelayMs: 9 },
+      {},
+      ['1 needed, but the last start failed: the next start follows after a delay'],
+    ],
+    ['the cancelled starts', [], { pending: 3, revocable: 3 }, {}, ['1 queued starts cancelled: no longer needed']],
+    [
+      'each engine to remove',
+      [engine('a', { idleMs: 40_000 }), engine('b'), engine('c'), engine('d', { lifecycle: 'draining' })],
+      {},
+      {},
+      ['d: drained, nothing plays on it', 'a: surplus, idle for 40 s'],
+    ],
+  ])('gives its reasons: %s', (_what, engines, state, limits, reasons) => {
+    expect(decideScaling(pool(engines, state), { ...LIMITS, ...limits }).reasons).toEqual(reasons);
   });
 
   const anyEngine = fc.record({

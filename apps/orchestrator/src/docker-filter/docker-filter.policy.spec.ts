@@ -119,6 +119,16 @@ describe('the filter in front of Docker', () => {
     ['HostConfig.LogConfig', ({ HostConfig }) => (HostConfig.LogConfig = { Type: 'syslog', Config: {} })],
     ['HostConfig.RestartPolicy', ({ HostConfig }) => (HostConfig.RestartPolicy = { Name: 'always' })],
     ['HostConfig.PortBindings', ({ HostConfig }) => (HostConfig.PortBindings = { '80/tcp': [{ HostIp: 'x', HostPort: '80' }] })],
+    ['HostConfig.PortBindings', ({ HostConfig }) => (HostConfig.PortBindings = { '80/tcp': [{ HostIp: '', HostPort: '80', Other: 1 }] })],
+    ['HostConfig.PortBindings', ({ HostConfig }) => (HostConfig.PortBindings = { '80/tcp': [null] })],
+    ['HostConfig.Memory', ({ HostConfig }) => (HostConfig.Memory = -1)],
+    ['HostConfig.Memory', ({ HostConfig }) => (HostConfig.Memory = 1.5)],
+    ['HostConfig.NetworkMode must be acestream or container:gluetun', (body) => delete body.HostConfig],
+    ['Image and Labels must be set', (body) => delete body.Image],
+    ['Image and Labels must be set', (body) => delete body.Labels],
+    ['Image must be a text', (body) => (body.Image = ['engine'])],
+    ['Labels must be texts', ({ Labels }) => (Labels.other = 5)],
+    ['ExposedPorts must be an object of ports', (body) => (body.ExposedPorts = { '80/tcp': { other: 1 } })],
     ['Cmd', (body) => (body.Cmd = ['sh'])],
     ['Entrypoint', (body) => (body.Entrypoint = ['sh'])],
     ['Volumes', (body) => (body.Volumes = {})],
@@ -129,6 +139,27 @@ describe('the filter in front of Docker', () => {
     ['installation ours since its start, not other', ({ Labels }) => (Labels[INSTALLATION_LABEL] = 'other')],
   ])('refuses to create a container because of %s', (reason, change) => {
     expect(reasonOf(create(change))).toContain(reason);
+  });
+
+  it('allows any memory limit of a whole number of bytes, and 0, which is none', () => {
+    expect(create((body) => (body.HostConfig.Memory = 0)).kind).toBe('forward');
+  });
+
+  it('without DOCKER_NETWORK allows no network by name, and nothing but an object as HostConfig', () => {
+    const without = { network: null, vpnContainers: [] };
+    expect(create(({ HostConfig }) => delete HostConfig.NetworkMode, without).kind).toBe('forward');
+    expect(reasonOf(create(undefined, without))).toContain(
+      'HostConfig.NetworkMode="acestream" is not allowed: it must be absent (DOCKER_NETWORK',
+    );
+    for (const value of [5, 'x', [], null])
+      expect(reasonOf(create((body) => (body.HostConfig = value), without))).toContain('must be an object');
+  });
+
+  it('names the networks that an engine may use', () => {
+    const refusal = (changes: Partial<FilterRules>) =>
+      reasonOf(create(({ HostConfig }) => (HostConfig.NetworkMode = 'null_acestream'), changes));
+    expect(refusal({})).toContain('it must be acestream or container:gluetun (');
+    expect(refusal({ vpnContainers: [] })).toContain('it must be acestream (');
   });
 
   it('never lets an engine use the network of the host, whatever DOCKER_NETWORK is', () => {
@@ -143,6 +174,36 @@ describe('the filter in front of Docker', () => {
     expect(filtersOf(plan('GET /containers/json?all=true&filters={"label":["a"]}'))).toBe(JSON.stringify({ label: ['a', own] }));
     expect(filtersOf(plan('GET /containers/json', '', { installation: null }))).toBe(JSON.stringify({ label: [INSTALLATION_LABEL] }));
     expect(filtersOf(plan('GET /events?filters={"type":["container"],"event":["die"]}'))).toContain(own);
+  });
+
+  it('allows events of the named Gluetun containers, and asks Docker for nothing else', () => {
+    const filters = '{"type":["container"],"event":["die"],"container":["gluetun"]}';
+    expect(plan(`GET /events?filters=${filters}`)).toMatchObject({
+      kind: 'forward',
+      path: `/events?${new URLSearchParams({ filters }).toString()}`,
+    });
+  });
+
+  it.each([
+    ['fromImage=engine&tag=latest', []],
+    ['fromImage=registry:5000/a/other&tag=2', []],
+    ['fromImage=a/pinned&tag=sha256:0', ['a/pinned@sha256:0']],
+  ])('allows the pull %s of an allowed image', (query, more) => {
+    expect(plan(`POST /images/create?${query}`, '', { otherImages: [...rules.otherImages, ...more] }).kind).toBe('forward');
+  });
+
+  it.each(['', 'x', '[]', 'null', '"text"'])('refuses to create a container from the body %j', (body) => {
+    expect(reasonOf(plan('POST /containers/create', body))).toBe('the body of a create must be a JSON object');
+  });
+
+  it('waits for a container as long as it has to stop, and a minute more', () => {
+    const limitOf = (call: string) => (afterLookUp(call, found({ [INSTALLATION_LABEL]: 'ours' })) as Forward).limitMs;
+    expect(limitOf('POST /containers/x/stop?t=5')).toBe(65_000);
+    expect(limitOf('POST /containers/x/start')).toBe(60_000);
+  });
+
+  it('names the setting that is not set when it refuses a network', () => {
+    expect(reasonOf(plan('GET /networks/bridge', '', { network: null }))).toBe('network bridge is not DOCKER_NETWORK (not set)');
   });
 
   it('serves the installation that the first call after its start names', () => {
@@ -175,6 +236,25 @@ describe('the filter in front of Docker', () => {
     });
     expect(JSON.stringify(gluetun)).not.toContain('secret');
     expect(reasonOf(afterLookUp('GET /containers/x/json', found({})))).toContain('has not the label');
+  });
+
+  it('shows of Gluetun only what Docker says, even when Docker says less than usual', () => {
+    const ask = (container: object) => afterLookUp('GET /containers/gluetun/json', { Name: '/gluetun', ...container });
+    expect(ask({ State: { Running: true }, Config: { Labels: null } })).toEqual({
+      kind: 'reply',
+      body: { Name: '/gluetun', State: { Running: true }, Config: { Labels: {} }, NetworkSettings: {} },
+    });
+    expect(ask({})).toMatchObject({ kind: 'reply' });
+  });
+
+  it('never takes a container for its own without the name of an installation, not even before the first call names one', () => {
+    for (const label of [undefined, '', 5]) {
+      const container = { ...found({}), Config: { Labels: { [INSTALLATION_LABEL]: label } } };
+      expect(reasonOf(afterLookUp('DELETE /containers/x', container, { installation: null }))).toBe(
+        `container x has not the label ${INSTALLATION_LABEL}=…`,
+      );
+    }
+    expect(reasonOf(afterLookUp('DELETE /containers/x', found({})))).toBe(`container x has not the label ${INSTALLATION_LABEL}=ours`);
   });
 
   it('in a compose project it also knows the network and the services by the name of the project, and of the services only state and addresses', () => {

@@ -16,8 +16,7 @@ import { type DockerCall, parseDockerCall, pathOf } from './docker-call.plan.js'
 
 /** Events that the orchestrator reads. Others would show the commands that run in Gluetun. */
 const EVENTS = new Set(['create', 'start', 'die', 'destroy', 'pause', 'unpause', 'rename', 'health_status']);
-/** Added to the time that a container has to stop. */
-const STOP_SLACK_MS = 60_000;
+/** A reply starts within this time, or within this time after a container had to stop. */
 const CALL_LIMIT_MS = 60_000;
 
 export interface FilterRules extends CreateRules {
@@ -92,7 +91,7 @@ export function planCall({ method, url, body }: FilterRequest, rules: FilterRule
 function forward(call: DockerCall, query: DockerCall['query'] = call.query, subject = call.subject): Forward {
   const method = call.call.slice(0, call.call.indexOf(' '));
   const stopMs = Number(query.t ?? 0) * 1000;
-  return { kind: 'forward', method, path: pathOf(call, subject, query), limitMs: stopMs > 0 ? stopMs + STOP_SLACK_MS : CALL_LIMIT_MS };
+  return { kind: 'forward', method, path: pathOf(call, subject, query), limitMs: stopMs + CALL_LIMIT_MS };
 }
 
 /** Only containers of the installation are listed, whatever the caller asks for. */
@@ -132,8 +131,8 @@ function withInstallation(call: DockerCall, filters: Record<string, string[]>, r
 
 function planPull(call: DockerCall, rules: FilterRules): Plan {
   const { fromImage = '', tag } = call.query;
-  const image = tag === undefined ? fromImage : `${fromImage}${tag.includes(':') ? '@' : ':'}${tag}`;
   if (fromImage === '' || tag === undefined) return deny('a pull must name an image and its tag');
+  const image = `${fromImage}${tag.includes(':') ? '@' : ':'}${tag}`;
   return isAllowedImage(image, rules) ? forward(call) : deny(imageRefusal(image, rules));
 }
 

@@ -28,7 +28,7 @@ describe("Gluetun's role file", () => {
   it('with both routes can be read by 3.41 only', () => {
     const both = 'routes = ["GET /v1/portforward", "GET /v1/openvpn/portforwarded"]';
     expect(roleFileProblem(both, 'v3.41.1')).toBeNull();
-    expect(roleFileProblem(both, 'v3.40.0')).not.toBeNull();
+    for (const older of ['v3.40.0', 'v0.9.0']) expect(roleFileProblem(both, older)).not.toBeNull();
     expect(roleFileProblem(both, 'v4.0.0')).not.toBeNull();
   });
 

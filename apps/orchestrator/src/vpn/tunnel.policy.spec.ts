@@ -69,6 +69,38 @@ describe('a tunnel', () => {
     expect(new Watched().sees('good').seesFor(3, 'bad', { cutOff: 1 }).phase).toBe('down');
   });
 
+  it('is down because of the reported status alone when no engine is behind it', () => {
+    const { state } = new Watched().sees('good').seesFor(3, 'bad');
+    expect(state).toMatchObject({ phase: 'down', reason: 'Gluetun reports the VPN as down' });
+  });
+
+  it('names what indicates a failure: the engines, and the status if it was reported', () => {
+    const reasonOf = (reported: ReportedStatus) => new Watched().sees('good').seesFor(3, reported, { cutOff: 1 }).state.reason;
+    expect(reasonOf('good')).toBe('1 engine does not reach the Internet');
+    expect(reasonOf('bad')).toBe('1 engine does not reach the Internet, and Gluetun reports the VPN as down');
+  });
+
+  it('is starting, not down, while it starts, whatever its engines report', () => {
+    expect(new Watched().sees('starting', { cutOff: 2 }).phase).toBe('starting');
+    expect(new Watched().sees('good').sees('starting').phase).toBe('starting');
+  });
+
+  it('is starting when its container was restarted and nothing good is known of it', () => {
+    expect(new Watched().sees('good').sees('bad', {}, 'gluetun@2').phase).toBe('starting');
+    expect(new Watched().sees('good').sees('unknown', {}, 'gluetun@2').phase).toBe('starting');
+    for (const before of ['missing', 'stopped'] as const) expect(new Watched().sees(before).sees('unknown').phase).toBe('starting');
+  });
+
+  it('has no outage before it was up for the first time', () => {
+    expect(new Watched().seesFor(3, 'bad').sees('good').events).toEqual([{ type: 'connected', outageMs: null }]);
+  });
+
+  it('keeps the time at which its phase began', () => {
+    const watched = new Watched().seesFor(3, 'good');
+    expect(watched.state.since).toBe(1_000_000);
+    expect(watched.seesFor(3, 'stopped').state.since).toBe(1_003_000);
+  });
+
   it('is up again with the first engine that reaches the Internet', () => {
     const watched = new Watched().sees('good').seesFor(30, 'bad', { cutOff: 3 }).sees('bad', { connected: 1, cutOff: 2 });
     expect(watched.phase).toBe('up');

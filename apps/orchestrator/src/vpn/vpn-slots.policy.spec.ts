@@ -14,7 +14,12 @@ const tunnel = (index: number, changes: Partial<TunnelForSlot> = {}): TunnelForS
 describe('the next engine', () => {
   it('goes to the VPN with the fewest engines', () => {
     expect(chooseSlot([tunnel(0, { engines: 2 }), tunnel(1, { engines: 1 })], 20)?.index).toBe(1);
-    expect(chooseSlot([tunnel(0), tunnel(1)], 20)?.index).toBe(0);
+    expect(chooseSlot([tunnel(1), tunnel(0, { engines: 1 })], 20)?.index).toBe(1);
+    for (const equal of [
+      [tunnel(0), tunnel(1)],
+      [tunnel(1), tunnel(0)],
+    ])
+      expect(chooseSlot(equal, 20)?.index).toBe(0);
   });
 
   it('goes to the VPN with a free forwarded port if all else is equal', () => {

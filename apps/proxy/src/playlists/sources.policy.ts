@@ -42,8 +42,8 @@ const PREFIX = /^(\/[a-z0-9._~-]+)+$/i;
 export function baseUrl(asked: RequestAddress): string {
   const first = (value: string | undefined): string => (value ?? '').split(',')[0].trim();
   const proto = /^https?$/.test(first(asked.forwardedProto)) ? first(asked.forwardedProto) : asked.protocol;
-  const { address, port } = asked.local;
-  const own = `${address.includes(':') ? `[${address.replace(/^::ffff:(?=\d+\.)/, '')}]`.replace(/^\[(\d+(?:\.\d+){3})\]$/, '$1') : address}:${port}`;
+  const address = asked.local.address.replace(/^::ffff:(?=\d+\.)/, '');
+  const own = `${address.includes(':') ? `[${address}]` : address}:${asked.local.port}`;
   const host = [first(asked.forwardedHost), asked.host ?? ''].find((candidate) => HOST.test(candidate)) ?? own;
   const prefix = withoutSlashesAtEnd(first(asked.forwardedPrefix));
   return `${proto}://${host}${PREFIX.test(prefix) ? prefix : ''}`;

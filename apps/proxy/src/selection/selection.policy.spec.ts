@@ -45,8 +45,14 @@ describe('the engine chosen from a list', () => {
     expect(chosen([engine('a', { streams: ['just-ended'] })], { isOurs: () => true })).toBe('a');
   });
 
+  it('is an engine that was never used before a used one', () => {
+    const used = engine('used', { last_stream_usage: '2026-01-01T10:00:00Z' });
+    for (const id of ['a', 'b', 'c', 'd', 'e']) expect(chosen([used, engine(id)])).toBe(id);
+  });
+
   it('is never excluded, and never plays the content already', () => {
     expect(chosen([engine('a'), engine('b')], { exclude: new Set(['a']) })).toBe('b');
+    expect(chosen([engine('a'), engine('b')], { exclude: new Set(['b']) })).toBe('a');
     expect(chosen([engine('a')], { hasContent: () => true, maxStreamsPerEngine: 5 })).toBeNull();
   });
 

@@ -70,7 +70,7 @@ function rank(first: boolean): number {
 
 /** Milliseconds since the epoch; 0: never used. */
 function lastUse(engine: EngineState): number {
-  const at = engine.last_stream_usage === null ? NaN : Date.parse(engine.last_stream_usage);
+  const at = Date.parse(engine.last_stream_usage ?? '');
   return Number.isNaN(at) ? 0 : at;
 }
 
