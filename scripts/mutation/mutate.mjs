@@ -29,6 +29,10 @@ const MORE = new Map([
   ['apps/proxy/src/sessions/failover/engine-cooldowns.ts', ['apps/proxy/src/sessions/failover/engine-cooldowns.spec.ts']],
   [`${ORCHESTRATOR}/provisioning/circuit-breaker.ts`, [`${ORCHESTRATOR}/provisioning/circuit-breaker.spec.ts`]],
   [`${ORCHESTRATOR}/docker-filter/container-create.policy.ts`, [`${ORCHESTRATOR}/docker-filter/docker-filter.policy.spec.ts`]],
+  [
+    'libs/orchestrator-client/src/retry.policy.ts',
+    ['retry.policy', 'retries'].map((name) => `libs/orchestrator-client/src/${name}.spec.ts`),
+  ],
   ['apps/engine-simulator/src/sessions/player.policy.ts', ['apps/engine-simulator/src/sessions/sessions.spec.ts']],
 ]);
 
