@@ -49,7 +49,7 @@ export interface RawReply {
   body: string;
 }
 
-/** Characters of a title, which comes from whoever published the content. */
+/** Characters of a title, which the publisher of the content chose. */
 const MAX_TITLE = 200;
 /** In the words of different engines. */
 const UNKNOWN_SESSION = /(?:unknown|invalid or expired) playback session/i;

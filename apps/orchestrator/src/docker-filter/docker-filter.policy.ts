@@ -2,7 +2,7 @@
  * Decides which calls of the orchestrator reach Docker, and in which form. Pure. docs/security.md says what the filter allows, and what remains
  * possible for somebody who controls the orchestrator.
  */
-import { isObject, type JsonObject } from '@acexy/service-kit/primitives';
+import { isObject, type JsonObject, parseObject } from '@acexy/service-kit/primitives';
 import { IMAGE_VERSION_LABEL, INSTALLATION_LABEL } from '../runtime/engine-labels.js';
 import {
   type CreateRules,
@@ -201,13 +201,4 @@ function parseFilters(text: string | undefined): Record<string, string[]> | null
   const filters = text === undefined ? {} : parseObject(text);
   const isList = (list: unknown): boolean => Array.isArray(list) && list.every((item) => typeof item === 'string');
   return filters && Object.values(filters).every(isList) ? (filters as Record<string, string[]>) : null;
-}
-
-function parseObject(text: string): JsonObject | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : null;
-  } catch {
-    return null; // the caller rejects it
-  }
 }

@@ -34,7 +34,7 @@ export function withoutSlashesAtEnd(text: string): string {
   return text.slice(0, end);
 }
 
-/** Control characters other than white space, and what a decoder puts in the place of invalid bytes. */
+/** Control characters other than white space, and what a decoder writes for invalid bytes. */
 const NOT_TEXT = /[^\P{Cc}\s]|\uFFFD/u;
 
 /** The first characters of a text on one line, for error messages. Of bytes that are no text nothing is quoted. */
