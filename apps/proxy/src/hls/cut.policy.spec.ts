@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideCut, maxSegmentSeconds } from './cut.policy.js';
+import { decideCut, MAX_TARGET, maxSegmentSeconds } from './cut.policy.js';
 
 const FIXED = { target: 4, fixed: true };
 const GROWING = { target: 4, fixed: false };
@@ -31,6 +31,16 @@ describe('decideCut', () => {
     expect(decideCut(so([1.92], 2.5, true), FIXED)).toEqual({ at: 'break' });
     expect(decideCut(so([1.92, 3.84], 4.2, true), FIXED)).toEqual({ at: 'entry', index: 1 });
     expect(decideCut(so([], 0, true), FIXED)).toEqual({ at: 'break' });
+  });
+
+  it('counts a duration that is exactly the limit as within it', () => {
+    const limit = maxSegmentSeconds(FIXED.target);
+    const longest = maxSegmentSeconds(MAX_TARGET);
+    expect(decideCut(so([1, limit], limit + 0.1), FIXED)).toEqual({ at: 'entry', index: 1 });
+    expect(decideCut(so([1, 1.5], limit), FIXED)).toEqual({ at: 'none' });
+    expect(decideCut(so([limit / 2], 3), FIXED)).toEqual({ at: 'none' });
+    expect(decideCut(so([longest], longest), GROWING)).toEqual({ at: 'entry', index: 0 });
+    expect(decideCut(so([], longest), GROWING)).toEqual({ at: 'none' });
   });
 
   it('never makes a segment that rounds to more than the target', () => {

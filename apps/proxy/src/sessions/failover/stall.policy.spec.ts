@@ -23,12 +23,12 @@ describe('how long a silence may last', () => {
     expect(stall.limitMs(at(4_000_000))).toBe(5000);
   });
 
-  it('remembers the longest gap for two and a half minutes, and not after five', () => {
-    const stall = new StallPolicy(undefined, 0, 0);
-    stall.observe(3000, 0);
-    for (let now = 3100; now <= 149_000; now += 100) stall.observe(now, 0);
+  it.each([0, 1_000_000])('remembers the longest gap for two and a half minutes, and not after five, from a start at %d ms', (start) => {
+    const stall = new StallPolicy(undefined, start, 0);
+    stall.observe(start + 3000, 0);
+    for (let now = 3100; now <= 149_000; now += 100) stall.observe(start + now, 0);
     expect(stall.limitMs(at(4_000_000))).toBe(7500);
-    for (let now = 149_100; now <= 303_000; now += 100) stall.observe(now, 0);
+    for (let now = 149_100; now <= 303_000; now += 100) stall.observe(start + now, 0);
     expect(stall.limitMs(at(4_000_000))).toBe(5000);
   });
 
@@ -36,6 +36,7 @@ describe('how long a silence may last', () => {
     const stall = new StallPolicy(undefined, 0, 0);
     stall.observe(1000, 0);
     expect([stall.limitMs(at(1_000_000)), stall.limitMs(at(null))]).toEqual([10_000, 5000]);
+    expect(stall.limitMs(at(1_500_000))).toBe(5000);
     stall.observe(6000, 0);
     expect([stall.limitMs(at(1_000_000)), stall.limitMs(at(null))]).toEqual([12_500, 10_000]);
     stall.observe(13_000, 0);
