@@ -1,4 +1,4 @@
-import { CodedError } from '@acexy/service-kit/primitives';
+import { CodedError, messageOf } from '@acexy/service-kit/primitives';
 import { MalformedHttpError } from './http-head.js';
 
 /** A failed call to an engine. A call that its caller aborts rejects with the reason of the caller's signal instead. */
@@ -70,7 +70,7 @@ export class UnknownSessionError extends EngineError {
 export function toEngineError(what: string, cause: unknown): EngineError {
   if (cause instanceof EngineError) return cause;
   const code = errorCode(cause);
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   if (code.startsWith('HPE_')) return new EngineBadReplyError(what, `malformed HTTP (${code})`, null, { cause });
   if (cause instanceof MalformedHttpError) return new EngineBadReplyError(what, `malformed HTTP (${message})`, null, { cause });
   // Z_…: invalid compressed data.

@@ -3,7 +3,7 @@ import { access, chmod, constants, mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DataSource } from 'typeorm';
 import type { BetterSqlite3DataSourceOptions } from 'typeorm/driver/better-sqlite3/BetterSqlite3DataSourceOptions.js';
-import { CodedError } from '@acexy/service-kit/primitives';
+import { CodedError, messageOf } from '@acexy/service-kit/primitives';
 import { InstallationRow } from './installation-row.entity.js';
 import { CreateInstallationAndStreams1764000000000 } from './migrations/1764000000000-create-installation-and-streams.js';
 import { CreatePool1764010000000 } from './migrations/1764010000000-create-pool.js';
@@ -140,7 +140,7 @@ async function problemOf(error: unknown, file: string): Promise<string> {
     case 'SQLITE_IOERR':
       return (await isWritable(file)) ? `it cannot be opened (${code})` : NO_PERMISSION;
     default:
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Why no engine is started, and whether waiting helps. Pure. */
 import type { BlockedCode, ProvisioningBlocked } from '@acexy/contracts';
-import { CodedError } from '@acexy/service-kit/primitives';
+import { CodedError, messageOf } from '@acexy/service-kit/primitives';
 import { NoSuchNetworkError, NotPreparedError, PortTakenError, RuntimeUnreachableError } from '../runtime/engine-runtime.js';
 import { NoVpnSlotError } from '../vpn/vpn-slots.policy.js';
 import type { CircuitReport } from './circuit-breaker.js';
@@ -131,7 +131,7 @@ export function refusalOf(error: unknown, queueMs: number): ProvisioningRefusedE
   if (error instanceof NoSuchNetworkError)
     return new ProvisioningRefusedError('vpn_error', error.message, { etaMs: VPN_ETA_MS, canRetry: true, cause: error });
   if (error instanceof QueueError && error.code === 'queue_closed') return shuttingDownRefusal();
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (!(error instanceof QueueError && error.waitHelps)) return new ProvisioningRefusedError('general_error', message, { cause: error });
   const etaMs = Math.max(1000, error.shorterInMs ?? queueMs);
   return new ProvisioningRefusedError('max_capacity', `too many engines are being started: ${message}`, { etaMs, cause: error });

@@ -1,7 +1,7 @@
 /** Downloads a playlist from an allowed source. Redirects to other places are not followed. */
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { CodedError } from '@acexy/service-kit/primitives';
+import { CodedError, messageOf } from '@acexy/service-kit/primitives';
 import { MAX_BYTES } from './playlist-text.js';
 import { isAllowed } from './sources.policy.js';
 
@@ -29,7 +29,7 @@ export async function fetchPlaylist(from: URL, sources: readonly URL[], limitMs 
 function reasonOf(cause: unknown): string {
   // A host with several addresses: one error for each, and no message.
   if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join('; ');
-  return cause instanceof Error ? cause.message : String(cause);
+  return messageOf(cause);
 }
 
 async function follow(from: URL, sources: readonly URL[], signal: AbortSignal): Promise<Buffer> {

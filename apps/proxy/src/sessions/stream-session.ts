@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { LeaveOrder } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
-import { OneShotTimer } from '@acexy/service-kit/primitives';
+import { asError, OneShotTimer } from '@acexy/service-kit/primitives';
 import type { Broadcast } from '../broadcast/broadcast.js';
 import { type ContentNames, type LeasedEngine, NO_ENGINE_TEXT, NoEngineError } from '../selection/engine-selector.js';
 import { type RequestedContent, type SelectorType, requestKey } from '../http/content-key.js';
@@ -207,7 +207,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
       if (started !== 'merged') this.play(started);
       else if (this.existing !== null) this.mergeInto(this.existing);
     } catch (error) {
-      if (this.isOpen) this.failStart(error instanceof Error ? error : new Error(String(error)));
+      if (this.isOpen) this.failStart(asError(error));
     }
   }
 

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, HttpSta
 import type { Request, Response } from 'express';
 import { STATUS_CODES } from 'node:http';
 import type { Log } from '../logging/log.js';
+import { asError } from '../primitives/coded-error.js';
 import { allowedMethods } from './allowed-methods.js';
 
 /** HTTP answer to an error. Existing clients read `detail`. */
@@ -52,7 +53,7 @@ export class DetailExceptionFilter implements ExceptionFilter {
     this.log.error('request failed', {
       method: request.method,
       path: request.path,
-      error: error instanceof Error ? error : new Error(String(error)),
+      error: asError(error),
     });
     return { status: HttpStatus.INTERNAL_SERVER_ERROR, detail: 'internal error: see the log of the service for the cause' };
   }

@@ -1,6 +1,7 @@
 /** Structured logs: one line per event, the level as an upper-case word (operators grep for ERROR), ids as fields. */
 import type { LoggerService } from '@nestjs/common';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { messageOf } from '../primitives/coded-error.js';
 import type { SettingOptions } from '../settings/setting.js';
 
 const LOG_LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR'] as const;
@@ -129,7 +130,7 @@ export class NestLog implements LoggerService {
   }
 
   error(message: unknown, ...rest: unknown[]): void {
-    const text = message instanceof Error ? message.message : String(message);
+    const text = messageOf(message);
     this.target.error(text, { ...context(rest), ...(message instanceof Error && { error: message }) });
   }
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { CodedError } from './coded-error.js';
+import { asError, CodedError, messageOf } from './coded-error.js';
 
 class TooSmallError extends CodedError {
   readonly code = 'too_small';
@@ -13,4 +13,11 @@ it('a coded error has the name of its class, its code and its cause', () => {
     message: 'too small',
     cause,
   });
+});
+
+it('whatever is thrown has a message and is an Error', () => {
+  const error = new TooSmallError('too small');
+  expect([messageOf(error), messageOf('text'), messageOf(undefined)]).toEqual(['too small', 'text', 'undefined']);
+  expect(asError(error)).toBe(error);
+  expect(asError('text')).toEqual(new Error('text'));
 });

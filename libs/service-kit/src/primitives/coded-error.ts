@@ -7,3 +7,13 @@ export abstract class CodedError extends Error {
     this.name = new.target.name;
   }
 }
+
+/** Anything can be thrown: the message of an Error, and the text of everything else. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The Error that was thrown, or one that carries the text of what was thrown. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

@@ -1,4 +1,5 @@
 import type { Log } from '@acexy/service-kit';
+import { messageOf } from '@acexy/service-kit/primitives';
 import type Docker from 'dockerode';
 import type { Readable } from 'node:stream';
 import { dockerLines } from './docker-lines.js';
@@ -50,7 +51,7 @@ export class ImagePull {
     this.running = this.attempt()
       .catch((error: unknown) => {
         if (this.closed.signal.aborted) return;
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         this.current = { state: 'missing', reason };
         this.log.error('image pull failed', { image: this.image, error: reason });
         if (this.onPresent) this.timer = setTimeout(() => this.begin(), RETRY_MS);

@@ -1,6 +1,6 @@
 /** One viewer: a position in the ring and at most one unfinished write. */
 import { ContinuityState, FirstTimestamps, NULL_PACKET, PACKET_SIZE, forEachBlock, spliceOffset } from '@acexy/mpegts';
-import type { Clock } from '@acexy/service-kit/primitives';
+import { asError, type Clock } from '@acexy/service-kit/primitives';
 import type { BroadcastSettings } from '../broadcast-settings.js';
 import { type FramedBytes, LAST_CHUNK, frame } from '../buffer/framed-bytes.js';
 import type { Chunk } from '../buffer/ring.js';
@@ -139,7 +139,7 @@ export class Viewer {
     this.#sent = null;
     this.context.onGone(this);
     try {
-      this.hooks.onEnd(reason, error === undefined || error instanceof Error ? error : new Error(String(error)));
+      this.hooks.onEnd(reason, error === undefined ? undefined : asError(error));
     } catch (thrown) {
       this.context.onException(thrown);
     }

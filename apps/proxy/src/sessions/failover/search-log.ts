@@ -1,5 +1,6 @@
 /** Logs what goes wrong while another engine is searched: a warning when it is new for its engine, else only at the debug level. */
 import type { Log, LogFields } from '@acexy/service-kit';
+import { messageOf } from '@acexy/service-kit/primitives';
 import type { SourceAttemptResult } from './next-source.js';
 
 type FailedSearch = Exclude<SourceAttemptResult, { kind: 'spliced' }>;
@@ -40,8 +41,4 @@ export class SearchLog {
     if (isNew) this.log.warn(event, all);
     else this.log.debug(event, all);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 /** From a content to its first packets: leases and starts engines, one after the other, until one plays or the plan gives up. */
 import { EngineAnswerError, EngineTimeoutError } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
+import { messageOf } from '@acexy/service-kit/primitives';
 import { Broadcast } from '../../broadcast/broadcast.js';
 import { NoEngineError, type SelectRequest } from '../../selection/engine-selector.js';
 import type { EngineSession } from '../engine-session.js';
@@ -193,5 +194,5 @@ export class SessionStart {
 function reasonOf(error: unknown): string {
   if (error instanceof EngineAnswerError) return error.reason;
   if (error instanceof EngineTimeoutError) return `no ${error.phase} within ${Math.round(error.limitMs)} ms`;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
