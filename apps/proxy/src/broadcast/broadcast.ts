@@ -88,6 +88,15 @@ export class Broadcast {
     return this.#buffer.ring.spanMs;
   }
 
+  /** Bytes of stream kept; see {@link BroadcastSettings}. May change at any time. */
+  get maxBytes(): number {
+    return this.#buffer.ring.maxBytes;
+  }
+
+  set maxBytes(limit: number) {
+    this.#buffer.ring.maxBytes = limit;
+  }
+
   /** Takes bytes of the engine in any chunking, which are only valid during the call. Ignored after `end`. */
   write(bytes: Buffer): void {
     this.#input.write(bytes);

@@ -40,6 +40,21 @@ describe('the ring', () => {
     expect([ring.firstIndex, ring.bytes]).toEqual([5, 3 * CHUNK]);
   });
 
+  it('evicts at once when its limit becomes smaller, and keeps more when it becomes larger', () => {
+    const ring = fullRing();
+    ring.maxBytes = 4 * CHUNK;
+    expect([ring.maxBytes, ring.bytes, ring.firstIndex, ring.points.length]).toEqual([4 * CHUNK, 4 * CHUNK, 96, 4]);
+    ring.maxBytes = 6 * CHUNK;
+    for (let index = 100; index < 110; index += 1) {
+      ring.addPoint({ ...POINT, position: index * CHUNK });
+      ring.append(frame(Buffer.alloc(CHUNK)), index, END_STATE);
+    }
+    expect([ring.bytes, ring.firstIndex]).toEqual([6 * CHUNK, 104]);
+    const empty = new Ring({ maxBytes: CHUNK, maxSeconds: 60 });
+    empty.maxBytes = 1;
+    expect(empty.bytes).toBe(0);
+  });
+
   it('keeps a chunk neither for a point after it nor for one in the chunk that is being built', () => {
     const next = new Ring({ maxBytes: 1.5 * CHUNK, maxSeconds: 60 });
     next.addPoint({ ...POINT, position: CHUNK });

@@ -23,9 +23,24 @@ export class Ring implements PacketStore {
   readonly #chunks: Chunk[] = [];
   #points: RandomAccessPoint[] = [];
   #discontinuities: number[] = [];
+  readonly #maxSeconds: number;
+  #maxBytes: number;
   bytes = 0;
 
-  constructor(private readonly bounds: Pick<BroadcastSettings, 'maxBytes' | 'maxSeconds'>) {}
+  constructor({ maxBytes, maxSeconds }: Pick<BroadcastSettings, 'maxBytes' | 'maxSeconds'>) {
+    this.#maxBytes = maxBytes;
+    this.#maxSeconds = maxSeconds;
+  }
+
+  /** Bytes kept. A smaller limit evicts at once. */
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
+  set maxBytes(limit: number) {
+    this.#maxBytes = limit;
+    this.#evict();
+  }
 
   /** Milliseconds of media from the end of the first chunk to the end of the last one. */
   get spanMs(): number {
@@ -111,14 +126,14 @@ export class Ring implements PacketStore {
 
   #evict(): void {
     const points = this.#points.filter(({ position }) => position < this.endPosition);
-    const newest = entryPoints(points, this.#chunks[this.#chunks.length - 1].mediaMs).at(-1)?.position ?? Infinity;
+    const newest = entryPoints(points, this.#chunks.at(-1)?.mediaMs ?? 0).at(-1)?.position ?? Infinity;
     while (this.#chunks.length > 1) {
       const oldest = this.#chunks[0];
-      const overBytes = this.bytes > this.bounds.maxBytes;
-      const overTime = this.spanMs > this.bounds.maxSeconds * 1000;
+      const overBytes = this.bytes > this.#maxBytes;
+      const overTime = this.spanMs > this.#maxSeconds * 1000;
       if (!overBytes && !overTime) break;
       const holdsNewest = newest < oldest.position + oldest.data.length;
-      if (holdsNewest && this.bytes <= this.bounds.maxBytes * MAX_OVERRUN) break;
+      if (holdsNewest && this.bytes <= this.#maxBytes * MAX_OVERRUN) break;
       this.#chunks.shift();
       this.bytes -= oldest.data.length;
     }
