@@ -1,5 +1,5 @@
 /** The counters and clocks at one position of a transport stream: what a splice must continue from so that a decoder sees one stream. */
-import { NONE, NULL_PID, continuityCounter, hasPayload, pidOf } from './packet.js';
+import { NONE, NULL_PID, PACKET_SIZE, continuityCounter, hasAdaptationField, hasPayload, pidOf, startsUnit } from './packet.js';
 import { WRAP_90K, distance, readDts, readPcr, readPts } from './timestamps.js';
 
 const PID_COUNT = 0x2000;
@@ -52,13 +52,23 @@ export class ContinuityState {
     return state;
   }
 
-  observe(buffer: Uint8Array, at: number): void {
-    const pid = pidOf(buffer, at);
-    if (pid === NULL_PID) return;
-    const counter = continuityCounter(buffer, at);
-    const last = this.#counters[pid];
-    if (last !== counter && last !== NONE && !(hasPayload(buffer, at) && counter === ((last + 1) & 0x0f))) this.breaks += 1;
-    this.#setCounter(pid, counter);
+  /** Reads the whole packets in `buffer[from, to)`. */
+  observe(buffer: Uint8Array, from: number, to: number): void {
+    for (let at = from; at < to; at += PACKET_SIZE) {
+      const pid = pidOf(buffer, at);
+      if (pid === NULL_PID) continue;
+      const counter = continuityCounter(buffer, at);
+      const last = this.#counters[pid];
+      if (last === counter) {
+        // a duplicate packet, or one without payload
+      } else if (last === NONE) this.#pids.push(pid);
+      else if (counter !== ((last + 1) & 0x0f) || !hasPayload(buffer, at)) this.breaks += 1;
+      this.#counters[pid] = counter;
+      if (startsUnit(buffer, at) || hasAdaptationField(buffer, at)) this.#observeTimes(buffer, at, pid);
+    }
+  }
+
+  #observeTimes(buffer: Uint8Array, at: number, pid: number): void {
     const pcr = readPcr(buffer, at);
     if (pcr !== NONE) this.#pcr = pcr;
     const dts = readDts(buffer, at);

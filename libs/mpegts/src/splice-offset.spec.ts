@@ -22,7 +22,7 @@ function unit(pid: number, counter: number, dts: number, pcr: number): Buffer {
 
 function played(units: readonly Buffer[]): ContinuityState {
   const state = new ContinuityState();
-  for (const packet of units) state.observe(packet, 0);
+  for (const packet of units) state.observe(packet, 0, packet.length);
   return state;
 }
 

@@ -11,9 +11,11 @@ const FRAME = 3600;
 /** Start code of an H.264 keyframe. */
 const KEYFRAME = Buffer.from([0, 0, 1, 0x65]);
 
-/** A connection that completes every write at once, or none while it is blocked. */
+/** A connection that completes every write at once, or none while it is blocked. Like the system, it copies the bytes when a write completes. */
 export class FakeSink implements ViewerSink {
   readonly writes: Buffer[] = [];
+  /** The buffers themselves, whose memory may have been used again. */
+  readonly shared: Buffer[] = [];
   ended = false;
   unfinished = 0;
   mostUnfinished = 0;
@@ -26,6 +28,7 @@ export class FakeSink implements ViewerSink {
   write(bytes: Buffer, done: (error?: Error | null) => void): void {
     if (this.ended) throw new Error('the sink was written to after its end');
     this.writes.push(bytes);
+    this.shared.push(bytes);
     this.unfinished += 1;
     this.mostUnfinished = Math.max(this.mostUnfinished, this.unfinished);
     this.#done = done;
@@ -51,6 +54,7 @@ export class FakeSink implements ViewerSink {
     const done = this.#done;
     this.#done = null;
     if (done === null) return;
+    this.writes.push(Buffer.from(this.writes.pop() ?? []));
     this.unfinished -= 1;
     done(error);
   }

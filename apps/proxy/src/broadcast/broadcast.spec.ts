@@ -69,7 +69,7 @@ describe('joining', () => {
     live.play(108);
     const sinks = Array.from({ length: 50 }, () => live.join().sink);
     live.play(20);
-    const buffers = new Set(sinks.flatMap(({ writes }) => writes.map(({ buffer }) => buffer)));
+    const buffers = new Set(sinks.flatMap(({ shared }) => shared));
     expect(sinks[0].writes.length).toBeGreaterThan(3);
     expect(buffers.size).toBe(sinks[0].writes.length);
     expectCleanStart(expectContinuousStream(sinks[49].bytes));
@@ -80,7 +80,7 @@ describe('joining', () => {
     live.play(90);
     const [one, two] = [live.join(new FakeSink('chunked')), live.join(new FakeSink('chunked'))];
     live.play(40);
-    expect(one.sink.writes.at(-1)).toBe(two.sink.writes.at(-1));
+    expect(one.sink.shared.at(-1)).toBe(two.sink.shared.at(-1));
   });
 
   it('sends the same bytes for any chunking of the source', () => {
@@ -240,6 +240,24 @@ describe('many viewers', () => {
 
 describe('a slow viewer', () => {
   const small = { maxSeconds: 3, maxBytes: 2_000_000 };
+
+  it('gets the bytes of its unfinished write unchanged, however long ago the ring evicted them', () => {
+    const live = new LiveBroadcast(small, new SyntheticStream({ videoPackets: 60 }));
+    live.play(60);
+    const [slow, quick] = [live.join(), live.join()];
+    live.play(50);
+    slow.sink.block();
+    live.play(20);
+    const unfinished = slow.sink.shared[slow.sink.shared.length - 1];
+    const asWritten = Buffer.from(unfinished);
+    live.play(1500);
+    expect(unfinished.equals(asWritten)).toBe(true);
+    // The memory of other chunks was used again: the quick viewer was sent more than there are buffers.
+    expect(new Set(quick.sink.shared.map(({ buffer }) => buffer)).size).toBeLessThan(quick.sink.shared.length / 4);
+    slow.sink.unblock();
+    live.play(400);
+    expect(unfinished.equals(asWritten)).toBe(false);
+  });
 
   it('skips to a newer keyframe and no other viewer waits', () => {
     const live = new LiveBroadcast(small);

@@ -100,6 +100,7 @@ export class Segmenter {
   push(chunk: Chunk, points: readonly RandomAccessPoint[], breaks: readonly number[]): void {
     const before = this.#lastChunk;
     this.#lastChunk = chunk;
+    chunk.block?.pin(); // segments share its bytes for as long as players download them
     this.#chunks.push({ position: chunk.position, data: chunk.data });
     for (const position of breaks) this.#noteBreak(position, before);
     for (const point of points) this.#noteEntry(point);

@@ -1,4 +1,4 @@
-/** The newest part of the stream as immutable chunks. Evicted chunks are left to the garbage collector, because a socket may still be sending one. */
+/** The newest part of the stream as chunks. The memory of an evicted chunk is used again, unless somebody holds its block. */
 import type { ContinuitySnapshot, PacketStore } from '@acexy/mpegts';
 import type { BroadcastSettings } from '../broadcast-settings.js';
 import { entryPoints } from './entry-points.policy.js';
@@ -94,8 +94,9 @@ export class Ring implements PacketStore {
     this.#points = this.#points.filter((point) => point.position < position);
   }
 
+  /** The ring releases the block of `bytes`, which the caller has held, after the eviction. */
   append(bytes: FramedBytes, mediaMs: number, endState: ContinuitySnapshot): void {
-    this.#chunks.push({ index: this.nextIndex, position: this.endPosition, framed: bytes.framed, data: bytes.data, mediaMs, endState });
+    this.#chunks.push({ index: this.nextIndex, position: this.endPosition, ...bytes, mediaMs, endState });
     this.bytes += bytes.data.length;
     this.#evict();
   }
@@ -136,6 +137,7 @@ export class Ring implements PacketStore {
       if (holdsNewest && this.bytes <= this.#maxBytes * MAX_OVERRUN) break;
       this.#chunks.shift();
       this.bytes -= oldest.data.length;
+      oldest.block?.release();
     }
     const start = this.startPosition;
     if (this.#points.length > 0 && this.#points[0].position < start) this.#points = this.#points.filter((point) => point.position >= start);

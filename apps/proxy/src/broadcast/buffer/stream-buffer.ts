@@ -139,7 +139,7 @@ export class StreamBuffer implements PacketStore {
   closeChunk(length: number): void {
     const bytes = this.#pending.take(Math.max(length, this.#handedOut));
     this.#handedOut = 0;
-    for (let at = 0; at < bytes.data.length; at += PACKET_SIZE) this.#state.observe(bytes.data, at);
+    this.#state.observe(bytes.data, 0, bytes.data.length);
     this.ring.append(bytes, this.index.clock.elapsedMs, this.#state.snapshot());
     this.restartPendingTime();
     this.onChunk();
@@ -156,7 +156,7 @@ export class StreamBuffer implements PacketStore {
 
   #stateAfter(length: number): ContinuitySnapshot {
     const state = ContinuityState.from(this.#state.snapshot());
-    for (let at = 0; at < length; at += PACKET_SIZE) state.observe(this.#pending.bytes, at);
+    state.observe(this.#pending.bytes, 0, length);
     return state.snapshot();
   }
 

@@ -13,10 +13,12 @@ import {
   type RandomAccessKind,
   continuityCounter,
   forEachBlock,
+  hasAdaptationField,
   pesOffset,
   pidOf,
   readDts,
   readPcr,
+  startsUnit,
 } from '@acexy/mpegts';
 
 /** A position at which a decoder can start, with what it needs to know before. Positions count the bytes of all packets of the stream. */
@@ -66,10 +68,12 @@ export class StreamIndex {
    * again, because a keyframe before the tables was not recognised.
    */
   observe(buffer: Buffer, from: number, to: number, position: number, store: PacketStore): void {
+    this.clock.start();
     for (let at = from; at < to; at += PACKET_SIZE) {
-      const isKnown = this.program !== null;
+      if (this.#tellsNothing(buffer, at)) continue;
+      const wasKnown = this.program !== null;
       this.#observePacket(buffer, at, position + at - from);
-      if (isKnown || this.program === null) continue;
+      if (wasKnown || this.program === null) continue;
       forEachBlock(store, store.startPosition, (bytes, start) => {
         for (let offset = 0; offset < bytes.length; offset += PACKET_SIZE) this.#observePacket(bytes, offset, start + offset);
       });
@@ -86,8 +90,15 @@ export class StreamIndex {
     this.#tables.resync();
   }
 
+  /** Whether the packet is in the middle of a unit, like most packets. */
+  #tellsNothing(buffer: Buffer, at: number): boolean {
+    if (startsUnit(buffer, at) || hasAdaptationField(buffer, at)) return false;
+    const pid = pidOf(buffer, at);
+    if (pid === PAT_PID || pid === this.#tables.pmtPid) return false;
+    return this.#pending === null || pid !== this.program?.accessPid;
+  }
+
   #observePacket(buffer: Buffer, at: number, position: number): void {
-    this.clock.start();
     const pid = pidOf(buffer, at);
     if (pid === NULL_PID) return;
     if (pid === PAT_PID || pid === this.#tables.pmtPid) this.#observeTables(buffer, at, pid);

@@ -132,7 +132,7 @@ export class ViewerRewriter {
 
   #rewrite(target: Buffer, at: number): void {
     this.#rewriter?.rewrite(target, at);
-    this.#sent?.observe(target, at);
+    this.#sent?.observe(target, at, at + PACKET_SIZE);
   }
 }
 

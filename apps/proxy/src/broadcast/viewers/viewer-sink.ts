@@ -2,7 +2,10 @@
 export interface ViewerSink {
   /** 'chunked': bytes come with their HTTP/1.1 chunk framing and are written to the socket as they are. 'raw': the stream alone (HTTP/1.0). */
   readonly framing: 'chunked' | 'raw';
-  /** Takes bytes that are shared with other viewers: never modify them. Calls `done` when they have left the process, or with the error. */
+  /**
+   * Takes bytes that are shared with other viewers: never modify them. Calls `done` once, when they have left the process, or with the error; their
+   * memory is used again afterwards.
+   */
   write(bytes: Buffer, done: (error?: Error | null) => void): void;
   /** A clean end, after `finalBytes` (the last chunk of a chunked reply). */
   end(finalBytes?: Buffer): void;

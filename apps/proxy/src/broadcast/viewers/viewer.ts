@@ -1,5 +1,5 @@
 /** One viewer: a position in the ring and at most one unfinished write. */
-import { ContinuityState, FirstTimestamps, NULL_PACKET, PACKET_SIZE, forEachBlock, spliceOffset } from '@acexy/mpegts';
+import { ContinuityState, FirstTimestamps, NULL_PACKET, forEachBlock, spliceOffset } from '@acexy/mpegts';
 import { asError, type Clock } from '@acexy/service-kit/primitives';
 import type { BroadcastSettings } from '../broadcast-settings.js';
 import { type FramedBytes, LAST_CHUNK, frame } from '../buffer/framed-bytes.js';
@@ -47,9 +47,9 @@ export class Viewer {
   #rewriter: ViewerRewriter | null = null;
   /** Since its first skip: counters and clocks of what it was sent. */
   #sent: ContinuityState | null = null;
-  #writing = false;
   #writingSince = 0;
-  #writingBytes = 0;
+  /** What is being written; its memory is held until then. */
+  #unwritten: FramedBytes | null = null;
   #pumping = false;
   /** Stream bytes that were written, without chunk framing. */
   bytesSent = 0;
@@ -81,7 +81,7 @@ export class Viewer {
 
   /** Milliseconds since the unfinished write started; 0 if there is none. */
   get writingMs(): number {
-    return this.#writing ? this.context.clock.now() - this.#writingSince : 0;
+    return this.#unwritten !== null ? this.context.clock.now() - this.#writingSince : 0;
   }
 
   /** Starts a waiting viewer at byte `from` of chunk `index`, after `tables` if they are known. */
@@ -106,7 +106,7 @@ export class Viewer {
     this.#pumping = true;
     try {
       if (this.#state === 'waiting' && this.context.ended) this.#finish(); // the stream had no bytes
-      while (this.#state === 'streaming' && !this.#writing) {
+      while (this.#state === 'streaming' && this.#unwritten === null) {
         const bytes = this.#take();
         if (bytes !== null) {
           this.#write(bytes);
@@ -124,7 +124,7 @@ export class Viewer {
 
   /** Sends a null packet to prevent read time-outs, if there is nothing else to send. */
   writeFiller(): void {
-    if (this.#state !== 'streaming' || this.#writing || this.bytesSent === 0 || !this.#caughtUp()) return;
+    if (this.#state !== 'streaming' || this.#unwritten !== null || this.bytesSent === 0 || !this.#caughtUp()) return;
     this.#write(FILLER);
   }
 
@@ -152,7 +152,7 @@ export class Viewer {
 
   #unfinishedChunk(): Chunk | undefined {
     if (this.#state !== 'streaming') return undefined;
-    if (this.#writing && this.#lastChunk !== null) return this.#lastChunk;
+    if (this.#unwritten !== null && this.#lastChunk !== null) return this.#lastChunk;
     return this.context.buffer.ring.chunk(this.#next);
   }
 
@@ -243,15 +243,14 @@ export class Viewer {
   /** Counters and clocks at the end of what it was sent before its first skip. */
   #stateSent(): ContinuityState {
     const state = this.#lastChunk === null ? new ContinuityState() : ContinuityState.from(this.#lastChunk.endState);
-    if (this.#partialChunk !== null)
-      for (let at = 0; at < this.#partialChunk.length; at += PACKET_SIZE) state.observe(this.#partialChunk, at);
+    if (this.#partialChunk !== null) state.observe(this.#partialChunk, 0, this.#partialChunk.length);
     return state;
   }
 
   #write(bytes: FramedBytes): void {
-    this.#writing = true;
     this.#writingSince = this.context.clock.now();
-    this.#writingBytes = bytes.data.length;
+    this.#unwritten = bytes;
+    bytes.block?.hold();
     try {
       this.sink.write(this.sink.framing === 'chunked' ? bytes.framed : bytes.data, this.#onWritten);
     } catch (error) {
@@ -260,14 +259,16 @@ export class Viewer {
   }
 
   #written(error?: Error | null): void {
-    if (!this.#writing) return;
-    this.#writing = false;
+    const bytes = this.#unwritten;
+    if (bytes === null) return;
+    this.#unwritten = null;
+    bytes.block?.release();
     if (this.#state === 'gone') return;
     if (error) {
       this.leave('write-failed', error);
       return;
     }
-    this.bytesSent += this.#writingBytes;
+    this.bytesSent += bytes.data.length;
     this.pump();
   }
 }
