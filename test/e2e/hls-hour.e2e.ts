@@ -21,7 +21,7 @@ describe('an hour of HLS in compressed time', () => {
     const stream = new HlsStream(
       'stream',
       { sequence: 1_000_000, discontinuity: 3 },
-      { targetS: 4, idleMs: 60_000, maxBytes: 64 * 1024 * 1024 },
+      { targetS: 4, idleMs: 60_000, mostBytes: 64 * 1024 * 1024 },
       clock,
       () => undefined,
       () => undefined,

@@ -10,6 +10,7 @@ import { type LeasedEngine, EngineSelector, NoEngineError, type SelectRequest } 
 import type { ViewerSubscription } from '../../../apps/proxy/src/sessions/viewer-subscription.js';
 import type { RequestedContent } from '../../../apps/proxy/src/http/content-key.js';
 import type { EngineApi } from '../../../apps/proxy/src/sessions/engine-session.js';
+import { BufferBudget } from '../../../apps/proxy/src/sessions/budget/buffer-budget.js';
 import { EngineStartLimit } from '../../../apps/proxy/src/sessions/start/engine-start-limit.js';
 import type { SessionSettings } from '../../../apps/proxy/src/sessions/session-context.js';
 import { SessionRegistry } from '../../../apps/proxy/src/sessions/session-registry.js';
@@ -218,9 +219,13 @@ export function makeSessions<C extends Clock = FakeClock>(
   clock: C = new FakeClock() as unknown as C,
   settings: Partial<SessionSettings> = {},
   log = SILENT_LOG,
+  budgetBytes = 2 ** 30,
 ) {
   const engines = Array.from({ length: engineCount }, (_, index) => new FakeEngine({ host: `engine-${index + 1}`, port: 6878 }));
   const selector = new FakeSelector(engines);
+  // These packets have no keyframe to wait for.
+  const broadcast = { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 };
+  const plan = { bufferBytes: budgetBytes, maxStalledViewers: 1000, memoryBytes: 2 ** 31, neededBytes: 2 ** 30 };
   const registry = new SessionRegistry({
     selector,
     engineApi: (address) => engines.find((engine) => engine.address === address)!,
@@ -238,8 +243,8 @@ export function makeSessions<C extends Clock = FakeClock>(
       failoverPauseMaxMs: 5000,
       ...settings,
     }),
-    // These packets have no keyframe to wait for.
-    broadcast: { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 },
+    broadcast,
+    budget: new BufferBudget(plan, { ...broadcast, ringBytes: broadcast.maxBytes }, clock, log),
     random: () => 0.5,
     log,
   });

@@ -3,7 +3,14 @@ import { HttpStatus } from '@nestjs/common';
 import type { ErrorReply } from '@acexy/service-kit';
 import { NoPlaylistError } from '../hls/hls-stream.js';
 import { NoEngineError } from '../selection/engine-selector.js';
-import { EnginesRefusedError, EnginesSilentError, ShuttingDownError, StreamEndedError, TooManyViewersError } from '../sessions/errors.js';
+import {
+  EnginesRefusedError,
+  EnginesSilentError,
+  MemoryFullError,
+  ShuttingDownError,
+  StreamEndedError,
+  TooManyViewersError,
+} from '../sessions/errors.js';
 import type { FailedAttempt } from '../sessions/start/start.plan.js';
 import { PlaybackRequestError } from '../http/getstream.request.js';
 
@@ -13,7 +20,8 @@ const RETRY_AFTER_S = 5;
 export function playbackErrorReply(error: unknown): ErrorReply | null {
   if (error instanceof PlaybackRequestError) return { status: HttpStatus.BAD_REQUEST, detail: error.message };
   if (error instanceof NoEngineError) return unavailable(error, error.retryAfterSeconds);
-  if (error instanceof ShuttingDownError || error instanceof TooManyViewersError) return unavailable(error, RETRY_AFTER_S);
+  if (error instanceof ShuttingDownError || error instanceof TooManyViewersError || error instanceof MemoryFullError)
+    return unavailable(error, RETRY_AFTER_S);
   if (error instanceof StreamEndedError) return failed(HttpStatus.BAD_GATEWAY, error);
   if (error instanceof NoPlaylistError) return failed(HttpStatus.GATEWAY_TIMEOUT, error);
   if (error instanceof EnginesRefusedError) return failed(HttpStatus.BAD_GATEWAY, error, { engines: toEngines(error.attempts) });

@@ -33,7 +33,7 @@ const STREAM = {
   bytes_in: integer,
   bitrate: { ...orNull(number), description: 'Bits per second' },
   codecs: listOf(text),
-  buffer: orNull(object({ bytes: integer, seconds: number })),
+  buffer: orNull(object({ bytes: integer, seconds: number, max_bytes: integer })),
   hls: orNull(object({ viewers: integer, segments: integer, bytes: integer })),
   viewers: listOf(object({ id: integer, bytes_sent: integer, lag_bytes: integer, lag_ms: integer, skips: integer })),
 };
@@ -56,6 +56,7 @@ export const SCHEMAS: Record<string, object> = {
     streams: integer,
     clients: integer,
     limits: object({ clients: orNull(integer), clients_per_stream: orNull(integer) }),
+    memory: object({ buffer_bytes: integer, buffer_budget_bytes: integer }),
     sessions: listOf(object(STREAM)),
   }),
   StreamStatus: object({ status: OK, ...STREAM }),

@@ -38,6 +38,7 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
       orchestratorState: () => this.orchestrator?.link.state ?? null,
       unsentEvents: () => this.reporting?.unsentEvents ?? 0,
       hlsBytes: () => this.hls.bytes,
+      memory: this.registry.budget.plan,
     });
     this.reporting?.start();
     this.refresh?.start();

@@ -18,7 +18,7 @@ export interface BroadcastSnapshot {
   readonly bytesIn: number;
   /** Bits per second of media over the whole ring; null until it is known. */
   readonly bitrate: number | null;
-  readonly ring: { readonly bytes: number; readonly seconds: number };
+  readonly ring: { readonly bytes: number; readonly seconds: number; readonly maxBytes: number };
   /** How often packet alignment was lost. */
   readonly losses: number;
   /** Continuity errors: packets were lost. */

@@ -6,6 +6,7 @@ import { NONE } from '@acexy/mpegts';
 import { type Clock, OneShotTimer } from '@acexy/service-kit/primitives';
 import type { BroadcastSettings } from './broadcast-settings.js';
 import { type BroadcastSnapshot, codecsOf } from './broadcast-snapshot.js';
+import { longestInterval } from './buffer/entry-points.policy.js';
 import { StreamBuffer } from './buffer/stream-buffer.js';
 import type { SourceSwitch } from './splice/source-switch.js';
 import { StreamInput } from './splice/stream-input.js';
@@ -88,6 +89,30 @@ export class Broadcast {
     return this.#buffer.ring.spanMs;
   }
 
+  /** Bytes in the ring. */
+  get bufferedBytes(): number {
+    return this.#buffer.ring.bytes;
+  }
+
+  /** The longest time (ms) between two keyframes in the ring, the time since the newest one included; null without one. */
+  get keyframeMs(): number | null {
+    return longestInterval(this.#buffer.ring.points, this.mediaMs);
+  }
+
+  get ended(): boolean {
+    return this.#context.ended;
+  }
+
+  /** It has ended, and every viewer has got what was left. */
+  get isDrained(): boolean {
+    return this.ended && this.#viewers.size === 0;
+  }
+
+  /** Viewers whose write has been unfinished for at least `ms`. */
+  viewersStalledFor(ms: number): Viewer[] {
+    return [...this.#viewers].filter(({ writingMs }) => writingMs >= ms);
+  }
+
   /** Bytes of stream kept; see {@link BroadcastSettings}. May change at any time. */
   get maxBytes(): number {
     return this.#buffer.ring.maxBytes;
@@ -161,7 +186,7 @@ export class Broadcast {
     return {
       bytesIn: this.#input.bytesIn,
       bitrate: ring.bitrate,
-      ring: { bytes: ring.bytes, seconds: ring.spanMs / 1000 },
+      ring: { bytes: ring.bytes, seconds: ring.spanMs / 1000, maxBytes: ring.maxBytes },
       losses: source.aligner.losses,
       counterBreaks: this.#buffer.counterBreaks,
       bytesWithoutLock: source.aligner.bytesWithoutLock,

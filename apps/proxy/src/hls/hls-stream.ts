@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type Clock, pause } from '@acexy/service-kit/primitives';
 import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
 import type { ReportException } from '../sessions/exceptions.js';
+import type { HlsBuffer } from '../sessions/budget/buffer-budget.js';
 import { SessionError, StreamEndedError } from '../sessions/errors.js';
 import { peakBandwidth, writeMediaPlaylist } from './playlist.js';
 import { SegmentWindow } from './segment-window.js';
@@ -13,8 +14,8 @@ export interface HlsOptions {
   targetS: number;
   /** Time without a request after which a viewer counts as gone, in ms. */
   idleMs: number;
-  /** Bytes of segments; see {@link SegmentWindow}. */
-  maxBytes: number;
+  /** Most bytes of segments; see {@link SegmentWindow}. */
+  mostBytes: number;
 }
 
 /** Reported by `/ace/status`. */
@@ -39,6 +40,8 @@ const FIRST_WAIT_MS = 5000;
 const NO_SEGMENT_MS = 30_000;
 /** A player that does not request its media playlist within this time was only a probe (ms). */
 const PROBE_MS = 15_000;
+/** Media that the segments must hold, in target durations. */
+const NEEDED_TARGETS = 5;
 /** Buffered stream that is cut at once when the first viewer joins, in target durations. */
 const BACKLOG_TARGETS = 6;
 
@@ -60,7 +63,7 @@ interface HlsViewer {
   hasOwnPlaylist: boolean;
 }
 
-export class HlsStream {
+export class HlsStream implements HlsBuffer {
   private readonly window: SegmentWindow;
   private readonly segmenter: Segmenter;
   private readonly viewers = new Map<string, HlsViewer>();
@@ -90,13 +93,29 @@ export class HlsStream {
     private readonly report: ReportException,
   ) {
     this.last = base;
-    this.window = new SegmentWindow(options.maxBytes);
-    this.segmenter = new Segmenter(options.targetS, (segment) => this.add(segment), options.maxBytes);
+    this.window = new SegmentWindow(options.mostBytes);
+    this.segmenter = new Segmenter(options.targetS, (segment) => this.add(segment), options.mostBytes);
   }
 
   /** Bytes of its segments and of the segment being built. */
   get bytes(): number {
     return this.window.bytes + this.segmenter.openBytes;
+  }
+
+  /** With the segment being built. */
+  get mostBytes(): number {
+    return (this.options.mostBytes * NEEDED_TARGETS) / (NEEDED_TARGETS - 1);
+  }
+
+  /** The shortest playlist, the segment before it and the one being built. */
+  get neededMs(): number {
+    return NEEDED_TARGETS * this.segmenter.target * 1000;
+  }
+
+  /** Limit of {@link bytes}, applied when the next segment is complete. */
+  set maxBytes(limit: number) {
+    this.window.maxBytes = Math.floor((limit * (NEEDED_TARGETS - 1)) / NEEDED_TARGETS);
+    this.segmenter.maxBytes = this.window.maxBytes;
   }
 
   get status(): HlsStatus {

@@ -153,7 +153,7 @@ export class HlsService {
     const options = {
       targetS: Math.max(1, Math.round(this.settings.hlsSegmentMs / 1000)),
       idleMs: this.settings.m3u8StreamTimeoutMs,
-      maxBytes: this.settings.hlsBufferMaxBytes,
+      mostBytes: this.settings.hlsBufferMaxBytes,
     };
     const onEnd = (last: SegmentNumbers, error: Error | null): void => {
       this.last = {
@@ -161,12 +161,14 @@ export class HlsService {
         discontinuity: Math.max(this.last.discontinuity, last.discontinuity),
       };
       this.streams.delete(streamId);
+      releaseMemory();
       const expected = error === null || error instanceof StreamEndedError;
       this.log.info('HLS ended', { stream_id: streamId });
       if (!expected) report('hls', error);
     };
     const report = exceptionReporter(this.log.child('hls', { stream_id: streamId }), (event) => this.metrics.count(event));
     const stream = new HlsStream(streamId, base, options, this.clock, onEnd, (reason) => this.metrics.viewerEnded(reason), report);
+    const releaseMemory = this.registry.budget.addHls(streamId, stream);
     this.streams.set(streamId, stream);
     this.log.info('HLS started', { stream_id: streamId });
     return stream;

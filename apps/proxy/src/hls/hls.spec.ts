@@ -45,6 +45,7 @@ describe('HLS', () => {
       snapshots: () => sessions.registry.snapshots(),
       orchestratorState: () => null,
       unsentEvents: () => 0,
+      memory: sessions.registry.budget.plan,
       hlsBytes: () => 0,
     });
     Object.assign(settings, { hlsSegmentMs: 4000, m3u8StreamTimeoutMs: IDLE_MS, hlsBufferMaxBytes: 64 * 1024 * 1024 });

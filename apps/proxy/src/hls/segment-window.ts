@@ -22,7 +22,7 @@ export class SegmentWindow {
   }
 
   /** @param maxBytes of segments; exceeded, up to twice, only if the playlist would otherwise be too short */
-  constructor(private readonly maxBytes = Infinity) {}
+  constructor(public maxBytes = Infinity) {}
 
   get bytes(): number {
     return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -77,7 +77,7 @@ export class Segmenter {
   constructor(
     private targetNow: number,
     private readonly onSegment: (segment: Segment) => void,
-    private readonly maxBytes = Infinity,
+    public maxBytes = Infinity,
   ) {}
 
   get target(): number {

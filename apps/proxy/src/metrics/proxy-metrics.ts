@@ -2,6 +2,7 @@
 import type { OrchestratorCall } from '@acexy/orchestrator-client';
 import { counterOf as counter, histogramOf as histogram, readGauge as gauge, readTotal as total } from '@acexy/service-kit';
 import type { ViewerEndReason } from '../broadcast/broadcast.js';
+import type { MemoryPlan } from '../sessions/budget/memory-plan.js';
 import type { FailoverCause } from '../sessions/failover/failover.plan.js';
 import type {
   ExceptionPart,
@@ -26,7 +27,7 @@ const START_OUTCOMES = ['playing', 'no_engine', 'engines_refused', 'engines_sile
 const VIEWER_ENDS = ['removed', 'source-ended', 'too-slow', 'write-failed', 'failed'] satisfies ViewerEndReason[];
 const STOP_OUTCOMES = ['stopped', 'already_gone', 'nothing_to_stop', 'failed'] satisfies StopOutcome[];
 const STANDBY_OUTCOMES = ['used', 'returned', 'preempted', 'none'] satisfies StandbyOutcome[];
-const VIEWER_LIMITS = ['all', 'stream'] satisfies ViewerLimit[];
+const VIEWER_LIMITS = ['all', 'stream', 'memory'] satisfies (ViewerLimit | 'memory')[];
 const HEDGE_OUTCOMES = ['won', 'lost', 'none'] satisfies HedgeOutcome[];
 const LOSS_CAUSES = ['eof', 'reset', 'stall', 'exception', 'drained'] satisfies FailoverCause[];
 const EXCEPTION_PARTS = ['source', 'viewer', 'hls', 'stream', 'none'] satisfies ExceptionPart[];
@@ -40,6 +41,7 @@ export interface MetricSources {
   unsentEvents(): number;
   /** Bytes of HLS segments of all streams. */
   hlsBytes(): number;
+  memory: MemoryPlan;
 }
 
 export class ProxyMetrics {
@@ -59,7 +61,7 @@ export class ProxyMetrics {
   private readonly viewerEnds = counter('acexy_viewers_ended_total', 'Viewers that ended after they joined', { reason: VIEWER_ENDS });
   private readonly rejections = counter(
     'acexy_viewers_refused_total',
-    'Viewers rejected because a limit was reached: stream, the limit of one stream; all, the limit of the proxy',
+    'Viewers rejected because a limit was reached: stream, the limit of one stream; all, the limit of the proxy; memory, that of stream buffers',
     { full: VIEWER_LIMITS },
   );
   private readonly stops = counter('acexy_engine_stops_total', 'Engine sessions closed, by outcome of the stop', {
@@ -112,6 +114,13 @@ export class ProxyMetrics {
     );
     gauge('acexy_buffer_bytes', 'Bytes of stream in the buffers', [], (set) =>
       set(broadcasts().reduce((sum, { ring }) => sum + ring.bytes, 0)),
+    );
+    gauge('acexy_buffer_budget_bytes', 'Limit of the bytes of all streams in memory, HLS segments included', [], (set) =>
+      set(sources.memory.bufferBytes),
+    );
+    gauge('acexy_memory_limit_bytes', 'Memory that the proxy may use', [], (set) => set(sources.memory.memoryBytes));
+    gauge('acexy_memory_needed_bytes', 'Memory that the proxy needs when its stream buffers are full', [], (set) =>
+      set(sources.memory.neededBytes),
     );
     gauge('acexy_hls_bytes', 'Bytes of HLS segments; the newest ones are also counted in acexy_buffer_bytes', [], (set) =>
       set(sources.hlsBytes()),

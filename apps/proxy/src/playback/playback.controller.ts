@@ -35,7 +35,7 @@ export class PlaybackController {
   status(@Req() request: Request): object {
     const { query } = readTarget(request.url);
     const hlsOf = (streamId: string) => this.hls.statusOf(streamId);
-    if (!query.has('id') && !query.has('infohash')) return overview(this.registry.snapshots(), hlsOf, this.limits);
+    if (!query.has('id') && !query.has('infohash')) return overview(this.registry.snapshots(), hlsOf, this.limits, this.registry.budget);
     const selector = parseSelector(query);
     const session = this.registry.findAnyVariant(selector);
     if (!session) throw new NotFoundException(`no stream with ${selector.type} ${selector.value} is playing`);

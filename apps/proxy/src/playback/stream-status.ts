@@ -2,18 +2,25 @@
 import type { HlsStatus } from '../hls/hls-stream.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import { isOpen } from '../sessions/session-state.js';
+import type { BufferBudget } from '../sessions/budget/buffer-budget.js';
 import type { ViewerLimits } from '../sessions/session-context.js';
 
 /** HLS status of a stream; null if nobody watches it as HLS. */
 type HlsOf = (streamId: string) => HlsStatus | null;
 
-export function overview(sessions: readonly SessionSnapshot[], hlsOf: HlsOf, { maxViewers, maxViewersPerStream }: ViewerLimits): object {
+export function overview(
+  sessions: readonly SessionSnapshot[],
+  hlsOf: HlsOf,
+  { maxViewers, maxViewersPerStream }: ViewerLimits,
+  budget: Pick<BufferBudget, 'usedBytes' | 'plan'>,
+): object {
   const open = sessions.filter(({ state }) => isOpen(state));
   return {
     status: 'ok',
     streams: open.length,
     clients: open.reduce((sum, { viewers }) => sum + viewers, 0),
     limits: { clients: maxViewers || null, clients_per_stream: maxViewersPerStream || null },
+    memory: { buffer_bytes: budget.usedBytes, buffer_budget_bytes: budget.plan.bufferBytes },
     sessions: open.map((snapshot) => toStatus(snapshot, hlsOf)),
   };
 }
@@ -42,7 +49,7 @@ function toStatus(snapshot: SessionSnapshot, hlsOf: HlsOf) {
     bytes_in: broadcast?.bytesIn ?? 0,
     bitrate: broadcast?.bitrate ?? null,
     codecs: broadcast?.codecs ?? [],
-    buffer: broadcast && { bytes: broadcast.ring.bytes, seconds: broadcast.ring.seconds },
+    buffer: broadcast && { bytes: broadcast.ring.bytes, seconds: broadcast.ring.seconds, max_bytes: broadcast.ring.maxBytes },
     hls: hlsOf(snapshot.streamId),
     viewers: (broadcast?.viewers ?? []).map(({ id, bytesSent, lagBytes, lagMs, skips }) => ({
       id,

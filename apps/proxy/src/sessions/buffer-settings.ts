@@ -16,6 +16,14 @@ export class BufferSettings {
   bufferMaxBytes!: number;
 
   @Setting({
+    name: 'ACEXY_BUFFER_TOTAL_MAX',
+    type: 'size',
+    min: '16MiB',
+    help: 'Maximum bytes of all streams kept, HLS segments included; divided by bit rate and viewers. A stream that does not fit gets 503. By default a quarter of the memory of the container or machine, at most 512MiB',
+  })
+  bufferTotalBytes?: number;
+
+  @Setting({
     name: 'ACEXY_BUFFER',
     aliases: ['ACEXY_BUFFER_SIZE'],
     type: 'size',

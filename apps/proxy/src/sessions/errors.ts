@@ -55,6 +55,18 @@ export class TooManyViewersError extends SessionError {
   }
 }
 
+export class MemoryFullError extends SessionError {
+  readonly code = 'memory_full';
+
+  /** @param budgetBytes ACEXY_BUFFER_TOTAL_MAX */
+  constructor(what: string, streams: number, budgetBytes: number) {
+    super(
+      `no memory for ${what}: ${streams} streams use the ${Math.round(budgetBytes / 2 ** 20)} MiB for stream buffers (ACEXY_BUFFER_TOTAL_MAX): ` +
+        'try again when a stream has ended, or give the proxy more memory',
+    );
+  }
+}
+
 /** Nobody receives this error: the viewer left while it waited for the stream. */
 export class ViewerLeftError extends SessionError {
   readonly code = 'viewer_left';

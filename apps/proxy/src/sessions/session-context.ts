@@ -5,6 +5,7 @@ import type { Clock } from '@acexy/service-kit/primitives';
 import type { BroadcastSettings } from '../broadcast/broadcast.js';
 import type { ContentNames, EngineSelector, LeasedEngine } from '../selection/engine-selector.js';
 import type { RequestedContent } from '../http/content-key.js';
+import type { BufferBudget } from './budget/buffer-budget.js';
 import type { EngineApiFactory, EngineSession } from './engine-session.js';
 import type { FailoverLimits } from './failover/failover.plan.js';
 import type { EmitSessionEvent } from './session-events.js';
@@ -34,6 +35,7 @@ export interface SessionContext {
   clock: Clock;
   settings: SessionSettings;
   broadcast: BroadcastSettings;
+  budget: BufferBudget;
   /** For jitter: from 0 to below 1. */
   random: () => number;
   log: Log;

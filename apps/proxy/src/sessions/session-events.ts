@@ -17,7 +17,7 @@ export type SessionEvent =
   | { type: 'standby_finished'; outcome: StandbyOutcome }
   | { type: 'hedge_finished'; outcome: HedgeOutcome }
   | { type: 'engine_closed'; outcome: StopOutcome }
-  | { type: 'viewer_rejected'; limit: ViewerLimit }
+  | { type: 'viewer_rejected'; limit: ViewerLimit | 'memory' }
   /** An exception in the proxy's own code. */
   | { type: 'exception'; ended: ExceptionPart };
 

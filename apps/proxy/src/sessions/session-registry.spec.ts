@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../../../test/doubles/fake-clock.js';
-import { ShuttingDownError, TooManyViewersError } from './errors.js';
+import { MemoryFullError, ShuttingDownError, TooManyViewersError } from './errors.js';
 import { reachedLimit } from './session-registry.js';
 import { LINGER_MS, byId, byInfohash, makeSessions, packets, watch } from '../../../../test/doubles/proxy/sessions.fixture.js';
 
@@ -110,6 +110,24 @@ describe('viewer limits', () => {
     (maxViewers, maxViewersPerStream, all, stream, limit) =>
       expect(reachedLimit({ maxViewers, maxViewersPerStream }, { all, stream })).toBe(limit),
   );
+
+  it('leave no room for another stream when the buffers need all memory, except that of streams without viewers', async () => {
+    const { registry, selector, engines, clock } = makeSessions(2, new FakeClock(), {}, undefined, 6 * 2 ** 20);
+    const rejected: string[] = [];
+    registry.events.subscribe((event) => event.type === 'viewer_rejected' && rejected.push(event.limit));
+    const viewers = [watch(registry.subscribe(byId()))];
+    await clock.advanceAndSettle(600);
+    expect(() => registry.subscribe(byId('c'.repeat(40)))).toThrow(new MemoryFullError('another stream', 1, 6 * 2 ** 20));
+    viewers.push(watch(registry.subscribe(byId())));
+    await settle();
+    expect([viewers[1].outcome, rejected, selector.requests.length]).toEqual(['playing', ['memory'], 1]);
+    for (const { leave } of viewers) leave();
+    expect(registry.sessions().map(({ state }) => state)).toEqual(['lingering']);
+    engines[0].infohash = 'd'.repeat(40);
+    const next = watch(registry.subscribe(byId('c'.repeat(40))));
+    await clock.advanceAndSettle(600);
+    expect(next.outcome).toBe('playing');
+  });
 
   it('reject one viewer too many, for a stream and in all, and start nothing for it', async () => {
     const { registry, selector, engines, clock } = makeSessions(2, new FakeClock(), {

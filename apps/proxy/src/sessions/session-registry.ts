@@ -4,6 +4,7 @@ import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
 import { BoundedMap, ListenerSet } from '@acexy/service-kit/primitives';
 import { type RequestedContent, contentKey, requestKey } from '../http/content-key.js';
+import type { BufferBudget } from './budget/buffer-budget.js';
 import { exceptionReporter } from './exceptions.js';
 import { ShuttingDownError, TooManyViewersError } from './errors.js';
 import type { EngineSharer, OtherSessions, SessionContext, ViewerLimits } from './session-context.js';
@@ -18,6 +19,7 @@ const MAX_KNOWN_IDS = 10_000;
 export class SessionRegistry implements OtherSessions<StreamSession> {
   /** Called at the moment of each event. */
   readonly events = new ListenerSet<SessionEvent>((error) => this.onListenerException(error));
+  readonly budget: BufferBudget;
   private readonly context: SessionContext;
   private readonly log: Log;
   /** The sessions that viewers may join, under each of their content keys. */
@@ -32,6 +34,7 @@ export class SessionRegistry implements OtherSessions<StreamSession> {
 
   constructor(context: Omit<SessionContext, 'emit'>) {
     this.context = { ...context, emit: (event) => this.emit(event) };
+    this.budget = context.budget;
     this.log = context.log.child('sessions');
   }
 
@@ -42,13 +45,14 @@ export class SessionRegistry implements OtherSessions<StreamSession> {
 
   /**
    * Adds a viewer to the session of the content, and starts the session when there is none.
-   * @throws ShuttingDownError | TooManyViewersError
+   * @throws ShuttingDownError | TooManyViewersError | MemoryFullError
    */
   subscribe(content: RequestedContent): ViewerSubscription {
     if (this.closed) throw new ShuttingDownError();
     const existing = this.find(content);
     this.checkViewerLimits(existing);
     if (existing) return new ViewerSubscription(existing);
+    this.checkMemory();
     const session = new StreamSession(content, this.context, this);
     this.all.set(session.id, session);
     this.open.set(requestKey(content), session);
@@ -194,6 +198,16 @@ export class SessionRegistry implements OtherSessions<StreamSession> {
     if (limit === null) return;
     this.emit({ type: 'viewer_rejected', limit });
     throw new TooManyViewersError(limit, limit === 'all' ? settings.maxViewers : settings.maxViewersPerStream);
+  }
+
+  /** Streams without viewers give way to a new one. */
+  private checkMemory(): void {
+    const starting = (): number => this.sessions().filter(({ broadcast, isOpen }) => isOpen && broadcast === null).length;
+    while (!this.budget.fits(starting())) {
+      if (this.endLingering(1) > 0) continue;
+      this.emit({ type: 'viewer_rejected', limit: 'memory' });
+      throw this.budget.full('another stream');
+    }
   }
 
   private knownInfohash({ selector }: RequestedContent): string | null {

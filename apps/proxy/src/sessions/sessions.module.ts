@@ -1,9 +1,12 @@
 import { Module } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
-import { Clock } from '@acexy/service-kit/primitives';
+import { Clock, memoryLimit } from '@acexy/service-kit/primitives';
+import type { BroadcastSettings } from '../broadcast/broadcast.js';
 import { EngineSelector } from '../selection/engine-selector.js';
 import { ENGINE_CLIENTS, type EngineClients } from '../selection/injection-tokens.js';
 import { SelectionModule } from '../selection/selection.module.js';
+import { BufferBudget } from './budget/buffer-budget.js';
+import { maxSocketBytes, memoryPlan } from './budget/memory-plan.js';
 import { BufferSettings, broadcastSettings } from './buffer-settings.js';
 import { FailoverSettings } from './failover/failover-settings.js';
 import { SessionRegistry } from './session-registry.js';
@@ -11,6 +14,19 @@ import { Alternatives } from './start/alternatives.js';
 import { EngineStartLimit } from './start/engine-start-limit.js';
 import { StartSettings } from './start/start-settings.js';
 import { ViewerSettings } from './viewer-settings.js';
+
+/** `workers`: processes that share the memory. */
+function bufferBudget(
+  { bufferTotalBytes: totalBytes }: BufferSettings,
+  settings: BroadcastSettings,
+  clock: Clock,
+  log: Log,
+  workers = 1,
+): BufferBudget {
+  const { maxBytes: ringBytes, maxSeconds, joinSeconds, chunkBytes } = settings;
+  const plan = memoryPlan({ memoryBytes: memoryLimit(), totalBytes, workers, chunkBytes, socketBytes: maxSocketBytes() });
+  return new BufferBudget(plan, { ringBytes, maxSeconds, joinSeconds, chunkBytes }, clock, log.child('memory'));
+}
 
 /** The life of a session: start, watch, fail over, stop. */
 @Module({
@@ -29,13 +45,15 @@ import { ViewerSettings } from './viewer-settings.js';
         clock: Clock,
         log: Log,
       ) => {
+        const settings = broadcastSettings(buffer, viewers);
         return new SessionRegistry({
           selector,
           engineApi,
           startLimit: new EngineStartLimit(clock),
           clock,
           settings: { ...start, ...failover, ...viewers },
-          broadcast: broadcastSettings(buffer, viewers),
+          broadcast: settings,
+          budget: bufferBudget(buffer, settings, clock, log),
           random: Math.random,
           log,
         });

@@ -213,6 +213,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
 
   private play({ source, broadcast, firstByteMs }: StartedStream): void {
     this.broadcast = broadcast;
+    this.context.budget.add(this, broadcast);
     this.engines.use(source.engine);
     this.failover = new FailoverController(this, broadcast, source, this.context, this.log, this.abort.signal);
     this.become(this.isWatched ? 'playing' : 'lingering');
@@ -259,6 +260,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
     if (!this.failover) this.startError ??= cause === 'shutdown' ? new ShuttingDownError() : new StreamEndedError(reason);
     this.failover?.stop();
     this.broadcast?.end();
+    this.context.budget.forgetDrained();
     this.abort.abort(new StreamEndedError(reason));
     this.settle();
     await this.starting;

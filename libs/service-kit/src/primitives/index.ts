@@ -6,6 +6,7 @@ export * from './coded-error.js';
 export * from './deadline.js';
 export * from './json.js';
 export * from './listener-set.js';
+export * from './memory-limit.js';
 export * from './one-shot-timer.js';
 export * from './worker-pool.js';
 export * from './wakeable-loop.js';

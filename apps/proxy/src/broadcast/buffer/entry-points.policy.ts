@@ -6,6 +6,13 @@ export const WAIT_FOR_BETTER_MS = 1000;
 /** … and, in a stream that has had something better, within this time after that: no usual interval of keyframes is longer. */
 const LONGEST_INTERVAL_MS = 10_000;
 
+/** The longest time (ms) between two entries, the time since the newest one included; null without entries. */
+export function longestInterval(points: readonly RandomAccessPoint[], liveMs: number): number | null {
+  const times = entryPoints(points, liveMs).map(({ mediaMs }) => mediaMs);
+  if (times.length === 0) return null;
+  return times.reduce((longest, time, index) => Math.max(longest, (times.at(index + 1) ?? liveMs) - time), 0);
+}
+
 /**
  * The points at which a decoder should start. `points` are ordered, oldest first; `liveMs` is the end of the stream on their clock, which starts
  * at 0.
