@@ -100,6 +100,7 @@ export function orchestratorContext(client: FakeOrchestrator, clock: Clock): Orc
     replace() {
       this.proxyId = '33333333-3333-4333-8333-333333333333';
     },
+    release: () => undefined,
   };
   return { client, link: new OrchestratorLink(clock, SILENT_LOG), identity, clock, log: SILENT_LOG, random: () => 0.5 };
 }

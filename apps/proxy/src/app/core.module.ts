@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { type EngineAddress, EngineClient } from '@acexy/engine-client';
 import { HttpOrchestratorClient } from '@acexy/orchestrator-client';
@@ -40,8 +41,11 @@ function orchestratorOf(settings: LoadedSettings, metrics: ProxyMetrics, clock: 
     orchestratorTimeoutMs: timeoutMs,
     engineCacheTtlMs,
   } = settings.of(SelectionSettings);
-  const identity = loadIdentity(settings.of(ServiceSettings).dataDir, settings.of(HttpSettings).listen.port, serviceLog);
   if (url === undefined) return null;
+  // In a container, the host name is the id of the container. No two proxies on a host listen on the same address.
+  const { host, port } = settings.of(HttpSettings).listen;
+  const owner = [hostname(), host, port].filter(Boolean).join('-');
+  const identity = loadIdentity(settings.of(ServiceSettings).dataDir, owner, serviceLog);
   const log = serviceLog.child('selection');
   const client = new HttpOrchestratorClient({
     url,

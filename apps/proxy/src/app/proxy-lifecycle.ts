@@ -1,6 +1,6 @@
 /**
  * Starts the background work of the proxy, and stops it in order: new viewers are rejected, current viewers may continue for a while, then viewers
- * and engine sessions end, and last the orchestrator gets the final report.
+ * and engine sessions end, the orchestrator gets the final report, and last another proxy may use the id of this one.
  */
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HlsService } from '../hls/hls.service.js';
@@ -50,6 +50,7 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
     await Promise.all([stopped, this.viewers.closeAll(VIEWERS_LIMIT_MS)]);
     await this.refresh?.stop();
     await this.reporting?.stop();
+    this.orchestrator?.identity.release();
     this.orchestrator?.client.close();
   }
 }
