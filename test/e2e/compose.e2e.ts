@@ -15,6 +15,7 @@ interface ComposeProject {
 
 interface ComposeService {
   image: string;
+  scale?: number;
   container_name?: string;
   restart?: string;
   read_only?: boolean;
@@ -36,13 +37,11 @@ const VARIANTS: Record<string, string[]> = {
   'docker-compose.yml': ['acexy', 'docker', 'orchestrator'],
   'docker-compose.socket.yml': ['acexy', 'docker-proxy', 'orchestrator'],
   'docker-compose.gluetun.yml': ['acexy', 'docker-proxy', 'gluetun', 'orchestrator'],
-  'docker-compose.two-proxies.yml': ['acexy-1', 'acexy-2', 'balancer', 'docker', 'orchestrator'],
+  'docker-compose.two-proxies.yml': ['acexy', 'balancer', 'docker', 'orchestrator'],
   'docker-compose.yml docker-compose.monitoring.yml': ['acexy', 'docker', 'grafana', 'orchestrator', 'prometheus'],
   'docker-compose.socket.yml docker-compose.monitoring.yml': ['acexy', 'docker-proxy', 'grafana', 'orchestrator', 'prometheus'],
   'docker-compose.gluetun.yml docker-compose.monitoring.yml': ['acexy', 'docker-proxy', 'gluetun', 'grafana', 'orchestrator', 'prometheus'],
-  'docker-compose.two-proxies.yml docker-compose.monitoring.yml': [
-    ...['acexy-1', 'acexy-2', 'balancer', 'docker', 'grafana', 'orchestrator', 'prometheus'],
-  ],
+  'docker-compose.two-proxies.yml docker-compose.monitoring.yml': ['acexy', 'balancer', 'docker', 'grafana', 'orchestrator', 'prometheus'],
 };
 /** Project name in these tests. */
 const PROJECT = 'tv';
@@ -214,12 +213,23 @@ describe('docker compose config', () => {
     expect([older.image, rolesOf(older)]).toEqual(['qmcgaw/gluetun:v3.40.3', join(folder, 'docker/gluetun/auth-config.v3.40.toml')]);
   });
 
-  it('acexy-1 of two proxies uses the volume of the one proxy that it replaces', () => {
-    const sourceOf = (file: string, service: string): string | undefined => {
-      const options = { cwd: folder, encoding: 'utf8', env: { PATH: process.env.PATH, HOME: process.env.HOME } } as const;
+  describe('the file for several proxies', () => {
+    const acexyOf = (file: string, settings: Record<string, string> = {}): ComposeService => {
+      const options = { cwd: folder, encoding: 'utf8', env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings } } as const;
       const { stdout } = spawnSync('docker', ['compose', '-f', file, 'config', '--format', 'json'], options);
-      return (JSON.parse(stdout) as ComposeProject).services[service].volumes?.find(({ target }) => target === '/data')?.source;
+      return (JSON.parse(stdout) as ComposeProject).services.acexy;
     };
-    expect(sourceOf('docker-compose.two-proxies.yml', 'acexy-1')).toBe(sourceOf('docker-compose.yml', 'acexy'));
+
+    it('starts two, or as many as ACEXY_REPLICAS says, which publish no port and have no fixed name', () => {
+      const file = 'docker-compose.two-proxies.yml';
+      expect([acexyOf(file).scale, acexyOf(file, { ACEXY_REPLICAS: '5' }).scale]).toEqual([2, 5]);
+      expect(acexyOf(file)).not.toHaveProperty('ports');
+      expect(acexyOf(file)).not.toHaveProperty('container_name');
+    });
+
+    it('uses the volume of the one proxy that they replace', () => {
+      const sourceOf = (file: string): string | undefined => acexyOf(file).volumes?.find(({ target }) => target === '/data')?.source;
+      expect(sourceOf('docker-compose.two-proxies.yml')).toBe(sourceOf('docker-compose.yml'));
+    });
   });
 });

@@ -128,7 +128,7 @@ export const MACHINE_CHECKS: readonly Check[] = [
       if (maxConnections !== null && viewers > maxConnections * NEAR_LIMIT)
         yield wrong(
           `${viewers} viewers of at most ${maxConnections} (ACEXY_MAX_CONNECTIONS)`,
-          'Raise ACEXY_MAX_CONNECTIONS and the limit of open files, or run a second proxy (deploy/two-proxies).',
+          'Raise ACEXY_MAX_CONNECTIONS and the limit of open files, or run more proxies (docker-compose.two-proxies.yml).',
         );
       const all = machine.openFilesOfAll;
       if (all !== null && all.used > all.max * NEAR_LIMIT)
