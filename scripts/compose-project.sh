@@ -54,22 +54,28 @@ $(docker ps -a --filter "label=$INSTALLATION_LABEL" --format "{{.Label \"$INSTAL
   echo "$id"
 }
 
-# State of the service's container: healthy, or running if it has no health check.
-state_of() {
-  local container
-  container=$("${compose[@]}" ps -q "$1" | head -1)
-  [ -n "$container" ] || return 0
-  docker inspect --format '{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}' "$container"
-}
+# containers_of [-a] SERVICE: its containers, with -a also stopped ones. Several are replicas of a scaled service.
+containers_of() { "${compose[@]}" ps -q "$@"; }
+
+# healthy, or running if the container has no health check.
+state_of() { docker inspect --format '{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}' "$1"; }
 
 is_healthy() { case $(state_of "$1") in healthy | running) ;; *) return 1 ;; esac }
 
-# Waits at most HEALTH_LIMIT_S (120).
+# Whether the service has containers and all are healthy, except those given after its name.
+are_healthy() {
+  local service=$1 container containers
+  shift
+  containers=$(containers_of "$service" | grep -vxF -e '' "${@/#/-e}") || return
+  for container in $containers; do is_healthy "$container" || return; done
+}
+
+# Waits at most HEALTH_LIMIT_S (120) until are_healthy.
 wait_healthy() {
   local limit=$((SECONDS + ${HEALTH_LIMIT_S:-120}))
-  until is_healthy "$1"; do
+  until are_healthy "$@"; do
     [ $SECONDS -lt $limit ] || fail "$1 is not healthy after ${HEALTH_LIMIT_S:-120} s: ${compose[*]} logs --tail=50 $1"
     sleep 0.5
   done
-  echo "$1 is $(state_of "$1")"
+  echo "$1 is healthy"
 }

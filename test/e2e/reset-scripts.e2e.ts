@@ -25,6 +25,8 @@ const run = (line: string, env: Record<string, string> = {}): Promise<ShellResul
 
 interface World {
   services: string[];
+  /** Number of containers of each service; 1 by default. */
+  replicas?: number;
   /** Installation id of each engine. */
   engines?: string[];
   /** The id in the database of this project; null: there is no database. */
@@ -35,14 +37,19 @@ interface World {
 /** A compose project with engines, on Compose 2 or Compose 1. */
 function given(
   compose: 'docker compose' | 'docker-compose',
-  { services, engines = [], installation = 'mine', health = 'healthy' }: World,
+  { services, replicas = 1, engines = [], installation = 'mine', health = 'healthy' }: World,
 ): void {
+  for (const service of services) {
+    const containers = Array.from({ length: replicas }, (_, index) => `${service}-replica-${index}\n`);
+    writeFileSync(join(folder, `containers-${service}`), containers.join(''));
+  }
   const printed = (words: readonly string[]): string => `printf '%s\\n' ${words.join(' ') || "''"}`;
   const engineIds = (owner?: string): string =>
     printed(engines.flatMap((each, index) => (owner === undefined || owner === each ? [`engine-${index}`] : [])));
   const ofCompose = (prefix: string): string => `
     "${prefix}config --services") printf '%s\\n' ${services.join(' ')} ;;
-    "${prefix}ps -q "*) echo container ;;
+    "${prefix}ps -q "*) cat "${folder}/containers-\${*##* }" ;;
+    *" --no-recreate "*) echo "new-$(wc -l <${folder}/containers-acexy)" >>${folder}/containers-acexy ;;
     "ps -a "*format*) ${printed(engines)} ;;
     "${prefix}run --rm "*sqlite3*) ${installation === null ? 'echo unable to open database >&2; exit 1' : `echo ${installation}`} ;;
     ${[...new Set(engines)].map((owner) => `"ps -aq "*installation=${owner}) ${engineIds(owner)} ;;`).join('\n')}
@@ -112,6 +119,21 @@ describe.each(['docker compose', 'docker-compose'] as const)('with %s', (compose
       ['acexy-1', 'acexy-2', 'orchestrator'].flatMap((service) => [`${compose} stop ${service}`, `${compose} up -d --no-deps ${service}`]),
     );
   });
+
+  it('replicas of one service are replaced one by one, and their number stays', async () => {
+    given(compose, { services: ['orchestrator', 'acexy', 'balancer'], replicas: 3 });
+    const { code, stdout } = await run('rolling-restart.sh');
+    expect([code, stdout]).toEqual([0, expect.not.stringContaining('nobody can play')]);
+    expect(commands.calls).toEqual([
+      ...[0, 1, 2].flatMap((index) => [
+        `docker stop acexy-replica-${index}`,
+        `docker rm acexy-replica-${index}`,
+        `${compose} up -d --no-deps --no-recreate --scale acexy=3 acexy`,
+      ]),
+      `${compose} stop orchestrator`,
+      `${compose} up -d --no-deps orchestrator`,
+    ]);
+  });
 });
 
 describe('unclear situations', () => {
@@ -148,6 +170,13 @@ describe('unclear situations', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('docker compose logs --tail=50 acexy-1')]);
     expect(stdout).toContain('nobody can play until acexy-1 is back');
     expect(commands.calls).toEqual(['docker compose stop acexy-1', 'docker compose up -d --no-deps acexy-1']);
+  });
+
+  it('a replica that does not become ready stops the restart before the next one', async () => {
+    given('docker compose', { services: ['orchestrator', 'acexy'], replicas: 2, health: 'unhealthy' });
+    const { code, stderr } = await run('rolling-restart.sh');
+    expect([code, stderr]).toEqual([1, expect.stringContaining('docker compose logs --tail=50 acexy')]);
+    expect(commands.calls.filter((call) => call.startsWith('docker stop'))).toEqual(['docker stop acexy-replica-0']);
   });
 
   it.each([

@@ -48,7 +48,7 @@ export class FakeCommands {
   /** The calls so far, without calls that only read. */
   get calls(): string[] {
     const all = existsSync(this.record) ? readFileSync(this.record, 'utf8').trim().split('\n') : [];
-    return all.filter((call) => !/ (version|config --services|ps -q \S+|inspect .*)$/.test(call));
+    return all.filter((call) => !/ (version|config --services|ps -q (-a )?\S+|inspect .*)$/.test(call));
   }
 
   remove(): void {
