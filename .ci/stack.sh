@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests the Docker installation as users run it. Builds the Dockerfile, starts the stack with compose, plays a stream, changes settings, switches to two
+# Tests the Docker installation as users run it. Builds the Dockerfile, starts the stack with compose, plays a stream, changes settings, switches to three
 # proxies, and removes everything. Then two installations with engines on this machine's Docker Engine, behind the filter. The images of test/images
 # replace public images, and engines are simulated. Without Docker or compose it prints SKIPPED.
 set -euo pipefail
@@ -59,20 +59,23 @@ main() {
   check 'a stream plays after the reset' plays
 
   export COMPOSE_FILE=docker-compose.two-proxies.yml:test/images/compose.stand-ins.two-proxies.yml
-  step 'two proxies instead of one' docker compose --progress plain up -d --no-build --remove-orphans --wait --wait-timeout 120
-  check 'both proxies, the orchestrator and the Docker Engine are healthy' all_healthy 4
+  step 'three proxies instead of one' docker compose --progress plain up -d --no-build --remove-orphans --wait --wait-timeout 120 --scale acexy=3
+  check 'all proxies, the orchestrator and the Docker Engine are healthy' all_healthy 5
+  check 'each proxy has an id of its own' eventually 10 proxies_have_own_ids
   check 'a stream plays through the load balancer' plays
-  check 'the doctor finds nothing wrong' eventually 60 doctor_is_content --proxy http://acexy-1:8080
-  check 'each content is on one proxy with all its viewers, and both proxies have contents' contents_are_spread
-  check 'when one proxy stops, its contents play through the other, and no other viewer notices' one_proxy_is_enough
-  check 'the restarted proxy is healthy again' eventually 60 all_healthy 4
+  check 'the doctor finds nothing wrong' eventually 60 doctor_is_content
+  check 'each content is on one proxy with all its viewers, and all proxies have contents' contents_are_spread
+  check 'when one proxy stops, its contents play through the others, and no other viewer notices' others_are_enough
+  check 'the restarted proxy is healthy again' eventually 60 all_healthy 5
+  ids_before=$(proxy_ids)
   step 'a rolling restart' scripts/rolling-restart.sh
+  check 'the new containers have the ids of those that they replaced' eventually 10 proxies_have_ids "$ids_before"
   check 'a stream plays after the rolling restart' plays
   export COMPOSE_FILE=$COMPOSE_FILE:docker-compose.monitoring.yml:test/images/compose.stand-ins.monitoring.yml
   read -r PROMETHEUS_PORT GRAFANA_PORT < <(free_ports)
   export PROMETHEUS_PORT GRAFANA_PORT
-  step 'monitoring of the two proxies' docker compose --progress plain up -d --no-build prometheus
-  check 'Prometheus scrapes the orchestrator and both proxies' eventually 60 scrapes 'acexy-1:8080 acexy-2:8080 orchestrator:8000'
+  step 'monitoring of all proxies' docker compose --progress plain up -d --no-build prometheus
+  check 'Prometheus scrapes the orchestrator and all proxies' eventually 60 scrapes 'acexy acexy acexy orchestrator'
   step "$(compose_name) down" standalone_compose down --remove-orphans
   check 'down leaves no container' no_containers
   docker compose --progress quiet down -v --remove-orphans
@@ -216,35 +219,44 @@ watch_for() {
   [ "$code" = 28 ] && [ "$bytes" -gt 500000 ]
 }
 
-ace_status() { docker compose exec -T "$1" node -e 'fetch("http://127.0.0.1:8080/ace/status").then((r) => r.text()).then(console.log)'; }
-contents_on() { ace_status "$1" | jq -r '.sessions[] | "\(.stream.key) \(.clients)"' | sort; }
+# Containers of the proxies.
+proxies() { docker compose ps -q acexy; }
+proxy_ids() { for proxy in $(proxies); do docker exec "$proxy" sh -c 'cat "/data/proxy-$(hostname)-8080.id"'; done | sort; }
+proxies_have_ids() { [ "$(proxy_ids)" = "$1" ]; }
+proxies_have_own_ids() { [ "$(proxy_ids | tee /dev/stderr | uniq | wc -l)" = "$(proxies | wc -l)" ]; }
+
+ace_status() { docker exec "$1" node -e 'fetch("http://127.0.0.1:8080/ace/status").then((r) => r.text()).then(console.log)'; }
+contents_on() { ace_status "$1" | jq -r '.sessions[] | "\(.stream.key) \(.clients)"'; }
 
 # Two viewers for each of six contents; one of them writes the id in upper case.
 contents_are_spread() {
-  local content viewers=()
+  local content proxy viewers=()
   for n in 1 2 3 4 5 6; do
     content=$(printf '%040x' "$((n * 7919))")
     watch_for 25 "$content" & viewers+=($!)
     watch_for 25 "${content^^}" & viewers+=($!)
   done
-  eventually 20 all_viewers_watch || { ace_status acexy-1; ace_status acexy-2; wait; return 1; }
-  contents_on acexy-1 >"$work/on-1"
-  contents_on acexy-2 >"$work/on-2"
-  head "$work/on-1" "$work/on-2"
+  eventually 20 all_viewers_watch || { for proxy in $(proxies); do ace_status "$proxy"; done; wait; return 1; }
+  rm -f "$work"/on-*
+  for proxy in $(proxies); do contents_on "$proxy" >"$work/on-$proxy"; done
+  head "$work"/on-*
   kill "${viewers[@]}" 2>/dev/null || true
-  [ -s "$work/on-1" ] && [ -s "$work/on-2" ] && [ -z "$(comm -12 "$work/on-1" "$work/on-2")" ] && [ "$(cat "$work"/on-? | cut -d' ' -f1 | sort -u | wc -l)" = 6 ]
+  for proxy in $(proxies); do [ -s "$work/on-$proxy" ] || return 1; done
+  # Six lines, one for each content, with both of its viewers.
+  [ "$(sort -u "$work"/on-* | grep -c ' 2$')" = 6 ] && [ "$(cat "$work"/on-* | wc -l)" = 6 ]
 }
-all_viewers_watch() { [ "$({ contents_on acexy-1; contents_on acexy-2; } | awk '{ sum += $2 } END { print sum }')" = 12 ]; }
+all_viewers_watch() { [ "$(for proxy in $(proxies); do contents_on "$proxy"; done | awk '{ sum += $2 } END { print sum }')" = 12 ]; }
 
-one_proxy_is_enough() {
-  local first second viewer
-  first=$(cut -d' ' -f1 "$work/on-1" | head -1)
-  second=$(cut -d' ' -f1 "$work/on-2" | head -1)
+others_are_enough() {
+  local stopped other first second viewer
+  read -r stopped other < <(proxies | xargs)
+  other=${other%% *}
+  first=$(cut -d' ' -f1 "$work/on-$stopped" | head -1)
+  second=$(cut -d' ' -f1 "$work/on-$other" | head -1)
   watch_for 20 "$second" & viewer=$!
-  docker compose stop acexy-1 || return 1
+  docker stop "$stopped" || return 1
   watch_for 8 "$first" || return 1
-  contents_on acexy-2 | tee /dev/stderr | grep -q "$first" || return 1
-  docker compose up -d --no-build acexy-1 || return 1
+  docker start "$stopped" || return 1
   wait "$viewer"
 }
 
@@ -302,9 +314,9 @@ nothing_left() {
   [ ! -s "$work/left" ]
 }
 
-# The instances that Prometheus scrapes with success.
+# The jobs that Prometheus scrapes with success, once for each instance.
 scrapes() {
-  [ "$(call "http://localhost:$PROMETHEUS_PORT/api/v1/query?query=up==1" | tee /dev/stderr | jq -r '[.data.result[].metric.instance] | sort | join(" ")')" = "$1" ]
+  [ "$(call "http://localhost:$PROMETHEUS_PORT/api/v1/query?query=up==1" | tee /dev/stderr | jq -r '[.data.result[].metric.job] | sort | join(" ")')" = "$1" ]
 }
 
 bundle_lacks() {

@@ -1,6 +1,8 @@
 import type { StreamState } from '@acexy/contracts';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Balancer } from '../support/balancer.js';
+import { HAS_HAPROXY, Haproxy } from '../support/haproxy.js';
 import { Pair, contentId } from '../support/pair.js';
 import { freePorts } from '../support/ports.js';
 import type { ServiceProcess } from '../support/service-process.js';
@@ -8,104 +10,130 @@ import { until } from '../support/until.js';
 import { Viewer } from '../support/viewer.js';
 
 interface Status {
-  streams: number;
-  sessions: { stream_id: string; stream: { key: string } }[];
+  sessions: { stream_id: string; clients: number; stream: { key: string } }[];
 }
 
-describe('two proxies behind a load balancer, restarted one by one', () => {
+interface Replica {
+  address: string;
+  service: ServiceProcess;
+}
+
+const CONTENTS = [1, 2, 3, 4, 5, 6].map(contentId);
+
+describe.skipIf(!HAS_HAPROXY)('three replicas of the proxy behind the load balancer', () => {
   let pair: Pair;
-  let balancer: Balancer;
-  let proxies: { port: number; service: ServiceProcess }[];
+  let balancer: Haproxy;
+  let port: number;
+  let replicas: Replica[];
+  /** Two of each content: one writes the id in upper case. */
+  let viewers: { content: string; viewer: Viewer }[];
 
   beforeAll(async () => {
     pair = await Pair.start({
       engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' },
       orchestrator: { MIN_REPLICAS: '2', MIN_PROVISION_INTERVAL_S: '0.05' },
-      proxy: { ACEXY_LINGER: '100ms', ACEXY_DRAIN_TIMEOUT: '3s' },
+      proxy: { ACEXY_LINGER: '100ms', ACEXY_DRAIN_TIMEOUT: '2s', ACEXY_DATA_DIR: 'data-of-replicas' },
     });
-    const [secondPort, address] = await freePorts(2);
-    proxies = [
-      { port: pair.proxyPort, service: pair.proxy },
-      { port: secondPort, service: pair.startProxy(secondPort) },
-    ];
-    await Promise.all(proxies.map(({ port }) => until('ready', async () => (await fetch(`http://127.0.0.1:${port}/health/ready`)).ok)));
-    balancer = await Balancer.listen(
-      proxies.map(({ port }) => port),
-      address,
+    await pair.proxy.stop();
+    [port] = await freePorts(1);
+    replicas = ['127.0.0.1', '127.0.0.2', '127.0.0.3'].map(replicaAt);
+    await Promise.all(replicas.map(untilReady));
+    balancer = await Haproxy.start(
+      pair.folder,
+      replicas.map(({ address }) => address),
+      port,
     );
   });
   afterAll(async () => {
-    balancer?.close();
-    await Promise.all((proxies ?? []).map(({ service }) => service.stop()));
+    await balancer?.stop();
+    await Promise.all((replicas ?? []).map(({ service }) => service.stop()));
     await pair?.stop();
   });
 
-  const watch = (index: number): Promise<Viewer> =>
-    Viewer.open(`http://127.0.0.1:${balancer.port}/ace/getstream?id=${contentId(index)}`, { keep: false });
-  const statusOf = async (port: number): Promise<Status> => (await (await fetch(`http://127.0.0.1:${port}/ace/status`)).json()) as Status;
+  /** All replicas have one data folder and one port, as in containers with one volume. */
+  const replicaAt = (address: string): Replica => ({
+    address,
+    service: pair.startProxy(port, { ACEXY_LISTEN_ADDR: `${address}:${port}` }),
+  });
+  const urlOf = ({ address }: Replica): string => `http://${address}:${port}`;
+  const untilReady = (replica: Replica): Promise<true> =>
+    until(`${replica.address} ready`, async () => (await fetch(`${urlOf(replica)}/health/ready`)).ok || null);
+  const sessionsOf = async (replica: Replica): Promise<Status['sessions']> =>
+    ((await (await fetch(`${urlOf(replica)}/ace/status`)).json()) as Status).sessions;
+  const watch = (id: string): Promise<Viewer> => Viewer.open(`${balancer.url}/ace/getstream?id=${id}`, { keep: false });
+  /** A viewer that plays. The load balancer needs seconds to notice that a proxy came or went, longer on a busy machine. */
+  const watchSoon = (id: string): Promise<Viewer> =>
+    until(`${id} plays`, async () => {
+      const viewer = await watch(id);
+      if (viewer.status === 200) return viewer;
+      await viewer.leave();
+      return null;
+    });
+  const idOf = ({ address }: Replica): string => {
+    const folder = join(pair.folder, 'data-of-replicas');
+    const file = readdirSync(folder).find((name) => name.endsWith(`-${address}-${port}.id`));
+    return readFileSync(join(folder, file!), 'utf8');
+  };
 
-  it('only viewers of the stopping proxy lose their stream, cleanly and after the drain timeout, and reach the other one at once', async () => {
-    const viewers = new Map<string, Viewer>();
-    for (const index of [1, 2]) viewers.set(contentId(index), await watch(index));
-    await Promise.all([...viewers.values()].map((viewer) => viewer.untilBytes(500_000)));
+  it('all viewers of a content are on one replica with one engine session, every replica has contents, and each has an id of its own', async () => {
+    const spellings = CONTENTS.flatMap((content) => [content, content.toUpperCase()].map((spelling) => ({ content, spelling })));
+    viewers = await Promise.all(spellings.map(async ({ content, spelling }) => ({ content, viewer: await watchSoon(spelling) })));
+    await Promise.all(viewers.map(({ viewer }) => viewer.untilBytes(300_000)));
+    const perReplica = await Promise.all(replicas.map(sessionsOf));
+    for (const sessions of perReplica) expect(sessions).not.toEqual([]);
+    const found = perReplica.flat().map(({ clients, stream }) => `${stream.key}: ${clients}`);
+    expect(found.sort()).toEqual(CONTENTS.map((content) => `${content}: 2`).sort());
+    const sessions = (await pair.engineMetrics()).map((engine) => engine.sessions.opened);
+    expect(sessions.reduce((sum, opened) => sum + opened)).toBe(CONTENTS.length);
+    expect(new Set(replicas.map(idOf)).size).toBe(3);
+  });
 
-    for (const proxy of proxies) {
-      const { sessions } = await statusOf(proxy.port);
-      expect(sessions).toHaveLength(1);
-      const key = sessions[0].stream.key;
-      const [own, other] = [viewers.get(key)!, [...viewers].find(([id]) => id !== key)![1]];
-      const atSignal = own.bytes;
-      proxy.service.kill('SIGTERM');
+  it('when one is replaced, its viewers are served until the drain timeout and play on through another, nobody else notices, and its id lives on', async () => {
+    const [replica] = replicas;
+    const id = idOf(replica);
+    const sessions = await sessionsOf(replica);
+    const own = viewers.filter(({ content }) => sessions.some(({ stream }) => stream.key === content));
+    const others = viewers.filter((each) => !own.includes(each));
+    const atSignal = own.map(({ viewer }) => viewer.bytes);
+    replica.service.kill('SIGTERM');
 
-      await until('not ready', async () => (await fetch(`http://127.0.0.1:${proxy.port}/health/ready`)).status === 503);
-      const refused = await fetch(`http://127.0.0.1:${proxy.port}/ace/getstream?id=${key}`);
-      expect([refused.status, Number(refused.headers.get('retry-after'))]).toEqual([503, 5]);
-      expect(await refused.json()).toMatchObject({ error: 'the proxy is shutting down' });
-      await own.untilBytes(atSignal + 400_000);
-      expect(own.ended).toBe(false);
-      await until('out of rotation', () => Promise.resolve(!balancer.inRotation.includes(proxy.port)));
+    await until('not ready', async () => (await fetch(`${urlOf(replica)}/health/ready`)).status === 503);
+    const refused = await fetch(`${urlOf(replica)}/ace/getstream?id=${own[0].content}`);
+    expect([refused.status, Number(refused.headers.get('retry-after'))]).toEqual([503, 5]);
+    expect(await refused.json()).toMatchObject({ error: 'the proxy is shutting down' });
+    await Promise.all(own.map(({ viewer }, position) => viewer.untilBytes(atSignal[position] + 200_000)));
 
-      await own.closed;
-      expect([own.ended, own.error]).toEqual([true, null]);
-      expect(await proxy.service.exited).toEqual({ code: 0, signal: null });
-      expect(proxy.service.log).toContain('waiting for viewers to leave');
-      const ended = await until('the end is listed', async () =>
-        (await pair.api<StreamState[]>('/streams?status=ended')).find(({ id }) => id === sessions[0].stream_id),
-      );
-      expect((await pair.engines()).find(({ container_id: id }) => id === ended.container_id)?.streams).toEqual([]);
+    await Promise.all(own.map(({ viewer }) => viewer.closed));
+    expect(own.map(({ viewer }) => [viewer.ended, viewer.error])).toEqual(own.map(() => [true, null]));
+    expect(await replica.service.exited).toEqual({ code: 0, signal: null });
+    expect(replica.service.log).toContain('waiting for viewers to leave');
+    await until('the end is listed', async () =>
+      (await pair.api<StreamState[]>('/streams?status=ended')).some(({ id: stream }) => stream === sessions[0].stream_id),
+    );
 
-      // The player reconnects through the load balancer.
-      const again = await watch(Number.parseInt(key.replaceAll('c', ''), 16));
-      expect(again.status).toBe(200);
-      await again.untilBytes(300_000);
-      viewers.set(key, again);
-      expect((await statusOf(proxies.find(({ port }) => port !== proxy.port)!.port)).streams).toBe(2);
-      await other.untilBytes(other.bytes + 300_000);
-      expect(other.ended).toBe(false);
+    // The container that replaces it has another address. The players reconnect meanwhile.
+    const replacement = replicaAt('127.0.0.4');
+    replicas = [replacement, ...replicas.slice(1)];
+    balancer.addresses = replicas.map(({ address }) => address);
+    for (const each of own) each.viewer = await watchSoon(each.content);
+    await Promise.all(own.map(({ viewer }) => viewer.untilBytes(200_000)));
+    await untilReady(replacement);
+    expect(idOf(replacement)).toBe(id);
+    await Promise.all(others.map(({ viewer }) => viewer.untilBytes(viewer.bytes + 200_000)));
+    expect(others.map(({ viewer }) => viewer.ended)).toEqual(others.map(() => false));
 
-      proxy.service = pair.startProxy(proxy.port);
-      await until('back in rotation', () => Promise.resolve(balancer.inRotation.length === 2));
-      // Both proxies need a viewer before the next one stops.
-      await again.leave();
-      await until('one stream left', async () => (await statusOf(proxies.find(({ port }) => port !== proxy.port)!.port)).streams === 1);
-      const moved = await untilOn(proxy.port, key);
-      viewers.set(key, moved);
-    }
-    await Promise.all([...viewers.values()].map((viewer) => viewer.leave()));
+    // Its contents are those of the replica that it replaced.
+    await Promise.all(own.map(({ viewer }) => viewer.leave()));
+    await until('new viewers reach the replacement', async () => {
+      const viewer = await watchSoon(own[0].content);
+      const reached = await sessionsOf(replacement);
+      await viewer.leave();
+      return reached.length > 0;
+    });
+    await Promise.all(others.map(({ viewer }) => viewer.leave()));
     await until('every session was stopped', async () => {
       const metrics = await pair.engineMetrics();
       return metrics.every(({ sessions }) => sessions.active === 0 && sessions.opened === sessions.stopped);
     });
   });
-
-  /** Opens a viewer at that proxy. */
-  async function untilOn(port: number, key: string): Promise<Viewer> {
-    for (let attempt = 0; attempt < 4; attempt++) {
-      const viewer = await watch(Number.parseInt(key.replaceAll('c', ''), 16));
-      await viewer.untilBytes(100_000);
-      if ((await statusOf(port)).sessions.some(({ stream }) => stream.key === key)) return viewer;
-      await viewer.leave();
-    }
-    throw new Error(`no turn came to ${port}`);
-  }
 });

@@ -146,6 +146,7 @@ export const HEALTHY: Facts = {
   gluetunRoles: null,
   orchestrator: HEALTHY_ORCHESTRATOR,
   proxy: HEALTHY_PROXY,
+  otherProxies: [],
 };
 
 /** Settings with a key, Docker, and what is given. */

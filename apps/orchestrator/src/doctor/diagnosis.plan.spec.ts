@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { replicasAt } from './collect/services.js';
 import { CHECKS, diagnose, exitCode } from './diagnosis.plan.js';
 import type { Facts, OrchestratorFacts, ProxyFacts, Reached } from './facts.js';
 import { report } from './report.js';
@@ -548,6 +549,47 @@ it('causes come before what follows from them: Docker, the services, the circuit
   });
   const wrongIds = found.filter(({ state }) => state === 'wrong').map(({ id }) => id);
   expect(wrongIds).toEqual(['docker', 'orchestrator', 'circuit-breaker', 'no-engines', 'streams-start']);
+});
+
+describe('with several replicas of the proxy, the doctor', () => {
+  const replica = (address: string, change: Partial<Reached<ProxyFacts>> = {}): ProxyFacts => ({
+    ...HEALTHY_PROXY,
+    url: `http://${address}:8080`,
+    ...change,
+  });
+  const found = (...[proxy, ...otherProxies]: ProxyFacts[]): string[] =>
+    diagnose({ ...HEALTHY, ...machine({ ports: [] }), proxy, otherProxies }).map(({ id, state, says }) => `${state} ${id}: ${says}`);
+
+  it('reports one result for each check when all are well', () => {
+    const results = found(replica('10.0.0.2'), replica('10.0.0.3'), replica('10.0.0.4'));
+    expect(results).toHaveLength(CHECKS.length);
+    expect(results).toContain('good proxy: all 3 replicas are ready');
+  });
+
+  it('reports the problem of one with its address', () => {
+    const results = found(replica('10.0.0.2'), replica('10.0.0.3', { orchestrator: 'unauthorized' }), {
+      reached: false,
+      url: 'http://10.0.0.4:8080',
+      problem: 'nothing listens there',
+    });
+    expect(results.filter((result) => result.startsWith('wrong'))).toEqual([
+      'wrong proxy: the proxy does not answer at http://10.0.0.4:8080: nothing listens there',
+      'wrong link: http://10.0.0.3:8080: the orchestrator rejects the key of the proxy: no engine is leased, no stream is reported',
+    ]);
+  });
+
+  it('reports a problem of all of them once', () => {
+    const results = found(replica('10.0.0.2', { orchestrator: 'not set' }), replica('10.0.0.3', { orchestrator: 'not set' }));
+    expect(results.filter((result) => result.startsWith('wrong'))).toEqual([expect.stringMatching(/^wrong link: the proxy has no/)]);
+  });
+
+  it('finds them by the addresses of their common name', async () => {
+    const named = (...addresses: string[]): Promise<string[]> =>
+      replicasAt('http://acexy:8080', () => Promise.resolve(addresses.map((address) => ({ address }))));
+    expect(await named('10.0.0.3', '10.0.0.2')).toEqual(['http://10.0.0.2:8080', 'http://10.0.0.3:8080']);
+    expect(await named('10.0.0.2')).toEqual(['http://acexy:8080']);
+    expect(await replicasAt('http://acexy:8080', () => Promise.reject(new Error('ENOTFOUND')))).toEqual(['http://acexy:8080']);
+  });
 });
 
 it('the report starts with what is wrong, causes before effects, each with its cure', () => {

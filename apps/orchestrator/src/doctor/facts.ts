@@ -24,7 +24,10 @@ export interface Facts {
   /** Text of Gluetun's role file beside the compose file; null if it cannot be read from here. */
   gluetunRoles: string | null;
   orchestrator: OrchestratorFacts;
+  /** The proxy that a check judges. */
   proxy: ProxyFacts;
+  /** All other replicas of the proxy. */
+  otherProxies: readonly ProxyFacts[];
 }
 
 /** The settings of the proxy that checks need. */

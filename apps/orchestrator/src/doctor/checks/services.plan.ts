@@ -40,7 +40,12 @@ export const SERVICE_CHECKS: readonly Check[] = [
   {
     id: 'proxy',
     question: 'Is the proxy ready?',
-    look: ({ proxy }) => isReady(proxy, 'proxy', 'the proxy accepts no viewers', 'It is shutting down: start it again.'),
+    look: ({ proxy, otherProxies }) => {
+      const state = isReady(proxy, 'proxy', 'the proxy accepts no viewers', 'It is shutting down: start it again.');
+      return 'state' in state && state.state === 'good' && otherProxies.length > 0
+        ? good(`all ${otherProxies.length + 1} replicas are ready`)
+        : state;
+    },
   },
 
   {

@@ -14,10 +14,10 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { databaseFile } from '../../database/database-settings.js';
 import { loadOrchestratorSettings, ORCHESTRATOR_SETTINGS, type OrchestratorSettings } from '../../settings.js';
-import type { Facts, ProxySettingsSeen, VpnContainerFacts } from '../facts.js';
+import type { Facts, ProxyFacts, ProxySettingsSeen, VpnContainerFacts } from '../facts.js';
 import { askGluetun, DockerCollector } from './docker.js';
 import { lookAtMachine } from './machine.js';
-import { askOrchestrator, askProxy } from './services.js';
+import { askOrchestrator, askProxy, replicasAt } from './services.js';
 
 export interface DoctorOptions {
   env: Environment;
@@ -47,14 +47,9 @@ export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
     : null;
   const docker = settings?.engineRuntime === 'docker' ? new DockerCollector(settings) : null;
   const orchestratorUrl = options.orchestratorUrl ?? local(settings?.host, settings?.port ?? 8000);
-  const proxyUrl =
-    options.proxyUrl ??
-    (place === 'container'
-      ? PROXY_IN_COMPOSE
-      : local(proxySettings?.listen.host, Number(env.ACEXY_PUBLISHED_PORT) || (proxySettings?.listen.port ?? 8080)));
-  const [orchestrator, proxy, dockerFacts, vpns, machine] = await Promise.all([
+  const [orchestrator, [proxy, ...otherProxies], dockerFacts, vpns, machine] = await Promise.all([
     askOrchestrator(orchestratorUrl, settings?.apiKey, proxySettings?.orchestratorApiKey),
-    askProxy(proxyUrl),
+    askProxies(options, proxySettings),
     docker?.look() ?? null,
     settings === null ? [] : vpnFacts(settings, docker, place),
     lookAtMachine({
@@ -80,7 +75,14 @@ export async function gatherFacts(options: DoctorOptions): Promise<Facts> {
     gluetunRoles: vpns.length === 0 ? null : readRoles(options),
     orchestrator,
     proxy,
+    otherProxies,
   };
+}
+
+/** At least one. */
+async function askProxies({ proxyUrl, place, env }: DoctorOptions, settings: ProxySettingsSeen | null): Promise<ProxyFacts[]> {
+  if (proxyUrl === undefined && place === 'container') return Promise.all((await replicasAt(PROXY_IN_COMPOSE)).map(askProxy));
+  return [await askProxy(proxyUrl ?? local(settings?.listen.host, Number(env.ACEXY_PUBLISHED_PORT) || (settings?.listen.port ?? 8080)))];
 }
 
 function readRoles({ env, configFolder }: DoctorOptions): string | null {

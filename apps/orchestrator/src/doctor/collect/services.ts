@@ -1,4 +1,5 @@
 /** Collects what the running services report. */
+import { lookup } from 'node:dns/promises';
 import type { EnginesHealthStatus, OrchestratorStatus, VpnStatus } from '@acexy/contracts';
 import type { OrchestratorFacts, ProxyFacts } from '../facts.js';
 import { Scrape } from '../scrape.js';
@@ -45,6 +46,16 @@ export function askProxy(url: string): Promise<ProxyFacts> {
     return { latencyMs: await typicalMs(`${url}/ace/status`), orchestrator };
   });
 }
+
+/** One URL for each address of a name in Docker, which all replicas of a service share. With one address, or none, the URL stays as it is. */
+export async function replicasAt(url: string, addressesOf = lookup as AddressLookup): Promise<string[]> {
+  const { protocol, hostname, port } = new URL(url);
+  // Without an answer, the call to the service reports why.
+  const addresses = await addressesOf(hostname, { all: true, family: 4 }).catch(() => []);
+  return addresses.length < 2 ? [url] : addresses.map(({ address }) => `${protocol}//${address}:${port}`).sort();
+}
+
+type AddressLookup = (name: string, options: { all: true; family: 4 }) => Promise<{ address: string }[]>;
 
 /** @param factsOf the facts of this service, from its reply to `/health/ready`; null if the reply is of another program */
 async function ask<T extends object>(url: string, buildInfo: string, factsOf: (ready: ReadyBody) => Promise<T | null>) {
