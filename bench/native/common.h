@@ -61,11 +61,13 @@ static inline int loopback_socket(int port, struct sockaddr_in *address) {
   return fd;
 }
 
-/* Listens on a free port and prints it: {"port":12345} */
+/* Listens on a free port of all loopback addresses (127.0.0.0/8) and prints it: {"port":12345} */
 static inline int listen_and_print_port(void) {
   struct sockaddr_in address;
   socklen_t length = sizeof address;
   int fd = loopback_socket(0, &address);
+  address.sin_addr.s_addr = htonl(INADDR_ANY);
+  if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3)) die("SO_BINDTODEVICE lo");
   if (bind(fd, (struct sockaddr *)&address, length) || listen(fd, 4096) || getsockname(fd, (struct sockaddr *)&address, &length))
     die("listen");
   printf("{\"port\":%d}\n", ntohs(address.sin_port));

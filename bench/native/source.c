@@ -7,7 +7,7 @@
  * Stream N plays file N modulo the number of files, at the rate that its clock references (PCR) say. Each stream starts at another packet. At the
  * end of the file it goes on at the start; clock references, timestamps and continuity counters are shifted, so that the stream has no jump.
  *
- *   /ace/getstream?format=json&id=<40 hexadecimal digits>  the reply of an engine; the last 7 digits are the stream's number
+ *   /ace/getstream?format=json&id=<40 hexadecimal digits>  the reply of an engine; the last 7 digits are N
  *   /play/N                                                the media of stream N
  */
 #include "common.h"
@@ -185,15 +185,17 @@ static void answer(struct connection *connection) {
   char json[1024], host[256] = "";
   const char *path = connection->buffer + 4, *found = strcasestr(path, "\r\nhost: ");
   if (found) sscanf(found + 8, "%255[^\r]", host);
+  /* Each stream has an address of its own: acexy opens at most ten connections to one host. */
+  const char *port = strrchr(host, ':') ? strrchr(host, ':') + 1 : "80";
   long stream = stream_of(path);
   if (!strncmp(path, "/play/", 6)) {
     begin_media(connection, labs(strtol(path + 6, NULL, 10)));
   } else if (!strncmp(path, "/ace/getstream", 14) && stream >= 0) {
     sprintf(json,
-            "{\"response\": {\"playback_url\": \"http://%s/play/%ld\", \"stat_url\": \"http://%s/ace/stat/%ld\", \"command_url\": "
+            "{\"response\": {\"playback_url\": \"http://127.1.%ld.%ld:%s/play/%ld\", \"stat_url\": \"http://%s/ace/stat/%ld\", \"command_url\": "
             "\"http://%s/ace/cmd/%ld\", \"infohash\": \"%040lx\", \"playback_session_id\": \"%040lx\", \"is_live\": 1, \"is_encrypted\": 0, "
             "\"client_session_id\": -1}, \"error\": null}",
-            host, stream, host, stream, host, stream, stream, stream);
+            stream >> 8 & 255, stream & 255, port, stream, host, stream, host, stream, stream, stream);
     answer_json(connection, "200 OK", json);
   } else if (!strncmp(path, "/ace/stat/", 10)) {
     answer_json(connection, "200 OK",

@@ -20,11 +20,12 @@ export function p50p95p99(values, digits = 1) {
   return Object.fromEntries([0.5, 0.95, 0.99].map((share) => [`p${share * 100}`, round(percentile(values, share), digits)]));
 }
 
-/** Options of a benchmark with their defaults: numbers, and `--save`. */
+/** Options of a benchmark with their defaults, numbers or texts, and `--save`. */
 export function readOptions(defaults) {
   const options = Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, { type: 'string', default: String(value) }]));
   const { save, ...values } = parseArgs({ options: { ...options, save: { type: 'boolean', default: false } } }).values;
-  return { save, ...Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Number(value)])) };
+  const typed = ([name, value]) => [name, typeof defaults[name] === 'string' ? value : Number(value)];
+  return { save, ...Object.fromEntries(Object.entries(values).map(typed)) };
 }
 
 export async function freePorts(count) {

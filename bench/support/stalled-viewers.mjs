@@ -3,7 +3,7 @@ import net from 'node:net';
 
 const WATCHES_BYTES = 100_000;
 
-process.on('message', ({ port, viewers, stalled }) => {
+process.once('message', ({ port, path, viewers, stalled }) => {
   const scratch = Buffer.allocUnsafe(256 * 1024);
   let watching = 0;
   let measuring = false;
@@ -35,7 +35,7 @@ process.on('message', ({ port, viewers, stalled }) => {
       },
     });
     socket.on('error', () => undefined); // the server closes when it has measured enough
-    socket.write('GET /0 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   }
   process.on('message', (message) => {
     const now = performance.now();
