@@ -18,6 +18,7 @@
 #define PIDS 8192
 #define NULL_PID 0x1fff
 #define UNKNOWN 0xff
+#define SYNC_PACKETS 5
 
 enum state { CONNECTING, IN_HEAD, IN_SIZE, IN_DATA, CLOSED };
 
@@ -26,6 +27,7 @@ struct check {
   int64_t left;      /* of the HTTP chunk */
   int line_feeds;    /* of the line that is read */
   int offset;        /* in the packet */
+  int in_sync;       /* packets in a row that started with the sync byte: a viewer may join in the middle of one */
   uint8_t head[4];   /* of the packet */
   uint8_t next[PIDS]; /* the continuity counter that follows, for each PID */
 };
@@ -76,14 +78,26 @@ static void count_gap(struct check *check) {
   check->next[pid] = (counter + 1) & 0xf;
 }
 
+static void take_sync_byte(struct check *check, uint8_t byte) {
+  int found = byte == SYNC;
+  if (!found && check->in_sync >= SYNC_PACKETS) bad_sync += 1;
+  check->in_sync = found ? check->in_sync + 1 : 0;
+  check->offset = found;
+  check->head[0] = byte;
+}
+
 /* Looks at the first four bytes of every packet. */
 static void check_packets(struct check *check, const uint8_t *at, int64_t length) {
   while (length > 0) {
+    if (check->offset == 0) {
+      take_sync_byte(check, *at);
+      at += 1, length -= 1;
+      continue;
+    }
     if (check->offset < 4) {
       check->head[check->offset] = *at;
-      if (check->offset == 0 && *at != SYNC) bad_sync += 1;
       check->offset += 1, at += 1, length -= 1;
-      if (check->offset == 4) count_gap(check);
+      if (check->offset == 4 && check->in_sync >= SYNC_PACKETS) count_gap(check);
       continue;
     }
     int64_t size = PACKET - check->offset < length ? PACKET - check->offset : length;
