@@ -7,8 +7,8 @@
  * its sync byte, and the continuity counter of its PID. The others let the kernel discard the bytes, so that they cost little; they count the framing
  * of the chunks too, which is less than 0.1 %.
  *
- * Prints {"served":N} when every viewer has 100 kB. Each line on standard input is answered with what happened since the line before:
- * {"seconds", "bytes", "slowest", "fastest" (bytes of one viewer), "gaps" (continuity errors), "badSync", "closed" (viewers, since the start)}
+ * Each line on standard input is answered with what happened since the line before: {"seconds", "bytes", "slowest", "fastest" (bytes of one viewer),
+ * "gaps" (continuity errors), "badSync"}, and with what happened since the start: {"closed" (viewers), "served" (viewers that got 100 kB)}.
  */
 #include "common.h"
 
@@ -160,10 +160,6 @@ static void receive(struct viewer *viewer) {
   if (viewer->check) parse(viewer, bytes + from, got - from);
   else viewer->bytes += got - from;
   if (before < SERVED_BYTES && viewer->bytes >= SERVED_BYTES) served += 1;
-  if (before < SERVED_BYTES && viewer->bytes >= SERVED_BYTES && served == total) {
-    printf("{\"served\":%d}\n", served);
-    fflush(stdout);
-  }
 }
 
 static void report(void) {
@@ -178,8 +174,8 @@ static void report(void) {
     if (share < slowest) slowest = share;
     if (share > fastest) fastest = share;
   }
-  printf("{\"seconds\":%.3f,\"bytes\":%ld,\"slowest\":%ld,\"fastest\":%ld,\"gaps\":%ld,\"badSync\":%ld,\"closed\":%d}\n", now - marked_at,
-         sum, slowest, fastest, gaps, bad_sync, closed_viewers);
+  printf("{\"seconds\":%.3f,\"bytes\":%ld,\"slowest\":%ld,\"fastest\":%ld,\"gaps\":%ld,\"badSync\":%ld,\"closed\":%d,\"served\":%d}\n",
+         now - marked_at, sum, slowest, fastest, gaps, bad_sync, closed_viewers, served);
   fflush(stdout);
   marked_at = now;
   gaps = bad_sync = 0;

@@ -59,15 +59,17 @@ function machine() {
 }
 
 function printRows(rows) {
-  for (const { what, ours, other, ratio, goal, met } of rows) {
+  for (const { what, ours, acexy, other, ratio, goal, met } of rows) {
     const verdict = goal === undefined ? '' : ` (goal: ${goal}${met ? '' : ', MISSED'})`;
-    console.log(`${what}: ${ours}${other ? `, ${other}` : ''}${ratio === undefined ? '' : `, ratio ${ratio}`}${verdict}`);
+    console.log(
+      `${what}: ${ours}${acexy ? `, acexy ${acexy}` : ''}${other ? `, ${other}` : ''}${ratio === undefined ? '' : `, ratio ${ratio}`}${verdict}`,
+    );
   }
 }
 
 /**
  * Prints the rows of the result, stores it with --save, and exits with 1 if a goal is missed. A row has `what` and `ours` (texts), and optionally
- * `other` (text), `ratio`, `goal` and `met`. `file` is the name of the stored result where it is not that of the benchmark.
+ * `acexy` and `other` (texts), `ratio`, `goal` and `met`. `file` is the name of the stored result where it is not that of the benchmark.
  */
 export async function finish({ benchmark, file = benchmark, parameters, rows, details, save }) {
   const result = { benchmark, at: new Date().toISOString(), machine: machine(), parameters, rows, ...details };

@@ -52,9 +52,9 @@ export class JsonProgram {
   }
 
   /** @throws if the program ends, or prints nothing in time */
-  async next(limitMs = REPLY_LIMIT_MS, what = 'start') {
+  async next() {
     const late = new Promise((_resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${this.#child.spawnfile}: no reply within ${limitMs} ms to ${what}`)), limitMs);
+      const timer = setTimeout(() => reject(new Error(`${this.#child.spawnfile}: no reply within ${REPLY_LIMIT_MS} ms`)), REPLY_LIMIT_MS);
       timer.unref();
     });
     const { value, done } = await Promise.race([this.#lines.next(), late]);
@@ -65,7 +65,7 @@ export class JsonProgram {
   /** Sends a line, and waits for the answer. */
   ask(line) {
     this.#child.stdin.write(`${line}\n`);
-    return this.next(REPLY_LIMIT_MS, line);
+    return this.next();
   }
 
   async stop() {
