@@ -7,12 +7,14 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -44,8 +46,9 @@ static inline double seconds_now(void) {
   return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* As many open sockets as the system allows this user. */
-static inline void raise_file_limit(void) {
+/* The tool ends with the benchmark that started it, and may open as many sockets as the system allows this user. */
+static inline void prepare_process(void) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit)) die("getrlimit");
   limit.rlim_cur = limit.rlim_max;

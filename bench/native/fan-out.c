@@ -188,7 +188,7 @@ int main(int count, char **arguments) {
     return 2;
   }
   framing_length = sprintf(framing, "%x\r\n", write_bytes);
-  raise_file_limit();
+  prepare_process();
   epoll = epoll_create1(EPOLL_CLOEXEC);
   streams = allocate(stream_count, sizeof *streams);
   for (long number = 0; number < stream_count; number += 1) open_stream(&streams[number], number);

@@ -239,7 +239,7 @@ int main(int count, char **arguments) {
     fprintf(stderr, "usage: source [-c BYTES of a piece, 1 to %d] [-p] FILE...\n", MAX_PIECE);
     return 2;
   }
-  raise_file_limit();
+  prepare_process();
   clips = allocate(clip_count, sizeof *clips);
   for (int index = 0; index < clip_count; index += 1) load(&clips[index], arguments[optind + index]);
   epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -194,7 +194,7 @@ int main(int count, char **arguments) {
     return 2;
   }
   total = stream_count * viewer_count;
-  raise_file_limit();
+  prepare_process();
   viewers = allocate(total, sizeof *viewers);
   for (int index = 0; index < total && index < checked; index += 1) {
     viewers[index].check = allocate(1, sizeof *viewers[index].check);
