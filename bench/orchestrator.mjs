@@ -1,86 +1,69 @@
 /**
- * Measures the cost of the orchestrator's API: the list of 200 engines (complete, and unchanged), stored events one by one and in batches, and a round
- * of the reconcile loop over 1,000 engines.
+ * Measures the cost of the orchestrator's API: the list of 200 engines (complete, and unchanged) at a constant rate, stored events one by one and in
+ * batches, and a round of the reconcile loop over 1,000 engines.
  *
- *   npm run build && node bench/orchestrator.mjs [--engines 200] [--reads 3000] [--events 2000] [--pool 1000] [--save]
+ *   npm run build && node bench/orchestrator.mjs [--engines 200] [--rate 500] [--reads 2500] [--events 4000] [--pool 1000] [--rounds 5] [--save]
  *
- * The whole service runs in its own process on a fake runtime that keeps engines in a map; one listener answers for all. Reads are compared with a bare
- * Node server that sends the same bytes, events with better-sqlite3 and one commit for each.
+ * The whole service runs in its own process on a fake runtime that keeps engines in a map; one listener answers for all. The client is another process.
+ * Reads are compared with a bare Node server that sends the same bytes, events with better-sqlite3 and one commit for each. Each figure is the median
+ * of the rounds, in which both sides take turns.
  */
 import Database from 'better-sqlite3';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { finish, p50p95p99, percentile, readOptions, round, until } from './support/bench.mjs';
 
-const { engines, reads, events, pool, save } = readOptions({ engines: 200, reads: 3000, events: 2000, pool: 1000 });
+const { save, ...parameters } = readOptions({ engines: 200, rate: 500, reads: 2500, events: 4000, pool: 1000, rounds: 5 });
+const { engines, rate, reads, events, pool, rounds } = parameters;
 const KEY = 'key-of-the-benchmark';
 const BATCH = 100;
 const AT_ONCE = 50;
+const EVENTS_GOAL = 2000;
+const READ_GOAL_MS = 10;
+const ROUND_GOAL_MS = 50;
+const REPLY_LIMIT_MS = 120_000;
+
+const HEADERS = { Authorization: `Bearer ${KEY}`, 'Content-Type': 'application/json' };
+const median = (values) => percentile(values, 0.5);
+
+/** A child process that answers each message with one. */
+class Helper {
+  constructor(file) {
+    this.child = fork(new URL(`./support/${file}`, import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.child.once('exit', () => this.child.emit('error', new Error(`${file} ended early`)));
+  }
+
+  async ask(what) {
+    this.child.send(what);
+    const [answer] = await once(this.child, 'message', { signal: AbortSignal.timeout(REPLY_LIMIT_MS) });
+    return answer;
+  }
+
+  async stop() {
+    this.child.removeAllListeners('exit').kill('SIGKILL');
+    await once(this.child, 'exit');
+  }
+}
 
 async function startOrchestrator(count) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-orchestrator-'));
-  const child = fork(new URL('./support/fake-runtime-orchestrator.mjs', import.meta.url), {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  child.send({ folder, count, key: KEY });
-  const [{ port }] = await once(child, 'message');
+  const service = new Helper('fake-runtime-orchestrator.mjs');
+  const { port } = await service.ask({ folder, count, key: KEY });
   const url = `http://127.0.0.1:${port}`;
   const startedAt = performance.now();
   await until(`${count} engines`, async () => (await (await fetch(`${url}/engines`)).json()).length >= count, 100, 120_000);
   return {
     url,
     fillSeconds: (performance.now() - startedAt) / 1000,
-    async ask(what) {
-      child.send(what);
-      return (await once(child, 'message'))[0];
-    },
+    ask: (what) => service.ask(what),
     async stop() {
-      child.kill('SIGKILL');
-      await once(child, 'exit');
+      await service.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-const agent = new http.Agent({ keepAlive: true });
-
-function call(url, { method = 'GET', headers = {}, body } = {}) {
-  const startedAt = performance.now();
-  return new Promise((resolve, reject) => {
-    const request = http.request(
-      url,
-      { method, headers: { Authorization: `Bearer ${KEY}`, 'Content-Type': 'application/json', ...headers }, agent },
-      (response) => {
-        const chunks = [];
-        response.on('data', (chunk) => chunks.push(chunk));
-        response.on('end', () =>
-          resolve({
-            ms: performance.now() - startedAt,
-            status: response.statusCode,
-            headers: response.headers,
-            body: Buffer.concat(chunks),
-          }),
-        );
-      },
-    );
-    request.once('error', reject);
-    request.end(body);
-  });
-}
-
-/** Milliseconds of each of `count` sequential calls. */
-async function times(count, url, options, status) {
-  const all = [];
-  for (let index = 0; index < count; index += 1) {
-    const answer = await call(url, options);
-    if (answer.status !== status) throw new Error(`${url}: ${answer.status} instead of ${status}`);
-    all.push(answer.ms);
-  }
-  return all;
 }
 
 function event(index, engine) {
@@ -95,18 +78,6 @@ function event(index, engine) {
       is_live: 1,
     },
   };
-}
-
-/** Calls per second, for `count` calls of `run` with AT_ONCE in parallel. */
-async function rate(count, run) {
-  const startedAt = performance.now();
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
-      while (next < count) await run(next++);
-    }),
-  );
-  return (count / (performance.now() - startedAt)) * 1000;
 }
 
 function bareInserts(count) {
@@ -124,81 +95,112 @@ function bareInserts(count) {
   return perSecond;
 }
 
-const rows = [];
-const details = {};
-const small = await startOrchestrator(engines);
-try {
-  const { headers, body } = await call(`${small.url}/engines`);
-  const bare = http.createServer((request, response) =>
-    response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': body.length }).end(body),
+/** The run of the client, and the CPU milliseconds of the service for each call. */
+async function measured(service, client, run) {
+  const before = await service.ask('cpu');
+  const { times, seconds } = await client.ask({ headers: HEADERS, ...run });
+  return { times, perSecond: run.count / seconds, cpuMs: (((await service.ask('cpu')) - before) / run.count) * 1000 };
+}
+
+/** Reads at a constant rate: complete, unchanged, and from a bare server. */
+async function readRows(service, client) {
+  const url = `${service.url}/engines`;
+  const first = await fetch(url);
+  const text = await first.text();
+  const bare = new Helper('bare-server.mjs');
+  const { port } = await bare.ask({ text });
+  const constant = { count: reads, perSecond: rate, status: 200 };
+  const results = { bare: [], complete: [], unchanged: [] };
+  for (let index = 0; index < rounds; index += 1) {
+    results.bare.push(await client.ask({ ...constant, url: `http://127.0.0.1:${port}/` }));
+    results.complete.push(await measured(service, client, { ...constant, url }));
+    const headers = { ...HEADERS, 'If-None-Match': first.headers.get('etag') };
+    results.unchanged.push(await measured(service, client, { ...constant, url, headers, status: 304 }));
+  }
+  await bare.stop();
+  const at = (name, share) => round(median(results[name].map(({ times }) => percentile(times, share))), 2);
+  const row = (what, name) => ({
+    what: `GET /engines, ${engines} engines, ${rate} a second, ${what}: p50, p99`,
+    ours: `${at(name, 0.5)} ms, ${at(name, 0.99)} ms (CPU ${round(median(results[name].map(({ cpuMs }) => cpuMs)), 2)} ms)`,
+    other: `bare Node ${at('bare', 0.5)} ms, ${at('bare', 0.99)} ms`,
+    ratio: round(at(name, 0.99) / at('bare', 0.99), 2),
+    goal: `p99 ${READ_GOAL_MS} ms`,
+    met: at(name, 0.99) <= READ_GOAL_MS,
+  });
+  const details = Object.fromEntries(
+    Object.entries(results).map(([name, all]) => [name, all.map(({ times, cpuMs }) => ({ ...p50p95p99(times, 2), cpuMs }))]),
   );
-  bare.listen(0, '127.0.0.1');
-  await once(bare, 'listening');
-  const floor = await times(reads, `http://127.0.0.1:${bare.address().port}/`, {}, 200);
-  bare.close();
-  const complete = await times(reads, `${small.url}/engines`, {}, 200);
-  const unchanged = await times(reads, `${small.url}/engines`, { headers: { 'If-None-Match': headers.etag } }, 304);
-  for (const [what, all] of [
-    ['complete', complete],
-    ['unchanged (304)', unchanged],
-  ])
-    for (const share of [0.5, 0.99]) {
-      const ours = percentile(all, share);
-      const other = percentile(floor, share);
-      rows.push({
-        what: `GET /engines with ${engines} engines, ${what}, p${share * 100}`,
-        ours: `${round(ours, 2)} ms`,
-        other: `bare Node ${round(other, 2)} ms`,
-        ratio: round(ours / other, 2),
-      });
-    }
-  details.readMs = { bytes: body.length, floor: p50p95p99(floor, 2), complete: p50p95p99(complete, 2), unchanged: p50p95p99(unchanged, 2) };
-
-  const known = JSON.parse(body);
-  const bareRate = bareInserts(events);
-  const single = await rate(events, async (index) => {
-    const answer = await call(`${small.url}/events/stream_started`, {
-      method: 'POST',
-      body: JSON.stringify(event(index, known[index % known.length])),
-    });
-    if (answer.status !== 202) throw new Error(`event rejected: ${answer.status} ${answer.body}`);
-  });
-  const batched =
-    BATCH *
-    (await rate(events / BATCH, async (index) => {
-      const started = Array.from({ length: BATCH }, (_, place) => event(1_000_000 + index * BATCH + place, known[place % known.length]));
-      const answer = await call(`${small.url}/events/batch`, { method: 'POST', body: JSON.stringify({ started, ended: [] }) });
-      if (answer.status !== 200 || !JSON.parse(answer.body).started.every(({ success }) => success))
-        throw new Error(`batch rejected: ${answer.status} ${answer.body}`);
-    }));
-  for (const [what, perSecond] of [
-    [`one by one, ${AT_ONCE} in parallel`, single],
-    [`in batches of ${BATCH}`, batched],
-  ])
-    rows.push({
-      what: `Events stored, ${what}`,
-      ours: `${Math.round(perSecond)} a second`,
-      other: `bare inserts ${Math.round(bareRate)} a second`,
-      ratio: round(perSecond / bareRate, 2),
-    });
-} finally {
-  await small.stop();
+  return { rows: [row('complete', 'complete'), row('unchanged (304)', 'unchanged')], details: { bytes: text.length, reads: details } };
 }
 
-const large = await startOrchestrator(pool);
-try {
-  const { roundsMs } = await large.ask('rounds');
-  const share = [0.5, 0.99].map((p) => `p${p * 100} ${round(percentile(roundsMs, p), 2)} ms`);
-  rows.push({
-    what: `Reconcile round over ${pool} engines`,
-    ours: share.join(', '),
-    goal: 'p99 50 ms',
-    met: percentile(roundsMs, 0.99) <= 50,
+async function eventRows(service, client) {
+  const known = await (await fetch(`${service.url}/engines`)).json();
+  let next = 0;
+  const some = (count) => Array.from({ length: count }, () => event(next++, known[next % known.length]));
+  const bodies = { single: () => some(events).map((each) => JSON.stringify(each)) };
+  bodies.batched = () => Array.from({ length: events / BATCH }, () => JSON.stringify({ started: some(BATCH), ended: [] }));
+  const results = { bare: [], single: [], batched: [] };
+  const post = (path, status, texts) =>
+    measured(service, client, { url: service.url + path, method: 'POST', count: texts.length, bodies: texts, atOnce: AT_ONCE, status });
+  for (let index = 0; index < rounds; index += 1) {
+    results.bare.push({ perSecond: bareInserts(events), cpuMs: null });
+    results.single.push(await post('/events/stream_started', 202, bodies.single()));
+    const { perSecond, cpuMs } = await post('/events/batch', 200, bodies.batched());
+    results.batched.push({ perSecond: perSecond * BATCH, cpuMs: cpuMs / BATCH });
+  }
+  const stored = (await (await fetch(`${service.url}/streams?status=started`)).json()).length;
+  if (stored !== next) throw new Error(`${stored} streams play after ${next} events`);
+  const of = (name, field) => median(results[name].map((result) => result[field]));
+  const row = (what, name) => ({
+    what: `Events stored, ${what}`,
+    ours: `${Math.round(of(name, 'perSecond'))} a second (CPU ${round(of(name, 'cpuMs'), 2)} ms)`,
+    other: `bare inserts ${Math.round(of('bare', 'perSecond'))} a second`,
+    ratio: round(of(name, 'perSecond') / of('bare', 'perSecond'), 2),
   });
-  rows.push({ what: `From 0 to ${pool} engines, fake runtime`, ours: `${round(large.fillSeconds, 1)} s` });
-  details.reconcileMs = p50p95p99(roundsMs, 2);
-} finally {
-  await large.stop();
+  const single = row(`one by one, ${AT_ONCE} in parallel`, 'single');
+  return {
+    rows: [
+      { ...single, goal: `${EVENTS_GOAL} a second`, met: of('single', 'perSecond') >= EVENTS_GOAL },
+      row(`in batches of ${BATCH}`, 'batched'),
+    ],
+    details: {
+      events: Object.fromEntries(
+        Object.entries(results).map(([name, all]) => [name, all.map(({ perSecond, cpuMs }) => ({ perSecond, cpuMs }))]),
+      ),
+    },
+  };
 }
-agent.destroy();
-await finish({ benchmark: 'orchestrator', parameters: { engines, reads, events, pool }, rows, details, save });
+
+async function poolRows(service) {
+  const roundsMs = await service.ask('rounds');
+  const at = (share) => round(percentile(roundsMs, share), 2);
+  return {
+    rows: [
+      {
+        what: `Reconcile round over ${pool} engines: p50, p99`,
+        ours: `${at(0.5)} ms, ${at(0.99)} ms`,
+        goal: `p99 ${ROUND_GOAL_MS} ms`,
+        met: at(0.99) <= ROUND_GOAL_MS,
+      },
+      { what: `From 0 to ${pool} engines, fake runtime`, ours: `${round(service.fillSeconds, 1)} s` },
+    ],
+    details: { reconcileMs: p50p95p99(roundsMs, 2) },
+  };
+}
+
+const client = new Helper('api-client.mjs');
+const parts = [];
+for (const [count, measures] of [
+  [engines, [readRows, eventRows]],
+  [pool, [poolRows]],
+]) {
+  const service = await startOrchestrator(count);
+  try {
+    for (const measure of measures) parts.push(await measure(service, client));
+  } finally {
+    await service.stop();
+  }
+}
+await client.stop();
+const rows = parts.flatMap((part) => part.rows);
+await finish({ benchmark: 'orchestrator', parameters, rows, details: Object.assign({}, ...parts.map(({ details }) => details)), save });

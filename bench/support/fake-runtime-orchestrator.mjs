@@ -95,13 +95,21 @@ const app = testing.createNestApplication(apiServer(settings, SILENT_LOG), { bod
 configureApp(app, settings, SILENT_LOG);
 await app.listen(0, '127.0.0.1');
 process.send({ port: app.getHttpServer().address().port });
-process.on('message', (what) => {
-  if (what !== 'rounds') return;
-  const reconcile = app.get(ReconcileService, { strict: false });
-  const roundsMs = Array.from({ length: ROUNDS }, () => {
-    const startedAt = performance.now();
-    reconcile['round']();
-    return performance.now() - startedAt;
-  });
-  process.send({ roundsMs });
-});
+const ANSWERS = {
+  /** CPU seconds of this process so far. */
+  cpu: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  },
+  /** Milliseconds of each round. */
+  rounds: () => {
+    const reconcile = app.get(ReconcileService, { strict: false });
+    return Array.from({ length: ROUNDS }, () => {
+      const startedAt = performance.now();
+      reconcile['round']();
+      return performance.now() - startedAt;
+    });
+  },
+};
+process.on('message', (what) => process.send(ANSWERS[what]()));
+process.once('SIGTERM', () => process.exit());
