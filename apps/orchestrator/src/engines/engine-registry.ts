@@ -35,6 +35,7 @@ export class EngineRegistry {
   private sequence = 0;
   private isFirstList = true;
   private generation = 0;
+  private sightings = 0;
 
   private isOutdated: (instance: EngineInstance) => boolean = () => false;
 
@@ -52,6 +53,11 @@ export class EngineRegistry {
   /** Grows with every change of an engine except `lastSeen` and `lastHealthCheck`. */
   get version(): number {
     return this.generation;
+  }
+
+  /** Grows with every change of an engine. */
+  get revision(): number {
+    return this.generation + this.sightings;
   }
 
   /** The AceStream engines, oldest first. */
@@ -79,6 +85,7 @@ export class EngineRegistry {
     const known = this.engines.get(instance.id);
     if (known) {
       known.lastSeen = this.clock.wallTime();
+      this.sightings++;
       if (!isDeepStrictEqual(known.instance, instance)) this.generation++;
       known.instance = instance;
       known.outdated = this.isOutdated(instance);
@@ -139,6 +146,7 @@ export class EngineRegistry {
     if (!engine) return;
     const now = this.clock.now();
     engine.lastHealthCheck = this.clock.wallTime();
+    this.sightings++;
     engine.answered = true;
     engine.answeredAt ??= now;
     if (engine.lifecycle !== 'starting') return;
@@ -155,6 +163,7 @@ export class EngineRegistry {
     const engine = this.engines.get(id);
     if (!engine) return;
     engine.lastHealthCheck = this.clock.wallTime();
+    this.sightings++;
     if (engine.health === health) return;
     engine.health = health;
     engine.healthSince = this.clock.now();

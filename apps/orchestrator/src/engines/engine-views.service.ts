@@ -8,8 +8,8 @@ import { isoTime, toEngineState } from './engine-state.js';
 /** The registry as clients see it. */
 @Injectable()
 export class EngineViews {
-  /** For the list without and with starting engines: the ETag, and the version of the registry that it belongs to. */
-  private readonly etags = new Map<boolean, { version: number; etag: string }>();
+  private readonly etags = new ListCache<string>();
+  private readonly texts = new ListCache<Buffer>();
 
   constructor(private readonly registry: EngineRegistry) {}
 
@@ -22,12 +22,12 @@ export class EngineViews {
 
   /** The ETag of `list`. A sighting, a probe or a restart of the orchestrator does not change it. Computed once per version of the registry. */
   etag(all: boolean): string {
-    const { version } = this.registry;
-    const known = this.etags.get(all);
-    if (known?.version === version) return known.etag;
-    const etag = etagOf(this.list(all));
-    this.etags.set(all, { version, etag });
-    return etag;
+    return this.etags.get(all, this.registry.version, () => etagOf(this.list(all)));
+  }
+
+  /** `list` as JSON. Written once per revision of the registry: hundreds of clients may ask for it before it changes. */
+  json(all: boolean): Buffer {
+    return this.texts.get(all, this.registry.revision, () => Buffer.from(JSON.stringify(this.list(all))));
   }
 
   /** By id or name. */
@@ -48,6 +48,19 @@ export class EngineViews {
       .map(({ instance }) => instance)
       .filter(({ labels }) => Object.hasOwn(labels, key) && (value === undefined || labels[key] === value))
       .map(containerInfo);
+  }
+}
+
+/** Something made from the list without and from the list with starting engines, and the state of the registry that it was made from. */
+class ListCache<T> {
+  private readonly known = new Map<boolean, { state: number; value: T }>();
+
+  get(all: boolean, state: number, make: () => T): T {
+    const known = this.known.get(all);
+    if (known?.state === state) return known.value;
+    const value = make();
+    this.known.set(all, { state, value });
+    return value;
   }
 }
 

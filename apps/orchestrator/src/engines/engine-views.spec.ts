@@ -44,8 +44,8 @@ const HAPPENINGS: Record<string, (world: World, id: string) => void> = {
   goes: ({ registry }, id) => registry.gone(id, 'test'),
 };
 
-describe('the ETag of the engine list', () => {
-  it('is the same as a newly computed one after every change', () => {
+describe('the ETag and the JSON of the engine list', () => {
+  it('are the same as newly computed ones after every change', () => {
     const step = fc.tuple(fc.constantFrom(...Object.keys(HAPPENINGS)), fc.constantFrom(...ENGINES));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
@@ -53,13 +53,16 @@ describe('the ETag of the engine list', () => {
         for (const [what, id] of steps) {
           HAPPENINGS[what](world, id);
           const fresh = new EngineViews(world.registry);
-          for (const all of [false, true]) expect([what, world.views.etag(all)]).toEqual([what, fresh.etag(all)]);
+          for (const all of [false, true]) {
+            expect([what, world.views.etag(all)]).toEqual([what, fresh.etag(all)]);
+            expect([what, world.views.json(all).toString()]).toEqual([what, JSON.stringify(fresh.list(all))]);
+          }
         }
       }),
     );
   });
 
-  it('does not change when an engine is only listed or probed again, and is computed once', () => {
+  it('the ETag does not change when an engine is only listed or probed again, and is computed once', () => {
     const world = setUp();
     HAPPENINGS.starts(world, 'a');
     HAPPENINGS.answers(world, 'a');

@@ -27,10 +27,10 @@ export class EnginesController {
     @Query('state') state: string | undefined,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
-  ): EngineState[] | undefined {
+  ): Buffer | undefined {
     const all = state === 'all';
     response.setHeader('ETag', this.views.etag(all));
     // Express answers 304 for a fresh request; then the list is not needed.
-    return request.fresh ? undefined : this.views.list(all);
+    return request.fresh ? undefined : this.views.json(all);
   }
 }

@@ -38,6 +38,8 @@ interface EngineClaims {
   streams: Map<string, AssignedStream>;
   /** By owner. */
   cordons: Map<string, Cordon>;
+  /** What `on` answers; null after a change. Loops ask for every engine, and few engines change in between. */
+  summary: Claims | null;
 }
 
 const NONE: Claims = { count: 0, contents: new Set(), cordon: null };
@@ -50,13 +52,7 @@ export class EngineClaimBook {
 
   on(engineId: string): Claims {
     const engine = this.engines.get(engineId);
-    if (!engine) return NONE;
-    const streams = [...engine.streams.values()];
-    return {
-      count: engine.leases.size + streams.filter(({ leaseId }) => leaseId === null || !engine.leases.has(leaseId)).length,
-      contents: new Set([...engine.leases.values(), ...streams].flatMap(({ keys }) => keys)),
-      cordon: longest(engine.cordons),
-    };
+    return engine ? (engine.summary ??= summaryOf(engine)) : NONE;
   }
 
   streamsOn(engineId: string): string[] {
@@ -69,11 +65,11 @@ export class EngineClaimBook {
   }
 
   addLease(lease: LeaseClaim): void {
-    this.open(lease.engineId).leases.set(lease.id, lease);
+    this.change(lease.engineId).leases.set(lease.id, lease);
   }
 
   removeLease(lease: LeaseClaim): void {
-    this.engines.get(lease.engineId)?.leases.delete(lease.id);
+    this.change(lease.engineId).leases.delete(lease.id);
     this.tidy(lease.engineId);
   }
 
@@ -83,7 +79,7 @@ export class EngineClaimBook {
     if (isDeepStrictEqual(before, stream)) return;
     if (before) this.remove(before);
     this.streams.set(stream.streamId, stream);
-    this.open(stream.engineId).streams.set(stream.streamId, stream);
+    this.change(stream.engineId).streams.set(stream.streamId, stream);
     this.changes.emit(before && before.engineId !== stream.engineId ? [before.engineId, stream.engineId] : [stream.engineId]);
   }
 
@@ -96,11 +92,12 @@ export class EngineClaimBook {
 
   /** The cordon lasts until `uncordon` with the same owner. */
   cordon(engineId: string, owner: string, cordon: Cordon): void {
-    this.open(engineId).cordons.set(owner, cordon);
+    this.change(engineId).cordons.set(owner, cordon);
   }
 
   uncordon(engineId: string, owner: string): void {
-    if (!this.engines.get(engineId)?.cordons.delete(owner)) return;
+    if (!this.engines.get(engineId)?.cordons.has(owner)) return;
+    this.change(engineId).cordons.delete(owner);
     this.tidy(engineId);
     this.changes.emit([engineId]);
   }
@@ -113,13 +110,15 @@ export class EngineClaimBook {
 
   private remove({ streamId, engineId }: AssignedStream): void {
     this.streams.delete(streamId);
-    this.engines.get(engineId)?.streams.delete(streamId);
+    this.change(engineId).streams.delete(streamId);
     this.tidy(engineId);
   }
 
-  private open(engineId: string): EngineClaims {
-    let engine = this.engines.get(engineId);
-    if (!engine) this.engines.set(engineId, (engine = { leases: new Map(), streams: new Map(), cordons: new Map() }));
+  /** The claims on the engine, for a change. */
+  private change(engineId: string): EngineClaims {
+    const engine = this.engines.get(engineId) ?? { leases: new Map(), streams: new Map(), cordons: new Map(), summary: null };
+    engine.summary = null;
+    this.engines.set(engineId, engine);
     return engine;
   }
 
@@ -127,6 +126,17 @@ export class EngineClaimBook {
     const engine = this.engines.get(engineId);
     if (engine && engine.leases.size + engine.streams.size + engine.cordons.size === 0) this.engines.delete(engineId);
   }
+}
+
+function summaryOf({ leases, streams, cordons }: EngineClaims): Claims {
+  const contents = new Set<string>();
+  for (const { keys } of leases.values()) for (const key of keys) contents.add(key);
+  let count = leases.size;
+  for (const { keys, leaseId } of streams.values()) {
+    for (const key of keys) contents.add(key);
+    if (leaseId === null || !leases.has(leaseId)) count += 1;
+  }
+  return { count, contents, cordon: longest(cordons) };
 }
 
 function longest(cordons: ReadonlyMap<string, Cordon>): Cordon | null {

@@ -1,5 +1,6 @@
 import type { NestApplicationOptions } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
+import type { Response } from 'express';
 import { createServer, type Server } from 'node:http';
 import type { Log } from '../logging/log.js';
 
@@ -58,6 +59,13 @@ export class LimitedExpressAdapter extends ExpressAdapter {
   override close(): ReturnType<ExpressAdapter['close']> {
     if (this.forceClose) (this.httpServer as Server).closeAllConnections();
     return super.close();
+  }
+
+  /** A buffer is JSON that is already written. */
+  override reply(response: Response, body: unknown, statusCode?: number): unknown {
+    if (!Buffer.isBuffer(body)) return super.reply(response, body, statusCode) as unknown;
+    if (statusCode !== undefined) response.status(statusCode);
+    return response.type('json').send(body);
   }
 
   private onRefusedConnection(): void {
