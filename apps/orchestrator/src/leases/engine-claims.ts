@@ -55,6 +55,12 @@ export class EngineClaimBook {
     return engine ? (engine.summary ??= summaryOf(engine)) : NONE;
   }
 
+  /** Whether the engine has a lease or a stream. */
+  isInUse(engineId: string): boolean {
+    const engine = this.engines.get(engineId);
+    return engine !== undefined && engine.leases.size + engine.streams.size > 0;
+  }
+
   streamsOn(engineId: string): string[] {
     return [...(this.engines.get(engineId)?.streams.keys() ?? [])];
   }

@@ -243,7 +243,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
   }
 
   private updateUsage(engineId: string): void {
-    this.registry.setUsage(engineId, this.claims.streamsOn(engineId), this.claims.on(engineId).count > 0);
+    this.registry.setUsage(engineId, this.claims.streamsOn(engineId), this.claims.isInUse(engineId));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { NestApplicationOptions } from '@nestjs/common';
+import { type NestApplicationOptions, StreamableFile } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Response } from 'express';
 import { createServer, type Server } from 'node:http';
@@ -22,6 +22,11 @@ const MAX_HEADERS = 100;
 const CHECK_INTERVAL_MS = 1000;
 /** At most one log line in this time, however many connections are refused. */
 const LOG_INTERVAL_MS = 60_000;
+
+/** Not one of the objects that Nest sends in its own way: a stream, or an error. */
+function isPlainObject(body: unknown): body is object {
+  return typeof body === 'object' && body !== null && !(body instanceof StreamableFile) && !(body instanceof Error);
+}
 
 /** Express on an HTTP server with limits, for which Nest has no options. */
 export class LimitedExpressAdapter extends ExpressAdapter {
@@ -61,11 +66,23 @@ export class LimitedExpressAdapter extends ExpressAdapter {
     return super.close();
   }
 
-  /** A buffer is JSON that is already written. */
+  /**
+   * A buffer is JSON that is already written. An answer to a call that changes something is never asked for again with If-None-Match: it is sent
+   * without an ETag, and without what Express does to compare one.
+   */
   override reply(response: Response, body: unknown, statusCode?: number): unknown {
-    if (!Buffer.isBuffer(body)) return super.reply(response, body, statusCode) as unknown;
-    if (statusCode !== undefined) response.status(statusCode);
-    return response.type('json').send(body);
+    const { method } = response.req;
+    if (Buffer.isBuffer(body))
+      return response
+        .status(statusCode ?? response.statusCode)
+        .type('json')
+        .send(body);
+    if (method === 'GET' || method === 'HEAD' || !isPlainObject(body)) return super.reply(response, body, statusCode) as unknown;
+    const text = JSON.stringify(body);
+    response.statusCode = statusCode ?? response.statusCode;
+    response.setHeader('Content-Type', 'application/json; charset=utf-8');
+    response.setHeader('Content-Length', Buffer.byteLength(text));
+    return response.end(text);
   }
 
   private onRefusedConnection(): void {
