@@ -19,6 +19,7 @@
 #define NULL_PID 0x1fff
 #define UNKNOWN 0xff
 #define SYNC_PACKETS 5
+#define SHOWN_REFUSALS 3
 
 enum state { CONNECTING, IN_HEAD, IN_SIZE, IN_DATA, CLOSED };
 
@@ -142,6 +143,16 @@ static int64_t take_head(struct viewer *viewer, int64_t length) {
   return at;
 }
 
+/* Status line and body of the first refusals. */
+static void show_refusal(struct viewer *viewer, int length) {
+  static int shown;
+  if (shown++ >= SHOWN_REFUSALS) return;
+  char *body = memmem(bytes, length, "\r\n\r\n", 4);
+  int rest = body ? length - (int)(body - (char *)bytes) - 4 : 0;
+  fprintf(stderr, "viewer %ld was refused: %.*s %.*s\n", (long)(viewer - viewers), (int)strcspn((char *)bytes, "\r"), bytes,
+          rest < 200 ? rest : 200, body ? body + 4 : "");
+}
+
 static void receive(struct viewer *viewer) {
   int discards = viewer->state != IN_HEAD && !viewer->check;
   int64_t before = viewer->bytes;
@@ -152,7 +163,7 @@ static void receive(struct viewer *viewer) {
   if (viewer->state == IN_HEAD) {
     from = take_head(viewer, got);
     if (from < 0) {
-      fprintf(stderr, "viewer %ld: %.*s\n", (long)(viewer - viewers), (int)got, bytes);
+      show_refusal(viewer, got);
       return end(viewer);
     }
   }
