@@ -1,12 +1,13 @@
-/** Measurements besides the viewers: response times of the API, and resources of the services and the machine. */
-import { readFileSync } from 'node:fs';
+/** Measurements over the whole run: response times of the API, memory of the services, and counters of the orchestrator. */
 import type { Pair } from '../support/pair.js';
+import { ProcessTable } from '../support/process-usage.js';
 import { scrapeOf } from '../support/scrape-of.js';
 
 const EVERY_MS = 250;
+/** Memory is sampled with every 8th call. */
+const MEMORY_EVERY = 8;
 const PATHS = ['/engines', '/streams?status=started', '/health/ready', '/orchestrator/status'];
 const LIMIT_MS = 30_000;
-const MB = 1024 ** 2;
 /** Counters that start at 0 when the orchestrator restarts. */
 const COUNTED = {
   provisions: ['orch_provision_total', {}],
@@ -14,24 +15,18 @@ const COUNTED = {
   breakerOpenings: ['orch_circuit_breaker_opened_total', {}],
 } as const;
 
-export interface Usage {
-  /** CPU seconds. */
-  cpuS: number;
-  /** Largest value seen. */
-  memoryMb: number;
-}
+/** Largest memory seen, MB. */
+export type Memory = Record<'proxy' | 'orchestrator', number>;
 
 /** Takes samples until it is stopped. During a restart of the orchestrator its values are not sampled. */
 export class LoadFigures {
   readonly apiMs: number[] = [];
   /** Unanswered calls while the orchestrator was not restarting. */
   apiFailures = 0;
-  readonly orchestrator: Usage = { cpuS: 0, memoryMb: 0 };
-  readonly proxy: Usage = { cpuS: 0, memoryMb: 0 };
+  readonly memoryMb: Memory = { proxy: 0, orchestrator: 0 };
   mostEngines = 0;
   private readonly counters = { provisions: 0, failedProvisions: 0, breakerOpenings: 0 };
   private readonly startedAt = performance.now();
-  private readonly busyAtStart = busySeconds();
   private paused = false;
   private readonly stopping = new AbortController();
   private readonly sampling: Promise<void>;
@@ -51,21 +46,18 @@ export class LoadFigures {
   }
 
   /** Stops sampling and returns the figures. */
-  async finish(): Promise<{ provisions: number; failedProvisions: number; breakerOpenings: number; seconds: number; machineBusy: number }> {
+  async finish(): Promise<{ provisions: number; failedProvisions: number; breakerOpenings: number; seconds: number }> {
     this.stopping.abort();
     await this.sampling;
     await this.takeCounters();
-    const seconds = (performance.now() - this.startedAt) / 1000;
-    const [busy, all] = busySeconds().map((now, index) => now - this.busyAtStart[index]);
-    return { ...this.counters, seconds, machineBusy: busy / all };
+    return { ...this.counters, seconds: (performance.now() - this.startedAt) / 1000 };
   }
 
   private async sample(): Promise<void> {
     for (let round = 0; !this.stopping.signal.aborted; round += 1) {
       const next = new Promise((resolve) => setTimeout(resolve, EVERY_MS));
       if (!this.paused) await this.timeCall(PATHS[round % PATHS.length]);
-      if (round % 8 === 0)
-        await Promise.all([this.sampleService(this.pair.proxyUrl), this.paused ? null : this.sampleService(this.pair.apiUrl)]);
+      if (round % MEMORY_EVERY === 0) this.sampleMemory();
       await next;
     }
   }
@@ -82,15 +74,10 @@ export class LoadFigures {
     }
   }
 
-  private async sampleService(url: string): Promise<void> {
-    try {
-      const scrape = await scrapeOf(url);
-      const usage = url === this.pair.proxyUrl ? this.proxy : this.orchestrator;
-      usage.memoryMb = Math.max(usage.memoryMb, (scrape.sum('process_resident_memory_bytes') ?? 0) / MB);
-      if (url === this.pair.proxyUrl) usage.cpuS = scrape.sum('process_cpu_seconds_total') ?? usage.cpuS;
-    } catch {
-      if (!this.paused) this.apiFailures += 1;
-    }
+  private sampleMemory(): void {
+    const table = new ProcessTable();
+    for (const service of ['proxy', 'orchestrator'] as const)
+      this.memoryMb[service] = Math.max(this.memoryMb[service], table.usageOf(this.pair[service].pid).memoryMb);
   }
 
   private async takeCounters(): Promise<void> {
@@ -98,15 +85,5 @@ export class LoadFigures {
     for (const [figure, [name, labels]] of Object.entries(COUNTED)) {
       this.counters[figure as keyof typeof COUNTED] += scrape.sum(name, labels) ?? 0;
     }
-    this.orchestrator.cpuS += scrape.sum('process_cpu_seconds_total') ?? 0;
-    this.proxy.cpuS = (await scrapeOf(this.pair.proxyUrl)).sum('process_cpu_seconds_total') ?? 0;
   }
-}
-
-/** CPU time of all processors since boot: busy and total. */
-function busySeconds(): [busy: number, all: number] {
-  const ticks = readFileSync('/proc/stat', 'utf8').split('\n')[0].trim().split(/\s+/).slice(1, 9).map(Number);
-  const all = ticks.reduce((sum, each) => sum + each, 0);
-  // The fourth value is idle time, the fifth is I/O wait.
-  return [(all - ticks[3] - ticks[4]) / 100, all / 100];
 }

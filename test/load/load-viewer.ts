@@ -1,9 +1,8 @@
 /** A viewer of the load test: retries after a 503, watches, and records every interruption. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseMarker } from '../../apps/engine-simulator/src/media/marker.js';
 import { Viewer } from '../support/viewer.js';
+import { BroadcastFollower, type ExpectedBroadcast } from './broadcast-follower.js';
 
-const PACKET = 188;
 /** Healthy streams have short pauses too: the proxy detects a stall after 5 s of silence at the earliest. */
 const SILENCE_MS = 5_000;
 /** Time after which a viewer without a stream stops trying. */
@@ -19,24 +18,32 @@ export interface Start {
 }
 
 export class LoadViewer {
+  private readonly name: string;
   private viewer: Viewer | null = null;
-  private rest = Buffer.alloc(0);
-  private marker: number | null = null;
+  private readonly follower: BroadcastFollower;
   private lastByteAt = 0;
   private leaving = false;
-  /** Interruptions: an end, a gap or a repeat in the markers, or silence. */
+  /** Interruptions: an end, a difference from the broadcast, or silence. */
   readonly interruptions: string[] = [];
   readonly started: Promise<Start>;
 
   constructor(
     private readonly url: string,
-    private readonly name: string,
+    content: string,
+    expected: ExpectedBroadcast,
   ) {
+    this.name = content.slice(-6);
+    this.follower = new BroadcastFollower(expected, content);
     this.started = this.start();
   }
 
   get bytes(): number {
     return this.viewer?.bytes ?? 0;
+  }
+
+  /** Milliseconds by which it is behind the live edge of the engines. */
+  get delayMs(): number {
+    return this.follower.mediaTime === null ? Infinity : Date.now() - this.follower.mediaTime;
   }
 
   /** Closes the viewer. A silence until now counts. */
@@ -74,16 +81,8 @@ export class LoadViewer {
   private take(chunk: Buffer): void {
     this.noteSilence();
     this.lastByteAt = performance.now();
-    const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
-    let at = 0;
-    for (; at + PACKET <= bytes.length; at += PACKET) {
-      const marker = parseMarker(bytes, at);
-      if (marker === null) continue;
-      if (this.marker !== null && marker.sequence !== this.marker + 1)
-        this.interruptions.push(`${this.name}: marker ${marker.sequence} after ${this.marker}`);
-      this.marker = marker.sequence;
-    }
-    this.rest = Buffer.from(bytes.subarray(at));
+    this.follower.push(chunk);
+    for (const fault of this.follower.faults.splice(0)) this.interruptions.push(`${this.name}: ${fault}`);
   }
 
   private noteSilence(): void {

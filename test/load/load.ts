@@ -4,20 +4,20 @@ import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { removeContainersWith, SIMULATOR_IMAGE } from '../support/docker.js';
+import { removeContainersWith, simulatorImageWith } from '../support/docker.js';
 import { RecordingDockerProxy } from '../support/recording-docker-proxy.js';
 import { Pair } from '../support/pair.js';
 import { ROOT } from '../support/service-process.js';
 import { until } from '../support/until.js';
-import { LoadFigures, type Usage } from './load-figures.js';
+import { ExpectedBroadcast } from './broadcast-follower.js';
+import { loadClipFile, loadLoop } from './load-clip.js';
+import { LEVELS, type Level } from './load-levels.js';
+import { LoadFigures, type Memory } from './load-figures.js';
 import { LoadViewer, type Start } from './load-viewer.js';
+import { SteadyPhase, type SteadyUsage } from './steady-usage.js';
 
-/** Number of concurrent streams. */
-export const LEVELS = { light: 10, medium: 50, high: 100, 'very-high': 120 } as const;
-export type Level = keyof typeof LEVELS;
-
-/** Number of streams with video at 3.5 Mb/s and two viewers each. The others have only markers at 0.5 Mb/s, and one viewer. */
-const REAL_STREAMS = 10;
+/** Where the engines find their picture. */
+const CLIP_IN_IMAGE = '/opt/engine-simulator/media/load.mpegts';
 const START_LIMIT_MS = 240_000;
 const READY_LIMIT_MS = 60_000;
 /** Minimum time between two channel changes of a viewer. */
@@ -30,12 +30,15 @@ export interface Phase {
 
 export interface LoadReport {
   level: Level;
+  /** Bit rate of every stream, Mb/s. */
+  megabits: number;
   streams: number;
   viewers: number;
   cold: Phase;
   churn: Phase;
   steady: Phase;
   restart: Phase;
+  usage: SteadyUsage;
   apiMs: number[];
   apiFailures: number;
   /** Milliseconds in which the orchestrator was unreachable. */
@@ -44,30 +47,20 @@ export interface LoadReport {
   provisions: number;
   failedProvisions: number;
   breakerOpenings: number;
-  orchestrator: Usage;
-  proxy: Usage;
+  memoryMb: Memory;
   dockerCalls: Record<string, number>;
   seconds: number;
-  /** CPU use of all processors, 0 to 1. */
-  machineBusy: number;
   machine: string;
 }
 
 export interface LoadOptions {
   level: Level;
+  /** Bit rate of every stream, Mb/s. */
+  megabits: number;
+  viewersPerStream: number;
   /** Seconds of the phases steady and churn. The phase after the restart takes half of it. */
   seconds: number;
   log: (line: string) => void;
-}
-
-/** The contents of a run, without repeats. */
-class Contents {
-  private count = 0;
-
-  next(real: boolean): string {
-    const number = (this.count++).toString(16).padStart(32, '0');
-    return `${real ? '0ead0000' : 'fa172005'}${number}`;
-  }
 }
 
 /** The current viewers by stream. */
@@ -78,20 +71,28 @@ class Audience {
     churn: { starts: [], interruptions: [] },
     restart: { starts: [], interruptions: [] },
   };
-  private readonly contents = new Contents();
-  private streams: { real: boolean; viewers: LoadViewer[] }[] = [];
+  /** Number of contents so far; none is used twice. */
+  private contents = 0;
+  private streams: LoadViewer[][] = [];
 
-  constructor(private readonly pair: Pair) {}
+  constructor(
+    private readonly pair: Pair,
+    private readonly expected: ExpectedBroadcast,
+    private readonly viewersPerStream: number,
+  ) {}
 
-  get viewers(): number {
-    return this.streams.reduce((sum, { viewers }) => sum + viewers.length, 0);
+  get viewers(): LoadViewer[] {
+    return this.streams.flat();
   }
 
   /** Opens one more stream; resolves with its start result. */
-  async open(phase: keyof Audience['phases'], real: boolean): Promise<void> {
-    const content = this.contents.next(real);
-    const viewers = Array.from({ length: real ? 2 : 1 }, () => new LoadViewer(this.pair.streamUrl(content), content.slice(-6)));
-    this.streams.push({ real, viewers });
+  async open(phase: keyof Audience['phases']): Promise<void> {
+    const content = `0ead0000${(this.contents++).toString(16).padStart(32, '0')}`;
+    const viewers = Array.from(
+      { length: this.viewersPerStream },
+      () => new LoadViewer(this.pair.streamUrl(content), content, this.expected),
+    );
+    this.streams.push(viewers);
     this.phases[phase].starts.push(...(await Promise.all(viewers.map(({ started }) => started))));
   }
 
@@ -99,18 +100,17 @@ class Audience {
   async zap(phase: keyof Audience['phases']): Promise<void> {
     const left = this.streams.shift();
     if (left === undefined) return;
-    await this.leave(phase, left.viewers);
-    await this.open(phase, left.real);
+    await this.leave(phase, left);
+    await this.open(phase);
   }
 
   /** Assigns the interruptions so far to the phase. */
   note(phase: keyof Audience['phases']): void {
-    for (const { viewers } of this.streams)
-      for (const { interruptions } of viewers) this.phases[phase].interruptions.push(...interruptions.splice(0));
+    for (const { interruptions } of this.viewers) this.phases[phase].interruptions.push(...interruptions.splice(0));
   }
 
   async allLeave(phase: keyof Audience['phases']): Promise<void> {
-    await Promise.all(this.streams.map(({ viewers }) => this.leave(phase, viewers)));
+    await this.leave(phase, this.viewers);
     this.streams = [];
   }
 
@@ -120,14 +120,38 @@ class Audience {
   }
 }
 
+/** Measures while all streams play for `seconds`. */
+async function steadyUsage(
+  pair: Pair,
+  label: string,
+  audience: Audience,
+  { seconds, megabits }: Pick<LoadOptions, 'seconds' | 'megabits'>,
+): Promise<SteadyUsage> {
+  const { viewers } = audience;
+  const phase = await SteadyPhase.start(pair, label);
+  const before = viewers.map(({ bytes }) => bytes);
+  await sleep(seconds * 1000);
+  const usage = phase.finish();
+  const received = viewers.map(({ bytes }, index) => bytes - before[index]);
+  return {
+    ...usage,
+    gigabytes: received.reduce((sum, bytes) => sum + bytes, 0) / 1e9,
+    slowest: Math.min(...received) / ((megabits * 1e6 * usage.seconds) / 8),
+    delaysMs: viewers.map(({ delayMs }) => delayMs),
+  };
+}
+
 /** Number of viewers whose stream never started. */
 const notStarted = (phases: Audience['phases']): number =>
   Object.values(phases).reduce((sum, { starts }) => sum + starts.filter(({ firstByteMs }) => firstByteMs === null).length, 0);
 
-export async function runLoad({ level, seconds, log }: LoadOptions): Promise<LoadReport> {
+export async function runLoad({ level, seconds, megabits, viewersPerStream, log }: LoadOptions): Promise<LoadReport> {
   const streams = LEVELS[level];
+  const clip = loadClipFile(megabits);
+  const picture = { SIM_BITRATE: String(megabits * 1e6), SIM_CLIP: CLIP_IN_IMAGE };
+  const image = simulatorImageWith(`acestream-engine-simulator-load:${megabits}`, picture, { [CLIP_IN_IMAGE]: clip });
   const { ENV_FILE: _self, ENGINES_MEMORY: _memory, ...profile } = parseDotenv(readFileSync(join(ROOT, `deploy/profiles/${level}.env`)));
-  const label = `load-${process.pid}`;
+  const label = `load=load-${process.pid}`;
   const dockerProxy = await RecordingDockerProxy.open();
   const pair = await Pair.start({
     orchestrator: {
@@ -135,9 +159,9 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
       LOG_LEVEL: 'INFO',
       ENGINE_RUNTIME: 'docker',
       DOCKER_HOST: dockerProxy.host,
-      TARGET_IMAGE: SIMULATOR_IMAGE,
+      TARGET_IMAGE: image,
       IMAGE_PULL: 'never',
-      CONTAINER_LABEL: `load=${label}`,
+      CONTAINER_LABEL: label,
       STOP_ENGINES_ON_EXIT: 'false',
     },
     proxy: { ...profile, ACEXY_LOG_LEVEL: 'INFO' },
@@ -145,18 +169,18 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
   });
   try {
     const figures = new LoadFigures(pair);
-    const audience = new Audience(pair);
+    const audience = new Audience(pair, new ExpectedBroadcast(loadLoop(clip, megabits)), viewersPerStream);
     const { phases } = audience;
 
-    log(`${level}: ${streams} streams at once on a fresh orchestrator`);
-    const opened = Array.from({ length: streams }, (_, index) => audience.open('cold', index < REAL_STREAMS));
+    log(`${level}: ${streams} streams of ${megabits} Mb/s at once on a fresh orchestrator`);
+    const opened = Array.from({ length: streams }, () => audience.open('cold'));
     await Promise.race([Promise.all(opened), sleep(START_LIMIT_MS)]);
     audience.note('cold');
     log(`${level}: ${phases.cold.starts.filter(({ firstByteMs }) => firstByteMs !== null).length} viewers have their stream`);
     for (const { failure, refusals } of phases.cold.starts)
       if (failure !== null) log(`${level}: not started: ${failure}, after ${refusals} refusals`);
 
-    await sleep(seconds * 1000);
+    const usage = await steadyUsage(pair, label, audience, { seconds, megabits });
     audience.note('steady');
     log(`${level}: all streams held for ${seconds} s`);
 
@@ -172,7 +196,7 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
     audience.note('churn');
     log(`${level}: ${zaps} streams changed`);
 
-    const viewers = audience.viewers;
+    const viewers = audience.viewers.length;
     await figures.beforeRestart();
     const stoppedAt = performance.now();
     const { signal } = await pair.orchestrator.stop();
@@ -197,11 +221,25 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
     );
 
     const last = await figures.finish();
-    const { apiMs, apiFailures, mostEngines, orchestrator, proxy } = figures;
+    const { apiMs, apiFailures, mostEngines, memoryMb } = figures;
     const dockerCalls = dockerProxy.counts;
     await audience.allLeave('restart');
     return {
-      ...{ level, streams, viewers, ...phases, apiMs, apiFailures, restartMs, mostEngines, ...last, orchestrator, proxy, dockerCalls },
+      ...{
+        level,
+        megabits,
+        streams,
+        viewers,
+        ...phases,
+        usage,
+        apiMs,
+        apiFailures,
+        restartMs,
+        mostEngines,
+        ...last,
+        memoryMb,
+        dockerCalls,
+      },
       machine: `${cpus()[0].model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 1e9)} GB, Node ${process.version}`,
     };
   } catch (error) {
@@ -212,6 +250,6 @@ export async function runLoad({ level, seconds, log }: LoadOptions): Promise<Loa
     // Stop the pair first. Otherwise it replaces the engines that are removed.
     await pair.stop();
     await dockerProxy.close();
-    await removeContainersWith(`load=${label}`);
+    await removeContainersWith(label);
   }
 }

@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import Docker from 'dockerode';
 
 /** The image that `npm run image:simulator` builds. */
@@ -37,9 +40,16 @@ export async function removeContainersWith(label: string): Promise<void> {
     await Promise.all(found.slice(at, at + 8).map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })));
 }
 
-/** Builds a variant of the simulator's image with other defaults. It needs no registry. */
-export function simulatorImageWith(tag: string, env: Record<string, string>): string {
+/** Builds a variant of the simulator's image with other defaults, and with these files at these paths. It needs no registry. */
+export function simulatorImageWith(tag: string, env: Record<string, string>, files: Record<string, string> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), 'simulator-image-'));
   const lines = [`FROM ${SIMULATOR_IMAGE}`, ...Object.entries(env).map(([name, value]) => `ENV ${name}=${value}`)];
-  execFileSync('docker', ['build', '-q', '-t', tag, '-'], { input: lines.join('\n') });
+  for (const [index, [path, file]] of Object.entries(files).entries()) {
+    copyFileSync(file, join(folder, String(index)));
+    lines.push(`COPY ${index} ${path}`);
+  }
+  writeFileSync(join(folder, 'Dockerfile'), lines.join('\n'));
+  execFileSync('docker', ['build', '-q', '-t', tag, folder]);
+  rmSync(folder, { recursive: true });
   return tag;
 }

@@ -1,6 +1,7 @@
 /** The timelines of contents. Contents of the same bitrate share one loop, which is made for the first of them. */
 import type { FaultInjector, FaultTarget } from '../faults/fault-injector.js';
-import { type ClipName, loadClip } from './clip.js';
+import { InputError } from '../input-error.js';
+import { type Clip, loadClip, readClip } from './clip.js';
 import { type LoopTemplate, multiplex, packetsPerLoop } from './multiplexer.js';
 import { loopOfPesPackets } from './pes.js';
 import { Timeline } from './timeline.js';
@@ -14,17 +15,42 @@ const MAX_LOOPS = 6;
 
 export type PictureKind = 'picture' | 'scale';
 
+/** A loop that replaces the shipped picture at one rate. */
+export interface CustomLoop {
+  /** Bits per second. */
+  rate: number;
+  loop: LoopTemplate;
+}
+
+const limited = (bitrate: number): number => Math.min(MAX_BITRATE, Math.max(MIN_BITRATE, bitrate));
+const loopOf = (clip: Clip, rate: number): LoopTemplate => multiplex(loopOfPesPackets(clip), packetsPerLoop(rate));
+
+/** The loop at `bitrate` bits per second of the clip in `file`. @throws InputError */
+export function customLoop(file: string, bitrate: number): CustomLoop {
+  const rate = limited(bitrate);
+  try {
+    return { rate, loop: loopOf(readClip(file), rate) };
+  } catch (error) {
+    throw new InputError(`SIM_CLIP is ${file}: ${(error as Error).message}`);
+  }
+}
+
 export class LoopCache {
   private readonly loops = new Map<string, LoopTemplate>();
 
+  constructor(private readonly custom: CustomLoop | null = null) {}
+
   /** The loop at `bitrate` bits per second, which is limited to MIN_BITRATE and MAX_BITRATE; `scale` has markers and nulls only. */
   loop(bitrate: number, kind: PictureKind): LoopTemplate {
-    const rate = Math.min(MAX_BITRATE, Math.max(MIN_BITRATE, bitrate));
+    const rate = limited(bitrate);
+    if (kind === 'picture' && rate === this.custom?.rate) return this.custom.loop;
     const key = `${kind}:${rate}`;
     let loop = this.loops.get(key);
     if (!loop) {
-      const clip: ClipName = rate >= LARGE_PICTURE_FROM ? 'picture' : 'picture-low';
-      loop = multiplex(kind === 'scale' ? null : loopOfPesPackets(loadClip(clip)), packetsPerLoop(rate));
+      loop =
+        kind === 'scale'
+          ? multiplex(null, packetsPerLoop(rate))
+          : loopOf(loadClip(rate >= LARGE_PICTURE_FROM ? 'picture' : 'picture-low'), rate);
     } else {
       this.loops.delete(key);
     }
@@ -35,12 +61,16 @@ export class LoopCache {
 }
 
 export class Broadcasts {
-  private readonly loops = new LoopCache();
+  private readonly loops: LoopCache;
 
+  /** @throws InputError if the clip of the settings cannot be played */
   constructor(
     private readonly faults: FaultInjector,
     private readonly now: () => number,
-  ) {}
+  ) {
+    const { clip, bitrate } = faults.engineSettings;
+    this.loops = new LoopCache(clip === null ? null : customLoop(clip, bitrate));
+  }
 
   timelineOf(content: FaultTarget): Timeline {
     const { bitrate, picture } = this.faults.settingsOf(content);

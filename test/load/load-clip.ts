@@ -1,0 +1,28 @@
+/** The picture of the load test: one loop of the engine simulator that fills a given bit rate, so that few of its packets are null packets. */
+import { customLoop } from '../../apps/engine-simulator/src/media/broadcasts.js';
+import type { LoopTemplate } from '../../apps/engine-simulator/src/media/multiplexer.js';
+import { ffmpegClipFile } from '../doubles/ffmpeg-clips.js';
+
+/** Share of the bit rate for the video. The rest is audio, headers, tables and null packets. */
+const VIDEO_SHARE = 0.86;
+/** Seconds of video in the encoder's buffer: every picture must arrive before it is decoded. */
+const BUFFER_S = 0.35;
+const SECONDS = '19.2';
+
+/** The path of the clip, which ffmpeg makes at the first use. */
+export function loadClipFile(megabits: number): string {
+  const kilobits = Math.round(megabits * 1000 * VIDEO_SHARE);
+  return ffmpegClipFile([
+    ...['-f', 'lavfi', '-i', `testsrc2=size=1280x720:rate=25:duration=${SECONDS}`],
+    ...['-f', 'lavfi', '-i', `sine=frequency=440:sample_rate=48000:duration=${SECONDS}`],
+    // Noise, because the plain test picture does not need so many bits.
+    ...['-vf', 'noise=alls=12:allf=t,format=yuv420p', '-c:v', 'libx264', '-preset', 'superfast', '-bf', '2'],
+    ...['-b:v', `${kilobits}k`, '-maxrate', `${kilobits}k`, '-bufsize', `${Math.round(kilobits * BUFFER_S)}k`],
+    ...['-x264-params', 'keyint=48:min-keyint=48:scenecut=0:open-gop=0', '-c:a', 'aac', '-b:a', '64k', '-ac', '2'],
+  ]);
+}
+
+/** The loop that every engine sends at this rate with the clip in `file`. */
+export function loadLoop(file: string, megabits: number): LoopTemplate {
+  return customLoop(file, megabits * 1e6).loop;
+}
