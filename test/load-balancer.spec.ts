@@ -1,5 +1,5 @@
 /** deploy/two-proxies/haproxy.cfg in a real HAProxy: which content it reads in a request. It sends all requests for a content to the same proxy. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
@@ -7,11 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HAS_HAPROXY } from './support/haproxy.js';
 import { ROOT } from './support/service-process.js';
 import { until } from './support/until.js';
-
-const HAPROXY_MISSING = spawnSync('haproxy', ['-v']).status !== 0;
-if (HAPROXY_MISSING) console.warn('SKIPPED: there is no haproxy, so the load balancer of the two proxies is not tested');
 
 const cases = readFileSync(join(ROOT, 'apps/proxy/src/http/getstream.cases.tsv'), 'utf8')
   .split('\n')
@@ -19,7 +17,7 @@ const cases = readFileSync(join(ROOT, 'apps/proxy/src/http/getstream.cases.tsv')
   // HAProxy refuses a request with a fragment.
   .filter(([target, read]) => target.startsWith('/') && !target.includes('#') && (read === 'id' || read === 'infohash'));
 
-describe.skipIf(HAPROXY_MISSING)('the load balancer of two proxies', () => {
+describe.skipIf(!HAS_HAPROXY)('the load balancer of several proxies', () => {
   const folder = mkdtempSync(join(tmpdir(), 'haproxy-'));
   const socketPath = join(folder, 'socket');
   let haproxy: ChildProcess;
