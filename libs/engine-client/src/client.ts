@@ -1,9 +1,7 @@
-import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
-import axios, { type AxiosInstance, type AxiosResponse } from 'axios';
 import { snippet } from '@acexy/service-kit/primitives';
 import { engineOrigin, rehostEngineUrl, type EngineAddress } from './address.js';
-import { EngineBadReplyError, EngineError, EngineRefusedError, UnknownSessionError, wasClosedWhileIdle } from './errors.js';
+import { EngineBadReplyError, EngineError, EngineRefusedError, UnknownSessionError } from './errors.js';
 import { exchange } from './exchange.js';
 import { openHls, type OpenHlsOptions } from './hls-media.js';
 import { isRedirect, MAX_REDIRECTS, openMedia, type OpenMediaOptions } from './media.js';
@@ -21,6 +19,7 @@ import {
   type PlaybackStat,
   type RawReply,
 } from './replies.js';
+import { getText } from './text-reply.js';
 
 /** A content id and an infohash look alike, but the engine rejects one in place of the other. */
 export interface ContentSelector {
@@ -42,23 +41,14 @@ export interface StartPlayback {
 
 const DEFAULT_TIMEOUT_MS = 5000;
 const STOP_TIMEOUT_MS = 3000;
-/** JSON replies have hundreds of bytes. */
-const MAX_REPLY_BYTES = 1024 * 1024;
 /** Query parameters that `params` of a start cannot set. */
 const RESERVED = new Set(['content_id', 'id', 'infohash', 'url', 'magnet', 'direct_url', 'efile', 'format', 'pid', 'sid']);
-
-/**
- * Shared by all clients of this process: at most 64 connections to an engine, which starts without a reply may hold for a minute. Idle ones close
- * after 4 s.
- */
-const sharedAgent = new Agent({ keepAlive: true, maxSockets: 64, maxFreeSockets: 1, timeout: 4000, scheduling: 'lifo' });
 
 /**
  * Client of the HTTP API of one AceStream engine. Every call has a time limit. It rejects with an {@link EngineError}, or with the reason of
  * the caller's signal when that aborts.
  */
 export class EngineClient {
-  private readonly http: AxiosInstance;
   private readonly timeoutMs: number;
   private readonly origin: string;
 
@@ -69,19 +59,6 @@ export class EngineClient {
   ) {
     this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.origin = engineOrigin(address);
-    this.http = axios.create({
-      httpAgent: sharedAgent,
-      proxy: false,
-      maxRedirects: 0,
-      maxContentLength: MAX_REPLY_BYTES,
-      // We ask for none, and some engines compress all the same.
-      decompress: true,
-      headers: { Accept: 'application/json', 'Accept-Encoding': 'identity' },
-      responseType: 'text',
-      // replies.ts parses the text, because axios returns invalid JSON as a string without an error.
-      transformResponse: [],
-      validateStatus: () => true,
-    });
   }
 
   /** Resolves when the engine is healthy: HTTP 200 and JSON with a result object. */
@@ -202,28 +179,18 @@ export class EngineClient {
     const what = this.label(name);
     return exchange({ what, phase: 'reply', limitMs: timeoutMs, signal }, async (limit) => {
       for (let target = url, redirects = 0; ; redirects++) {
-        const { status, data, headers } = await this.get(target, limit);
-        if (!isRedirect(status)) return { what, status, body: data };
+        const { status, location, body } = await getText(target, limit);
+        if (!isRedirect(status)) return { what, status, body };
         if (redirects >= MAX_REDIRECTS) throw new EngineBadReplyError(what, `more than ${MAX_REDIRECTS} redirects`, status);
-        target = this.redirected(what, target, headers.location, status);
+        target = this.redirected(what, target, location, status);
       }
     });
   }
 
   /** Where a redirect of this engine leads. */
-  private redirected(what: string, from: URL, location: unknown, status: number): URL {
-    const text = String(location ?? '');
-    const target = URL.canParse(text, from.href) ? new URL(text, from.href) : null;
-    if (text !== '' && target?.origin === from.origin) return target;
-    throw new EngineBadReplyError(what, `redirect to another place than this engine: ${snippet(text) || 'no location'}`, status);
-  }
-
-  /** Repeats a call that used a connection which the engine had already closed. All calls of this API may be repeated. */
-  private get(url: URL, signal: AbortSignal): Promise<AxiosResponse<string>> {
-    const attempt = (): Promise<AxiosResponse<string>> => this.http.get<string>(url.href, { signal });
-    return attempt().catch((error: unknown) => {
-      if (signal.aborted || !wasClosedWhileIdle(error)) throw error;
-      return attempt();
-    });
+  private redirected(what: string, from: URL, location: string | undefined, status: number): URL {
+    const target = location && URL.canParse(location, from.href) ? new URL(location, from.href) : null;
+    if (target?.origin === from.origin) return target;
+    throw new EngineBadReplyError(what, `redirect to another place than this engine: ${snippet(location ?? '') || 'no location'}`, status);
   }
 }

@@ -1,5 +1,6 @@
 import { CodedError, messageOf } from '@acexy/service-kit/primitives';
 import { MalformedHttpError } from './http-head.js';
+import { UnreadableBodyError } from './text-reply.js';
 
 /** A failed call to an engine. A call that its caller aborts rejects with the reason of the caller's signal instead. */
 export abstract class EngineError extends CodedError {}
@@ -66,22 +67,15 @@ export class UnknownSessionError extends EngineError {
   readonly code = 'engine_unknown_session';
 }
 
-/** The EngineError for a failed exchange. Parser errors (`HPE_…`) and axios' own errors are bad replies, all others are network failures. */
+/** The EngineError for a failed exchange. Parser errors (`HPE_…`) and unreadable bodies are bad replies, all others are network failures. */
 export function toEngineError(what: string, cause: unknown): EngineError {
   if (cause instanceof EngineError) return cause;
   const code = errorCode(cause);
   const message = messageOf(cause);
   if (code.startsWith('HPE_')) return new EngineBadReplyError(what, `malformed HTTP (${code})`, null, { cause });
   if (cause instanceof MalformedHttpError) return new EngineBadReplyError(what, `malformed HTTP (${message})`, null, { cause });
-  // Z_…: invalid compressed data.
-  if (code === 'ERR_BAD_RESPONSE' || code.startsWith('Z_')) return new EngineBadReplyError(what, message, null, { cause });
+  if (cause instanceof UnreadableBodyError) return new EngineBadReplyError(what, message, null, { cause });
   return new EngineUnreachableError(`${what}: ${code || message}`, { cause });
-}
-
-/** The request used an idle connection of the pool that the engine had already closed. */
-export function wasClosedWhileIdle(error: unknown): boolean {
-  const reused = (error as { request?: { reusedSocket?: boolean } } | null)?.request?.reusedSocket === true;
-  return reused && ['ECONNRESET', 'EPIPE'].includes(errorCode(error));
 }
 
 function errorCode(error: unknown): string {
