@@ -68,6 +68,26 @@ describe('reports', () => {
     expect(client.reports.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
   });
 
+  it('name a change of one stream at once; while a hundred streams change all the time, they are sent twice a second', async () => {
+    const { clock, client, sessions, loop } = make();
+    loop.start();
+    await clock.advanceAndSettle(0);
+    const during = async (ms: number): Promise<number> => {
+      const before = client.reports.length;
+      for (let passed = 0; passed < ms; passed += 10) {
+        loop.changed();
+        await clock.advanceAndSettle(10);
+      }
+      return client.reports.length - before;
+    };
+    sessions.push(SNAPSHOT);
+    expect(await during(20)).toBe(1);
+    await clock.advanceAndSettle(2000);
+    for (let count = 1; count < 100; count++) sessions.push(SNAPSHOT);
+    await clock.advanceAndSettle(2000);
+    expect(await during(2000)).toBe(4);
+  });
+
   it('are valid from the first moment of a stream to its last', async () => {
     const { clock, client, sessions, loop } = make();
     const leased = {

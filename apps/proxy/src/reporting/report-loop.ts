@@ -14,6 +14,11 @@ import { toReported } from './reported-session.js';
 const EVERY_MS = 2000;
 /** Changes within this time become one report. */
 const COALESCE_MS = 20;
+/**
+ * Least time between two reports, for each session in the first of them. Every report has all sessions: when a hundred streams start at once, a report
+ * for each change would occupy both services.
+ */
+const PAUSE_PER_SESSION_MS = 5;
 /** Maximum number in a report. The oldest are dropped: the orchestrator also ends a stream that reports no longer name. */
 const MAX_ENDED = 20_000;
 
@@ -33,6 +38,8 @@ export class ReportLoop {
   private seq = 0;
   private timer: unknown = null;
   private due = Infinity;
+  /** No report is sent before this time of the clock. */
+  private pauseUntil = 0;
   private sending: Promise<void> | null = null;
   private again = false;
   private stopped = false;
@@ -75,11 +82,12 @@ export class ReportLoop {
       return;
     }
     const { clock } = this.orchestrator;
-    const at = clock.now() + ms;
+    const now = clock.now();
+    const at = Math.max(now + ms, this.pauseUntil);
     if (this.timer !== null && this.due <= at) return;
     this.clear();
     this.due = at;
-    this.timer = clock.setTimeout(() => this.run(), ms);
+    this.timer = clock.setTimeout(() => this.run(), at - now);
   }
 
   private run(): void {
@@ -124,11 +132,14 @@ export class ReportLoop {
   }
 
   private next(): ProxyReport {
+    const { clock, identity } = this.orchestrator;
     this.seq += 1;
+    const sessions = this.owner.snapshots().flatMap((snapshot) => toReported(snapshot) ?? []);
+    this.pauseUntil = clock.now() + Math.min(EVERY_MS, sessions.length * PAUSE_PER_SESSION_MS);
     return {
-      boot_id: this.orchestrator.identity.bootId,
+      boot_id: identity.bootId,
       seq: this.seq,
-      sessions: this.owner.snapshots().flatMap((snapshot) => toReported(snapshot) ?? []),
+      sessions,
       ended: this.ended.map(({ stream_id, reason, ended_at }) => ({ stream_id, reason, ended_at })),
     };
   }

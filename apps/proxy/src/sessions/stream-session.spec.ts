@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { settle } from '../../../../test/doubles/fake-clock.js';
 import { StreamEndedError, ViewerLeftError } from './errors.js';
 import {
+  CONTENT_ID,
   FakeSink,
   INFOHASH,
   LINGER_MS,
@@ -167,6 +168,36 @@ describe('the last viewer leaves', () => {
       expect(engine.running).toBe(0);
     }
   }, 60_000);
+});
+
+describe('the title of a stream', () => {
+  it('is looked up a second after the first packet, so that no start of another stream waits for it', async () => {
+    const { registry, engines, clock } = makeSessions();
+    watch(registry.subscribe(byId()));
+    await clock.advanceAndSettle(900);
+    expect([registry.snapshots()[0].state, engines[0].lookups]).toEqual(['playing', []]);
+    await clock.advanceAndSettle(200);
+    expect(registry.snapshots()[0].title).toBe(`title of ${CONTENT_ID}`);
+  });
+
+  it('is not looked up when the stream ends before', async () => {
+    const { registry, engines, clock } = makeSessions();
+    const viewer = watch(registry.subscribe(byId()));
+    await clock.advanceAndSettle(100);
+    viewer.leave();
+    await registry.sessions()[0].stop('viewers-left', 'the last viewer left');
+    await clock.advanceAndSettle(2000);
+    expect(engines[0].lookups).toEqual([]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is looked up at once when the reply to the start had no infohash, because another stream may have the same content', async () => {
+    const { registry, engines } = makeSessions();
+    engines[0].infohash = null;
+    watch(registry.subscribe(byId()));
+    await settle();
+    expect(engines[0].lookups).toEqual([CONTENT_ID]);
+  });
 });
 
 describe('a viewer at the end of a stream', () => {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { LeaveOrder } from '@acexy/contracts';
 import type { EngineAddress } from '@acexy/engine-client';
 import type { Log } from '@acexy/service-kit';
-import { asError, OneShotTimer } from '@acexy/service-kit/primitives';
+import { asError, OneShotTimer, pause } from '@acexy/service-kit/primitives';
 import type { Broadcast } from '../broadcast/broadcast.js';
 import { type ContentNames, type LeasedEngine, NO_ENGINE_TEXT, NoEngineError } from '../selection/engine-selector.js';
 import { type RequestedContent, type SelectorType, requestKey } from '../http/content-key.js';
@@ -19,6 +19,8 @@ import { StreamEngines } from './stream-engines.js';
 
 /** Longest time that stopping an engine session takes when the engine answers. */
 const STOP_MS = 3000;
+/** From the first packet of a stream to its lookup: viewers of streams that start at the same moment come first. */
+const LOOKUP_DELAY_MS = 1000;
 
 export class StreamSession implements StartingStream, FailoverTarget {
   readonly id = randomUUID();
@@ -79,8 +81,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
 
   /** How far it is. Of two sessions of one content, the one that is further goes on. */
   get progress(): number {
-    if (this.broadcast !== null) return 3;
-    return this.engines.current?.progress ?? 0;
+    return this.broadcast !== null ? 3 : (this.engines.current?.progress ?? 0);
   }
 
   /** Viewers may join. */
@@ -124,8 +125,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
 
   /** Ends the stream; its viewers get a clean end. Resolves when every engine is stopped and released. Never rejects. */
   stop(cause: EndCause, reason: string): Promise<void> {
-    this.stopping ??= this.close(cause, reason);
-    return this.stopping;
+    return (this.stopping ??= this.close(cause, reason));
   }
 
   /** Moves the viewers to the session that plays the same content, and ends. */
@@ -230,8 +230,10 @@ export class StreamSession implements StartingStream, FailoverTarget {
     void this.describe(source.engine);
   }
 
+  /** Learns the title, and the infohash if the reply to the start had none: that is needed at once to find streams of the same content. */
   private async describe(engine: EngineSession): Promise<void> {
-    const description = await engine.describe(this.content);
+    if (this.names.infohash !== null) await pause(this.context.clock, LOOKUP_DELAY_MS, this.abort.signal);
+    const description = this.isOpen ? await engine.describe(this.content) : null;
     if (description === null || !this.isOpen) return;
     this.names.title = description.title;
     if (this.names.infohash === null && description.infohash !== null) this.identify(description.infohash);
@@ -284,10 +286,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
   /** A session without viewers lingers, unless it waits for an engine itself or another session needs its engine. */
   private lingerOrStop(): void {
     const forbidden = this.engines.anyUnreleased ? this.others.lingeringForbidden() : 'the last viewer left before there was an engine';
-    if (forbidden !== null) {
-      void this.stop('viewers-left', forbidden);
-      return;
-    }
+    if (forbidden !== null) return void this.stop('viewers-left', forbidden);
     this.failover?.standby.release('returned');
     this.stopLingering();
     this.unwatchedSince = this.context.clock.now();
