@@ -1,5 +1,5 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { ArrayMaxSize, IsArray, IsString, IsUUID, Length } from 'class-validator';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ArrayMaxSize, IsArray, IsBoolean, IsOptional, IsString, IsUUID, Length } from 'class-validator';
 import { EngineState } from './engine.js';
 import { ContentKeyWithInfohash } from './stream.js';
 import { IsWholeNumber, IsWord } from './validators.js';
@@ -33,6 +33,11 @@ export class LeaseRequest extends ContentKeyWithInfohash {
   @ApiProperty({ description: 'Milliseconds that the call may wait for a free engine before it answers 202', example: 2500 })
   @IsWholeNumber(0, 60_000)
   wait_ms!: number;
+
+  @ApiPropertyOptional({ description: 'Whether the answer has a verdict for every engine', default: true })
+  @IsOptional()
+  @IsBoolean()
+  explain?: boolean;
 }
 
 /** Why an engine was chosen (`chosen`) or not. */
@@ -58,7 +63,7 @@ export class LeaseGranted {
   @ApiProperty({ description: 'Why this engine was chosen', example: 'healthy, 0 streams, never used, best of 3 free' })
   reason!: string;
 
-  @ApiProperty({ type: () => [ConsideredEngine] })
+  @ApiProperty({ type: () => [ConsideredEngine], description: 'Empty if the request says `explain: false`' })
   considered!: ConsideredEngine[];
 }
 

@@ -137,6 +137,7 @@ describe('the API of engines and leases', () => {
       const { engine, considered, reason } = body as LeaseGranted;
       expect(preview.body).toMatchObject({ engine: { container_id: engine.container_id }, reason, considered, waiting: 0 });
       expect(considered).toHaveLength(2);
+      expect((await lease({ key: 'y', explain: false })).body).toMatchObject({ considered: [], reason: expect.any(String) as string });
     });
 
     it('never leases an engine twice for one content, and respects excluded engines', async () => {

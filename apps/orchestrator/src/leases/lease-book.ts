@@ -105,8 +105,9 @@ export class LeaseBook {
   /** Gives free engines to the queue in order; when none is free, it revokes standby leases. */
   settle(): void {
     if (this.waiting.size === 0) return;
-    let candidates = this.candidates();
+    let candidates: Candidate[] | null = null; // a grant changes them
     for (const queued of this.queue()) {
+      candidates ??= this.candidates();
       // With a long queue usually no engine is free: the other requests need no check.
       const free = candidates.some((candidate) => obstacleOf(candidate, ANYTHING, this.options.maxStreamsPerEngine) === null);
       if (!free && this.standbyLeases().length === 0) return;
@@ -114,7 +115,7 @@ export class LeaseBook {
       const selection = selected.chosen ? selected : this.revokeStandbyFor(queued.request);
       if (!selection?.chosen) continue;
       this.grant(queued, selection.chosen.id, selection);
-      candidates = this.candidates();
+      candidates = null;
     }
   }
 

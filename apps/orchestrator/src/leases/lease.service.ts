@@ -119,7 +119,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     const keys = this.contents.of({ keyType: request.key_type, key: request.key, infohash: request.infohash });
     const outcome = this.book.ask({ requestId, proxyId, purpose, keys, exclude: new Set(request.exclude) });
     this.demandChanges.emit();
-    if (outcome.kind === 'granted') return this.granted(outcome.lease);
+    if (outcome.kind === 'granted') return this.granted(outcome.lease, request);
     if (outcome.kind === 'full') throw this.refusal(QUEUE_FULL);
     const waitMs = Math.min(request.wait_ms, this.http.apiRequestTimeoutMs * SHARE_OF_REQUEST_LIMIT);
     const askedAt = this.clock.now();
@@ -127,7 +127,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     if (this.closing) throw this.refusal(SHUTTING_DOWN);
     const lease = this.book.leaseOfRequest(requestId);
     // The lease of a caller that disconnected stays undelivered: the caller may ask again.
-    if (lease) return this.granted(hangUp.aborted ? lease : this.book.deliver(lease));
+    if (lease) return this.granted(hangUp.aborted ? lease : this.book.deliver(lease), request);
     return this.stillWaiting(requestId, this.clock.now() - askedAt);
   }
 
@@ -183,7 +183,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
     return new NoEngineError(detail);
   }
 
-  private granted(lease: Lease): LeaseGranted {
+  private granted(lease: Lease, { explain = true }: LeaseRequest): LeaseGranted {
     const engine = this.registry.get(lease.engineId);
     if (!engine) throw new TypeError(`lease ${lease.id} is on engine ${lease.engineId}, which is unknown`);
     const remainingMs = Number.isFinite(lease.expiresAt) ? lease.expiresAt - this.clock.now() : LEASE_MS;
@@ -192,7 +192,7 @@ export class LeaseService implements OnModuleInit, OnModuleDestroy {
       engine: toEngineState(engine),
       expires_at: isoTime(this.clock.wallTime() + remainingMs),
       reason: lease.reason,
-      considered: [...lease.considered],
+      considered: explain ? [...lease.considered] : [],
     };
   }
 
