@@ -1,6 +1,6 @@
 /**
- * The orchestrator on a fake runtime, for orchestrator.mjs: its engines are entries in a map. Each has its own loopback address, and one listener
- * answers for all.
+ * The orchestrator on a fake runtime: its engines are entries in a map, each with its own loopback address. They listen on `enginePort`; without it, one
+ * listener here answers for all.
  */
 import { SILENT_LOG, loadAllSettings } from '@acexy/service-kit';
 import { Test } from '@nestjs/testing';
@@ -12,6 +12,7 @@ import { AppModule } from '../../apps/orchestrator/dist/app/app.module.js';
 import { ReconcileService } from '../../apps/orchestrator/dist/autoscaling/reconcile.service.js';
 import { ENGINE_RUNTIME } from '../../apps/orchestrator/dist/runtime/engine-runtime.js';
 import { ORCHESTRATOR_SETTINGS } from '../../apps/orchestrator/dist/settings.js';
+import { engineHost } from './engine-host.mjs';
 
 const ROUNDS = 300;
 
@@ -35,7 +36,7 @@ class FakeRuntime {
   async start({ name, kind, labels, ports }) {
     const index = this.engines.size;
     const id = index.toString(16).padStart(12, '0');
-    const host = `127.1.${index >> 8}.${index & 255}`;
+    const host = engineHost(index);
     const engine = {
       id,
       name,
@@ -67,19 +68,23 @@ class FakeRuntime {
   }
 }
 
-const engineServer = http.createServer((_request, response) =>
-  response.setHeader('Content-Type', 'application/json').end('{"result":{"playlist_loaded":true}}'),
-);
-engineServer.listen(0, '0.0.0.0');
-await once(engineServer, 'listening');
+/** The port on which one listener answers for all engines. */
+async function listenForAll() {
+  const server = http.createServer((_request, response) =>
+    response.setHeader('Content-Type', 'application/json').end('{"result":{"playlist_loaded":true}}'),
+  );
+  server.listen(0, '0.0.0.0');
+  await once(server, 'listening');
+  return server.address().port;
+}
 
-const [{ folder, count, key }] = await once(process, 'message');
+const [{ folder, count, key, maximum = count + 100, enginePort = await listenForAll() }] = await once(process, 'message');
 const settings = loadAllSettings(ORCHESTRATOR_SETTINGS, {
   API_KEY: key,
   DB_URL: `sqlite:///${path.join(folder, 'bench.db')}`,
   DATA_DIR: folder,
   MIN_REPLICAS: String(count),
-  MAX_REPLICAS: String(count + 100),
+  MAX_REPLICAS: String(maximum),
   MAX_CONCURRENT_PROVISIONS: '100',
   MIN_PROVISION_INTERVAL_S: '0',
   PORT_RANGE_HOST: '10000-19999',
@@ -89,7 +94,7 @@ const settings = loadAllSettings(ORCHESTRATOR_SETTINGS, {
 });
 const testing = await Test.createTestingModule({ imports: [AppModule.with(settings, SILENT_LOG)] })
   .overrideProvider(ENGINE_RUNTIME)
-  .useValue(new FakeRuntime(engineServer.address().port))
+  .useValue(new FakeRuntime(enginePort))
   .compile();
 const app = testing.createNestApplication(apiServer(settings, SILENT_LOG), { bodyParser: false, logger: false });
 configureApp(app, settings, SILENT_LOG);
