@@ -17,7 +17,7 @@ import { finish, freePorts, p50p95p99, pause, percentile, readOptions, round, si
 import { timeOfStart } from './support/engine.mjs';
 import { engineHost } from './support/engine-host.mjs';
 import { contentId, timeOf } from './support/pair.mjs';
-import { cpuMs } from './support/process-usage.mjs';
+import { processorSeconds } from './support/processes.mjs';
 
 const { streams, rounds, save } = readOptions({ streams: 100, rounds: 10 });
 const GOAL_MS = 150;
@@ -59,7 +59,11 @@ const untilFree = () =>
 
 const direct = [];
 const through = [];
-const processes = { proxy, orchestrator, engines, viewers: process };
+const processes = { proxy, orchestrator, engines };
+const cpuMs = ({ pid }) => {
+  const { user, system } = processorSeconds(pid);
+  return (user + system) * 1000;
+};
 const spent = Object.fromEntries(Object.keys(processes).map((name) => [name, 0]));
 try {
   await until('the proxy is ready', async () => (await fetch(`${proxyUrl}/health/ready`)).ok);
@@ -67,9 +71,9 @@ try {
     await untilFree();
     direct.push(await all((index) => timeOfStart(`http://${engineHost(index)}:${enginePort}`, contentId(2 * (turn * streams + index)), 1)));
     await pause(500);
-    for (const name in processes) spent[name] -= cpuMs(processes[name].pid);
+    for (const name in processes) spent[name] -= cpuMs(processes[name]);
     const viewers = await all((index) => timeOf(`${proxyUrl}/ace/getstream?id=${contentId(2 * (turn * streams + index) + 1)}`, 1));
-    for (const name in processes) spent[name] += cpuMs(processes[name].pid);
+    for (const name in processes) spent[name] += cpuMs(processes[name]);
     through.push(viewers);
     await Promise.all(viewers.map(({ leave }) => leave()));
   }

@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { finish, freePorts, pause, percentile, readOptions, round, until } from './support/bench.mjs';
 import { Engine } from './support/engine.mjs';
 import { contentId, timeOf } from './support/pair.mjs';
-import { cpuMs, residentMegabytes } from './support/process-usage.mjs';
+import { memoryMegabytes, processorSeconds, secondsOfEndedChildren } from './support/processes.mjs';
 
 const { rounds, seconds, save } = readOptions({ rounds: 5, seconds: 60 });
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -76,6 +76,11 @@ function processOf(name, { ports }) {
   return Number(pid);
 }
 
+function secondsOf(pid) {
+  const { user, system } = processorSeconds(pid);
+  return user + system;
+}
+
 async function checkHealth(name, port) {
   const check = spawn('bash', [HEALTH_CHECK, name], {
     stdio: 'inherit',
@@ -104,19 +109,22 @@ for (let turn = 0; turn < rounds; turn += 1) {
     if (turn < rounds - 1) continue;
     await pause(CALM_DOWN_MS);
     const pids = Object.fromEntries(SERVICES.map((name) => [name, processOf(name, services)]));
-    const usage = () => SERVICES.map((name) => cpuMs(pids[name]));
+    const usage = () => SERVICES.map((name) => secondsOf(pids[name]));
     const before = usage();
-    const checksBefore = cpuMs('self', { ofChildren: true });
+    const checksBefore = secondsOfEndedChildren();
     const end = performance.now() + seconds * 1000;
     while (performance.now() < end) {
       for (const name of SERVICES) await checkHealth(name, String(services.ports[name]));
       await pause(HEALTH_CHECK_MS);
     }
-    const checkMs = (cpuMs('self', { ofChildren: true }) - checksBefore) / SERVICES.length;
+    const checkSeconds = (secondsOfEndedChildren() - checksBefore) / SERVICES.length;
     const after = usage();
-    const measuredMs = performance.now() - end + seconds * 1000;
+    const measuredSeconds = (performance.now() - end) / 1000 + seconds;
     SERVICES.forEach((name, index) => {
-      idle[name] = { cpuPercent: (100 * (after[index] - before[index] + checkMs)) / measuredMs, megabytes: residentMegabytes(pids[name]) };
+      idle[name] = {
+        cpuPercent: (100 * (after[index] - before[index] + checkSeconds)) / measuredSeconds,
+        megabytes: memoryMegabytes(pids[name]).now,
+      };
     });
   } finally {
     await services.stop();

@@ -16,6 +16,8 @@ export const BENCHMARKS = [
   { file: 'failover.mjs', options: ['--rounds', '10'], result: 'failover' },
   { file: 'cold-start.mjs', options: [], result: 'cold-start-boot-2000', needsDocker: true },
   { file: 'orchestrator.mjs', options: [], result: 'orchestrator' },
+  { file: 'start-many.mjs', options: [], result: 'start-many' },
+  { file: 'start-up.mjs', options: [], result: 'start-up' },
 ];
 
 const HEAD = ['What', 'Ours', 'acexy', 'Against', 'Ratio', 'Goal', ''];
