@@ -94,8 +94,8 @@ export class HlsService {
       response.end();
       return;
     }
-    // A download keeps the memory of the segment; one that is slower than the idle timeout is closed.
-    const limit = this.clock.setTimeout(() => response.destroy(), this.settings.m3u8StreamTimeoutMs);
+    // A download keeps the memory of the segment; one that is slower than the idle timeout is reset, so that the kernel keeps none of it.
+    const limit = this.clock.setTimeout(() => response.socket?.resetAndDestroy(), this.settings.m3u8StreamTimeoutMs);
     response.once('close', () => this.clock.clearTimeout(limit));
     response.once('finish', () => this.metrics.hlsSegmentSent(segment.bytes));
     response.cork();

@@ -43,7 +43,8 @@ export class SocketSink implements ViewerSink {
     if (!this.headersSent) return;
     if (finalBytes) this.socket.write(finalBytes);
     this.socket.destroySoon();
-    const limit = setTimeout(() => this.socket.destroy(), CLOSE_LIMIT_MS);
+    // Reset: the kernel would keep the bytes that a stalled viewer does not take.
+    const limit = setTimeout(() => this.socket.resetAndDestroy(), CLOSE_LIMIT_MS);
     this.socket.once('close', () => clearTimeout(limit));
   }
 

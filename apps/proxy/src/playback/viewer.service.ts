@@ -136,6 +136,9 @@ export class ViewerService {
         if (!sink.started) throw new StreamEndedError('the stream ended before its first bytes');
         return;
       case 'too-slow':
+        // A normal close would leave megabytes in the kernel until the viewer reads them, and a stalled one never does.
+        socket.resetAndDestroy();
+        return;
       case 'write-failed':
       case 'failed':
       case 'removed':
