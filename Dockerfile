@@ -64,7 +64,8 @@ ENV ACEXY_DATA_DIR=/data
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
   CMD ["bash", "/app/docker/health-check.sh", "proxy"]
-ENTRYPOINT ["node", "--enable-source-maps", "/app/docker/start.mjs", "proxy"]
+# The heap is the smaller part of the memory: buffers of streams are outside of it, and the kernel's for viewers too.
+ENTRYPOINT ["node", "--enable-source-maps", "--max-old-space-size-percentage=25", "/app/docker/start.mjs", "proxy"]
 LABEL org.opencontainers.image.title="acestream-acexy" \
   org.opencontainers.image.description="Stream proxy for AceStream: one address, shared engine sessions, failover"
 

@@ -25,6 +25,7 @@ interface ComposeService {
   entrypoint?: string[];
   cpu_quota?: string | number;
   stop_grace_period?: string;
+  sysctls?: Record<string, string>;
   networks: Record<string, unknown>;
   environment?: Record<string, string>;
   volumes?: { source: string; target: string; read_only?: boolean }[];
@@ -136,6 +137,13 @@ describe('docker compose config', () => {
       if (services.docker) {
         expect(Number(services.docker.deploy?.resources.limits?.memory)).toBe(4 * GB);
         expect(Number(services.docker.cpu_quota)).toBe(400_000);
+      }
+    });
+
+    it('limits the memory of each proxy, also that of the kernel for viewers who take nothing', () => {
+      for (const [name, { deploy, sysctls }] of Object.entries(services).filter(([name]) => name.startsWith('acexy'))) {
+        expect([name, Number(deploy?.resources.limits?.memory)]).toEqual([name, 2 * GB]);
+        expect(sysctls).toEqual({ 'net.ipv4.tcp_wmem': '4096 16384 1048576' });
       }
     });
 

@@ -3,9 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { loadAllSettings, readEnvironment } from '@acexy/service-kit';
+import { loadAllSettings, parseSize, readEnvironment } from '@acexy/service-kit';
 import { loadOrchestratorSettings } from '../../apps/orchestrator/src/settings.js';
 import { PROXY_SETTINGS } from '../../apps/proxy/src/app/settings.js';
+import { type StreamFacts, NEW_STREAM, demandsOf, floorOf } from '../../apps/proxy/src/sessions/budget/buffer-budget.policy.js';
+import { memoryPlan } from '../../apps/proxy/src/sessions/budget/memory-plan.js';
+import { BufferSettings, broadcastSettings } from '../../apps/proxy/src/sessions/buffer-settings.js';
+import { ViewerSettings } from '../../apps/proxy/src/sessions/viewer-settings.js';
 import { Pair } from '../support/pair.js';
 import { ROOT } from '../support/service-process.js';
 import { markersOf } from '../support/stream-body.js';
@@ -47,7 +51,7 @@ function template(...values: string[]): Record<string, string> {
 }
 
 /** Variables of the compose files only; no service reads them. */
-const FOR_COMPOSE = ['ENV_FILE', 'ENGINES_MEMORY'];
+const FOR_COMPOSE = ['ENV_FILE', 'ENGINES_MEMORY', 'ACEXY_MEMORY'];
 
 it('every load level and every template has a file, and no other file exists', () => {
   expect(readdirSync(FOLDER).filter((name) => name.endsWith('.env'))).toEqual(
@@ -72,7 +76,7 @@ describe.each(Object.entries(PROFILES))('the profile %s', (name, { streams, valu
       'MAX_REPLICAS',
       'API_LONG_OPERATION_TIMEOUT_S',
       'ENGINE_MEMORY_LIMIT',
-      'ACEXY_BUFFER_MAX',
+      'ACEXY_BUFFER_TOTAL_MAX',
     ]);
     expect(Object.keys(file).filter((setting) => !known.has(setting))).toEqual([]);
     expect(file.ENV_FILE).toBe(`deploy/profiles/${name}.env`);
@@ -80,6 +84,17 @@ describe.each(Object.entries(PROFILES))('the profile %s', (name, { streams, valu
     loadAllSettings(PROXY_SETTINGS, environment);
     expect(settings.minReplicas).toBe(Number(values.MIN_REPLICAS));
     expect(settings.minProvisionIntervalMs).toBe(Number(values.PROVISION_INTERVAL_S ?? values.MIN_PROVISION_INTERVAL_S) * 1000);
+  });
+
+  it('has enough memory for the buffers of its streams at 8 Mb/s', () => {
+    const settings = loadAllSettings(PROXY_SETTINGS, file);
+    const broadcast = broadcastSettings(settings.of(BufferSettings), settings.of(ViewerSettings));
+    const { bufferTotalBytes: totalBytes } = settings.of(BufferSettings);
+    const memoryBytes = parseSize(`${file.ACEXY_MEMORY ?? '2G'}iB`);
+    const plan = memoryPlan({ memoryBytes, totalBytes, workers: 1, chunkBytes: broadcast.chunkBytes, socketBytes: 2 ** 20 });
+    const demands = demandsOf(Array<StreamFacts>(streams).fill(NEW_STREAM), { ...broadcast, ringBytes: broadcast.maxBytes });
+    expect(floorOf(demands)).toBeLessThanOrEqual(plan.bufferBytes);
+    expect(plan.neededBytes).toBeLessThanOrEqual(memoryBytes);
   });
 
   it('has enough engines, ports and queue length for its streams', () => {
@@ -112,7 +127,12 @@ describe.each(RUN_PROFILES)('with the profile %s', (name, streams) => {
   it(
     `${streams} streams that begin at once deliver ${HOLD_SECONDS} s more without a gap, and the free engines are back`,
     async () => {
-      const { ENV_FILE: _self, ENGINES_MEMORY: _memory, ...values } = parseDotenv(readFileSync(join(FOLDER, `${name}.env`)));
+      const {
+        ENV_FILE: _self,
+        ENGINES_MEMORY: _memory,
+        ACEXY_MEMORY: _proxyMemory,
+        ...values
+      } = parseDotenv(readFileSync(join(FOLDER, `${name}.env`)));
       const settings = loadOrchestratorSettings(values);
       const pair = await Pair.start({
         orchestrator: { ...values, LOG_LEVEL: 'INFO' },

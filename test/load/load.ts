@@ -150,7 +150,12 @@ export async function runLoad({ level, seconds, megabits, viewersPerStream, log 
   const clip = loadClipFile(megabits);
   const picture = { SIM_BITRATE: String(megabits * 1e6), SIM_CLIP: CLIP_IN_IMAGE };
   const image = simulatorImageWith(`acestream-engine-simulator-load:${megabits}`, picture, { [CLIP_IN_IMAGE]: clip });
-  const { ENV_FILE: _self, ENGINES_MEMORY: _memory, ...profile } = parseDotenv(readFileSync(join(ROOT, `deploy/profiles/${level}.env`)));
+  const {
+    ENV_FILE: _self,
+    ENGINES_MEMORY: _memory,
+    ACEXY_MEMORY: _proxyMemory,
+    ...profile
+  } = parseDotenv(readFileSync(join(ROOT, `deploy/profiles/${level}.env`)));
   const label = `load=load-${process.pid}`;
   const dockerProxy = await RecordingDockerProxy.open();
   const pair = await Pair.start({

@@ -109,6 +109,14 @@ const CASES: [what: string, change: Partial<Facts>, id: string, state: State, sa
     /270 GB.*64 GB/,
     /MAX_REPLICAS/,
   ],
+  [
+    'a proxy with less memory than its stream buffers need',
+    proxyShows({ acexy_memory_limit_bytes: 512e6, acexy_memory_needed_bytes: 1.6e9 }),
+    'memory',
+    'warning',
+    /512 MB.*1\.6 GB/,
+    /ACEXY_BUFFER_TOTAL_MAX/,
+  ],
   ['a busy processor', machine({ load: 40 }), 'cpu', 'warning', /load 40\.0 on 8/],
   [
     'too few file descriptors',

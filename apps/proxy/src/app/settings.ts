@@ -14,7 +14,7 @@ import { ServiceSettings } from './service-settings.js';
 /** All settings of the proxy, in the order of the documentation. Each module declares and injects its own group. */
 export const PROXY_SETTINGS: SettingsDefinition = {
   prefix: 'ACEXY_',
-  readByOthers: ['ACEXY_PUBLISHED_PORT', 'ACEXY_REPLICAS'],
+  readByOthers: ['ACEXY_PUBLISHED_PORT', 'ACEXY_MEMORY', 'ACEXY_REPLICAS'],
   groups: [
     HttpSettings,
     AccessSettings,

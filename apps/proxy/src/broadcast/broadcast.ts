@@ -18,6 +18,7 @@ import type { ViewerHooks, ViewerSink } from './viewers/viewer-sink.js';
 
 export { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from './broadcast-settings.js';
 export type { BroadcastSnapshot } from './broadcast-snapshot.js';
+export { BLOCK_BYTES } from './buffer/block-pool.js';
 export type { Chunk } from './buffer/ring.js';
 export type { RandomAccessPoint } from './buffer/stream-index.js';
 export { MAX_BYTES_WITHOUT_LOCK, SourceFaultDetector, type SourceFault } from './splice/source-faults.policy.js';

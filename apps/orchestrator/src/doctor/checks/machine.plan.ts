@@ -74,7 +74,7 @@ export const MACHINE_CHECKS: readonly Check[] = [
   {
     id: 'memory',
     question: 'Is there enough memory?',
-    *look({ machine: { memory }, settings, docker, enginesMemoryBytes }) {
+    *look({ machine: { memory }, settings, docker, enginesMemoryBytes, proxy }) {
       const left = `${bytes(memory.available)} of ${bytes(memory.total)} memory available`;
       if (memory.available < FULL_MEMORY_BYTES) yield wrong(left, 'Stop programs or add memory, otherwise the system kills processes.');
       else if (memory.available < LOW_MEMORY_BYTES) yield warning(left, '`docker stats --no-stream` and `top` show which program uses it.');
@@ -90,6 +90,13 @@ export const MACHINE_CHECKS: readonly Check[] = [
             'Lower MAX_REPLICAS, or set ENGINE_MEMORY_LIMIT, or add memory.',
           );
       }
+      const scrape = proxy.reached ? proxy.scrape : null;
+      const [limit, needed] = ['acexy_memory_limit_bytes', 'acexy_memory_needed_bytes'].map((name) => scrape?.sum(name) ?? null);
+      if (limit !== null && needed !== null && limit < needed)
+        yield warning(
+          `the proxy may use ${bytes(limit)} of memory, but needs ${bytes(needed)} when its stream buffers are full`,
+          'Lower ACEXY_BUFFER_TOTAL_MAX, or raise the memory limit of the proxy (ACEXY_MEMORY in the compose files).',
+        );
       return good(left);
     },
   },

@@ -4,7 +4,7 @@
  */
 
 /** A multiple of usual chunk sizes, so that little is left over at the end of a block. */
-const BLOCK_BYTES = 512 * 1024;
+export const BLOCK_BYTES = 512 * 1024;
 /** Free blocks kept (64 MiB): streams whose rings are full give back as many blocks as they take, but a hundred of them may do so at one moment. */
 const MAX_FREE = 128;
 

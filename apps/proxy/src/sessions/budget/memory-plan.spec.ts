@@ -25,12 +25,12 @@ describe('the memory of the proxy', () => {
   it('is divided among the workers', () => {
     const { bufferBytes, memoryBytes, maxStalledViewers } = memoryPlan({ ...FACTS, workers: 2 });
     expect([bufferBytes, memoryBytes]).toEqual([256 * MIB, 1024 * MIB]);
-    expect(maxStalledViewers).toBe(Math.floor((1024 - 256 - 200 - 64) / 4.25));
+    expect(maxStalledViewers).toBe(Math.floor((1024 - 256 - 200 - 64) / 4.5));
   });
 
   it('leaves the rest for stalled viewers: fewer if the kernel queues more for each', () => {
-    expect(memoryPlan(FACTS).maxStalledViewers).toBe(284);
-    expect(memoryPlan({ ...FACTS, socketBytes: MIB }).maxStalledViewers).toBe(966);
+    expect(memoryPlan(FACTS).maxStalledViewers).toBe(268);
+    expect(memoryPlan({ ...FACTS, socketBytes: MIB }).maxStalledViewers).toBe(805);
     expect(memoryPlan({ ...FACTS, memoryBytes: 256 * MIB }).maxStalledViewers).toBe(10);
   });
 
@@ -38,7 +38,7 @@ describe('the memory of the proxy', () => {
     fc.assert(
       fc.property(fc.integer({ min: 128, max: 65_536 }), fc.integer({ min: 16, max: 4096 }), (memory, total) => {
         const plan = memoryPlan({ ...FACTS, memoryBytes: memory * MIB, totalBytes: total * MIB });
-        const stalled = plan.maxStalledViewers * (FACTS.socketBytes + FACTS.chunkBytes);
+        const stalled = plan.maxStalledViewers * (FACTS.socketBytes + MIB / 2);
         const all = plan.bufferBytes * 1.25 + 200 * MIB + stalled;
         expect(all <= plan.memoryBytes || plan.neededBytes > plan.memoryBytes).toBe(true);
       }),

@@ -1,5 +1,6 @@
 /** Divides the memory of the proxy: buffers of all streams, the process itself, and connections whose viewers take nothing. */
 import { readFileSync } from 'node:fs';
+import { BLOCK_BYTES } from '../../broadcast/broadcast.js';
 
 /** Default of ACEXY_BUFFER_TOTAL_MAX: this share of the memory … */
 const DEFAULT_SHARE = 0.25;
@@ -40,8 +41,8 @@ export function memoryPlan({ memoryBytes, totalBytes, workers, chunkBytes, socke
   const bufferBytes = Math.floor((totalBytes ?? Math.min(MAX_DEFAULT_BYTES, memoryBytes * DEFAULT_SHARE)) / workers);
   const processBytes = PROCESS_BYTES + bufferBytes * GARBAGE_SHARE;
   const own = Math.floor(memoryBytes / workers);
-  // The kernel queues for it as much as the connection may have, and one chunk waits in the process.
-  const stalledBytes = socketBytes + chunkBytes;
+  // The kernel queues for it as much as the connection may have, and one chunk waits in the process, in a block that nothing else can use.
+  const stalledBytes = socketBytes + Math.max(chunkBytes, BLOCK_BYTES);
   const fitting = Math.floor((own - bufferBytes - processBytes) / stalledBytes);
   return {
     bufferBytes,
