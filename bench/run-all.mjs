@@ -7,14 +7,19 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { BENCHMARKS, tableOf } from './support/table.mjs';
 
+/** The longest takes about three minutes. */
+const LIMIT_MS = 480_000;
+
 const rows = [];
 for (const { file, options } of BENCHMARKS.filter(({ needsDocker }) => !needsDocker)) {
   console.log(`\n> ${file} ${options.join(' ')}`);
-  const bench = fork(fileURLToPath(new URL(file, import.meta.url)), [...options, ...process.argv.slice(2)]);
+  const bench = fork(fileURLToPath(new URL(file, import.meta.url)), [...options, ...process.argv.slice(2)], {
+    timeout: LIMIT_MS,
+  });
   const results = [];
   bench.on('message', ({ type, result }) => type === 'result' && results.push(result));
-  const [status] = await once(bench, 'exit');
-  if (results.length === 0) results.push({ rows: [{ what: file, ours: `failed with status ${status}`, met: false }] });
+  const [status, signal] = await once(bench, 'exit');
+  if (results.length === 0) results.push({ rows: [{ what: file, ours: `failed: ${signal ?? `status ${status}`}`, met: false }] });
   rows.push(...results.flatMap((result) => result.rows));
 }
 

@@ -6,7 +6,7 @@ export const BENCHMARKS = [
   { file: 'fan-out.mjs', options: ['--streams', '100', '--viewers', '4'], result: 'fan-out-100x4-8' },
   {
     file: 'fan-out.mjs',
-    options: ['--streams', '100', '--viewers', '4', '--megabits', '3.5', '--seconds', '20'],
+    options: ['--streams', '100', '--viewers', '4', '--megabits', '3.5', '--seconds', '15'],
     result: 'fan-out-100x4-3.5',
   },
   { file: 'fan-out.mjs', options: ['--viewers', '2000', '--seconds', '15'], result: 'fan-out-1x2000-8' },
@@ -17,7 +17,7 @@ export const BENCHMARKS = [
   { file: 'cold-start.mjs', options: [], result: 'cold-start-boot-2000', needsDocker: true },
   { file: 'orchestrator.mjs', options: [], result: 'orchestrator' },
   { file: 'start-many.mjs', options: [], result: 'start-many' },
-  { file: 'start-up.mjs', options: [], result: 'start-up' },
+  { file: 'start-up.mjs', options: ['--seconds', '30'], result: 'start-up' },
 ];
 
 const HEAD = ['What', 'Ours', 'acexy', 'Against', 'Ratio', 'Goal', ''];
