@@ -3,11 +3,15 @@ import { Controller, Get, Header, Query, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { EngineViews } from './engine-views.service.js';
+import { FirstEngines } from './first-engines.js';
 
 @ApiTags('engines')
 @Controller('engines')
 export class EnginesController {
-  constructor(private readonly views: EngineViews) {}
+  constructor(
+    private readonly views: EngineViews,
+    private readonly first: FirstEngines,
+  ) {}
 
   @Get()
   @Header('Cache-Control', 'max-age=5')
@@ -23,11 +27,12 @@ export class EnginesController {
     },
   })
   @ApiResponse({ status: 304, description: 'Nothing changed since the ETag in If-None-Match' })
-  list(
+  async list(
     @Query('state') state: string | undefined,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
-  ): Buffer | undefined {
+  ): Promise<Buffer | undefined> {
+    await this.first.inService;
     const all = state === 'all';
     response.setHeader('ETag', this.views.etag(all));
     // Express answers 304 for a fresh request; then the list is not needed.

@@ -8,6 +8,7 @@ import { EngineRemover } from './engine-remover.service.js';
 import { EngineSync } from './engine-sync.service.js';
 import { EngineViews } from './engine-views.service.js';
 import { EnginesController } from './engines.controller.js';
+import { FirstEngines } from './first-engines.js';
 
 /** Which engines exist: the registry, its synchronization with the container runtime, and removal. */
 @Module({
@@ -19,6 +20,7 @@ import { EnginesController } from './engines.controller.js';
     EngineRemover,
     EngineSync,
     EngineViews,
+    FirstEngines,
   ],
   exports: [EngineRegistry, EngineRemover, EngineSync, EngineViews],
 })

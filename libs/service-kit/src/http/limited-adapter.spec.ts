@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Controller, Get, Module } from '@nestjs/common';
+import { Controller, Get, Module, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { once } from 'node:events';
@@ -15,6 +15,21 @@ class SampleController {
   @Get()
   hello(): string {
     return 'hello';
+  }
+
+  @Get('written')
+  written(): Buffer {
+    return Buffer.from('{"text":"ü"}');
+  }
+
+  @Get('read')
+  read(): object {
+    return { text: 'ü' };
+  }
+
+  @Post('change')
+  change(): object {
+    return { text: 'ü' };
   }
 }
 
@@ -121,5 +136,18 @@ describe('a server with limits', () => {
     expect(() => secureHeaders({ disable: () => undefined, use: () => undefined } as never, 'tv.example/x')).toThrow(
       'must be origins such as',
     );
+  });
+
+  it('sends every answer as JSON with its length; only answers to reads have an ETag', async () => {
+    const url = await start();
+    const answers = await Promise.all([fetch(`${url}read`), fetch(`${url}written`), fetch(`${url}change`, { method: 'POST' })]);
+    for (const { headers } of answers)
+      expect([headers.get('content-type'), headers.get('content-length')]).toEqual(['application/json; charset=utf-8', '13']);
+    expect(await Promise.all(answers.map((answer) => answer.json()))).toEqual(Array(3).fill({ text: 'ü' }));
+    expect(answers.map(({ status, headers }) => [status, headers.has('etag')])).toEqual([
+      [200, true],
+      [200, true],
+      [201, false],
+    ]);
   });
 });
