@@ -3,7 +3,6 @@ import { Module } from '@nestjs/common';
 import { DatabaseLock } from '../database/database-lock.js';
 import { DatabaseModule } from '../database/database.module.js';
 import { InstallationId } from '../database/installation-id.js';
-import { DockerRuntime } from './docker/docker-runtime.js';
 import { dockerOptions, DockerSettings } from './docker/docker-settings.js';
 import { INSTALLATION_LABEL } from './engine-labels.js';
 import { ENGINE_RUNTIME, type EngineRuntime } from './engine-runtime.js';
@@ -18,29 +17,32 @@ import { RuntimeSettings } from './runtime-settings.js';
     {
       provide: ENGINE_RUNTIME,
       inject: [RuntimeSettings, DockerSettings, InstallationId, DatabaseLock, Log],
-      useFactory: (settings: RuntimeSettings, docker: DockerSettings, installation: InstallationId, lock: DatabaseLock, log: Log) =>
-        metered(createRuntime(settings, docker, installation, lock, log)),
+      useFactory: async (settings: RuntimeSettings, docker: DockerSettings, installation: InstallationId, lock: DatabaseLock, log: Log) =>
+        metered(await createRuntime(settings, docker, installation, lock, log)),
     },
   ],
   exports: [ENGINE_RUNTIME],
 })
 export class RuntimeModule {}
 
-function createRuntime(
+async function createRuntime(
   settings: RuntimeSettings,
   docker: DockerSettings,
   installation: InstallationId,
   { id, holder: name }: DatabaseLock,
   log: Log,
-): EngineRuntime {
+): Promise<EngineRuntime> {
   switch (settings.engineRuntime) {
     case 'process':
       return new ProcessRuntime(settings, log);
-    case 'docker':
+    case 'docker': {
+      // Its client loads gRPC and SSH, which cost an orchestrator without Docker time and memory.
+      const { DockerRuntime } = await import('./docker/docker-runtime.js');
       return new DockerRuntime(
         dockerOptions(docker, settings.engineHost, `${INSTALLATION_LABEL}=${installation.value}`, { id, name }),
         log.child('docker'),
       );
+    }
     default:
       throw new TypeError(`unknown runtime: ${String(settings.engineRuntime satisfies never)}`);
   }
