@@ -1,4 +1,5 @@
 /** The troubleshooting guide's four load levels on real containers: cold start, steady, churn, and a restart of the orchestrator. */
+import type { ProvisioningStatus } from '@acexy/contracts';
 import { parse as parseDotenv } from 'dotenv';
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -20,6 +21,9 @@ import { SteadyPhase, type SteadyUsage } from './steady-usage.js';
 const CLIP_IN_IMAGE = '/opt/engine-simulator/media/load.mpegts';
 const START_LIMIT_MS = 240_000;
 const READY_LIMIT_MS = 60_000;
+/** Time without a start of an engine after which the steady phase begins; the bursts of the streams are over by then. */
+const SETTLED_MS = 5_000;
+const SETTLE_LIMIT_MS = 120_000;
 /** Minimum time between two channel changes of a viewer. */
 const ZAP_EVERY_MS = 250;
 
@@ -120,6 +124,20 @@ class Audience {
   }
 }
 
+/** Resolves when the pool has its free engines and has started none for a while: starting a container takes much CPU time. */
+async function untilSettled(pair: Pair): Promise<void> {
+  let lastStartAt = performance.now();
+  await until(
+    'the pool is settled',
+    async () => {
+      const { provisioning } = (await (await fetch(`${pair.apiUrl}/health/ready`)).json()) as { provisioning: ProvisioningStatus };
+      if (provisioning.in_progress + provisioning.queued > 0) lastStartAt = performance.now();
+      return performance.now() - lastStartAt > SETTLED_MS;
+    },
+    SETTLE_LIMIT_MS,
+  );
+}
+
 /** Measures while all streams play for `seconds`. */
 async function steadyUsage(
   pair: Pair,
@@ -185,6 +203,7 @@ export async function runLoad({ level, seconds, megabits, viewersPerStream, log 
     for (const { failure, refusals } of phases.cold.starts)
       if (failure !== null) log(`${level}: not started: ${failure}, after ${refusals} refusals`);
 
+    await untilSettled(pair);
     const usage = await steadyUsage(pair, label, audience, { seconds, megabits });
     audience.note('steady');
     log(`${level}: all streams held for ${seconds} s`);
