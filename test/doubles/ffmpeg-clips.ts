@@ -49,17 +49,11 @@ export const CLIP_CODECS: readonly ClipCodec[] = [
 
 /** The MPEG-TS that ffmpeg writes with these arguments. */
 export function ffmpegClip(args: readonly string[]): Buffer {
-  const file = ffmpegClipFile(args);
-  const clip = clips.get(file) ?? readFileSync(file);
-  clips.set(file, clip);
-  return clip;
-}
-
-/** The path of that MPEG-TS. */
-export function ffmpegClipFile(args: readonly string[]): string {
   const name = createHash('sha256')
     .update([VERSION, ...args].join('\n'))
     .digest('hex');
+  const known = clips.get(name);
+  if (known !== undefined) return known;
   const file = `${CACHE}${name}.ts`;
   if (!existsSync(file)) {
     mkdirSync(CACHE, { recursive: true });
@@ -68,7 +62,9 @@ export function ffmpegClipFile(args: readonly string[]): string {
     // Another worker may read the clip at any moment: so it must appear complete.
     renameSync(part, file);
   }
-  return file;
+  const clip = readFileSync(file);
+  clips.set(name, clip);
+  return clip;
 }
 
 /** Test video and audio of this length in this codec. */

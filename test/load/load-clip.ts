@@ -1,7 +1,8 @@
 /** The picture of the load test: one loop of the engine simulator that fills a given bit rate, so that few of its packets are null packets. */
-import { customLoop } from '../../apps/engine-simulator/src/media/broadcasts.js';
-import type { LoopTemplate } from '../../apps/engine-simulator/src/media/multiplexer.js';
-import { ffmpegClipFile } from '../doubles/ffmpeg-clips.js';
+import { parseClip } from '../../apps/engine-simulator/src/media/clip.js';
+import { type LoopTemplate, multiplex, packetsPerLoop } from '../../apps/engine-simulator/src/media/multiplexer.js';
+import { loopOfPesPackets } from '../../apps/engine-simulator/src/media/pes.js';
+import { ffmpegClip } from '../doubles/ffmpeg-clips.js';
 
 /** Share of the bit rate for the video. The rest is audio, headers, tables and null packets. */
 const VIDEO_SHARE = 0.86;
@@ -9,10 +10,10 @@ const VIDEO_SHARE = 0.86;
 const BUFFER_S = 0.35;
 const SECONDS = '19.2';
 
-/** The path of the clip, which ffmpeg makes at the first use. */
-export function loadClipFile(megabits: number): string {
+/** The loop that every engine sends at this rate. ffmpeg makes its clip at the first use. */
+export function loadTestLoop(megabits: number): LoopTemplate {
   const kilobits = Math.round(megabits * 1000 * VIDEO_SHARE);
-  return ffmpegClipFile([
+  const clip = ffmpegClip([
     ...['-f', 'lavfi', '-i', `testsrc2=size=1280x720:rate=25:duration=${SECONDS}`],
     ...['-f', 'lavfi', '-i', `sine=frequency=440:sample_rate=48000:duration=${SECONDS}`],
     // Noise, because the plain test picture does not need so many bits.
@@ -20,9 +21,5 @@ export function loadClipFile(megabits: number): string {
     ...['-b:v', `${kilobits}k`, '-maxrate', `${kilobits}k`, '-bufsize', `${Math.round(kilobits * BUFFER_S)}k`],
     ...['-x264-params', 'keyint=48:min-keyint=48:scenecut=0:open-gop=0', '-c:a', 'aac', '-b:a', '64k', '-ac', '2'],
   ]);
-}
-
-/** The loop that every engine sends at this rate with the clip in `file`. */
-export function loadLoop(file: string, megabits: number): LoopTemplate {
-  return customLoop(file, megabits * 1e6).loop;
+  return multiplex(loopOfPesPackets(parseClip(clip)), packetsPerLoop(megabits * 1e6));
 }

@@ -6,7 +6,7 @@ import { BroadcastFollower, type ExpectedBroadcast } from './broadcast-follower.
 /** Healthy streams have short pauses too: the proxy detects a stall after 5 s of silence at the earliest. */
 const SILENCE_MS = 5_000;
 /** Time after which a viewer without a stream stops trying. */
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 300_000;
 
 export interface Start {
   /** Time from the first request to the first byte; null if there was none. */

@@ -5,21 +5,22 @@ import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { encodeLoop } from '../../apps/engine-simulator/src/media/loop-file.js';
 import { removeContainersWith, simulatorImageWith } from '../support/docker.js';
 import { RecordingDockerProxy } from '../support/recording-docker-proxy.js';
 import { Pair } from '../support/pair.js';
 import { ROOT } from '../support/service-process.js';
 import { until } from '../support/until.js';
 import { ExpectedBroadcast } from './broadcast-follower.js';
-import { loadClipFile, loadLoop } from './load-clip.js';
+import { loadTestLoop } from './load-clip.js';
 import { LEVELS, type Level } from './load-levels.js';
 import { LoadFigures, type Memory } from './load-figures.js';
 import { LoadViewer, type Start } from './load-viewer.js';
 import { SteadyPhase, type SteadyUsage } from './steady-usage.js';
 
 /** Where the engines find their picture. */
-const CLIP_IN_IMAGE = '/opt/engine-simulator/media/load.mpegts';
-const START_LIMIT_MS = 240_000;
+const LOOP_IN_IMAGE = '/opt/engine-simulator/media/load.loop';
+const START_LIMIT_MS = 360_000;
 const READY_LIMIT_MS = 60_000;
 /** Time without a start of an engine after which the steady phase begins; the bursts of the streams are over by then. */
 const SETTLED_MS = 5_000;
@@ -165,9 +166,13 @@ const notStarted = (phases: Audience['phases']): number =>
 
 export async function runLoad({ level, seconds, megabits, viewersPerStream, log }: LoadOptions): Promise<LoadReport> {
   const streams = LEVELS[level];
-  const clip = loadClipFile(megabits);
-  const picture = { SIM_BITRATE: String(megabits * 1e6), SIM_CLIP: CLIP_IN_IMAGE };
-  const image = simulatorImageWith(`acestream-engine-simulator-load:${megabits}`, picture, { [CLIP_IN_IMAGE]: clip });
+  const loop = loadTestLoop(megabits);
+  const picture = { SIM_BITRATE: String(megabits * 1e6), SIM_LOOP_FILE: LOOP_IN_IMAGE };
+  const image = simulatorImageWith(`acestream-engine-simulator-load:${megabits}`, picture, {
+    files: { [LOOP_IN_IMAGE]: encodeLoop(loop) },
+    // Docker starts several processes for each check: those of 120 engines would take a third of a core.
+    healthCheck: false,
+  });
   const {
     ENV_FILE: _self,
     ENGINES_MEMORY: _memory,
@@ -192,7 +197,7 @@ export async function runLoad({ level, seconds, megabits, viewersPerStream, log 
   });
   try {
     const figures = new LoadFigures(pair);
-    const audience = new Audience(pair, new ExpectedBroadcast(loadLoop(clip, megabits)), viewersPerStream);
+    const audience = new Audience(pair, new ExpectedBroadcast(loop), viewersPerStream);
     const { phases } = audience;
 
     log(`${level}: ${streams} streams of ${megabits} Mb/s at once on a fresh orchestrator`);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
@@ -40,14 +40,22 @@ export async function removeContainersWith(label: string): Promise<void> {
     await Promise.all(found.slice(at, at + 8).map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })));
 }
 
-/** Builds a variant of the simulator's image with other defaults, and with these files at these paths. It needs no registry. */
-export function simulatorImageWith(tag: string, env: Record<string, string>, files: Record<string, string> = {}): string {
+/**
+ * Builds a variant of the simulator's image with other defaults. It needs no registry.
+ * @param files by their path in the image
+ */
+export function simulatorImageWith(
+  tag: string,
+  env: Record<string, string>,
+  { files = {}, healthCheck = true }: { files?: Record<string, Buffer>; healthCheck?: boolean } = {},
+): string {
   const folder = mkdtempSync(join(tmpdir(), 'simulator-image-'));
   const lines = [`FROM ${SIMULATOR_IMAGE}`, ...Object.entries(env).map(([name, value]) => `ENV ${name}=${value}`)];
-  for (const [index, [path, file]] of Object.entries(files).entries()) {
-    copyFileSync(file, join(folder, String(index)));
+  for (const [index, [path, bytes]] of Object.entries(files).entries()) {
+    writeFileSync(join(folder, String(index)), bytes);
     lines.push(`COPY ${index} ${path}`);
   }
+  if (!healthCheck) lines.push('HEALTHCHECK NONE');
   writeFileSync(join(folder, 'Dockerfile'), lines.join('\n'));
   execFileSync('docker', ['build', '-q', '-t', tag, folder]);
   rmSync(folder, { recursive: true });

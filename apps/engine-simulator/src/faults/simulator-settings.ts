@@ -102,7 +102,7 @@ export const SETTINGS = {
   // Pacing of the stream
   bitrate: number('content', 3_500_000),
   picture: choice('content', ['picture', 'scale']),
-  clip: text('engine'),
+  loopFile: text('engine'),
   marker: choice('engine', ['content', 'engine', 'off']),
   skewMs: signed('engine', 0),
   burstSec: number('content', 6),

@@ -1,7 +1,9 @@
 /** The timelines of contents. Contents of the same bitrate share one loop, which is made for the first of them. */
+import { readFileSync } from 'node:fs';
 import type { FaultInjector, FaultTarget } from '../faults/fault-injector.js';
 import { InputError } from '../input-error.js';
-import { type Clip, loadClip, readClip } from './clip.js';
+import { type ClipName, loadClip } from './clip.js';
+import { decodeLoop } from './loop-file.js';
 import { type LoopTemplate, multiplex, packetsPerLoop } from './multiplexer.js';
 import { loopOfPesPackets } from './pes.js';
 import { Timeline } from './timeline.js';
@@ -15,42 +17,36 @@ const MAX_LOOPS = 6;
 
 export type PictureKind = 'picture' | 'scale';
 
-/** A loop that replaces the shipped picture at one rate. */
-export interface CustomLoop {
-  /** Bits per second. */
-  rate: number;
-  loop: LoopTemplate;
-}
-
 const limited = (bitrate: number): number => Math.min(MAX_BITRATE, Math.max(MIN_BITRATE, bitrate));
-const loopOf = (clip: Clip, rate: number): LoopTemplate => multiplex(loopOfPesPackets(clip), packetsPerLoop(rate));
 
-/** The loop at `bitrate` bits per second of the clip in `file`. @throws InputError */
-export function customLoop(file: string, bitrate: number): CustomLoop {
-  const rate = limited(bitrate);
+/** The loop in `file`, for streams at `bitrate` bits per second. @throws InputError */
+export function loadLoop(file: string, bitrate: number): LoopTemplate {
   try {
-    return { rate, loop: loopOf(readClip(file), rate) };
+    const loop = decodeLoop(readFileSync(file));
+    const packets = packetsPerLoop(limited(bitrate));
+    if (loop.packets !== packets) throw new InputError(`it has ${loop.packets} packets, but SIM_BITRATE ${bitrate} needs ${packets}`);
+    return loop;
   } catch (error) {
-    throw new InputError(`SIM_CLIP is ${file}: ${(error as Error).message}`);
+    throw new InputError(`SIM_LOOP_FILE is ${file}: ${(error as Error).message}`);
   }
 }
 
 export class LoopCache {
   private readonly loops = new Map<string, LoopTemplate>();
 
-  constructor(private readonly custom: CustomLoop | null = null) {}
+  /** @param custom replaces the shipped picture at its own bitrate */
+  constructor(private readonly custom: LoopTemplate | null = null) {}
 
   /** The loop at `bitrate` bits per second, which is limited to MIN_BITRATE and MAX_BITRATE; `scale` has markers and nulls only. */
   loop(bitrate: number, kind: PictureKind): LoopTemplate {
     const rate = limited(bitrate);
-    if (kind === 'picture' && rate === this.custom?.rate) return this.custom.loop;
+    const packets = packetsPerLoop(rate);
+    if (kind === 'picture' && packets === this.custom?.packets) return this.custom;
     const key = `${kind}:${rate}`;
     let loop = this.loops.get(key);
     if (!loop) {
-      loop =
-        kind === 'scale'
-          ? multiplex(null, packetsPerLoop(rate))
-          : loopOf(loadClip(rate >= LARGE_PICTURE_FROM ? 'picture' : 'picture-low'), rate);
+      const clip: ClipName = rate >= LARGE_PICTURE_FROM ? 'picture' : 'picture-low';
+      loop = multiplex(kind === 'scale' ? null : loopOfPesPackets(loadClip(clip)), packets);
     } else {
       this.loops.delete(key);
     }
@@ -63,13 +59,13 @@ export class LoopCache {
 export class Broadcasts {
   private readonly loops: LoopCache;
 
-  /** @throws InputError if the clip of the settings cannot be played */
+  /** @throws InputError if the loop file of the settings cannot be played */
   constructor(
     private readonly faults: FaultInjector,
     private readonly now: () => number,
   ) {
-    const { clip, bitrate } = faults.engineSettings;
-    this.loops = new LoopCache(clip === null ? null : customLoop(clip, bitrate));
+    const { loopFile, bitrate } = faults.engineSettings;
+    this.loops = new LoopCache(loopFile === null ? null : loadLoop(loopFile, bitrate));
   }
 
   timelineOf(content: FaultTarget): Timeline {

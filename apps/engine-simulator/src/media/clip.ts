@@ -1,4 +1,4 @@
-/** Extracts pictures and audio from a clip, which is a transport stream with one H.264 and one AAC stream. */
+/** Extracts pictures and audio from a shipped clip, which is a transport stream with one H.264 and one AAC stream. */
 import { readFileSync } from 'node:fs';
 import {
   NONE,
@@ -108,10 +108,5 @@ export type ClipName = 'picture' | 'picture-low';
 
 /** Loads a clip from the folder `media/` of this package. */
 export function loadClip(name: ClipName): Clip {
-  return readClip(new URL(`../../media/${name}.mpegts`, import.meta.url));
-}
-
-/** @throws ClipError, or the error of the file system */
-export function readClip(file: string | URL): Clip {
-  return parseClip(readFileSync(file));
+  return parseClip(readFileSync(new URL(`../../media/${name}.mpegts`, import.meta.url)));
 }
