@@ -50,6 +50,11 @@ const orchestrator = [
 /** Folders of `apps/proxy/src`. */
 const proxy = [
   ['app', 'start the service: Nest modules, HTTP configuration, error mapping, OpenAPI, shutdown', ALL],
+  [
+    'workers',
+    'several processes: `front` and workers, who gets a connection, what the front does for all of them',
+    ['playback', 'hls', 'sessions', 'selection', 'http', 'libs/contracts', 'libs/engine-client'],
+  ],
   ['health', 'readiness of the proxy', ['sessions', 'selection', 'libs/orchestrator-client']],
   ['playback', '`/ace/getstream` and `/ace/status`', ['hls', 'metrics', 'sessions', 'broadcast', 'http']],
   ['hls', '`/ace/manifest.m3u8`: segments and playlists', ['metrics', 'sessions', 'broadcast', 'http', 'libs/mpegts']],

@@ -12,9 +12,13 @@ export class ServiceProcess {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   private readonly child: ChildProcess;
 
-  /** Starts the built program of `apps/NAME`. */
+  /** Starts the built program of `apps/NAME`. With PROXY_WORKERS in the environment of the tests, every proxy has so many workers. */
   static ofApp(name: string, options: { cwd: string; env: Record<string, string>; args?: readonly string[] }): ServiceProcess {
-    return new ServiceProcess(name, [process.execPath, join(ROOT, 'apps', name, 'dist/main.js'), ...(options.args ?? [])], options);
+    const workers = name === 'proxy' ? process.env.PROXY_WORKERS : undefined;
+    return new ServiceProcess(name, [process.execPath, join(ROOT, 'apps', name, 'dist/main.js'), ...(options.args ?? [])], {
+      cwd: options.cwd,
+      env: { ...(workers !== undefined && { ACEXY_WORKERS: workers }), ...options.env },
+    });
   }
 
   constructor(

@@ -1,21 +1,23 @@
 import 'reflect-metadata';
-import { createLog, logSettingRemarks, runService, settingsOrExit } from '@acexy/service-kit';
+import { logSettingRemarks, runService, settingsOrExit } from '@acexy/service-kit';
 import { createApp } from './app/create-app.js';
 import { CLOSING_LIMIT_MS } from './app/proxy-lifecycle.js';
+import { serviceLog } from './app/service-log.js';
 import { ServiceSettings } from './app/service-settings.js';
 import { PROXY_SETTINGS } from './app/settings.js';
-import { AccessSettings, parseTokens } from './http/access-settings.js';
 import { HttpSettings } from './http/http-settings.js';
-import { SelectionSettings } from './selection/selection-settings.js';
+import { WorkerSettings, workerCount } from './workers/worker-settings.js';
 
 const settings = settingsOrExit(PROXY_SETTINGS);
-const { logLevel: level, logFormat: format, drainTimeoutMs } = settings.of(ServiceSettings);
-const secrets = [settings.of(SelectionSettings).orchestratorApiKey, ...parseTokens(settings.of(AccessSettings).tokens)];
-const log = createLog({ service: 'acexy', level, format, secrets });
+const log = serviceLog(settings);
 logSettingRemarks(settings.remarks, log);
-await runService(await createApp(settings, log), {
+const workers = workerCount(settings.of(WorkerSettings));
+// One worker needs no front.
+const proxy =
+  workers === 1 ? createApp(settings, log) : import('./app/create-front.js').then((front) => front.createFront(settings, log, workers));
+await runService(await proxy, {
   listen: settings.of(HttpSettings).listen,
   portSetting: 'ACEXY_LISTEN_ADDR',
   log,
-  shutdownLimitMs: drainTimeoutMs + CLOSING_LIMIT_MS,
+  shutdownLimitMs: settings.of(ServiceSettings).drainTimeoutMs + CLOSING_LIMIT_MS,
 });

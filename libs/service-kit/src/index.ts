@@ -11,6 +11,7 @@ export * from './http/api-metrics.js';
 export * from './http/bearer.guard.js';
 export * from './http/detail-exception.filter.js';
 export * from './http/limited-adapter.js';
+export * from './http/refused-connections.js';
 export * from './http/secret-set.js';
 export * from './http/secure-headers.js';
 export * from './http/run-service.js';

@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import type { LoadedSettings, Log } from '@acexy/service-kit';
 import { AboutController } from './about.controller.js';
-import { CoreModule } from './core.module.js';
+import { CoreModule, type WorkerRole } from './core.module.js';
 import { HealthModule } from '../health/health.module.js';
 import { HlsModule } from '../hls/hls.module.js';
 import { PlaybackModule } from '../playback/playback.module.js';
@@ -20,11 +20,12 @@ export class AppModule {
     registry.events.subscribe((event) => metrics.count(event));
   }
 
-  static with(settings: LoadedSettings, log: Log): DynamicModule {
+  /** @param worker null: this process is the whole proxy */
+  static with(settings: LoadedSettings, log: Log, worker: WorkerRole | null = null): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        CoreModule.with(settings, log),
+        CoreModule.with(settings, log, worker),
         PrometheusModule.register(),
         SelectionModule,
         SessionsModule,

@@ -6,27 +6,37 @@ import { type LoadedSettings, Log } from '@acexy/service-kit';
 import { Clock, SystemClock } from '@acexy/service-kit/primitives';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { HttpSettings } from '../http/http-settings.js';
-import { ENGINE_CLIENTS, ORCHESTRATOR, type OrchestratorContext } from '../selection/injection-tokens.js';
+import type { EngineSelector } from '../selection/engine-selector.js';
+import { ENGINE_CLIENTS, FRONT_SELECTOR, ORCHESTRATOR, type OrchestratorContext, PROCESS_COUNT } from '../selection/injection-tokens.js';
 import { OrchestratorLink } from '../selection/orchestrator-link.js';
 import { loadIdentity } from '../selection/proxy-identity.js';
 import { SelectionSettings } from '../selection/selection-settings.js';
 import { ServiceSettings } from './service-settings.js';
 
+/** What makes a process a worker: it gets its engines from the front, and shares the memory with the other workers. */
+export interface WorkerRole {
+  readonly selector: EngineSelector;
+  readonly count: number;
+}
+
 /** Provided to every module: settings, log, clock, metrics, and the clients for engines and orchestrator. */
 @Global()
 @Module({})
 export class CoreModule {
-  static with(settings: LoadedSettings, log: Log): DynamicModule {
+  /** @param worker what only a worker has: the front has the identity, the leases and the orchestrator */
+  static with(settings: LoadedSettings, log: Log, worker: WorkerRole | null = null): DynamicModule {
     const providers = [
       ...settings.providers,
       { provide: Log, useValue: log },
       { provide: Clock, useClass: SystemClock },
       { provide: ProxyMetrics, useFactory: () => new ProxyMetrics() },
       { provide: ENGINE_CLIENTS, useValue: (address: EngineAddress) => new EngineClient(address) },
+      { provide: FRONT_SELECTOR, useValue: worker?.selector ?? null },
+      { provide: PROCESS_COUNT, useValue: worker?.count ?? 1 },
       {
         provide: ORCHESTRATOR,
         inject: [ProxyMetrics, Clock],
-        useFactory: (metrics: ProxyMetrics, clock: Clock) => orchestratorOf(settings, metrics, clock, log),
+        useFactory: (metrics: ProxyMetrics, clock: Clock) => (worker === null ? orchestratorOf(settings, metrics, clock, log) : null),
       },
     ];
     return { module: CoreModule, providers, exports: providers };

@@ -1,3 +1,4 @@
+import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import {
@@ -22,15 +23,19 @@ import { AccessSettings, parseTokens } from '../http/access-settings.js';
 import { HttpSettings } from '../http/http-settings.js';
 
 /** Limits for receiving the headers, and the whole request: requests of viewers have no body. */
-const HEADERS_LIMIT_MS = 10_000;
+export const HEADERS_LIMIT_MS = 10_000;
 const REQUEST_LIMIT_MS = 30_000;
 
-/** Creates the proxy; the caller starts listening. */
-export async function createApp(settings: LoadedSettings, log: Log): Promise<NestExpressApplication> {
+/** Creates the proxy, or the part of it in `module`; the caller starts listening. */
+export async function createApp(
+  settings: LoadedSettings,
+  log: Log,
+  module: DynamicModule = AppModule.with(settings, log),
+): Promise<NestExpressApplication> {
   const { maxConnections, corsOrigins, allowedHosts: hosts } = settings.of(HttpSettings);
   const limits = { connections: maxConnections, headersMs: HEADERS_LIMIT_MS, requestMs: REQUEST_LIMIT_MS };
   const server = new LimitedExpressAdapter(limits, log.child('http'));
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, log), server, {
+  const app = await NestFactory.create<NestExpressApplication>(module, server, {
     logger: new NestLog(log),
     bodyParser: false,
     forceCloseConnections: true,

@@ -9,6 +9,7 @@ import { BufferSettings } from '../sessions/buffer-settings.js';
 import { FailoverSettings } from '../sessions/failover/failover-settings.js';
 import { StartSettings } from '../sessions/start/start-settings.js';
 import { ViewerSettings } from '../sessions/viewer-settings.js';
+import { WorkerSettings } from '../workers/worker-settings.js';
 import { ServiceSettings } from './service-settings.js';
 
 /** All settings of the proxy, in the order of the documentation. Each module declares and injects its own group. */
@@ -19,6 +20,7 @@ export const PROXY_SETTINGS: SettingsDefinition = {
     HttpSettings,
     AccessSettings,
     ServiceSettings,
+    WorkerSettings,
     SelectionSettings,
     ReportingSettings,
     StartSettings,

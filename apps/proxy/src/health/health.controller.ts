@@ -1,6 +1,6 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { HealthCheck, type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
-import { SessionRegistry } from '../sessions/session-registry.js';
+import { SessionDirectory } from '../sessions/session-directory.js';
 import { ORCHESTRATOR, type OrchestratorContext } from '../selection/injection-tokens.js';
 
 @Controller('health')
@@ -8,7 +8,7 @@ export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
-    private readonly registry: SessionRegistry,
+    private readonly sessions: SessionDirectory,
     @Inject(ORCHESTRATOR) private readonly orchestrator: OrchestratorContext | null,
   ) {}
 
@@ -24,8 +24,9 @@ export class HealthController {
   @HealthCheck()
   ready(): Promise<HealthCheckResult> {
     const viewers = this.indicators.check('viewers');
+    const { rejecting } = this.sessions;
     return this.health.check([
-      () => (this.registry.closing ? viewers.down('shutting down') : viewers.up()),
+      () => (rejecting === null ? viewers.up() : viewers.down(rejecting)),
       () => this.indicators.check('orchestrator').up({ state: this.orchestrator?.link.state ?? 'not set' }),
     ]);
   }

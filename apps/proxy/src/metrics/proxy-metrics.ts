@@ -106,8 +106,12 @@ export class ProxyMetrics {
     gauge('acexy_viewers', 'Viewers, including those that wait for the start of their stream', [], (set) =>
       set(sources.snapshots().reduce((sum, session) => sum + session.viewers, 0)),
     );
-    gauge('acexy_viewer_lag_seconds_max', 'Seconds that the slowest viewer is behind the live edge', [], (set) =>
-      set(Math.max(0, ...viewers().map(({ lagMs }) => lagMs / 1000))),
+    gauge(
+      'acexy_viewer_lag_seconds_max',
+      'Seconds that the slowest viewer is behind the live edge',
+      [],
+      (set) => set(Math.max(0, ...viewers().map(({ lagMs }) => lagMs / 1000))),
+      'max',
     );
     gauge('acexy_standby_engines', 'Engines leased as standby for streams whose source is silent', [], (set) =>
       set(sources.snapshots().filter(({ standbyEngine }) => standbyEngine !== null).length),

@@ -2,8 +2,14 @@
 import type { HlsStatus } from '../hls/hls-stream.js';
 import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 import { isOpen } from '../sessions/session-state.js';
-import type { BufferBudget } from '../sessions/budget/buffer-budget.js';
+import type { MemoryPlan } from '../sessions/budget/memory-plan.js';
 import type { ViewerLimits } from '../sessions/session-context.js';
+
+/** Bytes in the buffers of all streams, and how many there may be. */
+export interface BufferUse {
+  readonly usedBytes: number;
+  readonly plan: Pick<MemoryPlan, 'bufferBytes'>;
+}
 
 /** HLS status of a stream; null if nobody watches it as HLS. */
 type HlsOf = (streamId: string) => HlsStatus | null;
@@ -12,7 +18,7 @@ export function overview(
   sessions: readonly SessionSnapshot[],
   hlsOf: HlsOf,
   { maxViewers, maxViewersPerStream }: ViewerLimits,
-  budget: Pick<BufferBudget, 'usedBytes' | 'plan'>,
+  budget: BufferUse,
 ): object {
   const open = sessions.filter(({ state }) => isOpen(state));
   return {

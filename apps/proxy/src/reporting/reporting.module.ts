@@ -1,22 +1,19 @@
-import { Module } from '@nestjs/common';
+import { type FactoryProvider, Module } from '@nestjs/common';
 import { Log } from '@acexy/service-kit';
 import { ORCHESTRATOR, type OrchestratorContext } from '../selection/injection-tokens.js';
-import { SessionRegistry } from '../sessions/session-registry.js';
+import { SessionDirectory } from '../sessions/session-directory.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { ReportingSettings } from './reporting-settings.js';
 import { ReportingService } from './reporting.service.js';
 
-/** Tells the orchestrator what plays. ReportingService is null when no orchestrator is set. */
-@Module({
-  imports: [SessionsModule],
-  providers: [
-    {
-      provide: ReportingService,
-      inject: [ORCHESTRATOR, SessionRegistry, ReportingSettings, Log],
-      useFactory: (orchestrator: OrchestratorContext | null, registry: SessionRegistry, { containerId }: ReportingSettings, log: Log) =>
-        orchestrator && new ReportingService({ ...orchestrator, log: log.child('reporting') }, registry, containerId),
-    },
-  ],
-  exports: [ReportingService],
-})
+/** null when no orchestrator is set. */
+export const REPORTING: FactoryProvider<ReportingService | null> = {
+  provide: ReportingService,
+  inject: [ORCHESTRATOR, SessionDirectory, ReportingSettings, Log],
+  useFactory: (orchestrator: OrchestratorContext | null, sessions: SessionDirectory, { containerId }: ReportingSettings, log: Log) =>
+    orchestrator && new ReportingService({ ...orchestrator, log: log.child('reporting') }, sessions, containerId),
+};
+
+/** Tells the orchestrator what plays. */
+@Module({ imports: [SessionsModule], providers: [REPORTING], exports: [ReportingService] })
 export class ReportingModule {}

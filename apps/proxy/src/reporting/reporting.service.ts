@@ -2,7 +2,7 @@
 import type { LeaveOrder } from '@acexy/contracts';
 import type { OrchestratorContext } from '../selection/injection-tokens.js';
 import type { SessionEvent } from '../sessions/session-events.js';
-import type { SessionRegistry } from '../sessions/session-registry.js';
+import type { SessionDirectory } from '../sessions/session-directory.js';
 import { EventOutbox } from './event-outbox.js';
 import { ReportLoop } from './report-loop.js';
 import { toStartedEvent } from './reported-session.js';
@@ -16,7 +16,7 @@ export class ReportingService {
   /** @param containerId of the proxy, added to every event; undefined: unknown */
   constructor(
     private readonly orchestrator: OrchestratorContext,
-    private readonly registry: Pick<SessionRegistry, 'events' | 'snapshots' | 'leaveEngine' | 'endLingering'>,
+    private readonly registry: Omit<SessionDirectory, 'rejecting'>,
     private readonly containerId?: string,
   ) {
     this.reports = new ReportLoop(orchestrator, {

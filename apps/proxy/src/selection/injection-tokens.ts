@@ -8,6 +8,10 @@ import type { ProxyIdentity } from './proxy-identity.js';
 
 /** OrchestratorContext, or null without ACEXY_ORCH_URL. */
 export const ORCHESTRATOR = Symbol('ORCHESTRATOR');
+/** EngineSelector of a worker, which asks the front for engines; null where this process selects them itself. */
+export const FRONT_SELECTOR = Symbol('FRONT_SELECTOR');
+/** Number of processes that share the streams of this proxy. */
+export const PROCESS_COUNT = Symbol('PROCESS_COUNT');
 /** EngineClients */
 export const ENGINE_CLIENTS = Symbol('ENGINE_CLIENTS');
 

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { Clock } from '@acexy/service-kit/primitives';
 import { EngineSelector } from './engine-selector.js';
 import { FallbackSelector } from './fallback-selector.js';
-import { ENGINE_CLIENTS, type EngineClients, ORCHESTRATOR, type OrchestratorContext } from './injection-tokens.js';
+import { ENGINE_CLIENTS, type EngineClients, FRONT_SELECTOR, ORCHESTRATOR, type OrchestratorContext } from './injection-tokens.js';
 import { LeaseSelector } from './lease-selector.js';
 import { ListRefresh } from './list-refresh.js';
 import { ListSelector } from './list-selector.js';
@@ -23,13 +23,15 @@ interface Selection {
   providers: [
     {
       provide: SELECTION,
-      inject: [ORCHESTRATOR, ENGINE_CLIENTS, SelectionSettings, Clock],
+      inject: [FRONT_SELECTOR, ORCHESTRATOR, ENGINE_CLIENTS, SelectionSettings, Clock],
       useFactory: (
+        front: EngineSelector | null,
         orchestrator: OrchestratorContext | null,
         engineStatus: EngineClients,
         settings: SelectionSettings,
         clock: Clock,
       ): Selection => {
+        if (front !== null) return { selector: front, refresh: null };
         const reservations = new Reservations(clock);
         const fallback = new FallbackSelector({ host: settings.fallbackHost, port: settings.fallbackPort }, reservations, clock);
         if (orchestrator === null) return { selector: fallback, refresh: null };

@@ -1,5 +1,6 @@
 import { CodedError } from '@acexy/service-kit/primitives';
-import type { ViewerLimit } from './session-events.js';
+import type { RequestedContent } from '../http/content-key.js';
+import type { EndCause, ViewerLimit } from './session-events.js';
 import type { FailedAttempt } from './start/start.plan.js';
 
 /** Why a viewer gets no stream. `app/error-reply.ts` decides the HTTP status. */
@@ -67,6 +68,15 @@ export class MemoryFullError extends SessionError {
   }
 }
 
+/** Nobody receives this error: the worker that plays the content gets the connection. */
+export class ContentMovedError extends SessionError {
+  readonly code = 'content_moved';
+
+  constructor(readonly selector: RequestedContent['selector']) {
+    super('another worker plays the content');
+  }
+}
+
 /** Nobody receives this error: the viewer left while it waited for the stream. */
 export class ViewerLeftError extends SessionError {
   readonly code = 'viewer_left';
@@ -85,4 +95,10 @@ export class NoStreamError extends SessionError {
   ) {
     super(message, options);
   }
+}
+
+/** What viewers get that wait for a stream when it ends. */
+export function endError(cause: EndCause, reason: string, selector: RequestedContent['selector']): SessionError {
+  if (cause === 'shutdown') return new ShuttingDownError();
+  return cause === 'moved' ? new ContentMovedError(selector) : new StreamEndedError(reason);
 }

@@ -23,7 +23,8 @@ export type SessionEvent =
 
 export type EmitSessionEvent = (event: SessionEvent) => void;
 
-export type EndCause = 'viewers-left' | 'start-failed' | 'merged' | 'source-lost' | 'shutdown';
+/** `moved`: another worker plays the content. `worker-exited`: the process that had the session ended. */
+export type EndCause = 'viewers-left' | 'start-failed' | 'merged' | 'source-lost' | 'shutdown' | 'moved' | 'worker-exited';
 
 export interface SessionEnd {
   cause: EndCause;

@@ -162,7 +162,7 @@ describe('draining viewers at shutdown', () => {
     await clock.advanceAndSettle(1000);
     engines[0].mediaStreams[0].write(packets());
     await clock.advanceAndSettle(1000);
-    expect([drained, viewer.sink.ended, registry.closing]).toEqual([false, null, true]);
+    expect([drained, viewer.sink.ended, registry.rejecting]).toEqual([false, null, 'shutting down']);
     expect(() => registry.subscribe(byId())).toThrow(ShuttingDownError);
     viewer.leave();
     await settle();

@@ -8,6 +8,7 @@ import type { BufferBudget } from './budget/buffer-budget.js';
 import { exceptionReporter } from './exceptions.js';
 import { ShuttingDownError, TooManyViewersError } from './errors.js';
 import type { EngineSharer, OtherSessions, SessionContext, ViewerLimits } from './session-context.js';
+import { SessionDirectory } from './session-directory.js';
 import type { SessionEvent, ViewerLimit } from './session-events.js';
 import type { SessionSnapshot } from './session-snapshot.js';
 import { StreamSession } from './stream-session.js';
@@ -16,8 +17,9 @@ import { ViewerSubscription } from './viewer-subscription.js';
 /** Content ids whose infohash is remembered. */
 const MAX_KNOWN_IDS = 10_000;
 
-export class SessionRegistry implements OtherSessions<StreamSession> {
-  /** Called at the moment of each event. */
+export class SessionRegistry extends SessionDirectory implements OtherSessions<StreamSession> {
+  /** Viewers of the other workers of this proxy. */
+  viewersElsewhere = 0;
   readonly events = new ListenerSet<SessionEvent>((error) => this.onListenerException(error));
   readonly budget: BufferBudget;
   private readonly context: SessionContext;
@@ -33,14 +35,14 @@ export class SessionRegistry implements OtherSessions<StreamSession> {
   private onNoViewers: (() => void) | null = null;
 
   constructor(context: Omit<SessionContext, 'emit'>) {
+    super();
     this.context = { ...context, emit: (event) => this.emit(event) };
     this.budget = context.budget;
     this.log = context.log.child('sessions');
   }
 
-  /** The proxy accepts no more viewers. */
-  get closing(): boolean {
-    return this.closed;
+  get rejecting(): string | null {
+    return this.closed ? 'shutting down' : null;
   }
 
   /**
@@ -128,6 +130,12 @@ export class SessionRegistry implements OtherSessions<StreamSession> {
     for (const session of this.all.values()) session.leaveEngine(order);
   }
 
+  /** Another worker plays the content: its viewers go there, unless they already get it here. */
+  moveAway(streamId: string): void {
+    const session = this.all.get(streamId);
+    if (session?.isOpen && session.broadcast === null) void session.stop('moved', 'another worker plays the content');
+  }
+
   claim(session: StreamSession, infohash: string): StreamSession | null {
     const { selector, variant } = session.content;
     if (selector.type === 'content_id') this.infohashes.set(selector.value, infohash);
@@ -138,6 +146,8 @@ export class SessionRegistry implements OtherSessions<StreamSession> {
       holder.mergeInto(session);
     }
     this.open.set(key, session);
+    // A worker tells the front at once: another worker may be about to play the same content.
+    this.emit({ type: 'changed' });
     return null;
   }
 
@@ -194,7 +204,7 @@ export class SessionRegistry implements OtherSessions<StreamSession> {
 
   private checkViewerLimits(existing: StreamSession | null): void {
     const { settings } = this.context;
-    const limit = reachedLimit(settings, { all: this.viewers, stream: existing?.viewerCount ?? 0 });
+    const limit = reachedLimit(settings, { all: this.viewers + this.viewersElsewhere, stream: existing?.viewerCount ?? 0 });
     if (limit === null) return;
     this.emit({ type: 'viewer_rejected', limit });
     throw new TooManyViewersError(limit, limit === 'all' ? settings.maxViewers : settings.maxViewersPerStream);

@@ -3,12 +3,13 @@ import { Log } from '@acexy/service-kit';
 import { Clock, memoryLimit } from '@acexy/service-kit/primitives';
 import type { BroadcastSettings } from '../broadcast/broadcast.js';
 import { EngineSelector } from '../selection/engine-selector.js';
-import { ENGINE_CLIENTS, type EngineClients } from '../selection/injection-tokens.js';
+import { ENGINE_CLIENTS, type EngineClients, PROCESS_COUNT } from '../selection/injection-tokens.js';
 import { SelectionModule } from '../selection/selection.module.js';
 import { BufferBudget } from './budget/buffer-budget.js';
 import { maxSocketBytes, memoryPlan } from './budget/memory-plan.js';
 import { BufferSettings, broadcastSettings } from './buffer-settings.js';
 import { FailoverSettings } from './failover/failover-settings.js';
+import { SessionDirectory } from './session-directory.js';
 import { SessionRegistry } from './session-registry.js';
 import { Alternatives } from './start/alternatives.js';
 import { EngineStartLimit } from './start/engine-start-limit.js';
@@ -21,7 +22,7 @@ function bufferBudget(
   settings: BroadcastSettings,
   clock: Clock,
   log: Log,
-  workers = 1,
+  workers: number,
 ): BufferBudget {
   const { maxBytes: ringBytes, maxSeconds, joinSeconds, chunkBytes } = settings;
   const plan = memoryPlan({ memoryBytes: memoryLimit(), totalBytes, workers, chunkBytes, socketBytes: maxSocketBytes() });
@@ -34,7 +35,7 @@ function bufferBudget(
   providers: [
     {
       provide: SessionRegistry,
-      inject: [EngineSelector, ENGINE_CLIENTS, StartSettings, FailoverSettings, ViewerSettings, BufferSettings, Clock, Log],
+      inject: [EngineSelector, ENGINE_CLIENTS, StartSettings, FailoverSettings, ViewerSettings, BufferSettings, Clock, Log, PROCESS_COUNT],
       useFactory: (
         selector: EngineSelector,
         engineApi: EngineClients,
@@ -44,6 +45,7 @@ function bufferBudget(
         buffer: BufferSettings,
         clock: Clock,
         log: Log,
+        processes: number,
       ) => {
         const settings = broadcastSettings(buffer, viewers);
         return new SessionRegistry({
@@ -53,12 +55,13 @@ function bufferBudget(
           clock,
           settings: { ...start, ...failover, ...viewers },
           broadcast: settings,
-          budget: bufferBudget(buffer, settings, clock, log),
+          budget: bufferBudget(buffer, settings, clock, log, processes),
           random: Math.random,
           log,
         });
       },
     },
+    { provide: SessionDirectory, useExisting: SessionRegistry },
     {
       provide: Alternatives,
       inject: [SessionRegistry, Clock, StartSettings],
@@ -66,6 +69,6 @@ function bufferBudget(
         new Alternatives(registry, clock, alternativeAfterMs),
     },
   ],
-  exports: [SessionRegistry, Alternatives],
+  exports: [SessionRegistry, SessionDirectory, Alternatives],
 })
 export class SessionsModule {}

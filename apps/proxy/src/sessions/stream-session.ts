@@ -8,7 +8,7 @@ import type { Broadcast } from '../broadcast/broadcast.js';
 import { type ContentNames, type LeasedEngine, NO_ENGINE_TEXT, NoEngineError } from '../selection/engine-selector.js';
 import { type RequestedContent, type SelectorType, requestKey } from '../http/content-key.js';
 import type { EngineSession } from './engine-session.js';
-import { ShuttingDownError, StreamEndedError } from './errors.js';
+import { StreamEndedError, endError } from './errors.js';
 import { FailoverController } from './failover/failover-controller.js';
 import type { EngineSharer, FailoverTarget, OtherSessions, SessionContext, StartingStream, Subscriber } from './session-context.js';
 import type { EndCause, SessionEnd } from './session-events.js';
@@ -259,7 +259,7 @@ export class StreamSession implements StartingStream, FailoverTarget {
     this.log.info('stream stopping', { cause, reason });
     this.stopLingering();
     emit({ type: 'closing', streamId: this.id, content: this.content, end, startError: this.startError });
-    if (!this.failover) this.startError ??= cause === 'shutdown' ? new ShuttingDownError() : new StreamEndedError(reason);
+    if (!this.failover) this.startError ??= endError(cause, reason, this.content.selector);
     this.failover?.stop();
     this.broadcast?.end();
     this.context.budget.forgetDrained();

@@ -3,6 +3,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Response } from 'express';
 import { createServer, type Server } from 'node:http';
 import type { Log } from '../logging/log.js';
+import { RefusedConnections } from './refused-connections.js';
 
 /** Limits on what clients can consume. */
 export interface ServerLimits {
@@ -20,8 +21,6 @@ export const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 100;
 /** How often Node looks for requests that exceed their time limits. Its default of 30 s would triple the limits. */
 const CHECK_INTERVAL_MS = 1000;
-/** At most one log line in this time, however many connections are refused. */
-const LOG_INTERVAL_MS = 60_000;
 
 /** Not one of the objects that Nest sends in its own way: a stream, or an error. */
 function isPlainObject(body: unknown): body is object {
@@ -31,14 +30,14 @@ function isPlainObject(body: unknown): body is object {
 /** Express on an HTTP server with limits, for which Nest has no options. */
 export class LimitedExpressAdapter extends ExpressAdapter {
   private forceClose = false;
-  private refused = 0;
-  private loggedAt = -Infinity;
+  private readonly refused: RefusedConnections;
 
   constructor(
     private readonly limits: ServerLimits,
-    private readonly log: Log,
+    log: Log,
   ) {
     super();
+    this.refused = new RefusedConnections(limits.connections, log);
   }
 
   override initHttpServer(options: NestApplicationOptions): void {
@@ -56,7 +55,7 @@ export class LimitedExpressAdapter extends ExpressAdapter {
     );
     server.maxConnections = connections;
     server.maxHeadersCount = MAX_HEADERS;
-    server.on('drop', () => this.onRefusedConnection());
+    server.on('drop', () => this.refused.add());
     this.httpServer = server;
   }
 
@@ -83,13 +82,5 @@ export class LimitedExpressAdapter extends ExpressAdapter {
     response.setHeader('Content-Type', 'application/json; charset=utf-8');
     response.setHeader('Content-Length', Buffer.byteLength(text));
     return response.end(text);
-  }
-
-  private onRefusedConnection(): void {
-    this.refused += 1;
-    if (performance.now() - this.loggedAt < LOG_INTERVAL_MS) return;
-    this.loggedAt = performance.now();
-    this.log.warn('connection limit reached', { limit: this.limits.connections, refused: this.refused });
-    this.refused = 0;
   }
 }

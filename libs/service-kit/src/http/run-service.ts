@@ -1,6 +1,7 @@
 import type { Log } from '../logging/log.js';
 import { MAX_TIMER_MS } from '../primitives/index.js';
 import {
+  type Environment,
   type LoadedSettings,
   type SettingsDefinition,
   SettingsError,
@@ -28,10 +29,10 @@ const EXIT_INTERRUPTED = 130;
 /** EX_CONFIG of sysexits.h: the supervisor does not restart the service, because that would not help. */
 export const EXIT_CONFIG = 78;
 
-/** Loads the settings of a service from its environment and `.env` file. If some are invalid, prints all faults and exits with 78. */
-export function settingsOrExit(definition: SettingsDefinition): LoadedSettings {
+/** Loads the settings of a service. If some are invalid, prints all faults and exits with 78. @param read default: the environment and the `.env` file */
+export function settingsOrExit(definition: SettingsDefinition, read: () => Environment = readEnvironment): LoadedSettings {
   try {
-    return loadAllSettings(definition, readEnvironment());
+    return loadAllSettings(definition, read());
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -40,12 +41,15 @@ export function settingsOrExit(definition: SettingsDefinition): LoadedSettings {
 }
 
 /**
- * Listens, and controls the end of the process. The first SIGTERM or SIGINT closes the application within a limit and exits with 0, the second
- * one exits at once. An uncaught exception exits with 1 at once, because the state of the process is unknown; the supervisor then starts the service
- * again. An unhandled rejection is only logged: it ends one operation, and a restart would end the streams of every viewer.
+ * Controls the end of the process. An uncaught exception exits with 1 at once, because the state of the process is unknown; the supervisor then starts
+ * the service again. An unhandled rejection is only logged: it ends one operation, and a restart would end the streams of every viewer. When the parent
+ * process ends, the service shuts down: nothing else would ever stop it.
+ * @returns shuts down: closes the application within a limit and exits with 0; a second call exits at once
  */
-export async function runService(app: RunnableService, options: RunOptions): Promise<void> {
-  const { log, listen, portSetting, shutdownLimitMs = DEFAULT_SHUTDOWN_LIMIT_MS } = options;
+export function closeOnExit(
+  app: Pick<RunnableService, 'close'>,
+  { log, shutdownLimitMs = DEFAULT_SHUTDOWN_LIMIT_MS }: Pick<RunOptions, 'log' | 'shutdownLimitMs'>,
+): (signal: string) => void {
   let closing = false;
   const close = async (): Promise<void> => {
     closing = true;
@@ -74,15 +78,21 @@ export async function runService(app: RunnableService, options: RunOptions): Pro
     log.info('shutting down', { signal });
     void close();
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  // Without its parent process, nothing would ever stop this process.
   if (process.connected) process.once('disconnect', () => onSignal('parent process ended'));
   process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }));
   process.on('uncaughtException', (error) => {
     log.error('uncaught exception, exiting', { error });
     process.exit(1);
   });
+  return onSignal;
+}
+
+/** Listens until the first SIGTERM or SIGINT, which shuts down as in {@link closeOnExit}. */
+export async function runService(app: RunnableService, options: RunOptions): Promise<void> {
+  const { log, listen, portSetting } = options;
+  const onSignal = closeOnExit(app, options);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
   try {
     await (listen.host ? app.listen(listen.port, listen.host) : app.listen(listen.port));
   } catch (error) {

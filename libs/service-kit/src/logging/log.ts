@@ -61,20 +61,22 @@ export interface LogOptions {
   service: string;
   level: LogLevel;
   format?: LogFormat;
+  /** In every line. */
+  fields?: LogFields;
   /** Texts that are hidden in every line, such as API keys. */
   secrets?: readonly (string | undefined)[];
   /** Default: standard output. */
   destination?: DestinationStream;
 }
 
-export function createLog({ service, level, format = 'json', secrets = [], destination = process.stdout }: LogOptions): Log {
+export function createLog({ service, level, format = 'json', fields = {}, secrets = [], destination = process.stdout }: LogOptions): Log {
   const hide = secretFilter(secrets);
   const sink = { write: (line: string) => destination.write(format === 'json' ? hide(line) : textLine(hide(line))) };
   return new Log(
     pino(
       {
         level: level.toLowerCase(),
-        base: { service },
+        base: { service, ...fields },
         timestamp: () => `,"time":"${new Date().toISOString()}"`,
         formatters: { level: (label) => ({ level: label.toUpperCase() }) },
         serializers: { error: describeError },

@@ -8,5 +8,5 @@ export function versionOf(packageFile: URL): string {
 
 /** `<prefix>_build_info{version}`, always 1. */
 export function buildInfo(prefix: string, version: string): void {
-  readGauge(`${prefix}_build_info`, 'Version of the service', ['version'], (set) => set(1, { version }));
+  readGauge(`${prefix}_build_info`, 'Version of the service', ['version'], (set) => set(1, { version }), 'first');
 }

@@ -44,13 +44,23 @@ export function histogramOf<L extends string = never>(
 
 export type SetValue<L extends string> = (value: number, labels?: Partial<Record<L, string>>) => void;
 
-/** A gauge whose values are read at the scrape. A scrape shows only the labels that `read` sets. */
-export function readGauge<L extends string>(name: string, help: string, labelNames: readonly L[], read: (set: SetValue<L>) => void): void {
+/**
+ * A gauge whose values are read at the scrape. A scrape shows only the labels that `read` sets.
+ * @param aggregator how the values of several processes of one service become one
+ */
+export function readGauge<L extends string>(
+  name: string,
+  help: string,
+  labelNames: readonly L[],
+  read: (set: SetValue<L>) => void,
+  aggregator: 'sum' | 'max' | 'first' = 'sum',
+): void {
   register.removeSingleMetric(name);
   new Gauge({
     name,
     help,
     labelNames,
+    aggregator,
     collect() {
       this.reset();
       read((value, labels) => this.set((labels ?? {}) as Partial<Record<L, string | number>>, value));
