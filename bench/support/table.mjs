@@ -10,6 +10,7 @@ export const BENCHMARKS = [
     result: 'fan-out-100x4-3.5',
   },
   { file: 'fan-out.mjs', options: ['--viewers', '2000', '--seconds', '10'], result: 'fan-out-1x2000-8' },
+  { file: 'workers.mjs', options: ['--seconds', '10'], result: 'workers' },
   { file: 'stalled-viewers.mjs', options: ['--rounds', '3'], result: 'stalled-viewers' },
   { file: 'join.mjs', options: [], result: 'join' },
   { file: 'stream-start.mjs', options: ['--rounds', '30'], result: 'stream-start' },
