@@ -17,7 +17,7 @@ import { finish, freePorts, p50p95p99, pause, percentile, readOptions, round, si
 import { timeOfStart } from './support/engine.mjs';
 import { engineHost } from './support/engine-host.mjs';
 import { contentId, timeOf } from './support/pair.mjs';
-import { processorSeconds } from './support/processes.mjs';
+import { usageOf } from './support/processes.mjs';
 
 const { streams, rounds, save } = readOptions({ streams: 100, rounds: 10 });
 const GOAL_MS = 150;
@@ -60,10 +60,7 @@ const untilFree = () =>
 const direct = [];
 const through = [];
 const processes = { proxy, orchestrator, engines };
-const cpuMs = ({ pid }) => {
-  const { user, system } = processorSeconds(pid);
-  return (user + system) * 1000;
-};
+const cpuMs = ({ pid }) => 1000 * usageOf(pid).seconds;
 const spent = Object.fromEntries(Object.keys(processes).map((name) => [name, 0]));
 try {
   await until('the proxy is ready', async () => (await fetch(`${proxyUrl}/health/ready`)).ok);

@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { finish, freePorts, pause, percentile, readOptions, round, until } from './support/bench.mjs';
 import { Engine } from './support/engine.mjs';
 import { contentId, timeOf } from './support/pair.mjs';
-import { memoryMegabytes, processorSeconds, secondsOfEndedChildren } from './support/processes.mjs';
+import { secondsOfEndedChildren, usageOf } from './support/processes.mjs';
 
 const { rounds, seconds, save } = readOptions({ rounds: 5, seconds: 60 });
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -34,7 +34,7 @@ async function startAll() {
   const npm = spawn('npm', ['start', '--prefix', ROOT], {
     cwd: folder,
     detached: true,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
@@ -45,13 +45,15 @@ async function startAll() {
       ...ENGINES,
     },
   });
-  const exited = once(npm, 'exit');
+  npm.stdout.resume();
+  // npm exits before the services: the pipe closes when all of them have ended.
+  const ended = once(npm, 'close');
   return {
     ports: { orchestrator: apiPort, proxy: proxyPort },
     firstByte: () => until('the first byte', () => timeOf(`http://127.0.0.1:${proxyPort}/ace/getstream?id=${contentId(1)}`, 1)),
     async stop() {
       process.kill(-npm.pid, 'SIGTERM');
-      await exited;
+      await ended;
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -74,11 +76,6 @@ function processOf(name, { ports }) {
   });
   if (pid === undefined) throw new Error(`no process of the ${name} on port ${port}`);
   return Number(pid);
-}
-
-function secondsOf(pid) {
-  const { user, system } = processorSeconds(pid);
-  return user + system;
 }
 
 async function checkHealth(name, port) {
@@ -109,7 +106,7 @@ for (let turn = 0; turn < rounds; turn += 1) {
     if (turn < rounds - 1) continue;
     await pause(CALM_DOWN_MS);
     const pids = Object.fromEntries(SERVICES.map((name) => [name, processOf(name, services)]));
-    const usage = () => SERVICES.map((name) => secondsOf(pids[name]));
+    const usage = () => SERVICES.map((name) => usageOf(pids[name]).seconds);
     const before = usage();
     const checksBefore = secondsOfEndedChildren();
     const end = performance.now() + seconds * 1000;
@@ -123,7 +120,7 @@ for (let turn = 0; turn < rounds; turn += 1) {
     SERVICES.forEach((name, index) => {
       idle[name] = {
         cpuPercent: (100 * (after[index] - before[index] + checkSeconds)) / measuredSeconds,
-        megabytes: memoryMegabytes(pids[name]).now,
+        megabytes: usageOf(pids[name]).megabytes,
       };
     });
   } finally {

@@ -20,6 +20,10 @@ function ticksOf(pid, field) {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[field]);
 }
 
+function kilobytesOf(pid, name) {
+  return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+}
+
 /** Seconds in user and system mode since the start. */
 export function processorSeconds(pid) {
   const ticks = (field) => sum(pid, (each) => ticksOf(each, field));
@@ -31,9 +35,14 @@ export function secondsOfEndedChildren() {
   return ENDED_CHILDREN_TICKS.reduce((total, field) => total + (ticksOf('self', field) * MILLISECONDS_PER_TICK) / 1000, 0);
 }
 
+/** Seconds in both modes and megabytes of memory of one process, without its children. */
+export function usageOf(pid) {
+  const ticks = ticksOf(pid, USER_TICKS) + ticksOf(pid, SYSTEM_TICKS);
+  return { seconds: (ticks * MILLISECONDS_PER_TICK) / 1000, megabytes: (kilobytesOf(pid, 'VmRSS') * 1024) / 1e6 };
+}
+
 /** Megabytes of memory: now, and the most since the start. */
 export function memoryMegabytes(pid) {
-  const kilobytes = (name) =>
-    sum(pid, (each) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${each}/status`, 'utf8'))[1]));
+  const kilobytes = (name) => sum(pid, (each) => kilobytesOf(each, name));
   return { now: (kilobytes('VmRSS') * 1024) / 1e6, peak: (kilobytes('VmHWM') * 1024) / 1e6 };
 }
