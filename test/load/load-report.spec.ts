@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LoadReport, Phase } from './load.js';
-import { needsOf, shortfalls, tableOf } from './load-report.js';
+import { arithmeticOf, needsOf, shortfalls, tableOf } from './load-report.js';
 
 const started = (count: number, firstByteMs: number | null = 1000): Phase => ({
   starts: Array.from({ length: count }, () => ({ firstByteMs, refusals: 0, failure: firstByteMs === null ? 'status 500' : null })),
@@ -83,6 +83,12 @@ describe('the report of a load test', () => {
       '',
     ]);
   });
+});
+
+it('shows the arithmetic of its own level', () => {
+  expect(arithmeticOf(report())).toBe(
+    'light: proxy 20 viewers × 3.5 Mb/s ÷ 8,000 = 0.009 GB/s; × 1.50 CPU s per GB = 0.01 cores; orchestrator 10 streams × 1.0 ms/s ÷ 1,000 = 0.01 cores.',
+  );
 });
 
 describe('the promises of a load test', () => {

@@ -102,6 +102,16 @@ export function needsOf(report: LoadReport): string {
   ]);
 }
 
+/** How a line of `needsOf` is computed, for the level of the report. */
+export function arithmeticOf(report: LoadReport): string {
+  const { usage, megabits, streams, viewers } = report;
+  const gigabytesPerSecond = (viewers * megabits) / 8000;
+  const proxy = `${viewers} viewers × ${megabits} Mb/s ÷ 8,000 = ${gigabytesPerSecond.toFixed(3)} GB/s; × ${perGigabyte(report, 'proxy')} CPU s per GB`;
+  const orchestrator = `${streams} streams × ${perStream(report, 'orchestrator')} ms/s ÷ 1,000`;
+  const cost = (gigabytesPerSecond * usage.cpuS.proxy) / usage.gigabytes;
+  return `${report.level}: proxy ${proxy} = ${cost.toFixed(2)} cores; orchestrator ${orchestrator} = ${cores(report, 'orchestrator').toFixed(2)} cores.`;
+}
+
 /** A table with padded columns, as Prettier writes it. */
 function markdown(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)));

@@ -8,7 +8,7 @@ import { DOCKER_MISSING } from '../support/docker.js';
 import { ROOT } from '../support/service-process.js';
 import { type Level, LEVELS } from './load-levels.js';
 import { type LoadReport, runLoad } from './load.js';
-import { needsOf, shortfalls, tableOf } from './load-report.js';
+import { arithmeticOf, needsOf, shortfalls, tableOf } from './load-report.js';
 
 const levels = (process.env.LOAD_LEVEL ?? 'light').split(',') as Level[];
 const seconds = Number(process.env.LOAD_SECONDS ?? 30);
@@ -33,7 +33,7 @@ it.each(levels)('at the level %s every stream starts, none is interrupted, and t
   const log = (line: string): void => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`);
   const report = await runLoad({ level, seconds, megabits, viewersPerStream, log });
   reports.push(report);
-  console.log(`\n${report.machine}\n\n${tableOf(reports)}\n\n${needsOf(report)}\n`);
+  console.log(`\n${report.machine}\n\n${tableOf(reports)}\n\n${needsOf(report)}\n\n${arithmeticOf(report)}\n`);
   if (process.env.LOAD_JSON !== undefined) writeFileSync(process.env.LOAD_JSON, JSON.stringify(reports, null, 2));
   expect(shortfalls(report)).toEqual([]);
 });
