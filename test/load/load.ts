@@ -146,7 +146,8 @@ async function steadyUsage(
   audience: Audience,
   { seconds, megabits }: Pick<LoadOptions, 'seconds' | 'megabits'>,
 ): Promise<SteadyUsage> {
-  const { viewers } = audience;
+  // Viewers without a stream are counted elsewhere.
+  const viewers = audience.viewers.filter(({ bytes }) => bytes > 0);
   const phase = await SteadyPhase.start(pair, label);
   const before = viewers.map(({ bytes }) => bytes);
   await sleep(seconds * 1000);
