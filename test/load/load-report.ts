@@ -36,7 +36,7 @@ const ROWS: [string, (report: LoadReport) => string][] = [
   ['– orchestrator: one core, ms/s per stream', (report) => share(report, 'orchestrator')],
   ['– engines: one core, ms/s per stream', (report) => share(report, 'engines')],
   ['– viewers: one core, CPU s per GB', (report) => `${percent(cores(report, 'viewers'))}, ${perGigabyte(report, 'viewers')}`],
-  ['– Docker and the rest: one core, ms/s per stream', (report) => share(report, 'rest')],
+  ['– Docker and everything else: one core', (report) => percent(cores(report, 'rest'))],
   ['– machine: all cores', ({ usage }) => percent(usage.machineBusy)],
   ['Churn: viewers with a stream', ({ churn }) => success(churn)],
   ['– first byte, s, p50 / p95 / p99', ({ churn }) => quantiles(firstBytes(churn))],
@@ -75,8 +75,8 @@ export function tableOf(reports: readonly LoadReport[]): string {
 }
 
 /**
- * The cores that every level needs at the bit rate of the report, from the costs that the report measured: proxy and viewers per gigabyte, everything
- * else per stream.
+ * The cores that every level needs at the bit rate of the report, from the costs that the report measured: proxy and viewers per gigabyte,
+ * orchestrator and engines per stream.
  */
 export function needsOf(report: LoadReport): string {
   const { usage, megabits, streams, viewers } = report;
@@ -85,10 +85,8 @@ export function needsOf(report: LoadReport): string {
   const rows = Object.entries(LEVELS).map(([level, levelStreams]) => {
     const levelViewers = (levelStreams * viewers) / streams;
     const gigabytesPerSecond = (levelViewers * megabits) / 8000;
-    const [orchestrator, engines, rest] = (['orchestrator', 'engines', 'rest'] as const).map(
-      (part) => (cores(report, part) / streams) * levelStreams,
-    );
-    const needed = [gigabytesPerSecond * proxyCost, orchestrator, engines, gigabytesPerSecond * viewerCost, rest];
+    const [orchestrator, engines] = (['orchestrator', 'engines'] as const).map((part) => (cores(report, part) / streams) * levelStreams);
+    const needed = [gigabytesPerSecond * proxyCost, orchestrator, engines, gigabytesPerSecond * viewerCost];
     const sum = needed.reduce((all, each) => all + each, 0);
     return [
       `${level}: ${levelStreams} / ${levelViewers}`,
@@ -97,7 +95,7 @@ export function needsOf(report: LoadReport): string {
     ];
   });
   return markdown([
-    [`Cores at ${megabits} Mb/s: streams / viewers`, 'GB/s', 'Proxy', 'Orchestrator', 'Engines', 'Viewers', 'Docker and rest', 'Sum'],
+    [`Cores at ${megabits} Mb/s: streams / viewers`, 'GB/s', 'Proxy', 'Orchestrator', 'Engines', 'Viewers', 'Sum'],
     ...rows,
   ]);
 }
