@@ -15,8 +15,8 @@ const START_LIMIT_MS = 60_000;
 /** The first restart is immediate; further ones wait, until a worker has run for a while. */
 const RESTART = { firstMs: 250, longestMs: 10_000 };
 const STEADY_MS = 30_000;
-/** Longest wait of a connection for a worker that starts. */
-const WAIT_LIMIT_MS = 10_000;
+/** Longest wait of a connection for a worker that starts: one that is blocked is found and replaced within this time. */
+const WAIT_LIMIT_MS = 15_000;
 
 export type StartProcess = (index: number) => Pick<EventEmitter, 'on' | 'once'> & Pick<ChildProcess, 'send' | 'kill' | 'pid'>;
 
