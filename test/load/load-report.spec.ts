@@ -44,7 +44,7 @@ function report(changed: Partial<LoadReport> = {}): LoadReport {
 describe('the report of a load test', () => {
   it('has one column per level with the costs of the steady phase', () => {
     const lines = tableOf([report(), report({ level: 'medium' })]).split('\n');
-    expect(lines[0].split('|').map((cell) => cell.trim())).toEqual(['', '', 'light', 'medium', '']);
+    expect(lines[0].split('|').map((cell) => cell.trim())).toEqual(['', '', 'light, 3.5 Mb/s', 'medium, 3.5 Mb/s', '']);
     const cells = new Map(lines.map((line) => line.split('|').map((cell) => cell.trim())).map(([, what, value]) => [what, value]));
     expect(Object.fromEntries(cells)).toMatchObject({
       'Streams / viewers': '10 / 20',

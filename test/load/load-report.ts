@@ -71,7 +71,10 @@ function share(report: LoadReport, part: keyof CpuByPart): string {
 
 /** A Markdown table with one column per level, as docs/load.md has it. */
 export function tableOf(reports: readonly LoadReport[]): string {
-  return markdown([['', ...reports.map(({ level }) => level)], ...ROWS.map(([what, show]) => [what, ...reports.map(show)])]);
+  return markdown([
+    ['', ...reports.map(({ level, megabits }) => `${level}, ${megabits} Mb/s`)],
+    ...ROWS.map(([what, show]) => [what, ...reports.map(show)]),
+  ]);
 }
 
 /**
