@@ -10,3 +10,4 @@ const server = http.createServer((_request, response) =>
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 process.send({ port: server.address().port });
+process.once('disconnect', () => process.exit());

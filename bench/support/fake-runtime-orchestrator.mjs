@@ -117,4 +117,4 @@ const ANSWERS = {
   },
 };
 process.on('message', (what) => process.send(ANSWERS[what]()));
-process.once('SIGTERM', () => process.exit());
+for (const end of ['SIGTERM', 'disconnect']) process.once(end, () => process.exit());
