@@ -77,11 +77,9 @@ describe('a proxy with two workers', () => {
   it('serves clients that keep their connection: each request reaches the worker of its content', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const answer = (path: string) =>
-      new Promise<{ status: number; body: string }>((resolve, reject) =>
+      new Promise<number | undefined>((resolve, reject) =>
         get(`${pair.proxyUrl}${path}`, { agent }, (reply) => {
-          let body = '';
-          reply.setEncoding('utf8').on('data', (text: string) => (body += text));
-          reply.once('end', () => resolve({ status: reply.statusCode ?? 0, body }));
+          reply.resume().once('end', () => resolve(reply.statusCode));
         }).once('error', reject),
       );
     for (const path of [
@@ -90,10 +88,9 @@ describe('a proxy with two workers', () => {
       `/ace/manifest.m3u8?id=${contentId(SECOND)}`,
       '/ace/status',
     ]) {
-      const { status, body } = await answer(path);
-      expect([path, status]).toEqual([path, 200]);
-      if (path === '/ace/status') expect(JSON.parse(body)).toMatchObject({ streams: 2 });
+      expect([path, await answer(path)]).toEqual([path, 200]);
     }
+    expect(workerOf(FIRST)).not.toBe(workerOf(SECOND));
     agent.destroy();
   });
 
