@@ -4,7 +4,7 @@ import { EngineRefusedError } from '@acexy/engine-client';
 import type { ContentDescription, ContentSelector, EngineAddress, Playback, StartPlayback } from '@acexy/engine-client';
 import { SILENT_LOG } from '@acexy/service-kit';
 import { DEFAULT_BROADCAST_SETTINGS, type ViewerEndReason, type ViewerSink } from '../../../apps/proxy/src/broadcast/broadcast.js';
-import type { Clock } from '@acexy/service-kit/primitives';
+import { type Clock, within } from '@acexy/service-kit/primitives';
 import { FakeClock } from '../fake-clock.js';
 import { type LeasedEngine, EngineSelector, NoEngineError, type SelectRequest } from '../../../apps/proxy/src/selection/engine-selector.js';
 import type { ViewerSubscription } from '../../../apps/proxy/src/sessions/viewer-subscription.js';
@@ -154,7 +154,10 @@ export class FakeSelector extends EngineSelector {
   /** The first choice first. */
   readonly engines: FakeEngine[];
 
-  constructor(engines: readonly FakeEngine[]) {
+  constructor(
+    engines: readonly FakeEngine[],
+    private readonly clock: Clock = new FakeClock(),
+  ) {
     super();
     this.engines = [...engines];
   }
@@ -167,10 +170,8 @@ export class FakeSelector extends EngineSelector {
     this.requests.push(request);
     if (request.standby) return request.standby;
     if (this.hold) {
-      await Promise.race([
-        this.hold.promise,
-        new Promise((_resolve, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason as Error))),
-      ]);
+      const onLimit = (): Error => new NoEngineError('no engine became free in time', 5);
+      await within(this.clock, this.hold.promise, request.deadline - this.clock.now(), onLimit, request.signal);
     }
     const engine = this.engines.find(({ address }) => !request.exclude.includes(address.host));
     if (!engine) throw new NoEngineError('all are taken', 7);
@@ -222,7 +223,7 @@ export function makeSessions<C extends Clock = FakeClock>(
   budgetBytes = 2 ** 30,
 ) {
   const engines = Array.from({ length: engineCount }, (_, index) => new FakeEngine({ host: `engine-${index + 1}`, port: 6878 }));
-  const selector = new FakeSelector(engines);
+  const selector = new FakeSelector(engines, clock);
   // These packets have no keyframe to wait for.
   const broadcast = { ...DEFAULT_BROADCAST_SETTINGS, coldJoinMs: 50 };
   const plan = { bufferBytes: budgetBytes, maxStalledViewers: 1000, memoryBytes: 2 ** 31, neededBytes: 2 ** 30 };

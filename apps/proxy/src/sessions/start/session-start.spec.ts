@@ -115,6 +115,33 @@ describe('when an engine fails to start the stream', () => {
     expect(other.error).toBeInstanceOf(NoEngineError);
   });
 
+  it('an engine that becomes free too late to start does not turn a full pool into an engine that failed', async () => {
+    const { registry, selector, engines, clock } = makeSessions(1);
+    engines[0].start = 'waits';
+    selector.hold = new Pending();
+    const viewer = watch(registry.subscribe(byId()));
+    await clock.advanceAndSettle(LIMITS.startTimeoutMs - 1000);
+    selector.hold.resolve();
+    await clock.advanceAndSettle(2000);
+    expect(viewer.error).toBeInstanceOf(NoEngineError);
+    expect(engines[0].starts).toHaveLength(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('no further engine is tried when the time that is left is too short for its start', async () => {
+    const { registry, selector, engines, clock } = makeSessions(2);
+    engines[0].start = 'waits';
+    selector.hold = new Pending();
+    const viewer = watch(registry.subscribe(byId()));
+    await clock.advanceAndSettle(LIMITS.startTimeoutMs - 10_000);
+    selector.hold.resolve();
+    await clock.advanceAndSettle(6000);
+    engines[0].replies[0].reject(new EngineRefusedError('start', 'failed to start'));
+    await settle();
+    expect(viewer.error).toBeInstanceOf(EnginesRefusedError);
+    expect(engines[1].starts).toHaveLength(0);
+  });
+
   it('the next viewer causes a new start', async () => {
     const { registry, engines, clock } = makeSessions(1);
     engines[0].start = new EngineRefusedError('start', 'failed to start');

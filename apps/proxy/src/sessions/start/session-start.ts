@@ -11,7 +11,7 @@ import { MediaFeed, type SessionSource } from '../media-feed.js';
 import type { SessionContext, StartingStream } from '../session-context.js';
 import { mayStart } from './shared-engine.js';
 import { HEDGE_LIMIT_MS, hedgeDelayMs, hedged } from './hedge.js';
-import { type FailedAttempt, type StartPhase, kindOf, nextStep, verdictOf } from './start.plan.js';
+import { type FailedAttempt, type StartPhase, kindOf, nextStep, selectionLimitMs, verdictOf } from './start.plan.js';
 
 /** How long the orchestrator may take to confirm that a standby lease is still valid. */
 const CONFIRM_MS = 3000;
@@ -31,6 +31,8 @@ interface Outcome {
 export class SessionStart {
   private readonly failed: FailedAttempt[] = [];
   private readonly deadline: number;
+  /** Until when an engine is waited for. */
+  private readonly selectBy: number;
 
   constructor(
     private readonly stream: StartingStream,
@@ -38,7 +40,9 @@ export class SessionStart {
     private readonly log: Log,
     private readonly signal: AbortSignal,
   ) {
-    this.deadline = context.clock.now() + context.settings.startTimeoutMs;
+    const { startTimeoutMs } = context.settings;
+    this.deadline = context.clock.now() + startTimeoutMs;
+    this.selectBy = context.clock.now() + selectionLimitMs(startTimeoutMs);
   }
 
   /**
@@ -47,7 +51,7 @@ export class SessionStart {
    */
   async run(): Promise<StartedStream | 'merged'> {
     for (;;) {
-      const next = nextStep(this.failed, this.deadline - this.context.clock.now());
+      const next = nextStep(this.failed, this.selectBy - this.context.clock.now());
       if (next.step === 'give-up') throw this.failure();
       const engine = await this.chooseEngine(next.waitMs);
       this.signal.throwIfAborted();
@@ -95,7 +99,7 @@ export class SessionStart {
   /** An engine that nobody else needs; null when there is none. @throws the signal's reason */
   private async chooseSecond(first: EngineSession, signal: AbortSignal): Promise<EngineSession | null> {
     const { selector, clock } = this.context;
-    const request = this.selectRequest([first.engineId], this.deadline, signal);
+    const request = this.selectRequest([first.engineId], this.selectBy, signal);
     try {
       this.log.info('engine slow, trying a second one', { engine_id: first.engineId });
       const standby = await selector.select({ ...request, purpose: 'reserve' });

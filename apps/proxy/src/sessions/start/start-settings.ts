@@ -26,7 +26,7 @@ export class StartSettings {
     type: 'duration',
     default: '60s',
     min: '1ms',
-    help: 'Maximum time for the start of a stream: the wait for a free engine plus the attempts on all engines',
+    help: 'Maximum time for the start of a stream: the wait for a free engine, which ends 5 seconds (at most a quarter) before it, plus the attempts on all engines',
   })
   startTimeoutMs!: number;
 

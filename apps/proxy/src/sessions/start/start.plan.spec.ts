@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type FailedAttempt, type FailureKind, MAX_REFUSALS, MAX_ATTEMPTS, kindOf, nextStep, verdictOf } from './start.plan.js';
+import {
+  type FailedAttempt,
+  type FailureKind,
+  MAX_REFUSALS,
+  MAX_ATTEMPTS,
+  kindOf,
+  nextStep,
+  selectionLimitMs,
+  verdictOf,
+} from './start.plan.js';
 
 const failed = (...kinds: FailureKind[]): FailedAttempt[] => kinds.map((kind, index) => ({ engineId: `e${index}`, kind, reason: kind }));
 
@@ -19,6 +28,17 @@ describe('after a failed attempt', () => {
   it('the wait for an engine is shorter when the content was refused before', () => {
     expect(nextStep(failed('refused'), 60_000)).toEqual({ step: 'try', waitMs: 10_000 });
     expect(nextStep(failed('refused'), 4000)).toEqual({ step: 'try', waitMs: 4000 });
+  });
+});
+
+describe('the wait for an engine', () => {
+  it.each([
+    [60_000, 55_000],
+    [20_000, 15_000],
+    [4000, 3000],
+    [1, 0.75],
+  ])('of a start of %i ms ends after %d ms, so that the engine has time to start', (limitMs, waitMs) => {
+    expect(selectionLimitMs(limitMs)).toBe(waitMs);
   });
 });
 

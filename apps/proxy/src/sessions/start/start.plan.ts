@@ -20,9 +20,19 @@ export const MAX_ATTEMPTS = 8;
 /** How long a start that was refused once waits for another engine. */
 const SECOND_OPINION_WAIT_MS = 10_000;
 
+/** An engine that is found later than this before the limit of the start is not worth asking: it needs this time to send its first packets. */
+const ENGINE_START_MS = 5000;
+/** Longest part of a start that is kept for the engine, however short the limit is. */
+const ENGINE_START_PART = 0.25;
+
+/** How long a start may look for engines, in ms. The rest of its limit is for the engine that is found last. */
+export function selectionLimitMs(startTimeoutMs: number): number {
+  return startTimeoutMs - Math.min(ENGINE_START_MS, startTimeoutMs * ENGINE_START_PART);
+}
+
 export type NextStep = { step: 'try'; /** Longest wait for an engine, in ms. */ waitMs: number } | { step: 'give-up' };
 
-/** @param remainingMs time left for the whole start */
+/** @param remainingMs time left for finding an engine, see {@link selectionLimitMs} */
 export function nextStep(attempts: readonly FailedAttempt[], remainingMs: number): NextStep {
   const refusals = attempts.filter(({ kind }) => kind === 'refused').length;
   if (remainingMs <= 0 || refusals >= MAX_REFUSALS || attempts.length >= MAX_ATTEMPTS) return { step: 'give-up' };
