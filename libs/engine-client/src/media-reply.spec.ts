@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EngineClient } from './client.js';
-import { type MediaReply, READ_PAUSE_MS } from './media-reply.js';
+import { type MediaReply, MAX_READ_PAUSE_MS } from './media-reply.js';
 import { rawEngine } from '../../../test/doubles/engine-server.js';
 
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n';
@@ -94,8 +94,30 @@ describe('media', () => {
       await settled();
     }
     expect(stream.bytes).toBe(BEGINNING);
-    vi.advanceTimersByTime(READ_PAUSE_MS);
+    vi.advanceTimersByTime(MAX_READ_PAUSE_MS);
     await stream.has(BEGINNING + 4 * 8192);
+  });
+
+  it('are read the less often, the slower they are', async () => {
+    holdTime();
+    const stream = await Stream.paced();
+    const readsOf = async (bytes: number): Promise<number> => {
+      let reads = 0;
+      for (let ms = 0; ms < 1000; ms += 10) {
+        stream.engine.write(Buffer.alloc(bytes));
+        await settled();
+        const before = stream.bytes;
+        vi.advanceTimersByTime(10);
+        await settled();
+        if (stream.bytes > before) reads += 1;
+      }
+      return reads;
+    };
+    // Of 0.8 and of 8 Mb/s: every 80 ms, and every 40 ms after a while.
+    const slow = await readsOf(1000);
+    expect(slow).toBeGreaterThan(11);
+    expect(slow).toBeLessThan(15);
+    expect(await readsOf(10_000)).toBeGreaterThan(slow + 2);
   });
 
   it('that arrive faster than real time are not limited to one read per pause', async () => {
@@ -106,7 +128,7 @@ describe('media', () => {
     let pauses = 0;
     while (stream.bytes < BEGINNING + flood) {
       pauses += 1;
-      vi.advanceTimersByTime(READ_PAUSE_MS);
+      vi.advanceTimersByTime(MAX_READ_PAUSE_MS);
       await settled();
     }
     expect(pauses).toBeLessThan(flood / (1024 * 1024));
@@ -144,7 +166,7 @@ describe('media', () => {
     expect(stream.told).toEqual([]);
     // One pause for the last bytes, one until the end of the connection is seen.
     for (let pause = 0; pause < 2; pause += 1) {
-      vi.advanceTimersByTime(READ_PAUSE_MS);
+      vi.advanceTimersByTime(MAX_READ_PAUSE_MS);
       await settled();
     }
     await stream.closed;

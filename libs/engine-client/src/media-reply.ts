@@ -11,10 +11,13 @@ const READ_BYTES = 64 * 1024;
 /** Shared by all connections: the bytes of one read are used or copied before the next read. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(READ_BYTES);
 /**
- * Pause in milliseconds after each read, in which bytes gather in the kernel: a read costs the same however many bytes it returns. It is also
- * the longest delay of a byte.
+ * Pause in milliseconds after each read, in which bytes gather in the kernel: a read costs the same however many bytes it returns. So each pause is as
+ * long as `READ_GOAL` bytes took to arrive, within these limits. The longest one is also the longest delay of a byte.
  */
-export const READ_PAUSE_MS = 40;
+export const MAX_READ_PAUSE_MS = 80;
+const MIN_READ_PAUSE_MS = 10;
+/** Fits in the receive buffer of a new connection (64 KiB under Linux), so that the engine never waits for a pause. */
+const READ_GOAL = 40 * 1024;
 /** The first bytes of a connection are read without pauses, because a viewer waits for them. */
 const UNPACED_BYTES = 1024 * 1024;
 /** A read of this size may have emptied a full receive buffer. The engine can send faster, so no pause follows. */
@@ -32,6 +35,9 @@ export class MediaReply extends Readable {
   sharesBuffer = false;
   private readonly body: BodyReader;
   private bytesRead = 0;
+  private pauseMs = MAX_READ_PAUSE_MS / 2;
+  /** Bytes read since the last pause. */
+  private gathered = 0;
   private pauseTimer: NodeJS.Timeout | null = null;
   /** The consumer has enough bytes for now. */
   private full = false;
@@ -59,8 +65,11 @@ export class MediaReply extends Readable {
     if (this.body.failure) this.destroy(this.body.failure);
     if (this.full || this.socket.destroyed) return false;
     this.bytesRead += bytes.length;
+    this.gathered += bytes.length;
     if (this.bytesRead < UNPACED_BYTES || bytes.length >= FULL_READ) return true;
-    this.pauseTimer = setTimeout(this.resumeReading, READ_PAUSE_MS);
+    this.pauseMs = Math.min(MAX_READ_PAUSE_MS, Math.max(MIN_READ_PAUSE_MS, (this.pauseMs * READ_GOAL) / this.gathered));
+    this.gathered = 0;
+    this.pauseTimer = setTimeout(this.resumeReading, this.pauseMs);
     return false;
   }
 
