@@ -60,18 +60,19 @@ describe('with many viewers', () => {
 
   it('the same content by id and by infohash is one session on one engine', async () => {
     const byId = await Viewer.open(pair.streamUrl(contentId(3)), { keep: false });
-    const status = await (await fetch(`${pair.proxyUrl}/ace/status?id=${contentId(3)}`)).json();
-    const infohash = (status as { infohash: string }).infohash;
+    const statusBy = async (parameter: string) =>
+      (await fetch(`${pair.proxyUrl}/ace/status?${parameter}`)).json() as Promise<{ infohash: string; title: string | null }>;
+    const { infohash } = await statusBy(`id=${contentId(3)}`);
     expect(infohash).toMatch(/^[0-9a-f]{40}$/);
     const byInfohash = await Viewer.open(`${pair.proxyUrl}/ace/getstream?infohash=${infohash}`, { keep: false });
     await byInfohash.untilBytes(200_000);
-    const both = await (await fetch(`${pair.proxyUrl}/ace/status?infohash=${infohash}`)).json();
-    expect(both).toMatchObject({ clients: 2 });
+    expect(await statusBy(`infohash=${infohash}`)).toMatchObject({ clients: 2 });
     // The engine's words about the content, in the proxy and in the orchestrator.
-    expect(both).toMatchObject({ title: `Channel ${contentId(3).slice(0, 8)}` });
-    await until('the title', async () => {
+    const title = `Channel ${contentId(3).slice(0, 8)}`;
+    await until('the title in the proxy', async () => (await statusBy(`infohash=${infohash}`)).title === title);
+    await until('the title in the orchestrator', async () => {
       const stream = (await pair.startedStreams()).find((each) => each.infohash === infohash);
-      return stream?.title === `Channel ${contentId(3).slice(0, 8)}`;
+      return stream?.title === title;
     });
     await Promise.all([byId.leave(), byInfohash.leave()]);
   });
