@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -162,6 +163,8 @@ describe('a proxy with two workers', () => {
     for (const [index, { ended, bytes }] of viewers.entries()) expect([ended, bytes > at[index]]).toEqual([true, true]);
     expect(await pair.startedStreams()).toEqual([]);
     expect((await pair.engineMetrics()).every(({ sessions }) => sessions.active === 0)).toBe(true);
+    // The container that replaces this one takes its id.
+    expect(readdirSync(pair.folder, { encoding: 'utf8', recursive: true }).filter((file) => file.endsWith('.free'))).toHaveLength(1);
   });
 });
 

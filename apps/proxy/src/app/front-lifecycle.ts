@@ -42,6 +42,7 @@ export class FrontLifecycle implements OnApplicationBootstrap, BeforeApplication
     await this.fleet.stop(this.settings.drainTimeoutMs + CLOSING_LIMIT_MS - REPORT_LIMIT_MS);
     await this.refresh?.stop();
     await this.reporting?.stop();
+    this.orchestrator?.identity.release();
     this.orchestrator?.client.close();
   }
 }
