@@ -66,7 +66,7 @@ EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
   CMD ["bash", "/app/docker/health-check.sh", "proxy"]
 # The heap is the smaller part of the memory: buffers of streams are outside of it, and the kernel's for viewers too.
-ENTRYPOINT ["node", "--enable-source-maps", "--max-semi-space-size=4", "--max-old-space-size-percentage=25", "/app/docker/start.mjs", "proxy"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "--max-old-space-size-percentage=25", "/app/docker/start.mjs", "proxy"]
 LABEL org.opencontainers.image.title="acestream-acexy" \
   org.opencontainers.image.description="Stream proxy for AceStream: one address, shared engine sessions, failover"
 
@@ -87,6 +87,6 @@ ENV DATA_DIR=/data ENGINE_RUNTIME=docker
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
   CMD ["bash", "/app/docker/health-check.sh", "orchestrator"]
-ENTRYPOINT ["node", "--enable-source-maps", "--max-semi-space-size=4", "/app/docker/start.mjs", "orchestrator"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "/app/docker/start.mjs", "orchestrator"]
 LABEL org.opencontainers.image.title="acestream-orchestrator" \
   org.opencontainers.image.description="Starts, checks, leases and removes AceStream engines"

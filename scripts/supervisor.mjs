@@ -16,7 +16,7 @@ const GIVE_UP_AFTER = 3;
  * Options of Node for both services, as in the Dockerfile. The space for young objects grows to three times 16 MB while the modules load, and never
  * shrinks in an idle service; with 4 MB, streams cost the same.
  */
-export const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=4'];
+export const NODE_FLAGS = ['--max-semi-space-size=4'];
 /** Fewer heaps of the C library, as in the Dockerfile; and compiled modules, kept for the next start (Node 22 and newer). */
 const NODE_ENVIRONMENT = { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node-compile-cache') };
 

@@ -157,7 +157,7 @@ export class SeedStack implements SeedHost {
     mkdirSync(join(this.folder, 'second'));
     const service = (app: string, ...more: string[]): string[] => [
       `    image: ${SIMULATOR_IMAGE}`,
-      `    entrypoint: [node, --enable-source-maps, ${join(ROOT, 'apps', app, 'dist/main.js')}]`,
+      `    entrypoint: [node, ${join(ROOT, 'apps', app, 'dist/main.js')}]`,
       '    user: "0:0"',
       '    network_mode: host',
       '    restart: unless-stopped',

@@ -3,6 +3,7 @@ import type { LoggerService } from '@nestjs/common';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { messageOf } from '../primitives/coded-error.js';
 import type { SettingOptions } from '../settings/setting.js';
+import { withSourcePositions } from './source-positions.js';
 
 const LOG_LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -95,7 +96,7 @@ function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { message: String(error) };
   const { type, message, stack } = pino.stdSerializers.err(error);
   const { code } = error as { code?: unknown };
-  return { type, message, ...((typeof code === 'string' || typeof code === 'number') && { code }), stack };
+  return { type, message, ...((typeof code === 'string' || typeof code === 'number') && { code }), stack: withSourcePositions(stack) };
 }
 
 /** Hides the secrets in a line, in plain and JSON-escaped form. */
