@@ -159,6 +159,7 @@ describe('a proxy with two workers', () => {
     await until('unready', async () => (await fetch(`${pair.proxyUrl}/health/ready`)).status === 503);
     expect((await fetch(pair.streamUrl(contentId(3)))).status).toBe(503);
     expect(await pair.proxy.exited).toEqual({ code: 0, signal: null });
+    expect(pair.proxy.output.join('')).not.toContain('worker shutdown timed out');
     await Promise.all(viewers.map((viewer) => viewer.closed));
     for (const [index, { ended, bytes }] of viewers.entries()) expect([ended, bytes > at[index]]).toEqual([true, true]);
     expect(await pair.startedStreams()).toEqual([]);

@@ -26,6 +26,11 @@ interface PendingQuestion {
   reject(error: Error): void;
 }
 
+export interface SocketTransfer {
+  keepOpen?: boolean;
+  onSent?: () => void;
+}
+
 export class Channel {
   private readonly notices = new Map<string, NoticeHandler>();
   private readonly questions = new Map<string, QuestionHandler>();
@@ -52,9 +57,9 @@ export class Channel {
     this.questions.set(topic, handler);
   }
 
-  /** A notice to a process that has ended is dropped. `keepOpen`: the socket stays open in this process too. */
-  notify(topic: string, body: unknown = null, socket?: Socket, keepOpen = false): void {
-    this.send({ kind: 'notice', topic, body }, () => undefined, socket, keepOpen);
+  /** A notice to a process that has ended is dropped. `keepOpen`: the socket stays open in this process too. `onSent` is called in any case. */
+  notify(topic: string, body: unknown = null, socket?: Socket, { keepOpen = false, onSent = () => undefined }: SocketTransfer = {}): void {
+    this.send({ kind: 'notice', topic, body }, onSent, socket, keepOpen);
   }
 
   /** @throws ChannelError when the other process ends first, or its handler throws */

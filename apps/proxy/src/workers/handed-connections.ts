@@ -22,7 +22,10 @@ export class HandedConnections {
     const connection = this.handed.get(socket);
     if (connection === undefined || connection.returned) return false;
     const returned: ReturnedConnection = { head: connection.head, selector };
-    this.channel.notify(TO_FRONT.returned, returned, socket);
+    // With it Node would count the connection as one of this server's that another process must close first: the server would never close.
+    Object.assign(socket, { server: undefined });
+    // The connection is no longer this process's, but its owners here wait for the end of the socket.
+    this.channel.notify(TO_FRONT.returned, returned, socket, { onSent: () => socket.destroy() });
     return true;
   }
 }

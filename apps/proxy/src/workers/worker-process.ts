@@ -89,7 +89,6 @@ export class WorkerProcess {
     channel.onNotice(TO_FRONT.taken, (id: number) => this.taken(id));
     channel.onNotice(TO_FRONT.closed, () => (this.connections -= 1));
     channel.onNotice(TO_FRONT.returned, ({ head, selector }: ReturnedConnection, socket: Socket | undefined) => {
-      this.connections -= 1;
       if (socket !== undefined) this.owner.onReturn(socket, Buffer.from(head, 'latin1'), selector);
     });
     channel.onNotice(TO_FRONT.ready, () => this.becomeReady());
@@ -159,7 +158,7 @@ export class WorkerProcess {
     const more = socket.read() as Buffer | null;
     if (more !== null) connection.head = Buffer.concat([connection.head, more]);
     const handed: HandedConnection = { id, head: connection.head.toString('latin1'), returned };
-    this.channel?.notify(TO_WORKER.connection, handed, socket, true);
+    this.channel?.notify(TO_WORKER.connection, handed, socket, { keepOpen: true });
   }
 
   private taken(id: number): void {
