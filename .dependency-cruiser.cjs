@@ -54,6 +54,16 @@ module.exports = {
       to: { path: 'node_modules/(@nestjs|axios|dockerode|typeorm|rxjs)' },
     },
     {
+      name: 'settings-import-no-framework',
+      severity: 'error',
+      comment: '`npm start` checks the settings of both services before it starts them, and would wait until Nest is loaded.',
+      from: { path: '^(apps|libs)/.*settings\\.ts$' },
+      to: {
+        path: '^(libs/service-kit/src/index\\.ts$|node_modules/(@nestjs|express|pino|helmet|axios|rxjs|typeorm|dockerode)/)',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'mpegts-imports-no-packages',
       severity: 'error',
       from: { path: '^libs/mpegts/' },

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { ROOT, prepare } from './prepare.mjs';
 
 prepare();
-const { EXIT_CONFIG, SettingsError, readEnvironment } = await import(join(ROOT, 'libs/service-kit/dist/index.js'));
+const { EXIT_CONFIG, SettingsError, readEnvironment } = await import(join(ROOT, 'libs/service-kit/dist/settings/index.js'));
 const { PROXY_SETTINGS } = await import(join(ROOT, 'apps/proxy/dist/app/settings.js'));
 const { runDoctor } = await import(join(ROOT, 'apps/orchestrator/dist/doctor/main.js'));
 const folder = process.env.INIT_CWD ?? process.cwd();

@@ -30,7 +30,9 @@ if (unknown.length > 0) {
 }
 
 prepare();
-const { EXIT_CONFIG, SettingsError, loadAllSettings, readEnvironment } = await import(join(ROOT, 'libs/service-kit/dist/index.js'));
+const { EXIT_CONFIG, SettingsError, loadAllSettings, readEnvironment } = await import(
+  join(ROOT, 'libs/service-kit/dist/settings/index.js')
+);
 const pair = wanted.length === 0;
 const names = pair ? ['orchestrator', 'proxy'] : wanted;
 const folder = process.env.INIT_CWD ?? process.cwd();

@@ -1,4 +1,4 @@
-import { type Environment, loadAllSettings, type LoadedSettings, type SettingFault, type ValuesOf } from '@acexy/service-kit';
+import { type Environment, loadAllSettings, type LoadedSettings, type SettingFault, type ValuesOf } from '@acexy/service-kit/settings';
 import { DatabaseSettings } from './database/database-settings.js';
 import { PoolSettings } from './engines/pool-settings.js';
 import { RetrySettings } from './engines/retry-settings.js';

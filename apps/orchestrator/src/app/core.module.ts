@@ -1,8 +1,10 @@
 import { ACCESS_POLICY, type LoadedSettings, Log } from '@acexy/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Clock, SystemClock } from '@acexy/service-kit/primitives';
+import { PoolSettings } from '../engines/pool-settings.js';
 import { HttpSettings } from '../http/http-settings.js';
 import { EngineLimit } from '../vpn/engine-limit.js';
+import { VpnSettings } from '../vpn/vpn-settings.js';
 
 /** Provided to every module: settings, log, clock, and the access policy. */
 @Module({})
@@ -14,7 +16,7 @@ export class CoreModule {
       global: true,
       providers: [
         ...settings.providers,
-        EngineLimit,
+        { provide: EngineLimit, useValue: new EngineLimit(settings.of(PoolSettings), settings.of(VpnSettings)) },
         { provide: Log, useValue: log },
         { provide: Clock, useClass: SystemClock },
         { provide: ACCESS_POLICY, useValue: { apiKey, open: auth === 'open' } },

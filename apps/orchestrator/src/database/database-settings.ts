@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
 
 @SettingsGroup('Database')
 export class DatabaseSettings {

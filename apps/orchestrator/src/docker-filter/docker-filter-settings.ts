@@ -1,4 +1,4 @@
-import { type ListenAddress, type LoadedSettings, Setting, SettingsGroup } from '@acexy/service-kit';
+import { type ListenAddress, type LoadedSettings, Setting, SettingsGroup } from '@acexy/service-kit/settings';
 import { splitList } from '@acexy/service-kit/primitives';
 import { LogSettings } from '../app/log-settings.js';
 import { DockerSettings } from '../runtime/docker/docker-settings.js';

@@ -1,4 +1,4 @@
-import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit';
+import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit/settings';
 
 @SettingsGroup('Engine pool')
 export class PoolSettings {

@@ -1,4 +1,4 @@
-import { type PortRange, Setting, SettingsGroup } from '@acexy/service-kit';
+import { type PortRange, Setting, SettingsGroup } from '@acexy/service-kit/settings';
 
 @SettingsGroup('Ports of engines')
 export class PortSettings {

@@ -1,4 +1,4 @@
-import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
 
 /** When an engine is unhealthy, and how unhealthy engines are replaced. */
 @SettingsGroup('Health of engines')

@@ -1,4 +1,4 @@
-import { ALLOWED_HOSTS_SETTING, parseOrigins, Setting, SettingsGroup } from '@acexy/service-kit';
+import { ALLOWED_HOSTS_SETTING, parseOrigins, Setting, SettingsGroup } from '@acexy/service-kit/settings';
 
 @SettingsGroup('REST API')
 export class HttpSettings {

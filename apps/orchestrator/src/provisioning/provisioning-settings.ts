@@ -1,4 +1,4 @@
-import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
 import { parseManagementLabel } from '../runtime/engine-labels.js';
 
 @SettingsGroup('Provisioning')

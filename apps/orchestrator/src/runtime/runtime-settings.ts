@@ -1,4 +1,4 @@
-import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
 import { parseEngineCommand } from './process/engine-command.js';
 
 @SettingsGroup('How engines are run')

@@ -1,9 +1,7 @@
-import { Injectable } from '@nestjs/common';
-import { PoolSettings } from '../engines/pool-settings.js';
-import { VpnSettings } from './vpn-settings.js';
+import type { PoolSettings } from '../engines/pool-settings.js';
+import type { VpnSettings } from './vpn-settings.js';
 
 /** Maximum number of engines: MAX_REPLICAS, and behind VPNs at most MAX_ACTIVE_REPLICAS for each VPN. */
-@Injectable()
 export class EngineLimit {
   readonly engines: number;
 

@@ -1,4 +1,4 @@
-import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit';
+import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit/settings';
 
 /** Without a container name there is no VPN. */
 @SettingsGroup('Engines behind a VPN')

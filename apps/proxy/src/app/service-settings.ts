@@ -1,4 +1,4 @@
-import { LOG_FORMAT_SETTING, LOG_LEVEL_SETTING, type LogFormat, type LogLevel, Setting, SettingsGroup } from '@acexy/service-kit';
+import { LOG_FORMAT_SETTING, LOG_LEVEL_SETTING, type LogFormat, type LogLevel, Setting, SettingsGroup } from '@acexy/service-kit/settings';
 
 /** Logs, files and shutdown of the process. */
 @SettingsGroup('Service')

@@ -1,4 +1,4 @@
-import type { SettingsDefinition } from '@acexy/service-kit';
+import type { SettingsDefinition } from '@acexy/service-kit/settings';
 import { HlsSettings } from '../hls/hls-settings.js';
 import { AccessSettings } from '../http/access-settings.js';
 import { HttpSettings } from '../http/http-settings.js';

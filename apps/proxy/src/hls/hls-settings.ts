@@ -1,4 +1,4 @@
-import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
 
 /** How streams are cut into HLS segments, and how long segments are kept. */
 @SettingsGroup('HLS')

@@ -1,4 +1,4 @@
-import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
 
 /** These characters are the same in a header, a path and a query of a URL. */
 const TOKEN = /^[A-Za-z0-9._~-]{16,256}$/;

@@ -1,4 +1,4 @@
-import { ALLOWED_HOSTS_SETTING, type ListenAddress, Setting, SettingsGroup, parseOrigins } from '@acexy/service-kit';
+import { ALLOWED_HOSTS_SETTING, type ListenAddress, Setting, SettingsGroup, parseOrigins } from '@acexy/service-kit/settings';
 
 /** The origins of ACEXY_MEDIA_CORS_ORIGINS. @throws RangeError that says what is valid */
 export function parseMediaOrigins(text: string): string[] {

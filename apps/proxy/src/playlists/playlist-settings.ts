@@ -1,4 +1,4 @@
-import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
 import { parseSources } from './sources.policy.js';
 
 @SettingsGroup('Playlists')

@@ -1,4 +1,4 @@
-import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit';
+import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit/settings';
 import { type BroadcastSettings, DEFAULT_BROADCAST_SETTINGS } from '../broadcast/broadcast.js';
 import type { ViewerSettings } from './viewer-settings.js';
 

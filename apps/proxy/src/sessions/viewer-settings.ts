@@ -1,4 +1,4 @@
-import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
 
 const SLOW_CLIENT = ['skip', 'drop'] as const;
 const NO_LIMIT = '0: no limit';

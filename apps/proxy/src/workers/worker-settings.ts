@@ -1,4 +1,4 @@
-import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
 import { memoryLimit } from '@acexy/service-kit/primitives';
 import { availableCores } from './available-cores.js';
 

@@ -2,7 +2,8 @@ import type { HttpException } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allowedHosts, parseHosts } from './allowed-hosts.js';
+import { allowedHosts } from './allowed-hosts.js';
+import { parseHosts } from './browser-settings.js';
 
 const BROWSER = { 'accept-language': 'en' };
 

@@ -5,8 +5,7 @@
 import { ForbiddenException } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import { isIP } from 'node:net';
-import { splitList } from '../primitives/json.js';
-import type { SettingOptions } from '../settings/setting.js';
+import { parseHosts } from './browser-settings.js';
 
 /** Names that no DNS server of the Internet resolves (RFC 6761, 6762, 8375, and the names that networks reserve for themselves). */
 const LOCAL_DOMAINS = ['.local', '.lan', '.home.arpa', '.internal'];
@@ -15,24 +14,6 @@ const BROWSER_HEADERS = ['origin', 'referer', 'accept-language'];
 const FETCH_METADATA = 'sec-fetch-';
 const MAX_NAME = 253;
 const ANY = '*';
-
-/** The setting of both services. */
-export const ALLOWED_HOSTS_SETTING: SettingOptions = {
-  name: 'ALLOWED_HOSTS',
-  type: 'string',
-  check: parseHosts,
-  help: 'Host names under which web browsers may use the service (`tv.example.org,…`; `*`: all), in addition to IP addresses, `localhost`, names without a dot, and names in `.local`, `.lan`, `.home.arpa` and `.internal`',
-};
-
-/** @throws RangeError that says what is valid */
-export function parseHosts(text: string): string[] {
-  const hosts = splitList(text).map((host) => host.toLowerCase());
-  for (const host of hosts) {
-    if (host !== ANY && (!URL.canParse(`http://${host}`) || new URL(`http://${host}`).hostname !== host))
-      throw new RangeError('must be host names such as tv.example.org, without scheme and port, separated by commas, or *');
-  }
-  return hosts;
-}
 
 /**
  * Express middleware: answers 403 to a request that looks like a browser's and has a foreign host name. Players, programs and other services

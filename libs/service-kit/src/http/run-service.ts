@@ -2,6 +2,7 @@ import type { Log } from '../logging/log.js';
 import { MAX_TIMER_MS } from '../primitives/index.js';
 import {
   type Environment,
+  EXIT_CONFIG,
   type LoadedSettings,
   type SettingsDefinition,
   SettingsError,
@@ -26,8 +27,6 @@ export interface RunOptions {
 
 const DEFAULT_SHUTDOWN_LIMIT_MS = 10_000;
 const EXIT_INTERRUPTED = 130;
-/** EX_CONFIG of sysexits.h: the supervisor does not restart the service, because that would not help. */
-export const EXIT_CONFIG = 78;
 
 /** Loads the settings of a service. If some are invalid, prints all faults and exits with 78. @param read default: the environment and the `.env` file */
 export function settingsOrExit(definition: SettingsDefinition, read: () => Environment = readEnvironment): LoadedSettings {

@@ -3,7 +3,7 @@ import type { NextFunction, Request, Response } from 'express';
 import helmet, { type HelmetOptions } from 'helmet';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asError } from '../primitives/coded-error.js';
-import { splitList } from '../primitives/json.js';
+import { parseOrigins } from './browser-settings.js';
 
 /** Response headers that scripts of other sites may read, when CORS is enabled. */
 const EXPOSED = ['ETag', 'Retry-After', 'X-RateLimit-Provisioning-Limit', 'X-RateLimit-Provisioning-Remaining', 'X-Circuit-State'];
@@ -40,14 +40,4 @@ function headersOf(options: HelmetOptions): [string, string][] {
     if (error) throw asError(error);
   });
   return [...headers];
-}
-
-/** @throws RangeError that says what is valid */
-export function parseOrigins(text: string): string[] {
-  const origins = splitList(text);
-  for (const origin of origins) {
-    if (origin !== '*' && (!URL.canParse(origin) || new URL(origin).origin !== origin))
-      throw new RangeError('must be origins such as https://tv.example, separated by commas, or *');
-  }
-  return origins;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createLog, NestLog, type LogFormat } from './log.js';
+import { createLog, NestLog } from './log.js';
+import type { LogFormat } from './log-settings.js';
 
 function lines(format: LogFormat): { log: ReturnType<typeof createLog>; written: string[] } {
   const written: string[] = [];

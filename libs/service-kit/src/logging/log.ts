@@ -2,28 +2,8 @@
 import type { LoggerService } from '@nestjs/common';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { messageOf } from '../primitives/coded-error.js';
-import type { SettingOptions } from '../settings/setting.js';
+import type { LogFormat, LogLevel } from './log-settings.js';
 import { withSourcePositions } from './source-positions.js';
-
-const LOG_LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
-const LOG_FORMATS = ['json', 'text'] as const;
-export type LogFormat = (typeof LOG_FORMATS)[number];
-
-export const LOG_LEVEL_SETTING: SettingOptions = {
-  name: 'LOG_LEVEL',
-  type: 'choice',
-  choices: LOG_LEVELS,
-  default: 'INFO',
-  help: 'Minimum log level',
-};
-export const LOG_FORMAT_SETTING: SettingOptions = {
-  name: 'LOG_FORMAT',
-  type: 'choice',
-  choices: LOG_FORMATS,
-  default: 'json',
-  help: 'Format of a log line: `json`, one object per line; `text`, for a terminal',
-};
 
 export type LogFields = Record<string, unknown>;
 

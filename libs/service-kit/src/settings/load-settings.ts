@@ -8,6 +8,9 @@ import { type SettingRemark, unknownSettings } from './setting-remarks.js';
 /** Names another file with settings. */
 const PROFILE_SETTING = 'ENV_FILE';
 
+/** Exit code for invalid settings, EX_CONFIG of sysexits.h: the supervisor does not restart the service, because that would not help. */
+export const EXIT_CONFIG = 78;
+
 export type Environment = Record<string, string | undefined>;
 
 export interface SettingFault {

@@ -1,4 +1,4 @@
-import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
 import { isIP } from 'node:net';
 import type { DockerPlacement } from './docker-container.plan.js';
 import { dockerEndpoint } from './docker-endpoint.js';

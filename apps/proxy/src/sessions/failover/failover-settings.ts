@@ -1,4 +1,4 @@
-import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit';
+import { Setting, type SettingFault, SettingsGroup } from '@acexy/service-kit/settings';
 
 /** When a source counts as lost, and how another engine is searched for. */
 @SettingsGroup('Failover')

@@ -1,4 +1,4 @@
-import { Setting, SettingsGroup } from '@acexy/service-kit';
+import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
 
 /** How a stream is started. */
 @SettingsGroup('Stream start')
