@@ -34,7 +34,7 @@ describe('engines that are listed before their start returns', () => {
       (await http.get('/autoscaler/decisions').set(AUTH)).body as ScalingDecisionRecord[];
     const callers = Promise.all(Array.from({ length: 6 }, () => http.post('/engines/lease').set(AUTH).send(leaseRequest())));
     const done = callers.then((answers) => answers.map(({ status }) => status));
-    const [latest] = await eventually(decisions, ([newest]) => newest?.inputs.busy === 2 && newest.inputs.waiting === 4);
+    const [latest] = await eventually(decisions, ([newest]) => newest?.inputs.busy === 2 && newest.inputs.pending === 4);
     expect(latest.inputs).toMatchObject({ total: 6, busy: 2, pending: 4, waiting: 4 });
     runtime.answer();
     expect(await done).toEqual(Array(6).fill(200));
