@@ -77,6 +77,7 @@ describe.each(Object.entries(PROFILES))('the profile %s', (name, { streams, valu
       'API_LONG_OPERATION_TIMEOUT_S',
       'ENGINE_MEMORY_LIMIT',
       'ACEXY_BUFFER_TOTAL_MAX',
+      'ACEXY_WORKERS',
     ]);
     expect(Object.keys(file).filter((setting) => !known.has(setting))).toEqual([]);
     expect(file.ENV_FILE).toBe(`deploy/profiles/${name}.env`);
