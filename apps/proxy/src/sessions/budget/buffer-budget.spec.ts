@@ -65,6 +65,21 @@ describe('the budget of stream buffers', () => {
     expect(first.bufferedBytes).toBeGreaterThan(1900 * KIB);
   });
 
+  it('does not refuse a stream because another one begins with a large picture', () => {
+    const streams = new Streams(3 * FLOOR);
+    streams.add('first');
+    streams.play(5);
+    const second = streams.add('second');
+    // Half a second of stream with the bytes of ten seconds.
+    const burst = new SyntheticStream({ videoPackets: 400 });
+    for (let frame = 0; frame < 12; frame += 1) {
+      second.write(burst.frames(1));
+      streams.clock.advance(FRAME_MS);
+    }
+    expect(second.bitrate).toBeGreaterThan(80 * BYTES_PER_S);
+    expect(streams.budget.fits(0)).toBe(true);
+  });
+
   it('gives a stream more when it has more viewers', () => {
     const streams = new Streams(2000 * KIB);
     const [few, many] = [streams.add('few', 1), streams.add('many', 9)];

@@ -17,6 +17,8 @@ import type { MemoryPlan } from './memory-plan.js';
 
 /** Limits follow bit rates and viewers in this interval (ms). */
 const INTERVAL_MS = 1000;
+/** Milliseconds of media after which the bit rate of a stream counts: a single large picture decides that of its first moments. */
+const MEASURED_MS = 1000;
 /** A viewer whose write is unfinished for this long (ms) counts as stalled. */
 const STALLED_MS = 1000;
 
@@ -147,7 +149,7 @@ export class BufferBudget {
       // Of a ring with one keyframe only the time since it is known.
       entry.keyframeMs = Math.max(entry.keyframeMs ?? 0, broadcast.keyframeMs ?? 0) || null;
       return {
-        bitrate: broadcast.bitrate,
+        bitrate: broadcast.bufferedMs >= MEASURED_MS ? broadcast.bitrate : null,
         viewers: stream.viewerCount,
         keyframeMs: entry.keyframeMs,
         hls,
