@@ -124,6 +124,8 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine, behind the fi
     pair.orchestrator.kill('SIGKILL');
     await pair.orchestrator.exited;
     pair.startOrchestrator();
+    // How long a process takes to start depends on what else the machine does.
+    await until('the orchestrator answers', () => pair.startedStreams());
     await until(
       'the same ten streams',
       async () => {

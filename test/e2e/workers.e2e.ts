@@ -155,6 +155,7 @@ describe('a proxy with two workers', () => {
   it('on SIGTERM rejects new viewers, serves its viewers for ACEXY_DRAIN_TIMEOUT, and leaves no stream behind', async () => {
     const viewers = [await watch(FIRST), await watch(SECOND)];
     const at = viewers.map(({ bytes }) => bytes);
+    await until('ready', async () => (await fetch(`${pair.proxyUrl}/health/ready`)).ok);
     pair.proxy.kill('SIGTERM');
     await until('unready', async () => (await fetch(`${pair.proxyUrl}/health/ready`)).status === 503);
     expect((await fetch(pair.streamUrl(contentId(3)))).status).toBe(503);
