@@ -24,6 +24,13 @@ module.exports = {
       from: { path: '^(apps|libs)/' },
       to: { path: '^(test|bench)/' },
     },
+    {
+      name: 'packages-are-declared',
+      severity: 'error',
+      comment: 'An image has the packages that its apps and libraries declare in their package.json, and no others. Types are not in it.',
+      from: { path: '^(apps|libs)/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
     ...importTable.rules(),
     {
       name: 'broadcast-imports-no-framework',
