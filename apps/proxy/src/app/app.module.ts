@@ -7,6 +7,7 @@ import { HealthModule } from '../health/health.module.js';
 import { HlsModule } from '../hls/hls.module.js';
 import { PlaybackModule } from '../playback/playback.module.js';
 import { PlaylistsModule } from '../playlists/playlists.module.js';
+import { OrchestratorWork } from './orchestrator-work.js';
 import { ProxyLifecycle } from './proxy-lifecycle.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { ReportingModule } from '../reporting/reporting.module.js';
@@ -36,7 +37,7 @@ export class AppModule {
         HealthModule,
       ],
       controllers: [AboutController],
-      providers: [ProxyLifecycle],
+      providers: [OrchestratorWork, ProxyLifecycle],
     };
   }
 }

@@ -1,11 +1,9 @@
 /** Starts what the front does for all workers, and stops in order: first the workers, then the reports that tell how their streams ended. */
-import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
-import { ReportingService } from '../reporting/reporting.service.js';
-import { ORCHESTRATOR, type OrchestratorContext } from '../selection/injection-tokens.js';
-import { ListRefresh } from '../selection/list-refresh.js';
 import { WorkerFleet } from '../workers/worker-fleet.js';
 import { WorkerSessions } from '../workers/worker-sessions.js';
+import { OrchestratorWork } from './orchestrator-work.js';
 import { CLOSING_LIMIT_MS } from './proxy-lifecycle.js';
 import { ServiceSettings } from './service-settings.js';
 
@@ -19,30 +17,23 @@ export class FrontLifecycle implements OnApplicationBootstrap, BeforeApplication
     private readonly sessions: WorkerSessions,
     private readonly metrics: ProxyMetrics,
     private readonly settings: ServiceSettings,
-    @Inject(ReportingService) private readonly reporting: ReportingService | null,
-    @Inject(ListRefresh) private readonly refresh: ListRefresh | null,
-    @Inject(ORCHESTRATOR) private readonly orchestrator: OrchestratorContext | null,
+    private readonly orchestratorWork: OrchestratorWork,
   ) {}
 
   onApplicationBootstrap(): void {
     this.metrics.observe({
       snapshots: () => [],
-      orchestratorState: () => this.orchestrator?.link.state ?? null,
-      unsentEvents: () => this.reporting?.unsentEvents ?? 0,
+      ...this.orchestratorWork.observed,
       hlsBytes: () => 0,
       // The workers share the memory of the container.
       memory: { bufferBytes: 0, maxStalledViewers: 0, memoryBytes: 0, neededBytes: 0 },
     });
-    this.reporting?.start();
-    this.refresh?.start();
+    this.orchestratorWork.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     this.sessions.rejecting = 'shutting down';
     await this.fleet.stop(this.settings.drainTimeoutMs + CLOSING_LIMIT_MS - REPORT_LIMIT_MS);
-    await this.refresh?.stop();
-    await this.reporting?.stop();
-    this.orchestrator?.identity.release();
-    this.orchestrator?.client.close();
+    await this.orchestratorWork.stop();
   }
 }

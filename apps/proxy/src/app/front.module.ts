@@ -19,6 +19,7 @@ import type { StartProcess } from '../workers/worker-process.js';
 import { WorkerSessions } from '../workers/worker-sessions.js';
 import { AboutController } from './about.controller.js';
 import { CoreModule } from './core.module.js';
+import { OrchestratorWork } from './orchestrator-work.js';
 import { FrontLifecycle } from './front-lifecycle.js';
 
 /** What is there once for all workers: identity, leases, reports, health, status and metrics. */
@@ -59,6 +60,7 @@ export class FrontModule {
           },
         },
         REPORTING,
+        OrchestratorWork,
         FrontLifecycle,
       ],
       exports: [WorkerFleet],

@@ -2,14 +2,12 @@
  * Starts the background work of the proxy, and stops it in order: new viewers are rejected, current viewers may continue for a while, then viewers
  * and engine sessions end, the orchestrator gets the final report, and last another proxy may use the id of this one.
  */
-import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HlsService } from '../hls/hls.service.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { ViewerService } from '../playback/viewer.service.js';
-import { ReportingService } from '../reporting/reporting.service.js';
-import { ListRefresh } from '../selection/list-refresh.js';
 import { SessionRegistry } from '../sessions/session-registry.js';
-import { ORCHESTRATOR, type OrchestratorContext } from '../selection/injection-tokens.js';
+import { OrchestratorWork } from './orchestrator-work.js';
 import { ServiceSettings } from './service-settings.js';
 
 /** Time for viewers to receive the end of their stream … */
@@ -27,30 +25,23 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
     private readonly hls: HlsService,
     private readonly metrics: ProxyMetrics,
     private readonly settings: ServiceSettings,
-    @Inject(ReportingService) private readonly reporting: ReportingService | null,
-    @Inject(ListRefresh) private readonly refresh: ListRefresh | null,
-    @Inject(ORCHESTRATOR) private readonly orchestrator: OrchestratorContext | null,
+    private readonly orchestratorWork: OrchestratorWork,
   ) {}
 
   onApplicationBootstrap(): void {
     this.metrics.observe({
       snapshots: () => this.registry.snapshots(),
-      orchestratorState: () => this.orchestrator?.link.state ?? null,
-      unsentEvents: () => this.reporting?.unsentEvents ?? 0,
+      ...this.orchestratorWork.observed,
       hlsBytes: () => this.hls.bytes,
       memory: this.registry.budget.plan,
     });
-    this.reporting?.start();
-    this.refresh?.start();
+    this.orchestratorWork.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.registry.drain(this.settings.drainTimeoutMs);
     const stopped = this.registry.shutdown(ENGINES_LIMIT_MS);
     await Promise.all([stopped, this.viewers.closeAll(VIEWERS_LIMIT_MS)]);
-    await this.refresh?.stop();
-    await this.reporting?.stop();
-    this.orchestrator?.identity.release();
-    this.orchestrator?.client.close();
+    await this.orchestratorWork.stop();
   }
 }
