@@ -95,9 +95,14 @@ export class SessionRegistry extends SessionDirectory implements OtherSessions<S
     return [...this.all.values()];
   }
 
+  /** From now on; current viewers stay. */
+  rejectViewers(): void {
+    this.closed = true;
+  }
+
   /** Accepts no more viewers. Resolves when the last viewer has left, at most after `limitMs`. */
   async drain(limitMs: number): Promise<void> {
-    this.closed = true;
+    this.rejectViewers();
     for (const session of this.all.values())
       if (session.unwatchedSince !== null) void session.stop('viewers-left', 'no viewers, and the proxy is shutting down');
     if (this.viewers === 0 || limitMs <= 0) return;
@@ -115,7 +120,7 @@ export class SessionRegistry extends SessionDirectory implements OtherSessions<S
 
   /** Accepts no more viewers, ends those that are left cleanly and stops every engine session. Waits at most `limitMs` for engines that have not answered. */
   async shutdown(limitMs: number): Promise<void> {
-    this.closed = true;
+    this.rejectViewers();
     const stopped = Promise.all(this.sessions().map((session) => session.stop('shutdown', 'the proxy is shutting down')));
     const limit = this.context.clock.setTimeout(() => {
       this.log.warn('stopping engines timed out', { streams: this.all.size });

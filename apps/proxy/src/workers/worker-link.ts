@@ -20,7 +20,15 @@ export interface WorkerParts {
   connections: HandedConnections;
   registry: Pick<
     SessionRegistry,
-    'events' | 'snapshots' | 'leaveEngine' | 'endLingering' | 'freeEngine' | 'moveAway' | 'viewersElsewhere' | 'budget'
+    | 'events'
+    | 'snapshots'
+    | 'leaveEngine'
+    | 'endLingering'
+    | 'freeEngine'
+    | 'moveAway'
+    | 'viewersElsewhere'
+    | 'budget'
+    | 'rejectViewers'
   >;
   hlsStatusOf(streamId: string): HlsStatus | null;
   clock: Clock;
@@ -46,7 +54,11 @@ export function linkToFront(channel: Channel, { server, connections, registry, h
   channel.onNotice(TO_WORKER.endLingering, (count: number) => void registry.endLingering(count));
   channel.onNotice(TO_WORKER.freeEngine, () => void registry.freeEngine());
   channel.onNotice(TO_WORKER.viewersElsewhere, (viewers: number) => (registry.viewersElsewhere = viewers));
-  channel.onNotice(TO_WORKER.stop, stop);
+  channel.onNotice(TO_WORKER.stop, () => {
+    // At once, since the front already answers that the proxy is not ready: a shutdown in order takes a moment to get there.
+    registry.rejectViewers();
+    stop();
+  });
   channel.onQuestion(ASK_WORKER.metrics, () => register.getMetricsAsJSON());
   channel.onQuestion(ASK_WORKER.status, (): WorkerStatus => {
     const { usedBytes, plan } = registry.budget;
