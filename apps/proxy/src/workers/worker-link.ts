@@ -20,15 +20,7 @@ export interface WorkerParts {
   connections: HandedConnections;
   registry: Pick<
     SessionRegistry,
-    | 'events'
-    | 'snapshots'
-    | 'leaveEngine'
-    | 'endLingering'
-    | 'freeEngine'
-    | 'moveAway'
-    | 'viewersElsewhere'
-    | 'budget'
-    | 'rejectViewers'
+    'events' | 'snapshots' | 'leaveEngine' | 'endLingering' | 'freeEngine' | 'moveAway' | 'viewersElsewhere' | 'budget' | 'rejectViewers'
   >;
   hlsStatusOf(streamId: string): HlsStatus | null;
   clock: Clock;
