@@ -12,6 +12,7 @@ import { Viewer } from '../support/viewer.js';
 interface Overview {
   streams: number;
   clients: number;
+  memory: { buffer_budget_bytes: number };
   sessions: { stream: { key: string }; infohash: string | null }[];
 }
 
@@ -58,6 +59,8 @@ describe('a proxy with two workers', () => {
     expect([scrape.sum('acexy_viewers'), scrape.sum('acexy_workers'), scrape.sum('acexy_sessions', { state: 'playing' })]).toEqual([
       3, 2, 2,
     ]);
+    expect(scrape.sum('acexy_buffer_budget_bytes')).toBe((await overview()).memory.buffer_budget_bytes);
+    expect(scrape.sum('process_start_time_seconds')).toBeLessThan(Date.now() / 1000);
     const streams = await until('both streams', async () => {
       const started = await pair.startedStreams();
       return started.length === 2 && started;

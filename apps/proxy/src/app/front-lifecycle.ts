@@ -21,13 +21,7 @@ export class FrontLifecycle implements OnApplicationBootstrap, BeforeApplication
   ) {}
 
   onApplicationBootstrap(): void {
-    this.metrics.observe({
-      snapshots: () => [],
-      ...this.orchestratorWork.observed,
-      hlsBytes: () => 0,
-      // The workers share the memory of the container.
-      memory: { bufferBytes: 0, maxStalledViewers: 0, memoryBytes: 0, neededBytes: 0 },
-    });
+    this.metrics.observeOrchestrator(this.orchestratorWork.observed);
     this.orchestratorWork.start();
   }
 

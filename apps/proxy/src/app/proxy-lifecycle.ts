@@ -29,11 +29,11 @@ export class ProxyLifecycle implements OnApplicationBootstrap, BeforeApplication
   ) {}
 
   onApplicationBootstrap(): void {
-    this.metrics.observe({
+    this.metrics.observeOrchestrator(this.orchestratorWork.observed);
+    this.metrics.observeStreams({
       snapshots: () => this.registry.snapshots(),
-      ...this.orchestratorWork.observed,
       hlsBytes: () => this.hls.bytes,
-      memory: this.registry.budget.plan,
+      budget: this.registry.budget,
     });
     this.orchestratorWork.start();
   }

@@ -41,13 +41,7 @@ describe('HLS', () => {
     sessions = makeSessions(2, clock);
     register.clear();
     const metrics = new ProxyMetrics();
-    metrics.observe({
-      snapshots: () => sessions.registry.snapshots(),
-      orchestratorState: () => null,
-      unsentEvents: () => 0,
-      memory: sessions.registry.budget.plan,
-      hlsBytes: () => 0,
-    });
+    metrics.observeStreams({ snapshots: () => sessions.registry.snapshots(), budget: sessions.registry.budget, hlsBytes: () => 0 });
     Object.assign(settings, { hlsSegmentMs: 4000, m3u8StreamTimeoutMs: IDLE_MS, hlsBufferMaxBytes: 64 * 1024 * 1024 });
     const module = await Test.createTestingModule({
       controllers: [HlsController],

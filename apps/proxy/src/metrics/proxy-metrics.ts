@@ -33,15 +33,19 @@ const LOSS_CAUSES = ['eof', 'reset', 'stall', 'exception', 'drained'] satisfies 
 const EXCEPTION_PARTS = ['source', 'viewer', 'hls', 'stream', 'none'] satisfies ExceptionPart[];
 const FAILOVER_OUTCOMES = ['exact', 'renumbered', 'keyframe', 'given-up'] satisfies FailoverOutcome[];
 
-/** Where the gauges read their values. */
-export interface MetricSources {
+/** Where the gauges of a process that carries streams read their values. */
+export interface StreamSources {
   snapshots(): SessionSnapshot[];
+  /** Bytes of HLS segments of all streams. */
+  hlsBytes(): number;
+  budget: { readonly usedBytes: number; readonly plan: MemoryPlan };
+}
+
+/** Where the gauges of the process that talks to the orchestrator read their values. */
+export interface OrchestratorSources {
   /** Null without ACEXY_ORCH_URL. */
   orchestratorState(): 'reachable' | 'away' | 'unauthorized' | null;
   unsentEvents(): number;
-  /** Bytes of HLS segments of all streams. */
-  hlsBytes(): number;
-  memory: MemoryPlan;
 }
 
 export class ProxyMetrics {
@@ -94,8 +98,8 @@ export class ProxyMetrics {
     'outcome',
   ]);
 
-  /** Registers the metrics that are read at the scrape. */
-  observe(sources: MetricSources): void {
+  /** Registers the metrics of streams that are read at the scrape. */
+  observeStreams(sources: StreamSources): void {
     const broadcasts = () => sources.snapshots().flatMap(({ broadcast }) => broadcast ?? []);
     const viewers = () => broadcasts().flatMap((broadcast) => broadcast.viewers);
     gauge('acexy_sessions', 'Streams by state', ['state'], (set) => {
@@ -119,12 +123,11 @@ export class ProxyMetrics {
     gauge('acexy_buffer_bytes', 'Bytes of stream in the buffers', [], (set) =>
       set(broadcasts().reduce((sum, { ring }) => sum + ring.bytes, 0)),
     );
-    gauge('acexy_buffer_budget_bytes', 'Limit of the bytes of all streams in memory, HLS segments included', [], (set) =>
-      set(sources.memory.bufferBytes),
-    );
-    gauge('acexy_memory_limit_bytes', 'Memory that the proxy may use', [], (set) => set(sources.memory.memoryBytes));
+    gauge('acexy_buffer_used_bytes', 'Bytes of all streams in memory, HLS segments included', [], (set) => set(sources.budget.usedBytes));
+    gauge('acexy_buffer_budget_bytes', 'Limit of acexy_buffer_used_bytes', [], (set) => set(sources.budget.plan.bufferBytes));
+    gauge('acexy_memory_limit_bytes', 'Memory that the proxy may use', [], (set) => set(sources.budget.plan.memoryBytes));
     gauge('acexy_memory_needed_bytes', 'Memory that the proxy needs when its stream buffers are full', [], (set) =>
-      set(sources.memory.neededBytes),
+      set(sources.budget.plan.neededBytes),
     );
     gauge('acexy_hls_bytes', 'Bytes of HLS segments; the newest ones are also counted in acexy_buffer_bytes', [], (set) =>
       set(sources.hlsBytes()),
@@ -136,6 +139,10 @@ export class ProxyMetrics {
       viewers().reduce((sum, { bytesSent }) => sum + bytesSent, this.bytesSentToGone),
     );
     total('acexy_viewer_skips_total', 'Skips of slow viewers', () => viewers().reduce((sum, { skips }) => sum + skips, this.skipsOfGone));
+  }
+
+  /** Registers the metrics of the orchestrator that are read at the scrape. */
+  observeOrchestrator(sources: OrchestratorSources): void {
     gauge('acexy_orchestrator_away', '1 while the orchestrator is unreachable', [], (set) =>
       set(sources.orchestratorState() === 'away' ? 1 : 0),
     );

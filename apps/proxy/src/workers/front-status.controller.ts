@@ -16,7 +16,8 @@ export class FrontStatusController {
     const workers = await this.fleet.status();
     const sessions = workers.flatMap((worker) => worker.sessions);
     const hls = new Map(sessions.map((session) => [session.snapshot.streamId, session.hls]));
-    const total = (of: (buffers: BufferUse) => number): number => workers.reduce((sum, { buffers }) => sum + of(buffers), 0);
+    const total = (of: (buffers: BufferUse) => number): number =>
+      workers.reduce((sum, { buffers }) => sum + (buffers === null ? 0 : of(buffers)), 0);
     return overview(
       sessions.map(({ snapshot }) => snapshot),
       (streamId) => hls.get(streamId) ?? null,

@@ -96,7 +96,8 @@ export interface RefusedEngine {
 /** What a worker does now. */
 export interface WorkerStatus {
   sessions: readonly SessionStatus[];
-  buffers: BufferUse;
+  /** Null: unknown. */
+  buffers: BufferUse | null;
 }
 
 export interface SessionStatus {

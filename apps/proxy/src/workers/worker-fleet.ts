@@ -70,11 +70,7 @@ export class WorkerFleet implements WorkerOwner {
   async status(): Promise<WorkerStatus[]> {
     const answers = await this.ask<WorkerStatus>(ASK_WORKER.status);
     return answers.map(
-      (answer, worker) =>
-        answer ?? {
-          sessions: this.sessions.of(worker).map((snapshot) => ({ snapshot, hls: null })),
-          buffers: { usedBytes: 0, plan: { bufferBytes: 0 } },
-        },
+      (answer, worker) => answer ?? { sessions: this.sessions.of(worker).map((snapshot) => ({ snapshot, hls: null })), buffers: null },
     );
   }
 

@@ -8,6 +8,7 @@ async function metricsOf(total: number, lag: number): Promise<MetricSet> {
   new Gauge({ name: 'viewers', help: 'Viewers', registers }).set(total);
   new Gauge({ name: 'lag_max', help: 'Lag', registers, aggregator: 'max' }).set(lag);
   new Gauge({ name: 'nodejs_eventloop_lag_p99_seconds', help: 'Lag', registers, aggregator: 'average' }).set(lag);
+  new Gauge({ name: 'process_start_time_seconds', help: 'Start', registers, aggregator: 'omit' }).set(total);
   new Histogram({ name: 'start_seconds', help: 'Start', registers, buckets: [1] }).observe(total);
   return (await registers[0].getMetricsAsJSON()) as unknown as MetricSet;
 }
@@ -23,6 +24,12 @@ describe('the metrics of all processes', () => {
     expect(valuesIn(text, 'bytes_total', 'viewers', 'start_seconds_count', 'lag_max', 'nodejs_eventloop_lag_p99_seconds')).toEqual([
       31, 31, 3, 0.5, 0.5,
     ]);
+  });
+
+  it('have the start time of the front, by which dashboards list the instances', async () => {
+    const metrics = new WorkerMetrics();
+    metrics.answered(0, await metricsOf(20, 0));
+    expect(valuesIn(await metrics.merged(await metricsOf(10, 0)).metrics(), 'process_start_time_seconds')).toEqual([10]);
   });
 
   it('keep the totals of a worker that ended, and drop what it had at that moment', async () => {

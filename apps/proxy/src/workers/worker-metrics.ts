@@ -5,6 +5,8 @@ export type MetricSet = MetricObjectWithValues<MetricValue<string>>[];
 
 /** Of these the worst process counts, not the average of all. */
 const WORST = 'nodejs_eventloop_lag_';
+/** Of the front: its workers may have started later. */
+const START_TIME = 'process_start_time_seconds';
 /** Values that only grow. */
 const CUMULATIVE: ReadonlySet<string> = new Set(['counter', 'histogram', 'summary']);
 
@@ -31,6 +33,11 @@ export class WorkerMetrics {
 }
 
 function merge(sets: readonly MetricSet[]): Registry {
-  const all = sets.map((set) => set.map((metric) => (metric.name.startsWith(WORST) ? { ...metric, aggregator: 'max' as const } : metric)));
+  const all = sets.map((set) => set.map((metric) => ({ ...metric, aggregator: aggregatorOf(metric) })));
   return AggregatorRegistry.aggregate(all as never) as Registry;
+}
+
+function aggregatorOf({ name, aggregator }: MetricSet[number]): string {
+  if (name === START_TIME) return 'first';
+  return name.startsWith(WORST) ? 'max' : aggregator;
 }
