@@ -75,11 +75,11 @@ const proxy = [
 const workspaces = [
   ['apps/engine-simulator', 'a stand-in engine', ['libs/mpegts']],
   ['apps/gluetun-simulator', 'a stand-in Gluetun', []],
-  ['libs/contracts', 'wire types: validated and documented in one place', []],
+  ['libs/contracts', 'wire types: validated and documented in one place', ['libs/service-kit']],
   ['libs/orchestrator-client', "the orchestrator's API, typed, with retries and cache", ['libs/contracts', 'libs/service-kit']],
   ['libs/engine-client', "the engine's HTTP API, typed", ['libs/service-kit']],
   ['libs/mpegts', 'packets, tables, clocks, random access; no imports at all', []],
-  ['libs/service-kit', 'settings, logging, errors, access, metrics, primitives', []],
+  ['libs/service-kit', 'settings, logging, errors, access, metrics, API documentation, primitives', []],
 ];
 
 const escaped = (text) => text.replace(/[.]/g, '\\.');

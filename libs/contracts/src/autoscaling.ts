@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty } from '@acexy/service-kit/openapi';
 
 /** `POST /scale/{demand}`. */
 export class ScaleAnswer {

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty } from '@acexy/service-kit/openapi';
 
 export class PortBinding {
   @ApiProperty({ example: '0.0.0.0' })

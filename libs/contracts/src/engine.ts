@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@acexy/service-kit/openapi';
 import { HEALTH_STATUSES, type HealthStatus } from './vocabulary.js';
 
 /** One engine. Times are ISO 8601 in UTC or null, never an empty string: Go clients parse each of them. */

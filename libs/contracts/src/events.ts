@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@acexy/service-kit/openapi';
 import { ArrayMaxSize, IsArray, IsIn, IsOptional } from 'class-validator';
 import { ContentKey, EXAMPLE_COMMAND_URL, EXAMPLE_STAT_URL, StreamState } from './stream.js';
 import { IsLabelMap, IsNested, IsText, IsWholeNumber } from './validators.js';

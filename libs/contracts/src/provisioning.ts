@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@acexy/service-kit/openapi';
 import { IsOptional, Matches } from 'class-validator';
 import { IsLabelMap, IsPortMap, IsText, IsWholeNumber } from './validators.js';
 import { BLOCKED_CODES, type BlockedCode } from './vocabulary.js';

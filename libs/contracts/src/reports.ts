@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@acexy/service-kit/openapi';
 import { IsBoolean, IsOptional, IsUUID } from 'class-validator';
 import { ContentKeyWithInfohash, EXAMPLE_COMMAND_URL, EXAMPLE_STAT_URL } from './stream.js';
 import { IsListOf, IsMoment, IsText, IsWholeNumber, IsWord } from './validators.js';

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@acexy/service-kit/openapi';
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { IsText } from './validators.js';
 import { INFOHASH_PATTERN, KEY_TYPES, type KeyType, STREAM_STATUSES, type StreamStatus } from './vocabulary.js';

@@ -1,4 +1,4 @@
-/** The words and limits of the wire API, without decorators: importing them loads neither Swagger nor a validator. */
+/** The words and limits of the wire API, without decorators: importing them loads no validator. */
 
 export const KEY_TYPES = ['content_id', 'infohash', 'url', 'magnet'] as const;
 export type KeyType = (typeof KEY_TYPES)[number];

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty } from '@acexy/service-kit/openapi';
 import { VPN_HEALTHS, type VpnHealth } from './vocabulary.js';
 
 /** State of one VPN container. Times are ISO 8601 in UTC or null. */

@@ -12,8 +12,8 @@ import {
   secureHeaders,
   versionOf,
 } from '@acexy/service-kit';
+import { apiDocs, loadSwagger, type OpenAPIObject } from '@acexy/service-kit/openapi';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { NextFunction, Request, Response } from 'express';
 import type { IncomingMessage } from 'node:http';
 import { ProvisioningHeaders } from '../provisioning/provisioning-headers.js';
@@ -56,10 +56,11 @@ export function configureApp(app: NestExpressApplication, settings: LoadedSettin
   app.useBodyParser('json', { limit: BODY_LIMIT_BYTES, type: (request: IncomingMessage) => !isReport(request) && isRead(request) });
   app.use(limitJsonDepth);
   app.useGlobalFilters(new DetailExceptionFilter(log.child('api'), mapError));
-  SwaggerModule.setup('docs', app, () => openApiDocument(app));
+  app.use(apiDocs(log.child('api'), () => openApiDocument(app)));
 }
 
-export function openApiDocument(app: NestExpressApplication): OpenAPIObject {
+export async function openApiDocument(app: NestExpressApplication): Promise<OpenAPIObject> {
+  const { DocumentBuilder, SwaggerModule } = await loadSwagger();
   const about = new DocumentBuilder()
     .setTitle('AceStream orchestrator')
     .setDescription('Starts, monitors, leases and removes AceStream engines')

@@ -3,7 +3,7 @@
  * the validation agree. The plugin of @nestjs/swagger does this too, but only when tsc compiles the code.
  */
 import * as contracts from '@acexy/contracts';
-import type { OpenAPIObject } from '@nestjs/swagger';
+import type { OpenAPIObject } from '@acexy/service-kit/openapi';
 import { getMetadataStorage } from 'class-validator';
 
 export interface PropertySchema {

@@ -1,6 +1,6 @@
 import { plainToInstance } from 'class-transformer';
 import { getMetadataStorage, validate } from 'class-validator';
-import type { OpenAPIObject } from '@nestjs/swagger';
+import type { OpenAPIObject } from '@acexy/service-kit/openapi';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,7 @@ let schemas: Record<string, ClassSchema>;
 
 beforeAll(async () => {
   orchestrator = await startOrchestrator({ env: { MIN_REPLICAS: '1', MAX_REPLICAS: '1', COLLECT_INTERVAL_S: '0.1' } });
-  document = openApiDocument(orchestrator.app);
+  document = await openApiDocument(orchestrator.app);
   schemas = schemasOf(document);
 });
 afterAll(() => orchestrator.close());

@@ -1,6 +1,6 @@
 import { ScaleAnswer, ScalingDecisionRecord } from '@acexy/contracts';
 import { BadRequestException, Controller, Get, HttpCode, HttpStatus, Param, Post, Query } from '@nestjs/common';
-import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@acexy/service-kit/openapi';
 import { Protected } from '../http/protected.js';
 import { LongOperation } from '../http/request-limit.interceptor.js';
 import { ManualMinimum } from './manual-minimum.js';

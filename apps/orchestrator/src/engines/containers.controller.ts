@@ -9,7 +9,7 @@ import {
   ApiProperty,
   ApiQuery,
   ApiTags,
-} from '@nestjs/swagger';
+} from '@acexy/service-kit/openapi';
 import { Protected } from '../http/protected.js';
 import { LongOperation } from '../http/request-limit.interceptor.js';
 import { EngineRemover } from './engine-remover.service.js';

@@ -1,6 +1,6 @@
 import { EngineState } from '@acexy/contracts';
 import { Controller, Get, Header, Query, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@acexy/service-kit/openapi';
 import type { Request, Response } from 'express';
 import { EngineViews } from './engine-views.service.js';
 import { FirstEngines } from './first-engines.js';

@@ -1,5 +1,5 @@
 import { CIRCUIT_STATES, type CircuitState } from '@acexy/contracts';
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@acexy/service-kit/openapi';
 
 /** The format of terminus. */
 export class HealthAnswer {

@@ -1,6 +1,6 @@
 import { EngineHealthScore } from '@acexy/contracts';
 import { Controller, Get } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@acexy/service-kit/openapi';
 import { EnginesHealth } from './engines-health.service.js';
 
 @ApiTags('engines')

@@ -1,6 +1,6 @@
 import { OrchestratorStatus } from '@acexy/contracts';
 import { Controller, Get, Header } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@acexy/service-kit/openapi';
 import { OrchestratorStatusReport } from './orchestrator-status.service.js';
 
 @ApiTags('health')

@@ -1,5 +1,5 @@
 import { ProvisioningBlocked } from '@acexy/contracts';
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty } from '@acexy/service-kit/openapi';
 
 /** Body of a refused provision; existing clients read `detail`. */
 export class ProvisioningRefusal {

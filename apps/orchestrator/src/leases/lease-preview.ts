@@ -1,5 +1,5 @@
 import { ConsideredEngine, EngineState, INFOHASH_PATTERN, KEY_TYPES, type KeyType } from '@acexy/contracts';
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@acexy/service-kit/openapi';
 import { IsIn, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
 
 /** Query of `GET /engines/lease/preview`. */

@@ -23,7 +23,7 @@ import {
   ApiProperty,
   ApiServiceUnavailableResponse,
   ApiTags,
-} from '@nestjs/swagger';
+} from '@acexy/service-kit/openapi';
 import type { Request, Response } from 'express';
 import { Protected } from '../http/protected.js';
 import { ProvisioningRefusal } from '../http/provisioning-refusal.js';

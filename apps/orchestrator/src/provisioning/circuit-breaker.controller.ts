@@ -1,6 +1,6 @@
 import { OPERATION_TYPES, type OperationType } from '@acexy/contracts';
 import { BadRequestException, Controller, HttpCode, HttpStatus, Post, Query } from '@nestjs/common';
-import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiProperty, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiProperty, ApiQuery, ApiTags } from '@acexy/service-kit/openapi';
 import { Protected } from '../http/protected.js';
 import { ProvisioningService } from './provisioning.service.js';
 

@@ -9,7 +9,7 @@ import {
   ApiOperation,
   ApiServiceUnavailableResponse,
   ApiTags,
-} from '@nestjs/swagger';
+} from '@acexy/service-kit/openapi';
 import { Protected } from '../http/protected.js';
 import { ProvisioningRefusal } from '../http/provisioning-refusal.js';
 import { LENIENT } from '../http/validation.js';

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty } from '@acexy/service-kit/openapi';
 
 export class RemovedRows {
   @ApiProperty({ type: 'integer', description: 'Ended streams beyond the history limits', example: 0 })

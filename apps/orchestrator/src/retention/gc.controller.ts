@@ -1,6 +1,6 @@
 import { Log } from '@acexy/service-kit';
 import { Controller, HttpCode, HttpStatus, Post } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@acexy/service-kit/openapi';
 import { ReconcileService } from '../autoscaling/reconcile.service.js';
 import { EngineSync } from '../engines/engine-sync.service.js';
 import { Protected } from '../http/protected.js';

@@ -1,6 +1,6 @@
 import { EngineState, StreamState } from '@acexy/contracts';
 import { Controller, Get, NotFoundException, Param } from '@nestjs/common';
-import { ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@acexy/service-kit/openapi';
 import { EngineViews } from '../engines/engine-views.service.js';
 import { StreamService } from './stream.service.js';
 

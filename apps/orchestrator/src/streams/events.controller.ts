@@ -7,7 +7,7 @@ import {
   ApiOperation,
   ApiServiceUnavailableResponse,
   ApiTags,
-} from '@nestjs/swagger';
+} from '@acexy/service-kit/openapi';
 import { Protected } from '../http/protected.js';
 import { LENIENT } from '../http/validation.js';
 import { StreamEvents } from './stream-events.service.js';

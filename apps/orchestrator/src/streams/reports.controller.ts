@@ -1,6 +1,6 @@
 import { ProxyReport, ReportAnswer } from '@acexy/contracts';
 import { Body, Controller, Param, ParseUUIDPipe, Put } from '@nestjs/common';
-import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiTags } from '@acexy/service-kit/openapi';
 import { Protected } from '../http/protected.js';
 import { LENIENT } from '../http/validation.js';
 import { ProxyReports } from './proxy-reports.service.js';

@@ -9,7 +9,7 @@ import {
   ApiQuery,
   ApiResponse,
   ApiTags,
-} from '@nestjs/swagger';
+} from '@acexy/service-kit/openapi';
 import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
 import { LENIENT } from '../http/validation.js';
 import { parseIsoTime } from './since.js';

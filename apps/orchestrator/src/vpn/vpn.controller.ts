@@ -1,6 +1,6 @@
 import { VpnStatus } from '@acexy/contracts';
 import { Controller, Get, Header } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@acexy/service-kit/openapi';
 import { VpnService } from './vpn.service.js';
 
 @ApiTags('vpn')

@@ -14,9 +14,9 @@ import {
   secureHeaders,
   versionOf,
 } from '@acexy/service-kit';
+import { apiDocs } from '@acexy/service-kit/openapi';
 import { viewerAccess } from '../http/access.middleware.js';
 import { cleanRequestTarget } from '../http/request-target.js';
-import { apiDocs } from './api-docs.js';
 import { AppModule } from './app.module.js';
 import { playbackErrorReply } from './error-reply.js';
 import { AccessSettings, parseTokens } from '../http/access-settings.js';
@@ -46,7 +46,7 @@ export async function createApp(
   buildInfo('acexy', versionOf(new URL('../../package.json', import.meta.url)));
   secureHeaders(app, corsOrigins);
   app.use(allowedHosts(hosts));
-  app.use(apiDocs());
+  app.use(apiDocs(log.child('http'), async () => (await import('./openapi.js')).OPENAPI));
   app.use(viewerAccess(new SecretSet(parseTokens(settings.of(AccessSettings).tokens))));
   app.useGlobalFilters(new DetailExceptionFilter(log.child('http'), playbackErrorReply));
   return app;

@@ -60,8 +60,14 @@ describe('the OpenAPI description of the proxy', () => {
     expect((await http.get('/docs').expect(200)).text).toContain('swagger-ui');
     await http.get('/docs/swagger-ui.css').expect(200);
     await http.get('/docs/swagger-ui-init.js').expect(200);
-    await http.get('/docs/none').expect(404);
     await http.get('/docsx').expect(401);
+  });
+
+  it('rejects other calls of /docs like any other call', async () => {
+    const http = request(app.getHttpServer());
+    const { headers, body } = await http.post('/docs').expect(405);
+    expect([headers.allow, headers['x-powered-by'], body]).toEqual(['GET, HEAD', undefined, expect.objectContaining({ statusCode: 405 })]);
+    expect((await http.get('/docs/none').expect(404)).body).toMatchObject({ detail: 'no such path: /docs/none' });
   });
 
   it('leaves the log of the proxy as it is', async () => {

@@ -1,5 +1,5 @@
-/** The OpenAPI description of the proxy. Plain data: decorators on the controllers would load Swagger at every start. */
-import type { OpenAPIObject } from '@nestjs/swagger';
+/** The OpenAPI description of the proxy. Plain data, loaded when somebody reads it. */
+import type { OpenAPIObject } from '@acexy/service-kit/openapi';
 import { HINTS, VARIANTS } from '../http/content-key.js';
 import { MAX_ALTERNATIVES, MAX_VALUE } from '../http/content-link.js';
 import { SCHEMAS } from './openapi-schemas.js';

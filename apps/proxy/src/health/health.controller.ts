@@ -1,7 +1,10 @@
-import { Controller, Get, Inject } from '@nestjs/common';
-import { HealthCheck, type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { SessionDirectory } from '../sessions/session-directory.js';
 import { ORCHESTRATOR, type OrchestratorContext } from '../selection/injection-tokens.js';
+
+/** As `@HealthCheck()` of Terminus sets it. That decorator would also load Swagger. */
+const NOT_CACHED = 'no-cache, no-store, must-revalidate';
 
 @Controller('health')
 export class HealthController {
@@ -14,14 +17,14 @@ export class HealthController {
 
   /** For liveness probes: depends on nothing outside the process. */
   @Get()
-  @HealthCheck()
+  @Header('Cache-Control', NOT_CACHED)
   live(): Promise<HealthCheckResult> {
     return this.health.check([() => this.indicators.check('proxy').up()]);
   }
 
   /** Ready while new viewers are accepted. An orchestrator that is unreachable or rejects our key is reported but does not make the proxy unready: streams play without it. */
   @Get('ready')
-  @HealthCheck()
+  @Header('Cache-Control', NOT_CACHED)
   ready(): Promise<HealthCheckResult> {
     const viewers = this.indicators.check('viewers');
     const { rejecting } = this.sessions;
