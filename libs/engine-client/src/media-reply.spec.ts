@@ -71,7 +71,7 @@ async function settled(): Promise<void> {
 
 /** Pauses end only when a test advances the time. */
 function holdTime(): void {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   onTestFinished(() => void vi.useRealTimers());
 }
 
@@ -113,11 +113,27 @@ describe('media', () => {
       }
       return reads;
     };
-    // Of 0.8 and of 8 Mb/s: every 80 ms, and every 40 ms after a while.
+    // Of 0.8 and of 8 Mb/s: every 100 ms, and every 40 ms after a while.
     const slow = await readsOf(1000);
-    expect(slow).toBeGreaterThan(11);
-    expect(slow).toBeLessThan(15);
+    expect(slow).toBeGreaterThan(9);
+    expect(slow).toBeLessThan(13);
     expect(await readsOf(10_000)).toBeGreaterThan(slow + 2);
+  });
+
+  it('of all connections are read in the same turns', async () => {
+    holdTime();
+    const [first, second] = [await Stream.paced(), await Stream.paced()];
+    const turns = new Set<number>();
+    for (let ms = 0; ms < 500; ms += 5) {
+      first.engine.write(Buffer.alloc(2000));
+      second.engine.write(Buffer.alloc(6000));
+      await settled();
+      const before = first.bytes + second.bytes;
+      vi.advanceTimersByTime(5);
+      await settled();
+      if (first.bytes + second.bytes > before) turns.add(Math.floor(performance.now()) % 20);
+    }
+    expect(turns.size).toBe(1);
   });
 
   it('that arrive faster than real time are not limited to one read per pause', async () => {

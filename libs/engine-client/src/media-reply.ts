@@ -14,8 +14,10 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(READ_BYTES);
  * Pause in milliseconds after each read, in which bytes gather in the kernel: a read costs the same however many bytes it returns. So each pause is as
  * long as `READ_GOAL` bytes took to arrive, within these limits. The longest one is also the longest delay of a byte.
  */
-export const MAX_READ_PAUSE_MS = 80;
+export const MAX_READ_PAUSE_MS = 100;
 const MIN_READ_PAUSE_MS = 10;
+/** Pauses of all connections end at the same multiples of this time: the event loop wakes up once for many reads. */
+const TURN_MS = 20;
 /** Fits in the receive buffer of a new connection (64 KiB under Linux), so that the engine never waits for a pause. */
 const READ_GOAL = 40 * 1024;
 /** The first bytes of a connection are read without pauses, because a viewer waits for them. */
@@ -67,7 +69,8 @@ export class MediaReply extends Readable {
     this.bytesRead += bytes.length;
     this.gathered += bytes.length;
     if (this.bytesRead < UNPACED_BYTES || bytes.length >= FULL_READ) return true;
-    this.pauseMs = Math.min(MAX_READ_PAUSE_MS, Math.max(MIN_READ_PAUSE_MS, (this.pauseMs * READ_GOAL) / this.gathered));
+    const goalMs = Math.min(MAX_READ_PAUSE_MS, Math.max(MIN_READ_PAUSE_MS, (this.pauseMs * READ_GOAL) / this.gathered));
+    this.pauseMs = untilTurn(performance.now(), goalMs);
     this.gathered = 0;
     this.pauseTimer = setTimeout(this.resumeReading, this.pauseMs);
     return false;
@@ -150,6 +153,12 @@ export async function readStart(reply: MediaReply, bytes: number): Promise<Buffe
     if (length > bytes) break;
   }
   return Buffer.concat(parts);
+}
+
+/** Milliseconds from `now` until the turn that is next to the end of a pause of `goalMs`; more than 0. */
+function untilTurn(now: number, goalMs: number): number {
+  const turn = Math.max(Math.floor(now / TURN_MS) + 1, Math.round((now + goalMs) / TURN_MS));
+  return turn * TURN_MS - now;
 }
 
 /** Same code as the error of Node's own HTTP client. */

@@ -25,6 +25,8 @@ export class Ring implements PacketStore {
   #discontinuities: number[] = [];
   readonly #maxSeconds: number;
   #maxBytes: number;
+  /** Kept, because it is asked for at every read: the oldest chunk is no longer in the cache of the processor. */
+  #bitrate: number | null = null;
   bytes = 0;
 
   constructor({ maxBytes, maxSeconds }: Pick<BroadcastSettings, 'maxBytes' | 'maxSeconds'>) {
@@ -49,7 +51,7 @@ export class Ring implements PacketStore {
 
   /** Bits per second of media over the whole ring; null with fewer than two chunks. */
   get bitrate(): number | null {
-    return this.spanMs > 0 ? Math.round(((this.bytes - this.#chunks[0].data.length) * 8000) / this.spanMs) : null;
+    return this.#bitrate;
   }
 
   get startPosition(): number {
@@ -96,8 +98,9 @@ export class Ring implements PacketStore {
 
   /** The ring releases the block of `bytes`, which the caller has held, after the eviction. */
   append(bytes: FramedBytes, mediaMs: number, endState: ContinuitySnapshot): void {
-    this.#chunks.push({ index: this.nextIndex, position: this.endPosition, ...bytes, mediaMs, endState });
-    this.bytes += bytes.data.length;
+    const { data, framed, block } = bytes;
+    this.#chunks.push({ index: this.nextIndex, position: this.endPosition, data, framed, block, mediaMs, endState });
+    this.bytes += data.length;
     this.#evict();
   }
 
@@ -126,15 +129,12 @@ export class Ring implements PacketStore {
   }
 
   #evict(): void {
-    const points = this.#points.filter(({ position }) => position < this.endPosition);
-    const newest = entryPoints(points, this.#chunks.at(-1)?.mediaMs ?? 0).at(-1)?.position ?? Infinity;
     while (this.#chunks.length > 1) {
       const oldest = this.#chunks[0];
       const overBytes = this.bytes > this.#maxBytes;
       const overTime = this.spanMs > this.#maxSeconds * 1000;
       if (!overBytes && !overTime) break;
-      const holdsNewest = newest < oldest.position + oldest.data.length;
-      if (holdsNewest && this.bytes <= this.#maxBytes * MAX_OVERRUN) break;
+      if (this.bytes <= this.#maxBytes * MAX_OVERRUN && this.#holdsNewestEntry(oldest)) break;
       this.#chunks.shift();
       this.bytes -= oldest.data.length;
       oldest.block?.release();
@@ -142,5 +142,16 @@ export class Ring implements PacketStore {
     const start = this.startPosition;
     if (this.#points.length > 0 && this.#points[0].position < start) this.#points = this.#points.filter((point) => point.position >= start);
     if (this.#discontinuities.length > 0) this.#discontinuities = this.#discontinuities.filter((position) => position >= start);
+    const { spanMs } = this;
+    this.#bitrate = spanMs > 0 ? Math.round(((this.bytes - this.#chunks[0].data.length) * 8000) / spanMs) : null;
+  }
+
+  #holdsNewestEntry({ position, data }: Chunk): boolean {
+    const end = position + data.length;
+    // Most chunks have no point.
+    if (this.#points.length === 0 || this.#points[0].position >= end) return false;
+    const points = this.#points.filter((point) => point.position < this.endPosition);
+    const newest = entryPoints(points, this.#chunks.at(-1)?.mediaMs ?? 0).at(-1);
+    return newest !== undefined && newest.position < end;
   }
 }
