@@ -20,7 +20,7 @@ class FakeSocket extends EventEmitter {
 
 /** A process that the test plays: it records what it gets. */
 class FakeProcess extends EventEmitter {
-  readonly pid = 1;
+  pid: number | undefined = 1;
   readonly sent: Sent[] = [];
   readonly killed: string[] = [];
   /** Whether it says that it has each connection that is sent. */
@@ -51,12 +51,15 @@ describe('a worker process', () => {
   let processes: FakeProcess[];
   let events: string[];
   let worker: WorkerProcess;
+  let startFails: boolean;
 
   beforeEach(() => {
     clock = new FakeClock();
     processes = [];
     events = [];
+    startFails = false;
     const startProcess = () => {
+      if (startFails) throw new Error('spawn ENOMEM');
       processes.push(new FakeProcess());
       return processes[processes.length - 1] as never;
     };
@@ -116,6 +119,27 @@ describe('a worker process', () => {
     expect(processes[1].connections).toEqual(['not taken', 'later']);
   });
 
+  it('counts no connection that its client closed on the way to it', () => {
+    processes[0].tells('ready');
+    processes[0].takes = false;
+    connection('one').emit('close');
+    processes[0].tells('taken', 1);
+    expect(worker.load).toBe(1);
+    processes[0].tells('closed');
+    expect(worker.load).toBe(0);
+  });
+
+  it('leaves a connection to a process that has it, and answers it elsewhere when that process ends after 15 s', () => {
+    let late = 0;
+    processes[0].tells('ready');
+    processes[0].takes = false;
+    connection('one', () => (late += 1));
+    clock.advance(15_000);
+    expect(late).toBe(0);
+    processes[0].emit('exit', null, 'SIGKILL');
+    expect([late, worker.load]).toEqual([1, 0]);
+  });
+
   it('answers a connection that waited 15 s for it elsewhere', () => {
     let late = 0;
     connection('one', () => (late += 1));
@@ -161,7 +185,31 @@ describe('a worker process', () => {
     expect([processes.length, worker.isGone, processes[0].killed, clock.pending]).toEqual([1, true, [], 0]);
   });
 
+  it('is killed when the proxy ends while it loads its code, and what waits for it is answered elsewhere', async () => {
+    let late = 0;
+    connection('one', () => (late += 1));
+    const stopped = worker.stop(5000);
+    expect([late, processes[0].killed]).toEqual([1, ['SIGKILL']]);
+    connection('two', () => (late += 1));
+    processes[0].emit('exit', null, 'SIGKILL');
+    await stopped;
+    expect([late, worker.load, clock.pending]).toEqual([2, 0, 0]);
+  });
+
+  it('is started again when the system could not create its process', () => {
+    processes[0].pid = undefined;
+    processes[0].emit('error', new Error('spawn EAGAIN'));
+    clock.advance(0);
+    startFails = true;
+    processes[1].emit('exit', 1, null);
+    clock.advance(250);
+    startFails = false;
+    clock.advance(500);
+    expect([processes.length, events.at(-1)]).toEqual([3, 'start']);
+  });
+
   it('is killed when it does not end in time', async () => {
+    processes[0].tells('ready');
     const stopped = worker.stop(5000);
     clock.advance(5000);
     expect(processes[0].killed).toEqual(['SIGKILL']);

@@ -36,8 +36,12 @@ interface WaitingConnection {
   head: Buffer;
   /** Another worker had it before. */
   returned: boolean;
-  /** Ends the wait for a process that does not start. */
+  /** Answers it elsewhere. */
+  onLate: () => void;
+  /** Ends the wait for a process that does not start; null: it is over. */
   limit: unknown;
+  /** The process may have it. */
+  isSent: boolean;
 }
 
 export class WorkerProcess {
@@ -80,9 +84,17 @@ export class WorkerProcess {
   }
 
   start(): void {
-    const child = this.startProcess(this.index);
-    this.process = child;
     this.startedAt = this.heardAt = this.clock.now();
+    try {
+      this.watch(this.startProcess(this.index));
+    } catch (error) {
+      this.log.error('worker could not start', { worker: this.index, error });
+      this.onExit(null, null);
+    }
+  }
+
+  private watch(child: ReturnType<StartProcess>): void {
+    this.process = child;
     const channel = new Channel(child, () => (this.heardAt = this.clock.now()));
     this.channel = channel;
     channel.onNotice(TO_FRONT.alive, () => undefined);
@@ -92,7 +104,11 @@ export class WorkerProcess {
       if (socket !== undefined) this.owner.onReturn(socket, Buffer.from(head, 'latin1'), selector);
     });
     channel.onNotice(TO_FRONT.ready, () => this.becomeReady());
-    child.once('error', (error: Error) => this.log.error('worker could not start', { worker: this.index, error }));
+    child.once('error', (error: Error) => {
+      this.log.error('worker could not start', { worker: this.index, error });
+      // Without a process nothing else says that it has ended.
+      if (child.pid === undefined) this.onExit(null, null);
+    });
     child.once('exit', (code: number | null, signal: NodeJS.Signals | null) => this.onExit(code, signal));
     this.owner.onStart(this, channel);
   }
@@ -104,11 +120,12 @@ export class WorkerProcess {
 
   /** Gives the connection to the process, as soon as it is ready. `head`: what was read from the socket. `onLate`: it is not ready in time. */
   handOver(socket: Socket, head: Buffer, onLate: () => void, returned = false): void {
-    const limit = this.clock.setTimeout(() => {
-      if (this.forget(connection)) onLate();
-    }, WAIT_LIMIT_MS);
     this.lastId += 1;
-    const connection: WaitingConnection = { id: this.lastId, socket, head, returned, limit };
+    const connection: WaitingConnection = { id: this.lastId, socket, head, returned, onLate, limit: null, isSent: false };
+    connection.limit = this.clock.setTimeout(() => {
+      connection.limit = null;
+      if (!connection.isSent) this.answerElsewhere(connection);
+    }, WAIT_LIMIT_MS);
     this.waiting.add(connection);
     socket.once('close', () => this.forget(connection));
     if (this.ready) this.send(connection);
@@ -134,13 +151,16 @@ export class WorkerProcess {
   async stop(limitMs: number): Promise<void> {
     this.stopping = true;
     this.restart.clear();
+    for (const connection of this.waiting) if (!connection.isSent) this.answerElsewhere(connection);
     if (this.process === null) return;
     const limit = this.clock.setTimeout(() => {
       this.log.error('worker shutdown timed out, killing it', { worker: this.index, limit_ms: limitMs });
       this.process?.kill('SIGKILL');
     }, limitMs);
     const stopped = new Promise<void>((resolve) => (this.onStopped = resolve));
-    this.channel?.notify(TO_WORKER.stop);
+    // One that is not ready has nothing to end, and does not understand the notice yet.
+    if (this.ready) this.channel?.notify(TO_WORKER.stop);
+    else this.process.kill('SIGKILL');
     await stopped;
     this.clock.clearTimeout(limit);
   }
@@ -157,15 +177,17 @@ export class WorkerProcess {
     // What arrived while the connection waited.
     const more = socket.read() as Buffer | null;
     if (more !== null) connection.head = Buffer.concat([connection.head, more]);
+    connection.isSent = true;
     const handed: HandedConnection = { id, head: connection.head.toString('latin1'), returned };
     this.channel?.notify(TO_WORKER.connection, handed, socket, { keepOpen: true });
   }
 
   private taken(id: number): void {
+    // Also one whose client has left meanwhile: the process tells that it has closed.
+    this.connections += 1;
     const connection = [...this.waiting].find((each) => each.id === id);
     if (connection === undefined) return;
     this.forget(connection);
-    this.connections += 1;
     // Closes it in this process only.
     connection.socket.destroy();
   }
@@ -173,6 +195,10 @@ export class WorkerProcess {
   private forget(connection: WaitingConnection): boolean {
     this.clock.clearTimeout(connection.limit);
     return this.waiting.delete(connection);
+  }
+
+  private answerElsewhere(connection: WaitingConnection): void {
+    if (this.forget(connection)) connection.onLate();
   }
 
   private onExit(code: number | null, signal: NodeJS.Signals | null): void {
@@ -193,6 +219,10 @@ export class WorkerProcess {
     this.process = null;
     this.ready = false;
     this.connections = 0;
+    for (const connection of this.waiting) {
+      connection.isSent = false;
+      if (expected || connection.limit === null) this.answerElsewhere(connection);
+    }
     this.owner.onExit(this, this.failures);
     this.onStopped();
     if (!expected) this.restart.set(this.failures === 1 ? 0 : backoffMs(this.failures - 1, RESTART));
