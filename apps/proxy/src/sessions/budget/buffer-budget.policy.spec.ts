@@ -51,6 +51,11 @@ describe('the memory for stream buffers', () => {
     );
   });
 
+  it('is not exceeded when the weights of the streams differ by many orders of magnitude', () => {
+    const light = { floor: 0, ceiling: 8 * MIB, weight: 1.3e-5 };
+    expect(sum(divide(MIB, [{ floor: 0, ceiling: 1, weight: 3e10 }, light, light]).shares)).toBeLessThanOrEqual(MIB);
+  });
+
   it('is used completely while any stream could use more', () => {
     fc.assert(
       fc.property(fc.array(anyStream, { minLength: 1, maxLength: 50 }), (streams) => {

@@ -86,7 +86,7 @@ export function divide(total: number, demands: readonly Demand[]): { shares: num
   const order = demands.map((demand, index) => ({ index, ...demand, wish: demand.ceiling - demand.floor }));
   order.sort((one, other) => one.wish * other.weight - other.wish * one.weight);
   for (const { index, wish, weight } of order) {
-    const extra = weights > 0 ? Math.min(wish, (spare * weight) / weights) : 0;
+    const extra = weights > 0 ? Math.min(wish, spare, (spare * weight) / weights) : 0;
     shares[index] += extra;
     spare -= extra;
     weights -= weight;
