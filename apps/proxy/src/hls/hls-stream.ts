@@ -1,11 +1,13 @@
 /** One stream as HLS: its segments and viewers, as long as there are viewers. The stream's own session supplies the media. */
 import { randomBytes } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { type Clock, pause } from '@acexy/service-kit/primitives';
 import type { ViewerSubscription } from '../sessions/viewer-subscription.js';
 import type { ReportException } from '../sessions/exceptions.js';
 import type { HlsBuffer } from '../sessions/budget/buffer-budget.js';
 import { SessionError, StreamEndedError } from '../sessions/errors.js';
 import { peakBandwidth, writeMediaPlaylist } from './playlist.js';
+import { SegmentDownload } from './segment-download.js';
 import { SegmentWindow } from './segment-window.js';
 import { type Segment, Segmenter } from './segmenter.js';
 
@@ -40,6 +42,8 @@ const FIRST_WAIT_MS = 5000;
 const NO_SEGMENT_MS = 30_000;
 /** A player that does not request its media playlist within this time was only a probe (ms). */
 const PROBE_MS = 15_000;
+/** Time for downloads to finish when the stream has ended (ms). */
+const LAST_DOWNLOADS_MS = 10_000;
 /** Media that the segments must hold, in target durations. */
 const NEEDED_TARGETS = 5;
 /** Buffered stream that is cut at once when the first viewer joins, in target durations. */
@@ -67,6 +71,7 @@ export class HlsStream implements HlsBuffer {
   private readonly window: SegmentWindow;
   private readonly segmenter: Segmenter;
   private readonly viewers = new Map<string, HlsViewer>();
+  private readonly downloads = new Set<SegmentDownload>();
   /** Number of viewers that wait for the first playlist. */
   private joining = 0;
   /** Wakes the viewers that wait, at each segment and at the end. */
@@ -93,7 +98,8 @@ export class HlsStream implements HlsBuffer {
     private readonly report: ReportException,
   ) {
     this.last = base;
-    this.window = new SegmentWindow(options.mostBytes);
+    // A download keeps the memory of its segment, and one that is slower than the stream is of no use.
+    this.window = new SegmentWindow(options.mostBytes, (segment) => this.downloadsOf(segment).forEach((download) => download.leave()));
     this.segmenter = new Segmenter(options.targetS, (segment) => this.add(segment), options.mostBytes);
   }
 
@@ -170,6 +176,24 @@ export class HlsStream implements HlsBuffer {
 
   segment(sequence: number): Segment | undefined {
     return this.window.find(sequence - this.base.sequence);
+  }
+
+  /** Sends the segment as the body of the reply. One that its client does not take in time is reset. */
+  send(segment: Segment, response: ServerResponse): void {
+    if (response.destroyed) return;
+    const download = new SegmentDownload(segment, response, this.clock);
+    this.downloads.add(download);
+    response.once('close', () => this.downloads.delete(download));
+    download.endWithin(this.options.idleMs);
+    download.start();
+  }
+
+  downloadsStalledFor(ms: number): SegmentDownload[] {
+    return [...this.downloads].filter(({ writingMs }) => writingMs >= ms);
+  }
+
+  private downloadsOf(segment: Segment): SegmentDownload[] {
+    return [...this.downloads].filter((download) => download.segment === segment);
   }
 
   private follow(subscription: HlsSubscription): void {
@@ -267,6 +291,7 @@ export class HlsStream implements HlsBuffer {
     for (const viewer of this.viewers.values()) this.endViewer(viewer, 'source-ended');
     this.viewers.clear();
     this.window.clear();
+    for (const download of this.downloads) download.endWithin(LAST_DOWNLOADS_MS);
     this.onEnd(this.last, error);
   }
 }

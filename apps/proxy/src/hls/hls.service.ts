@@ -81,8 +81,9 @@ export class HlsService {
 
   /** @throws NotFoundException if there is no such segment, or no longer */
   serveSegment(streamId: string, sequence: number, request: Request, response: Response): void {
-    const segment = this.streams.get(streamId)?.segment(sequence);
-    if (segment === undefined)
+    const stream = this.streams.get(streamId);
+    const segment = stream?.segment(sequence);
+    if (stream === undefined || segment === undefined)
       throw new NotFoundException(`segment ${sequence} of stream ${streamId} does not exist or has expired: request the playlist again`);
     response.writeHead(200, {
       'Content-Type': 'video/MP2T',
@@ -94,14 +95,8 @@ export class HlsService {
       response.end();
       return;
     }
-    // A download keeps the memory of the segment; one that is slower than the idle timeout is reset, so that the kernel keeps none of it.
-    const limit = this.clock.setTimeout(() => response.socket?.resetAndDestroy(), this.settings.m3u8StreamTimeoutMs);
-    response.once('close', () => this.clock.clearTimeout(limit));
     response.once('finish', () => this.metrics.hlsSegmentSent(segment.bytes));
-    response.cork();
-    for (const part of segment.parts) response.write(part);
-    response.uncork();
-    response.end();
+    stream.send(segment, response);
   }
 
   /** Bytes of segments, over all streams. */

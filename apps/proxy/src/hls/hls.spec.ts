@@ -88,6 +88,20 @@ describe('HLS', () => {
     return { text, own: new URL(line, `http://x${path}`).href.slice('http://x'.length) };
   }
 
+  /** Requests the first segment and takes nothing of it. @returns the connection, on the side of the proxy */
+  async function stalledDownload(own: string): Promise<Socket> {
+    const uri = (await request(server()).get(own)).text.split('\n').find((line) => line.startsWith('hls/'))!;
+    const segmentWaits = once(server(), 'request');
+    connect({ port: (server().address() as AddressInfo).port, host: '127.0.0.1' })
+      .on('error', () => undefined) // the proxy resets it
+      .pause()
+      .write(`GET /ace/${uri} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const [{ socket }] = (await segmentWaits) as [IncomingMessage];
+    // On one machine the socket buffers hold a whole segment.
+    socket.cork();
+    return socket;
+  }
+
   it('gives each viewer a master playlist, then a media playlist of its own, with relative URLs only', async () => {
     const { text, own } = await open();
     expect(text).toMatch(/^#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=\d+\nmanifest\.m3u8\?id=a{40}&hls=[0-9a-f]{24}\n$/);
@@ -227,18 +241,42 @@ describe('HLS', () => {
     const { segments, bytes } = app.get(HlsService).statusOf(id)!;
     expect([segments, app.get(HlsService).bytes]).toEqual([4, bytes]);
     expect(bytes).toBeGreaterThan(400_000);
-    const uri = (await request(server()).get(own)).text.split('\n').find((line) => line.startsWith('hls/'))!;
-    const socket = connect({ port: (server().address() as AddressInfo).port, host: '127.0.0.1' });
-    const answers: Socket[] = [];
-    const segmentWaits = once(server(), 'request').then(([incoming]) => answers.push((incoming as IncomingMessage).socket));
-    socket.pause();
-    socket.write(`GET /ace/${uri} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    await segmentWaits;
-    // Simulates a client that takes nothing: on one machine the socket buffers hold a whole segment.
-    answers[0].cork();
+    const closed = once(await stalledDownload(own), 'close');
     await clock.advanceAndSettle(IDLE_MS);
-    await once(answers[0], 'close');
+    await closed;
     expect(app.get(HlsService).statusOf(id)).toBeNull();
+  });
+
+  it('counts a client that takes nothing of a segment as stalled, and disconnects it when the segment has expired', async () => {
+    const addHls = vi.spyOn(sessions.registry.budget, 'addHls');
+    const { own } = await open();
+    const [[, buffer]] = addHls.mock.calls;
+    const sockets = [await stalledDownload(own), await stalledDownload(own)];
+    const [first, second] = sockets.map((socket) => once(socket, 'close'));
+    await clock.advanceAndSettle(999);
+    expect(buffer.downloadsStalledFor(1000)).toEqual([]);
+    await clock.advanceAndSettle(1);
+    const stalled = buffer.downloadsStalledFor(1000);
+    expect(stalled).toHaveLength(2);
+    stalled[0].leave('too-slow');
+    await first;
+    await until(() => buffer.downloadsStalledFor(1000).length === 1);
+    feed(60);
+    await second;
+    expect(viewers()).toBe(1);
+    vi.restoreAllMocks();
+  });
+
+  it('lets a download finish within ten seconds of the end of the stream', async () => {
+    settings.m3u8StreamTimeoutMs = 60_000;
+    const { own } = await open();
+    const download = await stalledDownload(own);
+    const closed = once(download, 'close');
+    await sessions.registry.sessions()[0].stop('source-lost', 'test');
+    await clock.advanceAndSettle(9999);
+    expect(download.destroyed).toBe(false);
+    await clock.advanceAndSettle(1);
+    await closed;
   });
 
   it('counts its viewers and their bytes like other viewers, but not players that never requested their media playlist', async () => {

@@ -21,8 +21,14 @@ export class SegmentWindow {
     return this.#removedDiscontinuities;
   }
 
-  /** @param maxBytes of segments; exceeded, up to twice, only if the playlist would otherwise be too short */
-  constructor(public maxBytes = Infinity) {}
+  /**
+   * @param maxBytes of segments; exceeded, up to twice, only if the playlist would otherwise be too short
+   * @param onDrop called for each segment that is no longer kept
+   */
+  constructor(
+    public maxBytes = Infinity,
+    private readonly onDrop: (segment: Segment) => void = () => undefined,
+  ) {}
 
   get bytes(): number {
     return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -66,8 +72,9 @@ export class SegmentWindow {
   }
 
   #dropFirst(): void {
-    this.#segments.shift();
+    const [dropped] = this.#segments.splice(0, 1);
     this.#listedFrom -= 1;
+    this.onDrop(dropped);
   }
 }
 

@@ -128,11 +128,24 @@ describe('the budget of stream buffers', () => {
     expect(reading.ends).toEqual([]);
   });
 
+  it('disconnects downloads of HLS segments whose client takes nothing like viewers', () => {
+    const streams = new Streams(10 * FLOOR, { maxStalledViewers: 1 });
+    const broadcast = streams.add('stream');
+    streams.play(3);
+    const viewer = stall(broadcast);
+    const left: string[] = [];
+    const downloads = ['first', 'second'].map((name, index) => ({ writingMs: 9000 - index, leave: () => void left.push(name) }));
+    const downloadsStalledFor = (ms: number) => downloads.filter(({ writingMs }) => writingMs >= ms);
+    streams.budget.addHls('stream', { neededMs: 1000, mostBytes: 64 * KIB, bytes: 0, maxBytes: 0, downloadsStalledFor });
+    streams.play(1);
+    expect([left, viewer.hooks.ends]).toEqual([['first', 'second'], []]);
+  });
+
   it('has HLS segments hold five target durations, rejects those that do not fit, and has the room again at their end', () => {
     const streams = new Streams(4 * FLOOR);
     streams.add('stream');
     streams.play(5);
-    const segments = { neededMs: 5000, mostBytes: 4096 * KIB, bytes: 0, maxBytes: 0 };
+    const segments = { neededMs: 5000, mostBytes: 4096 * KIB, bytes: 0, maxBytes: 0, downloadsStalledFor: () => [] };
     const release = streams.budget.addHls('stream', segments);
     expect(segments.maxBytes).toBeCloseTo(4 * FLOOR, -2);
     release();

@@ -28,9 +28,17 @@ export interface BudgetedStream {
   readonly viewerCount: number;
 }
 
+/** A connection with an unfinished write. */
+export interface OpenWrite {
+  readonly writingMs: number;
+  leave(reason: 'too-slow'): void;
+}
+
 /** HLS segments of a stream. Its newest bytes are those of the ring. */
 export interface HlsBuffer extends HlsNeed {
   readonly bytes: number;
+  /** Downloads of segments of which the client has taken nothing for `ms` milliseconds. */
+  downloadsStalledFor(ms: number): OpenWrite[];
   set maxBytes(limit: number);
 }
 
@@ -135,7 +143,10 @@ export class BufferBudget {
 
   /** Those that have stalled longest are disconnected, so that the others fit into the memory. */
   private disconnectStalled(): void {
-    const stalled = [...this.entries.values()].flatMap(({ broadcast }) => broadcast.viewersStalledFor(STALLED_MS));
+    const stalled = [...this.entries.values()].flatMap<OpenWrite>(({ broadcast, hls }) => [
+      ...broadcast.viewersStalledFor(STALLED_MS),
+      ...(hls?.downloadsStalledFor(STALLED_MS) ?? []),
+    ]);
     const excess = stalled.length - this.plan.maxStalledViewers;
     if (excess <= 0) return;
     this.log.warn('stalled viewers disconnected', { viewers: excess, limit: this.plan.maxStalledViewers, reason: 'memory' });
