@@ -1,5 +1,6 @@
 import swc from 'unplugin-swc';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.js';
 
 /** Nest reads constructor types from decorator metadata. swc writes it, vitest's own compiler does not. */
 const plugins = [
@@ -15,16 +16,16 @@ const plugins = [
 ];
 
 /**
- * The end-to-end tests run in three lanes at the same time, each about equally long. Most of them wait for engines, so three lanes keep two cores
- * busy. All tests that use the host's Docker Engine are in one lane, so that they do not see each other's containers.
+ * The tests that run containers on the host's Docker Engine run one file after another, so that they do not see each other's containers. Those
+ * with a daemon of their own (`docker-chaos`, `docker-daemon`, `seed-guide`) are not among them.
  */
-const lane = (...names: string[]): string[] => names.map((name) => `test/e2e/${name}.e2e.ts`);
-const docker = lane('docker-*', 'seed-guide', 'simulator-image', 'vpn-{enable-disable,faults,gluetun,two-gluetuns}');
-const playback = lane('browser', 'failover', 'hls*', 'playback', 'player*', 'standby-engine', 'vpn-simulated');
+const docker = [
+  'docker-{call-budget,change-detection,containers,documented-calls,memory-limit,pair,runtime}',
+  'simulator-image',
+  'vpn-{enable-disable,faults,gluetun,two-gluetuns}',
+].map((name) => `test/e2e/${name}.e2e.ts`);
 const endToEnd = {
   environment: 'node' as const,
-  // Each file runs real services, engines and decoders. More than one file at a time in a lane would starve them on two cores.
-  fileParallelism: false,
   testTimeout: 90_000,
   hookTimeout: 90_000,
   setupFiles: ['test/support/failure-logs.ts'],
@@ -32,6 +33,7 @@ const endToEnd = {
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         plugins,
@@ -41,7 +43,8 @@ export default defineConfig({
           name: 'unit',
           environment: 'node',
           include: ['apps/*/src/**/*.spec.ts', 'libs/*/src/**/*.spec.ts', 'test/**/*.spec.ts'],
-          testTimeout: 15_000,
+          // `npm test` runs them with low priority beside the end-to-end tests, so on a busy machine they can take long.
+          testTimeout: 60_000,
           // One module registry per worker: loading Nest once per file took more time than the tests.
           isolate: false,
           setupFiles: ['test/support/reset-between-files.ts'],
@@ -49,9 +52,22 @@ export default defineConfig({
           maxWorkers: '100%',
         },
       },
-      { plugins, test: { ...endToEnd, name: 'e2e', include: ['test/**/*.e2e.ts'], exclude: [...docker, ...playback] } },
-      { plugins, test: { ...endToEnd, name: 'e2e-docker', include: docker } },
-      { plugins, test: { ...endToEnd, name: 'e2e-playback', include: playback } },
+      {
+        plugins,
+        test: {
+          ...endToEnd,
+          name: 'e2e',
+          include: ['test/**/*.e2e.ts'],
+          exclude: docker,
+          // Each file runs real services, engines and decoders, and mostly waits for them. Three files at a time leave two cores some rest.
+          maxWorkers: 3,
+        },
+      },
+      {
+        plugins,
+        // Another group, because vitest runs projects with different numbers of workers one after another.
+        test: { ...endToEnd, name: 'e2e-docker', include: docker, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
       {
         plugins,
         // The long tests (`npm run soak`, `matrix`, `chaos`, `load`); `npm test` runs short forms of them from test/e2e.

@@ -4,7 +4,7 @@ import { BROWSER_PLAYS_HLS, BrowserPlayer, HAS_BROWSER, browserStatuses } from '
 import { Pair, contentId } from '../support/pair.js';
 import { until } from '../support/until.js';
 
-/** A longer freeze counts as a fault. A loaded machine causes short ones itself. */
+/** A longer freeze counts as a fault. */
 const FREEZE_MS = 1500;
 
 describe.skipIf(!HAS_BROWSER)('a browser', () => {

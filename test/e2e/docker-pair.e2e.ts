@@ -36,6 +36,8 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine, behind the fi
         MIN_REPLICAS: '0',
         ENGINE_GRACE_PERIOD_S: '2',
         MIN_PROVISION_INTERVAL_S: '0.1',
+        // Longer than any test waits: only Docker's events show what happens to a container.
+        MONITOR_INTERVAL_S: '60',
         ...settings,
       },
       proxy: { ACEXY_LINGER: '100ms' },
@@ -83,12 +85,12 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine, behind the fi
   it.each([
     ['docker kill', (id: string) => docker.getContainer(id).kill()],
     ['docker rm -f', (id: string) => docker.getContainer(id).remove({ force: true })],
-  ])('after %s the engine leaves the list within two seconds', async (_, act) => {
+  ])('after %s the engine leaves the list at once, before the next list of containers', async (_, act) => {
     const { container_id: id } = await provision();
     await until('ready', async () => idsOf(await pair.engines()).includes(id));
     await act(id);
-    await until('the engine is no longer listed', async () => !idsOf(await pair.engines()).includes(id), 2_000);
-    await until('the container is removed', async () => !idsOf(await pair.api('/engines?state=all')).includes(id), 10_000);
+    await until('the engine is no longer listed', async () => !idsOf(await pair.engines()).includes(id));
+    await until('the container is removed', async () => !idsOf(await pair.api('/engines?state=all')).includes(id));
   });
 
   it('an occupied host port is replaced by another one and is not a failure', async () => {
@@ -110,7 +112,7 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine, behind the fi
     for (const { container_id } of provisioned) await pair.api(`/containers/${container_id}`, { method: 'DELETE' });
   });
 
-  it('kill -9 of the orchestrator during ten streams changes no container, no viewer notices, and the state is right within 5 s', async () => {
+  it('kill -9 of the orchestrator during ten streams changes no container, no viewer notices, and the state is right again', async () => {
     const viewers = await Promise.all(
       Array.from({ length: 10 }, (_, index) => Viewer.open(pair.streamUrl(contentId(200 + index)), { keep: false })),
     );
@@ -124,19 +126,13 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine, behind the fi
     pair.orchestrator.kill('SIGKILL');
     await pair.orchestrator.exited;
     pair.startOrchestrator();
-    // How long a process takes to start depends on what else the machine does.
-    await until('the orchestrator answers', () => pair.startedStreams());
-    await until(
-      'the same ten streams',
-      async () => {
-        const now = await pair.startedStreams();
-        return (
-          now.length === 10 &&
-          before.every(({ id, container_id }) => now.some((stream) => stream.id === id && stream.container_id === container_id))
-        );
-      },
-      5_000,
-    );
+    await until('the same ten streams', async () => {
+      const now = await pair.startedStreams();
+      return (
+        now.length === 10 &&
+        before.every(({ id, container_id }) => now.some((stream) => stream.id === id && stream.container_id === container_id))
+      );
+    });
     expect(await started()).toEqual(startedBefore);
     const bytes = viewers.map((viewer) => viewer.bytes);
     await Promise.all(viewers.map((viewer, index) => viewer.untilBytes(bytes[index] + 200_000)));

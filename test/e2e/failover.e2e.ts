@@ -48,7 +48,7 @@ describe('when the engine fails during playback', () => {
     const id = contentId(contents++);
     const { viewer, engine } = await play(pair, id);
     await lose(pair.control(engine));
-    await viewer.untilBytes(viewer.bytes + 4 * SOME);
+    await viewer.untilBytes(viewer.bytes + 2 * SOME);
     expect(await streamOf(pair, id)).not.toMatchObject({ container_id: engine.container_id });
     await expectUnbroken(viewer);
   });
@@ -59,7 +59,7 @@ describe('when the engine fails during playback', () => {
     let on = engine;
     for (let round = 1; round <= 3; round++) {
       await pair.control(on).end(round % 2 ? 'superseded' : 'lost');
-      await viewer.untilBytes(viewer.bytes + 3 * SOME);
+      await viewer.untilBytes(viewer.bytes + 2 * SOME);
       const status = await pair.streamStatus(id);
       expect(status).toMatchObject({ state: 'playing', failovers: round });
       on = await engineOf(pair, await streamOf(pair, id));
@@ -71,7 +71,7 @@ describe('when the engine fails during playback', () => {
     const id = contentId(contents++);
     const { viewer, engine } = await play(pair, id);
     await pair.control(engine).fault('hangAll', true);
-    await viewer.untilBytes(viewer.bytes + 4 * SOME);
+    await viewer.untilBytes(viewer.bytes + 2 * SOME);
     await until('the hanging engine is removed and replaced', async () => {
       const engines = await pair.api<EngineState[]>('/engines?state=all');
       const healthy = engines.filter(({ health_status: health }) => health === 'healthy');
@@ -112,7 +112,7 @@ describe('when the only possible engine ends the session', () => {
     const id = contentId(1);
     const { viewer, engine } = await play(pair, id, 1);
     await pair.control(engine).end('superseded');
-    await viewer.untilBytes(viewer.bytes + 4 * SOME);
+    await viewer.untilBytes(viewer.bytes + 2 * SOME);
     expect(await pair.streamStatus(id)).toMatchObject({ state: 'playing', failovers: 1 });
     await expectUnbroken(viewer);
     await pair.untilNoStreams();

@@ -191,11 +191,12 @@ describe('compatibility with players', () => {
   });
 
   it('a pause longer than ACEXY_CLIENT_STALL closes the connection, and no other viewer notices', async () => {
-    const url = pair.streamUrl(contentId(contents++));
-    const [paused, other] = await Promise.all([1, 2].map(() => Viewer.open(url, { keep: false })));
+    const id = contentId(contents++);
+    const [paused, other] = await Promise.all([1, 2].map(() => Viewer.open(pair.streamUrl(id), { keep: false })));
     await paused.untilBytes(100_000);
     paused.response.pause();
-    await until('the end of the paused viewer', () => Promise.resolve(pair.proxy.log.includes('"reason":"too-slow"')));
+    await untilClients(id, 1);
+    expect(pair.proxy.log).toContain('"reason":"too-slow"');
     const { bytes } = other;
     await other.untilBytes(bytes + 1_000_000);
     paused.response.resume();

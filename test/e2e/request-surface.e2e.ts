@@ -136,14 +136,17 @@ function bytesOf({ method, path, query, version, headers, body }: FuzzRequest, e
   return Buffer.from(`${method} ${path}${query.length > 0 ? '?' : ''}${search} ${version}\r\nHost: x\r\n${lines}\r\n${body}`);
 }
 
-/** Whether the request names one content and only allowed parameters. Only then may an engine get a request. Parsed independently of the product. */
-function namesOneContent(request: string): boolean {
-  const ids = [...request.matchAll(/[?&](id|infohash)=([^&\s#]*)/gi)];
+/** Whether the request names a content and only allowed parameters. Only then may an engine get a request. Parsed independently of the product. */
+function namesContent(request: string): boolean {
+  const given = [...request.matchAll(/[?&]([^=&\s#]*)=([^&\s#]*)/g)]
+    .map(([, name, text]) => ({ name: decoded(name).toLowerCase(), text: decoded(text).trim() }))
+    .filter(({ text }) => text !== '');
+  const ids = given.filter(({ name }) => ['id', 'content_id', 'infohash'].includes(name));
   return (
     /^GET /.test(request) &&
-    ids.length === 1 &&
-    /^[0-9a-f]{40}$/i.test(decoded(ids[0][2])) &&
-    !/[?&](pid|sid|url|direct_url|magnet)=/.test(request)
+    ids.length > 0 &&
+    ids.every(({ text }) => /^[0-9a-f]{40}$/i.test(text)) &&
+    !given.some(({ name }) => ['sid', 'url', 'direct_url', 'magnet'].includes(name))
   );
 }
 
@@ -217,7 +220,7 @@ describe('for any request', () => {
       await fc.assert(
         fc.asyncProperty(anyRequest, fc.boolean(), async (request, escaped) => {
           const bytes = bytesOf(request, escaped);
-          fc.pre(!namesOneContent(bytes.toString()));
+          fc.pre(!namesContent(bytes.toString()));
           // A request that announces a body may wait for it.
           const complete = !/content-length|transfer-encoding|expect|upgrade/i.test(bytes.toString()) && request.body === '';
           const answer = await send(bytes, request.then, complete ? ANSWER_MS : MOMENT_MS);

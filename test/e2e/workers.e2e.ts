@@ -28,7 +28,8 @@ describe('a proxy with two workers', () => {
       orchestrator: { MIN_REPLICAS: '2', MIN_PROVISION_INTERVAL_S: '0.05' },
       proxy: {
         ACEXY_WORKERS: '2',
-        ACEXY_DRAIN_TIMEOUT: '2s',
+        // Longer than a busy machine needs until the test sees that the proxy is unready.
+        ACEXY_DRAIN_TIMEOUT: '6s',
         ACEXY_MAX_VIEWERS: '4',
         ACEXY_LINGER: '100ms',
         ACEXY_M3U8_STREAM_TIMEOUT: '3s',

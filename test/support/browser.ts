@@ -24,7 +24,7 @@ export interface PlayerState {
   /** Errors that end the playback. */
   fatal: string[];
   errors: string[];
-  /** Longest time without a new picture since playback started, in ms. */
+  /** Longest time without a new picture and without data for it since playback started, in ms. A slow decoder on a busy machine has data. */
   longestFreezeMs: number;
 }
 
@@ -38,9 +38,11 @@ const PAGE = `<!doctype html><video id="video" muted></video><script src="/hls.j
   const video = document.getElementById('video');
   const state = { fatal: [], errors: [], longestFreezeMs: 0 };
   let moved = 0, last = 0;
+  const hasData = () => [...Array(video.buffered.length).keys()].some((at) =>
+    video.buffered.start(at) <= video.currentTime && video.buffered.end(at) > video.currentTime + 0.2);
   setInterval(() => {
     if (video.paused) moved = 0;
-    else if (video.currentTime !== last) { last = video.currentTime; moved = performance.now(); }
+    else if (video.currentTime !== last || (moved && hasData())) { last = video.currentTime; moved = performance.now(); }
     else if (moved) state.longestFreezeMs = Math.max(state.longestFreezeMs, performance.now() - moved);
   }, 50);
   const asked = new URLSearchParams(location.search);

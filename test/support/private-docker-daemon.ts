@@ -63,10 +63,8 @@ export class PrivateDockerDaemon {
     });
   }
 
-  /** Resolves with the time (`performance.now()`) of the daemon's first answer. */
-  async untilAnswers(): Promise<number> {
+  async untilAnswers(): Promise<void> {
     await until('the daemon answers', async () => (await this.client.ping()) !== undefined, 30_000);
-    return performance.now();
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { collectDefaultMetrics, register } from 'prom-client';
 import request from 'supertest';
 import { apiServer, configureApp } from '../../../apps/orchestrator/src/app/configure-app.js';
@@ -155,12 +156,12 @@ export function leaseRequest(overrides: Record<string, unknown> = {}): Record<st
 }
 
 /** Repeats `ask` until `check` accepts its result. */
-export async function eventually<T>(ask: () => T | Promise<T>, check: (value: T) => boolean, limitMs = 8000): Promise<T> {
+export async function eventually<T>(ask: () => T | Promise<T>, check: (value: T) => boolean, limitMs = 30_000): Promise<T> {
   const end = performance.now() + limitMs;
   for (;;) {
     const value = await ask();
     if (check(value)) return value;
     if (performance.now() > end) throw new Error(`not accepted within ${limitMs} ms: ${JSON.stringify(value)}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    await sleep(5);
   }
 }

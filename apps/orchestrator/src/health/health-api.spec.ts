@@ -99,7 +99,7 @@ describe('health', () => {
     orchestrator = await startOrchestrator({
       env: {
         MIN_REPLICAS: '1',
-        HEALTH_CHECK_INTERVAL_S: '1',
+        HEALTH_CHECK_INTERVAL_S: '4',
         HEALTH_CHECK_TIMEOUT_S: '0.1',
         HEALTH_FAILURE_THRESHOLD: '4',
         RETRY_BACKOFF_S: '0.05',
@@ -112,8 +112,8 @@ describe('health', () => {
     await eventually(list, ([each]) => each.last_health_check !== checked);
     const missedAt = performance.now();
     await eventually(list, (engines) => engines.some(({ health_status }) => health_status === 'unhealthy'));
-    // Four misses an interval apart would take three seconds from the first.
-    expect(performance.now() - missedAt).toBeLessThan(2500);
+    // Four misses an interval apart would take 12 s from the first.
+    expect(performance.now() - missedAt).toBeLessThan(10_000);
   });
 
   it('three engines that hang at once are replaced one at a time, and never fewer than the minimum are healthy', async () => {
@@ -153,7 +153,13 @@ describe('health', () => {
     process.on('warning', record);
     try {
       orchestrator = await startOrchestrator({
-        env: { MIN_REPLICAS: '24', MAX_REPLICAS: '24', MAX_CONCURRENT_PROVISIONS: '24', HEALTH_CHECK_INTERVAL_S: '1' },
+        env: {
+          MIN_REPLICAS: '24',
+          MAX_REPLICAS: '24',
+          MAX_CONCURRENT_PROVISIONS: '24',
+          HEALTH_CHECK_INTERVAL_S: '1',
+          HEALTH_CHECK_TIMEOUT_S: '1',
+        },
       });
       const { runtime } = orchestrator;
       runtime.silent.add('all');

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { EngineRefusedError, EngineStillPreparingError } from '@acexy/engine-client';
@@ -85,7 +86,7 @@ describe('the HTTP interface for players', () => {
   const hasStream = (reply: Buffer): boolean => reply.includes('\r\n\r\n') && bodyOf(reply).length > 188;
   const viewers = (): number => sessions.registry.sessions().reduce((sum, { viewerCount }) => sum + viewerCount, 0);
   const until = async (condition: () => boolean): Promise<void> => {
-    while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+    while (!condition()) await sleep(1);
   };
 
   /** The engine ends the stream, and no other engine is available. */
