@@ -27,7 +27,7 @@ describe('compatibility with players', () => {
     pair = await Pair.start({
       engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200', SIM_BITRATE: '16000000', SIM_BURST_SEC: '8' },
       orchestrator: { MIN_REPLICAS: '1', MAX_REPLICAS: '2', MIN_PROVISION_INTERVAL_S: '0.05' },
-      proxy: { ACEXY_LINGER: '100ms', ACEXY_HLS_SEGMENT: '2s', ACEXY_M3U8_STREAM_TIMEOUT: '1500ms', ACEXY_CLIENT_STALL: '1500ms' },
+      proxy: { ACEXY_LINGER: '100ms', ACEXY_HLS_SEGMENT: '2s', ACEXY_M3U8_STREAM_TIMEOUT: '3s', ACEXY_CLIENT_STALL: '3s' },
     });
     [strictPort] = await freePorts(1);
     strict = pair.startProxy(strictPort, {

@@ -12,7 +12,7 @@ import { Viewer } from '../support/viewer.js';
 const RUNS = Number(process.env.FUZZ_RUNS ?? 500);
 const LIMIT_MS = Math.max(60_000, RUNS * 60);
 /** A complete request is answered, or its connection closed, within this time (ms). The client closes incomplete requests after a moment. */
-const ANSWER_MS = 5000;
+const ANSWER_MS = 15_000;
 const MOMENT_MS = 50;
 
 interface FuzzRequest {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Repeats `condition` until it returns a value other than false, null or undefined. After `limitMs` it throws with `what` and the last result. */
-export async function until<T>(what: string, condition: () => Promise<T | false | null | undefined>, limitMs = 15_000): Promise<T> {
+export async function until<T>(what: string, condition: () => Promise<T | false | null | undefined>, limitMs = 30_000): Promise<T> {
   const end = performance.now() + limitMs;
   let last: unknown;
   for (;;) {
