@@ -14,11 +14,11 @@ describe('HTTP statuses before the first byte', () => {
       engines: { SIM_BOOT_MS: '300', SIM_PREBUF_MS: '200' },
       orchestrator: { MIN_REPLICAS: '1', MAX_REPLICAS: '2', MIN_PROVISION_INTERVAL_S: '0.05', FULL_POOL_WAIT_S: '2' },
       proxy: {
-        ACEXY_NO_RESPONSE_TIMEOUT: '1s',
+        ACEXY_NO_RESPONSE_TIMEOUT: '2s',
         ACEXY_FIRST_BYTE_TIMEOUT: '2s',
         ACEXY_START_TIMEOUT: '6s',
         ACEXY_LINGER: '100ms',
-        ACEXY_M3U8_STREAM_TIMEOUT: '1s',
+        ACEXY_M3U8_STREAM_TIMEOUT: '4s',
         ACEXY_HLS_SEGMENT: '2s',
       },
     });
@@ -26,6 +26,8 @@ describe('HTTP statuses before the first byte', () => {
   afterAll(() => pair.stop());
 
   const get = (path: string, init?: RequestInit): Promise<Response> => fetch(pair.proxyUrl + path, init);
+  const untilNothingPlays = (): Promise<unknown> =>
+    until('no stream is left', async () => ((await (await get('/ace/status')).json()) as { streams: number }).streams === 0);
 
   it.each([
     ['no selector', '/ace/getstream'],
@@ -71,7 +73,7 @@ describe('HTTP statuses before the first byte', () => {
     for (const playlist of playlists) expect(await playlist.text()).toMatch(/^(?:\.\.\/)*manifest\.m3u8\?.*\bid=b{40}&.*hls=/m);
     expect(await (await get('/ace/status')).json()).toMatchObject({ streams: 1, clients: 2 * targets.length });
     await Promise.all(viewers.map((viewer) => viewer.leave()));
-    await until('the stream has ended', async () => ((await (await get('/ace/status')).json()) as { streams: number }).streams === 0);
+    await untilNothingPlays();
   });
 
   it('401 without the key, and with a wrong one', async () => {
@@ -96,6 +98,7 @@ describe('HTTP statuses before the first byte', () => {
     expect(await (await get(`/ace/manifest.m3u8?${query}`)).text()).toContain(`alt=${contentId(60)}&hls=`);
     expect((await (await get(`/ace/status?id=${contentId(60)}`)).json()) as { clients: number }).toMatchObject({ clients: 2 });
     await viewer.leave();
+    await untilNothingPlays();
   });
 
   it('504 when the engines send no data, and every started session is stopped', async () => {

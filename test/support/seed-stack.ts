@@ -96,7 +96,7 @@ export class SeedStack implements SeedHost {
 
   async untilReady(): Promise<void> {
     const urls = Object.values(this.ports).map((port) => `http://127.0.0.1:${port}/health/ready`);
-    await Promise.all(urls.map((url) => until(`${url} ready`, async () => (await fetch(url)).ok, 30_000)));
+    await Promise.all(urls.map((url) => until(`${url} ready`, async () => (await fetch(url)).ok, 60_000)));
   }
 
   /** Runs commands unchanged, except for the ports of the services and the program for `docker-compose`. */
