@@ -43,7 +43,7 @@ export default defineConfig({
           name: 'unit',
           environment: 'node',
           include: ['apps/*/src/**/*.spec.ts', 'libs/*/src/**/*.spec.ts', 'test/**/*.spec.ts'],
-          // `npm test` runs them with low priority beside the end-to-end tests, so on a busy machine they can take long.
+          // `npm test` runs them with a lower priority beside the end-to-end tests, so on a busy machine they can take long.
           testTimeout: 60_000,
           // One module registry per worker: loading Nest once per file took more time than the tests.
           isolate: false,

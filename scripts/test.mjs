@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { constants, setPriority, tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT, prepare } from './prepare.mjs';
 
@@ -13,11 +13,9 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 let failed = false;
 
-// End-to-end tests mostly wait. Checks and unit tests use the rest of the machine: their priority is low, so that no real-time test waits for them.
-await Promise.all([
-  checks().then(() => tests('unit', { background: true })),
-  simulatorImage().then(() => Promise.all([tests('e2e', { shown: true }), tests('e2e-docker')])),
-]);
+await Promise.all([checks(), simulatorImage()]);
+// End-to-end tests mostly wait. The unit tests use what is left of the machine, with a lower priority, so that real-time tests do not wait for them.
+await Promise.all([tests('e2e', { shown: true }), tests('e2e-docker'), tests('unit', { niceness: 5 })]);
 
 rmSync(reports, { recursive: true });
 for (const failure of failures) console.log(`FAILED: ${failure}`);
@@ -51,7 +49,6 @@ async function simulatorImage() {
 async function step(name, args) {
   const started = performance.now();
   const check = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
-  setPriority(check.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   let output = '';
   check.stdout.on('data', (text) => (output += text));
   check.stderr.on('data', (text) => (output += text));
@@ -66,7 +63,7 @@ async function step(name, args) {
 }
 
 /** Runs one vitest project. Its output is printed at once if it is `shown`, else when it has finished. */
-async function tests(project, { shown = false, background = false } = {}) {
+async function tests(project, { shown = false, niceness = 0 } = {}) {
   const report = join(reports, `${project}.json`);
   const output = shown ? 'inherit' : 'pipe';
   const started = performance.now();
@@ -79,7 +76,7 @@ async function tests(project, { shown = false, background = false } = {}) {
     ],
     { cwd: ROOT, stdio: ['ignore', output, output] },
   );
-  if (background) setPriority(vitest.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  setPriority(vitest.pid, niceness);
   let text = '';
   for (const stream of [vitest.stdout, vitest.stderr]) stream?.on('data', (part) => (text += part));
   const [status] = await once(vitest, 'close');

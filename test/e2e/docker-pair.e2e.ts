@@ -109,7 +109,6 @@ describe.skipIf(DOCKER_MISSING !== null)('on a real Docker Engine, behind the fi
     const provisioned = [await provision(), await provision(), await provision()];
     for (const { host_http_port } of provisioned) expect((host_http_port - pair.firstEnginePort) % 2).toBe(0);
     for (const server of servers) server?.close();
-    for (const { container_id } of provisioned) await pair.api(`/containers/${container_id}`, { method: 'DELETE' });
   });
 
   it('kill -9 of the orchestrator during ten streams changes no container, no viewer notices, and the state is right again', async () => {

@@ -1,9 +1,9 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** End-to-end test files that take more than about 20 s, the longest first. Those with real players come when lint and compilers have finished. */
+/** End-to-end test files that take more than about 20 s, the longest first. */
 const LONGEST = [
-  ...['failover', 'seed-guide', 'docker-daemon', 'player-compatibility', 'hls', 'docker-chaos', 'nest-build', 'workers', 'channel-zapping'],
-  ...['players', 'browser'],
+  ...['failover', 'seed-guide', 'docker-daemon', 'players', 'player-compatibility', 'hls', 'docker-chaos', 'nest-build'],
+  ...['browser', 'workers', 'channel-zapping', 'standby-engine', 'playback'],
 ];
 
 /** Starts the longest files first, so that no worker still has a long one when the others have finished. */
