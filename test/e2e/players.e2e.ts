@@ -9,6 +9,7 @@ const players = installedPlayers();
 describe('ffmpeg, mpv, VLC, GStreamer and a browser watch one stream, as TS and as HLS, while engines fail, users pause and one viewer is slow', () => {
   it.skipIf(players.length === 0)(
     'no player exits or reports an error, joining players play, and all share one engine session',
+    { timeout: 240_000 },
     async () => {
       const lines: string[] = [];
       const report = await runSoak({ seconds: 20, players, hls: true, log: (line) => lines.push(line) });

@@ -83,6 +83,8 @@ const FAULTS: readonly SoakFault[] = [
   },
 ];
 
+/** On a busy machine the start of the players may take the whole time of a short run. */
+const LEAST_ROUNDS = 2;
 /** How long a joining player stays, ms, and how long it may take to start, because it may join during a pause. */
 const VISIT_MS = 8000;
 const PLAYED_MS = 30_000;
@@ -157,7 +159,7 @@ class Soak {
     this.logLine(`${watching.length} players, ${web === null ? '' : 'a browser, '}a checker and a slow viewer watch`);
     const paused = this.hls ? this.pauseFor(PAUSE_MS, watching, web) : Promise.resolve();
 
-    for (let index = 0; this.seconds() < seconds; index += 1) {
+    for (let index = 0; index < LEAST_ROUNDS || this.seconds() < seconds; index += 1) {
       await this.round(this.faults[index % this.faults.length], this.visitorsOf(index), checker);
       const exited = watching.filter((player) => !player.report().endedWell);
       if (exited.length > 0) this.logLine(`EXITED: ${exited.map(({ name }) => name).join(', ')}`);
