@@ -61,12 +61,13 @@ export default defineConfig({
           exclude: docker,
           // Each file runs real services, engines and decoders, and mostly waits for them. Three files at a time leave two cores some rest.
           maxWorkers: 3,
+          // Projects with different numbers of workers run one after another, so each is a group.
+          sequence: { groupOrder: 1 },
         },
       },
       {
         plugins,
-        // Another group, because vitest runs projects with different numbers of workers one after another.
-        test: { ...endToEnd, name: 'e2e-docker', include: docker, fileParallelism: false, sequence: { groupOrder: 1 } },
+        test: { ...endToEnd, name: 'e2e-docker', include: docker, fileParallelism: false, sequence: { groupOrder: 2 } },
       },
       {
         plugins,
@@ -76,6 +77,7 @@ export default defineConfig({
           environment: 'node',
           include: ['test/{soak,chaos,load}/*.long.ts'],
           fileParallelism: false,
+          sequence: { groupOrder: 3 },
           testTimeout: 0,
           hookTimeout: 120_000,
         },
