@@ -75,7 +75,8 @@ describe('the guard of an engine', () => {
       const player = connect(port, '127.0.0.1');
       await once(player, 'connect');
       const { ended, folder } = await startGuard(fixture.dataDir, port);
-      await rm(folder, { recursive: true });
+      // The guard may write its files meanwhile.
+      await rm(folder, { recursive: true, maxRetries: 5 });
       await ended;
       player.destroy();
       engine.close();
