@@ -1,5 +1,5 @@
-import axios, { type AxiosInstance, type AxiosResponse, isAxiosError } from 'axios';
-import { CodedError } from '@acexy/service-kit/primitives';
+import type { AxiosInstance, AxiosResponse } from 'axios';
+import { asError, CodedError } from '@acexy/service-kit/primitives';
 
 /** Credentials for Gluetun's control server: an API key, or user name and password, or none if its role needs none. */
 export interface GluetunCredentials {
@@ -37,25 +37,10 @@ const MAX_REPLY_BYTES = 64 * 1024;
 
 /** Client for the control server of one Gluetun container. Every call ends within its timeout, with a reply or a {@link GluetunError}. */
 export class GluetunClient {
-  private readonly http: AxiosInstance;
+  private http: Promise<AxiosInstance> | null = null;
   private portPath: (typeof PORT_PATHS)[number] | null = null;
 
-  constructor(private readonly options: GluetunClientOptions) {
-    const { host, port, credentials, timeoutMs } = options;
-    const { apiKey, username, password } = credentials;
-    this.http = axios.create({
-      baseURL: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
-      timeout: timeoutMs,
-      proxy: false,
-      maxRedirects: 0,
-      maxContentLength: MAX_REPLY_BYTES,
-      headers: apiKey === undefined ? {} : { 'X-API-Key': apiKey },
-      ...(apiKey === undefined && username !== undefined && { auth: { username, password: password ?? '' } }),
-      responseType: 'text',
-      transformResponse: [],
-      validateStatus: () => true,
-    });
-  }
+  constructor(private readonly options: GluetunClientOptions) {}
 
   /** `running`, `stopped`, `starting`, `stopping`, `crashed` or `completed`. */
   async vpnStatus(signal: AbortSignal): Promise<string> {
@@ -95,14 +80,18 @@ export class GluetunClient {
   }
 
   private async get(path: string, signal: AbortSignal): Promise<Record<string, unknown>> {
+    this.http ??= httpClient(this.options);
+    const http = await this.http;
     let response: AxiosResponse<string>;
     try {
-      response = await this.http.get<string>(path, { signal });
+      response = await http.get<string>(path, { signal });
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       const { host, port } = this.options;
-      const why = isAxiosError(error) ? (error.code ?? error.message) : String(error);
-      throw new GluetunError('unreachable', `the control server of Gluetun does not answer at ${host}:${port} (${why})`, { cause: error });
+      const { code, message } = asError(error) as NodeJS.ErrnoException;
+      throw new GluetunError('unreachable', `the control server of Gluetun does not answer at ${host}:${port} (${code ?? message})`, {
+        cause: error,
+      });
     }
     switch (response.status) {
       case 200:
@@ -120,6 +109,24 @@ export class GluetunClient {
         throw badReply(path, `has status ${response.status}`);
     }
   }
+}
+
+/** Axios is loaded for the first call: an orchestrator without a VPN starts without it. */
+async function httpClient({ host, port, credentials, timeoutMs }: GluetunClientOptions): Promise<AxiosInstance> {
+  const { apiKey, username, password } = credentials;
+  const { default: axios } = await import('axios');
+  return axios.create({
+    baseURL: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    timeout: timeoutMs,
+    proxy: false,
+    maxRedirects: 0,
+    maxContentLength: MAX_REPLY_BYTES,
+    headers: apiKey === undefined ? {} : { 'X-API-Key': apiKey },
+    ...(apiKey === undefined && username !== undefined && { auth: { username, password: password ?? '' } }),
+    responseType: 'text',
+    transformResponse: [],
+    validateStatus: () => true,
+  });
 }
 
 /**
