@@ -7,6 +7,7 @@ import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isBuilt, stampBuild } from './build-stamp.mjs';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const MINIMUM_NODE = [20, 19];
@@ -16,17 +17,21 @@ export function prepare() {
   if (!installed())
     run('npm', ['ci', '--no-audit', '--no-fund'], 'installing packages (once; compiling native parts may take two minutes)');
   if (!nativePartsLoad()) run('npm', ['rebuild', 'better-sqlite3'], `building native parts for Node ${process.version}`);
-  run(
-    process.execPath,
-    [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b'],
-    existsSync(join(ROOT, 'apps/proxy/dist')) ? null : 'building',
-  );
+  build();
 }
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor >= MINIMUM_NODE[1])) return;
   fail(`Node ${process.versions.node} is too old: install ${MINIMUM_NODE.join('.')} or newer`);
+}
+
+function build() {
+  if (isBuilt(ROOT)) return;
+  const beganAt = Date.now();
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+  run(process.execPath, [compiler, '-b'], existsSync(join(ROOT, 'apps/proxy/dist')) ? null : 'building');
+  stampBuild(ROOT, beganAt);
 }
 
 /** npm writes a copy of the lock file at each installation. */
