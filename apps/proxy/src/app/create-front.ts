@@ -4,8 +4,8 @@ import { type LoadedSettings, type Log, RefusedConnections, readEnvironment } fr
 import { HttpSettings } from '../http/http-settings.js';
 import { Front } from '../workers/front.js';
 import { WorkerFleet } from '../workers/worker-fleet.js';
-import type { StartProcess } from '../workers/worker-process.js';
 import { WorkerSessions } from '../workers/worker-sessions.js';
+import { WorkerStarter } from '../workers/worker-starter.js';
 import { HEADERS_LIMIT_MS, createApp } from './create-app.js';
 import { FrontModule } from './front.module.js';
 
@@ -15,7 +15,7 @@ const OWN_OPTIONS = ['--inspect', '--watch'];
 
 /** The proxy as a front with `count` workers. */
 export async function createFront(settings: LoadedSettings, log: Log, count: number): Promise<Front> {
-  const app = await createApp(settings, log, FrontModule.with(settings, log, count, workerStarter(count)));
+  const app = await createApp(settings, log, FrontModule.with(settings, log, count, workerStarter(count, log)));
   const { maxConnections } = settings.of(HttpSettings);
   const http = log.child('http');
   const limits = { connections: maxConnections, headersMs: HEADERS_LIMIT_MS };
@@ -23,8 +23,8 @@ export async function createFront(settings: LoadedSettings, log: Log, count: num
 }
 
 /** Every worker, also one that is started later, gets the settings of this moment. */
-function workerStarter(count: number): StartProcess {
+function workerStarter(count: number, log: Log): WorkerStarter {
   const env = readEnvironment() as NodeJS.ProcessEnv;
   const execArgv = process.execArgv.filter((option) => !OWN_OPTIONS.some((own) => option.startsWith(own)));
-  return (index) => fork(WORKER_ENTRY, [String(index), String(count)], { env, execArgv });
+  return new WorkerStarter(() => fork(WORKER_ENTRY, [String(count)], { env, execArgv }), log.child('workers'));
 }

@@ -15,8 +15,8 @@ import { FrontMetricsController } from '../workers/front-metrics.controller.js';
 import { FrontStatusController } from '../workers/front-status.controller.js';
 import { NoWorkerController } from '../workers/no-worker.controller.js';
 import { WorkerFleet } from '../workers/worker-fleet.js';
-import type { StartProcess } from '../workers/worker-process.js';
 import { WorkerSessions } from '../workers/worker-sessions.js';
+import type { WorkerStarter } from '../workers/worker-starter.js';
 import { AboutController } from './about.controller.js';
 import { CoreModule } from './core.module.js';
 import { OrchestratorWork } from './orchestrator-work.js';
@@ -32,7 +32,7 @@ export class FrontModule {
     });
   }
 
-  static with(settings: LoadedSettings, log: Log, count: number, startProcess: StartProcess): DynamicModule {
+  static with(settings: LoadedSettings, log: Log, count: number, starter: WorkerStarter): DynamicModule {
     return {
       module: FrontModule,
       // The module of the metrics has a controller that asks the workers.
@@ -56,7 +56,7 @@ export class FrontModule {
           inject: [EngineSelector, ENGINE_CLIENTS, WorkerSessions, Clock],
           useFactory: (selector: EngineSelector, engines: EngineClients, sessions: WorkerSessions, clock: Clock) => {
             const desk = new EngineDesk(selector, engines, sessions, clock, log.child('workers'));
-            return new WorkerFleet(count, startProcess, sessions, desk, clock, log.child('workers'));
+            return new WorkerFleet(count, starter, sessions, desk, clock, log.child('workers'));
           },
         },
         REPORTING,

@@ -8,6 +8,8 @@ import type { SessionSnapshot } from '../sessions/session-snapshot.js';
 
 /** Notices of the front to a worker. */
 export const TO_WORKER = {
+  /** A number: the index of the worker that the process becomes. */
+  start: 'start',
   /** HandedConnection, with the socket. */
   connection: 'connection',
   /** LeaveOrder: the orchestrator drains an engine. */

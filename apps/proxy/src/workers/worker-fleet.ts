@@ -9,8 +9,9 @@ import type { EngineDesk } from './engine-desk.js';
 import { ASK_WORKER, type WorkerStatus } from './protocol.js';
 import type { Selector } from './route.policy.js';
 import { type MetricSet, WorkerMetrics } from './worker-metrics.js';
-import { type StartProcess, type WorkerOwner, WorkerProcess } from './worker-process.js';
+import { type WorkerOwner, WorkerProcess } from './worker-process.js';
 import type { WorkerSessions } from './worker-sessions.js';
+import type { WorkerStarter } from './worker-starter.js';
 
 const CHECK_EVERY_MS = 1000;
 /** A check this much later than planned means that the front itself did not run in between. */
@@ -34,13 +35,13 @@ export class WorkerFleet implements WorkerOwner {
 
   constructor(
     count: number,
-    startProcess: StartProcess,
+    private readonly starter: WorkerStarter,
     private readonly sessions: WorkerSessions,
     private readonly desk: EngineDesk,
     private readonly clock: Clock,
     private readonly log: Log,
   ) {
-    this.workers = Array.from({ length: count }, (_, index) => new WorkerProcess(index, startProcess, this, clock, log));
+    this.workers = Array.from({ length: count }, (_, index) => new WorkerProcess(index, () => starter.start(), this, clock, log));
     this.watch = new OneShotTimer(clock, () => this.check());
     readGauge('acexy_workers', 'Worker processes that are ready', [], (set) => set(this.workers.filter(({ isReady }) => isReady).length));
   }
@@ -62,6 +63,7 @@ export class WorkerFleet implements WorkerOwner {
   async stop(limitMs: number): Promise<void> {
     this.stopping = true;
     this.watch.clear();
+    this.starter.stop();
     await Promise.all(this.workers.map((worker) => worker.stop(limitMs)));
     await Promise.all(this.cleanups);
   }
@@ -88,7 +90,9 @@ export class WorkerFleet implements WorkerOwner {
 
   onReady({ index, pid }: WorkerProcess): void {
     this.log.info('worker ready', { worker: index, pid });
-    if (this.workers.every(({ isReady }) => isReady)) this.onAllReady();
+    if (this.stopping || !this.workers.every(({ isReady }) => isReady)) return;
+    this.onAllReady();
+    this.starter.prepare();
   }
 
   onReturn(socket: Socket, head: Buffer, selector: Selector): void {

@@ -1,12 +1,11 @@
 /** One worker as the front sees it: its process, which is started again whenever it ends, and the connections that wait for it. */
-import type { ChildProcess } from 'node:child_process';
-import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Log } from '@acexy/service-kit';
 import { type Clock, OneShotTimer, backoffMs } from '@acexy/service-kit/primitives';
 import { Channel } from './channel.js';
 import { type HandedConnection, type ReturnedConnection, TO_FRONT, TO_WORKER } from './protocol.js';
 import type { Selector } from './route.policy.js';
+import type { ChildOfFront } from './worker-starter.js';
 
 /** A worker that sends nothing for this long is replaced: its event loop is blocked. It says every second that it is alive. */
 const SILENCE_LIMIT_MS = 10_000;
@@ -17,8 +16,6 @@ const RESTART = { firstMs: 250, longestMs: 10_000 };
 const STEADY_MS = 30_000;
 /** Longest wait of a connection for a worker that starts: one that is blocked is found and replaced within this time. */
 const WAIT_LIMIT_MS = 15_000;
-
-export type StartProcess = (index: number) => Pick<EventEmitter, 'on' | 'once'> & Pick<ChildProcess, 'send' | 'kill' | 'pid'>;
 
 export interface WorkerOwner {
   /** A new process: its questions and notices must be connected now. */
@@ -47,7 +44,7 @@ interface WaitingConnection {
 export class WorkerProcess {
   /** To the process that runs now; null between two. */
   channel: Channel | null = null;
-  private process: ReturnType<StartProcess> | null = null;
+  private process: ChildOfFront | null = null;
   private readonly waiting = new Set<WaitingConnection>();
   private readonly restart: OneShotTimer;
   /** Connections that were sent to the process and are open there. */
@@ -62,7 +59,7 @@ export class WorkerProcess {
 
   constructor(
     readonly index: number,
-    private readonly startProcess: StartProcess,
+    private readonly startProcess: () => ChildOfFront,
     private readonly owner: WorkerOwner,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -86,14 +83,14 @@ export class WorkerProcess {
   start(): void {
     this.startedAt = this.heardAt = this.clock.now();
     try {
-      this.watch(this.startProcess(this.index));
+      this.watch(this.startProcess());
     } catch (error) {
       this.log.error('worker could not start', { worker: this.index, error });
       this.onExit(null, null);
     }
   }
 
-  private watch(child: ReturnType<StartProcess>): void {
+  private watch(child: ChildOfFront): void {
     this.process = child;
     const channel = new Channel(child, () => (this.heardAt = this.clock.now()));
     this.channel = channel;
@@ -111,6 +108,7 @@ export class WorkerProcess {
     });
     child.once('exit', (code: number | null, signal: NodeJS.Signals | null) => this.onExit(code, signal));
     this.owner.onStart(this, channel);
+    channel.notify(TO_WORKER.start, this.index);
   }
 
   /** Connections of the process, and those that wait for it. */
