@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -135,10 +135,12 @@ describe('a proxy with two workers', () => {
     await pair.untilNoStreams();
     const [lost, other] = [await watch(FIRST), await watch(SECOND)];
     const before = (await scrapeOf(pair.proxyUrl)).sum('acexy_starts_total', { outcome: 'playing' }) ?? 0;
+    const spare = await until('a spare process', async () => childrenOf(pair.proxy.pid).find((pid) => ![pidOf(0), pidOf(1)].includes(pid)));
     process.kill(pidOf(workerOf(FIRST)), 'SIGKILL');
     await lost.closed;
     const again = await watch(FIRST);
     expect(other.ended).toBe(false);
+    expect(pidOf(workerOf(FIRST))).toBe(spare);
     const scrape = await scrapeOf(pair.proxyUrl);
     expect([scrape.sum('acexy_worker_restarts_total'), scrape.sum('acexy_streams_ended_total', { cause: 'worker-exited' })]).toEqual([
       1, 1,
@@ -173,6 +175,10 @@ describe('a proxy with two workers', () => {
     expect(readdirSync(pair.folder, { encoding: 'utf8', recursive: true }).filter((file) => file.endsWith('.free'))).toHaveLength(1);
   });
 });
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number);
+}
 
 /** A content id and its infohash, of which each alone belongs to another worker of two. */
 function namesInDifferentWorkers(): [id: string, infohash: string] {

@@ -1,6 +1,5 @@
 import { SettingsError, loadSettings } from '@acexy/service-kit';
 import { describe, expect, it } from 'vitest';
-import { availableCores } from './available-cores.js';
 import { WorkerSettings, workerCount } from './worker-settings.js';
 
 const count = (workers: string | undefined, cores = 4, gibibytes = 64) =>
@@ -26,25 +25,5 @@ describe('the number of workers', () => {
   it.each(['0', '65', '-1', '1.5', 'all', '2 workers'])('cannot be "%s": the error says what is valid', (text) => {
     expect(() => count(text)).toThrow(SettingsError);
     expect(() => count(text)).toThrow(`ACEXY_WORKERS=${text}: must be auto or a whole number from 1 to 64`);
-  });
-});
-
-describe('the available cores', () => {
-  const machine = (files: Record<string, string>) => availableCores(8, (file) => files[file] ?? null);
-
-  it('are those of the machine when the container has no quota', () => {
-    expect([machine({}), machine({ '/sys/fs/cgroup/cpu.max': 'max 100000' })]).toEqual([8, 8]);
-    expect(machine({ '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1', '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000' })).toBe(8);
-  });
-
-  it('are the whole cores of the quota of the container, at least one', () => {
-    expect(machine({ '/sys/fs/cgroup/cpu.max': '250000 100000' })).toBe(2);
-    expect(machine({ '/sys/fs/cgroup/cpu.max': '50000 100000' })).toBe(1);
-    expect(machine({ '/sys/fs/cgroup/cpu.max': '9900000 100000' })).toBe(8);
-    expect(machine({ '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '300000', '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000' })).toBe(3);
-  });
-
-  it('are at least one on this machine', () => {
-    expect(availableCores()).toBeGreaterThanOrEqual(1);
   });
 });

@@ -1,6 +1,5 @@
 import { Setting, SettingsGroup } from '@acexy/service-kit/settings';
-import { memoryLimit } from '@acexy/service-kit/primitives';
-import { availableCores } from './available-cores.js';
+import { availableCores, memoryLimit } from '@acexy/service-kit/primitives';
 
 export const MAX_WORKERS = 64;
 /** A process with 100 streams uses about 300 MB, half of it for its own code and heap. */
@@ -28,7 +27,7 @@ export class WorkerSettings {
 }
 
 /** 1: no front is needed. */
-export function workerCount({ workers }: WorkerSettings, cores: () => number = availableCores, memoryBytes = memoryLimit): number {
+export function workerCount({ workers }: WorkerSettings, cores = () => availableCores(), memoryBytes = () => memoryLimit()): number {
   const count = parseWorkers(workers);
   if (count !== 'auto') return count;
   return Math.max(1, Math.min(MAX_WORKERS, cores(), Math.floor(memoryBytes() / MEMORY_OF_WORKER)));
