@@ -11,6 +11,7 @@ import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SystemClock } from '@acexy/service-kit/primitives';
 import { FakeClock } from '../../../../test/doubles/fake-clock.js';
+import { Block } from '../broadcast/buffer/block-pool.js';
 import { HlsService } from '../hls/hls.service.js';
 import { ProxyMetrics } from '../metrics/proxy-metrics.js';
 import { Alternatives } from '../sessions/start/alternatives.js';
@@ -22,6 +23,7 @@ import { HlsSettings } from '../hls/hls-settings.js';
 import { ViewerSettings } from '../sessions/viewer-settings.js';
 import { playbackErrorReply } from '../app/error-reply.js';
 import { PlaybackController } from './playback.controller.js';
+import { SocketSink } from './socket-sink.js';
 import { ViewerService } from './viewer.service.js';
 
 describe('the HTTP interface for players', () => {
@@ -143,6 +145,32 @@ describe('the HTTP interface for players', () => {
     leave(waiting.socket);
     await until(() => viewers() === 0);
     expect(waiting.all()).toHaveLength(0);
+  });
+
+  it('needs no memory for a viewer that took nothing any more as soon as the viewer resets its connection', async () => {
+    const [hold, release] = [vi.spyOn(Block.prototype, 'hold'), vi.spyOn(Block.prototype, 'release')];
+    const held = (): number => hold.mock.calls.length - release.mock.calls.length;
+    const { write } = SocketSink.prototype;
+    let freed = 0;
+    vi.spyOn(SocketSink.prototype, 'write').mockImplementation(function (this: SocketSink, bytes, done) {
+      write.call(this, bytes, (error) => {
+        const before = held();
+        done(error);
+        if (client.socket.destroyed) freed += before - held();
+      });
+    });
+    const client = raw(`GET /ace/getstream?id=${CONTENT_ID} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await client.until(hasStream);
+    client.socket.pause();
+    const [{ broadcast }] = sessions.registry.sessions();
+    while (broadcast?.viewersStalledFor(100).length === 0) {
+      sessions.engines[0].mediaStreams[0].write(packets(1000));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    client.socket.resetAndDestroy();
+    await until(() => viewers() === 0 && freed > 0);
+    expect(freed).toBe(1);
+    vi.restoreAllMocks();
   });
 
   it('disconnects a viewer for which the code of the proxy throws, counts it, and keeps the others', async () => {
