@@ -65,7 +65,7 @@ export class EngineDesk {
   ): Promise<GrantedEngine | RefusedEngine> {
     const abort = new AbortController();
     const kept = standby === null ? null : (desk.leases.get(standby)?.leased ?? null);
-    const names = this.sessions.namesOf(order.streamId, order.content);
+    const names = this.sessions.namesOf(worker, order.streamId, order.content);
     desk.waiting.set(id, abort);
     try {
       const leased = await this.selector.select({

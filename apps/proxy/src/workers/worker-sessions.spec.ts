@@ -54,6 +54,15 @@ describe('the sessions of all workers', () => {
     expect(events.at(-1)).toMatchObject({ type: 'ended', streamId: 'two', end: { cause: 'viewers-left' } });
   });
 
+  it('of a worker that exits before it told of them leave nothing behind', () => {
+    const content = { keyType: 'content_id', key: ID, infohash: null } as const;
+    const names = sessions.namesOf(0, 'early', content);
+    expect(sessions.namesOf(0, 'early', content)).toBe(names);
+    sessions.close(0);
+    sessions.open(0, workers[0].front);
+    expect(sessions.namesOf(0, 'early', content)).not.toBe(names);
+  });
+
   it('of a worker that exits all end, and only those', async () => {
     await tell(0, snapshot('one'));
     await tell(1, snapshot('two'));

@@ -17,6 +17,8 @@ const MAX_KNOWN_IDS = 10_000;
 interface WorkerView {
   channel: Channel;
   sessions: readonly SessionSnapshot[];
+  /** By stream id: the names that selectors and reservations hold. A stream that waits for its first engine is not among the sessions yet. */
+  names: Map<string, ContentNames>;
   /** The number of viewers elsewhere that it knows. */
   viewersElsewhere: number;
 }
@@ -28,8 +30,6 @@ export class WorkerSessions extends SessionDirectory {
   /** By index: the processes that run. */
   private readonly workers = new Map<number, WorkerView>();
   private readonly infohashes = new BoundedMap<string, string>(MAX_KNOWN_IDS);
-  /** By stream id: the names that selectors and reservations hold. */
-  private readonly names = new Map<string, ContentNames>();
 
   constructor(
     private readonly count: number,
@@ -42,7 +42,7 @@ export class WorkerSessions extends SessionDirectory {
 
   /** A new process, which has no sessions yet. */
   open(worker: number, channel: Channel): void {
-    this.workers.set(worker, { channel, sessions: [], viewersElsewhere: 0 });
+    this.workers.set(worker, { channel, sessions: [], names: new Map(), viewersElsewhere: 0 });
     channel.onNotice(TO_FRONT.sessions, (sessions: SessionSnapshot[]) => this.take(worker, sessions));
     channel.onNotice(TO_FRONT.ended, (ended: EndedNotice) => this.end(worker, ended));
   }
@@ -92,10 +92,11 @@ export class WorkerSessions extends SessionDirectory {
   }
 
   /** The names of the content of a stream; the same object for every call, so that selectors see the infohash as soon as it is known. */
-  namesOf(streamId: string, content: ContentNames): ContentNames {
-    const names = this.names.get(streamId) ?? { ...content };
+  namesOf(worker: number, streamId: string, content: ContentNames): ContentNames {
+    const known = this.workers.get(worker)?.names;
+    const names = known?.get(streamId) ?? { ...content };
     names.infohash ??= content.infohash;
-    this.names.set(streamId, names);
+    known?.set(streamId, names);
     return names;
   }
 
@@ -116,7 +117,7 @@ export class WorkerSessions extends SessionDirectory {
     for (const { streamId, keyType, key, infohash } of sessions) {
       if (infohash === null) continue;
       if (keyType === 'content_id') this.infohashes.set(key, infohash);
-      const names = this.names.get(streamId);
+      const names = view.names.get(streamId);
       if (names !== undefined) names.infohash = infohash;
     }
     this.moveDuplicates(worker);
@@ -136,7 +137,7 @@ export class WorkerSessions extends SessionDirectory {
   private end(worker: number, { streamId, end }: EndedNotice): void {
     const view = this.workers.get(worker);
     if (view !== undefined) view.sessions = view.sessions.filter((session) => session.streamId !== streamId);
-    this.names.delete(streamId);
+    view?.names.delete(streamId);
     this.events.emit({ type: 'ended', streamId, end, bytesIn: 0 });
   }
 
