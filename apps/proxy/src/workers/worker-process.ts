@@ -45,7 +45,8 @@ export class WorkerProcess {
   /** To the process that runs now; null between two. */
   channel: Channel | null = null;
   private process: ChildOfFront | null = null;
-  private readonly waiting = new Set<WaitingConnection>();
+  /** By id. */
+  private readonly waiting = new Map<number, WaitingConnection>();
   private readonly restart: OneShotTimer;
   /** Connections that were sent to the process and are open there. */
   private connections = 0;
@@ -124,7 +125,7 @@ export class WorkerProcess {
       connection.limit = null;
       if (!connection.isSent) this.answerElsewhere(connection);
     }, WAIT_LIMIT_MS);
-    this.waiting.add(connection);
+    this.waiting.set(connection.id, connection);
     socket.once('close', () => this.forget(connection));
     if (this.ready) this.send(connection);
   }
@@ -149,7 +150,7 @@ export class WorkerProcess {
   async stop(limitMs: number): Promise<void> {
     this.stopping = true;
     this.restart.clear();
-    for (const connection of this.waiting) if (!connection.isSent) this.answerElsewhere(connection);
+    for (const connection of this.waiting.values()) if (!connection.isSent) this.answerElsewhere(connection);
     if (this.process === null) return;
     const limit = this.clock.setTimeout(() => {
       this.log.error('worker shutdown timed out, killing it', { worker: this.index, limit_ms: limitMs });
@@ -166,7 +167,7 @@ export class WorkerProcess {
   private becomeReady(): void {
     this.ready = true;
     this.owner.onReady(this);
-    for (const connection of [...this.waiting]) this.send(connection);
+    for (const connection of this.waiting.values()) this.send(connection);
   }
 
   /** Until the process has it, the connection stays in `waiting` and open here: if the process ends first, the next one gets it. */
@@ -183,7 +184,7 @@ export class WorkerProcess {
   private taken(id: number): void {
     // Also one whose client has left meanwhile: the process tells that it has closed.
     this.connections += 1;
-    const connection = [...this.waiting].find((each) => each.id === id);
+    const connection = this.waiting.get(id);
     if (connection === undefined) return;
     this.forget(connection);
     // Closes it in this process only.
@@ -192,7 +193,7 @@ export class WorkerProcess {
 
   private forget(connection: WaitingConnection): boolean {
     this.clock.clearTimeout(connection.limit);
-    return this.waiting.delete(connection);
+    return this.waiting.delete(connection.id);
   }
 
   private answerElsewhere(connection: WaitingConnection): void {
@@ -217,7 +218,7 @@ export class WorkerProcess {
     this.process = null;
     this.ready = false;
     this.connections = 0;
-    for (const connection of this.waiting) {
+    for (const connection of this.waiting.values()) {
       connection.isSent = false;
       if (expected || connection.limit === null) this.answerElsewhere(connection);
     }
