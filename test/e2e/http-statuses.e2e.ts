@@ -117,7 +117,7 @@ describe('HTTP statuses before the first byte', () => {
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('3');
     expect(await response.json()).toMatchObject({ error: expect.any(String) as string, retry_after: 3 });
-    expect(pair.proxy.log).toContain('no engines available');
+    await until('the log has the reason', () => Promise.resolve(pair.proxy.log.includes('no engines available')));
     await Promise.all(viewers.map((viewer) => viewer.leave()));
   });
 });

@@ -196,7 +196,7 @@ describe('compatibility with players', () => {
     await paused.untilBytes(100_000);
     paused.response.pause();
     await untilClients(id, 1);
-    expect(pair.proxy.log).toContain('"reason":"too-slow"');
+    await until('the log has the reason', () => Promise.resolve(pair.proxy.log.includes('"reason":"too-slow"')));
     const { bytes } = other;
     await other.untilBytes(bytes + 1_000_000);
     paused.response.resume();
