@@ -20,8 +20,9 @@ const MIN_READ_PAUSE_MS = 10;
 const TURN_MS = 20;
 /** Fits in the receive buffer of a new connection (64 KiB under Linux), so that the engine never waits for a pause. */
 const READ_GOAL = 40 * 1024;
-/** The first bytes of a connection are read without pauses, because a viewer waits for them. */
-const UNPACED_BYTES = 1024 * 1024;
+/** The first bytes of a connection, for which a viewer waits, are read with shorter pauses, in which other streams that start get their turn. */
+export const FIRST_READ_PAUSE_MS = 5;
+const FIRST_BYTES = 1024 * 1024;
 /** A read of this size may have emptied a full receive buffer. The engine can send faster, so no pause follows. */
 const FULL_READ = 48 * 1024;
 const REQUEST_HEADERS = ['Accept: */*', 'Accept-Encoding: identity', 'Connection: close'];
@@ -68,11 +69,14 @@ export class MediaReply extends Readable {
     if (this.full || this.socket.destroyed) return false;
     this.bytesRead += bytes.length;
     this.gathered += bytes.length;
-    if (this.bytesRead < UNPACED_BYTES || bytes.length >= FULL_READ) return true;
-    const goalMs = Math.min(MAX_READ_PAUSE_MS, Math.max(MIN_READ_PAUSE_MS, (this.pauseMs * READ_GOAL) / this.gathered));
-    this.pauseMs = untilTurn(performance.now(), goalMs);
-    this.gathered = 0;
-    this.pauseTimer = setTimeout(this.resumeReading, this.pauseMs);
+    if (this.bytesRead < FIRST_BYTES) {
+      this.pauseFor(FIRST_READ_PAUSE_MS);
+    } else {
+      if (bytes.length >= FULL_READ) return true;
+      const goalMs = Math.min(MAX_READ_PAUSE_MS, Math.max(MIN_READ_PAUSE_MS, (this.pauseMs * READ_GOAL) / this.gathered));
+      this.pauseMs = untilTurn(performance.now(), goalMs);
+      this.pauseFor(this.pauseMs);
+    }
     return false;
   }
 
@@ -90,6 +94,11 @@ export class MediaReply extends Readable {
     if (this.pauseTimer !== null) clearTimeout(this.pauseTimer);
     this.socket.destroy();
     callback(error);
+  }
+
+  private pauseFor(ms: number): void {
+    this.gathered = 0;
+    this.pauseTimer = setTimeout(this.resumeReading, ms);
   }
 
   private deliver(bytes: Buffer): void {

@@ -25,7 +25,11 @@ export class StreamEngines {
 
   /** The engine session at this address that is not released yet; null when there is none. */
   at({ host, port }: EngineAddress): EngineSession | null {
-    return [...this.unreleased].find(({ leased: { address } }) => address.host === host && address.port === port) ?? null;
+    for (const engine of this.unreleased) {
+      const { address } = engine.leased;
+      if (address.port === port && address.host === host) return engine;
+    }
+    return null;
   }
 
   /** `inUse`: it becomes the {@link current} engine at once; else when it is passed to {@link use}. */
