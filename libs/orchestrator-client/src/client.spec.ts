@@ -42,6 +42,19 @@ describe('the calls', () => {
     await Promise.all(waiting);
   });
 
+  it('uses the connections of a hundred simultaneous calls again for the next hundred', async () => {
+    const ports = new Set<number | undefined>();
+    const answers: (() => void)[] = [];
+    const orchestrator = await ScriptedServer.forTest((response) => {
+      ports.add(response.socket?.remotePort);
+      answers.push(() => replyJson(response, 200, granted));
+      if (answers.length === 100) for (const answer of answers.splice(0)) answer();
+    });
+    const client = clientOf(orchestrator, { timeoutMs: 30_000 });
+    for (let round = 0; round < 2; round += 1) await Promise.all(Array.from({ length: 100 }, () => client.lease(leaseRequest)));
+    expect([orchestrator.requests.length, ports.size]).toEqual([200, 100]);
+  });
+
   it.each([200, 204, 404])('releases a lease, also an unknown one: %d', async (status) => {
     const orchestrator = await ScriptedServer.forTest((response) => response.writeHead(status).end());
     await clientOf(orchestrator).releaseLease('a/b');

@@ -29,7 +29,8 @@ export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
@@ -39,17 +40,9 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<
  * itself continues, and its caller stays responsible for it.
  */
 export function within<T>(clock: Clock, promise: Promise<T>, ms: number, onLimit: () => Error, signal: AbortSignal): Promise<T> {
-  const limit = new AbortController();
-  const end = (): void => limit.abort(signal.reason);
-  signal.addEventListener('abort', end, { once: true });
-  const timer = sleep(clock, ms, limit.signal).then(() => {
-    throw onLimit();
-  });
-  if (signal.aborted) end();
-  return Promise.race([promise, timer]).finally(() => {
-    signal.removeEventListener('abort', end);
-    limit.abort(new Error('settled'));
-  });
+  let timer: unknown;
+  const limit = new Promise<never>((_resolve, reject) => (timer = clock.setTimeout(() => reject(onLimit()), ms)));
+  return orAborted(Promise.race([promise, limit]), signal).finally(() => clock.clearTimeout(timer));
 }
 
 /**
