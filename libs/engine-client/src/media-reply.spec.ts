@@ -11,9 +11,6 @@ const CHUNKED = `${HEAD}Transfer-Encoding: chunked\r\n\r\n`;
 /** More bytes than are read with short pauses. */
 const BEGINNING = 1024 * 1024 + 10_000;
 
-/** A pause ends at the nearest common turn, at most 10 ms after its time. */
-const LONGEST_PAUSE_MS = MAX_READ_PAUSE_MS + 10;
-
 /** The engine's end of one connection, and what the reader has delivered so far. */
 class Stream {
   bytes = 0;
@@ -106,7 +103,7 @@ describe('media', () => {
       await settled();
     }
     expect(stream.bytes).toBe(BEGINNING);
-    await stream.hasAfterPauses(BEGINNING + 4 * 8192, LONGEST_PAUSE_MS);
+    await stream.hasAfterPauses(BEGINNING + 4 * 8192, MAX_READ_PAUSE_MS);
   });
 
   it('are read the less often, the slower they are', async () => {
@@ -156,7 +153,7 @@ describe('media', () => {
     let pauses = 0;
     while (stream.bytes < BEGINNING + flood) {
       pauses += 1;
-      vi.advanceTimersByTime(LONGEST_PAUSE_MS);
+      vi.advanceTimersByTime(MAX_READ_PAUSE_MS);
       await settled();
     }
     expect(pauses).toBeLessThan(flood / (1024 * 1024));
@@ -194,7 +191,7 @@ describe('media', () => {
     expect(stream.told).toEqual([]);
     // One pause for the last bytes, one until the end of the connection is seen.
     for (let pause = 0; pause < 2; pause += 1) {
-      vi.advanceTimersByTime(LONGEST_PAUSE_MS);
+      vi.advanceTimersByTime(MAX_READ_PAUSE_MS);
       await settled();
     }
     await stream.closed;

@@ -164,10 +164,10 @@ export async function readStart(reply: MediaReply, bytes: number): Promise<Buffe
   return Buffer.concat(parts);
 }
 
-/** Milliseconds from `now` until the turn that is next to the end of a pause of `goalMs`; more than 0. */
+/** Whole milliseconds from `now` until the last turn within `goalMs`, or until the next one. A timer of a fraction less would end before the turn. */
 function untilTurn(now: number, goalMs: number): number {
-  const turn = Math.max(Math.floor(now / TURN_MS) + 1, Math.round((now + goalMs) / TURN_MS));
-  return turn * TURN_MS - now;
+  const turn = Math.max(Math.floor(now / TURN_MS) + 1, Math.floor((now + goalMs) / TURN_MS));
+  return Math.ceil(turn * TURN_MS - now);
 }
 
 /** Same code as the error of Node's own HTTP client. */
