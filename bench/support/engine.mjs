@@ -15,16 +15,28 @@ export function untilAnswers(engineUrl) {
   return until('the engine answers', async () => (await fetch(`${engineUrl}/webui/api/service?method=get_version`)).ok);
 }
 
-/** Milliseconds from the request to the first byte, and to `bytes`. Stops the session. */
-export async function timeOfStart(engineUrl, id, bytes) {
+/** Milliseconds from the request to the first byte, and to `bytes`. `leave` stops the session. */
+export async function start(engineUrl, id, bytes) {
   const startedAt = performance.now();
   const reply = await (await fetch(`${engineUrl}/ace/getstream?format=json&id=${id}&pid=bench-${players++}`)).json();
   if (reply.error) throw new Error(reply.error);
   const askedMs = performance.now() - startedAt;
   const { firstMs, enoughMs, leave } = await timeOf(reply.response.playback_url, bytes);
+  return {
+    firstMs: askedMs + firstMs,
+    enoughMs: askedMs + enoughMs,
+    async leave() {
+      await leave();
+      await (await fetch(`${reply.response.command_url}?method=stop`)).text();
+    },
+  };
+}
+
+/** The same times. Stops the session at once. */
+export async function timeOfStart(engineUrl, id, bytes) {
+  const { leave, ...times } = await start(engineUrl, id, bytes);
   await leave();
-  await (await fetch(`${reply.response.command_url}?method=stop`)).text();
-  return { firstMs: askedMs + firstMs, enoughMs: askedMs + enoughMs };
+  return times;
 }
 
 export class Engine {
