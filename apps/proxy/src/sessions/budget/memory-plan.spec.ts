@@ -22,10 +22,10 @@ describe('the memory of the proxy', () => {
     expect(memoryPlan({ ...FACTS, totalBytes: 1024 * MIB }).bufferBytes).toBe(1024 * MIB);
   });
 
-  it('is divided among the workers', () => {
+  it('is divided among the workers, after the part of the front and of the spare process', () => {
     const { bufferBytes, memoryBytes, maxStalledViewers } = memoryPlan({ ...FACTS, workers: 2 });
-    expect([bufferBytes, memoryBytes]).toEqual([256 * MIB, 1024 * MIB]);
-    expect(maxStalledViewers).toBe(Math.floor((1024 - 256 - 200 - 64) / 4.5));
+    expect([bufferBytes, memoryBytes]).toEqual([256 * MIB, 924 * MIB]);
+    expect(maxStalledViewers).toBe(Math.floor((924 - 256 - 200 - 64) / 4.5));
   });
 
   it('leaves the rest for stalled viewers: fewer if the kernel queues more for each', () => {

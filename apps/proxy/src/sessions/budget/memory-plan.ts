@@ -9,6 +9,8 @@ const MAX_DEFAULT_BYTES = 512 * 2 ** 20;
 /** Measured with 100 streams of 8 Mb/s and 400 viewers: the heap, the code, and for every byte of buffers what is not collected yet. */
 const PROCESS_BYTES = 200 * 2 ** 20;
 const GARBAGE_SHARE = 0.25;
+/** Measured: the front (100 MB) and the spare process (110 MB) that stand beside more than one worker. */
+const FRONT_BYTES = 200 * 2 ** 20;
 /** So many viewers may stall, however little memory there is: a paused player must not be disconnected at once. */
 const MIN_STALLED_VIEWERS = 10;
 /** Linux: largest send buffer of a connection, if it cannot be read. */
@@ -40,7 +42,7 @@ export interface MemoryPlan {
 export function memoryPlan({ memoryBytes, totalBytes, workers, chunkBytes, socketBytes }: MemoryFacts): MemoryPlan {
   const bufferBytes = Math.floor((totalBytes ?? Math.min(MAX_DEFAULT_BYTES, memoryBytes * DEFAULT_SHARE)) / workers);
   const processBytes = PROCESS_BYTES + bufferBytes * GARBAGE_SHARE;
-  const own = Math.floor(memoryBytes / workers);
+  const own = Math.floor((workers > 1 ? Math.max(0, memoryBytes - FRONT_BYTES) : memoryBytes) / workers);
   // The kernel queues for it as much as the connection may have, and one chunk waits in the process, in a block that nothing else can use.
   const stalledBytes = socketBytes + Math.max(chunkBytes, BLOCK_BYTES);
   const fitting = Math.floor((own - bufferBytes - processBytes) / stalledBytes);
