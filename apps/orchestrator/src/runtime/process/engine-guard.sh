@@ -56,7 +56,7 @@ end_when_lost() {
       unused=$((unused + 1))
     fi
   done
-  echo 'heartbeat stopped and no player left, ending the engine' >&2
+  echo 'heartbeat stopped and no player left, ending the engine' >> "$folder/engine.log"
   kill -TERM 0
   sleep 5
   kill -KILL 0
@@ -71,7 +71,8 @@ put guard "$$ $(started $$)" || exit 1
 "$@" < /dev/null &
 engine=$!
 put engine "$engine $(started "$engine")"
-end_when_lost > /dev/null 2>> "$folder/engine.log" &
+# Not with the log as its output: a folder that was deleted just now, or a full disk, would prevent its start.
+end_when_lost > /dev/null 2>&1 &
 
 # `wait` also returns on a signal.
 while wait "$engine"; code=$?; kill -0 "$engine" 2> /dev/null; do :; done

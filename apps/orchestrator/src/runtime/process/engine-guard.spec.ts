@@ -67,6 +67,15 @@ describe('the guard of an engine', () => {
     },
   );
 
+  it('stops an engine whose log cannot be written', async () => {
+    await withProcessRuntime(async (fixture) => {
+      await mkdir(join(fixture.dataDir, 'engines', 'alone', 'engine.log'), { recursive: true });
+      const { ended, folder } = await startGuard(fixture.dataDir, 1);
+      await ended;
+      expect(await readFile(join(folder, 'exit'), 'utf8')).toBe('143\n');
+    });
+  });
+
   it('stops an engine whose folder was deleted, also when it has a player', async () => {
     await withProcessRuntime(async (fixture) => {
       const engine = createServer().listen(0, '127.0.0.1');
