@@ -8,9 +8,8 @@ import { MAX_RETRIES, isWorthRetrying, retryDelayMs } from './retry.policy.js';
 
 /** Far above the longest engine list. */
 const MAX_REPLY_BYTES = 8 * 1024 * 1024;
+/** All stay open for the next calls, because many streams may start at once. The orchestrator closes idle connections after 5 s. */
 const MAX_CONNECTIONS = 128;
-/** Kept open for the next calls, as many as are in progress when many streams start at once. The orchestrator closes idle connections after 5 s. */
-const MAX_IDLE_CONNECTIONS = MAX_CONNECTIONS;
 /** Every waiting lease request occupies a connection. They have their own pool, so that reports do not wait for them. */
 const MAX_WAITING = 1000;
 
@@ -39,7 +38,7 @@ export interface TransportOptions {
 
 /** Connection pools and the axios instance that retries. The cache (engine-list.ts) is another instance on top of it. */
 export function createTransport({ url, apiKey, timeoutMs, budget, random }: TransportOptions): Transport {
-  const keepAlive = { keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: MAX_IDLE_CONNECTIONS, timeout: 30_000 };
+  const keepAlive = { keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: MAX_CONNECTIONS, timeout: 30_000 };
   const agents = createAgents(keepAlive);
   const waits = createAgents({ ...keepAlive, maxSockets: MAX_WAITING });
   // The server may close an idle connection at the moment of its reuse. Only a call that may be repeated survives that.
